@@ -1,0 +1,1 @@
+//! Built-in agents: template, filter, map, summary, checks.

@@ -1,0 +1,1 @@
+//! Reads pipeline files with positions for every diagnostic.

@@ -1,0 +1,1 @@
+//! Where events go: log file, console, progress bars.

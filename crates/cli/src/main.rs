@@ -1,0 +1,3 @@
+//! The `refrain` command.
+
+fn main() {}

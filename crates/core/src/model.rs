@@ -1,0 +1,324 @@
+//! A project as it is meant: the pipeline file after every check, with defaults filled in and names resolved.
+//!
+//! [`check`](crate::check) is the only way to one. Nothing in here can be wrong any more: every phase that is named
+//! exists, phases stand in an order in which they can run, templates and expressions parse, schemas compile.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use indexmap::IndexMap;
+use refrain_schemas::agent_spec::AgentSpec;
+use refrain_schemas::json::Json;
+use refrain_schemas::name::{AgentName, DimensionName, PhaseName};
+use refrain_schemas::phase_spec::{Fan, MergeSpec, OnUnitFailure};
+use refrain_schemas::pipeline::{Durability, Limits};
+use refrain_schemas::scope::{Scope, Target};
+use serde_json::{Map, Value};
+
+use crate::ports::agent::AgentTraits;
+
+/// A project as it is meant.
+#[derive(Debug, Clone)]
+pub struct Model {
+    /// The project's name.
+    pub name: String,
+    /// The params with their values: defaults, changed by `--set`.
+    pub params: Map<String, Value>,
+    /// The dimensions and their values.
+    pub dimensions: IndexMap<DimensionName, Vec<String>>,
+    /// The agents, those written inside phases included (they are named after their phase).
+    pub agents: IndexMap<AgentName, AgentModel>,
+    /// All phases, disabled ones included, in an order in which each comes after those it needs and wants, and
+    /// otherwise as in the file.
+    pub phases: Vec<Phase>,
+    /// Ceilings of a run.
+    pub limits: Limits,
+    /// What a commit survives.
+    pub durability: Durability,
+}
+
+impl Model {
+    /// Returns a phase by name.
+    #[must_use]
+    pub fn phase(&self, name: &str) -> Option<&Phase> {
+        self.phases.iter().find(|phase| phase.name.as_str() == name)
+    }
+
+    /// Returns every phase in every scope, in phase order; disabled phases are left out.
+    #[must_use]
+    pub fn targets(&self) -> Vec<Target> {
+        let enabled = self.phases.iter().filter(|phase| phase.enabled);
+        enabled.flat_map(|phase| self.scopes(phase).into_iter().map(|scope| phase.target(scope))).collect()
+    }
+
+    /// Returns the scopes of a phase: every combination of its dimensions' values, the last one varying fastest.
+    #[must_use]
+    pub fn scopes(&self, phase: &Phase) -> Vec<Scope> {
+        let mut combinations: Vec<Vec<(DimensionName, String)>> = vec![Vec::new()];
+        for dimension in &phase.per {
+            let values = self.dimensions.get(dimension.as_str()).map_or(&[][..], Vec::as_slice);
+            combinations = combinations
+                .iter()
+                .flat_map(|head| {
+                    values.iter().map(move |value| {
+                        let mut scope = head.clone();
+                        scope.push((dimension.clone(), value.clone()));
+                        scope
+                    })
+                })
+                .collect();
+        }
+        combinations.into_iter().map(Scope::new).collect()
+    }
+}
+
+/// An agent as it is meant.
+#[derive(Debug, Clone)]
+pub struct AgentModel {
+    /// Its name.
+    pub name: AgentName,
+    /// What was written.
+    pub spec: AgentSpec,
+    /// What its factory says of it.
+    pub traits: AgentTraits,
+    /// Project files whose contents are part of its identity, sorted: those of `files` and those that `command` names.
+    pub files: Vec<String>,
+    /// How failed calls are tried again.
+    pub retry: RetryPolicy,
+    /// How long one call may take.
+    pub timeout: Option<Duration>,
+}
+
+/// How failed calls are tried again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RetryPolicy {
+    /// How often a call is tried in all.
+    pub attempts: u32,
+    /// The first pause.
+    pub initial: Duration,
+    /// The longest pause.
+    pub max: Duration,
+    /// By how much each pause is longer than the one before: 0 for no pause at all, 1 for the same, 2 for twice.
+    pub factor: u32,
+}
+
+/// A phase as it is meant.
+#[derive(Debug, Clone)]
+pub struct Phase {
+    /// Its name.
+    pub name: PhaseName,
+    /// Whether it takes part.
+    pub enabled: bool,
+    /// The condition under which it runs, as an expression.
+    pub when: Option<String>,
+    /// Phases that must be there; disabled ones are left out.
+    pub needs: Vec<Edge>,
+    /// Phases that are used if they are there; disabled ones are left out.
+    pub wants: Vec<Edge>,
+    /// Its dimensions.
+    pub per: Vec<DimensionName>,
+    /// Dimensions whose scopes are all read at once.
+    pub gather: Vec<DimensionName>,
+    /// What it does.
+    pub work: Work,
+    /// Ceilings over all its scopes.
+    pub limits: Limits,
+    /// Digest-relevant settings as written, part by part: `units`, `context.NAME`, `fan`, `accept`, `merge`,
+    /// `output`, `when`, `gather`, `on_unit_failure`. Wants, needs, packing, limits and descriptions are not in it.
+    pub written: IndexMap<String, Json>,
+}
+
+impl Phase {
+    /// Returns this phase in a scope.
+    #[must_use]
+    pub fn target(&self, scope: Scope) -> Target {
+        Target { phase: self.name.clone(), scope }
+    }
+
+    /// Returns the needs and then the wants.
+    pub fn edges(&self) -> impl Iterator<Item = &Edge> {
+        self.needs.iter().chain(&self.wants)
+    }
+}
+
+/// A phase that another one comes after.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Edge {
+    /// The earlier phase.
+    pub phase: PhaseName,
+    /// Whether its contents are read, or it is there for the order alone.
+    pub read: bool,
+}
+
+/// What a phase does.
+#[derive(Debug, Clone)]
+pub enum Work {
+    /// Reads source files into records.
+    Read(ReadWork),
+    /// Writes the records of a phase to files.
+    Write(WriteWork),
+    /// Asks agents about units.
+    Ask(Box<AskWork>),
+}
+
+/// Reads source files into records.
+#[derive(Debug, Clone)]
+pub struct ReadWork {
+    /// The agent that reads.
+    pub agent: AgentName,
+    /// The field that tells records apart.
+    pub key: String,
+    /// What every record must fulfil.
+    pub schema: Option<OutputSchema>,
+}
+
+/// Writes the records of a phase to files.
+#[derive(Debug, Clone)]
+pub struct WriteWork {
+    /// The agent that writes.
+    pub agent: AgentName,
+    /// The phases whose records are written: the first that is present.
+    pub of: Vec<PhaseName>,
+}
+
+/// Asks agents about units.
+#[derive(Debug, Clone)]
+pub struct AskWork {
+    /// How the input is split into units.
+    pub units: Units,
+    /// What units see besides their input, in file order.
+    pub context: Vec<Context>,
+    /// The most units of one call.
+    pub pack: usize,
+    /// Only units with the same value of this field share a call.
+    pub pack_within: Option<String>,
+    /// The agents, in file order.
+    pub pool: Vec<PoolMember>,
+    /// How units and agents meet.
+    pub fan: Fan,
+    /// What a reply must fulfil in a cascade, as an expression.
+    pub accept: Option<String>,
+    /// What happens to two records with one key.
+    pub merge: MergeSpec,
+    /// What happens when a unit fails.
+    pub on_unit_failure: OnUnitFailure,
+    /// What it makes.
+    pub output: Output,
+}
+
+/// How the input of a phase is split into units.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Units {
+    /// The phases that are split: the first that is present.
+    pub of: Vec<PhaseName>,
+    /// How.
+    pub split: Split,
+    /// The field that a unit's id comes from, if there is one: the source's key, or the field of `by`.
+    pub id_field: Option<String>,
+}
+
+/// How records become units.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Split {
+    /// One unit per record.
+    Record,
+    /// One unit per value of a field.
+    By(String),
+    /// One unit per run of so many records.
+    Chunk(usize),
+    /// One unit.
+    Whole,
+}
+
+/// Something units see besides their input.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Context {
+    /// Its name in requests and templates.
+    pub name: String,
+    /// Where it comes from.
+    pub source: ContextSource,
+    /// Which part of it a unit sees.
+    pub select: Select,
+}
+
+/// Where a context entry comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ContextSource {
+    /// The artifact of a phase.
+    Phase(PhaseName),
+    /// A file of the project.
+    File(String),
+}
+
+/// Which part of a context entry a unit sees.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Select {
+    /// All of it; shared by all units.
+    Whole,
+    /// Records with the unit's value of a field; `unique` where the field is the source's key.
+    On {
+        /// The field, in the unit and in the source.
+        field: String,
+        /// One record rather than a list.
+        unique: bool,
+    },
+    /// Entries that occur in a text of the unit.
+    Match {
+        /// The field of the entry.
+        field: String,
+        /// The field of the unit.
+        within: String,
+    },
+    /// Records on each side of the unit's own.
+    Window {
+        /// How many on each side.
+        n: usize,
+        /// The field whose value they share.
+        within: Option<String>,
+    },
+}
+
+/// One agent of a pool.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PoolMember {
+    /// The agent.
+    pub agent: AgentName,
+    /// How many clones of it answer at once.
+    pub clones: u32,
+    /// How often it is asked about each unit.
+    pub samples: u32,
+}
+
+/// What a phase makes.
+#[derive(Debug, Clone)]
+pub struct Output {
+    /// Records with a key, or one document.
+    pub shape: OutputShape,
+    /// Exactly one output record per input record.
+    pub aligned: bool,
+    /// What every record, or the document, must fulfil.
+    pub schema: Option<OutputSchema>,
+}
+
+/// Whether a phase makes records or a document.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum OutputShape {
+    /// Records, told apart by this field.
+    Records {
+        /// The field.
+        key: String,
+    },
+    /// One document. Of several units, a list of their outputs in unit order.
+    Document,
+}
+
+/// A compiled JSON Schema.
+#[derive(Debug, Clone)]
+pub struct OutputSchema {
+    /// The file it was read from.
+    pub path: String,
+    /// The schema.
+    pub json: Json,
+    /// Its compiled form.
+    pub validator: Arc<jsonschema::Validator>,
+}

@@ -1,0 +1,10 @@
+//! What the engine asks of the world. Every port is an object-safe trait with plain data in and out; the adapters
+//! behind them do not know each other.
+
+pub mod agent;
+pub mod executor;
+pub mod store;
+pub mod files;
+pub mod sink;
+pub mod clock;
+pub mod cancel;

@@ -1,0 +1,188 @@
+//! What answers.
+
+use std::fmt::Debug;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use refrain_schemas::agent_spec::AgentSpec;
+use refrain_schemas::failure::{Failure, FailureKind};
+use refrain_schemas::json::Json;
+use refrain_schemas::name::{AgentName, CallId, PhaseName, UnitId};
+use refrain_schemas::scope::Scope;
+use refrain_schemas::usage::Usage;
+
+use super::cancel::Cancel;
+
+/// One clone of an agent: it answers one call at a time.
+///
+/// - `open` is called once before the first call and `close` once after the last, whatever happened in between;
+///   `close` MUST NOT fail and MUST leave nothing behind (no process, no file, no connection).
+/// - `answer` is never called while another `answer` of the same clone is under way. After a failed `answer` the next
+///   one MUST work as far as the agent can see to it (a dead process is started again).
+/// - `answer` MUST return soon after `cancel` fires, with [`FailureKind::Cancelled`]; what it returns later is lost.
+/// - A reply names units by id, in any order. Units it does not name, names twice or invents are the engine's to
+///   judge, not the agent's.
+/// - An agent MUST NOT block the thread it is polled on; one that computes for long yields or uses a thread.
+#[async_trait]
+pub trait Agent: Debug + Send + Sync + 'static {
+    /// Gets ready; called once, before the first call.
+    async fn open(&self) -> Result<(), AgentError> {
+        Ok(())
+    }
+
+    /// Answers one call.
+    async fn answer(&self, request: Request, cancel: &Cancel) -> Result<Reply, AgentError>;
+
+    /// Lets go of everything; called once, after the last call.
+    async fn close(&self) {}
+}
+
+/// Makes the agents of one technology.
+pub trait AgentFactory: Debug + Send + Sync + 'static {
+    /// Whether this factory makes what the spec describes.
+    fn handles(&self, spec: &AgentSpec) -> bool;
+
+    /// Checks a spec without running anything; every problem names a field of the spec, such as `params.sentences`.
+    fn check(&self, spec: &AgentSpec) -> Vec<SpecProblem>;
+
+    /// Says who the agent is, beyond what the spec's `command`, `files`, `version` and `params` tell.
+    fn describe(&self, spec: &AgentSpec) -> AgentTraits;
+
+    /// Makes one clone. Nothing is started before [`Agent::open`].
+    ///
+    /// # Errors
+    /// Fails where the spec does not describe an agent of this technology.
+    fn make(&self, blueprint: &Blueprint) -> Result<Arc<dyn Agent>, AgentError>;
+}
+
+/// What an agent is like.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AgentTraits {
+    /// Name and version for built-in agents (`summary@1`); the technology for others (`command`). Keyed.
+    pub identity: String,
+    /// Whether strings in `params` are the agent's own templates and expressions, not to be filled by the engine.
+    pub raw_params: bool,
+    /// What the agent is to the engine.
+    pub role: AgentRole,
+    /// The time-out where the spec gives none; `None` for agents that cannot hang.
+    pub default_timeout: Option<Duration>,
+}
+
+/// What an agent is to the engine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AgentRole {
+    /// It answers asks.
+    Answer,
+    /// It reads source files; see [`SourceReader`](super::files::SourceReader).
+    Read,
+    /// It writes files; see [`TargetWriter`](super::files::TargetWriter).
+    Write,
+}
+
+/// Something wrong with an agent's spec.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SpecProblem {
+    /// The field of the spec, such as `params.sentences`.
+    pub field: String,
+    /// What is wrong.
+    pub message: String,
+    /// What to do about it.
+    pub hint: Option<String>,
+}
+
+/// What a clone is made from.
+#[derive(Debug, Clone)]
+pub struct Blueprint {
+    /// The agent's name.
+    pub name: AgentName,
+    /// Its spec.
+    pub spec: AgentSpec,
+    /// The number of the clone, from 0.
+    pub clone: u32,
+    /// Where the agent's remarks go.
+    pub remarks: Arc<dyn Remarks>,
+}
+
+/// Where agents say things that are not replies. Never blocks.
+pub trait Remarks: Debug + Send + Sync {
+    /// Takes a line the agent said, on stderr for instance.
+    fn say(&self, line: &str);
+
+    /// Takes the news that the clone died and will be started again.
+    fn restarted(&self, reason: &str);
+}
+
+/// What one agent is asked in one call.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// The call; a label, not part of any key.
+    pub call: CallId,
+    /// The phase; a label, not part of any key.
+    pub phase: PhaseName,
+    /// The scope.
+    pub scope: Arc<Scope>,
+    /// The agent's own params, filled unless they are raw.
+    pub params: Json,
+    /// The project's params that raw agent params refer to, as an object; `{}` otherwise.
+    pub vars: Json,
+    /// What all units share, by name.
+    pub context: Json,
+    /// What is asked.
+    pub units: Vec<AskedUnit>,
+}
+
+/// One unit of a call.
+#[derive(Debug, Clone)]
+pub struct AskedUnit {
+    /// The unit.
+    pub id: UnitId,
+    /// Its record, or `{"records": […]}` for groups.
+    pub input: Json,
+    /// What this unit sees besides its input, by name.
+    pub context: Json,
+}
+
+/// What an agent answered.
+#[derive(Debug, Clone, Default)]
+pub struct Reply {
+    /// The answers, in any order.
+    pub units: Vec<AnsweredUnit>,
+    /// What the call consumed.
+    pub usage: Usage,
+}
+
+/// The answer to one unit.
+#[derive(Debug, Clone)]
+pub struct AnsweredUnit {
+    /// The unit.
+    pub id: UnitId,
+    /// One record, a list of records, or any JSON for a document; or why there is none.
+    pub result: Result<Json, Failure>,
+}
+
+/// A call that failed as a whole.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct AgentError {
+    /// The kind; the engine's policy decides from this alone.
+    pub kind: FailureKind,
+    /// What to tell people.
+    pub message: String,
+    /// How long the agent asks to be left alone.
+    pub retry_after: Option<Duration>,
+}
+
+impl AgentError {
+    /// Returns an error without a wish for a pause.
+    #[must_use]
+    pub fn new(kind: FailureKind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), retry_after: None }
+    }
+
+    /// Returns the failure of each unit of the call.
+    #[must_use]
+    pub fn failure(&self) -> Failure {
+        Failure { kind: self.kind, message: self.message.clone() }
+    }
+}

@@ -1,0 +1,142 @@
+//! The files of a project: those that the definition names, sources and exports.
+
+use std::fmt::Debug;
+
+use async_trait::async_trait;
+use refrain_schemas::artifact::FileStamp;
+use refrain_schemas::json::Json;
+use refrain_schemas::problem::Problem;
+use serde_json::{Map, Value};
+
+/// Reads the small files that a definition names: prompts, schemas, scripts, glossaries.
+///
+/// Paths are relative to the project folder with `/` between folders; one that leads out of it is refused.
+#[async_trait]
+pub trait ProjectFiles: Debug + Send + Sync + 'static {
+    /// Returns the contents of a file.
+    async fn read(&self, path: &str) -> Result<Vec<u8>, FileError>;
+
+    /// Returns the stamp of a file; the digest is taken from `known` where size, time and inode are the same and
+    /// `known` was not young.
+    async fn stamp(&self, path: &str, known: Option<&FileStamp>) -> Result<FileStamp, FileError>;
+
+    /// Whether a path names a file of the project.
+    async fn exists(&self, path: &str) -> bool;
+
+    /// Parses the contents of a context file by its name: records where it is CSV, JSONL or a JSON list of objects, a
+    /// document where it is other JSON, and text otherwise.
+    async fn load(&self, path: &str) -> Result<Loaded, FileError>;
+}
+
+/// The contents of a context file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Loaded {
+    /// Records in file order.
+    Records(Vec<Json>),
+    /// One value; plain text is a JSON string.
+    Document(Json),
+}
+
+/// Reads sources.
+///
+/// - Files come in a stable order (by path), records in file order.
+/// - All bad rows of all files are reported together; nothing partial is handed out as a whole.
+#[async_trait]
+pub trait SourceReader: Debug + Send + Sync + 'static {
+    /// Finds the files and takes their stamps, reading only those whose marks differ from `known`.
+    async fn stamps(&self, params: &Map<String, Value>, known: &[FileStamp]) -> Result<Vec<FileStamp>, FileError>;
+
+    /// Opens the files for reading. `key` is the field that tells records apart.
+    async fn open(&self, params: &Map<String, Value>, key: &str) -> Result<Box<dyn RecordSource>, FileError>;
+}
+
+/// Records as they are read.
+pub trait RecordSource: Send {
+    /// Returns the next few records, or an empty list at the end.
+    ///
+    /// # Errors
+    /// Returns all problems of all files at once, after which nothing more comes.
+    fn next_batch(&mut self) -> Result<Vec<Json>, FileError>;
+
+    /// Returns the stamps of the files, hashed from the very bytes that were read. Called after the end.
+    fn stamps(&self) -> Vec<FileStamp>;
+}
+
+/// Writes exports.
+#[async_trait]
+pub trait TargetWriter: Debug + Send + Sync + 'static {
+    /// Takes the stamps of written files again, reading only those whose marks differ from `known`; a file that is
+    /// gone has no stamp.
+    async fn stamps(&self, known: &[FileStamp]) -> Result<Vec<FileStamp>, FileError>;
+
+    /// Starts to write. The params are filled already. Nothing is seen under the final name before
+    /// [`RecordTarget::finish`].
+    async fn open(&self, params: &Map<String, Value>) -> Result<Box<dyn RecordTarget>, FileError>;
+}
+
+/// Records as they are written. Dropped unfinished, it leaves nothing behind.
+pub trait RecordTarget: Send {
+    /// Takes the next few records.
+    ///
+    /// # Errors
+    /// Fails where a record cannot be written in the format.
+    fn write(&mut self, records: &[Json]) -> Result<(), FileError>;
+
+    /// Puts the file in its place and returns its stamp.
+    ///
+    /// # Errors
+    /// Fails where the system does.
+    fn finish(self: Box<Self>) -> Result<Vec<FileStamp>, FileError>;
+}
+
+/// A file failed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum FileError {
+    /// There is no such file, or no file matches.
+    #[error("no file {path}")]
+    Missing {
+        /// The path or pattern.
+        path: String,
+    },
+    /// The path leads out of the project.
+    #[error("{path} leads out of the project")]
+    Outside {
+        /// The path.
+        path: String,
+    },
+    /// The contents are wrong; all problems at once.
+    #[error("{}", summary(.problems))]
+    Bad {
+        /// The problems, in file order.
+        problems: Vec<Problem>,
+    },
+    /// The params do not say what to read or write.
+    #[error("params.{field}: {message}")]
+    Params {
+        /// The field.
+        field: String,
+        /// What is wrong.
+        message: String,
+    },
+    /// The system failed.
+    #[error("failed to {action}: {source}")]
+    Io {
+        /// What was tried.
+        action: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
+}
+
+fn summary(problems: &[Problem]) -> String {
+    let first = problems.first().map_or(String::new(), |problem| {
+        let place = problem.place.as_ref();
+        let place = place.map_or(String::new(), |p| format!("{}:{}:{}: ", p.file, p.line, p.column));
+        format!("{place}{}", problem.message)
+    });
+    match problems.len() {
+        0 | 1 => first,
+        n => format!("{first} (and {} more)", n - 1),
+    }
+}

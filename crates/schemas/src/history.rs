@@ -1,0 +1,198 @@
+//! The run history: runs, revisions with their lineage, attempts, generations and waivers.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::artifact::{ArtifactRef, FileStamp};
+use crate::digest::Digest;
+use crate::failure::PhaseError;
+use crate::freshness::Cause;
+use crate::name::{Revision, RunId, UnitId};
+use crate::report::{RunReport, UnitCounts};
+use crate::scope::Target;
+use crate::time::Timestamp;
+use crate::usage::Usage;
+
+/// One entry of the history; entries are appended and never changed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum HistoryEntry {
+    /// A run began.
+    RunStarted(RunStart),
+    /// A run ended; a run without this entry was killed or still runs.
+    RunEnded(RunEnd),
+    /// A phase made a revision.
+    Revision(Box<RevisionRecord>),
+    /// A phase tried and made none.
+    Attempt(AttemptRecord),
+    /// A phase is to be asked again, or that is done.
+    Generation(GenerationRecord),
+    /// A person declared the present output good.
+    Waiver(WaiverRecord),
+}
+
+/// The beginning of a run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RunStart {
+    /// The run.
+    pub run_id: RunId,
+    /// When.
+    pub at: Timestamp,
+    /// What was asked for; empty for the whole plan.
+    pub targets: Vec<String>,
+}
+
+/// The end of a run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RunEnd {
+    /// When.
+    pub at: Timestamp,
+    /// What `run --json` printed.
+    pub report: RunReport,
+}
+
+/// A revision of one phase in one scope.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RevisionRecord {
+    /// The phase and scope.
+    pub target: Target,
+    /// The number.
+    pub revision: Revision,
+    /// The run that made it.
+    pub run_id: RunId,
+    /// When it was published.
+    pub at: Timestamp,
+    /// What it holds.
+    pub artifact: ArtifactRef,
+    /// What it was made from.
+    pub lineage: Lineage,
+    /// The unit table: which asks each unit came from; absent for `read` and `write`.
+    pub units: Option<Digest>,
+    /// Whether every record's key is its unit's id, so that a changed unit changes only its own records.
+    pub local: bool,
+    /// How many units ran, were reused, failed.
+    pub counts: UnitCounts,
+    /// What the calls of this revision consumed.
+    pub usage: Usage,
+    /// The units that are missing; the revision is partial where there are any.
+    pub missing: Vec<UnitId>,
+    /// The conflicts of the merge: a page of the store.
+    pub conflicts: Option<Digest>,
+    /// How many conflicts there were.
+    pub n_conflicts: u64,
+    /// The files written by `write`, or read by `read`.
+    pub files: Vec<FileStamp>,
+    /// Why it was made.
+    pub causes: Vec<Cause>,
+}
+
+impl RevisionRecord {
+    /// Whether units are missing, here or upstream.
+    #[must_use]
+    pub const fn is_partial(&self) -> bool {
+        self.artifact.holes > 0
+    }
+}
+
+/// What a revision was made from.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Lineage {
+    /// The parts of the phase's definition, each with its digest.
+    pub definition: BTreeMap<String, Digest>,
+    /// The upstream artifacts by what they were read for; `None` is a want that was absent.
+    pub upstream: BTreeMap<String, Option<UpstreamRef>>,
+    /// Context files by path, kept as artifacts in the store.
+    pub context_files: BTreeMap<String, ArtifactRef>,
+    /// The source files of `read`, with their digests.
+    pub sources: BTreeMap<String, Digest>,
+    /// The generation of the phase.
+    pub generation: u32,
+}
+
+/// An upstream revision.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct UpstreamRef {
+    /// The phase and scope.
+    pub target: Target,
+    /// The revision.
+    pub revision: Revision,
+    /// Its artifact.
+    pub artifact: ArtifactRef,
+    /// Whether its contents are read; a mere order does not pass on changes.
+    pub read: bool,
+}
+
+/// A phase that tried and made no revision.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AttemptRecord {
+    /// The phase and scope.
+    pub target: Target,
+    /// The run.
+    pub run_id: RunId,
+    /// When it ended.
+    pub at: Timestamp,
+    /// How it ended.
+    pub outcome: AttemptOutcome,
+    /// The digest of the inputs it was made at; at other inputs it says nothing.
+    pub inputs: Digest,
+    /// Why.
+    pub error: PhaseError,
+    /// How many units ran, were reused, failed.
+    pub counts: UnitCounts,
+}
+
+/// How an attempt without a revision ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum AttemptOutcome {
+    /// It failed.
+    Failed,
+    /// A need was missing.
+    Blocked,
+    /// It waits for a person.
+    Waiting,
+    /// The run was stopped or cancelled before the phase ended; says nothing about the phase.
+    Stopped,
+}
+
+/// A raised generation: all asks of the phase have new keys from here on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct GenerationRecord {
+    /// The phase and scope.
+    pub target: Target,
+    /// The generation, from 1; phases that were never forced are at 0.
+    pub generation: u32,
+    /// The run that raised it.
+    pub run_id: RunId,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// A person's word that the present output is good for the present definition.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct WaiverRecord {
+    /// The phase and scope.
+    pub target: Target,
+    /// The revision that is declared good.
+    pub revision: Revision,
+    /// Why.
+    pub reason: String,
+    /// When.
+    pub at: Timestamp,
+    /// The lineage that the revision counts as made from, from here on.
+    pub lineage: Lineage,
+    /// The unit table under the new keys.
+    pub units: Option<Digest>,
+    /// What was waived.
+    pub causes: Vec<Cause>,
+}

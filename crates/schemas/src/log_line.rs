@@ -1,0 +1,134 @@
+//! The JSONL log.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::event::{Event, EventKind, Level};
+use crate::name::{PhaseName, RunId};
+use crate::scope::Scope;
+use crate::time::Timestamp;
+
+/// One line of the log; exactly these keys, null where absent.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LogLine {
+    /// When it happened.
+    pub timestamp: Timestamp,
+    /// How much it matters.
+    pub level: Level,
+    /// The name of the event.
+    pub event: String,
+    /// The run.
+    pub run_id: RunId,
+    /// The phase it is about.
+    pub phase: Option<PhaseName>,
+    /// The scope of that phase.
+    pub scope: Option<Scope>,
+    /// What happened, for people.
+    pub message: String,
+    /// What happened, for programs; its shape is that of the event's name.
+    pub data: Option<Value>,
+}
+
+impl LogLine {
+    /// Writes an event as a line.
+    #[must_use]
+    pub fn of(event: &Event) -> Self {
+        let (name, data) = name_and_data(&event.kind);
+        Self {
+            timestamp: event.at,
+            level: event.kind.level(),
+            event: name,
+            run_id: event.run_id,
+            phase: event.phase.clone(),
+            scope: event.scope.clone(),
+            message: message(event),
+            data,
+        }
+    }
+}
+
+/// Splits the externally tagged form of an event into its name and its data.
+fn name_and_data(kind: &EventKind) -> (String, Option<Value>) {
+    match serde_json::to_value(kind) {
+        Ok(Value::String(name)) => (name, None),
+        Ok(Value::Object(map)) => {
+            map.into_iter().next().map_or_else(|| (String::new(), None), |(name, data)| (name, Some(data)))
+        }
+        _ => (String::new(), None),
+    }
+}
+
+/// Returns what happened as one line for people.
+#[must_use]
+pub fn message(event: &Event) -> String {
+    let subject = subject(event);
+    match &event.kind {
+        EventKind::RunStarted { targets, .. } if targets.is_empty() => "run started".to_owned(),
+        EventKind::RunStarted { targets, .. } => format!("run of {} started", targets.join(", ")),
+        EventKind::RunPlanned { targets } => format!("{} phases planned", targets.len()),
+        EventKind::RunCompleted(end) => format!("run completed: {} calls", end.calls),
+        EventKind::RunPartial(end) => format!("run ended partial: {} units failed", end.units.failed),
+        EventKind::RunFailed(_) => "run failed".to_owned(),
+        EventKind::RunBlocked(_) => "run blocked".to_owned(),
+        EventKind::RunWaiting(_) => "run waits for a person".to_owned(),
+        EventKind::RunStopped(_) => "run stopped at its ceiling".to_owned(),
+        EventKind::RunCancelled(_) => "run cancelled".to_owned(),
+        EventKind::PhaseStarted { revision, .. } => format!("{subject} started on revision {revision}"),
+        EventKind::PhasePlanned { total, reused, .. } => {
+            format!("{subject} has {total} units, {reused} of them reused")
+        }
+        EventKind::PhaseProgressed { units, .. } => {
+            format!("{subject} is at {} of {} units", units.ran + units.reused + units.failed, units.total)
+        }
+        EventKind::PhaseCompleted(end) => format!("{subject} completed revision {}", end.revision),
+        EventKind::PhasePartial(end) => {
+            format!("{subject} made partial revision {}: {} units failed", end.revision, end.units.failed)
+        }
+        EventKind::PhaseFresh { revision } => format!("{subject} is fresh at revision {revision}"),
+        EventKind::PhaseFailed(error) => format!("{subject} failed: {}", error.message),
+        EventKind::PhaseBlocked(error) => format!("{subject} is blocked: {}", error.message),
+        EventKind::PhaseWaiting(error) => format!("{subject} waits: {}", error.message),
+        EventKind::PhaseSkipped { reason } => format!("{subject} skipped: {reason}"),
+        EventKind::PhaseStopped(error) => format!("{subject} stopped: {}", error.message),
+        EventKind::PhaseCancelled(error) => format!("{subject} cancelled: {}", error.message),
+        EventKind::PhaseInvalidated { revision, cause } => {
+            format!("{subject} revision {revision} is no longer fresh: {cause}")
+        }
+        EventKind::CallIntended { call, agent, units } => {
+            format!("{subject}: {call} asks {agent} about {} units", units.len())
+        }
+        EventKind::CallCompleted { call, agent, replies, .. } => {
+            format!("{subject}: {call} brought {replies} replies from {agent}")
+        }
+        EventKind::CallRetried { call, agent, attempt, failure, .. } => {
+            format!("{subject}: {call} to {agent} failed ({}); attempt {attempt} follows", failure.message)
+        }
+        EventKind::CallFailed { call, agent, failure } => {
+            format!("{subject}: {call} to {agent} failed ({})", failure.message)
+        }
+        EventKind::UnitFailed { unit, failure } => format!("{subject}/{unit} failed: {}", failure.message),
+        EventKind::ArtifactWritten { digest, records, .. } => {
+            format!("{subject}: {records} records stored as {}", digest.short())
+        }
+        EventKind::ArtifactReused { digest } => format!("{subject}: contents unchanged ({})", digest.short()),
+        EventKind::AgentOpened { agent, clone } => format!("{agent} #{clone} opened"),
+        EventKind::AgentClosed { agent, clone } => format!("{agent} #{clone} closed"),
+        EventKind::AgentRestarted { agent, clone, reason } => format!("{agent} #{clone} restarted: {reason}"),
+        EventKind::AgentLogged { agent, line, .. } => format!("{agent}: {line}"),
+        EventKind::SourceRead { files, records } => format!("{subject}: {records} records read from {files} files"),
+        EventKind::ExportWritten { files, records } => {
+            format!("{subject}: {records} records written to {}", files.join(", "))
+        }
+        EventKind::StoreRecovered { message } => format!("store recovered: {message}"),
+    }
+}
+
+fn subject(event: &Event) -> String {
+    match (&event.phase, &event.scope) {
+        (Some(phase), Some(scope)) if !scope.is_none() => format!("{phase}@{scope}"),
+        (Some(phase), _) => phase.to_string(),
+        (None, _) => "run".to_owned(),
+    }
+}

@@ -1,0 +1,256 @@
+//! Phases as they are written in a pipeline file.
+
+use indexmap::IndexMap;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::agent_spec::AgentSpec;
+use crate::name::{AgentName, DimensionName, PhaseName};
+use crate::pipeline::Limits;
+
+/// A phase: a named step of the work.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PhaseSpec {
+    /// What the phase is for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// `false` takes the phase out of everyone's needs and wants.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub enabled: Option<bool>,
+    /// An expression over `params`, `scope` and `phases`; where it is false the phase is skipped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub when: Option<String>,
+    /// Phases that must be there first, besides those that `units` and `context` read.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub needs: Vec<PhaseName>,
+    /// Phases that are used if they are there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub wants: Vec<PhaseName>,
+    /// The dimensions of the phase; it exists once per combination of their values.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub per: Vec<DimensionName>,
+    /// Dimensions whose scopes are all read at once.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gather: Vec<DimensionName>,
+    /// How the input is split into units.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub units: Option<UnitsSpec>,
+    /// How many units one call carries.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pack: Option<PackSpec>,
+    /// What each unit sees besides its own input.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    pub context: IndexMap<String, ContextSpec>,
+    /// The one agent of the phase: a name, or an agent written here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<AgentRef>,
+    /// The pool: agents by name, in the order that decides ties.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    pub agents: IndexMap<AgentName, PoolEntry>,
+    /// How units and agents meet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fan: Option<Fan>,
+    /// What a reply must fulfil in a cascade; an expression over `reply`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accept: Option<String>,
+    /// What happens to two records with one key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub merge: Option<MergeSpec>,
+    /// What happens to the phase when a unit fails.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_unit_failure: Option<OnUnitFailure>,
+    /// What the phase makes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output: Option<OutputSpec>,
+    /// Ceilings for this phase over all its scopes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limits: Option<Limits>,
+}
+
+/// One name or a list of names.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum OneOrMany {
+    /// One phase.
+    One(PhaseName),
+    /// The first of these that is present.
+    Many(Vec<PhaseName>),
+}
+
+impl OneOrMany {
+    /// Returns the names as a list.
+    #[must_use]
+    pub fn names(&self) -> Vec<PhaseName> {
+        match self {
+            Self::One(name) => vec![name.clone()],
+            Self::Many(names) => names.clone(),
+        }
+    }
+}
+
+/// How the input of a phase is split into units.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct UnitsSpec {
+    /// The phase whose artifact is split; of a list, the first that is present.
+    pub of: OneOrMany,
+    /// One unit per value of this field.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+    /// One unit per run of this many records.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
+    pub chunk: Option<u32>,
+    /// One unit in all.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub whole: bool,
+}
+
+/// How many units one call carries.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PackSpec {
+    /// The most units of one call.
+    #[schemars(range(min = 1))]
+    pub max: u32,
+    /// Only units with the same value of this field share a call.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub within: Option<String>,
+}
+
+/// Something that units see besides their own input; exactly one of `from` and `file` says what.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ContextSpec {
+    /// A phase.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<PhaseName>,
+    /// A file of the project: CSV, JSONL and JSON lists are records, other JSON is a document, the rest is text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+    /// Only records whose value of this field equals the unit's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on: Option<String>,
+    /// Only entries that occur in a text of the unit.
+    #[serde(default, rename = "match", skip_serializing_if = "Option::is_none")]
+    pub matching: Option<MatchSpec>,
+    /// This many records on each side of the unit's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
+    pub window: Option<u32>,
+    /// The window stays among records with the unit's value of this field.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub within: Option<String>,
+}
+
+/// Lets in only the entries that occur in a text.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MatchSpec {
+    /// The field of the entry that is looked for.
+    pub field: String,
+    /// The field of the unit it is looked for in.
+    #[serde(rename = "in")]
+    pub within: String,
+}
+
+/// The one agent of a phase.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum AgentRef {
+    /// An agent of the pipeline's `agents:`.
+    Name(AgentName),
+    /// An agent written in the phase.
+    Inline(Box<AgentSpec>),
+}
+
+/// How one agent of a pool takes part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum PoolEntry {
+    /// This many clones.
+    Clones(#[schemars(range(min = 1))] u32),
+    /// Clones and samples.
+    Detailed(PoolDetail),
+}
+
+/// How one agent of a pool takes part, in full.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PoolDetail {
+    /// How many clones answer at once (1).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
+    pub clones: Option<u32>,
+    /// How often the agent is asked about each unit (1).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
+    pub samples: Option<u32>,
+}
+
+/// How units and agents meet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Fan {
+    /// Every unit goes to one agent.
+    #[default]
+    Split,
+    /// Every agent is asked about every unit.
+    Panel,
+    /// Agents are asked in file order until a reply is good enough.
+    Cascade,
+    /// Each agent gets the output of the one before.
+    Chain,
+}
+
+/// What happens to two records with one key.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum MergeSpec {
+    /// The phase fails.
+    #[default]
+    Error,
+    /// The first in unit and agent order stays.
+    First,
+    /// The last in unit and agent order stays.
+    Last,
+    /// The record most agents agree on stays; ties by agent order.
+    Vote,
+    /// These fields make two records the same; the engine makes the key from them and keeps all proposers.
+    Union(Vec<String>),
+}
+
+/// What happens to the phase when a unit fails.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OnUnitFailure {
+    /// Start no new call; no revision.
+    #[default]
+    Stop,
+    /// Try every unit; the revision is partial where some failed.
+    Continue,
+    /// As `continue` where at least this share of the units succeeded, else no revision.
+    Quorum(#[schemars(range(min = 0.0, max = 1.0))] f64),
+}
+
+/// What a phase makes: `records` (the default) or a `document`.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OutputSpec {
+    /// What the records are called.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub records: Option<String>,
+    /// What the document is called.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub document: Option<String>,
+    /// The field that tells records apart.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+    /// Exactly one output record per input record.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub aligned: bool,
+    /// A JSON Schema that every record, or the document, must fulfil.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schema: Option<String>,
+}

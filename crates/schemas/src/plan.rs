@@ -1,0 +1,108 @@
+//! What `plan --json` prints.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::freshness::{Cause, Freshness};
+use crate::name::PhaseName;
+use crate::scope::{Scope, Target};
+
+/// A count that is known exactly or within bounds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Range {
+    /// At least this many.
+    pub min: u64,
+    /// At most this many; null where it hangs on a reply that is not there yet.
+    pub max: Option<u64>,
+}
+
+impl Range {
+    /// Returns a count that is known exactly.
+    #[must_use]
+    pub const fn exactly(n: u64) -> Self {
+        Self { min: n, max: Some(n) }
+    }
+
+    /// Whether the count is known exactly.
+    #[must_use]
+    pub fn is_exact(&self) -> bool {
+        self.max == Some(self.min)
+    }
+
+    /// Adds another count.
+    pub fn add(&mut self, other: &Self) {
+        self.min += other.min;
+        self.max = self.max.zip(other.max).map(|(a, b)| a + b);
+    }
+
+    /// Whether a number lies within the bounds.
+    #[must_use]
+    pub fn holds(&self, n: u64) -> bool {
+        self.min <= n && self.max.is_none_or(|max| n <= max)
+    }
+}
+
+/// What a run would do with a phase.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum PlannedAction {
+    /// Nothing.
+    Keep,
+    /// Run it.
+    Run,
+    /// Run it if what comes before turns out different.
+    Perhaps,
+    /// Skip it.
+    Skip,
+    /// It could not run: something it needs is missing.
+    Blocked,
+}
+
+/// What a run would do with one phase in one scope.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PhasePlan {
+    /// The phase.
+    pub phase: PhaseName,
+    /// The scope.
+    pub scope: Scope,
+    /// What a run would do.
+    pub action: PlannedAction,
+    /// How fresh it is now.
+    pub freshness: Freshness,
+    /// Why it is not fresh.
+    pub causes: Vec<Cause>,
+    /// All units; null where the number hangs on a reply that is not there yet.
+    pub units: Option<u64>,
+    /// Units that would be asked.
+    pub run: Range,
+    /// Units whose replies are all there already.
+    pub reuse: Range,
+    /// Calls, retries not counted.
+    pub calls: Range,
+    /// The most further calls that retries could add; null where unbounded.
+    pub retries: Option<u64>,
+    /// For a blocked phase: what is missing.
+    pub missing: Vec<Target>,
+}
+
+/// What `plan --json` prints.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PlanReport {
+    /// The version of this document; 1.
+    pub schema_version: u32,
+    /// Whether a run would do anything.
+    pub changes: bool,
+    /// Units that would be asked, over all phases.
+    pub run: Range,
+    /// Units whose replies are all there already, over all phases.
+    pub reuse: Range,
+    /// Calls over all phases, retries not counted.
+    pub calls: Range,
+    /// Calls of earlier runs that are in doubt; they count against the next run's ceilings.
+    pub in_doubt: u64,
+    /// Every phase and scope, in the order in which they would run.
+    pub phases: Vec<PhasePlan>,
+}

@@ -2,11 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use refrain_schemas::pipeline::Pipeline;
-use refrain_schemas::problem::Problem;
 use serde_json::Value;
 
-use crate::model::Model;
 use crate::ports::agent::AgentFactory;
 
 /// What the checks need to know besides the pipeline file itself.

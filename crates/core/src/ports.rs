@@ -2,9 +2,9 @@
 //! behind them do not know each other.
 
 pub mod agent;
+pub mod cancel;
+pub mod clock;
 pub mod executor;
-pub mod store;
 pub mod files;
 pub mod sink;
-pub mod clock;
-pub mod cancel;
+pub mod store;

@@ -328,7 +328,11 @@ impl TryFrom<Value> for Json {
 
 impl Serialize for Json {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        if serializer.is_human_readable() { self.value().serialize(serializer) } else { serializer.serialize_str(&self.0) }
+        if serializer.is_human_readable() {
+            self.value().serialize(serializer)
+        } else {
+            serializer.serialize_str(&self.0)
+        }
     }
 }
 

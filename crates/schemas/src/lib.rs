@@ -5,29 +5,29 @@
 //! value's own shape; the meaning of these types lives in `refrain-core`. The JSON Schemas in the repository's
 //! `schemas/` folder are generated from this crate (see [`catalogue`]).
 
-pub mod json;
-pub mod digest;
-pub mod name;
-pub mod scope;
-pub mod pipeline;
 pub mod agent_spec;
-pub mod phase_spec;
+pub mod artifact;
+pub mod catalogue;
+pub mod digest;
 pub mod duration;
-pub mod time;
-pub mod problem;
-pub mod usage;
+pub mod event;
+pub mod exit_code;
 pub mod failure;
 pub mod freshness;
-pub mod artifact;
 pub mod history;
+pub mod json;
 pub mod ledger;
-pub mod event;
 pub mod log_line;
-pub mod progress;
+pub mod name;
+pub mod phase_spec;
+pub mod pipeline;
 pub mod plan;
-pub mod report;
-pub mod status;
-pub mod why;
+pub mod problem;
+pub mod progress;
 pub mod protocol;
-pub mod exit_code;
-pub mod catalogue;
+pub mod report;
+pub mod scope;
+pub mod status;
+pub mod time;
+pub mod usage;
+pub mod why;

@@ -117,7 +117,9 @@ pub fn message(event: &Event) -> String {
         EventKind::AgentClosed { agent, clone } => format!("{agent} #{clone} closed"),
         EventKind::AgentRestarted { agent, clone, reason } => format!("{agent} #{clone} restarted: {reason}"),
         EventKind::AgentLogged { agent, line, .. } => format!("{agent}: {line}"),
-        EventKind::SourceRead { files, records } => format!("{subject}: {records} records read from {files} files"),
+        EventKind::SourceRead { files, records } => {
+            format!("{subject}: {records} records read from {files} files")
+        }
         EventKind::ExportWritten { files, records } => {
             format!("{subject}: {records} records written to {}", files.join(", "))
         }

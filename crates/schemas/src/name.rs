@@ -10,7 +10,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A text that does not have the shape of a name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("a {what} starts with a letter and goes on with letters, digits, `_` and `-` (64 at most), not `{text}`")]
+#[error(
+    "a {what} starts with a letter and goes on with letters, digits, `_` and `-` (64 at most), not `{text}`"
+)]
 pub struct NameError {
     /// What kind of name was wanted.
     pub what: &'static str,
@@ -196,7 +198,18 @@ impl schemars::JsonSchema for RunId {
 
 /// The number of a call; unique within a project's ledger.
 #[derive(
-    Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema,
+    Debug,
+    Clone,
+    Copy,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    schemars::JsonSchema,
 )]
 #[serde(transparent)]
 pub struct CallId(pub u64);

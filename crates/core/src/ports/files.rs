@@ -44,7 +44,11 @@ pub enum Loaded {
 #[async_trait]
 pub trait SourceReader: Debug + Send + Sync + 'static {
     /// Finds the files and takes their stamps, reading only those whose marks differ from `known`.
-    async fn stamps(&self, params: &Map<String, Value>, known: &[FileStamp]) -> Result<Vec<FileStamp>, FileError>;
+    async fn stamps(
+        &self,
+        params: &Map<String, Value>,
+        known: &[FileStamp],
+    ) -> Result<Vec<FileStamp>, FileError>;
 
     /// Opens the files for reading. `key` is the field that tells records apart.
     async fn open(&self, params: &Map<String, Value>, key: &str) -> Result<Box<dyn RecordSource>, FileError>;

@@ -1,0 +1,366 @@
+//! The engine: everything that can be done with a project, on top of the ports.
+
+use std::sync::Arc;
+
+use refrain_schemas::json::Json;
+use refrain_schemas::ledger::LedgerReport;
+use refrain_schemas::name::{PhaseName, Revision};
+use refrain_schemas::plan::PlanReport;
+use refrain_schemas::report::RunReport;
+use refrain_schemas::scope::{Scope, Target};
+use refrain_schemas::status::{HistoryReport, Holder, StatusReport};
+use refrain_schemas::why::{Conflict, DiffReport, WhyReport};
+
+use crate::model::Model;
+use crate::ports::agent::AgentFactory;
+use crate::ports::cancel::Cancel;
+use crate::ports::clock::{Clock, Ids};
+use crate::ports::executor::Executor;
+use crate::ports::files::{FileError, ProjectFiles, SourceReader, TargetWriter};
+use crate::ports::sink::{LogSink, ProgressSink};
+use crate::ports::store::{CallFilter, Collected, Store, StoreError};
+
+/// What the engine works through.
+#[derive(Debug, Clone)]
+pub struct Ports {
+    /// What is kept.
+    pub store: Arc<dyn Store>,
+    /// The factories of agents.
+    pub factories: Vec<Arc<dyn AgentFactory>>,
+    /// Where calls run; the local executor over `factories` where absent.
+    pub executor: Option<Arc<dyn Executor>>,
+    /// The files that the definition names.
+    pub files: Arc<dyn ProjectFiles>,
+    /// Reads sources.
+    pub reader: Arc<dyn SourceReader>,
+    /// Writes exports.
+    pub writer: Arc<dyn TargetWriter>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Ids.
+    pub ids: Arc<dyn Ids>,
+    /// Where events go.
+    pub logs: Vec<Arc<dyn LogSink>>,
+    /// Where progress goes.
+    pub progress: Vec<Arc<dyn ProgressSink>>,
+}
+
+/// What a run is asked to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunRequest {
+    /// The phases, each in some of its scopes; the whole plan where empty.
+    pub targets: Vec<Selection>,
+    /// Only these scopes, by dimension: `language=ja`.
+    pub scopes: Vec<(String, String)>,
+    /// Run exactly the targets, against the latest artifacts of what they need.
+    pub only: bool,
+    /// Run the targets even if they are fresh.
+    pub force: bool,
+    /// Answer from the ledger only.
+    pub offline: bool,
+    /// The most calls of this run.
+    pub max_calls: Option<u64>,
+    /// Who runs it, for the lock and the history.
+    pub holder: Holder,
+}
+
+/// A phase, in one scope or all of them, as named on the command line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Selection {
+    /// The phase.
+    pub phase: PhaseName,
+    /// The values after the `@`, in the order of `per`; all scopes where empty.
+    pub values: Vec<String>,
+}
+
+/// How a person stops a run that is under way.
+#[derive(Debug, Clone, Default)]
+pub struct Control {
+    /// Fired by the first Ctrl-C: no new calls; those in flight are finished and kept.
+    pub drain: Cancel,
+    /// Fired by the second: calls in flight are cancelled.
+    pub abort: Cancel,
+}
+
+/// The engine of one project.
+#[derive(Debug, Clone)]
+pub struct Engine {
+    model: Arc<Model>,
+    ports: Ports,
+}
+
+/// What was collected.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GcReport {
+    /// What was removed, or would be.
+    pub collected: Collected,
+    /// Revisions that were forgotten, or would be.
+    pub revisions: Vec<(Target, Revision)>,
+}
+
+/// What `show` shows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Shown {
+    /// Records in artifact order.
+    Records(Vec<Json>),
+    /// A document.
+    Document(Json),
+    /// The paths of written files.
+    Files(Vec<String>),
+}
+
+impl Engine {
+    /// Puts a project and its ports together.
+    #[must_use]
+    pub const fn new(model: Arc<Model>, ports: Ports) -> Self {
+        Self { model, ports }
+    }
+
+    /// Returns the project.
+    #[must_use]
+    pub fn model(&self) -> &Model {
+        &self.model
+    }
+
+    /// Returns the ports.
+    #[must_use]
+    pub const fn ports(&self) -> &Ports {
+        &self.ports
+    }
+
+    /// Runs a plan to its end.
+    ///
+    /// # Errors
+    /// Fails only where there can be no report: the project is held, the request names what is not there, the store fails.
+    pub async fn run(&self, _request: &RunRequest, _control: &Control) -> Result<RunReport, EngineError> {
+        todo!()
+    }
+
+    /// Says what a run would do, without doing or storing anything.
+    ///
+    /// # Errors
+    /// Fails where the request names what is not there, and where the store or a file fails.
+    pub async fn plan(&self, _request: &RunRequest) -> Result<PlanReport, EngineError> {
+        todo!()
+    }
+
+    /// Says where every phase stands.
+    ///
+    /// # Errors
+    /// Fails where the store or a file fails.
+    pub async fn status(&self) -> Result<StatusReport, EngineError> {
+        todo!()
+    }
+
+    /// Says why a phase, or one unit of it, would run; names at most `limit` units.
+    ///
+    /// # Errors
+    /// Fails where there is no such phase, scope or unit, and where the store or a file fails.
+    pub async fn why(
+        &self,
+        _target: &Target,
+        _unit: Option<&str>,
+        _limit: usize,
+    ) -> Result<WhyReport, EngineError> {
+        todo!()
+    }
+
+    /// Returns the history, of one phase or of all.
+    ///
+    /// # Errors
+    /// Fails where the store does.
+    pub async fn history(&self, _phase: Option<&PhaseName>) -> Result<HistoryReport, EngineError> {
+        todo!()
+    }
+
+    /// Returns what a revision holds; the latest where none is named; at most `limit` records from `offset` on.
+    ///
+    /// # Errors
+    /// Fails where there is no such revision, and where the store does.
+    pub async fn show(
+        &self,
+        _target: &Target,
+        _revision: Option<Revision>,
+        _offset: u64,
+        _limit: Option<u64>,
+    ) -> Result<Shown, EngineError> {
+        todo!()
+    }
+
+    /// Returns the conflicts that the merge of a revision recorded.
+    ///
+    /// # Errors
+    /// Fails where there is no such revision, and where the store does.
+    pub async fn conflicts(
+        &self,
+        _target: &Target,
+        _revision: Option<Revision>,
+    ) -> Result<Vec<Conflict>, EngineError> {
+        todo!()
+    }
+
+    /// Compares two revisions; the last two where none are named.
+    ///
+    /// # Errors
+    /// Fails where there are no such revisions, and where the store does.
+    pub async fn diff(
+        &self,
+        _target: &Target,
+        _revisions: Option<(Revision, Revision)>,
+    ) -> Result<DiffReport, EngineError> {
+        todo!()
+    }
+
+    /// Returns calls of the ledger and its sums.
+    ///
+    /// # Errors
+    /// Fails where the store does.
+    pub async fn ledger(&self, _filter: &CallFilter) -> Result<LedgerReport, EngineError> {
+        todo!()
+    }
+
+    /// Declares the present output of a phase good for its present definition; returns what was waived.
+    ///
+    /// # Errors
+    /// Fails where there is nothing to accept, where the causes lie upstream, and where the store does.
+    pub async fn accept(
+        &self,
+        _targets: &[Target],
+        _reason: &str,
+        _holder: &Holder,
+    ) -> Result<Vec<(Target, Vec<String>)>, EngineError> {
+        todo!()
+    }
+
+    /// Forgets all but the latest `keep` revisions of each target, and what only they needed; with `replies`, replies
+    /// that no kept revision came from as well. With `dry_run` nothing is removed.
+    ///
+    /// # Errors
+    /// Fails where the store does, or where it is held.
+    pub async fn gc(
+        &self,
+        _keep: u32,
+        _replies: bool,
+        _dry_run: bool,
+        _holder: &Holder,
+    ) -> Result<GcReport, EngineError> {
+        todo!()
+    }
+
+    /// Resolves a target as named on the command line, such as `translate@ja`; the scope may be left out where the phase has only one.
+    ///
+    /// # Errors
+    /// Fails where there is no such phase or scope, naming those there are.
+    pub fn target(&self, selection: &Selection) -> Result<Target, EngineError> {
+        let targets = self.select(selection)?;
+        match <[Target; 1]>::try_from(targets) {
+            Ok([target]) => Ok(target),
+            Err(targets) => Err(EngineError::Ambiguous {
+                phase: selection.phase.to_string(),
+                targets: targets.iter().map(ToString::to_string).collect(),
+            }),
+        }
+    }
+
+    /// Resolves a selection to all its targets.
+    ///
+    /// # Errors
+    /// Fails where there is no such phase or scope, naming those there are.
+    pub fn select(&self, selection: &Selection) -> Result<Vec<Target>, EngineError> {
+        let phase = self.model.phase(selection.phase.as_str()).ok_or_else(|| EngineError::UnknownPhase {
+            phase: selection.phase.to_string(),
+            known: self.model.phases.iter().map(|phase| phase.name.to_string()).collect(),
+        })?;
+        let scopes = self.model.scopes(phase);
+        let fits = |scope: &Scope| {
+            selection.values.is_empty()
+                || scope.iter().map(|(_, value)| value).eq(selection.values.iter().map(String::as_str))
+        };
+        let found: Vec<Target> =
+            scopes.iter().filter(|scope| fits(scope)).map(|scope| phase.target(scope.clone())).collect();
+        if found.is_empty() {
+            return Err(EngineError::UnknownScope {
+                phase: selection.phase.to_string(),
+                scope: selection.values.join(","),
+                known: scopes.iter().map(ToString::to_string).collect(),
+            });
+        }
+        Ok(found)
+    }
+}
+
+/// A command could not be carried out at all.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EngineError {
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A file failed.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// There is no such phase.
+    #[error("there is no phase `{phase}`; there are {}", .known.join(", "))]
+    UnknownPhase {
+        /// What was named.
+        phase: String,
+        /// The phases there are.
+        known: Vec<String>,
+    },
+    /// The phase is disabled and was named.
+    #[error("phase `{phase}` is disabled (`enabled: false`)")]
+    Disabled {
+        /// The phase.
+        phase: String,
+    },
+    /// There is no such scope.
+    #[error("phase `{phase}` has no scope `{scope}`; it has {}", .known.join(", "))]
+    UnknownScope {
+        /// The phase.
+        phase: String,
+        /// What was named.
+        scope: String,
+        /// The scopes there are.
+        known: Vec<String>,
+    },
+    /// The phase has several scopes and one was wanted.
+    #[error("name one of {}", .targets.join(", "))]
+    Ambiguous {
+        /// The phase.
+        phase: String,
+        /// Its targets.
+        targets: Vec<String>,
+    },
+    /// There is no such revision.
+    #[error("{target} has no revision {revision}")]
+    NoRevision {
+        /// The target.
+        target: String,
+        /// What was named: a number or `yet`.
+        revision: String,
+    },
+    /// There is no such unit.
+    #[error("{target} has no unit `{unit}`")]
+    NoUnit {
+        /// The target.
+        target: String,
+        /// What was named.
+        unit: String,
+    },
+    /// There is nothing to accept, or it cannot be accepted.
+    #[error("{target} cannot be accepted: {reason}")]
+    NotAcceptable {
+        /// The target.
+        target: String,
+        /// Why not.
+        reason: String,
+    },
+    /// An expression or a template failed.
+    #[error("{what}: {message}")]
+    Expression {
+        /// Which one.
+        what: String,
+        /// How.
+        message: String,
+    },
+}

@@ -7,3 +7,4 @@ pub mod check;
 pub mod engine;
 pub mod model;
 pub mod ports;
+pub mod progress;

@@ -25,3 +25,4 @@ pub mod unit_table;
 pub mod engine;
 pub mod model;
 pub mod ports;
+pub mod progress;

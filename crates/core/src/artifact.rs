@@ -31,7 +31,10 @@ pub fn of_loaded(loaded: &Loaded) -> (ArtifactRef, Pages) {
             let mut builder = TreeBuilder::new();
             for record in records {
                 // The id only has to spread the pages; a hash of the record keeps insertions local.
-                builder.push(&Entry::record(&Digest::of_content(record.as_str().as_bytes()).short(), record.as_str()));
+                builder.push(&Entry::record(
+                    &Digest::of_content(record.as_str().as_bytes()).short(),
+                    record.as_str(),
+                ));
             }
             let (root, pages) = builder.finish();
             (reference(ArtifactKind::Records, &root), pages)

@@ -11,9 +11,9 @@ use refrain_schemas::scope::Scope;
 use serde_json::{Map, Value, json};
 
 use crate::engine::EngineError;
+use crate::expression::Expression;
 use crate::model::{AgentModel, Model, OutputSchema, Phase, Work};
 use crate::ports::files::ProjectFiles;
-use crate::expression::Expression;
 use crate::template::{self, Template};
 
 /// Parts of a phase as written that change neither its requests nor its artifact.
@@ -76,7 +76,12 @@ impl FileDigests {
 ///
 /// # Errors
 /// Fails where a file of the definition cannot be read, or a template in an agent's params fails.
-pub async fn define(model: &Model, phase: &Phase, scope: &Scope, files: &FileDigests) -> Result<Definition, EngineError> {
+pub async fn define(
+    model: &Model,
+    phase: &Phase,
+    scope: &Scope,
+    files: &FileDigests,
+) -> Result<Definition, EngineError> {
     let written = phase.written.iter().filter(|(name, _)| !NOT_PART.contains(&name.as_str()));
     let mut parts: BTreeMap<String, Digest> =
         written.map(|(name, json)| (name.clone(), Digest::of_content(json.as_str().as_bytes()))).collect();
@@ -115,7 +120,8 @@ async fn bind(
         (filled_params(model, agent, scope)?, Json::object([]))
     };
     let mut params_digest = Digester::new("refrain params v1");
-    let params_digest = params_digest.part(params.as_str().as_bytes()).part(vars.as_str().as_bytes()).finish();
+    let params_digest =
+        params_digest.part(params.as_str().as_bytes()).part(vars.as_str().as_bytes()).finish();
     parts.insert(format!("agent.{name}.params"), params_digest);
     Ok(BoundAgent { name: name.clone(), identity: identity.finish(), params, vars, params_digest })
 }
@@ -141,7 +147,8 @@ fn raw_params(agent: &AgentModel) -> Json {
 /// Fails where a template does, or a number has no canonical form.
 pub fn filled_params(model: &Model, agent: &AgentModel, scope: &Scope) -> Result<Json, EngineError> {
     let context = template::Context::of(&json!({ "params": model.params, "scope": scope }));
-    let filled = fill(&Value::Object(agent.spec.params.clone()), &context, &format!("agents.{}.params", agent.name))?;
+    let filled =
+        fill(&Value::Object(agent.spec.params.clone()), &context, &format!("agents.{}.params", agent.name))?;
     Json::of(&filled).map_err(|error| EngineError::Expression {
         what: format!("agents.{}.params", agent.name),
         message: error.to_string(),
@@ -153,11 +160,14 @@ fn fill(value: &Value, context: &template::Context, path: &str) -> Result<Value,
         Value::String(text) if template::is_template(text) => fill_text(text, context)
             .map_err(|error| EngineError::Expression { what: path.to_owned(), message: error.to_string() })?,
         Value::Array(items) => {
-            let filled = items.iter().enumerate().map(|(n, item)| fill(item, context, &format!("{path}[{n}]")));
+            let filled =
+                items.iter().enumerate().map(|(n, item)| fill(item, context, &format!("{path}[{n}]")));
             Value::Array(filled.collect::<Result<_, _>>()?)
         }
         Value::Object(map) => {
-            let filled = map.iter().map(|(key, item)| Ok((key.clone(), fill(item, context, &format!("{path}.{key}"))?)));
+            let filled = map
+                .iter()
+                .map(|(key, item)| Ok((key.clone(), fill(item, context, &format!("{path}.{key}"))?)));
             Value::Object(filled.collect::<Result<Map<_, _>, EngineError>>()?)
         }
         other => other.clone(),
@@ -177,12 +187,13 @@ fn fill_text(text: &str, context: &template::Context) -> Result<Value, template:
 fn used_vars(model: &Model, agent: &AgentModel) -> Result<Json, EngineError> {
     let mut text = String::new();
     collect_strings(&Value::Object(agent.spec.params.clone()), &mut text);
-    let used = model.params.iter().filter(|(name, _)| text.contains(&format!("params.{name}")) || text.contains("params["));
+    let used = model
+        .params
+        .iter()
+        .filter(|(name, _)| text.contains(&format!("params.{name}")) || text.contains("params["));
     let used: Map<String, Value> = used.map(|(name, value)| (name.clone(), value.clone())).collect();
-    Json::of(&Value::Object(used)).map_err(|error| EngineError::Expression {
-        what: "params".to_owned(),
-        message: error.to_string(),
-    })
+    Json::of(&Value::Object(used))
+        .map_err(|error| EngineError::Expression { what: "params".to_owned(), message: error.to_string() })
 }
 
 fn collect_strings(value: &Value, into: &mut String) {

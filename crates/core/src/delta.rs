@@ -14,7 +14,9 @@ use refrain_schemas::json::{field, scalar_text};
 
 use crate::model::{Context, ContextSource, OutputShape, Select, Split};
 use crate::ports::store::{Store, StoreError};
-use crate::prepare::{Before, LoadedFiles, Piece, Preparation, PrepareError, artifacts_of, chosen_source, is_gathered};
+use crate::prepare::{
+    Before, LoadedFiles, Piece, Preparation, PrepareError, artifacts_of, chosen_source, is_gathered,
+};
 use crate::tree::diff::{Stretch, stretches};
 use crate::tree::page::Entry;
 use crate::tree::sequence::Sequence;
@@ -80,8 +82,11 @@ impl<'a> Basis<'a> {
         let prior = preparation.prior?;
         let (record, lineage) = (&prior.record, &prior.lineage);
         let work = preparation.work;
-        let simple = record.local && work.units.split == Split::Record && matches!(work.output.shape, OutputShape::Records { .. });
-        let same = lineage.definition == preparation.now.definition && lineage.generation == preparation.now.generation;
+        let simple = record.local
+            && work.units.split == Split::Record
+            && matches!(work.output.shape, OutputShape::Records { .. });
+        let same = lineage.definition == preparation.now.definition
+            && lineage.generation == preparation.now.generation;
         let phase = chosen_source(preparation.now, &work.units.of)?;
         let [(upstream, new_source)] = artifacts_of(preparation.now, phase)[..] else { return None };
         let old_source = &lineage.upstream.get(&upstream.target.to_string())?.as_ref()?.artifact;
@@ -156,7 +161,10 @@ impl Map {
     ) -> Result<(), StoreError> {
         new.load(store, 0..new.n_leaves()).await?;
         for (at, entry) in new.iter() {
-            if field(entry.text(), name).and_then(scalar_text).is_some_and(|value| values.contains(value.as_ref())) {
+            if field(entry.text(), name)
+                .and_then(scalar_text)
+                .is_some_and(|value| values.contains(value.as_ref()))
+            {
                 self.forget(at);
             }
         }
@@ -174,7 +182,10 @@ impl Map {
         let finder = AhoCorasick::new(terms).map_err(|error| PrepareError::Data(error.to_string()))?;
         new.load(store, 0..new.n_leaves()).await?;
         for (at, entry) in new.iter() {
-            if field(entry.text(), name).and_then(scalar_text).is_some_and(|text| finder.is_match(text.as_ref())) {
+            if field(entry.text(), name)
+                .and_then(scalar_text)
+                .is_some_and(|text| finder.is_match(text.as_ref()))
+            {
                 self.forget(at);
             }
         }
@@ -221,12 +232,14 @@ impl Map {
         new: &mut Sequence,
         name: &str,
     ) -> Result<BTreeSet<String>, StoreError> {
-        let dirty: Vec<u64> = (0_u64..).zip(&self.places).filter(|(_, place)| place.is_none()).map(|(at, _)| at).collect();
+        let dirty: Vec<u64> =
+            (0_u64..).zip(&self.places).filter(|(_, place)| place.is_none()).map(|(at, _)| at).collect();
         old.load_positions(store, &self.gone).await?;
         new.load_positions(store, &dirty).await?;
         let gone = self.gone.iter().filter_map(|at| old.entry(*at));
         let came = dirty.iter().filter_map(|at| new.entry(*at));
-        let values = gone.chain(came).filter_map(|entry| scalar_text(field(entry.text(), name)?).map(String::from));
+        let values =
+            gone.chain(came).filter_map(|entry| scalar_text(field(entry.text(), name)?).map(String::from));
         Ok(values.collect())
     }
 
@@ -262,7 +275,9 @@ impl Map {
         let read = if window == u64::MAX && !dirty.is_empty() {
             (0..source.count()).collect()
         } else {
-            let around = |at: &u64| at.saturating_sub(window)..at.saturating_add(window).saturating_add(1).min(source.count());
+            let around = |at: &u64| {
+                at.saturating_sub(window)..at.saturating_add(window).saturating_add(1).min(source.count())
+            };
             let read: BTreeSet<u64> = dirty.iter().flat_map(around).collect();
             read.into_iter().collect()
         };
@@ -300,11 +315,16 @@ async fn context_change(
         return Ok(Change::None);
     }
     let (old, new) = match &context.source {
-        ContextSource::File(path) => (lineage.context_files.get(path).map(|file| &file.artifact), loaded.artifact(path)),
+        ContextSource::File(path) => {
+            (lineage.context_files.get(path).map(|file| &file.artifact), loaded.artifact(path))
+        }
         ContextSource::Phase(phase) => {
             let found = artifacts_of(preparation.now, phase);
-            let now: Vec<_> = preparation.now.upstream.iter().filter(|upstream| upstream.target.phase == *phase).collect();
-            let was = |name: String| lineage.upstream.get(&name).and_then(Option::as_ref).map(|upstream| &upstream.artifact);
+            let now: Vec<_> =
+                preparation.now.upstream.iter().filter(|upstream| upstream.target.phase == *phase).collect();
+            let was = |name: String| {
+                lineage.upstream.get(&name).and_then(Option::as_ref).map(|upstream| &upstream.artifact)
+            };
             if let [(upstream, artifact)] = found[..]
                 && !is_gathered(preparation, upstream)
             {
@@ -358,7 +378,11 @@ async fn selected_change(
                 return Ok(Change::All);
             }
             let value = |(id, text): &(&str, &str)| {
-                if by_key { Some((*id).to_owned()) } else { scalar_text(field(text, name)?).map(String::from) }
+                if by_key {
+                    Some((*id).to_owned())
+                } else {
+                    scalar_text(field(text, name)?).map(String::from)
+                }
             };
             values.extend(was.symmetric_difference(&is).filter_map(value));
         }
@@ -376,13 +400,18 @@ async fn selected_change(
 
 /// Whether entries that both sequences have stand in another order, as far as the leaves that were read tell.
 fn reordered(old: &Sequence, new: &Sequence) -> bool {
-    let was: HashMap<(&str, &[u8]), u64> = old.iter().map(|(at, entry)| ((entry.id, entry.body), at)).collect();
-    let common: Vec<u64> = new.iter().filter_map(|(_, entry)| was.get(&(entry.id, entry.body)).copied()).collect();
+    let was: HashMap<(&str, &[u8]), u64> =
+        old.iter().map(|(at, entry)| ((entry.id, entry.body), at)).collect();
+    let common: Vec<u64> =
+        new.iter().filter_map(|(_, entry)| was.get(&(entry.id, entry.body)).copied()).collect();
     !common.is_sorted()
 }
 
 fn entries<'a>(sequence: &'a Sequence, leaves: &Range<usize>) -> BTreeSet<(&'a str, &'a str)> {
-    positions(sequence, leaves).filter_map(|at| sequence.entry(at)).map(|entry| (entry.id, entry.text())).collect()
+    positions(sequence, leaves)
+        .filter_map(|at| sequence.entry(at))
+        .map(|entry| (entry.id, entry.text()))
+        .collect()
 }
 
 fn positions(sequence: &Sequence, leaves: &Range<usize>) -> Range<u64> {

@@ -29,14 +29,22 @@ pub fn upstream_now(
     let before = upstream(model, phase, &target.scope);
     let present = |upstream: &Upstream| {
         let skipped = freshness(&upstream.target) == Freshness::Skipped;
-        history.latest(&upstream.target).filter(|_| !skipped).map(|record| (record.revision, record.artifact.clone()))
+        history
+            .latest(&upstream.target)
+            .filter(|_| !skipped)
+            .map(|record| (record.revision, record.artifact.clone()))
     };
-    let chosen = before.iter().filter(|upstream| present(upstream).is_some()).filter_map(|upstream| upstream.alternative).min();
+    let chosen = before
+        .iter()
+        .filter(|upstream| present(upstream).is_some())
+        .filter_map(|upstream| upstream.alternative)
+        .min();
     before
         .iter()
         .map(|upstream| UpstreamNow {
             target: upstream.target.clone(),
-            read: upstream.read && upstream.alternative.is_none_or(|n| chosen.is_none_or(|chosen| n == chosen)),
+            read: upstream.read
+                && upstream.alternative.is_none_or(|n| chosen.is_none_or(|chosen| n == chosen)),
             hard: upstream.hard || (chosen.is_none() && upstream.alternative == Some(0)),
             artifact: present(upstream),
             freshness: freshness(&upstream.target),
@@ -58,10 +66,9 @@ pub async fn gather(
     prior: Option<&Prior>,
     generation: u32,
 ) -> Result<(Now, Definition), EngineError> {
-    let phase = model.phase(target.phase.as_str()).ok_or_else(|| EngineError::UnknownPhase {
-        phase: target.phase.to_string(),
-        known: Vec::new(),
-    })?;
+    let phase = model
+        .phase(target.phase.as_str())
+        .ok_or_else(|| EngineError::UnknownPhase { phase: target.phase.to_string(), known: Vec::new() })?;
     let definition = define::define(model, phase, &target.scope, digests).await?;
     let mut now = Now {
         skipped: skipped(model, phase, target, &upstream)?,
@@ -97,7 +104,10 @@ pub fn params(model: &Model, agent: &AgentName, target: &Target) -> Result<Map<S
     }
 }
 
-async fn context_files(phase: &Phase, digests: &FileDigests) -> Result<BTreeMap<String, refrain_schemas::digest::Digest>, EngineError> {
+async fn context_files(
+    phase: &Phase,
+    digests: &FileDigests,
+) -> Result<BTreeMap<String, refrain_schemas::digest::Digest>, EngineError> {
     let mut out = BTreeMap::new();
     if let Work::Ask(work) = &phase.work {
         for context in &work.context {
@@ -113,18 +123,25 @@ async fn altered(ports: &Ports, prior: Option<&Prior>) -> Result<Vec<String>, En
     let Some(prior) = prior else { return Ok(Vec::new()) };
     let known = &prior.record.files;
     let stamps = ports.writer.stamps(known).await?;
-    let same = |file: &&FileStamp| stamps.iter().any(|stamp| stamp.path == file.path && stamp.digest == file.digest);
+    let same =
+        |file: &&FileStamp| stamps.iter().any(|stamp| stamp.path == file.path && stamp.digest == file.digest);
     Ok(known.iter().filter(|file| !same(file)).map(|file| file.path.clone()).collect())
 }
 
 /// Says why a target is skipped, if it is.
-fn skipped(model: &Model, phase: &Phase, target: &Target, upstream: &[UpstreamNow]) -> Result<Option<String>, EngineError> {
+fn skipped(
+    model: &Model,
+    phase: &Phase,
+    target: &Target,
+    upstream: &[UpstreamNow],
+) -> Result<Option<String>, EngineError> {
     let needs = upstream.iter().find(|upstream| upstream.hard && upstream.freshness == Freshness::Skipped);
     if let Some(needs) = needs {
         return Ok(Some(format!("{} is skipped", needs.target)));
     }
     let Some(when) = &phase.when else { return Ok(None) };
-    let failed = |message: String| EngineError::Expression { what: format!("phases.{}.when", phase.name), message };
+    let failed =
+        |message: String| EngineError::Expression { what: format!("phases.{}.when", phase.name), message };
     let expression = Expression::compile(when).map_err(|error| failed(error.to_string()))?;
     let context = Context::of(&json!({
         "params": model.params, "scope": target.scope, "phases": summaries(upstream),
@@ -137,7 +154,8 @@ fn skipped(model: &Model, phase: &Phase, target: &Target, upstream: &[UpstreamNo
 fn summaries(upstream: &[UpstreamNow]) -> Value {
     let mut out: Map<String, Value> = Map::new();
     for upstream in upstream {
-        let (records, holes) = upstream.artifact.as_ref().map_or((0, 0), |(_, artifact)| (artifact.records, artifact.holes));
+        let (records, holes) =
+            upstream.artifact.as_ref().map_or((0, 0), |(_, artifact)| (artifact.records, artifact.holes));
         let entry = out
             .entry(upstream.target.phase.as_str())
             .or_insert_with(|| json!({ "present": true, "records": 0, "holes": 0 }));

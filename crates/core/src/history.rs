@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use refrain_schemas::history::{
-    AttemptOutcome, AttemptRecord, GenerationRecord, HistoryEntry, Lineage, RevisionRecord, RunStart, WaiverRecord,
-};
 use refrain_schemas::digest::Digest;
+use refrain_schemas::history::{
+    AttemptOutcome, AttemptRecord, GenerationRecord, HistoryEntry, Lineage, RevisionRecord, RunStart,
+    WaiverRecord,
+};
 use refrain_schemas::name::Revision;
 use refrain_schemas::report::RunReport;
 use refrain_schemas::scope::Target;

@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use refrain_schemas::artifact::{ArtifactRef, FileStamp};
 use refrain_schemas::digest::{Digest, Digester};
 use refrain_schemas::freshness::{Cause, CauseKind, Freshness};
-use refrain_schemas::history::{AttemptOutcome, AttemptRecord, ContextFileRef, Lineage, RevisionRecord, UpstreamRef};
+use refrain_schemas::history::{
+    AttemptOutcome, AttemptRecord, ContextFileRef, Lineage, RevisionRecord, UpstreamRef,
+};
 use refrain_schemas::name::Revision;
 use refrain_schemas::scope::Target;
 
@@ -204,13 +206,18 @@ fn upstream_causes(now: &Now, before: &Lineage, causes: &mut Vec<Cause>) {
             (Some(old), Some((_, new))) if upstream.read && old.artifact.digest != new.digest => {
                 causes.push(marked(CauseKind::Upstream, name, Some(&old.artifact.digest), Some(&new.digest)));
             }
-            (Some(_), Some(_)) if upstream.read && !matches!(upstream.freshness, Freshness::Fresh | Freshness::Partial) => {
+            (Some(_), Some(_))
+                if upstream.read && !matches!(upstream.freshness, Freshness::Fresh | Freshness::Partial) =>
+            {
                 causes.push(Cause::new(CauseKind::UpstreamStale, name));
             }
             _ => {}
         }
     }
-    let gone = before.upstream.keys().filter(|name| !now.upstream.iter().any(|upstream| upstream.target.to_string() == **name));
+    let gone = before
+        .upstream
+        .keys()
+        .filter(|name| !now.upstream.iter().any(|upstream| upstream.target.to_string() == **name));
     causes.extend(gone.map(|name| Cause::new(CauseKind::Gathered, name.clone())));
 }
 
@@ -221,7 +228,8 @@ fn file_causes(now: &Now, before: &Lineage, causes: &mut Vec<Cause>) {
             causes.push(marked(CauseKind::ContextFile, path.clone(), old, Some(new)));
         }
     }
-    let sources: BTreeMap<&String, &Digest> = now.sources.iter().map(|stamp| (&stamp.path, &stamp.digest)).collect();
+    let sources: BTreeMap<&String, &Digest> =
+        now.sources.iter().map(|stamp| (&stamp.path, &stamp.digest)).collect();
     let paths: BTreeSet<&String> = sources.keys().copied().chain(before.sources.keys()).collect();
     for path in paths {
         let (old, new) = (before.sources.get(path), sources.get(path).copied());

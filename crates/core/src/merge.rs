@@ -77,7 +77,9 @@ fn choose(rule: &MergeSpec, group: &[Proposed]) -> Option<usize> {
         MergeSpec::First | MergeSpec::Union(_) => Some(0),
         MergeSpec::Last => Some(group.len() - 1),
         MergeSpec::Vote => {
-            let votes = |n: usize| group.iter().filter(|other| other.stamped.record == group[n].stamped.record).count();
+            let votes = |n: usize| {
+                group.iter().filter(|other| other.stamped.record == group[n].stamped.record).count()
+            };
             // Of several with the most votes, the first in agent order.
             (0..group.len()).rev().max_by_key(|n| votes(*n))
         }
@@ -143,8 +145,14 @@ mod tests {
         Proposed { unit: UnitId::new(unit), agent: agent.parse().unwrap(), sample: 0, stamped }
     }
 
-    fn check(rule: &MergeSpec, proposals: &[(&str, &str, &str, i32)], expect: &str, conflicts: usize) -> Merged {
-        let proposals = proposals.iter().map(|(unit, agent, key, value)| proposed(unit, agent, key, &json!(value)));
+    fn check(
+        rule: &MergeSpec,
+        proposals: &[(&str, &str, &str, i32)],
+        expect: &str,
+        conflicts: usize,
+    ) -> Merged {
+        let proposals =
+            proposals.iter().map(|(unit, agent, key, value)| proposed(unit, agent, key, &json!(value)));
         let merged = merge(rule, "k", proposals.collect());
         let records: Vec<String> = merged
             .records
@@ -188,7 +196,10 @@ mod tests {
         let merged = merge(&rule, "k", proposals);
         assert_eq!(merged.records.len(), 2);
         assert_eq!(merged.records[0].1.record.field("proposers"), Some(r#"["a","b"]"#));
-        assert_eq!(merged.records[0].1.record.field("k"), Some(format!("\"{}\"", merged.records[0].1.key).as_str()));
+        assert_eq!(
+            merged.records[0].1.record.field("k"),
+            Some(format!("\"{}\"", merged.records[0].1.key).as_str())
+        );
         assert!(merged.conflicts.is_empty());
     }
 }

@@ -134,7 +134,8 @@ pub async fn prepare(preparation: Preparation<'_>) -> Result<Prepared, PrepareEr
 
 async fn prepare_whole(preparation: Preparation<'_>, loaded: LoadedFiles) -> Result<Prepared, PrepareError> {
     let source = source(&preparation, true).await?;
-    let units = units::split(&source, &preparation.work.units.split).map_err(|error| PrepareError::Data(error.to_string()))?;
+    let units = units::split(&source, &preparation.work.units.split)
+        .map_err(|error| PrepareError::Data(error.to_string()))?;
     let requests = requests(&preparation, source, &loaded, !units.is_empty()).await?;
     Ok(Prepared {
         requests: Arc::new(requests),
@@ -153,11 +154,8 @@ async fn prepare_changed(
 ) -> Result<Prepared, PrepareError> {
     let mut source = kept.source;
     source.load_positions(preparation.store, &kept.read).await?;
-    let units: Vec<Unit> = kept
-        .dirty
-        .iter()
-        .filter_map(|at| Some(units::record_unit(*at, source.entry(*at)?.id)))
-        .collect();
+    let units: Vec<Unit> =
+        kept.dirty.iter().filter_map(|at| Some(units::record_unit(*at, source.entry(*at)?.id))).collect();
     let requests = requests(&preparation, source, &loaded, !units.is_empty()).await?;
     Ok(Prepared {
         requests: Arc::new(requests),
@@ -291,11 +289,17 @@ async fn view(
             (artifact.kind, upstream.hard, Some(open(preparation, &found, true).await?))
         }
     };
-    let records = records.ok_or_else(|| PrepareError::Data(format!("context `{}` was not read", context.name)))?;
+    let records =
+        records.ok_or_else(|| PrepareError::Data(format!("context `{}` was not read", context.name)))?;
     select(context, kind, hard, records)
 }
 
-fn select(context: &Context, kind: ArtifactKind, hard: bool, records: Sequence) -> Result<View, PrepareError> {
+fn select(
+    context: &Context,
+    kind: ArtifactKind,
+    hard: bool,
+    records: Sequence,
+) -> Result<View, PrepareError> {
     let is_records = kind == ArtifactKind::Records;
     match &context.select {
         Select::Whole => {
@@ -303,9 +307,10 @@ fn select(context: &Context, kind: ArtifactKind, hard: bool, records: Sequence) 
             let digest = Digest::of_content(json.as_str().as_bytes());
             Ok(View::Shared(json, digest))
         }
-        _ if !is_records => {
-            Err(PrepareError::Data(format!("context `{}` selects records, but what it reads has none", context.name)))
-        }
+        _ if !is_records => Err(PrepareError::Data(format!(
+            "context `{}` selects records, but what it reads has none",
+            context.name
+        ))),
         Select::On { field, unique } => {
             let places = places(&records, field, *unique);
             Ok(View::Joined { field: field.clone(), unique: *unique, hard, records, places })
@@ -324,7 +329,8 @@ fn matched(context: &Context, records: &Sequence, name: &str, within: &str) -> R
         })
         .collect();
     let finder = AhoCorasick::new(terms.iter().map(|(term, _)| term));
-    let finder = finder.map_err(|error| PrepareError::Data(format!("context `{}`: {error}", context.name)))?;
+    let finder =
+        finder.map_err(|error| PrepareError::Data(format!("context `{}`: {error}", context.name)))?;
     let entries = terms.into_iter().map(|(_, json)| json).collect();
     Ok(View::Matched { field: within.to_owned(), entries, finder })
 }

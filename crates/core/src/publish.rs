@@ -100,7 +100,10 @@ impl Publication<'_> {
     fn is_local(&self) -> bool {
         let OutputShape::Records { .. } = &self.work.output.shape else { return false };
         let own = |outcome: &UnitOutcome| match &outcome.result {
-            Ok(replies) => replies.iter().flat_map(|(_, _, records)| records).all(|record| record.key == outcome.id.as_str()),
+            Ok(replies) => replies
+                .iter()
+                .flat_map(|(_, _, records)| records)
+                .all(|record| record.key == outcome.id.as_str()),
             Err(_) => true,
         };
         !matches!(self.work.merge, MergeSpec::Union(_)) && self.outcomes.iter().all(own)
@@ -108,7 +111,9 @@ impl Publication<'_> {
 
     async fn publish_local(&mut self) -> Result<Published, StoreError> {
         let mut out = Trees::new(self.store);
-        let OutputShape::Records { key } = self.work.output.shape.clone() else { return out.finish(true).await };
+        let OutputShape::Records { key } = self.work.output.shape.clone() else {
+            return out.finish(true).await;
+        };
         let mut outcomes = std::mem::take(&mut self.outcomes).into_iter();
         for piece in self.pieces {
             match (piece, &mut self.before) {
@@ -260,7 +265,13 @@ impl<'a> Trees<'a> {
     }
 
     /// Adds a unit's row and its entries: its records, or a hole.
-    fn row(&mut self, id: &UnitId, asks: Vec<AskRow>, failed: Option<Option<Failure>>, records: Vec<Stamped>) {
+    fn row(
+        &mut self,
+        id: &UnitId,
+        asks: Vec<AskRow>,
+        failed: Option<Option<Failure>>,
+        records: Vec<Stamped>,
+    ) {
         if failed.is_some() {
             self.artifact.push(&Entry::hole(id.as_str()));
             self.row_only(id, asks, failed, 1);
@@ -317,7 +328,10 @@ impl<'a> Trees<'a> {
             local,
             conflicts: conflicts.map(|(digest, _)| digest),
             n_conflicts: self.conflicts.len() as u64,
-            open_conflict: self.conflicts.into_iter().find(|conflict| self.failed && conflict.chosen.is_none()),
+            open_conflict: self
+                .conflicts
+                .into_iter()
+                .find(|conflict| self.failed && conflict.chosen.is_none()),
             missing: self.missing,
             own_failures: self.own_failures,
         })
@@ -341,12 +355,18 @@ async fn entries_before(store: &dyn Store, units: &mut Sequence, place: u64) -> 
     }
     units.load(store, leaf..leaf + 1).await?;
     let start = units.span(leaf).start;
-    let within = (start..place).filter_map(|at| units.entry(at)).map(|entry| u64::from(entry.weight)).sum::<u64>();
+    let within =
+        (start..place).filter_map(|at| units.entry(at)).map(|entry| u64::from(entry.weight)).sum::<u64>();
     Ok(before + within)
 }
 
 /// Copies entries of a tree into another: whole pages where that is possible, their entries elsewhere.
-async fn copy(store: &dyn Store, from: &mut Sequence, range: Range<u64>, into: &mut TreeBuilder) -> Result<(), StoreError> {
+async fn copy(
+    store: &dyn Store,
+    from: &mut Sequence,
+    range: Range<u64>,
+    into: &mut TreeBuilder,
+) -> Result<(), StoreError> {
     let mut leaf = from.leaf_of(range.start);
     while leaf < from.n_leaves() && from.span(leaf).start < range.end {
         let span = from.span(leaf);

@@ -57,11 +57,17 @@ impl<'a> Rules<'a> {
             return Ok(vec![self.stamp(reply.clone(), key, unit, true)?]);
         }
         if !reply.is_array() {
-            return Err(invalid(unit, &format!("a record or a list of records was expected, not `{}`", excerpt(reply))));
+            return Err(invalid(
+                unit,
+                &format!("a record or a list of records was expected, not `{}`", excerpt(reply)),
+            ));
         }
         let items: Vec<&RawValue> = serde_json::from_str(reply.as_str()).unwrap_or_default();
         let single = items.len() == 1;
-        items.into_iter().map(|item| self.stamp(Json::from_canonical(item.get()), key, unit, single)).collect()
+        items
+            .into_iter()
+            .map(|item| self.stamp(Json::from_canonical(item.get()), key, unit, single))
+            .collect()
     }
 
     /// Adds the field that the unit's id comes from and, for a single record, the key.
@@ -100,22 +106,33 @@ impl<'a> Rules<'a> {
                 path => format!("at {path}: {error}"),
             })
             .collect();
-        if errors.is_empty() { Ok(()) } else { Err(invalid(unit, &format!("{}: {}", schema.path, errors.join("; ")))) }
+        if errors.is_empty() {
+            Ok(())
+        } else {
+            Err(invalid(unit, &format!("{}: {}", schema.path, errors.join("; "))))
+        }
     }
 
     fn check_aligned(&self, records: &[Stamped], unit: &Unit, requests: &Requests) -> Result<(), Failure> {
         let keys: Vec<&str> = records.iter().map(|record| record.key.as_str()).collect();
         let wanted: Vec<&str> = match &unit.members {
             Members::One(_) => vec![unit.id.as_str()],
-            Members::Many(places) => places.iter().filter_map(|at| requests.source.entry(*at)).map(|entry| entry.id).collect(),
+            Members::Many(places) => {
+                places.iter().filter_map(|at| requests.source.entry(*at)).map(|entry| entry.id).collect()
+            }
         };
         let missing: Vec<&str> = wanted.iter().copied().filter(|key| !keys.contains(key)).collect();
         let invented: Vec<&str> = keys.iter().copied().filter(|key| !wanted.contains(key)).collect();
         let twice = keys.len() > keys.iter().collect::<std::collections::BTreeSet<_>>().len();
         match (missing.is_empty(), invented.is_empty(), twice) {
             (true, true, false) => Ok(()),
-            (false, _, _) => Err(invalid(unit, &format!("not aligned: no record for {}", missing.join(", ")))),
-            (_, false, _) => Err(invalid(unit, &format!("not aligned: records for {} were not asked for", invented.join(", ")))),
+            (false, _, _) => {
+                Err(invalid(unit, &format!("not aligned: no record for {}", missing.join(", "))))
+            }
+            (_, false, _) => Err(invalid(
+                unit,
+                &format!("not aligned: records for {} were not asked for", invented.join(", ")),
+            )),
             (_, _, true) => Err(invalid(unit, "not aligned: a record is there twice")),
         }
     }

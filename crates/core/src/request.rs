@@ -98,12 +98,15 @@ impl Requests {
     /// Whether a unit cannot be asked about, because its own record or one it needs is a hole.
     #[must_use]
     pub fn is_hole(&self, unit: &Unit) -> bool {
-        let own = matches!(unit.members, Members::One(at) if self.source.entry(at).is_some_and(|entry| entry.hole));
+        let own =
+            matches!(unit.members, Members::One(at) if self.source.entry(at).is_some_and(|entry| entry.hole));
         own || self.contexts.iter().any(|context| match &context.view {
             View::Joined { field, hard: true, records, places, .. } => {
                 let value = self.value(unit, field);
                 let places = value.as_ref().and_then(|value| places.get(value));
-                places.is_some_and(|places| places.iter().any(|at| records.entry(*at).is_some_and(|entry| entry.hole)))
+                places.is_some_and(|places| {
+                    places.iter().any(|at| records.entry(*at).is_some_and(|entry| entry.hole))
+                })
             }
             _ => false,
         })
@@ -112,7 +115,10 @@ impl Requests {
     /// Makes the request of a unit.
     #[must_use]
     pub fn request(&self, unit: &Unit) -> UnitRequest {
-        let own = self.contexts.iter().filter_map(|context| Some((context.name.clone(), self.see(unit, &context.view)?)));
+        let own = self
+            .contexts
+            .iter()
+            .filter_map(|context| Some((context.name.clone(), self.see(unit, &context.view)?)));
         UnitRequest { id: unit.id.clone(), input: self.input(unit), context: own.collect() }
     }
 
@@ -131,7 +137,9 @@ impl Requests {
 
     fn input(&self, unit: &Unit) -> Json {
         match &unit.members {
-            Members::One(at) => self.source.entry(*at).map_or_else(Json::null, |entry| Json::from_canonical(entry.text())),
+            Members::One(at) => {
+                self.source.entry(*at).map_or_else(Json::null, |entry| Json::from_canonical(entry.text()))
+            }
             Members::Many(places) => {
                 let records = places.iter().filter_map(|at| self.source.entry(*at)).map(|entry| entry.text());
                 Json::object([("records", Json::array(records).as_str())])
@@ -145,10 +153,15 @@ impl Requests {
             View::Shared(..) | View::Absent => None,
             View::Joined { field, unique, records, places, .. } => {
                 let value = self.value(unit, field);
-                let places = value.as_ref().and_then(|value| places.get(value)).map_or(&[][..], Vec::as_slice);
+                let places =
+                    value.as_ref().and_then(|value| places.get(value)).map_or(&[][..], Vec::as_slice);
                 let found = places.iter().filter_map(|at| records.entry(*at)).filter(|entry| !entry.hole);
                 let mut found = found.map(|entry| entry.text());
-                Some(if *unique { found.next().map_or_else(Json::null, Json::from_canonical) } else { Json::array(found) })
+                Some(if *unique {
+                    found.next().map_or_else(Json::null, Json::from_canonical)
+                } else {
+                    Json::array(found)
+                })
             }
             View::Matched { field, entries, finder } => {
                 let text = self.text(unit, field);
@@ -173,13 +186,20 @@ impl Requests {
         let (before, after): (Vec<u64>, Vec<u64>) = match within {
             None => {
                 let n = n as u64;
-                ((first.saturating_sub(n)..first).collect(), (last + 1..(last + 1 + n).min(self.source.count())).collect())
+                (
+                    (first.saturating_sub(n)..first).collect(),
+                    (last + 1..(last + 1 + n).min(self.source.count())).collect(),
+                )
             }
             Some((field, groups)) => {
                 let value = self.value(unit, field);
                 let group = value.as_ref().and_then(|value| groups.get(value)).map_or(&[][..], Vec::as_slice);
-                let (head, tail) = (group.partition_point(|at| *at < first), group.partition_point(|at| *at <= last));
-                (group[head.saturating_sub(n)..head].to_vec(), group[tail..(tail + n).min(group.len())].to_vec())
+                let (head, tail) =
+                    (group.partition_point(|at| *at < first), group.partition_point(|at| *at <= last));
+                (
+                    group[head.saturating_sub(n)..head].to_vec(),
+                    group[tail..(tail + n).min(group.len())].to_vec(),
+                )
             }
         };
         let list = |places: Vec<u64>| Json::array(places.into_iter().filter_map(text));
@@ -192,7 +212,11 @@ impl Requests {
         if self.by.as_deref() == Some(name) {
             return Some(unit.id.as_str().to_owned());
         }
-        let value = |at: u64| self.source.entry(at).and_then(|entry| Some(scalar_text(field(entry.text(), name)?)?.into_owned()));
+        let value = |at: u64| {
+            self.source
+                .entry(at)
+                .and_then(|entry| Some(scalar_text(field(entry.text(), name)?)?.into_owned()))
+        };
         match &unit.members {
             Members::One(at) => value(*at),
             Members::Many(places) => {
@@ -243,7 +267,8 @@ impl UnitRequest {
     /// Returns the unit as an agent is asked about it.
     #[must_use]
     pub fn asked(&self, previous: Option<&Json>) -> AskedUnit {
-        let mut context: Vec<(&str, &str)> = self.context.iter().map(|(name, json)| (name.as_str(), json.as_str())).collect();
+        let mut context: Vec<(&str, &str)> =
+            self.context.iter().map(|(name, json)| (name.as_str(), json.as_str())).collect();
         if let Some(previous) = previous {
             context.push((PREVIOUS, previous.as_str()));
         }

@@ -29,7 +29,12 @@ pub struct Standing {
 ///
 /// # Errors
 /// Fails where a file of the definition cannot be read, or the store fails.
-pub async fn survey(model: &Model, ports: &Ports, history: &History, digests: &FileDigests) -> Result<Vec<Standing>, EngineError> {
+pub async fn survey(
+    model: &Model,
+    ports: &Ports,
+    history: &History,
+    digests: &FileDigests,
+) -> Result<Vec<Standing>, EngineError> {
     let mut words: BTreeMap<Target, Freshness> = BTreeMap::new();
     let mut out = Vec::new();
     for target in model.targets() {
@@ -59,8 +64,14 @@ pub async fn stand(
     let upstream = upstream_now(model, phase, target, history, word);
     let prior = history.prior(target);
     let generation = history.generation(target);
-    let (now, definition) = gather(model, ports, digests, target, upstream, prior.as_ref(), generation).await?;
+    let (now, definition) =
+        gather(model, ports, digests, target, upstream, prior.as_ref(), generation).await?;
     let attempt = history.target(target).and_then(|target| target.last_attempt.as_ref());
-    let verdict = judge(&now, prior.as_ref().map(|prior| &prior.record), prior.as_ref().map(|prior| &prior.lineage), attempt);
+    let verdict = judge(
+        &now,
+        prior.as_ref().map(|prior| &prior.record),
+        prior.as_ref().map(|prior| &prior.lineage),
+        attempt,
+    );
     Ok(Standing { target: target.clone(), now, definition, verdict })
 }

@@ -12,7 +12,7 @@
 //!   leaf    e1 e2 e3   e4 e5   e6 e7 e8    ->      (a)       e4 e5'        (c)
 //! ```
 
-pub mod page;
 pub mod build;
-pub mod sequence;
 pub mod diff;
+pub mod page;
+pub mod sequence;

@@ -61,7 +61,8 @@ fn by_field(source: &Sequence, name: &str) -> Result<Vec<Unit>, SplitError> {
     let mut groups: IndexMap<String, Vec<u64>> = IndexMap::new();
     for (position, entry) in source.iter().filter(|(_, entry)| !entry.hole) {
         let value = field(entry.text(), name).and_then(scalar_text);
-        let value = value.ok_or_else(|| SplitError { record: entry.id.to_owned(), field: name.to_owned() })?;
+        let value =
+            value.ok_or_else(|| SplitError { record: entry.id.to_owned(), field: name.to_owned() })?;
         match groups.get_mut(value.as_ref()) {
             Some(members) => members.push(position),
             None => {
@@ -69,14 +70,20 @@ fn by_field(source: &Sequence, name: &str) -> Result<Vec<Unit>, SplitError> {
             }
         }
     }
-    Ok(groups.into_iter().map(|(id, members)| Unit { id: UnitId::new(&id), members: Members::Many(members) }).collect())
+    Ok(groups
+        .into_iter()
+        .map(|(id, members)| Unit { id: UnitId::new(&id), members: Members::Many(members) })
+        .collect())
 }
 
 fn chunks(source: &Sequence, n: usize) -> Vec<Unit> {
     let positions = present(source);
     let unit = |members: &[u64]| {
         let first = members.first().and_then(|position| source.entry(*position));
-        Unit { id: UnitId::new(first.map_or(ALL, |entry| entry.id)), members: Members::Many(members.to_vec()) }
+        Unit {
+            id: UnitId::new(first.map_or(ALL, |entry| entry.id)),
+            members: Members::Many(members.to_vec()),
+        }
     };
     positions.chunks(n.max(1)).map(unit).collect()
 }

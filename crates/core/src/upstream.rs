@@ -26,7 +26,8 @@ pub fn upstream(model: &Model, phase: &Phase, scope: &Scope) -> Vec<Upstream> {
     let alternatives = units_of(phase);
     let contexts = context_phases(phase);
     let mut out = Vec::new();
-    let edges = phase.needs.iter().map(|edge| (edge, true)).chain(phase.wants.iter().map(|edge| (edge, false)));
+    let edges =
+        phase.needs.iter().map(|edge| (edge, true)).chain(phase.wants.iter().map(|edge| (edge, false)));
     for (edge, needed) in edges {
         let Some(earlier) = model.phase(edge.phase.as_str()) else { continue };
         let alternative = alternatives.iter().position(|name| *name == edge.phase);
@@ -65,6 +66,8 @@ pub fn context_phases(phase: &Phase) -> BTreeSet<PhaseName> {
 /// value of a dimension that only the earlier one has.
 #[must_use]
 pub fn scopes_read(model: &Model, earlier: &Phase, scope: &Scope) -> Vec<Target> {
-    let fits = |other: &Scope| other.iter().all(|(name, value)| scope.get(name.as_str()).is_none_or(|own| own == value));
+    let fits = |other: &Scope| {
+        other.iter().all(|(name, value)| scope.get(name.as_str()).is_none_or(|own| own == value))
+    };
     model.scopes(earlier).into_iter().filter(fits).map(|scope| earlier.target(scope)).collect()
 }

@@ -54,7 +54,8 @@ impl Checker<'_> {
     fn reads_unknown(&self, name: &PhaseName) -> bool {
         let spec = self.pipeline.phases.get(name);
         let of = spec.and_then(|spec| spec.units.as_ref()).map(|units| units.of.names());
-        let from = spec.into_iter().flat_map(|spec| spec.context.values().filter_map(|entry| entry.from.clone()));
+        let from =
+            spec.into_iter().flat_map(|spec| spec.context.values().filter_map(|entry| entry.from.clone()));
         of.into_iter().flatten().chain(from).any(|source| !self.pipeline.phases.contains_key(&source))
     }
 

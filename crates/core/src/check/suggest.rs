@@ -7,8 +7,12 @@ pub fn nearest<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> O
         return None;
     }
     let limit = (written.chars().count() / 3).clamp(1, 3);
-    let scored = known.into_iter().filter(|name| name.len() <= 200).map(|name| (distance(written, name), name));
-    scored.filter(|(distance, _)| *distance <= limit).min_by_key(|(distance, _)| *distance).map(|(_, name)| name)
+    let scored =
+        known.into_iter().filter(|name| name.len() <= 200).map(|name| (distance(written, name), name));
+    scored
+        .filter(|(distance, _)| *distance <= limit)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, name)| name)
 }
 
 /// Says what was probably meant, or what there is.

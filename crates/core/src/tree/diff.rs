@@ -43,11 +43,19 @@ pub fn stretches(old: &Sequence, new: &Sequence) -> Vec<Stretch> {
 }
 
 /// Aligns equal leaves between the common head and tail, first come first served.
-fn middle(old: &Sequence, new: &Sequence, old_range: Range<usize>, new_range: Range<usize>, out: &mut Stretches) {
+fn middle(
+    old: &Sequence,
+    new: &Sequence,
+    old_range: Range<usize>,
+    new_range: Range<usize>,
+    out: &mut Stretches,
+) {
     let places: HashMap<Digest, usize> = old_range.clone().rev().map(|n| (old.node(n).digest, n)).collect();
     let (mut at_old, mut at_new) = (old_range.start, new_range.start);
     for n in new_range.clone() {
-        let Some(place) = places.get(&new.node(n).digest).copied().filter(|place| *place >= at_old) else { continue };
+        let Some(place) = places.get(&new.node(n).digest).copied().filter(|place| *place >= at_old) else {
+            continue;
+        };
         out.changed(at_old..place, at_new..n);
         out.same(place..place + 1, n..n + 1);
         (at_old, at_new) = (place + 1, n + 1);

@@ -72,7 +72,8 @@ impl Sequence {
     /// # Errors
     /// Fails where a page of the tree is not among `pages`.
     pub fn built(root: NodeRef, pages: &[(Digest, Vec<u8>)]) -> Result<Self, StoreError> {
-        let pages: BTreeMap<Digest, &[u8]> = pages.iter().map(|(digest, bytes)| (*digest, bytes.as_slice())).collect();
+        let pages: BTreeMap<Digest, &[u8]> =
+            pages.iter().map(|(digest, bytes)| (*digest, bytes.as_slice())).collect();
         let mut sequence = Self { root: root.digest, leaves: Vec::new(), count: 0, weight: 0 };
         let mut nodes = vec![root];
         while let Some(node) = nodes.pop() {
@@ -129,7 +130,9 @@ impl Sequence {
             for (n, page) in batch.iter().zip(read_pages(store, &nodes).await?) {
                 match page {
                     Page::Leaf(leaf) => self.leaves[*n].leaf = Some(Arc::new(leaf)),
-                    Page::Inner { .. } => return Err(damaged(&PageError { digest: self.leaves[*n].node.digest })),
+                    Page::Inner { .. } => {
+                        return Err(damaged(&PageError { digest: self.leaves[*n].node.digest }));
+                    }
                 }
             }
         }
@@ -233,7 +236,11 @@ fn damaged(error: &PageError) -> StoreError {
 ///
 /// # Errors
 /// Fails where the store does, or a page is damaged.
-pub async fn all_pages(store: &dyn Store, root: Digest, into: &mut std::collections::BTreeSet<Digest>) -> Result<(), StoreError> {
+pub async fn all_pages(
+    store: &dyn Store,
+    root: Digest,
+    into: &mut std::collections::BTreeSet<Digest>,
+) -> Result<(), StoreError> {
     let mut nodes = vec![NodeRef { digest: root, count: 0, weight: 0 }];
     while !nodes.is_empty() {
         nodes.retain(|node| into.insert(node.digest));

@@ -25,10 +25,12 @@ fn after_a_flush_every_line_is_there() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("deep/log.jsonl");
     let sink = JsonlLog::create(&path, Level::Info).unwrap();
-    for n in 0..100_000 {
-        block_on(sink.log(&logged(&n.to_string()))).unwrap();
-    }
-    block_on(sink.flush()).unwrap();
+    block_on(async {
+        for n in 0..100_000 {
+            sink.log(&logged(&n.to_string())).await.unwrap();
+        }
+        sink.flush().await.unwrap();
+    });
     let text = std::fs::read_to_string(&path).unwrap();
     assert_eq!(text.lines().count(), 100_000);
     assert!(text.lines().next_back().unwrap().contains("\"line\":\"99999\""), "in order");

@@ -5,7 +5,7 @@ use refrain_schemas::artifact::FileStamp;
 use refrain_schemas::digest::Digest;
 use serde_json::json;
 
-use crate::folder::{Folder, block_on, lines, map};
+use crate::folder::{Folder, ageless, block_on, lines, map};
 
 fn check(file: &str, contents: &[u8], expect: &[&str]) {
     let folder = Folder::new(&[(file, contents)]);
@@ -14,7 +14,8 @@ fn check(file: &str, contents: &[u8], expect: &[&str]) {
     assert_eq!(records, expect, "{file}");
     assert_eq!(stamps[0].digest, Digest::of_content(contents), "hashed from the very bytes");
     assert_eq!(stamps[0].size, contents.len() as u64);
-    assert_eq!(stamps, block_on(folder.reader().stamps(&map(json!({"files": file})), &[])).unwrap());
+    let again = block_on(folder.reader().stamps(&map(json!({"files": file})), &[])).unwrap();
+    assert_eq!(ageless(stamps), ageless(again));
 }
 
 fn check_bad(files: &[(&str, &[u8])], expect: &[&str]) {
@@ -183,8 +184,8 @@ fn known_stamps_save_reading() {
     let params = map(json!({"files": "*.csv"}));
     let stamps = block_on(folder.reader().stamps(&params, &[])).unwrap();
     let forged = FileStamp { digest: Digest::of_content(b"forged"), ..stamps[0].clone() };
-    let known = [forged.clone(), FileStamp { digest: forged.digest, ..stamps[1].clone() }];
+    let known = [forged.clone(), FileStamp { digest: forged.digest, young: true, ..stamps[1].clone() }];
     let again = block_on(folder.reader().stamps(&params, &known)).unwrap();
     assert_eq!(again[0], forged, "old and unchanged: not read");
-    assert_eq!(again[1], stamps[1], "young: read again");
+    assert_eq!(again[1].digest, stamps[1].digest, "young: read again");
 }

@@ -191,12 +191,7 @@ impl Checker<'_> {
             let known = self.pipeline.phases.keys().map(PhaseName::as_str);
             let known = known.chain(self.broken.phases.iter().map(String::as_str));
             let hint = suggest::suggestion(name.as_str(), known);
-            self.problems.add_with(
-                Code::UnknownPhase,
-                path,
-                format!("there is no phase `{name}`"),
-                hint,
-            );
+            self.problems.add_with(Code::UnknownPhase, path, format!("there is no phase `{name}`"), hint);
         }
         false
     }

@@ -268,8 +268,10 @@ mod tests {
 
     #[test]
     fn variables_are_paths() {
-        let template =
-            Template::compile("", "{% for x in unit.records %}{{ x.y }}{{ scope.language }}{{ range(3) }}{% endfor %}");
+        let template = Template::compile(
+            "",
+            "{% for x in unit.records %}{{ x.y }}{{ scope.language }}{{ range(3) }}{% endfor %}",
+        );
         let variables: Vec<String> = template.unwrap().variables().into_iter().collect();
         assert_eq!(variables, ["scope.language", "unit.records"]);
     }

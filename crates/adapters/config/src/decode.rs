@@ -4,7 +4,10 @@
 //! it is refused here and explained by [`shape`](crate::shape).
 
 use serde::de::value::{MapDeserializer, SeqDeserializer};
-use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, EnumAccess, Error as _, IntoDeserializer, VariantAccess, Visitor};
+use serde::de::{
+    DeserializeOwned, DeserializeSeed, Deserializer, EnumAccess, Error as _, IntoDeserializer, VariantAccess,
+    Visitor,
+};
 use serde::forward_to_deserialize_any;
 
 use crate::node::{Kind, Node};

@@ -30,6 +30,9 @@ pub use render::render_plain;
 use node::{Kind, Node};
 use source::{Source, placed, point};
 
+/// How much of a file that is no text is kept to be shown.
+const SHOWN: usize = 1_000_000;
+
 /// A pipeline file after its text and shape were judged.
 #[derive(Debug)]
 pub struct Parsed {
@@ -64,7 +67,10 @@ pub fn parse(bytes: &[u8], file_name: &str) -> Parsed {
         problems: Vec::new(),
     };
     match Source::read(bytes, file_name) {
-        Err(problem) => parsed.problems.push(*problem),
+        Err(problem) => {
+            parsed.text = String::from_utf8_lossy(&bytes[..bytes.len().min(SHOWN)]).into_owned();
+            parsed.problems.push(*problem);
+        }
         Ok(source) => parsed.read(&source),
     }
     sort(&mut parsed.problems);
@@ -137,7 +143,11 @@ impl Parsed {
             Some(tree) if !matches!(tree.kind, Kind::Null) => self.shape(tree, source),
             _ if clean => {
                 let place = point(&self.file, 1, 1);
-                self.problems.push(placed(Code::EmptyFile, "there is nothing in the file but comments", place));
+                self.problems.push(placed(
+                    Code::EmptyFile,
+                    "there is nothing in the file but comments",
+                    place,
+                ));
             }
             _ => {}
         }
@@ -167,7 +177,13 @@ impl Parsed {
         let source = Source { file: self.file.clone(), text: &self.text };
         let found = tree.find(&problem.path);
         let code = Code::ALL.iter().find(|code| code.as_str() == problem.code);
-        let at_key = code.is_some_and(|code| code.at() == At::Key) || !found.whole || !found.value.is_scalar();
+        let at_key = !found.whole
+            || !found.value.is_scalar()
+            || match code.map(|code| code.at()) {
+                Some(At::Key) => true,
+                Some(At::Name) => !matches!(found.value.kind, Kind::Text(_)),
+                Some(At::Value) | None => false,
+            };
         let span = found.key.filter(|_| at_key).unwrap_or(found.value.span);
         if problem.path.is_empty() || (found.key.is_none() && !found.whole) {
             return Some(point(&self.file, 1, 1));

@@ -61,7 +61,7 @@ impl Node {
             Kind::Bool(value) => format!("`{value}`"),
             Kind::Integer(value) => format!("the number {value}"),
             Kind::Unsigned(value) => format!("the number {value}"),
-            Kind::Float(value) => format!("the number {value}"),
+            Kind::Float(value) => format!("the number {value:?}"),
             Kind::Text(text) if text.chars().count() > 40 => "a text".to_owned(),
             Kind::Text(text) => format!("the text {text:?}"),
             Kind::List(_) => "a list".to_owned(),

@@ -53,7 +53,27 @@ mod tests {
 
     #[test]
     fn the_core_schema() {
-        for text in ["on", "off", "yes", "no", "y", "n", "1m30s", "1_000", "0b1", "inf", "nan", ".nan", "-", ".", "1.2.3", "2026-01-01", "0x-1", "1e", "12:30"] {
+        for text in [
+            "on",
+            "off",
+            "yes",
+            "no",
+            "y",
+            "n",
+            "1m30s",
+            "1_000",
+            "0b1",
+            "inf",
+            "nan",
+            ".nan",
+            "-",
+            ".",
+            "1.2.3",
+            "2026-01-01",
+            "0x-1",
+            "1e",
+            "12:30",
+        ] {
             check(text, &format!("Text({text:?})"));
         }
         check("~", "Null");

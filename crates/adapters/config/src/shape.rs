@@ -71,7 +71,8 @@ impl Walker<'_, '_> {
             let name = reference.rsplit('/').next().unwrap_or(reference);
             return self.check(node, name, definition(name), spot);
         }
-        let anything = schema.is_boolean() || schema.as_object().is_some_and(|s| !s.keys().any(|k| is_keyword(k)));
+        let anything =
+            schema.is_boolean() || schema.as_object().is_some_and(|s| !s.keys().any(|k| is_keyword(k)));
         if anything || matches!(node.kind, Kind::Broken) {
             return;
         }
@@ -148,8 +149,10 @@ impl Walker<'_, '_> {
 
     fn object(&mut self, node: &Node, entries: &[Entry], name: &str, schema: &Value, spot: &Spot) {
         let fields = schema.get("properties").and_then(Value::as_object);
-        let pattern = schema.get("patternProperties").and_then(Value::as_object).and_then(|p| p.values().next());
+        let pattern =
+            schema.get("patternProperties").and_then(Value::as_object).and_then(|p| p.values().next());
         let more = schema.get("additionalProperties");
+        let mut meant: Vec<String> = Vec::new();
         for entry in entries {
             let spot = spot.field(entry);
             if let Some(field) = fields.and_then(|fields| fields.get(&entry.key)) {
@@ -159,6 +162,7 @@ impl Walker<'_, '_> {
                 self.check(&entry.value, "", value, &spot);
             } else if more == Some(&Value::Bool(false)) {
                 let known: Vec<&str> = fields.into_iter().flatten().map(|(key, _)| key.as_str()).collect();
+                meant.extend(nearest(&entry.key, known.iter().copied()).map(str::to_owned));
                 self.unknown_field(entry, name, &known, &spot);
             } else if let Some(value) = more {
                 self.check(&entry.value, "", value, &spot);
@@ -166,7 +170,10 @@ impl Walker<'_, '_> {
         }
         for field in schema.get("required").and_then(Value::as_array).into_iter().flatten() {
             let field = field.as_str().unwrap_or_default();
-            if !entries.iter().any(|entry| entry.key == field) {
+            // A field that was misspelt is not missing as well.
+            let there =
+                entries.iter().any(|entry| entry.key == field) || meant.iter().any(|name| name == field);
+            if !there {
                 let message = format!("{} has no `{field}`", words::thing(name, spot.name()));
                 self.report(Code::MissingField, node, spot, message, Some(format!("add `{field}:`")));
             }
@@ -203,8 +210,8 @@ impl Walker<'_, '_> {
             return;
         }
         if name == "Duration" {
-            if let Err(error) = text.parse::<refrain_schemas::duration::Span>() {
-                self.report(Code::BadDuration, node, spot, error.to_string(), None);
+            if text.parse::<refrain_schemas::duration::Span>().is_err() {
+                self.report(Code::BadDuration, node, spot, format!("`{text}` is not a duration"), None);
             }
         } else if !words::is_name(text) {
             let message = format!("`{text}` cannot be {}", words::thing(name, "the name"));

@@ -24,7 +24,9 @@ impl<'t> Source<'t> {
             return Err(Box::new(placed(Code::TooLarge, message, point(file, 1, 1))));
         }
         match std::str::from_utf8(bytes) {
-            Ok(text) => Ok(Self { file: file.to_owned(), text: text.strip_prefix('\u{feff}').unwrap_or(text) }),
+            Ok(text) => {
+                Ok(Self { file: file.to_owned(), text: text.strip_prefix('\u{feff}').unwrap_or(text) })
+            }
             Err(error) => Err(Box::new(not_utf8(bytes, error.valid_up_to(), file))),
         }
     }

@@ -14,7 +14,11 @@ pub(crate) fn problem(source: &Source<'_>, said: &str, at: Place, open: Option<S
         matches!(c, '[' | '{').then_some((c, span))
     });
     let mut problem = placed(Code::Syntax, said.to_owned(), at);
-    if has_tab(line) {
+    if said.contains("quoted scalar") {
+        "the quoted text that starts here does not end, or goes on with too little indentation"
+            .clone_into(&mut problem.message);
+        problem.hint = Some("close the quote".to_owned());
+    } else if has_tab(line) {
         "a tab is used where YAML wants spaces".clone_into(&mut problem.message);
         problem.hint = Some("indent with spaces".to_owned());
     } else if let Some((c, span)) = bracket {

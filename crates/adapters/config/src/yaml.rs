@@ -89,6 +89,7 @@ impl<'s, 't> Builder<'s, 't> {
             Event::Scalar(text, style, anchor, tag) => {
                 self.tag(tag.is_some(), span);
                 let kind = match style {
+                    _ if tag.is_some() => Kind::Broken,
                     ScalarStyle::Plain => scalar::read(&text),
                     _ => Kind::Text(text.into_owned()),
                 };
@@ -209,7 +210,12 @@ impl<'s, 't> Builder<'s, 't> {
     fn written(&self, span: Span) -> String {
         let line = self.source.line(span.line);
         let length = span.end_column.saturating_sub(span.column) as usize;
-        line.chars().skip(span.column.saturating_sub(1) as usize).take(length).collect::<String>().trim().to_owned()
+        line.chars()
+            .skip(span.column.saturating_sub(1) as usize)
+            .take(length)
+            .collect::<String>()
+            .trim()
+            .to_owned()
     }
 
     /// Leaves the first of duplicate keys, and marks the map where a key could not be read.
@@ -260,7 +266,14 @@ impl<'s, 't> Builder<'s, 't> {
         let open = self.stack.last().map(|frame| match frame {
             Frame::List { span, .. } | Frame::Map { span, .. } => *span,
         });
-        self.problems.push(syntax::problem(self.source, error.info(), at, open));
+        // What an unquoted template leads to was said at its start.
+        let said = self.problems.iter().any(|problem| {
+            problem.code == Code::KeyNotText.as_str()
+                && problem.place.as_ref().is_some_and(|p| p.line == line)
+        });
+        if !said {
+            self.problems.push(syntax::problem(self.source, error.info(), at, open));
+        }
     }
 }
 

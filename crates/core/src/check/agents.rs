@@ -67,7 +67,11 @@ impl Checker<'_> {
     fn agent_kind(&mut self, name: &AgentName, spec: &AgentSpec, path: &str) -> bool {
         match (&spec.builtin, &spec.command) {
             (Some(_), Some(_)) => {
-                self.problems.add(Code::AgentKind, path, format!("agent `{name}` has both `builtin` and `command`"));
+                self.problems.add(
+                    Code::AgentKind,
+                    path,
+                    format!("agent `{name}` has both `builtin` and `command`"),
+                );
                 return false;
             }
             (None, None) => {

@@ -70,7 +70,8 @@ impl Checker<'_> {
     fn when_phase(&mut self, name: &str, links: &Links, path: &str) {
         let Ok(named) = name.parse::<PhaseName>() else { return };
         if self.named_phase(&named, path) && !links.edges().any(|edge| edge.phase == named) {
-            let message = format!("the condition reads phase `{named}`, which this phase does not come after");
+            let message =
+                format!("the condition reads phase `{named}`, which this phase does not come after");
             self.problems.add(Code::ConditionPhase, path, message);
         }
     }

@@ -72,7 +72,11 @@ impl Checker<'_> {
             self.problems.add(Code::ContextSelect, path, "the entry selects in more than one way");
         }
         if context.within.is_some() && context.window.is_none() {
-            self.problems.add(Code::WithinAlone, format!("{path}.within"), "`within` says how far a window reaches");
+            self.problems.add(
+                Code::WithinAlone,
+                format!("{path}.within"),
+                "`within` says how far a window reaches",
+            );
         }
         self.at_least_one(context.window.map(u64::from), &format!("{path}.window"));
         self.field_name(context.on.as_deref(), &format!("{path}.on"));
@@ -93,7 +97,8 @@ impl Checker<'_> {
         let own = context.from.as_ref().is_some_and(|from| links.of.iter().any(|(name, _)| name == from));
         if !own && !links.of.is_empty() {
             let sources: Vec<String> = links.of.iter().map(|(name, _)| format!("`{name}`")).collect();
-            let hint = Some(format!("a window is over the records that units come from: {}", sources.join(", ")));
+            let hint =
+                Some(format!("a window is over the records that units come from: {}", sources.join(", ")));
             let message = "the units of this phase do not come from there";
             self.problems.add_with(Code::WindowSource, path, message, hint);
         }
@@ -103,7 +108,11 @@ impl Checker<'_> {
         if made != Some(&Made::Document) {
             return;
         }
-        let ways = [("on", context.on.is_some()), ("match", context.matching.is_some()), ("window", context.window.is_some())];
+        let ways = [
+            ("on", context.on.is_some()),
+            ("match", context.matching.is_some()),
+            ("window", context.window.is_some()),
+        ];
         for (way, _) in ways.into_iter().filter(|(_, given)| *given) {
             let message = format!("`{way}` selects records, and the source is a document");
             self.problems.add(Code::SelectDocument, format!("{path}.{way}"), message);

@@ -56,12 +56,7 @@ impl Checker<'_> {
         link(of, context, needs, &wants)
     }
 
-    fn named_list(
-        &mut self,
-        phase: &PhaseName,
-        names: &[PhaseName],
-        path: &str,
-    ) -> Vec<(PhaseName, String)> {
+    fn named_list(&mut self, phase: &PhaseName, names: &[PhaseName], path: &str) -> Vec<(PhaseName, String)> {
         let mut seen = BTreeSet::new();
         let mut found = Vec::new();
         for (n, name) in names.iter().enumerate() {

@@ -16,10 +16,13 @@ impl Checker<'_> {
     /// Returns the positions of the phases in an order in which each comes after those it names, and otherwise as in
     /// the file. Every circle is reported; its phases stand at the end.
     pub(super) fn order(&mut self, names: &[&PhaseName], links: &[Links]) -> Vec<usize> {
-        let position: HashMap<&str, usize> = names.iter().enumerate().map(|(n, name)| (name.as_str(), n)).collect();
+        let position: HashMap<&str, usize> =
+            names.iter().enumerate().map(|(n, name)| (name.as_str(), n)).collect();
         let before: Vec<BTreeSet<usize>> = links
             .iter()
-            .map(|links| links.edges().filter_map(|edge| position.get(edge.phase.as_str()).copied()).collect())
+            .map(|links| {
+                links.edges().filter_map(|edge| position.get(edge.phase.as_str()).copied()).collect()
+            })
             .collect();
         let mut order = sorted(&before, &BTreeSet::new());
         let mut broken_up = BTreeSet::new();
@@ -35,7 +38,9 @@ impl Checker<'_> {
     }
 
     fn cycle(&mut self, circle: &[usize], names: &[&PhaseName], links: &[Links]) {
-        let (Some(&first), Some(&second)) = (circle.first(), circle.get(1).or(circle.first())) else { return };
+        let (Some(&first), Some(&second)) = (circle.first(), circle.get(1).or(circle.first())) else {
+            return;
+        };
         let path = links[first].named.iter().find(|(name, _)| name == names[second]);
         let path = path.map_or_else(|| format!("phases.{}", names[first]), |(_, path)| path.clone());
         let mut spelled: Vec<String> = circle.iter().take(SPELLED).map(|&n| names[n].to_string()).collect();
@@ -58,7 +63,8 @@ fn sorted(before: &[BTreeSet<usize>], broken_up: &BTreeSet<usize>) -> Vec<usize>
         left.push(earlier.clone().count());
         earlier.for_each(|&on| after[on].push(n));
     }
-    let mut ready: BinaryHeap<Reverse<usize>> = (0..before.len()).filter(|&n| left[n] == 0).map(Reverse).collect();
+    let mut ready: BinaryHeap<Reverse<usize>> =
+        (0..before.len()).filter(|&n| left[n] == 0).map(Reverse).collect();
     let mut order = Vec::with_capacity(before.len());
     while let Some(Reverse(n)) = ready.pop() {
         order.push(n);
@@ -74,7 +80,11 @@ fn sorted(before: &[BTreeSet<usize>], broken_up: &BTreeSet<usize>) -> Vec<usize>
 
 /// Returns a circle among the phases that are not done, starting with its earliest in the file; each phase names the
 /// next one.
-fn circle(before: &[BTreeSet<usize>], done: &BTreeSet<usize>, broken_up: &BTreeSet<usize>) -> Option<Vec<usize>> {
+fn circle(
+    before: &[BTreeSet<usize>],
+    done: &BTreeSet<usize>,
+    broken_up: &BTreeSet<usize>,
+) -> Option<Vec<usize>> {
     let mut at = (0..before.len()).find(|n| !done.contains(n))?;
     let mut steps: HashMap<usize, usize> = HashMap::new();
     let mut walk = Vec::new();

@@ -57,7 +57,8 @@ impl Checker<'_> {
             let message = "the whole input is one unit, to which records are not aligned";
             self.problems.add(Code::AlignedWhole, format!("{path}.aligned"), message);
         }
-        if let (Split::By(_) | Split::Chunk(_), Made::Records(input), Some(key)) = (&units.split, source, &output.key)
+        if let (Split::By(_) | Split::Chunk(_), Made::Records(input), Some(key)) =
+            (&units.split, source, &output.key)
             && input != key
         {
             let message = format!("the input's records are told apart by `{input}`, not by `{key}`");

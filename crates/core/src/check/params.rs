@@ -85,7 +85,8 @@ impl Checker<'_> {
         };
         if !spec.choices.is_empty() && !spec.choices.contains(&read) {
             let choices: Vec<String> = spec.choices.iter().map(plain).collect();
-            let hint = suggest::listing(choices.iter().map(String::as_str)).map(|names| format!("use one of {names}"));
+            let hint = suggest::listing(choices.iter().map(String::as_str))
+                .map(|names| format!("use one of {names}"));
             let message = format!("`--set {name}={}` is not among the choices", plain(value));
             self.problems.add_with(Code::SetType, path, message, hint);
             return None;

@@ -103,12 +103,14 @@ impl Checker<'_> {
 
     fn named_agent(&mut self, name: &AgentName, path: &str) {
         let pipeline = self.pipeline;
-        let known =
-            pipeline.agents.contains_key(name) || self.broken.may_have("agents", &self.broken.agents, name.as_str());
+        let known = pipeline.agents.contains_key(name)
+            || self.broken.may_have("agents", &self.broken.agents, name.as_str());
         if !known {
             let names = pipeline.agents.keys().map(AgentName::as_str);
-            let hint =
-                suggest::suggestion(name.as_str(), names.chain(self.broken.agents.iter().map(String::as_str)));
+            let hint = suggest::suggestion(
+                name.as_str(),
+                names.chain(self.broken.agents.iter().map(String::as_str)),
+            );
             self.problems.add_with(Code::UnknownAgent, path, format!("there is no agent `{name}`"), hint);
         }
     }

@@ -10,12 +10,7 @@ pub(crate) struct Problems(Vec<Problem>);
 
 impl Problems {
     /// Adds a finding.
-    pub(crate) fn add(
-        &mut self,
-        code: Code,
-        path: impl Into<String>,
-        message: impl Into<String>,
-    ) {
+    pub(crate) fn add(&mut self, code: Code, path: impl Into<String>, message: impl Into<String>) {
         self.0.push(problem(code, path, message));
     }
 

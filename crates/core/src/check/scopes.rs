@@ -54,13 +54,15 @@ impl Checker<'_> {
     fn reads_unknown(&self, name: &PhaseName) -> bool {
         let spec = self.pipeline.phases.get(name);
         let of = spec.and_then(|spec| spec.units.as_ref()).map(|units| units.of.names());
-        let from = spec.into_iter().flat_map(|spec| spec.context.values().filter_map(|entry| entry.from.clone()));
+        let from =
+            spec.into_iter().flat_map(|spec| spec.context.values().filter_map(|entry| entry.from.clone()));
         of.into_iter().flatten().chain(from).any(|source| !self.pipeline.phases.contains_key(&source))
     }
 
     fn wider(&mut self, spec: &PhaseSpec, source: &PhaseName, path: &str) {
         let Some(read) = self.pipeline.phases.get(source) else { return };
-        for dimension in &read.per {
+        let distinct = read.per.iter().enumerate().filter(|(n, name)| !read.per[..*n].contains(name));
+        for (_, dimension) in distinct {
             if !spec.per.contains(dimension) && !spec.gather.contains(dimension) {
                 let hint = format!(
                     "add `gather: [{dimension}]` to read all its scopes at once, or `per: [{dimension}]` to stay in scope"

@@ -40,8 +40,8 @@ impl Checker<'_> {
         if *source == Made::Document && split != Split::Whole {
             let at = links.of.first().map_or_else(|| format!("phases.{name}"), |(_, path)| path.clone());
             let document = links.of.first().map_or("", |(name, _)| name.as_str());
-            let hint = (spec.units.is_none())
-                .then(|| format!("write `units: {{ of: {document}, whole: true }}`"));
+            let hint =
+                (spec.units.is_none()).then(|| format!("write `units: {{ of: {document}, whole: true }}`"));
             let message = format!("phase `{document}` makes a document, which has no records");
             self.problems.add_with(Code::SplitDocument, at, message, hint);
         }

@@ -156,24 +156,22 @@ fn marks(text: &str) -> Vec<Mark<'_>> {
     let mut marks: Vec<Mark<'_>> = Vec::new();
     let mut depth = 0_usize;
     let mut taken = 0;
-    scan(text, |at, c, previous| {
-        match c {
-            '(' | '[' | '{' => depth += 1,
-            ')' | ']' | '}' => depth = depth.saturating_sub(1),
-            _ if depth > 0 || at < taken => {}
-            '<' | '>' | '=' | '!' => {
-                if let Some((operator, kind)) = OPERATORS.iter().find(|(o, _)| text[at..].starts_with(o)) {
-                    taken = at + operator.len();
-                    marks.push(Mark { start: at, end: taken, kind: Kind::Operator(*kind) });
-                }
+    scan(text, |at, c, previous| match c {
+        '(' | '[' | '{' => depth += 1,
+        ')' | ']' | '}' => depth = depth.saturating_sub(1),
+        _ if depth > 0 || at < taken => {}
+        '<' | '>' | '=' | '!' => {
+            if let Some((operator, kind)) = OPERATORS.iter().find(|(o, _)| text[at..].starts_with(o)) {
+                taken = at + operator.len();
+                marks.push(Mark { start: at, end: taken, kind: Kind::Operator(*kind) });
             }
-            _ if is_word(c) && !previous.is_some_and(|p| is_word(p) || p == '.') => {
-                let end = text[at..].find(|c| !is_word(c)).map_or(text.len(), |n| at + n);
-                taken = end;
-                marks.push(Mark { start: at, end, kind: Kind::Word(&text[at..end]) });
-            }
-            _ => {}
         }
+        _ if is_word(c) && !previous.is_some_and(|p| is_word(p) || p == '.') => {
+            let end = text[at..].find(|c| !is_word(c)).map_or(text.len(), |n| at + n);
+            taken = end;
+            marks.push(Mark { start: at, end, kind: Kind::Word(&text[at..end]) });
+        }
+        _ => {}
     });
     marks
 }

@@ -46,8 +46,11 @@ fn invalid_files_are_explained() {
         insta::assert_snapshot!(name, text);
     }
     // `Shape` is what is left where the walker and the decoder disagree: no known file leads there.
-    let unseen: Vec<&str> =
-        Code::ALL.iter().map(|code| code.as_str()).filter(|code| !codes.contains(*code) && *code != "E0109").collect();
+    let unseen: Vec<&str> = Code::ALL
+        .iter()
+        .map(|code| code.as_str())
+        .filter(|code| !codes.contains(*code) && *code != "E0109")
+        .collect();
     assert_eq!(unseen, Vec::<&str>::new(), "codes without an example");
 }
 

@@ -10,7 +10,8 @@ use serde_json::json;
 
 use crate::fake::{load_text, load_with};
 
-const BASE: &str = "refrain: 1\nname: x\nphases:\n  a:\n    agent: { builtin: read }\n    output: { key: id }\n";
+const BASE: &str =
+    "refrain: 1\nname: x\nphases:\n  a:\n    agent: { builtin: read }\n    output: { key: id }\n";
 
 /// Checks the codes and places of what is found in a file that starts like every other.
 fn check(rest: &str, expect: &[&str]) {
@@ -32,7 +33,10 @@ fn items_fields_and_missing_fields_have_places() {
     check("  b:\n    agent: { builtin: raw }\n    units: { of: aa }\n", &["E0601 9:18+2"]);
     check("  b:\n    agent: { builtin: raw }\n", &["E0606 7:3+1"]);
     check("  b:\n    agents: { nobody: 4 }\n    units: { of: a }\n", &["E0308 8:15+6"]);
-    check("  b:\n    agent: { builtin: raw }\n    units: { of: a }\n    limits: { calls: 0 }\n", &["E0206 10:22+1"]);
+    check(
+        "  b:\n    agent: { builtin: raw }\n    units: { of: a }\n    limits: { calls: 0 }\n",
+        &["E0206 10:22+1"],
+    );
 }
 
 #[test]
@@ -84,7 +88,8 @@ fn the_model_has_order_edges_and_defaults() {
 #[test]
 fn spelling_a_default_out_changes_no_definition() {
     let written = |phase: &str| {
-        let text = format!("{BASE}agents:\n  r: {{ builtin: raw }}\n").replace("agents:", &format!("  b: {phase}\nagents:"));
+        let text = format!("{BASE}agents:\n  r: {{ builtin: raw }}\n")
+            .replace("agents:", &format!("  b: {phase}\nagents:"));
         let model = load_text(&text).model.unwrap_or_else(|| panic!("{:?}", load_text(&text).problems));
         model.phase("b").unwrap().written.clone()
     };
@@ -98,15 +103,21 @@ fn spelling_a_default_out_changes_no_definition() {
 
 #[test]
 fn set_values_are_read_as_their_type() {
-    let text = BASE.replace("name: x", "name: x\nparams: { n: { default: 3 }, s: { type: string }, l: { type: list, default: [] } }");
-    let set = BTreeMap::from([("n".into(), json!("12")), ("s".into(), json!("12")), ("l".into(), json!("[1]"))]);
+    let text = BASE.replace(
+        "name: x",
+        "name: x\nparams: { n: { default: 3 }, s: { type: string }, l: { type: list, default: [] } }",
+    );
+    let set =
+        BTreeMap::from([("n".into(), json!("12")), ("s".into(), json!("12")), ("l".into(), json!("[1]"))]);
     let model = load_with(text.as_bytes(), "refrain.yaml", &set).model.unwrap();
     assert_eq!(serde_json::Value::Object(model.params), json!({"n": 12, "s": "12", "l": [1]}));
 }
 
 #[test]
 fn a_disabled_phase_is_dropped_from_needs_and_wants() {
-    let text = format!("{BASE}  off: {{ enabled: false, agent: {{ builtin: raw }}, units: {{ of: a }} }}\n  b: {{ agent: {{ builtin: raw }}, units: {{ of: [off, a] }}, wants: [off] }}\n");
+    let text = format!(
+        "{BASE}  off: {{ enabled: false, agent: {{ builtin: raw }}, units: {{ of: a }} }}\n  b: {{ agent: {{ builtin: raw }}, units: {{ of: [off, a] }}, wants: [off] }}\n"
+    );
     let loaded = load_text(&text);
     assert_eq!(loaded.problems, []);
     let model = loaded.model.unwrap();
@@ -117,8 +128,18 @@ fn a_disabled_phase_is_dropped_from_needs_and_wants() {
 fn chain(n: usize, closed: bool) -> String {
     let mut text = BASE.to_owned();
     for i in 1..=n {
-        let of = if i > 1 { format!("p{}", i - 1) } else if closed { format!("p{n}") } else { "a".to_owned() };
-        writeln!(text, "  p{i}:\n    agent: {{ builtin: raw }}\n    units: {{ of: {of} }}\n    output: {{ key: id }}").unwrap();
+        let of = if i > 1 {
+            format!("p{}", i - 1)
+        } else if closed {
+            format!("p{n}")
+        } else {
+            "a".to_owned()
+        };
+        writeln!(
+            text,
+            "  p{i}:\n    agent: {{ builtin: raw }}\n    units: {{ of: {of} }}\n    output: {{ key: id }}"
+        )
+        .unwrap();
     }
     text
 }
@@ -129,7 +150,11 @@ fn many_phases_are_no_trouble() {
     assert_eq!(load_text(&chain(1_000, false)).model.unwrap().phases.len(), 1_001);
     let problems = load_text(&chain(1_000, true)).problems;
     assert_eq!(problems.len(), 1, "{:?}", &problems[..2]);
-    assert!(problems[0].message.starts_with("phases wait for each other: p1 → p1000 → p999"), "{}", problems[0].message);
+    assert!(
+        problems[0].message.starts_with("phases wait for each other: p1 → p1000 → p999"),
+        "{}",
+        problems[0].message
+    );
     assert!(start.elapsed() < Duration::from_secs(20));
 }
 

@@ -7,6 +7,8 @@ pub enum At {
     Value,
     /// At the key.
     Key,
+    /// At the value where that is a text, else at the key: where a name is one or the other.
+    Name,
 }
 
 macro_rules! codes {
@@ -93,7 +95,7 @@ codes! {
     AgentParams "E0305" Value "the agent does not accept its settings" "see the agent's documentation";
     AgentAndAgents "E0306" Key "a phase has both `agent` and `agents`" "keep one of the two";
     NoAgent "E0307" Key "a phase has no agent" "add `agent: NAME` or `agents: { NAME: 1 }`";
-    UnknownAgent "E0308" Key "there is no such agent" "declare it under `agents:`";
+    UnknownAgent "E0308" Name "there is no such agent" "declare it under `agents:`";
     InlineName "E0309" Key "an agent written in a phase has the name of another agent" "rename the agent or the phase";
     RoleInPool "E0310" Key "an agent that reads or writes files is in a pool" "give it a phase of its own with `agent:`";
 

@@ -125,9 +125,15 @@ fn compile(file: &str, contents: &[u8]) -> Result<OutputSchema, (Code, String)> 
     if let Some(reference) = remote_reference(&value) {
         return Err((Code::SchemaRemote, format!("`{file}` refers to `{reference}`, which is not in it")));
     }
-    let validator = jsonschema::validator_for(&value)
-        .map_err(|e| (Code::SchemaInvalid, format!("`{file}` is no valid schema: {e}")))?;
+    let validator =
+        jsonschema::validator_for(&value).map_err(|e| (Code::SchemaInvalid, invalid(file, &e)))?;
     Ok(OutputSchema { path: file.to_owned(), json, validator: Arc::new(validator) })
+}
+
+fn invalid(file: &str, error: &jsonschema::ValidationError<'_>) -> String {
+    let at = error.instance_path().to_string();
+    let at = if at.is_empty() { String::new() } else { format!(" (at `{at}`)") };
+    format!("`{file}` is no valid schema: {error}{at}")
 }
 
 /// Returns the first `$ref` that leads out of the document.

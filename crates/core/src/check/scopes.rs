@@ -61,7 +61,8 @@ impl Checker<'_> {
 
     fn wider(&mut self, spec: &PhaseSpec, source: &PhaseName, path: &str) {
         let Some(read) = self.pipeline.phases.get(source) else { return };
-        for dimension in &read.per {
+        let distinct = read.per.iter().enumerate().filter(|(n, name)| !read.per[..*n].contains(name));
+        for (_, dimension) in distinct {
             if !spec.per.contains(dimension) && !spec.gather.contains(dimension) {
                 let hint = format!(
                     "add `gather: [{dimension}]` to read all its scopes at once, or `per: [{dimension}]` to stay in scope"

@@ -1,0 +1,3 @@
+//! Conformance suites: what every adapter of a port must pass.
+
+pub mod agent;

@@ -126,11 +126,8 @@ impl CommandAgent {
                     format!("the answer has the wrong shape: {message}"),
                 ))
             }
-            Some(Err(Trouble::Lost(trouble))) => {
-                let reason = process.bury(&trouble).await;
-                seat.vacated = Some(reason.clone());
-                Err(AgentError::new(FailureKind::Transient, format!("the agent {reason}")))
-            }
+            Some(Err(Trouble::Ended(trouble))) => Err(vacate(seat, process.bury(&trouble).await)),
+            Some(Err(Trouble::Lost(trouble))) => Err(vacate(seat, process.put_down(&trouble).await)),
         }
     }
 
@@ -140,7 +137,7 @@ impl CommandAgent {
         } else if in_step {
             seat.process = Some(process);
         } else {
-            seat.vacated = Some(process.bury("answered without reading its request").await);
+            seat.vacated = Some(process.put_down("answered without reading its request").await);
         }
     }
 }
@@ -184,6 +181,13 @@ impl fmt::Debug for CommandAgent {
         // Arguments stay out: people put secrets there.
         f.debug_struct("CommandAgent").field("program", &self.program).finish_non_exhaustive()
     }
+}
+
+/// Notes why a process had to go, and returns its call's error.
+fn vacate(seat: &mut Seat, reason: String) -> AgentError {
+    let error = AgentError::new(FailureKind::Transient, format!("the agent {reason}"));
+    seat.vacated = Some(reason);
+    error
 }
 
 /// Returns the program to start: a bare name is looked for on `PATH`, anything with a slash from the folder.

@@ -42,7 +42,9 @@ pub(crate) struct Process {
 /// Why a call has no reply.
 #[derive(Debug)]
 pub(crate) enum Trouble {
-    /// The process is dead or in an unknown state and has to be replaced.
+    /// The process ended, or closed its output, and has to be replaced.
+    Ended(String),
+    /// The process is in an unknown state and has to be replaced.
     Lost(String),
     /// The process answered, but not in the shape of an answer; it goes on living.
     Misshapen(String),
@@ -121,16 +123,21 @@ impl Process {
         self.kill().await
     }
 
-    /// Kills what is left and says how it ended and what it said last.
+    /// Says how a process ended and what it said last, and kills what is left of it.
     pub(crate) async fn bury(mut self, trouble: &str) -> String {
-        // One that closed its output may be about to end with a status worth telling.
-        let by_itself = timeout(LAST_WORDS, ended(&mut self.deaths, self.group)).await.is_ok();
+        // It closed its output, so it is about to end with a status worth telling, if it has not.
+        let by_itself = timeout(GRACE, ended(&mut self.deaths, self.group)).await.is_ok();
         let tail = self.tail.clone();
         let status = self.kill().await.filter(|_| by_itself);
         let status = status.map_or(String::new(), |status| format!(" ({status})"));
-        let said = tail.text();
-        let said = if said.is_empty() { said } else { format!("; it said: {said}") };
-        format!("{trouble}{status}{said}")
+        format!("{trouble}{status}{}", last_words(&tail))
+    }
+
+    /// Kills the process and says what it said last.
+    pub(crate) async fn put_down(self, trouble: &str) -> String {
+        let tail = self.tail.clone();
+        self.kill().await;
+        format!("{trouble}{}", last_words(&tail))
     }
 
     /// Reads what nobody waits for any more, so that the process can end, until it has.
@@ -171,7 +178,7 @@ impl Hearing<'_> {
     async fn answer(&mut self, call: &str) -> Result<Reply, Trouble> {
         for _ in 0..STRAYS {
             let line = next_line(self.stdout, self.deaths, self.group).await.map_err(lost)?;
-            let line = line.ok_or_else(|| Trouble::Lost("ended without an answer".to_owned()))?;
+            let line = line.ok_or_else(|| Trouble::Ended("ended without an answer".to_owned()))?;
             match hear(&line.bytes, call) {
                 Heard::Answer(reply) => return Ok(reply),
                 Heard::Other(other) => self.drop_answer(&other),
@@ -189,8 +196,13 @@ impl Hearing<'_> {
     }
 }
 
+fn last_words(tail: &Tail) -> String {
+    let said = tail.text();
+    if said.is_empty() { said } else { format!("; it said: {said}") }
+}
+
 fn broke_off(line: &Line) -> Trouble {
-    Trouble::Lost(format!("broke off in the middle of an answer, after {} bytes", line.bytes.len()))
+    Trouble::Ended(format!("broke off in the middle of an answer, after {} bytes", line.bytes.len()))
 }
 
 fn lost(error: io::Error) -> Trouble {

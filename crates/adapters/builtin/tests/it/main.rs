@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail by panics, too")]
 
+mod properties;
+
 use std::sync::Arc;
 
 use refrain_builtin::BuiltinAgents;

@@ -5,7 +5,7 @@ use refrain_schemas::failure::FailureKind;
 use refrain_testkit::ask::request;
 use serde_json::json;
 
-use crate::world::World;
+use crate::world::{World, children, is_alone, is_running, until};
 
 /// The first call fails as transient with a message like this; the second one works in a new process.
 async fn check(flags: &[&str], message: &str) {
@@ -52,6 +52,9 @@ async fn a_process_that_dies_while_its_child_holds_the_pipes_is_noticed() {
 
 #[tokio::test]
 async fn an_answer_of_a_hundred_megabytes_is_refused_without_being_kept() {
+    if !is_alone("failures::an_answer_of_a_hundred_megabytes_is_refused_without_being_kept") {
+        return;
+    }
     let before = peak_memory();
     let world = World::fake(&["--huge", "100000000"]).open().await;
     let error = world.ask(1).await.unwrap_err();
@@ -74,13 +77,7 @@ async fn a_process_that_ends_between_calls_costs_no_call() {
     for call in 1..4 {
         world.ask(call).await.unwrap();
         // The next call must not meet the process while it is on its way out.
-        crate::world::until(|| {
-            crate::world::children("--exit-after")
-                .iter()
-                .all(|pid| !crate::world::is_running(pid))
-                .then_some(())
-        })
-        .await;
+        until(|| children("--exit-after").iter().all(|pid| !is_running(pid)).then_some(())).await;
     }
     assert_eq!(world.remarks.restarts(), ["ended between two calls (exit status: 0)"; 2]);
 }

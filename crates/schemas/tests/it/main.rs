@@ -1,0 +1,3 @@
+//! Tests of what the crate shows to the outside.
+
+mod checked_in;

@@ -1,0 +1,45 @@
+//! The proofreading: what got lost on the way.
+
+use serde_json::{Value, json};
+
+use crate::term::Term;
+
+/// Returns the issues of a translated line; an empty list where there are none.
+#[must_use]
+pub fn review(source: &str, text: &str, terms: &[Term]) -> Vec<Value> {
+    let mut issues: Vec<Value> = Vec::new();
+    if text == source && source.chars().any(char::is_alphabetic) {
+        issues.push(issue("untranslated", "the text is the source, unchanged"));
+    }
+    let lost: Vec<String> = terms.iter().filter(|term| !text.contains(&term.target)).map(wanted).collect();
+    if !lost.is_empty() {
+        issues.push(issue("glossary", &format!("not found: {}", lost.join(", "))));
+    }
+    issues
+}
+
+fn wanted(term: &Term) -> String {
+    format!("`{}` for `{}`", term.target, term.source)
+}
+
+fn issue(rule: &str, message: &str) -> Value {
+    json!({ "rule": rule, "message": message })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lost_terms_and_untouched_texts_are_issues() {
+        let terms = [Term { source: "bell".into(), target: "cloche".into() }];
+        let rules = |source: &str, text: &str| {
+            let rule = |issue: &Value| issue["rule"].as_str().unwrap().to_owned();
+            review(source, text, &terms).iter().map(rule).collect::<Vec<_>>()
+        };
+        assert!(rules("A bell.", "Une cloche.").is_empty());
+        assert_eq!(rules("Two bells.", "Twô bélls."), ["glossary"]);
+        assert_eq!(rules("A bell.", "A bell."), ["untranslated", "glossary"]);
+        assert_eq!(rules("1741", "1741 cloche"), [""; 0]);
+    }
+}

@@ -111,7 +111,8 @@ fn one_file_of_the_cli_names_the_adapters() {
     let adapters = packages.iter().filter(|(_, package)| package.folder.starts_with("crates/adapters/"));
     let adapters: Vec<String> = adapters.map(|(name, _)| name.replace('-', "_")).collect();
     assert!(adapters.len() > 5, "{adapters:?}");
-    for file in files("crates/cli/src").iter().filter(|file| !file.path.starts_with("crates/cli/src/wiring")) {
+    for file in files("crates/cli/src").iter().filter(|file| !file.path.starts_with("crates/cli/src/wiring"))
+    {
         for (place, line) in code(file) {
             let found = adapters.iter().find(|adapter| line.contains(adapter.as_str()));
             assert_eq!(found, None, "{place}: adapters are named in wiring.rs");

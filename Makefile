@@ -9,7 +9,7 @@ GAME := examples/game
 WITH_PATH := PATH="$(BIN):$$PATH"
 
 .DEFAULT_GOAL := help
-.PHONY: help all demo test lint fmt fmt-check doc schemas schemas-check examples bench crash clean-state build
+.PHONY: help all demo test lint fmt fmt-check doc schemas schemas-check examples bench crash deny clean-state build
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -49,6 +49,9 @@ bench: ## Run the benchmarks
 
 crash: ## Kill runs 1,000 times and check that nothing is bought twice
 	REFRAIN_CRASH_KILLS=1000 $(CARGO) test $(WORKSPACE) --test it -- crash
+
+deny: ## Check licences and origins of dependencies (needs cargo-deny)
+	$(CARGO) deny check
 
 clean-state: ## Forget what the demo made
 	rm -rf $(GAME)/.refrain $(GAME)/out

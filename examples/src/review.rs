@@ -10,11 +10,11 @@ use crate::term::Term;
 pub fn review(source: &str, text: &str, terms: &[Term]) -> Vec<Value> {
     let mut issues: Vec<Value> = Vec::new();
     if text == source && has_words(source) {
-        issues.push(issue("untranslated", "the text is the source, unchanged"));
+        issues.push(issue(text, "untranslated", "the text is the source, unchanged"));
     }
     let lost: Vec<String> = terms.iter().filter(|term| !text.contains(&term.target)).map(wanted).collect();
     if !lost.is_empty() {
-        issues.push(issue("glossary", &format!("not found: {}", lost.join(", "))));
+        issues.push(issue(text, "glossary", &format!("not found: {}", lost.join(", "))));
     }
     issues
 }
@@ -29,8 +29,9 @@ fn wanted(term: &Term) -> String {
     format!("`{}` for `{}`", term.target, term.source)
 }
 
-fn issue(rule: &str, message: &str) -> Value {
-    json!({ "rule": rule, "message": message })
+/// Returns an issue with the text as a whole.
+fn issue(text: &str, rule: &str, message: &str) -> Value {
+    json!({ "rule": rule, "severity": "warning", "message": message, "span": [0, text.chars().count()] })
 }
 
 #[cfg(test)]
@@ -47,6 +48,7 @@ mod tests {
         assert!(rules("A bell.", "Une cloche.").is_empty());
         assert_eq!(rules("Two bells.", "Twô bélls."), ["glossary"]);
         assert_eq!(rules("A bell.", "A bell."), ["untranslated", "glossary"]);
+        assert_eq!(review("Bell", "Béll", &terms)[0]["span"], json!([0, 4]));
         assert!(rules("{bell} 1741", "{bell} 1741 cloche").is_empty());
         assert_eq!(rules("{bell}.", "{bell}."), ["glossary"]);
     }

@@ -107,7 +107,7 @@ fn model(factories: &[Arc<dyn AgentFactory>]) -> Outcome<Arc<Model>> {
 
 /// Puts the engine together from adapters; each of them could be one of your own.
 fn engine(folder: &Path) -> Outcome<Engine> {
-    let agents = BuiltinAgents::new().with("triage", "1", |_| Ok(Arc::new(Triage)));
+    let agents = BuiltinAgents::new().with("triage", 1, |_| Ok(Arc::new(Triage)));
     let factories: Vec<Arc<dyn AgentFactory>> = vec![Arc::new(agents)];
     let ports = Ports {
         store: Arc::new(FileStore::open(folder, Durability::Process)?),

@@ -23,11 +23,11 @@ use refrain_schemas::event::{Event, Level};
 use refrain_schemas::failure::{Failure, FailureKind};
 use refrain_schemas::json::Json;
 use refrain_schemas::log_line;
-use refrain_schemas::pipeline::{Durability, Pipeline};
+use refrain_schemas::pipeline::Pipeline;
 use refrain_schemas::report::{RunReport, RunStatus};
 use refrain_schemas::status::Holder;
 use refrain_schemas::usage::Usage;
-use refrain_store::FileStore;
+use refrain_store::{Durability, FileStore};
 use refrain_system::{RandomIds, SystemClock};
 use serde_json::{Value, json};
 

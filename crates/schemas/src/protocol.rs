@@ -46,7 +46,7 @@ pub struct AnswerLine {
     /// The answers to its units, in any order.
     pub units: Vec<AnswerUnit>,
     /// What the call consumed.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub usage: Option<AnswerUsage>,
 }
 
@@ -56,10 +56,10 @@ pub struct AnswerUnit {
     /// The unit.
     pub id: UnitId,
     /// One record, a list of records, or any JSON for a document.
-    #[serde(default, deserialize_with = "present")]
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub output: Option<Value>,
     /// Why there is no output.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<AnswerError>,
 }
 

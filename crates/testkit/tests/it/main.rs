@@ -1,3 +1,9 @@
-//! The doubles of this crate pass the suites of this crate.
+//! Tests of the repository as a whole (what may know what, and what every file looks like), and of the doubles of this
+//! crate, which pass the suites of this crate.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test says what is wrong by failing")]
+
+mod architecture;
+mod files;
 mod memory_store;
+mod repository;

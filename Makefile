@@ -1,0 +1,60 @@
+# `make` alone explains the targets; `make all` is the gate, and what CI runs.
+
+CARGO ?= cargo
+# Everything is built as one workspace: selecting single packages unifies features differently and builds
+# dependencies twice. The dev profile is the quickest way to a first success; the work of a run is in its agents.
+WORKSPACE := --workspace --locked
+BIN := $(abspath $(or $(CARGO_TARGET_DIR),target))/debug
+GAME := examples/game
+WITH_PATH := PATH="$(BIN):$$PATH"
+
+.DEFAULT_GOAL := help
+.PHONY: help all demo test lint fmt fmt-check doc schemas schemas-check examples bench crash deny clean-state build
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+all: fmt-check lint test doc schemas-check examples ## The gate: everything below that can fail
+
+demo: build ## Run the demo project; run it again and nothing is asked twice
+	@$(WITH_PATH) refrain -C $(GAME) run
+	@printf '\nThe translations are in $(GAME)/out. Try `make demo` again, then see $(GAME)/README.md.\n'
+
+test: ## Run all tests
+	$(CARGO) test $(WORKSPACE)
+
+lint: ## Run clippy; a warning is an error
+	$(CARGO) clippy $(WORKSPACE) --all-targets -- -D warnings
+
+fmt: ## Format the code
+	$(CARGO) fmt --all
+
+fmt-check: ## Check the format of the code
+	$(CARGO) fmt --all --check
+
+doc: ## Build the documentation; a broken link is an error
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc $(WORKSPACE) --no-deps
+
+schemas: ## Write schemas/*.json and the index of the specs anew
+	REFRAIN_UPDATE=1 $(CARGO) test $(WORKSPACE) --quiet --test it -- checked_in
+
+schemas-check: ## Check that what is generated is what is checked in
+	$(CARGO) test $(WORKSPACE) --quiet --test it -- checked_in
+
+examples: build ## Run the demo in a fresh copy, twice, and the embedding example
+	CARGO="$(CARGO)" $(WITH_PATH) examples/run.sh
+
+bench: ## Run the benchmarks
+	$(CARGO) bench $(WORKSPACE)
+
+crash: ## Kill runs 1,000 times and check that nothing is bought twice
+	REFRAIN_CRASH_KILLS=1000 $(CARGO) test $(WORKSPACE) --test it -- crash
+
+deny: ## Check licences and origins of dependencies (needs cargo-deny)
+	$(CARGO) deny check
+
+clean-state: ## Forget what the demo made
+	rm -rf $(GAME)/.refrain $(GAME)/out
+
+build:
+	$(CARGO) build $(WORKSPACE) --bins

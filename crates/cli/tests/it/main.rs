@@ -1,0 +1,6 @@
+//! The binary as people and programs see it.
+
+mod arguments;
+mod help;
+mod init;
+mod project;

@@ -20,15 +20,19 @@ use crate::commands;
     disable_help_subcommand = true,
     after_help = "\
 Examples:
-  refrain init                     start a project in this folder
-  refrain plan                     what would run, what would be reused, how many calls
-  refrain run                      bring everything up to date
-  refrain why translate@ja         which change made it stale, and which units differ
+  refrain init               start a project in this folder
+  refrain plan               what would run, and how many calls that takes
+  refrain run                bring everything up to date
+  refrain why translate@ja   which change made it stale
 
 Exit codes:
-  0 ok · 1 a unit or phase failed · 2 usage or invalid pipeline · 3 stopped by budget · 4 credentials · 5 gate failed
-  6 waiting for a person · 7 project held by another writer · 8 blocked · 9 store or I/O failure
-  10 changes pending (plan --detailed-exitcode) · 11 offline miss or plan drift · 130 interrupted
+   0 ok                               6 waiting for a person
+   1 a unit or phase failed           7 project held by another writer
+   2 usage or invalid pipeline        8 blocked: something needed is missing
+   3 stopped by budget                9 store or I/O failure
+   4 credentials                     10 changes (plan --detailed-exitcode)
+   5 gate failed                     11 offline miss or plan drift
+ 130 interrupted
 
 Every command has more to say: `refrain COMMAND --help`."
 )]

@@ -13,6 +13,21 @@ pub(crate) const PATH: &str = "PATH";
 /// What `doctor` looks at to learn the character encoding, strongest first.
 pub(crate) const LOCALE: [&str; 3] = ["LC_ALL", "LC_CTYPE", "LANG"];
 
+/// A variable whose name holds one of these holds a secret.
+const SECRET_NAMES: [&str; 5] = ["KEY", "TOKEN", "SECRET", "PASSWORD", "CREDENTIAL"];
+/// Shorter values are no secrets; redacting them would tear words apart.
+const SHORTEST_SECRET: usize = 8;
+
+/// Returns the values that must not be seen in logs, should an agent print one.
+pub(crate) fn secrets() -> Vec<String> {
+    let variables = std::env::vars_os().map(|(name, value)| (name.to_string_lossy().to_uppercase(), value));
+    variables
+        .filter(|(name, _)| SECRET_NAMES.iter().any(|part| name.contains(part)))
+        .filter_map(|(_, value)| value.into_string().ok())
+        .filter(|value| value.len() >= SHORTEST_SECRET)
+        .collect()
+}
+
 /// Returns the value of a variable, or nothing where it is not set or empty.
 pub(crate) fn var(name: &str) -> Option<OsString> {
     std::env::var_os(name).filter(|value| !value.is_empty())

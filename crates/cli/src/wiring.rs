@@ -3,26 +3,35 @@
 mod stand_in;
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use indicatif::ProgressDrawTarget;
 use refrain_core::check::Surroundings;
 use refrain_core::engine::{Engine, Ports};
 use refrain_core::model::Model;
 use refrain_core::ports::agent::AgentFactory;
+use refrain_core::ports::clock::Ids;
+use refrain_core::ports::files::ProjectFiles as _;
 use refrain_schemas::event::Level;
-use refrain_schemas::pipeline::{ParamSpec, ParamType, Pipeline};
+use refrain_schemas::name::RunId;
+use refrain_schemas::pipeline::{Durability, Pipeline};
 use refrain_schemas::problem::{Problem, Severity};
+use refrain_schemas::progress::RunProgress;
 use refrain_schemas::status::Holder;
 use serde_json::Value;
 use stand_in::{named_files, refrain_builtin, refrain_command, refrain_config, refrain_files, refrain_sinks};
 use stand_in::{refrain_store, refrain_system};
 
+use refrain_sinks::log_file::last_progress;
+use refrain_sinks::log_folder::LogFolder;
+use refrain_sinks::{ConsoleLog, JsonlLog, JsonlProgress, Redacting, Secrets, TerminalSink};
+
 use crate::args::{Globals, ProgressChoice};
-use crate::holder;
 use crate::output::Output;
 use crate::project::Project;
 use crate::report::CliError;
+use crate::{environment, holder, runtime};
 
 /// A project that was read and checked.
 pub(crate) struct Checked {
@@ -30,7 +39,7 @@ pub(crate) struct Checked {
     pub(crate) model: Option<Arc<Model>>,
     /// Everything that was found, in file order.
     pub(crate) problems: Vec<Problem>,
-    sources: BTreeMap<String, Vec<u8>>,
+    sources: BTreeMap<String, String>,
 }
 
 impl Checked {
@@ -47,24 +56,28 @@ impl Checked {
 
 /// Reads and checks a project.
 pub(crate) fn check(project: &Project, globals: &Globals) -> Result<Checked, CliError> {
-    let bytes = project.read()?;
-    let parsed = refrain_config::parse(&bytes, &project.file_name);
-    let mut files = BTreeMap::new();
-    let mut set = BTreeMap::new();
-    if let Some(pipeline) = &parsed.pipeline {
-        for path in named_files(pipeline) {
-            // A file that cannot be read is one that is not there: the check says so at the place that names it.
-            if let Ok(contents) = std::fs::read(project.dir.join(&path)) {
-                files.insert(path, contents);
+    let parsed = refrain_config::parse(&project.read()?, &project.file_name);
+    let files =
+        parsed.pipeline().map_or_else(|| Ok(BTreeMap::new()), |pipeline| contents(project, pipeline))?;
+    let set = globals.set.iter().map(|(name, text)| (name.clone(), Value::String(text.clone()))).collect();
+    let factories = factories(&project.dir)?;
+    let (model, problems) = parsed.check(&Surroundings { factories: &factories, files: &files, set: &set });
+    Ok(Checked { model: model.map(Arc::new), problems, sources: parsed.sources() })
+}
+
+/// Reads the files that a pipeline names. One that cannot be read is one that is not there: the check says so at the
+/// place that names it.
+fn contents(project: &Project, pipeline: &Pipeline) -> Result<BTreeMap<String, Vec<u8>>, CliError> {
+    let files = refrain_files::FsProjectFiles::new(&project.dir);
+    runtime::on_this_thread(async {
+        let mut contents = BTreeMap::new();
+        for file in named_files(pipeline) {
+            if let Ok(bytes) = files.read(&file.path).await {
+                contents.insert(file.path, bytes);
             }
         }
-        set = typed(&globals.set, pipeline);
-    }
-    let factories = factories(&project.dir);
-    let (model, problems) = parsed.check(&Surroundings { factories: &factories, files: &files, set: &set });
-    let mut sources = files;
-    sources.insert(project.file_name.clone(), bytes);
-    Ok(Checked { model: model.map(Arc::new), problems, sources })
+        Ok(contents)
+    })
 }
 
 /// A project that is ready to be asked things.
@@ -75,6 +88,8 @@ pub(crate) struct Opened {
     pub(crate) engine: Engine,
     checked: Checked,
     model: Arc<Model>,
+    /// The files that a run of this process writes its log to.
+    run_files: Vec<PathBuf>,
 }
 
 impl Opened {
@@ -90,25 +105,74 @@ impl Opened {
         }
     }
 
-    /// Connects the log file, the console and the progress to the engine, for a run.
-    pub(crate) fn attach_sinks(&mut self, globals: &Globals, output: &Output) -> Result<(), CliError> {
+    /// Connects the log file, the progress file and what is shown on standard error to the engine, for a run.
+    pub(crate) fn attach_sinks(&mut self, globals: &Globals, output: &Output) {
         let mut ports = self.engine.ports().clone();
-        let logs = self.project.logs();
-        let file = refrain_sinks::JsonlLog::open(&logs, globals.log_level.into());
-        ports.logs.push(Arc::new(file.map_err(|error| CliError::io("open the log", &error))?));
-        let file = refrain_sinks::JsonlProgress::open(&logs);
-        ports.progress.push(Arc::new(file.map_err(|error| CliError::io("open the progress file", &error))?));
+        let run_id = ports.ids.run_id();
+        ports.ids = Arc::new(OneRun(run_id));
+        let secrets = Secrets::new(environment::secrets());
+        if let Err(error) = self.attach_files(&mut ports, run_id, globals, &secrets) {
+            output.note(&format!("warning: this run has no log: {error}"));
+        }
+        let color = output.error_theme.color;
         match shown(globals, output) {
             Shown::Nothing => {}
             Shown::Lines(level) => {
-                ports.logs.push(Arc::new(refrain_sinks::ConsoleLog::new(level, output.error_theme.color)));
+                let console = ConsoleLog::new(Box::new(std::io::stderr()), level, color);
+                ports.logs.push(Arc::new(Redacting::new(secrets, console)));
             }
             Shown::Bars => {
-                ports.progress.push(Arc::new(refrain_sinks::TerminalSink::new(output.error_theme.color)));
+                let terminal = TerminalSink::new(ProgressDrawTarget::stderr(), Level::Info, color);
+                let terminal = Arc::new(Redacting::new(secrets, terminal));
+                ports.logs.push(terminal.clone());
+                ports.progress.push(terminal);
             }
         }
         self.engine = Engine::new(Arc::clone(&self.model), ports);
+    }
+
+    fn attach_files(
+        &mut self,
+        ports: &mut Ports,
+        run_id: RunId,
+        globals: &Globals,
+        secrets: &Secrets,
+    ) -> std::io::Result<()> {
+        let folder = LogFolder::new(self.project.state());
+        self.run_files = vec![folder.log(run_id), folder.progress(run_id)];
+        let log = JsonlLog::create(folder.log(run_id), globals.log_level.into())?;
+        let progress = JsonlProgress::create(folder.progress(run_id))?;
+        ports.logs.push(Arc::new(Redacting::new(secrets.clone(), log)));
+        ports.progress.push(Arc::new(Redacting::new(secrets.clone(), progress)));
         Ok(())
+    }
+
+    /// Removes the files of a run that never began: one that was refused leaves no empty log.
+    pub(crate) fn discard_empty_logs(&self) {
+        for file in &self.run_files {
+            if std::fs::metadata(file).is_ok_and(|metadata| metadata.len() == 0) {
+                let _stays_empty = std::fs::remove_file(file);
+            }
+        }
+    }
+
+    /// Returns how far the run of a process that holds the project is, from the file it writes.
+    pub(crate) fn progress_of(&self, holder: &Holder) -> Option<RunProgress> {
+        let folder = LogFolder::new(self.project.state());
+        let run = folder.runs().ok()?.pop()?;
+        let progress = last_progress(folder.progress(run)).ok()??;
+        // What was written before the holder came is left from a run that was killed.
+        Some(progress).filter(|progress| progress.status.is_none() && progress.at >= holder.since)
+    }
+}
+
+/// Gives the one run of this process the id that its files are named after.
+#[derive(Debug)]
+struct OneRun(RunId);
+
+impl Ids for OneRun {
+    fn run_id(&self) -> RunId {
+        self.0
     }
 }
 
@@ -121,26 +185,32 @@ pub(crate) fn open(globals: &Globals) -> Result<Opened, CliError> {
         return Err(CliError::pipeline(&project.file_name, checked.n_errors(), checked.rendered(color)));
     };
     let engine = Engine::new(Arc::clone(&model), ports(&project.dir, &model)?);
-    Ok(Opened { project, engine, checked, model })
+    Ok(Opened { project, engine, checked, model, run_files: Vec::new() })
 }
 
 fn ports(dir: &Path, model: &Model) -> Result<Ports, CliError> {
+    let durability = match model.durability {
+        Durability::Process => refrain_store::Durability::Process,
+        Durability::Power => refrain_store::Durability::Power,
+    };
     Ok(Ports {
-        store: Arc::new(refrain_store::FileStore::open(dir, model.durability)?),
-        factories: factories(dir),
+        store: Arc::new(refrain_store::FileStore::open(dir, durability)?),
+        factories: factories(dir)?,
         executor: None,
         files: Arc::new(refrain_files::FsProjectFiles::new(dir)),
         reader: Arc::new(refrain_files::FsReader::new(dir)),
         writer: Arc::new(refrain_files::FsWriter::new(dir)),
-        clock: Arc::new(refrain_system::SystemClock),
+        clock: Arc::new(refrain_system::SystemClock::new()),
         ids: Arc::new(refrain_system::RandomIds),
         logs: Vec::new(),
         progress: Vec::new(),
     })
 }
 
-fn factories(dir: &Path) -> Vec<Arc<dyn AgentFactory>> {
-    vec![Arc::new(refrain_builtin::BuiltinAgents::new()), Arc::new(refrain_command::CommandAgents::new(dir))]
+fn factories(dir: &Path) -> Result<Vec<Arc<dyn AgentFactory>>, CliError> {
+    let commands = refrain_command::CommandAgents::new(dir);
+    let commands = commands.map_err(|error| CliError::io("find the project folder", &error))?;
+    Ok(vec![Arc::new(refrain_builtin::BuiltinAgents::new()), Arc::new(commands)])
 }
 
 /// What a run shows on standard error while it is under way.
@@ -160,42 +230,5 @@ const fn shown(globals: &Globals, output: &Output) -> Shown {
         (0, ProgressChoice::None) => Shown::Nothing,
         (0, ProgressChoice::Auto) if output.errors_on_terminal => Shown::Bars,
         (0, ProgressChoice::Auto | ProgressChoice::Plain) => Shown::Lines(Level::Info),
-    }
-}
-
-/// Gives the values of `--set` the types that their params declare; the check judges what does not fit.
-fn typed(set: &[(String, String)], pipeline: &Pipeline) -> BTreeMap<String, Value> {
-    set.iter().map(|(name, text)| (name.clone(), value(text, pipeline.params.get(name)))).collect()
-}
-
-fn value(text: &str, param: Option<&ParamSpec>) -> Value {
-    let is_text = param.is_some_and(|param| match (param.kind, &param.default) {
-        (Some(kind), _) => kind == ParamType::String,
-        (None, default) => default.as_ref().is_some_and(Value::is_string),
-    });
-    if is_text {
-        return Value::String(text.to_owned());
-    }
-    serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    #[test]
-    fn set_values_get_the_declared_type() {
-        let check = |text: &str, spec: Option<Value>, expect: Value| {
-            let spec: Option<ParamSpec> = spec.map(|spec| serde_json::from_value(spec).unwrap());
-            assert_eq!(value(text, spec.as_ref()), expect, "{text}");
-        };
-        check("5", Some(json!({"type": "string"})), json!("5"));
-        check("5", Some(json!({"default": "x"})), json!("5"));
-        check("5", Some(json!({"type": "integer"})), json!(5));
-        check("true", Some(json!({"default": false})), json!(true));
-        check("[1, 2]", Some(json!({"type": "list"})), json!([1, 2]));
-        check("ja", Some(json!({"type": "integer"})), json!("ja"));
-        check("x=y", None, json!("x=y"));
     }
 }

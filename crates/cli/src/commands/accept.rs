@@ -21,7 +21,7 @@ use crate::{runtime, wiring};
 Examples:
   refrain accept translate --reason \"fixed a typo in the prompt\"
   refrain accept translate@ja --reason \"reviewed by Mika\"
-  refrain why translate@ja                see first what would be waived")]
+  refrain why translate@ja   see first what would be waived")]
 pub(crate) struct AcceptArgs {
     /// The phase, perhaps in one scope
     #[arg(value_name = "PHASE[@SCOPE]")]

@@ -19,8 +19,8 @@ use crate::wiring;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  refrain check                 exit code 0 if it may run, 2 if not
-  refrain check --json          the problems for an editor or a CI job
+  refrain check          exit code 0 if it may run, 2 if not
+  refrain check --json   the problems for an editor or a CI job
   refrain check -f other.yaml --set language=ja")]
 pub(crate) struct CheckArgs {}
 

@@ -17,8 +17,8 @@ use crate::{render, runtime, wiring};
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  refrain diff translate@ja               the last revision against the one before
-  refrain diff translate@ja 2 5           revision 2 against revision 5
+  refrain diff translate@ja       the last two revisions
+  refrain diff translate@ja 2 5   revision 2 against revision 5
   refrain diff translate@ja --json | jq '.changes[].key'")]
 pub(crate) struct DiffArgs {
     /// The phase; its scope may be left out where there is only one

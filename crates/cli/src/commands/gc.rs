@@ -22,9 +22,9 @@ use crate::{runtime, wiring};
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  refrain gc --dry-run            what would go
-  refrain gc --keep 10            keep ten revisions of everything
-  refrain gc --replies --yes      drop replies that nothing kept came from")]
+  refrain gc --dry-run         what would go
+  refrain gc --keep 10         keep ten revisions of everything
+  refrain gc --replies --yes   drop replies that nothing kept came from")]
 pub(crate) struct GcArgs {
     /// How many revisions of each phase and scope stay
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]

@@ -18,8 +18,8 @@ use crate::{render, runtime, wiring};
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  refrain history                         everything
-  refrain history translate@ja            one phase in one scope
+  refrain history                everything
+  refrain history translate@ja   one phase in one scope
   refrain history --json | jq '.runs[-1]'")]
 pub(crate) struct HistoryArgs {
     /// The phase; all where none is named

@@ -20,9 +20,9 @@ use crate::report::CliError;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  refrain init                              ask what to start with
-  refrain init --yes                        the smallest pipeline, here, without questions
-  refrain init --template fanout my-game    units, a panel of agents and two languages in a new folder
+  refrain init                             ask what to start with
+  refrain init --yes                       the smallest one, without questions
+  refrain init --template fanout my-game   a larger one, elsewhere
   refrain init --yes demo && refrain -C demo run")]
 pub(crate) struct InitArgs {
     /// The folder; made if it is not there

@@ -17,10 +17,10 @@ use crate::{render, runtime, wiring};
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  refrain ledger                                   the last 20 calls, and the sums
-  refrain ledger --in-doubt                        calls whose outcome is not known
-  refrain ledger --phase translate --unit line_17  everything ever asked about one unit
-  refrain ledger --last 0 --json | jq .usage       the sums alone")]
+  refrain ledger                                    the last 20 calls
+  refrain ledger --in-doubt                         calls without outcome
+  refrain ledger --phase translate --unit line_17   all about one unit
+  refrain ledger --last 0 --json | jq .usage        the sums alone")]
 pub(crate) struct LedgerArgs {
     /// Only calls of this run
     #[arg(long, value_name = "ID")]

@@ -31,8 +31,8 @@ const PAUSE: Duration = Duration::from_millis(250);
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  refrain logs -f                         follow the run under way
-  refrain logs --level warn --last 50     what a person should look at
+  refrain logs -f                       follow the run under way
+  refrain logs --level warn --last 50   what a person should look at
   refrain logs --phase translate@ja --json | jq .data
   refrain logs --run 0195c3f0-7a5e-7cc0-8000-000000000000")]
 pub(crate) struct LogsArgs {
@@ -132,7 +132,7 @@ impl Tail {
         for file in self.files()? {
             let from = self.read.get(&file).copied().unwrap_or(0);
             let read = read_from(&file, from, &mut |line| {
-                lines.extend(Some(line).filter(|line| wanted(args, line)))
+                lines.extend(Some(line).filter(|line| wanted(args, line)));
             });
             let to = read.map_err(|error| CliError::io(&format!("read {}", file.display()), &error))?;
             self.read.insert(file, to);
@@ -148,7 +148,10 @@ impl Tail {
             Err(error) => return Err(CliError::io(&format!("read {}", self.dir.display()), &error)),
         };
         let mut files: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
-        files.retain(|file| file.extension().is_some_and(|extension| extension == "jsonl"));
+        // `RUN_ID.jsonl` is the log of a run, `RUN_ID.progress.jsonl` is not.
+        files.retain(|file| {
+            file.to_str().is_some_and(|name| name.ends_with(".jsonl") && !name.ends_with(".progress.jsonl"))
+        });
         files.sort();
         Ok(files)
     }

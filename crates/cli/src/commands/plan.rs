@@ -19,9 +19,9 @@ use crate::{runtime, wiring};
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  refrain plan                            the whole pipeline
-  refrain plan translate@ja               one phase in one scope, and what it needs
-  refrain plan --detailed-exitcode        exit code 0: nothing to do, 10: changes pending
+  refrain plan                       the whole pipeline
+  refrain plan translate@ja          one scope, and what it needs
+  refrain plan --detailed-exitcode   10 if anything is to be done
   refrain plan --json | jq .calls")]
 pub(crate) struct PlanArgs {
     /// The phases; everything where none is named

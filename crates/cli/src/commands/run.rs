@@ -23,12 +23,12 @@ use crate::{commands, render, runtime, wiring};
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  refrain run                                everything that is not fresh
-  refrain run translate@ja qa@ja             these, and what they need and want
+  refrain run                      everything that is not fresh
+  refrain run translate@ja qa@ja   these, and what they need
   refrain run translate --scope language=ja --max-calls 100
-  refrain run export --only                  just this phase, against what is there
-  refrain run --offline                      no call at all: prove that the ledger has every reply
-  refrain run --json | jq .units             one JSON object on standard output")]
+  refrain run export --only        this phase alone
+  refrain run --offline            from the ledger alone
+  refrain run --json | jq .units   one JSON object")]
 pub(crate) struct RunArgs {
     /// The phases; everything where none is named
     #[arg(value_name = "PHASE[@SCOPE]")]
@@ -69,12 +69,13 @@ pub(crate) fn run(args: RunArgs, globals: &Globals, output: &mut Output) -> Resu
     if args.dry_run {
         return commands::plan::show(&opened, &request, false, output);
     }
-    opened.attach_sinks(globals, output)?;
+    opened.attach_sinks(globals, output);
     let control = Control::default();
     let report = runtime::with_workers(async {
         let _watch = Watch::start(&control);
         Ok(opened.engine.run(&request, &control).await?)
-    })?;
+    });
+    let report = report.inspect_err(|_| opened.discard_empty_logs())?;
     show(&report, &again, output)?;
     Ok(code(&report))
 }

@@ -17,9 +17,9 @@ use crate::suggest::did_you_mean;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  refrain schema                                       the list
-  refrain schema pipeline > refrain.schema.json        for an editor
-  refrain schema request                               what a command agent reads on its standard input")]
+  refrain schema                                  the list
+  refrain schema pipeline > refrain.schema.json   for an editor
+  refrain schema request                          for a command agent")]
 pub(crate) struct SchemaArgs {
     /// The document
     #[arg(value_name = "NAME")]

@@ -22,11 +22,11 @@ use crate::{render, runtime, wiring};
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  refrain show translate@ja                        the latest revision as JSON lines
-  refrain show translate@ja#2 --limit 10           the first records of revision 2
-  refrain show translate@ja --key line_17          one record
-  refrain show qa@ja --format table                for reading
-  refrain show qa@ja --conflicts                   what agents disagreed about, and who won")]
+  refrain show translate@ja                 the latest revision
+  refrain show translate@ja#2 --limit 10    the start of revision 2
+  refrain show translate@ja --key line_17   one record
+  refrain show qa@ja --format table         for reading
+  refrain show qa@ja --conflicts            who disagreed, and who won")]
 pub(crate) struct ShowArgs {
     /// The phase; its scope may be left out where there is only one
     #[arg(value_name = "PHASE[@SCOPE][#REVISION]")]
@@ -80,7 +80,7 @@ pub(crate) fn run(args: &ShowArgs, globals: &Globals, output: &mut Output) -> Re
             files.iter().try_for_each(|file| output.json_line(Json::string(file).as_str()))?;
         }
         Shown::Files(files) => {
-            files.iter().try_for_each(|file| output.write(&format!("{}\n", clean(file))))?
+            files.iter().try_for_each(|file| output.write(&format!("{}\n", clean(file))))?;
         }
     }
     Ok(ExitCode::Ok)

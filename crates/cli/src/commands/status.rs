@@ -26,9 +26,9 @@ const PAUSE: Duration = Duration::from_millis(500);
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  refrain status                          everything
+  refrain status           everything
   refrain status translate --scope language=ja
-  refrain status --watch                  follow a run from another terminal
+  refrain status --watch   follow a run from another terminal
   refrain status --json | jq '.phases[] | select(.freshness != \"fresh\")'")]
 pub(crate) struct StatusArgs {
     /// The phases; all where none is named
@@ -53,6 +53,9 @@ pub(crate) fn run(args: &StatusArgs, globals: &Globals, output: &mut Output) -> 
         let mut screen = Screen::default();
         loop {
             let mut report = opened.engine.status().await?;
+            if report.run.is_none() {
+                report.run = report.holder.as_ref().and_then(|holder| opened.progress_of(holder));
+            }
             narrow(&mut report, &targets, &args.scopes.scopes);
             screen.show(&report, args.watch, output)?;
             if !args.watch {

@@ -16,9 +16,9 @@ use crate::{render, runtime, wiring};
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  refrain why translate@ja                why it is stale and which units differ
-  refrain why translate@ja/line_17        one unit: its asks, their keys, what changed
-  refrain why translate@ja --limit 100    name more units
+  refrain why translate@ja               why it is stale and which units differ
+  refrain why translate@ja/line_17       one unit: its asks and what changed
+  refrain why translate@ja --limit 100   name more units
   refrain why translate@ja --json | jq '.units[].parts[].part'")]
 pub(crate) struct WhyArgs {
     /// The phase; its scope may be left out where there is only one

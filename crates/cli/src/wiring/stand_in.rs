@@ -4,7 +4,11 @@
 
 use refrain_schemas::pipeline::Pipeline;
 
-pub(crate) fn named_files(_: &Pipeline) -> Vec<String> {
+pub(crate) struct NamedFile {
+    pub(crate) path: String,
+}
+
+pub(crate) fn named_files(_: &Pipeline) -> Vec<NamedFile> {
     todo!()
 }
 
@@ -16,27 +20,31 @@ pub(crate) mod refrain_config {
     use refrain_schemas::pipeline::Pipeline;
     use refrain_schemas::problem::Problem;
 
-    pub(crate) struct Parsed {
-        pub(crate) pipeline: Option<Pipeline>,
-    }
+    pub(crate) struct Parsed;
 
     pub(crate) fn parse(_: &[u8], _: &str) -> Parsed {
         todo!()
     }
 
     impl Parsed {
+        pub(crate) fn pipeline(&self) -> Option<&Pipeline> {
+            todo!()
+        }
+        pub(crate) fn sources(&self) -> BTreeMap<String, String> {
+            todo!()
+        }
         pub(crate) fn check(&self, _: &Surroundings<'_>) -> (Option<Model>, Vec<Problem>) {
             todo!()
         }
     }
 
-    pub(crate) fn render_plain(_: &[Problem], _: &BTreeMap<String, Vec<u8>>, _: bool) -> String {
+    pub(crate) fn render_plain(_: &[Problem], _: &BTreeMap<String, String>, _: bool) -> String {
         todo!()
     }
 }
 
 macro_rules! factory {
-    ($module:ident, $name:ident, ($($arg:ty),*)) => {
+    ($module:ident, $name:ident, ($($arg:ty),*), $made:ty, $make:expr) => {
         pub(crate) mod $module {
             use refrain_core::ports::agent::{Agent, AgentError, AgentFactory, AgentTraits, Blueprint, SpecProblem};
             use refrain_schemas::agent_spec::AgentSpec;
@@ -46,8 +54,8 @@ macro_rules! factory {
             pub(crate) struct $name;
 
             impl $name {
-                pub(crate) fn new($(_: $arg),*) -> Self {
-                    Self
+                pub(crate) fn new($(_: $arg),*) -> $made {
+                    $make
                 }
             }
 
@@ -69,8 +77,8 @@ macro_rules! factory {
     };
 }
 
-factory!(refrain_builtin, BuiltinAgents, ());
-factory!(refrain_command, CommandAgents, (&std::path::Path));
+factory!(refrain_builtin, BuiltinAgents, (), Self, Self);
+factory!(refrain_command, CommandAgents, (&std::path::Path), std::io::Result<Self>, Ok(Self));
 
 pub(crate) mod refrain_store {
     use std::path::Path;
@@ -83,11 +91,15 @@ pub(crate) mod refrain_store {
     use refrain_schemas::history::HistoryEntry;
     use refrain_schemas::json::Json;
     use refrain_schemas::ledger::CallView;
-    use refrain_schemas::pipeline::Durability;
     use refrain_schemas::status::Holder;
 
     #[derive(Debug)]
     pub(crate) struct FileStore;
+
+    pub(crate) enum Durability {
+        Process,
+        Power,
+    }
 
     impl FileStore {
         pub(crate) fn open(_: &Path, _: Durability) -> Result<Self, StoreError> {
@@ -201,70 +213,106 @@ pub(crate) mod refrain_files {
 }
 
 pub(crate) mod refrain_sinks {
+    use std::io::{self, Write};
     use std::path::Path;
 
     use async_trait::async_trait;
+    use indicatif::ProgressDrawTarget;
     use refrain_core::ports::sink::{LogSink, ProgressSink, SinkError};
     use refrain_schemas::event::{Event, Level};
     use refrain_schemas::progress::RunProgress;
 
+    pub(crate) mod log_file {
+        use super::{Path, RunProgress, io};
+
+        pub(crate) fn last_progress(_: impl AsRef<Path>) -> io::Result<Option<RunProgress>> {
+            todo!()
+        }
+    }
+
+    pub(crate) mod log_folder {
+        use super::{Path, io};
+        use refrain_schemas::name::RunId;
+        use std::path::PathBuf;
+
+        pub(crate) struct LogFolder;
+
+        impl LogFolder {
+            pub(crate) fn new(_: impl AsRef<Path>) -> Self {
+                Self
+            }
+            pub(crate) fn log(&self, _: RunId) -> PathBuf {
+                todo!()
+            }
+            pub(crate) fn progress(&self, _: RunId) -> PathBuf {
+                todo!()
+            }
+            pub(crate) fn runs(&self) -> io::Result<Vec<RunId>> {
+                todo!()
+            }
+        }
+    }
+
+    #[derive(Clone)]
+    pub(crate) struct Secrets;
+
+    impl Secrets {
+        pub(crate) fn new(_: impl IntoIterator<Item = String>) -> Self {
+            Self
+        }
+    }
+
     #[derive(Debug)]
+    pub(crate) struct Redacting;
+
+    impl Redacting {
+        pub(crate) fn new<S>(_: Secrets, _: S) -> Self {
+            Self
+        }
+    }
+
+    #[async_trait]
+    impl LogSink for Redacting {
+        fn level(&self) -> Level {
+            todo!()
+        }
+        async fn log(&self, _: &Event) -> Result<(), SinkError> {
+            todo!()
+        }
+    }
+
+    #[async_trait]
+    impl ProgressSink for Redacting {
+        async fn progress(&self, _: &RunProgress) -> Result<(), SinkError> {
+            todo!()
+        }
+    }
+
     pub(crate) struct JsonlLog;
-    #[derive(Debug)]
     pub(crate) struct JsonlProgress;
-    #[derive(Debug)]
     pub(crate) struct ConsoleLog;
-    #[derive(Debug)]
     pub(crate) struct TerminalSink;
 
     impl JsonlLog {
-        pub(crate) fn open(_: &Path, _: Level) -> std::io::Result<Self> {
+        pub(crate) fn create(_: impl AsRef<Path>, _: Level) -> io::Result<Self> {
             todo!()
         }
     }
     impl JsonlProgress {
-        pub(crate) fn open(_: &Path) -> std::io::Result<Self> {
+        pub(crate) fn create(_: impl AsRef<Path>) -> io::Result<Self> {
             todo!()
         }
     }
     impl ConsoleLog {
-        pub(crate) fn new(_: Level, _: bool) -> Self {
+        pub(crate) fn new(_: Box<dyn Write + Send>, _: Level, _: bool) -> Self {
             Self
         }
     }
     impl TerminalSink {
-        pub(crate) fn new(_: bool) -> Self {
+        pub(crate) fn new(_: ProgressDrawTarget, _: Level, _: bool) -> Self {
             Self
         }
     }
-
-    macro_rules! log {
-        ($name:ident) => {
-            #[async_trait]
-            impl LogSink for $name {
-                fn level(&self) -> Level {
-                    todo!()
-                }
-                async fn log(&self, _: &Event) -> Result<(), SinkError> {
-                    todo!()
-                }
-            }
-        };
-    }
-    macro_rules! progress {
-        ($name:ident) => {
-            #[async_trait]
-            impl ProgressSink for $name {
-                async fn progress(&self, _: &RunProgress) -> Result<(), SinkError> {
-                    todo!()
-                }
-            }
-        };
-    }
-    log!(JsonlLog);
-    log!(ConsoleLog);
-    progress!(JsonlProgress);
-    progress!(TerminalSink);
 }
 
 pub(crate) mod refrain_system {
@@ -279,6 +327,12 @@ pub(crate) mod refrain_system {
     pub(crate) struct SystemClock;
     #[derive(Debug)]
     pub(crate) struct RandomIds;
+
+    impl SystemClock {
+        pub(crate) const fn new() -> Self {
+            Self
+        }
+    }
 
     #[async_trait]
     impl Clock for SystemClock {

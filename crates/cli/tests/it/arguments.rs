@@ -82,6 +82,9 @@ fn without_a_project_every_command_says_how_to_start_one() {
 #[test]
 fn doctor_works_without_a_project() {
     let output = TestProject::empty().run(&["doctor", "--json"]).expect(2);
+    insta::assert_snapshot!(
+        TestProject::empty().run(&["doctor"]).redacted().replace(env!("CARGO_PKG_VERSION"), "[VERSION]")
+    );
     let report = output.json();
     assert_eq!(report["ok"], false);
     let status = |name: &str| {
@@ -141,7 +144,7 @@ fn logs_are_read_without_a_valid_pipeline() {
              \"message\":\"{message}\",\"data\":null}}\n"
         )
     };
-    let project = TestProject::empty().file("refrain.yaml", "not: [a pipeline").file(
+    let project = TestProject::new("not: [a pipeline").file(
         ".refrain/logs/1.jsonl",
         &[line("info", "run started"), line("warn", "\\u001b[2Jlook"), line("debug", "c1")].concat(),
     );

@@ -1,4 +1,5 @@
 //! The binary as people and programs see it.
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
 
 mod arguments;
 mod help;

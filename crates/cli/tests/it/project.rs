@@ -20,7 +20,6 @@ impl TestProject {
     }
 
     /// Returns a folder with a pipeline file.
-    #[allow(dead_code, reason = "for tests of commands that need the engine")]
     pub(crate) fn new(pipeline: &str) -> Self {
         Self::empty().file("refrain.yaml", pipeline)
     }
@@ -112,7 +111,6 @@ impl Output {
         serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {}", self.stdout))
     }
 
-    #[allow(dead_code, reason = "for tests of commands that need the engine")]
     /// Returns everything without what differs from one run to the next.
     pub(crate) fn redacted(&self) -> String {
         let code = self.code.map_or_else(|| "signal".to_owned(), |code| code.to_string());

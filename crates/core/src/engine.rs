@@ -73,6 +73,13 @@ pub struct Selection {
     pub values: Vec<String>,
 }
 
+impl std::fmt::Display for Selection {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.phase)?;
+        if self.values.is_empty() { Ok(()) } else { write!(f, "@{}", self.values.join(",")) }
+    }
+}
+
 /// How a person stops a run that is under way.
 #[derive(Debug, Clone, Default)]
 pub struct Control {
@@ -122,6 +129,12 @@ impl Engine {
         &self.model
     }
 
+    /// Returns the project, shared.
+    #[must_use]
+    pub fn shared_model(&self) -> Arc<Model> {
+        self.model.clone()
+    }
+
     /// Returns the ports.
     #[must_use]
     pub const fn ports(&self) -> &Ports {
@@ -132,8 +145,8 @@ impl Engine {
     ///
     /// # Errors
     /// Fails only where there can be no report: the project is held, the request names what is not there, the store fails.
-    pub async fn run(&self, _request: &RunRequest, _control: &Control) -> Result<RunReport, EngineError> {
-        todo!()
+    pub async fn run(&self, request: &RunRequest, control: &Control) -> Result<RunReport, EngineError> {
+        crate::run::run(self, request, control).await
     }
 
     /// Says what a run would do, without doing or storing anything.
@@ -321,6 +334,16 @@ pub enum EngineError {
         /// What was named.
         scope: String,
         /// The scopes there are.
+        known: Vec<String>,
+    },
+    /// There is no such value of a dimension.
+    #[error("`{dimension}` has no value `{value}`; there are {}", .known.join(", "))]
+    UnknownValue {
+        /// The dimension.
+        dimension: String,
+        /// What was named.
+        value: String,
+        /// The values there are, or the dimensions where there is no such dimension.
         known: Vec<String>,
     },
     /// The phase has several scopes and one was wanted.

@@ -3,7 +3,30 @@
 //! A [`model::Model`] says what the project means; the [`engine`] runs it through the [`ports`]. Nothing in this crate
 //! opens a file or a socket, starts a process, reads a clock, an environment variable or a random number.
 
+pub mod artifact;
+pub mod builder;
 pub mod check;
+pub mod define;
+pub mod delta;
 pub mod engine;
+pub mod executor;
+pub mod expression;
+pub mod facts;
+pub mod history;
+pub mod judge;
+pub mod merge;
 pub mod model;
 pub mod ports;
+pub mod prepare;
+pub mod progress;
+pub mod publish;
+pub mod recorder;
+pub mod reply;
+pub mod request;
+pub mod run;
+pub mod survey;
+pub mod template;
+pub mod tree;
+pub mod unit_table;
+pub mod units;
+pub mod upstream;

@@ -79,8 +79,10 @@ pub struct RevisionRecord {
     pub counts: UnitCounts,
     /// What the calls of this revision consumed.
     pub usage: Usage,
-    /// The units that are missing; the revision is partial where there are any.
+    /// The units that are missing, the first thousand of them; the revision is partial where there are any.
     pub missing: Vec<UnitId>,
+    /// How many units failed by themselves, rather than for the lack of something upstream; a run retries these.
+    pub own_failures: u64,
     /// The conflicts of the merge: a page of the store.
     pub conflicts: Option<Digest>,
     /// How many conflicts there were.
@@ -107,8 +109,8 @@ pub struct Lineage {
     pub definition: BTreeMap<String, Digest>,
     /// The upstream artifacts by what they were read for; `None` is a want that was absent.
     pub upstream: BTreeMap<String, Option<UpstreamRef>>,
-    /// Context files by path, kept as artifacts in the store.
-    pub context_files: BTreeMap<String, ArtifactRef>,
+    /// Context files by path.
+    pub context_files: BTreeMap<String, ContextFileRef>,
     /// The source files of `read`, with their digests.
     pub sources: BTreeMap<String, Digest>,
     /// The generation of the phase.
@@ -129,6 +131,16 @@ pub struct UpstreamRef {
     pub read: bool,
 }
 
+/// A context file as it was.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ContextFileRef {
+    /// The digest of the file.
+    pub file: Digest,
+    /// Its contents, kept as an artifact in the store.
+    pub artifact: ArtifactRef,
+}
+
 /// A phase that tried and made no revision.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -147,6 +159,8 @@ pub struct AttemptRecord {
     pub error: PhaseError,
     /// How many units ran, were reused, failed.
     pub counts: UnitCounts,
+    /// The conflicts it failed for: a page of the store.
+    pub conflicts: Option<Digest>,
 }
 
 /// How an attempt without a revision ended.

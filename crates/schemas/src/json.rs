@@ -278,7 +278,8 @@ fn write_number(out: &mut String, number: &serde_json::Number) -> Result<(), Jso
     Ok(())
 }
 
-fn write_string(out: &mut String, text: &str) {
+/// Appends the canonical JSON string that holds this text.
+pub fn write_string(out: &mut String, text: &str) {
     use fmt::Write as _;
     out.push('"');
     let mut plain = 0;

@@ -1,1 +1,11 @@
 //! Doubles and conformance suites for the ports of Refrain.
+
+pub mod agents;
+pub mod ask;
+pub mod bin;
+pub mod clock;
+pub mod contract;
+pub mod ids;
+pub mod memory_store;
+pub mod remarks;
+pub mod sinks;

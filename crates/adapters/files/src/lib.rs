@@ -1,1 +1,25 @@
 //! Reads and writes the files of a project: CSV, JSONL, JSON and text.
+//!
+//! [`FsProjectFiles`] serves the files that the definition names, [`FsReader`] reads sources, [`FsWriter`] writes
+//! exports. All of them work below one folder and refuse whatever leads out of it. Reading streams: memory does not
+//! grow with the size of a CSV, JSONL or text file. The formats and the codes of problems are described in [`format`]
+//! and [`problems`].
+
+mod encode;
+pub mod format;
+mod lines;
+mod params;
+mod pattern;
+pub mod problems;
+mod project;
+mod reader;
+mod root;
+mod rows;
+mod source;
+mod stamp;
+mod target;
+mod writer;
+
+pub use crate::project::FsProjectFiles;
+pub use crate::reader::FsReader;
+pub use crate::writer::FsWriter;

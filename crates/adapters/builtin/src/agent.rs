@@ -1,0 +1,87 @@
+//! An agent around a pure function.
+
+use std::fmt;
+use std::future::poll_fn;
+use std::task::Poll;
+
+use async_trait::async_trait;
+use refrain_core::ports::agent::{Agent, AgentError, AnsweredUnit, AskedUnit, Reply, Request, SpecProblem};
+use refrain_core::ports::cancel::Cancel;
+use refrain_schemas::failure::{Failure, FailureKind};
+use refrain_schemas::json::Json;
+use serde_json::{Map, Value};
+
+use crate::record::permanent;
+
+/// Answers one unit of a call.
+pub(crate) type AnswerUnit<'a> = Box<dyn Fn(&AskedUnit) -> Result<Value, Failure> + Send + 'a>;
+
+/// What a built-in does, with its params read.
+pub(crate) trait Work: Send + Sync {
+    /// Gets ready for the units of one call.
+    fn prepare<'a>(&'a self, request: &'a Request) -> AnswerUnit<'a>;
+}
+
+/// Reads the params of a built-in.
+pub(crate) type ReadParams = fn(&Map<String, Value>) -> Result<Box<dyn Work>, Vec<SpecProblem>>;
+
+/// An agent that computes its answers.
+pub(crate) struct PureAgent {
+    name: &'static str,
+    read: ReadParams,
+}
+
+impl PureAgent {
+    pub(crate) const fn new(name: &'static str, read: ReadParams) -> Self {
+        Self { name, read }
+    }
+
+    /// Reads the params of a call; they may differ from call to call, because they were filled from scope and params.
+    fn work(&self, request: &Request) -> Result<Box<dyn Work>, AgentError> {
+        let params = request.params.value();
+        let none = Map::new();
+        (self.read)(params.as_object().unwrap_or(&none)).map_err(|problems| {
+            let lines = problems.iter().map(|problem| format!("{}: {}", problem.field, problem.message));
+            let message = lines.collect::<Vec<_>>().join("; ");
+            AgentError::new(FailureKind::Permanent, message)
+        })
+    }
+}
+
+#[async_trait]
+impl Agent for PureAgent {
+    async fn answer(&self, request: Request, cancel: &Cancel) -> Result<Reply, AgentError> {
+        let work = self.work(&request)?;
+        let answer = work.prepare(&request);
+        let mut units = Vec::with_capacity(request.units.len());
+        for unit in &request.units {
+            if cancel.is_fired() {
+                return Err(AgentError::new(FailureKind::Cancelled, "the call was cancelled"));
+            }
+            let result =
+                answer(unit).and_then(|value| Json::of(&value).map_err(|error| permanent(error.to_string())));
+            units.push(AnsweredUnit { id: unit.id.clone(), result });
+            yield_now().await;
+        }
+        Ok(Reply { units, ..Reply::default() })
+    }
+}
+
+impl fmt::Debug for PureAgent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("PureAgent").field(&self.name).finish()
+    }
+}
+
+/// Lets others run.
+async fn yield_now() {
+    let mut yielded = false;
+    poll_fn(|context| {
+        if std::mem::replace(&mut yielded, true) {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}

@@ -1,0 +1,163 @@
+//! Makes built-in agents.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use refrain_core::ports::agent::{
+    Agent, AgentError, AgentFactory, AgentRole, AgentTraits, Blueprint, SpecProblem,
+};
+use refrain_schemas::agent_spec::AgentSpec;
+use refrain_schemas::failure::FailureKind;
+
+use crate::agent::{PureAgent, ReadParams};
+use crate::nearest::nearest;
+use crate::{checks, files, filter, map, summary, template};
+
+/// Makes one clone of an agent that an embedding program added.
+pub type MakeAgent = Arc<dyn Fn(&Blueprint) -> Result<Arc<dyn Agent>, AgentError> + Send + Sync>;
+
+/// A built-in that answers.
+struct Builtin {
+    name: &'static str,
+    version: u32,
+    /// Whether its params hold templates and expressions of its own.
+    raw_params: bool,
+    read: ReadParams,
+    check: fn(&serde_json::Map<String, serde_json::Value>) -> Vec<SpecProblem>,
+}
+
+/// All of them. A version MUST go up when the same request may get another answer.
+const BUILTINS: [Builtin; 5] = [
+    Builtin { name: "checks", version: 1, raw_params: false, read: checks::read, check: checks::check },
+    Builtin {
+        name: "filter",
+        version: 1,
+        raw_params: true,
+        read: filter::read,
+        check: |map| problems(filter::read, map),
+    },
+    Builtin {
+        name: "map",
+        version: 1,
+        raw_params: true,
+        read: map::read,
+        check: |params| problems(map::read, params),
+    },
+    Builtin { name: "summary", version: 1, raw_params: false, read: summary::read, check: summary::check },
+    Builtin {
+        name: "template",
+        version: 1,
+        raw_params: true,
+        read: template::read,
+        check: |map| problems(template::read, map),
+    },
+];
+
+fn problems(read: ReadParams, map: &serde_json::Map<String, serde_json::Value>) -> Vec<SpecProblem> {
+    read(map).err().unwrap_or_default()
+}
+
+/// Makes the agents of specs that say `builtin:`, and those that an embedding program added.
+#[derive(Clone, Default)]
+pub struct BuiltinAgents {
+    added: BTreeMap<String, (u32, MakeAgent)>,
+}
+
+impl BuiltinAgents {
+    /// Returns the built-ins.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds an agent of the embedding program: `builtin: NAME` in a pipeline is answered by what `make` makes.
+    ///
+    /// The version is part of the agent's identity and MUST change when it may answer the same request differently.
+    /// The name of a built-in may be taken; the added agent then stands for it.
+    #[must_use]
+    pub fn with<F>(mut self, name: &str, version: u32, make: F) -> Self
+    where
+        F: Fn(&Blueprint) -> Result<Arc<dyn Agent>, AgentError> + Send + Sync + 'static,
+    {
+        self.added.insert(name.to_owned(), (version, Arc::new(make)));
+        self
+    }
+
+    fn unknown(&self, name: &str) -> SpecProblem {
+        let builtins = BUILTINS.iter().map(|builtin| builtin.name).chain(["read", "write"]);
+        let mut names: Vec<&str> = builtins.chain(self.added.keys().map(String::as_str)).collect();
+        names.sort_unstable();
+        let near = nearest(name, names.iter().copied()).map(|near| format!("did you mean `{near}`?"));
+        SpecProblem {
+            field: "builtin".to_owned(),
+            message: format!("there is no built-in agent `{name}`"),
+            hint: Some(near.unwrap_or_else(|| format!("there are {}", names.join(", ")))),
+        }
+    }
+}
+
+fn builtin(name: &str) -> Option<&'static Builtin> {
+    BUILTINS.iter().find(|builtin| builtin.name == name)
+}
+
+fn name_of(spec: &AgentSpec) -> &str {
+    spec.builtin.as_deref().unwrap_or_default()
+}
+
+impl AgentFactory for BuiltinAgents {
+    fn handles(&self, spec: &AgentSpec) -> bool {
+        spec.builtin.is_some()
+    }
+
+    fn check(&self, spec: &AgentSpec) -> Vec<SpecProblem> {
+        let name = name_of(spec);
+        match (self.added.get(name), builtin(name)) {
+            // An added agent judges its own params when it is made.
+            (Some(_), _) => Vec::new(),
+            (None, Some(builtin)) => (builtin.check)(&spec.params),
+            (None, None) if name == "read" => files::check_read(&spec.params),
+            (None, None) if name == "write" => files::check_write(&spec.params),
+            (None, None) => vec![self.unknown(name)],
+        }
+    }
+
+    fn describe(&self, spec: &AgentSpec) -> AgentTraits {
+        let name = name_of(spec);
+        let added = self.added.get(name).map(|(version, _)| *version);
+        let built_in = builtin(name).filter(|_| added.is_none());
+        let version = added.or(built_in.map(|builtin| builtin.version)).unwrap_or(1);
+        let role = match name {
+            "read" if added.is_none() => AgentRole::Read,
+            "write" if added.is_none() => AgentRole::Write,
+            _ => AgentRole::Answer,
+        };
+        AgentTraits {
+            identity: format!("{name}@{version}"),
+            raw_params: built_in.is_some_and(|builtin| builtin.raw_params),
+            role,
+            default_timeout: None,
+        }
+    }
+
+    fn make(&self, blueprint: &Blueprint) -> Result<Arc<dyn Agent>, AgentError> {
+        let name = name_of(&blueprint.spec);
+        if let Some((_, make)) = self.added.get(name) {
+            return make(blueprint);
+        }
+        let permanent = |message: String| AgentError::new(FailureKind::Permanent, message);
+        match builtin(name) {
+            Some(builtin) => Ok(Arc::new(PureAgent::new(builtin.name, builtin.read))),
+            None if matches!(name, "read" | "write") => {
+                Err(permanent(format!("`{name}` answers no units: the engine does its work")))
+            }
+            None => Err(permanent(self.unknown(name).message)),
+        }
+    }
+}
+
+impl fmt::Debug for BuiltinAgents {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BuiltinAgents").field("added", &self.added.keys()).finish()
+    }
+}

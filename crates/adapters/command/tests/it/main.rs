@@ -1,0 +1,9 @@
+//! Command agents with real processes.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail by panics, too")]
+
+mod contract;
+mod failures;
+mod processes;
+mod talk;
+mod world;

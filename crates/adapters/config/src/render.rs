@@ -1,0 +1,183 @@
+//! Shows problems in the text they are about.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use refrain_schemas::problem::{Place, Problem, Severity};
+
+use crate::source::nth_line;
+
+/// The widest piece of a line that is shown, in columns.
+const WIDEST: usize = 120;
+/// Lines longer than this are cut around what is meant.
+const LONG: usize = 200;
+
+/// Renders problems for people: what, where, the line with what is meant underlined, and what to do about it.
+///
+/// `sources` holds the texts of the files by the names that places give them; a place in another file is named without
+/// its line. Colours are ANSI; they never carry a meaning of their own.
+#[must_use]
+pub fn render_plain(problems: &[Problem], sources: &BTreeMap<String, String>, color: bool) -> String {
+    let paint = Paint(color);
+    let mut out = String::new();
+    for (n, problem) in problems.iter().enumerate() {
+        if n > 0 {
+            out.push('\n');
+        }
+        render_one(&mut out, problem, sources, paint);
+    }
+    out
+}
+
+fn render_one(out: &mut String, problem: &Problem, sources: &BTreeMap<String, String>, paint: Paint) {
+    let (word, style) = match problem.severity {
+        Severity::Error => ("error", "1;31"),
+        Severity::Warning => ("warning", "1;33"),
+    };
+    if let Some(place) = &problem.place {
+        line(out, &format!("{}:{}:{}: ", place.file, place.line, place.column), "");
+    }
+    let head = paint.with(style, &format!("{word}[{}]", problem.code));
+    line(out, &format!("{head}: {}", printable(&problem.message)), "\n");
+    if let Some(place) = &problem.place {
+        snippet(out, place, sources, '^', paint, style);
+    }
+    for place in &problem.related {
+        line(out, &format!("  see {}:{}:{}", place.file, place.line, place.column), "\n");
+        snippet(out, place, sources, '-', paint, "1;34");
+    }
+    if let Some(hint) = &problem.hint {
+        line(out, &format!("  {} {}", paint.with("1;36", "hint:"), printable(hint)), "\n");
+    }
+}
+
+fn line(out: &mut String, text: &str, end: &str) {
+    out.push_str(text);
+    out.push_str(end);
+}
+
+/// A message may quote anything that stands in a file; it stays on one line and sends no control sequences.
+fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+}
+
+fn snippet(
+    out: &mut String,
+    place: &Place,
+    sources: &BTreeMap<String, String>,
+    mark: char,
+    paint: Paint,
+    style: &str,
+) {
+    let Some(text) = sources.get(&place.file) else { return };
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let shown = Shown::of(nth_line(text, place.line), place);
+    let number = place.line.to_string();
+    let gutter = " ".repeat(number.len());
+    let marks = paint.with(style, &mark.to_string().repeat(shown.width));
+    // Writing to a string cannot fail.
+    let _ = writeln!(out, "  {number} | {}", shown.text);
+    let _ = writeln!(out, "  {gutter} | {}{marks}", " ".repeat(shown.before));
+}
+
+/// A line as it is shown.
+struct Shown {
+    text: String,
+    /// The columns before the marks.
+    before: usize,
+    /// The columns that are marked.
+    width: usize,
+}
+
+impl Shown {
+    fn of(line: &str, place: &Place) -> Self {
+        let cells: Vec<(String, usize)> = line.chars().map(cell).collect();
+        let start = (place.column.saturating_sub(1) as usize).min(cells.len());
+        let end = (start + place.length.max(1) as usize).min(cells.len()).max(start);
+        let (from, to) = cut(&cells, start);
+        let mut text: String = cells[from..to].iter().map(|(text, _)| text.as_str()).collect();
+        let width = |range: &[(String, usize)]| range.iter().map(|(_, width)| width).sum::<usize>();
+        let mut before = width(&cells[from..start]);
+        if from > 0 {
+            text.insert(0, '…');
+            before += 1;
+        }
+        if to < cells.len() {
+            text.push('…');
+        }
+        Self { text, before, width: width(&cells[start..end.min(to)]).max(1) }
+    }
+}
+
+/// Returns what of a long line is shown.
+fn cut(cells: &[(String, usize)], start: usize) -> (usize, usize) {
+    if cells.len() <= LONG {
+        return (0, cells.len());
+    }
+    let from = start.saturating_sub(WIDEST / 3);
+    (from, (from + WIDEST).min(cells.len()))
+}
+
+/// Returns how a character is shown, and in how many columns.
+fn cell(c: char) -> (String, usize) {
+    match c {
+        '\t' => ("    ".to_owned(), 4),
+        c if c.is_control() => ("\u{fffd}".to_owned(), 1),
+        c if is_combining(c) => (c.to_string(), 0),
+        c if is_wide(c) => (c.to_string(), 2),
+        c => (c.to_string(), 1),
+    }
+}
+
+const fn is_combining(c: char) -> bool {
+    matches!(c as u32, 0x300..=0x36f | 0x200b..=0x200f | 0xfe00..=0xfe0f | 0x20d0..=0x20ff)
+}
+
+/// East Asian and emoji blocks that terminals show in two columns.
+const fn is_wide(c: char) -> bool {
+    matches!(
+        c as u32,
+        0x1100..=0x115f | 0x2e80..=0x303e | 0x3041..=0xa4cf | 0xac00..=0xd7a3 | 0xf900..=0xfaff | 0xfe30..=0xfe4f
+            | 0xff00..=0xff60 | 0xffe0..=0xffe6 | 0x1f300..=0x1f64f | 0x1f680..=0x1f6ff | 0x1f900..=0x1f9ff
+            | 0x20000..=0x3fffd
+    )
+}
+
+#[derive(Clone, Copy)]
+struct Paint(bool);
+
+impl Paint {
+    fn with(self, style: &str, text: &str) -> String {
+        if self.0 { format!("\u{1b}[{style}m{text}\u{1b}[0m") } else { text.to_owned() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str, line: u32, column: u32, length: u32, expect: &str) {
+        let place = Place { file: "f".into(), line, column, length };
+        let sources = BTreeMap::from([("f".to_owned(), text.to_owned())]);
+        let mut out = String::new();
+        snippet(&mut out, &place, &sources, '^', Paint(false), "");
+        assert_eq!(out, expect);
+    }
+
+    #[test]
+    fn marks_stand_under_what_is_meant() {
+        check("a: b\nc: dd\n", 2, 4, 2, "  2 | c: dd\n    |    ^^\n");
+        check("\tx: \ty", 1, 6, 1, "  1 |     x:     y\n    |            ^\n");
+        check("日本: x", 1, 1, 2, "  1 | 日本: x\n    | ^^^^\n");
+        check("e\u{301}: x", 1, 5, 1, "  1 | e\u{301}: x\n    |    ^\n");
+        check("a", 9, 9, 9, "  9 | \n    | ^\n");
+        check("a", 1, 2, 1, "  1 | a\n    |  ^\n");
+    }
+
+    #[test]
+    fn long_lines_are_cut() {
+        let text = format!("{}X{}", "a".repeat(500), "b".repeat(500));
+        let expect = format!("  1 | …{}X{}…\n    | {}^\n", "a".repeat(40), "b".repeat(79), " ".repeat(41));
+        check(&text, 1, 501, 1, &expect);
+    }
+}

@@ -1,0 +1,73 @@
+//! Agents that answer nothing, and files that are only known by name.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
+
+use refrain_config::{Loaded, load};
+use refrain_core::check::Surroundings;
+use refrain_core::ports::agent::{
+    Agent, AgentError, AgentFactory, AgentRole, AgentTraits, Blueprint, SpecProblem,
+};
+use refrain_schemas::agent_spec::AgentSpec;
+use refrain_schemas::failure::FailureKind;
+use serde_json::Value;
+
+#[derive(Debug)]
+struct FakeFactory;
+
+impl AgentFactory for FakeFactory {
+    fn handles(&self, spec: &AgentSpec) -> bool {
+        let known = ["read", "write", "summary", "checks", "raw"];
+        spec.command.is_some() || spec.builtin.as_ref().is_some_and(|name| known.contains(&name.as_str()))
+    }
+
+    fn check(&self, spec: &AgentSpec) -> Vec<SpecProblem> {
+        let sentences = spec.params.get("sentences");
+        let bad = sentences.filter(|value| !value.is_u64()).map(|value| SpecProblem {
+            field: "params.sentences".into(),
+            message: format!("`sentences` is {value}, and a whole number is expected"),
+            hint: None,
+        });
+        bad.into_iter().collect()
+    }
+
+    fn describe(&self, spec: &AgentSpec) -> AgentTraits {
+        let name = spec.builtin.as_deref().unwrap_or("command");
+        let role = match name {
+            "read" => AgentRole::Read,
+            "write" => AgentRole::Write,
+            _ => AgentRole::Answer,
+        };
+        let default_timeout = spec.command.is_some().then(|| Duration::from_secs(120));
+        AgentTraits { identity: format!("{name}@1"), raw_params: name == "raw", role, default_timeout }
+    }
+
+    fn make(&self, _: &Blueprint) -> Result<Arc<dyn Agent>, AgentError> {
+        Err(AgentError::new(FailureKind::Permanent, "a fake answers nothing"))
+    }
+}
+
+static FACTORIES: LazyLock<Vec<Arc<dyn AgentFactory>>> = LazyLock::new(|| vec![Arc::new(FakeFactory)]);
+
+static FILES: LazyLock<BTreeMap<String, Vec<u8>>> = LazyLock::new(|| {
+    let files: [(&str, &str); 8] = [
+        ("glossary.csv", "term,translation\n"),
+        ("agents/translate.py", "print()"),
+        ("prompt.md", "hello"),
+        ("schemas/line.schema.json", r#"{"type": "object"}"#),
+        ("schemas/issues.schema.json", r##"{"$ref": "#/$defs/a", "$defs": {"a": {"type": "object"}}}"##),
+        ("schemas/broken.json", r#"{"type": "#),
+        ("schemas/wrong.json", r#"{"type": "objekt"}"#),
+        ("schemas/remote.json", r#"{"properties": {"a": {"$ref": "https://example.org/a.json"}}}"#),
+    ];
+    files.into_iter().map(|(path, text)| (path.to_owned(), text.as_bytes().to_vec())).collect()
+});
+
+pub(crate) fn load_with(bytes: &[u8], file: &str, set: &BTreeMap<String, Value>) -> Loaded {
+    load(bytes, file, &Surroundings { factories: &FACTORIES, files: &FILES, set })
+}
+
+pub(crate) fn load_text(text: &str) -> Loaded {
+    load_with(text.as_bytes(), "refrain.yaml", &BTreeMap::new())
+}

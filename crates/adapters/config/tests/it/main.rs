@@ -1,0 +1,9 @@
+//! Pipeline files, good and bad.
+
+#![expect(clippy::unwrap_used, reason = "the helpers of tests stop at what they do not expect")]
+
+mod fake;
+mod files;
+mod fuzz;
+mod places;
+mod table;

@@ -1,0 +1,57 @@
+//! The formats of files.
+//!
+//! | format | names | one record is | fields |
+//! |---|---|---|---|
+//! | CSV | `.csv`, `.tsv` | one row below the header | the columns, all strings |
+//! | JSONL | `.jsonl`, `.ndjson` | one line | as they are |
+//! | JSON | `.json` | one object of the list that the file is | as they are |
+//! | text | `.txt` | one line | the key, `text`, `file` |
+//!
+//! All text is UTF-8; a byte order mark is passed over, UTF-16 is refused. Lines end with `\n` or `\r\n`; a lone `\r` is
+//! a character like any other. Blank lines between rows of CSV and JSONL are passed over.
+//!
+//! Lines of a text file have no ids, so they get positions: `line_3`, or `script/a.txt:line_3` where `files` is a pattern
+//! or a list. Inserting a line moves those after it; where that matters, use another format.
+//!
+//! A CSV cell is either free of quotes at its start or quoted as a whole; a quote inside of it is doubled. Every row has
+//! as many cells as the header.
+
+/// The format of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Format {
+    /// Rows below a header.
+    Csv,
+    /// One JSON object per line.
+    Jsonl,
+    /// One JSON document: a list of objects where records are meant.
+    Json,
+    /// One record per line.
+    Text,
+}
+
+impl Format {
+    /// Returns the format that a file's name tells.
+    #[must_use]
+    pub fn by_name(path: &str) -> Option<Self> {
+        let (_, extension) = path.rsplit('/').next()?.rsplit_once('.')?;
+        match extension.to_ascii_lowercase().as_str() {
+            "csv" | "tsv" => Some(Self::Csv),
+            "jsonl" | "ndjson" => Some(Self::Jsonl),
+            "json" => Some(Self::Json),
+            "txt" => Some(Self::Text),
+            _ => None,
+        }
+    }
+
+    /// Returns the format of this name, as in `format: csv`.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        match name {
+            "csv" => Some(Self::Csv),
+            "jsonl" => Some(Self::Jsonl),
+            "json" => Some(Self::Json),
+            "txt" => Some(Self::Text),
+            _ => None,
+        }
+    }
+}

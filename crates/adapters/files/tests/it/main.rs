@@ -1,0 +1,9 @@
+//! What the file adapters promise, on a real file system.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail as tests do")]
+
+mod folder;
+mod project;
+mod reading;
+mod round_trip;
+mod writing;

@@ -1,0 +1,191 @@
+//! Reading sources.
+
+use refrain_core::ports::files::{FileError, SourceReader as _};
+use refrain_schemas::artifact::FileStamp;
+use refrain_schemas::digest::Digest;
+use serde_json::json;
+
+use crate::folder::{Folder, ageless, block_on, lines, map};
+
+fn check(file: &str, contents: &[u8], expect: &[&str]) {
+    let folder = Folder::new(&[(file, contents)]);
+    let (records, stamps) = folder.read(json!({"files": file}), "id").unwrap();
+    let records: Vec<&str> = records.iter().map(|record| record.as_str()).collect();
+    assert_eq!(records, expect, "{file}");
+    assert_eq!(stamps[0].digest, Digest::of_content(contents), "hashed from the very bytes");
+    assert_eq!(stamps[0].size, contents.len() as u64);
+    let again = block_on(folder.reader().stamps(&map(json!({"files": file})), &[])).unwrap();
+    assert_eq!(ageless(stamps), ageless(again));
+}
+
+fn check_bad(files: &[(&str, &[u8])], expect: &[&str]) {
+    let folder = Folder::new(files);
+    let names: Vec<&str> = files.iter().map(|(name, _)| *name).collect();
+    let mut source = folder.open(json!({ "files": names }), "id").unwrap();
+    let Err(FileError::Bad { problems }) = source.next_batch() else { panic!("must fail") };
+    assert_eq!(lines(&problems), expect);
+    assert!(source.next_batch().unwrap().is_empty(), "nothing more comes");
+}
+
+#[test]
+fn csv_rows_become_records_of_strings() {
+    check(
+        "a.csv",
+        b"id,b,a\n1,x,\n2,,y\n",
+        &[r#"{"a":"","b":"x","id":"1"}"#, r#"{"a":"y","b":"","id":"2"}"#],
+    );
+    check(
+        "a.csv",
+        b"id,a\r\n1,x\r\n\r\n2,\"y\r\nz\"",
+        &[r#"{"a":"x","id":"1"}"#, r#"{"a":"y\r\nz","id":"2"}"#],
+    );
+    check("a.csv", b"\xef\xbb\xbfid\n1\n", &[r#"{"id":"1"}"#]);
+    check(
+        "a.csv",
+        b"id,a\n1,\"a \"\"b\"\", c\"\n2,5\" pipe\n3,a\rb\0\n",
+        &[r#"{"a":"a \"b\", c","id":"1"}"#, r#"{"a":"5\" pipe","id":"2"}"#, r#"{"a":"a\rb\u0000","id":"3"}"#],
+    );
+    check("a.tsv", b"id\ta\n1\tx,y\n", &[r#"{"a":"x,y","id":"1"}"#]);
+    check("a.csv", b"", &[]);
+    check("a.csv", b"id,a\n", &[]);
+    check("a.csv", b"\n\nid\n\"\"\"\"\n", &[r#"{"id":"\""}"#]);
+}
+
+#[test]
+fn json_keeps_its_types() {
+    let expect: &[&str] = &[r#"{"a":[1,null],"id":1}"#, r#"{"id":"x"}"#];
+    check("a.jsonl", b"{\"id\": 1.0, \"a\": [1, null]}\r\n \n\n{\"id\":\"x\"}", expect);
+    check("a.json", b"\xef\xbb\xbf [ {\"id\": 1, \"a\": [1, null]},\n {\"id\":\"x\"} ]\n", expect);
+    check("a.json", b"[]", &[]);
+    check("a.json", b"", &[]);
+    check("a.jsonl", b"", &[]);
+}
+
+#[test]
+fn lines_of_text_get_positions() {
+    check(
+        "a.txt",
+        b"one\r\n\ntwo",
+        &[
+            r#"{"file":"a.txt","id":"line_1","text":"one"}"#,
+            r#"{"file":"a.txt","id":"line_2","text":""}"#,
+            r#"{"file":"a.txt","id":"line_3","text":"two"}"#,
+        ],
+    );
+    let folder = Folder::new(&[("s/a.txt", b"x"), ("s/b.txt", b"y")]);
+    let (records, _) = folder.read(json!({"files": "s/*.txt"}), "id").unwrap();
+    assert_eq!(records[1].as_str(), r#"{"file":"s/b.txt","id":"s/b.txt:line_1","text":"y"}"#);
+    assert!(matches!(folder.open(json!({"files": "s/*.txt"}), "text"), Err(FileError::Params { .. })));
+}
+
+#[test]
+fn all_problems_of_all_files_come_at_once() {
+    check_bad(
+        &[
+            ("a.csv", b"id,text\n1,a\n\n2\n3,\"x\ny\",z\n,b\n4,\"a\"b\n1,again\n"),
+            ("b.csv", b"id,text\n1,other file\n5,\xff\n6,\"never\nclosed\n"),
+            ("c.csv", b"name,name\nx,y\nz\n"),
+        ],
+        &[
+            "E0702 a.csv:4:1 the row has 1 cells, the header has 2",
+            "E0702 a.csv:5:1 the row has 3 cells, the header has 2",
+            "E0703 a.csv:7:1 the key `id` is empty",
+            "E0712 a.csv:8:6 text behind a closing quote; a quote in a quoted cell is written twice",
+            "E0704 a.csv:9:1 `id` is `1` again; first in a.csv at line 2",
+            "E0704 b.csv:2:1 `id` is `1` again; first in a.csv at line 2",
+            "E0701 b.csv:3:3 byte 0xff is not UTF-8",
+            "E0711 b.csv:4:3 this quote is never closed",
+            "E0707 c.csv:1:1 two columns are named `name`",
+            "E0703 c.csv:1:1 there is no column `id`; there are name, name",
+            "E0702 c.csv:3:1 the row has 1 cells, the header has 2",
+        ],
+    );
+}
+
+#[test]
+fn bad_json_is_placed() {
+    check_bad(
+        &[("a.jsonl", "{\"id\":1}\n\n{\"é\":}\n[1]\n{\"id\":9007199254740993}\n{\"x\":1}\n{\"id\":null}\n{\"id\":\"\"}\n{\"id\":\"1\"}\n".as_bytes())],
+        &[
+            "E0705 a.jsonl:3:6 not JSON: expected value",
+            "E0708 a.jsonl:4:1 the record is not an object",
+            "E0706 a.jsonl:5:7 the integer 9007199254740993 is beyond 2^53 and would be rounded; write it as a string",
+            "E0703 a.jsonl:6:1 the record has no `id`",
+            "E0703 a.jsonl:7:1 the key `id` is null, not a text or a number",
+            "E0703 a.jsonl:8:1 the key `id` is empty",
+            "E0704 a.jsonl:9:1 `id` is `1` again; first in a.jsonl at line 1",
+        ],
+    );
+    check_bad(
+        &[
+            ("a.json", b"[{\"id\":1},\n  2,\n  {\"x\":\n 123456789012345678901}]"),
+            ("b.json", b"{\"id\":1}"),
+            ("c.json", b"[1,\n 2"),
+            ("d.json", b"what"),
+        ],
+        &[
+            "E0708 a.json:2:3 the record is not an object",
+            "E0706 a.json:3:3 the integer 1.2345678901234568e+20 is beyond 2^53 and would be rounded; write it as a string",
+            "E0708 b.json:1:1 the file is not a list of objects",
+            "E0705 c.json:2:2 not JSON: EOF while parsing a list",
+            "E0705 d.json:1:1 not JSON: expected value",
+        ],
+    );
+}
+
+#[test]
+fn utf_16_is_told_by_its_mark() {
+    check_bad(
+        &[("a.csv", b"\xff\xfei\0d\0"), ("b.json", b"\xfe\xff\0[")],
+        &["E0709 a.csv:1:1 the file is UTF-16", "E0709 b.json:1:1 the file is UTF-16"],
+    );
+}
+
+#[test]
+fn deep_nesting_does_not_overflow_the_stack() {
+    let deep = format!("{{\"id\":1,\"x\":{}1{}}}", "[".repeat(200_000), "]".repeat(200_000));
+    for (file, contents) in [("a.jsonl", deep.clone()), ("a.json", format!("[{deep}]"))] {
+        let folder = Folder::new(&[(file, contents.as_bytes())]);
+        let Err(FileError::Bad { problems }) = folder.read(json!({"files": file}), "id") else { panic!() };
+        assert_eq!((problems[0].code.as_str(), problems.len()), ("E0705", 1));
+        assert!(problems[0].message.contains("recursion limit"), "{}", problems[0].message);
+    }
+}
+
+#[test]
+fn problems_beyond_the_first_hundred_are_counted() {
+    let rows = "x\n".repeat(250);
+    let folder = Folder::new(&[("a.csv", format!("id,b\n{rows}").as_bytes())]);
+    let Err(FileError::Bad { problems }) = folder.read(json!({"files": "a.csv"}), "id") else { panic!() };
+    assert_eq!(problems.len(), 101);
+    assert_eq!(problems[100].message, "and 150 more problems");
+}
+
+#[test]
+fn records_come_in_batches_and_long_lines_whole() {
+    let mut text = "id,text\n".to_owned();
+    (0..2_500).for_each(|n| text.push_str(&format!("{n},x\n")));
+    let folder = Folder::new(&[("a.csv", text.as_bytes())]);
+    let mut source = folder.open(json!({"files": "a.csv"}), "id").unwrap();
+    let sizes: Vec<usize> = (0..4).map(|_| source.next_batch().unwrap().len()).collect();
+    assert_eq!(sizes, [1_000, 1_000, 500, 0]);
+
+    let long = "é".repeat(5 << 20);
+    let folder = Folder::new(&[("a.csv", format!("id,text\n1,{long}\n2,{long}\n").as_bytes())]);
+    let mut source = folder.open(json!({"files": "a.csv"}), "id").unwrap();
+    assert_eq!(source.next_batch().unwrap().len(), 1, "long records do not come by the thousand");
+    assert_eq!(source.next_batch().unwrap()[0].as_str().len(), long.len() + 20);
+}
+
+#[test]
+fn known_stamps_save_reading() {
+    let folder = Folder::new(&[("a.csv", b"id\n1\n"), ("b.csv", b"id\n2\n")]);
+    folder.age("a.csv");
+    let params = map(json!({"files": "*.csv"}));
+    let stamps = block_on(folder.reader().stamps(&params, &[])).unwrap();
+    let forged = FileStamp { digest: Digest::of_content(b"forged"), ..stamps[0].clone() };
+    let known = [forged.clone(), FileStamp { digest: forged.digest, young: true, ..stamps[1].clone() }];
+    let again = block_on(folder.reader().stamps(&params, &known)).unwrap();
+    assert_eq!(again[0], forged, "old and unchanged: not read");
+    assert_eq!(again[1].digest, stamps[1].digest, "young: read again");
+}

@@ -1,0 +1,131 @@
+//! Writing exports.
+
+use refrain_core::ports::files::{FileError, TargetWriter as _};
+use refrain_schemas::digest::Digest;
+use refrain_schemas::json::Json;
+use serde_json::{Value, json};
+
+use crate::folder::{Folder, ageless, block_on, lines, map};
+
+fn records(texts: &[&str]) -> Vec<Json> {
+    texts.iter().map(|text| Json::parse(text).unwrap()).collect()
+}
+
+fn check(params: Value, texts: &[&str], expect: &str) {
+    let folder = Folder::new(&[]);
+    let path = params["path"].as_str().unwrap().to_owned();
+    let stamps = folder.write(params, &records(texts)).unwrap();
+    assert_eq!(folder.text(&path), expect);
+    assert_eq!(stamps[0].digest, Digest::of_content(expect.as_bytes()));
+    let again = block_on(folder.writer().stamps(&stamps)).unwrap();
+    assert_eq!(ageless(again), ageless(stamps));
+}
+
+#[test]
+fn every_format_has_its_text() {
+    let some: &[&str] = &[r#"{"id":1,"b":"x,\"y\""}"#, r#"{"id":2,"a":[1,{"k":null}],"b":null}"#];
+    check(json!({"path": "o/x.csv"}), some, "b,id,a\n\"x,\"\"y\"\"\",1,\n,2,\"[1,{\"\"k\"\":null}]\"\n");
+    check(json!({"path": "x.csv", "columns": ["id", "c"]}), some, "id,c\n1,\n2,\n");
+    check(json!({"path": "x.csv", "columns": ["b"], "delimiter": ";"}), some, "b\n\"x,\"\"y\"\"\"\n\"\"\n");
+    check(json!({"path": "x.tsv", "columns": ["b", "id"]}), some, "b\tid\n\"x,\"\"y\"\"\"\t1\n\t2\n");
+    check(
+        json!({"path": "x.jsonl"}),
+        some,
+        "{\"b\":\"x,\\\"y\\\"\",\"id\":1}\n{\"a\":[1,{\"k\":null}],\"b\":null,\"id\":2}\n",
+    );
+    check(json!({"path": "x.jsonl", "columns": ["id"]}), some, "{\"id\":1}\n{\"id\":2}\n");
+    check(
+        json!({"path": "x", "format": "json", "columns": ["id"]}),
+        some,
+        "[\n  {\n    \"id\": 1\n  },\n  {\n    \"id\": 2\n  }\n]\n",
+    );
+    check(json!({"path": "x.txt", "columns": ["id"]}), some, "1\n2\n");
+    check(json!({"path": "x.txt"}), &[r#"{"text":"é"}"#], "é\n");
+}
+
+#[test]
+fn nothing_makes_a_file_too() {
+    check(json!({"path": "x.csv"}), &[], "");
+    check(json!({"path": "x.csv", "columns": ["id"]}), &[], "id\n");
+    check(json!({"path": "x.jsonl"}), &[], "");
+    check(json!({"path": "x.json"}), &[], "[]\n");
+}
+
+#[test]
+fn records_that_do_not_fit_are_named() {
+    let folder = Folder::new(&[]);
+    let texts = records(&[r#"{"text":"a"}"#, r#"{"text":"a\nb"}"#, r#"{"x":1}"#]);
+    let Err(FileError::Bad { problems }) = folder.write(json!({"path": "x.txt"}), &texts) else { panic!() };
+    assert_eq!(
+        lines(&problems),
+        [
+            "E0720 - x.txt: record 2 has a line break in `text`, which a text file cannot hold; use csv or jsonl: \
+         {\"text\":\"a\\nb\"}",
+            "E0720 - x.txt: record 3 has no `text`: {\"x\":1}",
+        ]
+    );
+    assert!(folder.everything().is_empty());
+}
+
+#[test]
+fn an_unfinished_file_leaves_nothing_behind() {
+    let folder = Folder::new(&[("o/there.csv", b"old")]);
+    let before = folder.everything();
+    for path in ["o/there.csv", "o/new/deep/x.csv", "x.jsonl"] {
+        let mut target = block_on(folder.writer().open(&map(json!({ "path": path })))).unwrap();
+        target.write(&records(&[r#"{"id":1}"#])).unwrap();
+        assert_eq!(folder.path(path).exists(), path == "o/there.csv", "nothing is seen before the end");
+        drop(target);
+        assert_eq!(folder.everything(), before);
+        assert_eq!(folder.text("o/there.csv"), "old");
+    }
+}
+
+#[test]
+fn an_export_that_did_not_change_keeps_its_time() {
+    let folder = Folder::new(&[]);
+    let params = json!({"path": "x.jsonl"});
+    folder.write(params.clone(), &records(&[r#"{"id":1}"#])).unwrap();
+    let then = folder.age("x.jsonl");
+    let time = |folder: &Folder| std::fs::metadata(folder.path("x.jsonl")).unwrap().modified().unwrap();
+    let stamps = folder.write(params.clone(), &records(&[r#"{"id":1}"#])).unwrap();
+    assert_eq!((time(&folder), stamps[0].young), (then, false));
+    folder.write(params, &records(&[r#"{"id":2}"#])).unwrap();
+    assert_ne!(time(&folder), then);
+    assert_eq!(folder.everything().len(), 1);
+}
+
+#[test]
+fn some_places_are_refused() {
+    let folder = Folder::new(&[("p/out/x", b"")]);
+    let writer = refrain_files::FsWriter::new(folder.path("p"));
+    let check = |path: &str, expect: &str| {
+        let params = map(json!({"path": path, "format": "csv"}));
+        let error = block_on(writer.open(&params)).err().unwrap();
+        assert_eq!(error.to_string(), expect);
+    };
+    check("../x.csv", "../x.csv leads out of the project");
+    check("/x.csv", "/x.csv leads out of the project");
+    check("out", "params.path: `out` is a folder");
+    check(".", "params.path: `` is a folder");
+    check(
+        ".refrain/x.csv",
+        "params.path: `.refrain/x.csv` lies in the folder that keeps the project's state",
+    );
+    let params = map(json!({"path": "x.txt", "columns": ["a", "b"]}));
+    let error = block_on(writer.open(&params)).err().unwrap();
+    assert_eq!(error.to_string(), "params.columns: a text file has one column; name just that one");
+    assert_eq!(folder.everything().len(), 3);
+}
+
+#[test]
+fn files_that_are_gone_have_no_stamp() {
+    let folder = Folder::new(&[]);
+    let stamps = folder.write(json!({"path": "o/x.csv"}), &records(&[r#"{"id":1}"#])).unwrap();
+    folder.put("o/x.csv", b"altered");
+    assert_ne!(block_on(folder.writer().stamps(&stamps)).unwrap()[0].digest, stamps[0].digest);
+    std::fs::remove_file(folder.path("o/x.csv")).unwrap();
+    assert_eq!(block_on(folder.writer().stamps(&stamps)).unwrap(), []);
+    std::fs::create_dir(folder.path("o/x.csv")).unwrap();
+    assert_eq!(block_on(folder.writer().stamps(&stamps)).unwrap(), []);
+}

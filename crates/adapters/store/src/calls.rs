@@ -1,0 +1,147 @@
+//! Putting the calls of the ledger together from their intents and outcomes.
+
+use std::collections::{BTreeMap, HashMap};
+
+use refrain_core::ports::store::{CallFilter, StoreError};
+use refrain_schemas::ledger::{AskView, CallState, CallView};
+use refrain_schemas::name::{AgentName, CallId, RunId, UnitId};
+use refrain_schemas::scope::Target;
+use refrain_schemas::time::Timestamp;
+use refrain_schemas::usage::Usage;
+
+use crate::error::damaged;
+use crate::keyed_log::scan_patiently;
+use crate::ledger_log::each;
+use crate::record_log::{Frame, Position, RecordLog};
+use crate::wire::{Entry, IntentWire, LaneWire, OutcomeWire};
+
+/// Returns the calls that a filter lets through, in the order of their intents.
+pub(crate) fn calls(log: &RecordLog, filter: &CallFilter) -> Result<Vec<CallView>, StoreError> {
+    let visit = |calls: &mut Calls<'_>, frame: Frame<'_>| {
+        each(log.name(), frame, |entry| calls.add(&entry))?;
+        if calls.puzzled { Err(damaged(log.name(), frame.offset, "an intent has no lane")) } else { Ok(()) }
+    };
+    let (calls, _) = scan_patiently(log, Position::START, || Calls::new(filter), visit)?;
+    Ok(calls.finish())
+}
+
+#[derive(Debug)]
+struct Caller {
+    run_id: RunId,
+    target: Target,
+    agent: AgentName,
+}
+
+/// The calls seen so far that may be wanted.
+#[derive(Debug)]
+struct Calls<'a> {
+    filter: &'a CallFilter,
+    lanes: HashMap<u32, Caller>,
+    places: HashMap<u64, u64>,
+    views: BTreeMap<u64, CallView>,
+    next: u64,
+    puzzled: bool,
+}
+
+impl<'a> Calls<'a> {
+    fn new(filter: &'a CallFilter) -> Self {
+        let (lanes, places, views) = (HashMap::new(), HashMap::new(), BTreeMap::new());
+        Self { filter, lanes, places, views, next: 0, puzzled: false }
+    }
+
+    fn add(&mut self, entry: &Entry<'_>) {
+        match entry {
+            Entry::Lane(lane) => self.lane(lane),
+            Entry::Intent(intent) => self.intent(intent),
+            Entry::Outcome(outcome) => self.outcome(outcome),
+            Entry::Abandoned { call, .. } => self.abandoned(*call),
+            Entry::Alias { .. } | Entry::Kept { .. } => {}
+        }
+    }
+
+    fn lane(&mut self, lane: &LaneWire<'_>) {
+        match (lane.target(), lane.agent.parse()) {
+            (Some(target), Ok(agent)) => {
+                self.lanes.insert(lane.lane, Caller { run_id: lane.run_id, target, agent });
+            }
+            _ => self.puzzled = true,
+        }
+    }
+
+    fn intent(&mut self, intent: &IntentWire<'_>) {
+        let Some(caller) = self.lanes.get(&intent.lane) else {
+            self.puzzled = true;
+            return;
+        };
+        if !wants(self.filter, caller, intent) {
+            return;
+        }
+        self.places.insert(intent.call, self.next);
+        self.views.insert(self.next, view(caller, intent));
+        self.next += 1;
+        // Calls in doubt may still leave the list, so which of them are the last is known at the end.
+        if !self.filter.in_doubt && self.filter.last.is_some_and(|last| self.views.len() > last) {
+            self.forget_oldest();
+        }
+    }
+
+    fn forget_oldest(&mut self) {
+        if let Some((_, view)) = self.views.pop_first() {
+            self.places.remove(&view.call.0);
+        }
+    }
+
+    fn outcome(&mut self, outcome: &OutcomeWire<'_>) {
+        let Some(place) = self.places.remove(&outcome.call) else { return };
+        if self.filter.in_doubt {
+            self.views.remove(&place);
+            return;
+        }
+        let Some(view) = self.views.get_mut(&place) else { return };
+        view.state = CallState::Done;
+        view.ended_at = Some(Timestamp::from_micros(outcome.at));
+        view.usage = outcome.usage();
+        for (key, result) in &outcome.asks {
+            if let Some(ask) = view.asks.iter_mut().find(|ask| ask.key == *key && ask.result.is_none()) {
+                ask.result = Some(result.result());
+            }
+        }
+    }
+
+    fn abandoned(&mut self, call: u64) {
+        let Some(place) = self.places.remove(&call) else { return };
+        if self.filter.in_doubt {
+            self.views.remove(&place);
+        } else if let Some(view) = self.views.get_mut(&place) {
+            view.state = CallState::Abandoned;
+        }
+    }
+
+    fn finish(self) -> Vec<CallView> {
+        let surplus = self.filter.last.map_or(0, |last| self.views.len().saturating_sub(last));
+        self.views.into_values().skip(surplus).collect()
+    }
+}
+
+fn wants(filter: &CallFilter, caller: &Caller, intent: &IntentWire<'_>) -> bool {
+    filter.run_id.is_none_or(|run_id| run_id == caller.run_id)
+        && filter.phase.as_deref().is_none_or(|phase| phase == caller.target.phase.as_str())
+        && filter.unit.as_deref().is_none_or(|unit| intent.asks.iter().any(|(_, asked)| *asked == unit))
+}
+
+fn view(caller: &Caller, intent: &IntentWire<'_>) -> CallView {
+    let asks =
+        intent.asks.iter().map(|(key, unit)| AskView { key: *key, unit: UnitId::new(unit), result: None });
+    CallView {
+        call: CallId(intent.call),
+        run_id: caller.run_id,
+        target: caller.target.clone(),
+        agent: caller.agent.clone(),
+        attempt: intent.attempt,
+        intended_at: Timestamp::from_micros(intent.at),
+        ended_at: None,
+        state: CallState::InDoubt,
+        usage: Usage::default(),
+        asks: asks.collect(),
+    }
+}

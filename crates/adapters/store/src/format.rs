@@ -1,0 +1,37 @@
+//! The version of the store, so that a newer one is refused politely.
+
+use refrain_core::ports::store::StoreError;
+
+use crate::error::damaged;
+use crate::folder::Folder;
+
+const NAME: &str = "format";
+const TEXT: &str = "refrain store 1\n";
+const PREFIX: &str = "refrain store ";
+
+/// The format that this version writes. 1: the first.
+pub const FORMAT: u32 = 1;
+
+/// Refuses a store of a newer format; returns whether the file is there and whole.
+pub(crate) fn check(folder: &Folder) -> Result<bool, StoreError> {
+    let Some(bytes) = folder.read(NAME)? else { return Ok(false) };
+    let text = String::from_utf8_lossy(&bytes);
+    if TEXT.starts_with(&*text) {
+        // A loss of power may have cut it; nothing else ends within the first format's text.
+        return Ok(text == TEXT);
+    }
+    let version = text.strip_prefix(PREFIX).and_then(|rest| rest.trim_end().parse().ok());
+    match version {
+        Some(found) if found > FORMAT => Err(StoreError::Newer { found, supported: FORMAT }),
+        _ => Err(damaged(NAME, 0, "this is not the format of a store")),
+    }
+}
+
+/// Writes the format and what keeps the folder out of version control, where they are missing.
+pub(crate) fn ensure(folder: &Folder) -> Result<(), StoreError> {
+    if !check(folder)? {
+        folder.replace(".gitignore", b"*\n")?;
+        folder.replace(NAME, TEXT.as_bytes())?;
+    }
+    Ok(())
+}

@@ -1,0 +1,146 @@
+//! The file layer under the store: the few things it asks of a disk, so that tests can make a disk fail.
+
+use std::fmt::Debug;
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::FileExt as _;
+use std::path::Path;
+use std::sync::Arc;
+
+/// What a file is opened for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// For reading; it must exist.
+    Read,
+    /// For reading and writing; it is created where it is missing.
+    Write,
+}
+
+/// What the store asks of a disk.
+pub trait Storage: Debug + Send + Sync + 'static {
+    /// Opens a file.
+    ///
+    /// # Errors
+    /// Fails as the system does.
+    fn open(&self, path: &Path, access: Access) -> io::Result<Arc<dyn StorageFile>>;
+
+    /// Returns the names in a folder, in any order.
+    ///
+    /// # Errors
+    /// Fails as the system does.
+    fn names(&self, folder: &Path) -> io::Result<Vec<String>>;
+
+    /// Gives a file another name, replacing what had it.
+    ///
+    /// # Errors
+    /// Fails as the system does.
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
+
+    /// Removes a file.
+    ///
+    /// # Errors
+    /// Fails as the system does.
+    fn remove(&self, path: &Path) -> io::Result<()>;
+
+    /// Makes the names in a folder survive a loss of power.
+    ///
+    /// # Errors
+    /// Fails as the system does.
+    fn sync_folder(&self, folder: &Path) -> io::Result<()>;
+}
+
+/// An open file.
+pub trait StorageFile: Debug + Send + Sync + 'static {
+    /// Returns how many bytes the file has now.
+    ///
+    /// # Errors
+    /// Fails as the system does.
+    fn size(&self) -> io::Result<u64>;
+
+    /// Reads from a place; returns fewer bytes than asked for at the end of the file alone.
+    ///
+    /// # Errors
+    /// Fails as the system does.
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize>;
+
+    /// Writes all bytes at a place; after a failure any part of them may be there.
+    ///
+    /// # Errors
+    /// Fails as the system does.
+    fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()>;
+
+    /// Cuts the file.
+    ///
+    /// # Errors
+    /// Fails as the system does.
+    fn truncate(&self, size: u64) -> io::Result<()>;
+
+    /// Makes the contents survive a loss of power.
+    ///
+    /// # Errors
+    /// Fails as the system does.
+    fn sync(&self) -> io::Result<()>;
+}
+
+/// The real disk.
+#[derive(Debug, Clone, Copy)]
+pub struct DiskStorage;
+
+impl Storage for DiskStorage {
+    fn open(&self, path: &Path, access: Access) -> io::Result<Arc<dyn StorageFile>> {
+        let write = access == Access::Write;
+        let file = OpenOptions::new().read(true).write(write).create(write).truncate(false).open(path)?;
+        Ok(Arc::new(file))
+    }
+
+    fn names(&self, folder: &Path) -> io::Result<Vec<String>> {
+        let mut names = Vec::new();
+        for entry in fs::read_dir(folder)? {
+            names.extend(entry?.file_name().into_string().ok());
+        }
+        Ok(names)
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        fs::rename(from, to)
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        fs::remove_file(path)
+    }
+
+    fn sync_folder(&self, folder: &Path) -> io::Result<()> {
+        File::open(folder)?.sync_all()
+    }
+}
+
+impl StorageFile for File {
+    fn size(&self) -> io::Result<u64> {
+        Ok(self.metadata()?.len())
+    }
+
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        let mut done = 0;
+        while done < buffer.len() {
+            match std::os::unix::fs::FileExt::read_at(self, &mut buffer[done..], offset + done as u64) {
+                Ok(0) => break,
+                Ok(n) => done += n,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(done)
+    }
+
+    fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        self.write_all_at(bytes, offset)
+    }
+
+    fn truncate(&self, size: u64) -> io::Result<()> {
+        self.set_len(size)
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        self.sync_data()
+    }
+}

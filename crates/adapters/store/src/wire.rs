@@ -1,0 +1,190 @@
+//! The binary form of ledger entries.
+//!
+//! It is the store's own and changes only with the store's format: the public types may gain fields without making
+//! old ledgers unreadable. Decoding borrows from the frame, so that a scan copies nothing.
+
+use refrain_core::ports::store::StoreError;
+use refrain_schemas::digest::Digest;
+use refrain_schemas::failure::{Failure, FailureKind};
+use refrain_schemas::json::Json;
+use refrain_schemas::ledger::{AskResult, Lane, LedgerEntry, Outcome};
+use refrain_schemas::name::RunId;
+use refrain_schemas::scope::{Scope, Target};
+use refrain_schemas::usage::Usage;
+use serde::{Deserialize, Serialize};
+
+/// One entry.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) enum Entry<'a> {
+    /// Who calls.
+    #[serde(borrow)]
+    Lane(LaneWire<'a>),
+    /// A call is about to leave.
+    #[serde(borrow)]
+    Intent(IntentWire<'a>),
+    /// A call has come back.
+    #[serde(borrow)]
+    Outcome(OutcomeWire<'a>),
+    /// A call of a dead run.
+    Abandoned { call: u64, run_id: RunId, at: i64 },
+    /// A key has the reply of another.
+    Alias { key: Digest, of: Digest },
+    /// A key has this reply; what a collection leaves of an alias whose own reply is not kept.
+    Kept { key: Digest, reply: &'a str },
+}
+
+/// Who calls whom.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct LaneWire<'a> {
+    pub(crate) lane: u32,
+    pub(crate) run_id: RunId,
+    pub(crate) phase: &'a str,
+    pub(crate) scope: Vec<(&'a str, &'a str)>,
+    pub(crate) agent: &'a str,
+}
+
+/// A call that is about to leave.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct IntentWire<'a> {
+    pub(crate) call: u64,
+    pub(crate) lane: u32,
+    pub(crate) attempt: u32,
+    pub(crate) at: i64,
+    #[serde(borrow)]
+    pub(crate) asks: Vec<(Digest, &'a str)>,
+}
+
+/// A call that has come back.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct OutcomeWire<'a> {
+    pub(crate) call: u64,
+    pub(crate) at: i64,
+    pub(crate) usage: (u64, u64, Option<f64>),
+    #[serde(borrow)]
+    pub(crate) asks: Vec<(Digest, ResultWire<'a>)>,
+}
+
+/// A reply or a failure.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) enum ResultWire<'a> {
+    /// The canonical text of the reply.
+    Reply(&'a str),
+    /// The kind and the message.
+    Failed(&'a str, &'a str),
+}
+
+impl<'a> From<&'a LedgerEntry> for Entry<'a> {
+    fn from(entry: &'a LedgerEntry) -> Self {
+        match entry {
+            LedgerEntry::Lane(lane) => Self::Lane(lane_wire(lane)),
+            LedgerEntry::Intent(intent) => Self::Intent(IntentWire {
+                call: intent.call.0,
+                lane: intent.lane,
+                attempt: intent.attempt,
+                at: intent.at.as_micros(),
+                asks: intent.asks.iter().map(|ask| (ask.key, ask.unit.as_str())).collect(),
+            }),
+            LedgerEntry::Outcome(outcome) => Self::Outcome(outcome_wire(outcome)),
+            LedgerEntry::Abandoned(abandoned) => Self::Abandoned {
+                call: abandoned.call.0,
+                run_id: abandoned.run_id,
+                at: abandoned.at.as_micros(),
+            },
+            LedgerEntry::Alias(alias) => Self::Alias { key: alias.key, of: alias.of },
+        }
+    }
+}
+
+fn lane_wire(lane: &Lane) -> LaneWire<'_> {
+    LaneWire {
+        lane: lane.lane,
+        run_id: lane.run_id,
+        phase: lane.target.phase.as_str(),
+        scope: lane.target.scope.iter().map(|(name, value)| (name.as_str(), value)).collect(),
+        agent: lane.agent.as_str(),
+    }
+}
+
+fn outcome_wire(outcome: &Outcome) -> OutcomeWire<'_> {
+    OutcomeWire {
+        call: outcome.call.0,
+        at: outcome.at.as_micros(),
+        usage: (outcome.usage.input_tokens, outcome.usage.output_tokens, outcome.usage.cost_usd),
+        asks: outcome.asks.iter().map(|ask| (ask.key, ResultWire::from(&ask.result))).collect(),
+    }
+}
+
+impl<'a> From<&'a AskResult> for ResultWire<'a> {
+    fn from(result: &'a AskResult) -> Self {
+        match result {
+            AskResult::Reply(reply) => Self::Reply(reply.as_str()),
+            AskResult::Failed(failure) => Self::Failed(failure.kind.as_str(), &failure.message),
+        }
+    }
+}
+
+impl ResultWire<'_> {
+    /// Returns the public form; a kind that is not known any more counts as permanent.
+    pub(crate) fn result(&self) -> AskResult {
+        match self {
+            Self::Reply(text) => AskResult::Reply(Json::from_canonical(text)),
+            Self::Failed(kind, message) => {
+                let kind = Json::string(kind).read().unwrap_or(FailureKind::Permanent);
+                AskResult::Failed(Failure { kind, message: (*message).to_owned() })
+            }
+        }
+    }
+}
+
+impl LaneWire<'_> {
+    /// Returns the phase and scope; `None` where a name has no shape that is allowed today.
+    pub(crate) fn target(&self) -> Option<Target> {
+        let values = self.scope.iter().map(|(name, value)| Some((name.parse().ok()?, (*value).to_owned())));
+        Some(Target {
+            phase: self.phase.parse().ok()?,
+            scope: Scope::new(values.collect::<Option<Vec<_>>>()?),
+        })
+    }
+}
+
+impl OutcomeWire<'_> {
+    /// Returns what the call consumed.
+    pub(crate) const fn usage(&self) -> Usage {
+        let (input_tokens, output_tokens, cost_usd) = self.usage;
+        Usage { input_tokens, output_tokens, cost_usd }
+    }
+}
+
+/// Appends an entry to a payload.
+pub(crate) fn write(entry: &Entry<'_>, out: &mut Vec<u8>) -> Result<(), StoreError> {
+    let buffer = std::mem::take(out);
+    *out = postcard::to_extend(entry, buffer).map_err(|error| StoreError::Io {
+        action: "encode a ledger entry".to_owned(),
+        source: std::io::Error::other(error),
+    })?;
+    Ok(())
+}
+
+/// Returns the entries of a payload; stops with `None` where it is not understood.
+pub(crate) fn entries(mut payload: &[u8]) -> impl Iterator<Item = Option<Entry<'_>>> {
+    std::iter::from_fn(move || {
+        if payload.is_empty() {
+            return None;
+        }
+        let taken = postcard::take_from_bytes(payload).ok();
+        payload = taken.as_ref().map_or(&[], |(_, rest)| *rest);
+        Some(taken.map(|(entry, _)| entry))
+    })
+}
+
+/// Returns where in a payload the length of one of its texts stands, from which the text can be read again.
+pub(crate) fn text_at(payload: &[u8], text: &str) -> u32 {
+    let start = text.as_ptr() as usize - payload.as_ptr() as usize;
+    let bits = usize::BITS - (text.len() | 1).leading_zeros();
+    u32::try_from(start).unwrap_or(u32::MAX).saturating_sub(bits.div_ceil(7))
+}
+
+/// Reads the text whose length stands at a place of a payload.
+pub(crate) fn text(payload: &[u8], at: u32) -> Option<&str> {
+    postcard::take_from_bytes(payload.get(at as usize..)?).ok().map(|(text, _)| text)
+}

@@ -1,0 +1,97 @@
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use refrain_core::ports::store::{Store, StoreError};
+use refrain_store::storage::{Access, DiskStorage, Storage, StorageFile};
+use refrain_store::{Durability, FileStore};
+
+use crate::project::{Held, Project, batch, held, write};
+
+/// A disk with so many bytes left; a write that does not fit leaves what did.
+#[derive(Debug, Clone)]
+struct FullDisk(Arc<AtomicI64>);
+
+#[derive(Debug)]
+struct FullFile(Arc<dyn StorageFile>, Arc<AtomicI64>);
+
+impl Storage for FullDisk {
+    fn open(&self, path: &Path, access: Access) -> io::Result<Arc<dyn StorageFile>> {
+        Ok(Arc::new(FullFile(DiskStorage.open(path, access)?, self.0.clone())))
+    }
+
+    fn names(&self, folder: &Path) -> io::Result<Vec<String>> {
+        DiskStorage.names(folder)
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        DiskStorage.rename(from, to)
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        DiskStorage.remove(path)
+    }
+
+    fn sync_folder(&self, folder: &Path) -> io::Result<()> {
+        DiskStorage.sync_folder(folder)
+    }
+}
+
+impl StorageFile for FullFile {
+    fn size(&self) -> io::Result<u64> {
+        self.0.size()
+    }
+
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        self.0.read_at(buffer, offset)
+    }
+
+    fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        let left = self.1.fetch_sub(bytes.len() as i64, Ordering::SeqCst).max(0) as usize;
+        self.0.write_at(&bytes[..left.min(bytes.len())], offset)?;
+        if left < bytes.len() { Err(io::ErrorKind::StorageFull.into()) } else { Ok(()) }
+    }
+
+    fn truncate(&self, size: u64) -> io::Result<()> {
+        self.0.truncate(size)
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        self.0.sync()
+    }
+}
+
+#[tokio::test]
+async fn a_commit_that_does_not_fit_leaves_a_prefix_and_the_next_one_stands() {
+    let mut stages = [false; 3];
+    for left in (0..700).step_by(7) {
+        let project = Project::new();
+        let bytes = Arc::new(AtomicI64::new(i64::MAX));
+        let disk = Arc::new(FullDisk(bytes.clone()));
+        let store: Arc<dyn Store> =
+            Arc::new(FileStore::open_on(disk, project.0.path(), Durability::Process).unwrap());
+        write(&store, 2).await;
+        bytes.store(left, Ordering::SeqCst);
+        let committed = store.commit(batch(2)).await;
+        let found = held(&store, 3).await;
+        assert_eq!(held(&project.open(), 3).await, found);
+        assert!(found.pages >= found.replies && found.replies >= found.history && found.history >= 2);
+        match committed {
+            Ok(()) => assert_eq!(found, Held { pages: 3, replies: 3, history: 3 }),
+            Err(StoreError::Io { action, .. }) => {
+                let stage = ["pages", "ledger", "history"]
+                    .iter()
+                    .position(|log| action == format!("write .refrain/{log}-1.log"));
+                stages[stage.unwrap()] = true;
+            }
+            Err(error) => panic!("{error}"),
+        }
+        bytes.store(i64::MAX, Ordering::SeqCst);
+        if found.replies == 2 {
+            store.commit(batch(2)).await.unwrap();
+            assert_eq!(held(&project.open(), 3).await, Held { pages: 3, replies: 3, history: 3 });
+        }
+    }
+    assert_eq!(stages, [true; 3], "each log was the one that did not fit");
+}

@@ -1,0 +1,181 @@
+//! Agents: what answers, with which settings.
+
+use std::time::Duration;
+
+use indexmap::IndexMap;
+use refrain_schemas::agent_spec::{AgentSpec, Backoff, RetrySpec};
+use refrain_schemas::duration::Span;
+use refrain_schemas::name::AgentName;
+use refrain_schemas::phase_spec::AgentRef;
+
+use super::code::Code;
+use super::{Checker, suggest};
+use crate::model::{AgentModel, RetryPolicy};
+
+const ATTEMPTS: u32 = 4;
+const INITIAL: Duration = Duration::from_millis(500);
+const LONGEST: Duration = Duration::from_secs(30);
+
+impl Checker<'_> {
+    /// Returns the agents that are known to answer: those of `agents:` and then those written inside phases.
+    pub(super) fn agents(&mut self) -> IndexMap<AgentName, AgentModel> {
+        let pipeline = self.pipeline;
+        let mut agents = IndexMap::new();
+        for (name, spec) in &pipeline.agents {
+            let agent = self.agent(name, spec, &format!("agents.{name}"));
+            agents.extend(agent.map(|agent| (name.clone(), agent)));
+        }
+        for (phase, spec) in &pipeline.phases {
+            let Some(AgentRef::Inline(inline)) = &spec.agent else { continue };
+            // Phase names and agent names have the same shape.
+            let Ok(name) = phase.as_str().parse::<AgentName>() else { continue };
+            let path = format!("phases.{phase}.agent");
+            if pipeline.agents.contains_key(&name) {
+                let message = format!("the agent written here is called `{name}`, like one under `agents:`");
+                self.problems.add(Code::InlineName, &path, message);
+            }
+            let agent = self.agent(&name, inline, &path);
+            agents.extend(agent.map(|agent| (name, agent)));
+        }
+        agents
+    }
+
+    fn agent(&mut self, name: &AgentName, spec: &AgentSpec, path: &str) -> Option<AgentModel> {
+        self.agent_settings(spec, path);
+        let files = self.agent_files(spec, path);
+        if !self.agent_kind(name, spec, path) {
+            return None;
+        }
+        let around = self.around;
+        let Some(factory) = around.factories.iter().find(|factory| factory.handles(spec)) else {
+            self.no_factory(spec, path);
+            return None;
+        };
+        for problem in factory.check(spec) {
+            let path = format!("{path}.{}", problem.field);
+            self.problems.add_with(Code::AgentParams, path, problem.message, problem.hint);
+        }
+        let traits = factory.describe(spec);
+        if !traits.raw_params {
+            self.agent_templates(name, spec, path);
+        }
+        let timeout = spec.timeout.map(|Span(time)| time).or(traits.default_timeout);
+        let retry = retry_policy(spec);
+        Some(AgentModel { name: name.clone(), spec: spec.clone(), traits, files, retry, timeout })
+    }
+
+    fn agent_kind(&mut self, name: &AgentName, spec: &AgentSpec, path: &str) -> bool {
+        match (&spec.builtin, &spec.command) {
+            (Some(_), Some(_)) => {
+                self.problems.add(
+                    Code::AgentKind,
+                    path,
+                    format!("agent `{name}` has both `builtin` and `command`"),
+                );
+                return false;
+            }
+            (None, None) => {
+                let hint = Some("add `builtin: NAME` or `command: [program, argument]`".to_owned());
+                let message = format!("agent `{name}` has neither `builtin` nor `command`");
+                self.problems.add_with(Code::AgentKind, path, message, hint);
+                return false;
+            }
+            (None, Some(command)) if command.first().is_none_or(|program| program.trim().is_empty()) => {
+                let message = format!("the command of agent `{name}` names no program");
+                self.problems.add(Code::EmptyCommand, format!("{path}.command"), message);
+                return false;
+            }
+            (Some(_), None) => self.builtin_fields(spec, path),
+            (None, Some(_)) => {}
+        }
+        true
+    }
+
+    fn builtin_fields(&mut self, spec: &AgentSpec, path: &str) {
+        let given = [("oneshot", spec.oneshot), ("files", !spec.files.is_empty())];
+        for (field, _) in given.into_iter().filter(|(_, given)| *given) {
+            let message = format!("`{field}` is for commands, not for built-in agents");
+            self.problems.add(Code::AgentField, format!("{path}.{field}"), message);
+        }
+    }
+
+    fn no_factory(&mut self, spec: &AgentSpec, path: &str) {
+        match &spec.builtin {
+            Some(builtin) => {
+                // The names built into Refrain; an embedding program may have registered others.
+                let known = ["read", "write", "summary", "checks", "select", "template", "map", "set"];
+                let known: Vec<&str> = known.into_iter().filter(|name| self.is_builtin(name)).collect();
+                let hint = suggest::suggestion(builtin, known.iter().copied());
+                let message = format!("there is no built-in agent `{builtin}`");
+                self.problems.add_with(Code::UnknownBuiltin, format!("{path}.builtin"), message, hint);
+            }
+            None => {
+                let message = "there is nothing here that runs commands";
+                self.problems.add(Code::UnknownBuiltin, format!("{path}.command"), message);
+            }
+        }
+    }
+
+    fn is_builtin(&self, name: &str) -> bool {
+        let spec = AgentSpec { builtin: Some(name.to_owned()), ..AgentSpec::default() };
+        self.around.factories.iter().any(|factory| factory.handles(&spec))
+    }
+
+    fn agent_settings(&mut self, spec: &AgentSpec, path: &str) {
+        self.some_time(spec.timeout, &format!("{path}.timeout"));
+        self.limits(spec.limits.as_ref(), &format!("{path}.limits"));
+        if let Some(retry) = &spec.retry {
+            self.retry(retry, &format!("{path}.retry"));
+        }
+    }
+
+    fn retry(&mut self, retry: &RetrySpec, path: &str) {
+        self.at_least_one(retry.attempts.map(u64::from), &format!("{path}.attempts"));
+        self.some_time(retry.initial, &format!("{path}.initial"));
+        self.some_time(retry.max, &format!("{path}.max"));
+        if let (Some(initial), Some(max)) = (retry.initial, retry.max)
+            && initial > max
+            && max > Span(Duration::ZERO)
+        {
+            let message = format!("the first pause, {initial}, is longer than the longest, {max}");
+            self.problems.add(Code::PauseOrder, format!("{path}.initial"), message);
+        }
+    }
+
+    fn some_time(&mut self, time: Option<Span>, path: &str) {
+        if time == Some(Span(Duration::ZERO)) {
+            let field = path.rsplit('.').next().unwrap_or(path);
+            self.problems.add(Code::NoTime, path, format!("`{field}` is zero"));
+        }
+    }
+
+    /// Returns the files whose contents are part of the agent's identity.
+    fn agent_files(&mut self, spec: &AgentSpec, path: &str) -> Vec<String> {
+        for (n, file) in spec.files.iter().enumerate() {
+            self.project_file(file, &format!("{path}.files[{n}]"));
+        }
+        let argv = spec.command.iter().flatten().filter(|argument| self.around.files.contains_key(*argument));
+        let mut files: Vec<String> = spec.files.iter().chain(argv).cloned().collect();
+        files.sort();
+        files.dedup();
+        files
+    }
+}
+
+fn retry_policy(spec: &AgentSpec) -> RetryPolicy {
+    let retry = spec.retry.unwrap_or_default();
+    // A built-in agent that fails would fail again.
+    let attempts = if spec.builtin.is_some() { 1 } else { ATTEMPTS };
+    let written = |span: Option<Span>| span.map(|Span(time)| time);
+    let (initial, max) = match (written(retry.initial), written(retry.max)) {
+        (Some(initial), Some(max)) => (initial, max),
+        (Some(initial), None) => (initial, LONGEST.max(initial)),
+        (None, max) => (INITIAL.min(max.unwrap_or(LONGEST)), max.unwrap_or(LONGEST)),
+    };
+    let factor = match retry.backoff.unwrap_or_default() {
+        Backoff::None => 0,
+        Backoff::Fixed => 1,
+        Backoff::Exponential => 2,
+    };
+    RetryPolicy { attempts: retry.attempts.unwrap_or(attempts), initial, max, factor }
+}

@@ -1,0 +1,162 @@
+//! The codes of problems: one table for the loader, the checks, the documentation and the tests.
+
+/// Where in the file a problem is shown, where its path names an entry with a key and a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum At {
+    /// At the value where it stands on one line, else at the key.
+    Value,
+    /// At the key.
+    Key,
+    /// At the value where that is a text, else at the key: where a name is one or the other.
+    Name,
+}
+
+macro_rules! codes {
+    ($($name:ident $code:literal $at:ident $meaning:literal $hint:literal;)*) => {
+        /// What a problem is about; its code never changes its meaning.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[non_exhaustive]
+        pub enum Code {
+            $(#[doc = concat!($code, ": ", $meaning, ".")] $name,)*
+        }
+
+        impl Code {
+            /// Every code, in order.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)*];
+
+            /// Returns the code as it is printed; `E` for errors and `W` for warnings.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $code,)* }
+            }
+
+            /// Says what it means.
+            #[must_use]
+            pub const fn meaning(self) -> &'static str {
+                match self { $(Self::$name => $meaning,)* }
+            }
+
+            /// Says what to do about it, where nothing better is known.
+            #[must_use]
+            pub const fn hint(self) -> &'static str {
+                match self { $(Self::$name => $hint,)* }
+            }
+
+            /// Says where it is shown.
+            #[must_use]
+            pub const fn at(self) -> At {
+                match self { $(Self::$name => At::$at,)* }
+            }
+        }
+    };
+}
+
+codes! {
+    NotUtf8 "E0001" Value "the file is not UTF-8" "save the file as UTF-8";
+    EmptyFile "E0002" Value "the file is empty" "start with `refrain: 1`, `name:` and `phases:`";
+    Syntax "E0003" Value "the file is not YAML" "see the place shown; indent with spaces and quote texts with special characters";
+    DuplicateKey "E0004" Key "a key is there twice" "keep one of the two";
+    MergeKey "E0005" Key "a merge key `<<`" "write the fields out; an alias `*name` for a whole value is fine";
+    Tag "E0006" Value "a tag such as `!!str`" "leave the tag out; quote a value to make it text";
+    SeveralDocuments "E0007" Value "several documents in one file" "keep one pipeline per file; remove `---`";
+    TooLarge "E0008" Value "the file is too large, too deep, or its aliases grow too much" "write the pipeline more plainly";
+    KeyNotText "E0009" Value "a key that is no text" "quote the key; a template as a value must be quoted: \"{{ … }}\"";
+    NotJson "E0010" Value "the file is not JSON" "see the place shown";
+
+    UnknownField "E0101" Key "there is no such field" "see the fields listed, or `refrain schema pipeline`";
+    ReservedField "E0102" Key "a field that is reserved for the steps language" "leave it out for now";
+    MissingField "E0103" Key "a field is missing" "add it";
+    WrongType "E0104" Value "a value has the wrong type" "write what is expected";
+    NotAChoice "E0105" Value "a value is none of those allowed" "use one of those listed";
+    BadName "E0106" Key "a name has the wrong shape" "start with a letter and go on with letters, digits, `_` and `-`, 64 at most";
+    NumberRange "E0107" Value "a number is out of range" "use a number in the range";
+    BadDuration "E0108" Value "not a duration" "write `500ms`, `60s`, `5m`, `2h` or `1m30s`";
+    Shape "E0109" Value "the file does not have the shape of a pipeline" "compare it with `refrain schema pipeline`";
+    Version "E0110" Value "a version of the format that is not known" "write `refrain: 1`";
+
+    ProjectName "E0201" Value "the project has no usable name" "name it with printable characters on one line";
+    NoPhases "E0202" Key "there are no phases" "declare at least one phase";
+    NoValues "E0203" Key "a dimension without values" "list at least one value";
+    RepeatedValue "E0204" Value "a dimension has a value twice" "keep one of the two";
+    BadValue "E0205" Value "a dimension's value cannot be part of a scope's name" "use no `,`, `@`, `/`, `#`, line breaks or spaces at the ends, and leave none empty";
+    Zero "E0206" Value "a number must be at least 1" "use 1 or more, or leave the field out";
+    NoTime "E0207" Value "a length of time must be longer than zero" "write `60s` for instance, or leave the field out";
+    PauseOrder "E0208" Value "the first pause is longer than the longest" "make `initial` at most `max`";
+    ParamType "E0210" Key "a param without type and default" "say `type: string` for instance, or give a default";
+    ParamDefault "E0211" Value "a param's default or choice does not fit" "make type, choices and default agree";
+    ParamMissing "E0212" Key "a param has no value" "set it with `--set NAME=VALUE`, or give a default";
+    SetUnknown "E0213" Key "`--set` names no param" "declare it under `params:`";
+    SetType "E0214" Key "the value of `--set` does not fit" "give a value of the param's type";
+
+    AgentKind "E0301" Key "an agent needs exactly one of `builtin` and `command`" "keep one of the two";
+    AgentField "E0302" Key "a field that does not fit the kind of agent" "leave it out";
+    EmptyCommand "E0303" Key "a command without a program" "write `command: [program, argument]`";
+    UnknownBuiltin "E0304" Value "nothing answers this agent" "see `refrain doctor` for the built-in agents";
+    AgentParams "E0305" Value "the agent does not accept its settings" "see the agent's documentation";
+    AgentAndAgents "E0306" Key "a phase has both `agent` and `agents`" "keep one of the two";
+    NoAgent "E0307" Key "a phase has no agent" "add `agent: NAME` or `agents: { NAME: 1 }`";
+    UnknownAgent "E0308" Name "there is no such agent" "declare it under `agents:`";
+    InlineName "E0309" Key "an agent written in a phase has the name of another agent" "rename the agent or the phase";
+    RoleInPool "E0310" Key "an agent that reads or writes files is in a pool" "give it a phase of its own with `agent:`";
+
+    FileMissing "E0401" Value "there is no such file" "paths are relative to the project folder";
+    SchemaNotJson "E0402" Value "a schema is not JSON" "write a JSON Schema";
+    SchemaInvalid "E0403" Value "not a valid JSON Schema" "see what is said about it";
+    SchemaRemote "E0404" Value "a schema refers to another document" "put what it needs under `$defs`";
+    FileOutside "E0405" Value "a path leads out of the project" "use a path relative to the project folder, without `..`";
+
+    TemplateSyntax "E0501" Value "a template does not parse" "write `{{ … }}` around values and `{% … %}` around statements";
+    TemplateName "E0502" Value "a template reads something that is not there" "agent params see `params.NAME` and `scope.DIMENSION`";
+    ExpressionSyntax "E0503" Value "a condition does not parse" "write a condition without `{{ }}`, such as `params.draft == false`";
+    ExpressionName "E0504" Value "a condition reads something that is not there" "`when` sees params, scope and phases; `accept` sees reply and unit";
+    ConditionPhase "E0505" Value "a condition reads a phase that may not have run" "add the phase to `needs` or `wants`";
+
+    UnknownPhase "E0601" Value "there is no such phase" "declare it under `phases:`";
+    UnknownDimension "E0602" Value "there is no such dimension" "declare it under `dimensions:`";
+    SelfReference "E0603" Value "a phase names itself" "leave it out";
+    NeedAndWant "E0604" Value "a phase is in both `needs` and `wants`" "keep it in `needs` if it must be there, else in `wants`";
+    SeveralNeeds "E0605" Key "several needs and no `units`" "say which one is split: `units: { of: PHASE }`";
+    NoInput "E0606" Key "a phase without input" "say what is split: `units: { of: PHASE }`";
+    Cycle "E0607" Value "phases wait for each other" "take one of them out of the circle";
+    Repeated "E0608" Value "a name is in a list twice" "keep one of the two";
+    WiderScope "E0609" Value "a phase reads one that has more dimensions" "add `gather: [DIMENSION]` to read all its scopes at once, or `per: [DIMENSION]` to stay in scope";
+    GatherNothing "E0610" Value "no phase that is read has the gathered dimension" "leave it out of `gather`";
+    GatherAndPer "E0611" Value "a dimension is in both `per` and `gather`" "keep one of the two";
+    OnlyDisabled "E0612" Value "the only source of units is disabled" "enable it, name another one, or disable this phase too";
+    ReadsFiles "E0613" Value "a phase reads one that writes files" "read the phase whose records it writes";
+    SplitKinds "E0614" Key "units are split in more than one way" "keep one of `by`, `chunk` and `whole`";
+    SplitDocument "E0615" Value "a document cannot be split into records" "add `whole: true` to `units`";
+    KeysDiffer "E0616" Value "the phases of `units.of` have different keys" "give them the same `output.key`";
+
+    ContextSource "E0620" Key "a context entry needs exactly one of `from` and `file`" "keep one of the two";
+    ContextSelect "E0621" Key "a context entry selects in more than one way" "keep one of `on`, `match` and `window`";
+    WithinAlone "E0622" Key "`within` without `window`" "add `window: 2` for instance, or leave `within` out";
+    WindowSource "E0623" Key "a window over a phase that the units do not come from" "use `from:` with the phase of `units.of`";
+    WindowUnits "E0624" Key "a window around units that are not single records" "leave `by`, `chunk` and `whole` out, or the window";
+    ContextName "E0625" Key "a context entry has a reserved name" "use another name";
+    SelectDocument "E0626" Key "`on`, `match` and `window` need records" "leave the selection out, or read a phase that makes records";
+
+    AcceptFan "E0630" Key "`accept` without `fan: cascade`" "add `fan: cascade`, or leave `accept` out";
+    SamplesFan "E0631" Value "samples in a cascade or a chain" "use `fan: panel`, or leave `samples` out";
+    OneAsk "W0632" Value "one agent makes no panel, cascade or chain" "add agents or samples, or leave `fan` out";
+
+    UnionFields "E0640" Value "`union` without fields, or with one twice" "name the fields that make two records the same";
+    MergeDocument "E0641" Value "`vote` and `union` need records" "use `output: { records: … }`, or `first` or `last`";
+    SureConflict "E0642" Key "every unit gets several replies for one record" "add `merge: vote`, `first` or `last`, or use `fan: split`";
+    UnionAligned "E0643" Value "`union` makes keys of its own, `aligned` keeps those of the input" "use `vote`, `first` or `last`, or leave `aligned` out";
+    IdleMerge "W0644" Value "there is never more than one reply per record to merge" "leave `merge` out";
+
+    Quorum "E0650" Value "a quorum is more than 0 and at most 1" "write `quorum: 0.95` for instance";
+
+    OutputKinds "E0660" Key "an output is either records or a document" "keep one of the two";
+    DocumentField "E0661" Key "a document has no key and is not aligned" "leave it out, or make records";
+    NoKey "E0662" Key "records without a key" "name the field that tells records apart: `output: { key: FIELD }`";
+    AlignedWhole "E0663" Value "`aligned` needs units of records" "leave `whole` or `aligned` out";
+    AlignedDocument "E0664" Value "`aligned` needs an input of records" "leave `aligned` out";
+    AlignedKey "E0665" Value "an aligned output of groups has the key of its input" "use the same key";
+    EmptyField "E0666" Value "a field's name is empty" "name a field";
+
+    ReadField "E0670" Key "a field that does not fit a phase that reads" "leave it out";
+    WriteField "E0671" Key "a field that does not fit a phase that writes" "leave it out";
+    WriteUnits "E0672" Key "a phase that writes does not say what" "add `units: { of: PHASE }`";
+}

@@ -1,0 +1,82 @@
+//! The expressions of `when:` and `accept:`.
+
+use refrain_schemas::name::PhaseName;
+use refrain_schemas::phase_spec::PhaseSpec;
+
+use super::code::Code;
+use super::links::Links;
+use super::templates::located;
+use super::{Checker, suggest};
+use crate::expression::Expression;
+
+impl Checker<'_> {
+    /// Checks the conditions of a phase.
+    pub(super) fn conditions(&mut self, name: &PhaseName, spec: &PhaseSpec, links: &Links) {
+        if let Some(expression) = self.expression(spec.when.as_deref(), &format!("phases.{name}.when")) {
+            for variable in expression.variables() {
+                self.when_variable(name, spec, links, variable);
+            }
+        }
+        let path = format!("phases.{name}.accept");
+        if let Some(expression) = self.expression(spec.accept.as_deref(), &path) {
+            for variable in expression.variables() {
+                let root = root(variable);
+                if !matches!(root, "reply" | "unit") {
+                    let hint = Some("`accept` sees `reply` and `unit`".to_owned());
+                    self.problems.add_with(
+                        Code::ExpressionName,
+                        &path,
+                        format!("the condition reads `{root}`"),
+                        hint,
+                    );
+                }
+            }
+        }
+    }
+
+    fn expression(&mut self, text: Option<&str>, path: &str) -> Option<Expression> {
+        match Expression::compile(text?) {
+            Ok(expression) => Some(expression),
+            Err(error) => {
+                self.problems.add(Code::ExpressionSyntax, path, located(&error));
+                None
+            }
+        }
+    }
+
+    fn when_variable(&mut self, phase: &PhaseName, spec: &PhaseSpec, links: &Links, variable: &str) {
+        let path = format!("phases.{phase}.when");
+        let mut parts = variable.split('.');
+        match (parts.next(), parts.next()) {
+            (Some("params"), Some(name)) => self.template_param(name, Code::ExpressionName, &path),
+            (Some("scope"), Some(name)) => {
+                self.template_scope(phase, &spec.per, name, Code::ExpressionName, &path);
+            }
+            (Some("phases"), Some(name)) => self.when_phase(name, links, &path),
+            (Some("params" | "scope" | "phases"), None) => {}
+            (root, _) => {
+                let root = root.unwrap_or_default();
+                let hint = suggest::nearest(root, ["params", "scope", "phases"])
+                    .map_or("`when` sees `params`, `scope` and `phases`".to_owned(), |near| {
+                        format!("did you mean `{near}`?")
+                    });
+                let message = format!("the condition reads `{root}`");
+                self.problems.add_with(Code::ExpressionName, path, message, Some(hint));
+            }
+        }
+    }
+
+    /// A summary that may or may not be there yet would make the condition hang on the order of things.
+    fn when_phase(&mut self, name: &str, links: &Links, path: &str) {
+        let Ok(named) = name.parse::<PhaseName>() else { return };
+        if self.named_phase(&named, path) && !links.edges().any(|edge| edge.phase == named) {
+            let message =
+                format!("the condition reads phase `{named}`, which this phase does not come after");
+            self.problems.add(Code::ConditionPhase, path, message);
+        }
+    }
+}
+
+fn root(variable: &str) -> &str {
+    variable.split('.').next().unwrap_or(variable)
+}

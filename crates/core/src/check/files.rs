@@ -1,0 +1,167 @@
+//! The project files that a pipeline names.
+
+use refrain_schemas::agent_spec::AgentSpec;
+use refrain_schemas::json::Json;
+use refrain_schemas::phase_spec::AgentRef;
+use refrain_schemas::pipeline::Pipeline;
+use serde_json::Value;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::Checker;
+use super::code::Code;
+use crate::model::OutputSchema;
+
+/// A project file that a pipeline names.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct NamedFile {
+    /// The path as written.
+    pub path: String,
+    /// What it is for.
+    pub used_as: FileUse,
+}
+
+/// What a file is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum FileUse {
+    /// The schema of an output.
+    Schema,
+    /// An entry of a phase's context.
+    Context,
+    /// Part of an agent's identity.
+    Identity,
+    /// An argument of a command. It is a file if there is one of that name (a folder is none); else just a word.
+    Argument,
+}
+
+impl FileUse {
+    /// Whether a missing file is a mistake.
+    #[must_use]
+    pub const fn is_required(self) -> bool {
+        !matches!(self, Self::Argument)
+    }
+}
+
+/// Returns the files that a pipeline names, sorted, each once per use. The caller reads those there are and hands
+/// them to the check.
+#[must_use]
+pub fn named_files(pipeline: &Pipeline) -> Vec<NamedFile> {
+    let mut files = BTreeSet::new();
+    for spec in pipeline.agents.values() {
+        agent_files(spec, &mut files);
+    }
+    for phase in pipeline.phases.values() {
+        if let Some(AgentRef::Inline(spec)) = &phase.agent {
+            agent_files(spec, &mut files);
+        }
+        let schema = phase.output.iter().filter_map(|output| output.schema.as_ref());
+        files.extend(schema.map(|path| named(path, FileUse::Schema)));
+        let context = phase.context.values().filter_map(|entry| entry.file.as_ref());
+        files.extend(context.map(|path| named(path, FileUse::Context)));
+    }
+    files.into_iter().collect()
+}
+
+fn agent_files(spec: &AgentSpec, files: &mut BTreeSet<NamedFile>) {
+    files.extend(spec.files.iter().map(|path| named(path, FileUse::Identity)));
+    let arguments = spec.command.iter().flatten().filter(|argument| may_be_file(argument));
+    files.extend(arguments.map(|path| named(path, FileUse::Argument)));
+}
+
+fn named(path: &str, used_as: FileUse) -> NamedFile {
+    NamedFile { path: path.to_owned(), used_as }
+}
+
+fn may_be_file(argument: &str) -> bool {
+    !argument.is_empty() && argument.len() < 1_000 && !argument.starts_with('-') && is_inside(argument)
+}
+
+/// Whether a path stays in the project folder.
+fn is_inside(path: &str) -> bool {
+    let drive = path.as_bytes().get(1) == Some(&b':');
+    !path.starts_with(['/', '\\', '~'])
+        && !drive
+        && !path.contains('\0')
+        && path.split(['/', '\\']).all(|part| part != "..")
+}
+
+impl Checker<'_> {
+    /// Returns the contents of a file; says so if there is none.
+    pub(super) fn project_file(&mut self, file: &str, path: &str) -> Option<&[u8]> {
+        let around = self.around;
+        if !is_inside(file) {
+            self.problems.add(Code::FileOutside, path, format!("`{file}` leads out of the project"));
+            return None;
+        }
+        let contents = around.files.get(file).map(Vec::as_slice);
+        if contents.is_none() {
+            self.problems.add(Code::FileMissing, path, format!("there is no file `{file}`"));
+        }
+        contents
+    }
+
+    /// Returns a compiled schema; what is wrong with it is said once.
+    pub(super) fn schema(&mut self, file: &str, path: &str) -> Option<OutputSchema> {
+        if let Some(known) = self.schemas.get(file) {
+            return known.clone();
+        }
+        let contents = self.project_file(file, path)?.to_vec();
+        let schema = match compile(file, &contents) {
+            Ok(schema) => Some(schema),
+            Err((code, message)) => {
+                self.problems.add(code, path, message);
+                None
+            }
+        };
+        self.schemas.insert(file.to_owned(), schema.clone());
+        schema
+    }
+}
+
+fn compile(file: &str, contents: &[u8]) -> Result<OutputSchema, (Code, String)> {
+    let not_json = |why: String| (Code::SchemaNotJson, format!("`{file}` is not JSON: {why}"));
+    let value: Value = serde_json::from_slice(contents).map_err(|e| not_json(e.to_string()))?;
+    let json = Json::of(&value).map_err(|e| not_json(e.to_string()))?;
+    if let Some(reference) = remote_reference(&value) {
+        return Err((Code::SchemaRemote, format!("`{file}` refers to `{reference}`, which is not in it")));
+    }
+    let validator =
+        jsonschema::validator_for(&value).map_err(|e| (Code::SchemaInvalid, invalid(file, &e)))?;
+    Ok(OutputSchema { path: file.to_owned(), json, validator: Arc::new(validator) })
+}
+
+fn invalid(file: &str, error: &jsonschema::ValidationError<'_>) -> String {
+    let at = error.instance_path().to_string();
+    let at = if at.is_empty() { String::new() } else { format!(" (at `{at}`)") };
+    format!("`{file}` is no valid schema: {error}{at}")
+}
+
+/// Returns the first `$ref` that leads out of the document.
+fn remote_reference(schema: &Value) -> Option<String> {
+    let mut ids = BTreeSet::new();
+    let mut references = Vec::new();
+    let mut open = vec![schema];
+    while let Some(value) = open.pop() {
+        match value {
+            Value::Array(items) => open.extend(items),
+            Value::Object(fields) => {
+                ids.extend(fields.get("$id").and_then(Value::as_str));
+                let keys = ["$ref", "$dynamicRef"];
+                references.extend(keys.iter().filter_map(|key| fields.get(*key)?.as_str()));
+                open.extend(fields.iter().filter(|(key, _)| !is_data(key)).map(|(_, value)| value));
+            }
+            _ => {}
+        }
+    }
+    let document = |reference: &str| reference.split('#').next().unwrap_or_default().to_owned();
+    let mut remote = references.into_iter().filter(|reference| {
+        let document = document(reference);
+        !document.is_empty() && !ids.contains(document.as_str())
+    });
+    remote.next().map(str::to_owned)
+}
+
+/// What stands under these keywords are values, not schemas.
+fn is_data(keyword: &str) -> bool {
+    matches!(keyword, "const" | "enum" | "default" | "examples")
+}

@@ -1,0 +1,145 @@
+//! The project's params: their types, their defaults, and what `--set` makes of them.
+
+use refrain_schemas::json::Json;
+use refrain_schemas::pipeline::{ParamSpec, ParamType};
+use serde_json::{Map, Value};
+
+use super::Checker;
+use super::code::Code;
+use super::suggest;
+
+impl Checker<'_> {
+    /// Returns the params with their values.
+    pub(super) fn params(&mut self) -> Map<String, Value> {
+        let pipeline = self.pipeline;
+        self.unknown_sets();
+        let mut values = Map::new();
+        for (name, spec) in &pipeline.params {
+            if let Some(value) = self.param(name, spec) {
+                values.insert(name.clone(), value);
+            }
+        }
+        values
+    }
+
+    fn unknown_sets(&mut self) {
+        for name in self.around.set.keys() {
+            let known = self.pipeline.params.contains_key(name)
+                || self.broken.may_have("params", &self.broken.params, name);
+            if !known {
+                let hint = suggest::suggestion(name, self.pipeline.params.keys().map(String::as_str));
+                let message = format!("`--set {name}=…` names no param of the pipeline");
+                self.problems.add_with(Code::SetUnknown, "params", message, hint);
+            }
+        }
+    }
+
+    fn param(&mut self, name: &str, spec: &ParamSpec) -> Option<Value> {
+        let path = format!("params.{name}");
+        let Some(kind) = spec.kind.or_else(|| spec.default.as_ref().and_then(type_of)) else {
+            let message = format!("param `{name}` has neither a type nor a default that tells it");
+            self.problems.add(Code::ParamType, path, message);
+            return None;
+        };
+        self.declared_values(spec, kind, &path);
+        match self.around.set.get(name) {
+            Some(value) => self.set_value(name, value, kind, spec),
+            None if spec.default.is_some() => spec.default.clone(),
+            None => {
+                let hint = Some(format!("set it with `--set {name}=VALUE`, or give a default"));
+                let message = format!("param `{name}` has no value");
+                self.problems.add_with(Code::ParamMissing, path, message, hint);
+                None
+            }
+        }
+    }
+
+    fn declared_values(&mut self, spec: &ParamSpec, kind: ParamType, path: &str) {
+        for (n, choice) in spec.choices.iter().enumerate() {
+            if !fits(choice, kind) {
+                let message = format!("the choice {choice} is not {}", article(kind));
+                self.problems.add(Code::ParamDefault, format!("{path}.choices[{n}]"), message);
+            }
+        }
+        let Some(default) = &spec.default else { return };
+        let path = format!("{path}.default");
+        if !fits(default, kind) {
+            let message = format!("the default {default} is not {}", article(kind));
+            self.problems.add(Code::ParamDefault, path, message);
+        } else if !spec.choices.is_empty() && !spec.choices.contains(default) {
+            let message = format!("the default {default} is not among the choices");
+            self.problems.add(Code::ParamDefault, path, message);
+        }
+    }
+
+    fn set_value(&mut self, name: &str, value: &Value, kind: ParamType, spec: &ParamSpec) -> Option<Value> {
+        let path = format!("params.{name}");
+        let read = match value {
+            Value::String(text) => read(text, kind),
+            other => fits(other, kind).then(|| other.clone()),
+        };
+        let Some(read) = read else {
+            let message = format!("`--set {name}={}` is not {}", plain(value), article(kind));
+            self.problems.add(Code::SetType, path, message);
+            return None;
+        };
+        if !spec.choices.is_empty() && !spec.choices.contains(&read) {
+            let choices: Vec<String> = spec.choices.iter().map(plain).collect();
+            let hint = suggest::listing(choices.iter().map(String::as_str))
+                .map(|names| format!("use one of {names}"));
+            let message = format!("`--set {name}={}` is not among the choices", plain(value));
+            self.problems.add_with(Code::SetType, path, message, hint);
+            return None;
+        }
+        Some(read)
+    }
+}
+
+fn plain(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+const fn article(kind: ParamType) -> &'static str {
+    match kind {
+        ParamType::String => "a string",
+        ParamType::Number => "a number",
+        ParamType::Integer => "a whole number",
+        ParamType::Boolean => "`true` or `false`",
+        ParamType::List => "a list",
+        ParamType::Object => "an object",
+    }
+}
+
+fn type_of(value: &Value) -> Option<ParamType> {
+    Some(match value {
+        Value::Null => return None,
+        Value::Bool(_) => ParamType::Boolean,
+        Value::Number(number) if number.is_f64() => ParamType::Number,
+        Value::Number(_) => ParamType::Integer,
+        Value::String(_) => ParamType::String,
+        Value::Array(_) => ParamType::List,
+        Value::Object(_) => ParamType::Object,
+    })
+}
+
+/// Whether a value has a type; one that canonical JSON cannot hold has none.
+fn fits(value: &Value, kind: ParamType) -> bool {
+    let shape = match kind {
+        ParamType::String => value.is_string(),
+        ParamType::Number => value.is_number(),
+        ParamType::Integer => value.is_i64() || value.is_u64(),
+        ParamType::Boolean => value.is_boolean(),
+        ParamType::List => value.is_array(),
+        ParamType::Object => value.is_object(),
+    };
+    shape && Json::of(value).is_ok()
+}
+
+/// Reads the text of `--set` as a type.
+fn read(text: &str, kind: ParamType) -> Option<Value> {
+    let value = match kind {
+        ParamType::String => Value::String(text.to_owned()),
+        _ => serde_json::from_str(text.trim()).ok()?,
+    };
+    fits(&value, kind).then_some(value)
+}

@@ -1,0 +1,123 @@
+//! The agents of a phase.
+
+use indexmap::IndexMap;
+use refrain_schemas::name::{AgentName, PhaseName};
+use refrain_schemas::phase_spec::{AgentRef, Fan, PhaseSpec, PoolEntry};
+
+use super::code::Code;
+use super::{Checker, suggest};
+use crate::model::{AgentModel, PoolMember};
+use crate::ports::agent::AgentRole;
+
+/// The agents of a phase, as far as they are known.
+#[derive(Debug, Default)]
+pub(super) struct Pool {
+    pub(super) members: Vec<PoolMember>,
+    /// What the phase does; `None` where a mistake that was reported stands in the way.
+    pub(super) role: Option<AgentRole>,
+}
+
+impl Pool {
+    /// Returns how many replies there are about one unit.
+    pub(super) fn asks_per_unit(&self, fan: Fan) -> u32 {
+        let samples = self.members.iter().map(|member| member.samples);
+        match fan {
+            Fan::Split => samples.max().unwrap_or(0),
+            Fan::Panel => samples.fold(0, u32::saturating_add),
+            Fan::Cascade | Fan::Chain => 1,
+        }
+    }
+}
+
+impl Checker<'_> {
+    /// Resolves the agents of a phase.
+    pub(super) fn pool(
+        &mut self,
+        name: &PhaseName,
+        spec: &PhaseSpec,
+        agents: &IndexMap<AgentName, AgentModel>,
+    ) -> Pool {
+        let path = format!("phases.{name}");
+        match (&spec.agent, spec.agents.is_empty()) {
+            (Some(_), false) => {
+                let message = format!("phase `{name}` has both `agent` and `agents`");
+                self.problems.add(Code::AgentAndAgents, format!("{path}.agents"), message);
+                Pool::default()
+            }
+            (None, true) => {
+                self.problems.add(Code::NoAgent, path, format!("phase `{name}` has no agent"));
+                Pool::default()
+            }
+            (Some(AgentRef::Inline(_)), true) => single(name.as_str(), agents),
+            (Some(AgentRef::Name(agent)), true) => {
+                self.named_agent(agent, &format!("{path}.agent"));
+                single(agent.as_str(), agents)
+            }
+            (None, false) => self.members(name, spec, agents),
+        }
+    }
+
+    fn members(
+        &mut self,
+        name: &PhaseName,
+        spec: &PhaseSpec,
+        agents: &IndexMap<AgentName, AgentModel>,
+    ) -> Pool {
+        let mut members = Vec::new();
+        let mut roles = Vec::new();
+        for (agent, entry) in &spec.agents {
+            let path = format!("phases.{name}.agents.{agent}");
+            self.named_agent(agent, &path);
+            members.push(self.member(agent, *entry, &path));
+            roles.push(agents.get(agent).map(|agent| agent.traits.role));
+        }
+        if let [Some(role)] = roles[..] {
+            return Pool { members, role: Some(role) };
+        }
+        for (agent, role) in spec.agents.keys().zip(&roles) {
+            if matches!(role, Some(AgentRole::Read | AgentRole::Write)) {
+                let message = format!("agent `{agent}` reads or writes files and cannot be one of several");
+                self.problems.add(Code::RoleInPool, format!("phases.{name}.agents.{agent}"), message);
+            }
+        }
+        // A pool of several answers, even where some of its agents are not known.
+        Pool { members, role: Some(AgentRole::Answer) }
+    }
+
+    fn member(&mut self, agent: &AgentName, entry: PoolEntry, path: &str) -> PoolMember {
+        let (clones, samples) = match entry {
+            PoolEntry::Clones(clones) => {
+                if clones == 0 {
+                    self.problems.add(Code::Zero, path, format!("agent `{agent}` has 0 clones"));
+                }
+                (clones, 1)
+            }
+            PoolEntry::Detailed(detail) => {
+                self.at_least_one(detail.clones.map(u64::from), &format!("{path}.clones"));
+                self.at_least_one(detail.samples.map(u64::from), &format!("{path}.samples"));
+                (detail.clones.unwrap_or(1), detail.samples.unwrap_or(1))
+            }
+        };
+        PoolMember { agent: agent.clone(), clones, samples }
+    }
+
+    fn named_agent(&mut self, name: &AgentName, path: &str) {
+        let pipeline = self.pipeline;
+        let known = pipeline.agents.contains_key(name)
+            || self.broken.may_have("agents", &self.broken.agents, name.as_str());
+        if !known {
+            let names = pipeline.agents.keys().map(AgentName::as_str);
+            let hint = suggest::suggestion(
+                name.as_str(),
+                names.chain(self.broken.agents.iter().map(String::as_str)),
+            );
+            self.problems.add_with(Code::UnknownAgent, path, format!("there is no agent `{name}`"), hint);
+        }
+    }
+}
+
+fn single(name: &str, agents: &IndexMap<AgentName, AgentModel>) -> Pool {
+    let Some(agent) = agents.get(name) else { return Pool::default() };
+    let member = PoolMember { agent: agent.name.clone(), clones: 1, samples: 1 };
+    Pool { members: vec![member], role: Some(agent.traits.role) }
+}

@@ -1,0 +1,89 @@
+//! The definition of a phase as far as its results hang on it, part by part, in one canonical form.
+//!
+//! What can be written either way has one form here: a default that is spelled out changes nothing, nor does a list
+//! with one name instead of the name. Packing, clones, limits, retries, needs, wants, labels and descriptions are left
+//! out because results do not hang on them.
+
+use indexmap::IndexMap;
+use refrain_schemas::json::Json;
+use refrain_schemas::phase_spec::{Fan, PhaseSpec};
+use serde_json::{Value, json};
+
+use crate::model::{AskWork, Context, ContextSource, Output, OutputSchema, OutputShape, Select, Split, Work};
+
+/// Returns the parts of a phase's definition; `None` where one has no canonical form.
+pub(super) fn written(spec: &PhaseSpec, work: &Work) -> Option<IndexMap<String, Json>> {
+    let mut parts: Vec<(String, Value)> = vec![("gather".into(), json!(spec.gather))];
+    if let Some(when) = &spec.when {
+        parts.push(("when".into(), json!(when)));
+    }
+    match work {
+        Work::Read(read) => {
+            parts.push(("agents".into(), json!([{ "agent": read.agent, "samples": 1 }])));
+            parts.push(("output".into(), json!({ "key": read.key, "schema": schema(read.schema.as_ref()) })));
+        }
+        Work::Write(write) => {
+            parts.push(("agents".into(), json!([{ "agent": write.agent, "samples": 1 }])));
+            parts.push(("units".into(), json!({ "of": sources(spec) })));
+        }
+        Work::Ask(ask) => ask_parts(spec, ask, &mut parts),
+    }
+    let canonical = parts.into_iter().map(|(part, value)| Some((part, Json::of(&value).ok()?)));
+    canonical.collect()
+}
+
+fn ask_parts(spec: &PhaseSpec, ask: &AskWork, parts: &mut Vec<(String, Value)>) {
+    let pool: Vec<Value> =
+        ask.pool.iter().map(|member| json!({ "agent": member.agent, "samples": member.samples })).collect();
+    parts.push(("agents".into(), json!(pool)));
+    parts.push(("units".into(), json!({ "of": sources(spec), "split": split(&ask.units.split) })));
+    parts.extend(ask.context.iter().map(|entry| (format!("context.{}", entry.name), context(entry))));
+    parts.push(("fan".into(), json!(ask.fan)));
+    if let (Fan::Cascade, Some(accept)) = (ask.fan, &ask.accept) {
+        parts.push(("accept".into(), json!(accept)));
+    }
+    parts.push(("merge".into(), json!(ask.merge)));
+    parts.push(("on_unit_failure".into(), json!(ask.on_unit_failure)));
+    parts.push(("output".into(), output(&ask.output)));
+}
+
+/// As written, so that disabling a phase changes no definition. Without `units`, the one need is meant.
+fn sources(spec: &PhaseSpec) -> Value {
+    spec.units.as_ref().map_or_else(|| json!(spec.needs), |units| json!(units.of.names()))
+}
+
+fn split(split: &Split) -> Value {
+    match split {
+        Split::Record => json!("record"),
+        Split::By(field) => json!({ "by": field }),
+        Split::Chunk(n) => json!({ "chunk": n }),
+        Split::Whole => json!("whole"),
+    }
+}
+
+fn context(entry: &Context) -> Value {
+    let source = match &entry.source {
+        ContextSource::Phase(name) => json!({ "phase": name }),
+        ContextSource::File(path) => json!({ "file": path }),
+    };
+    let select = match &entry.select {
+        Select::Whole => json!("whole"),
+        Select::On { field, unique } => json!({ "on": field, "unique": unique }),
+        Select::Match { field, within } => json!({ "match": field, "in": within }),
+        Select::Window { n, within } => json!({ "window": n, "within": within }),
+    };
+    json!({ "source": source, "select": select })
+}
+
+fn output(output: &Output) -> Value {
+    let shape = match &output.shape {
+        OutputShape::Records { key } => json!({ "key": key }),
+        OutputShape::Document => json!("document"),
+    };
+    json!({ "shape": shape, "aligned": output.aligned, "schema": schema(output.schema.as_ref()) })
+}
+
+/// The schema itself, so that editing it counts and moving it does not.
+fn schema(schema: Option<&OutputSchema>) -> Value {
+    schema.map_or(Value::Null, |schema| schema.json.value())
+}

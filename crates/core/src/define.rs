@@ -1,0 +1,227 @@
+//! What a phase is defined by: named parts, each with a digest, so that a change can be told by name.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use futures::lock::Mutex;
+use refrain_schemas::digest::{Digest, Digester};
+use refrain_schemas::json::Json;
+use refrain_schemas::name::AgentName;
+use refrain_schemas::scope::Scope;
+use serde_json::{Map, Value, json};
+
+use crate::engine::EngineError;
+use crate::expression::Expression;
+use crate::model::{AgentModel, Model, OutputSchema, Phase, Work};
+use crate::ports::files::ProjectFiles;
+use crate::template::{self, Template};
+
+/// Parts of a phase as written that change neither its requests nor its artifact.
+const NOT_PART: [&str; 2] = ["when", "on_unit_failure"];
+
+/// What a phase in a scope is defined by.
+#[derive(Debug, Clone)]
+pub struct Definition {
+    /// The parts by name: `units`, `context.glossary`, `agent.critic`, `agent.critic.params`,
+    /// `agent.critic.file.prompts/critic.md`, `schema.schemas/line.json` and so on.
+    pub parts: BTreeMap<String, Digest>,
+    /// The agents, in file order.
+    pub agents: Vec<Arc<BoundAgent>>,
+}
+
+/// An agent as one scope of a phase sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BoundAgent {
+    /// Its name.
+    pub name: AgentName,
+    /// The digest of who it is: kind, command, version and files.
+    pub identity: Digest,
+    /// Its params: filled, unless they are its own templates.
+    pub params: Json,
+    /// The project's params that its own templates refer to.
+    pub vars: Json,
+    /// The digest of params and vars.
+    pub params_digest: Digest,
+}
+
+/// The digests of project files as one command sees them: each file is looked at once.
+#[derive(Debug, Clone)]
+pub struct FileDigests {
+    files: Arc<dyn ProjectFiles>,
+    known: Arc<Mutex<BTreeMap<String, Digest>>>,
+}
+
+impl FileDigests {
+    /// Starts with nothing known.
+    #[must_use]
+    pub fn new(files: Arc<dyn ProjectFiles>) -> Self {
+        Self { files, known: Arc::default() }
+    }
+
+    /// Returns the digest of a file.
+    ///
+    /// # Errors
+    /// Fails where the file cannot be read.
+    pub async fn digest(&self, path: &str) -> Result<Digest, EngineError> {
+        if let Some(digest) = self.known.lock().await.get(path) {
+            return Ok(*digest);
+        }
+        let digest = self.files.stamp(path, None).await?.digest;
+        self.known.lock().await.insert(path.to_owned(), digest);
+        Ok(digest)
+    }
+}
+
+/// Says what a phase in a scope is defined by.
+///
+/// # Errors
+/// Fails where a file of the definition cannot be read, or a template in an agent's params fails.
+pub async fn define(
+    model: &Model,
+    phase: &Phase,
+    scope: &Scope,
+    files: &FileDigests,
+) -> Result<Definition, EngineError> {
+    let written = phase.written.iter().filter(|(name, _)| !NOT_PART.contains(&name.as_str()));
+    let mut parts: BTreeMap<String, Digest> =
+        written.map(|(name, json)| (name.clone(), Digest::of_content(json.as_str().as_bytes()))).collect();
+    if let Some(schema) = schema(phase) {
+        parts.insert(format!("schema.{}", schema.path), Digest::of_content(schema.json.as_str().as_bytes()));
+    }
+    let mut agents = Vec::new();
+    for name in agent_names(phase) {
+        if let Some(agent) = model.agents.get(name.as_str()) {
+            agents.push(Arc::new(bind(model, agent, scope, files, &mut parts).await?));
+        }
+    }
+    Ok(Definition { parts, agents })
+}
+
+async fn bind(
+    model: &Model,
+    agent: &AgentModel,
+    scope: &Scope,
+    files: &FileDigests,
+    parts: &mut BTreeMap<String, Digest>,
+) -> Result<BoundAgent, EngineError> {
+    let name = &agent.name;
+    let own = own_identity(agent);
+    parts.insert(format!("agent.{name}"), own);
+    let mut identity = Digester::new("refrain agent v1");
+    identity.digest(&own);
+    for path in &agent.files {
+        let digest = files.digest(path).await?;
+        parts.insert(format!("agent.{name}.file.{path}"), digest);
+        identity.part(path.as_bytes()).digest(&digest);
+    }
+    let (params, vars) = if agent.traits.raw_params {
+        (raw_params(agent), used_vars(model, agent)?)
+    } else {
+        (filled_params(model, agent, scope)?, Json::object([]))
+    };
+    let mut params_digest = Digester::new("refrain params v1");
+    let params_digest =
+        params_digest.part(params.as_str().as_bytes()).part(vars.as_str().as_bytes()).finish();
+    parts.insert(format!("agent.{name}.params"), params_digest);
+    Ok(BoundAgent { name: name.clone(), identity: identity.finish(), params, vars, params_digest })
+}
+
+/// The part of an agent's identity that stands in the pipeline file and in its technology.
+fn own_identity(agent: &AgentModel) -> Digest {
+    let mut digester = Digester::new("refrain agent own v1");
+    digester.part(agent.traits.identity.as_bytes());
+    for argument in agent.spec.command.iter().flatten() {
+        digester.part(argument.as_bytes());
+    }
+    digester.part(agent.spec.version.as_deref().unwrap_or_default().as_bytes());
+    digester.finish()
+}
+
+fn raw_params(agent: &AgentModel) -> Json {
+    Json::of(&Value::Object(agent.spec.params.clone())).unwrap_or_else(|_| Json::object([]))
+}
+
+/// Fills the templates in an agent's params with `params` and `scope`.
+///
+/// # Errors
+/// Fails where a template does, or a number has no canonical form.
+pub fn filled_params(model: &Model, agent: &AgentModel, scope: &Scope) -> Result<Json, EngineError> {
+    let context = template::Context::of(&json!({ "params": model.params, "scope": scope }));
+    let filled =
+        fill(&Value::Object(agent.spec.params.clone()), &context, &format!("agents.{}.params", agent.name))?;
+    Json::of(&filled).map_err(|error| EngineError::Expression {
+        what: format!("agents.{}.params", agent.name),
+        message: error.to_string(),
+    })
+}
+
+fn fill(value: &Value, context: &template::Context, path: &str) -> Result<Value, EngineError> {
+    Ok(match value {
+        Value::String(text) if template::is_template(text) => fill_text(text, context)
+            .map_err(|error| EngineError::Expression { what: path.to_owned(), message: error.to_string() })?,
+        Value::Array(items) => {
+            let filled =
+                items.iter().enumerate().map(|(n, item)| fill(item, context, &format!("{path}[{n}]")));
+            Value::Array(filled.collect::<Result<_, _>>()?)
+        }
+        Value::Object(map) => {
+            let filled = map
+                .iter()
+                .map(|(key, item)| Ok((key.clone(), fill(item, context, &format!("{path}.{key}"))?)));
+            Value::Object(filled.collect::<Result<Map<_, _>, EngineError>>()?)
+        }
+        other => other.clone(),
+    })
+}
+
+/// Fills one text; what is a single `{{ … }}` keeps the type of its value.
+fn fill_text(text: &str, context: &template::Context) -> Result<Value, template::TemplateError> {
+    let inner = text.trim().strip_prefix("{{").and_then(|rest| rest.strip_suffix("}}"));
+    match inner.filter(|inner| !inner.contains("{{") && !inner.contains("}}")) {
+        Some(inner) => Expression::compile(inner)?.eval(context),
+        None => Template::compile("", text)?.render(context).map(Value::String),
+    }
+}
+
+/// Returns the project's params that an agent's own templates refer to.
+fn used_vars(model: &Model, agent: &AgentModel) -> Result<Json, EngineError> {
+    let mut text = String::new();
+    collect_strings(&Value::Object(agent.spec.params.clone()), &mut text);
+    let used = model
+        .params
+        .iter()
+        .filter(|(name, _)| text.contains(&format!("params.{name}")) || text.contains("params["));
+    let used: Map<String, Value> = used.map(|(name, value)| (name.clone(), value.clone())).collect();
+    Json::of(&Value::Object(used))
+        .map_err(|error| EngineError::Expression { what: "params".to_owned(), message: error.to_string() })
+}
+
+fn collect_strings(value: &Value, into: &mut String) {
+    match value {
+        Value::String(text) => {
+            into.push_str(text);
+            into.push('\n');
+        }
+        Value::Array(items) => items.iter().for_each(|item| collect_strings(item, into)),
+        Value::Object(map) => map.values().for_each(|item| collect_strings(item, into)),
+        _ => {}
+    }
+}
+
+/// Returns the agents of a phase, in file order.
+#[must_use]
+pub fn agent_names(phase: &Phase) -> Vec<&AgentName> {
+    match &phase.work {
+        Work::Read(work) => vec![&work.agent],
+        Work::Write(work) => vec![&work.agent],
+        Work::Ask(work) => work.pool.iter().map(|member| &member.agent).collect(),
+    }
+}
+
+fn schema(phase: &Phase) -> Option<&OutputSchema> {
+    match &phase.work {
+        Work::Read(work) => work.schema.as_ref(),
+        Work::Write(_) => None,
+        Work::Ask(work) => work.output.schema.as_ref(),
+    }
+}

@@ -1,0 +1,184 @@
+//! Runs calls in this process.
+
+use std::collections::BTreeMap;
+use std::panic::AssertUnwindSafe;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures::FutureExt as _;
+use futures::future::{Either, select};
+use futures::lock::Mutex as AsyncMutex;
+use refrain_schemas::event::EventKind;
+use refrain_schemas::failure::FailureKind;
+use refrain_schemas::name::AgentName;
+use refrain_schemas::scope::{Scope, Target};
+
+use crate::model::Model;
+use crate::ports::agent::{Agent, AgentError, AgentFactory, Blueprint, Remarks, Reply};
+use crate::ports::cancel::Cancel;
+use crate::ports::clock::Clock;
+use crate::ports::executor::{Call, Executor, Slot};
+
+/// How long an agent that was told to stop may take to do so.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// Runs calls in this process, on clones that it opens when they are first needed.
+#[derive(Debug)]
+pub struct LocalExecutor {
+    model: Arc<Model>,
+    factories: Vec<Arc<dyn AgentFactory>>,
+    clock: Arc<dyn Clock>,
+    remarks: RemarkBox,
+    clones: Mutex<BTreeMap<Slot, Arc<Clone>>>,
+}
+
+/// One clone of an agent and whether it is open.
+#[derive(Debug)]
+struct Clone {
+    agent: Arc<dyn Agent>,
+    is_open: AsyncMutex<bool>,
+}
+
+impl LocalExecutor {
+    /// Makes an executor without clones.
+    #[must_use]
+    pub fn new(
+        model: Arc<Model>,
+        factories: Vec<Arc<dyn AgentFactory>>,
+        clock: Arc<dyn Clock>,
+        remarks: RemarkBox,
+    ) -> Self {
+        Self { model, factories, clock, remarks, clones: Mutex::default() }
+    }
+
+    fn clone_for(&self, slot: &Slot) -> Result<Arc<Clone>, AgentError> {
+        let mut clones = self.clones.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(clone) = clones.get(slot) {
+            return Ok(clone.clone());
+        }
+        let agent = self.make(slot)?;
+        let clone = Arc::new(Clone { agent, is_open: AsyncMutex::new(false) });
+        clones.insert(slot.clone(), clone.clone());
+        Ok(clone)
+    }
+
+    fn make(&self, slot: &Slot) -> Result<Arc<dyn Agent>, AgentError> {
+        let unknown =
+            || AgentError::new(FailureKind::Permanent, format!("nothing answers for agent `{}`", slot.agent));
+        let model = self.model.agents.get(slot.agent.as_str()).ok_or_else(unknown)?;
+        let factory =
+            self.factories.iter().find(|factory| factory.handles(&model.spec)).ok_or_else(unknown)?;
+        let remarks = Arc::new(SlotRemarks { slot: slot.clone(), remarks: self.remarks.clone() });
+        let (name, spec) = (model.name.clone(), model.spec.clone());
+        factory.make(&Blueprint { name, spec, clone: slot.clone, remarks })
+    }
+
+    async fn answer(&self, clone: &Clone, call: Call, cancel: &Cancel) -> Result<Reply, AgentError> {
+        let Some(timeout) = call.timeout else { return clone.agent.answer(call.request, cancel).await };
+        let stop = Cancel::new();
+        let answer = clone.agent.answer(call.request, &stop);
+        let limit = select(cancel.fired(), self.clock.sleep(timeout));
+        match select(answer, limit).await {
+            Either::Left((reply, _)) => reply,
+            Either::Right((ended, answer)) => {
+                stop.fire();
+                // The agent gets a moment to clean up; a reply that still comes was paid for and counts.
+                let late = select(answer, self.clock.sleep(GRACE)).await;
+                match (late, ended) {
+                    (Either::Left((Ok(reply), _)), _) => Ok(reply),
+                    (_, Either::Left(_)) => Err(AgentError::new(FailureKind::Cancelled, "cancelled")),
+                    (_, Either::Right(_)) => {
+                        let limit = refrain_schemas::duration::Span(timeout);
+                        Err(AgentError::new(FailureKind::Transient, format!("no answer within {limit}")))
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl Executor for LocalExecutor {
+    async fn execute(&self, call: Call, cancel: &Cancel) -> Result<Reply, AgentError> {
+        let clone = self.clone_for(&call.slot)?;
+        {
+            let mut is_open = clone.is_open.lock().await;
+            if !*is_open {
+                clone.agent.open().await?;
+                *is_open = true;
+                let agent = call.slot.agent.clone();
+                self.remarks.put(&call.slot, EventKind::AgentOpened { agent, clone: call.slot.clone });
+            }
+        }
+        // A panic is the agent's own; the run and the other agents go on.
+        let answer = AssertUnwindSafe(self.answer(&clone, call, cancel)).catch_unwind().await;
+        answer.unwrap_or_else(|_| Err(AgentError::new(FailureKind::Permanent, "the agent panicked")))
+    }
+
+    async fn close(&self) {
+        let clones = std::mem::take(&mut *self.clones.lock().unwrap_or_else(PoisonError::into_inner));
+        let closing = clones.into_iter().map(|(slot, clone)| async move {
+            clone.agent.close().await;
+            if *clone.is_open.lock().await {
+                let agent = slot.agent.clone();
+                self.remarks.put(&slot, EventKind::AgentClosed { agent, clone: slot.clone });
+            }
+        });
+        futures::future::join_all(closing).await;
+    }
+}
+
+/// What agents said and the run has not told yet.
+#[derive(Debug, Clone, Default)]
+pub struct RemarkBox(Arc<Mutex<Vec<Remark>>>);
+
+/// Something an agent said: in the phase of its pool, about no scope in particular.
+pub type Remark = (Target, EventKind);
+
+/// The most remarks that wait; an agent that says more in between is cut short.
+const MOST_REMARKS: usize = 10_000;
+
+impl RemarkBox {
+    /// Takes out what has been said.
+    #[must_use]
+    pub fn take(&self) -> Vec<Remark> {
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn put(&self, slot: &Slot, kind: EventKind) {
+        let mut remarks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if remarks.len() < MOST_REMARKS {
+            remarks.push((Target { phase: slot.phase.clone(), scope: Scope::none() }, kind));
+        }
+    }
+}
+
+#[derive(Debug)]
+struct SlotRemarks {
+    slot: Slot,
+    remarks: RemarkBox,
+}
+
+impl SlotRemarks {
+    fn agent(&self) -> AgentName {
+        self.slot.agent.clone()
+    }
+}
+
+impl Remarks for SlotRemarks {
+    fn say(&self, line: &str) {
+        let kind =
+            EventKind::AgentLogged { agent: self.agent(), clone: self.slot.clone, line: line.to_owned() };
+        self.remarks.put(&self.slot, kind);
+    }
+
+    fn restarted(&self, reason: &str) {
+        let kind = EventKind::AgentRestarted {
+            agent: self.agent(),
+            clone: self.slot.clone,
+            reason: reason.to_owned(),
+        };
+        self.remarks.put(&self.slot, kind);
+    }
+}

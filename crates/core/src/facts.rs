@@ -1,0 +1,168 @@
+//! What is true of a target now: the part of a judgement that needs to look at the world.
+
+use std::collections::BTreeMap;
+
+use refrain_schemas::artifact::FileStamp;
+use refrain_schemas::freshness::Freshness;
+use refrain_schemas::name::AgentName;
+use refrain_schemas::scope::Target;
+use serde_json::{Map, Value, json};
+
+use crate::define::{self, Definition, FileDigests};
+use crate::engine::{EngineError, Ports};
+use crate::expression::Expression;
+use crate::history::{History, Prior};
+use crate::judge::{Now, UpstreamNow};
+use crate::model::{ContextSource, Model, Phase, Work};
+use crate::template::Context;
+use crate::upstream::{Upstream, upstream};
+
+/// Returns what comes before a target, as the history and the verdicts on earlier targets have it.
+#[must_use]
+pub fn upstream_now(
+    model: &Model,
+    phase: &Phase,
+    target: &Target,
+    history: &History,
+    freshness: impl Fn(&Target) -> Freshness,
+) -> Vec<UpstreamNow> {
+    let before = upstream(model, phase, &target.scope);
+    let present = |upstream: &Upstream| {
+        let skipped = freshness(&upstream.target) == Freshness::Skipped;
+        history
+            .latest(&upstream.target)
+            .filter(|_| !skipped)
+            .map(|record| (record.revision, record.artifact.clone()))
+    };
+    let chosen = before
+        .iter()
+        .filter(|upstream| present(upstream).is_some())
+        .filter_map(|upstream| upstream.alternative)
+        .min();
+    before
+        .iter()
+        .map(|upstream| UpstreamNow {
+            target: upstream.target.clone(),
+            read: upstream.read
+                && upstream.alternative.is_none_or(|n| chosen.is_none_or(|chosen| n == chosen)),
+            hard: upstream.hard || (chosen.is_none() && upstream.alternative == Some(0)),
+            artifact: present(upstream),
+            freshness: freshness(&upstream.target),
+        })
+        .collect()
+}
+
+/// Looks at the world for one target.
+///
+/// # Errors
+/// Fails where a file that the definition names cannot be read, and where an expression fails. Sources that cannot be
+/// read are no error here: reading them will tell.
+pub async fn gather(
+    model: &Model,
+    ports: &Ports,
+    digests: &FileDigests,
+    target: &Target,
+    upstream: Vec<UpstreamNow>,
+    prior: Option<&Prior>,
+    generation: u32,
+) -> Result<(Now, Definition), EngineError> {
+    let phase = model
+        .phase(target.phase.as_str())
+        .ok_or_else(|| EngineError::UnknownPhase { phase: target.phase.to_string(), known: Vec::new() })?;
+    let definition = define::define(model, phase, &target.scope, digests).await?;
+    let mut now = Now {
+        skipped: skipped(model, phase, target, &upstream)?,
+        definition: definition.parts.clone(),
+        upstream,
+        context_files: context_files(phase, digests).await?,
+        sources: Vec::new(),
+        altered: Vec::new(),
+        generation,
+    };
+    match &phase.work {
+        Work::Read(work) => {
+            let params = params(model, &work.agent, target)?;
+            let known = prior.map_or(&[][..], |prior| prior.record.files.as_slice());
+            // A source that is gone or cannot be read differs from every source that was.
+            now.sources = ports.reader.stamps(&params, known).await.unwrap_or_default();
+        }
+        Work::Write(_) => now.altered = altered(ports, prior).await?,
+        Work::Ask(_) => {}
+    }
+    Ok((now, definition))
+}
+
+/// Returns the filled params of an agent.
+///
+/// # Errors
+/// Fails where a template does.
+pub fn params(model: &Model, agent: &AgentName, target: &Target) -> Result<Map<String, Value>, EngineError> {
+    let Some(agent) = model.agents.get(agent.as_str()) else { return Ok(Map::new()) };
+    match define::filled_params(model, agent, &target.scope)?.value() {
+        Value::Object(map) => Ok(map),
+        _ => Ok(Map::new()),
+    }
+}
+
+async fn context_files(
+    phase: &Phase,
+    digests: &FileDigests,
+) -> Result<BTreeMap<String, refrain_schemas::digest::Digest>, EngineError> {
+    let mut out = BTreeMap::new();
+    if let Work::Ask(work) = &phase.work {
+        for context in &work.context {
+            if let ContextSource::File(path) = &context.source {
+                out.insert(path.clone(), digests.digest(path).await?);
+            }
+        }
+    }
+    Ok(out)
+}
+
+async fn altered(ports: &Ports, prior: Option<&Prior>) -> Result<Vec<String>, EngineError> {
+    let Some(prior) = prior else { return Ok(Vec::new()) };
+    let known = &prior.record.files;
+    let stamps = ports.writer.stamps(known).await?;
+    let same =
+        |file: &&FileStamp| stamps.iter().any(|stamp| stamp.path == file.path && stamp.digest == file.digest);
+    Ok(known.iter().filter(|file| !same(file)).map(|file| file.path.clone()).collect())
+}
+
+/// Says why a target is skipped, if it is.
+fn skipped(
+    model: &Model,
+    phase: &Phase,
+    target: &Target,
+    upstream: &[UpstreamNow],
+) -> Result<Option<String>, EngineError> {
+    let needs = upstream.iter().find(|upstream| upstream.hard && upstream.freshness == Freshness::Skipped);
+    if let Some(needs) = needs {
+        return Ok(Some(format!("{} is skipped", needs.target)));
+    }
+    let Some(when) = &phase.when else { return Ok(None) };
+    let failed =
+        |message: String| EngineError::Expression { what: format!("phases.{}.when", phase.name), message };
+    let expression = Expression::compile(when).map_err(|error| failed(error.to_string()))?;
+    let context = Context::of(&json!({
+        "params": model.params, "scope": target.scope, "phases": summaries(upstream),
+    }));
+    let holds = expression.eval_bool(&context).map_err(|error| failed(error.to_string()))?;
+    Ok((!holds).then(|| format!("`when: {when}` is false")))
+}
+
+/// What conditions see of the phases before: one entry a phase; of several scopes, the sums.
+fn summaries(upstream: &[UpstreamNow]) -> Value {
+    let mut out: Map<String, Value> = Map::new();
+    for upstream in upstream {
+        let (records, holes) =
+            upstream.artifact.as_ref().map_or((0, 0), |(_, artifact)| (artifact.records, artifact.holes));
+        let entry = out
+            .entry(upstream.target.phase.as_str())
+            .or_insert_with(|| json!({ "present": true, "records": 0, "holes": 0 }));
+        let sum = |entry: &Value, name: &str, more: u64| entry[name].as_u64().unwrap_or(0) + more;
+        entry["records"] = sum(entry, "records", records).into();
+        entry["holes"] = sum(entry, "holes", holes).into();
+        entry["present"] = (entry["present"] == Value::Bool(true) && upstream.artifact.is_some()).into();
+    }
+    Value::Object(out)
+}

@@ -1,0 +1,182 @@
+//! The history folded into what is true now.
+
+use std::collections::BTreeMap;
+
+use refrain_schemas::digest::Digest;
+use refrain_schemas::history::{
+    AttemptOutcome, AttemptRecord, GenerationRecord, HistoryEntry, Lineage, RevisionRecord, RunStart,
+    WaiverRecord,
+};
+use refrain_schemas::name::Revision;
+use refrain_schemas::report::RunReport;
+use refrain_schemas::scope::Target;
+use refrain_schemas::time::Timestamp;
+
+/// The history, folded; every question about the past is answered from here.
+#[derive(Debug, Clone, Default)]
+pub struct History {
+    targets: BTreeMap<Target, TargetHistory>,
+    runs: Vec<PastRun>,
+    n_entries: usize,
+}
+
+/// What happened to one target.
+#[derive(Debug, Clone, Default)]
+pub struct TargetHistory {
+    /// The revisions, oldest first, each with its position in the history.
+    pub revisions: Vec<(usize, RevisionRecord)>,
+    /// The last attempt that made no revision, unless a revision came after it.
+    pub last_attempt: Option<AttemptRecord>,
+    /// All attempts that made no revision.
+    pub attempts: Vec<AttemptRecord>,
+    /// The generation that asks belong to now.
+    pub generation: u32,
+    /// What people declared good.
+    pub waivers: Vec<WaiverRecord>,
+}
+
+/// The revision before: what a new one may keep units of.
+#[derive(Debug, Clone)]
+pub struct Prior {
+    /// The revision.
+    pub record: RevisionRecord,
+    /// What it counts as made from.
+    pub lineage: Lineage,
+    /// Its unit table.
+    pub units: Option<Digest>,
+}
+
+/// A run of the past.
+#[derive(Debug, Clone)]
+pub struct PastRun {
+    /// How it began.
+    pub start: RunStart,
+    /// How it ended; `None` where it was killed or still runs.
+    pub end: Option<(Timestamp, RunReport)>,
+}
+
+impl History {
+    /// Folds entries, oldest first.
+    #[must_use]
+    pub fn fold(entries: Vec<HistoryEntry>) -> Self {
+        let mut history = Self::default();
+        entries.into_iter().for_each(|entry| history.apply(entry));
+        history
+    }
+
+    /// Takes one more entry.
+    pub fn apply(&mut self, entry: HistoryEntry) {
+        let position = self.n_entries;
+        self.n_entries += 1;
+        match entry {
+            HistoryEntry::RunStarted(start) => self.runs.push(PastRun { start, end: None }),
+            HistoryEntry::RunEnded(end) => {
+                let run = self.runs.iter_mut().rev().find(|run| run.start.run_id == end.report.run_id);
+                if let Some(run) = run {
+                    run.end = Some((end.at, end.report));
+                }
+            }
+            HistoryEntry::Revision(record) => {
+                let target = self.target_mut(&record.target);
+                target.last_attempt = None;
+                target.revisions.push((position, *record));
+            }
+            HistoryEntry::Attempt(record) => self.apply_attempt(record),
+            HistoryEntry::Generation(GenerationRecord { target, generation, .. }) => {
+                self.target_mut(&target).generation = generation;
+            }
+            HistoryEntry::Waiver(waiver) => self.target_mut(&waiver.target.clone()).waivers.push(waiver),
+        }
+    }
+
+    fn apply_attempt(&mut self, record: AttemptRecord) {
+        let target = self.target_mut(&record.target);
+        if record.outcome != AttemptOutcome::Stopped {
+            target.last_attempt = Some(record.clone());
+        }
+        target.attempts.push(record);
+    }
+
+    fn target_mut(&mut self, target: &Target) -> &mut TargetHistory {
+        // `entry` would clone the target at every call.
+        if !self.targets.contains_key(target) {
+            self.targets.insert(target.clone(), TargetHistory::default());
+        }
+        self.targets.entry(target.clone()).or_default()
+    }
+
+    /// Returns what happened to a target, if anything did.
+    #[must_use]
+    pub fn target(&self, target: &Target) -> Option<&TargetHistory> {
+        self.targets.get(target)
+    }
+
+    /// Returns the latest revision of a target.
+    #[must_use]
+    pub fn latest(&self, target: &Target) -> Option<&RevisionRecord> {
+        self.targets.get(target)?.revisions.last().map(|(_, record)| record)
+    }
+
+    /// Returns a revision of a target by its number.
+    #[must_use]
+    pub fn revision(&self, target: &Target, revision: Revision) -> Option<&RevisionRecord> {
+        let target = self.targets.get(target)?;
+        target.revisions.iter().map(|(_, record)| record).find(|record| record.revision == revision)
+    }
+
+    /// Returns the number for the next revision of a target.
+    #[must_use]
+    pub fn next_revision(&self, target: &Target) -> Revision {
+        self.latest(target).map_or(Revision(1), |record| record.revision.next())
+    }
+
+    /// Returns the generation that asks of a target belong to now.
+    #[must_use]
+    pub fn generation(&self, target: &Target) -> u32 {
+        self.targets.get(target).map_or(0, |target| target.generation)
+    }
+
+    /// Returns what the latest revision of a target counts as made from: its lineage, or a later person's word.
+    #[must_use]
+    pub fn lineage(&self, target: &Target) -> Option<&Lineage> {
+        let latest = self.latest(target)?;
+        Some(self.waiver(latest).map_or(&latest.lineage, |waiver| &waiver.lineage))
+    }
+
+    /// Returns the unit table of the latest revision of a target, under the keys of a later person's word.
+    #[must_use]
+    pub fn units(&self, target: &Target) -> Option<Digest> {
+        let latest = self.latest(target)?;
+        self.waiver(latest).map_or(latest.units, |waiver| waiver.units)
+    }
+
+    /// Returns the latest revision of a target with what it counts as made from.
+    #[must_use]
+    pub fn prior(&self, target: &Target) -> Option<Prior> {
+        let record = self.latest(target)?.clone();
+        let lineage = self.lineage(target)?.clone();
+        Some(Prior { units: self.units(target), record, lineage })
+    }
+
+    fn waiver(&self, record: &RevisionRecord) -> Option<&WaiverRecord> {
+        let target = self.targets.get(&record.target)?;
+        target.waivers.iter().rev().find(|waiver| waiver.revision == record.revision)
+    }
+
+    /// Iterates over all targets that ever had a revision, an attempt, a generation or a waiver.
+    pub fn targets(&self) -> impl Iterator<Item = (&Target, &TargetHistory)> {
+        self.targets.iter()
+    }
+
+    /// Returns the runs, oldest first.
+    #[must_use]
+    pub fn runs(&self) -> &[PastRun] {
+        &self.runs
+    }
+
+    /// Returns how many entries the history has.
+    #[must_use]
+    pub const fn n_entries(&self) -> usize {
+        self.n_entries
+    }
+}

@@ -1,0 +1,245 @@
+//! Freshness: one value, computed in one place.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use refrain_schemas::artifact::{ArtifactRef, FileStamp};
+use refrain_schemas::digest::{Digest, Digester};
+use refrain_schemas::freshness::{Cause, CauseKind, Freshness};
+use refrain_schemas::history::{
+    AttemptOutcome, AttemptRecord, ContextFileRef, Lineage, RevisionRecord, UpstreamRef,
+};
+use refrain_schemas::name::Revision;
+use refrain_schemas::scope::Target;
+
+/// Everything about a target that its freshness hangs on, as it is now.
+#[derive(Debug, Clone)]
+pub struct Now {
+    /// Why the target is skipped, if it is.
+    pub skipped: Option<String>,
+    /// The parts of the definition.
+    pub definition: BTreeMap<String, Digest>,
+    /// What comes before.
+    pub upstream: Vec<UpstreamNow>,
+    /// The digests of context files.
+    pub context_files: BTreeMap<String, Digest>,
+    /// The source files of `read`.
+    pub sources: Vec<FileStamp>,
+    /// Output files of `write` that are missing or were altered.
+    pub altered: Vec<String>,
+    /// The generation of the target's asks.
+    pub generation: u32,
+}
+
+/// Something that comes before a target, as it is now.
+#[derive(Debug, Clone)]
+pub struct UpstreamNow {
+    /// Which.
+    pub target: Target,
+    /// Whether its contents are read.
+    pub read: bool,
+    /// Whether the target is blocked without it.
+    pub hard: bool,
+    /// Its latest artifact; `None` where it has none, or is skipped.
+    pub artifact: Option<(Revision, ArtifactRef)>,
+    /// How fresh it is.
+    pub freshness: Freshness,
+}
+
+/// What the judgement is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verdict {
+    /// One word.
+    pub freshness: Freshness,
+    /// Why it is not fresh: all reasons.
+    pub causes: Vec<Cause>,
+    /// Needs that are missing; the target is blocked where there are any.
+    pub missing: Vec<Target>,
+}
+
+impl Now {
+    /// Returns the digest of all inputs: two attempts at the same inputs have the same.
+    #[must_use]
+    pub fn inputs(&self) -> Digest {
+        let mut digester = Digester::new("refrain inputs v1");
+        for (name, digest) in &self.definition {
+            digester.part(name.as_bytes()).digest(digest);
+        }
+        for upstream in &self.upstream {
+            digester.part(upstream.target.to_string().as_bytes());
+            if let Some((_, artifact)) = &upstream.artifact {
+                digester.digest(&artifact.digest);
+            }
+        }
+        for (path, digest) in &self.context_files {
+            digester.part(path.as_bytes()).digest(digest);
+        }
+        for stamp in &self.sources {
+            digester.part(stamp.path.as_bytes()).digest(&stamp.digest);
+        }
+        digester.number(u64::from(self.generation)).finish()
+    }
+
+    /// Returns the lineage of a revision made from what is now.
+    #[must_use]
+    pub fn lineage(&self, context_artifacts: &BTreeMap<String, ArtifactRef>) -> Lineage {
+        let upstream = self.upstream.iter().map(|upstream| {
+            let made_from = upstream.artifact.as_ref().map(|(revision, artifact)| UpstreamRef {
+                target: upstream.target.clone(),
+                revision: *revision,
+                artifact: artifact.clone(),
+                read: upstream.read,
+            });
+            (upstream.target.to_string(), made_from)
+        });
+        let context_files = self.context_files.iter().filter_map(|(path, file)| {
+            let artifact = context_artifacts.get(path)?.clone();
+            Some((path.clone(), ContextFileRef { file: *file, artifact }))
+        });
+        Lineage {
+            definition: self.definition.clone(),
+            upstream: upstream.collect(),
+            context_files: context_files.collect(),
+            sources: self.sources.iter().map(|stamp| (stamp.path.clone(), stamp.digest)).collect(),
+            generation: self.generation,
+        }
+    }
+
+    /// Returns the needs that are missing.
+    #[must_use]
+    pub fn missing(&self) -> Vec<Target> {
+        let missing = self.upstream.iter().filter(|upstream| upstream.hard && upstream.artifact.is_none());
+        missing.map(|upstream| upstream.target.clone()).collect()
+    }
+}
+
+/// Judges a target: `latest` is its latest revision, `lineage` what that counts as made from, `attempt` the last
+/// attempt that made no revision since.
+#[must_use]
+pub fn judge(
+    now: &Now,
+    latest: Option<&RevisionRecord>,
+    lineage: Option<&Lineage>,
+    attempt: Option<&AttemptRecord>,
+) -> Verdict {
+    let missing = now.missing();
+    if now.skipped.is_some() {
+        return Verdict { freshness: Freshness::Skipped, causes: Vec::new(), missing: Vec::new() };
+    }
+    let (Some(latest), Some(lineage)) = (latest, lineage) else {
+        let causes = vec![Cause::new(CauseKind::NeverRun, "")];
+        return Verdict { freshness: ended(now, attempt).unwrap_or(Freshness::Missing), causes, missing };
+    };
+    let mut causes = Vec::new();
+    definition_causes(now, lineage, &mut causes);
+    upstream_causes(now, lineage, &mut causes);
+    file_causes(now, lineage, &mut causes);
+    if now.generation > lineage.generation {
+        causes.push(Cause::new(CauseKind::Generation, latest.target.to_string()));
+    }
+    let partial = latest.is_partial() || reads_partial(now);
+    let word = if !causes.is_empty() {
+        Freshness::Stale
+    } else if partial {
+        Freshness::Partial
+    } else {
+        Freshness::Fresh
+    };
+    if latest.is_partial() {
+        causes.push(Cause::new(CauseKind::Holes, latest.target.to_string()));
+    }
+    Verdict { freshness: ended(now, attempt).unwrap_or(word), causes, missing }
+}
+
+/// How the last attempt at the present inputs ended, if it made no revision.
+fn ended(now: &Now, attempt: Option<&AttemptRecord>) -> Option<Freshness> {
+    let attempt = attempt?;
+    let present = match attempt.outcome {
+        // What blocked it may have arrived, in which case the inputs differ.
+        AttemptOutcome::Blocked => attempt.inputs == now.inputs() && !now.missing().is_empty(),
+        _ => attempt.inputs == now.inputs(),
+    };
+    match attempt.outcome {
+        _ if !present => None,
+        AttemptOutcome::Failed => Some(Freshness::Failed),
+        AttemptOutcome::Blocked => Some(Freshness::Blocked),
+        AttemptOutcome::Waiting => Some(Freshness::Waiting),
+        AttemptOutcome::Stopped => None,
+    }
+}
+
+fn reads_partial(now: &Now) -> bool {
+    let mut read = now.upstream.iter().filter(|upstream| upstream.read);
+    read.any(|upstream| upstream.artifact.as_ref().is_some_and(|(_, artifact)| artifact.holes > 0))
+}
+
+fn definition_causes(now: &Now, before: &Lineage, causes: &mut Vec<Cause>) {
+    let names: BTreeSet<&String> = now.definition.keys().chain(before.definition.keys()).collect();
+    for name in names {
+        let (old, new) = (before.definition.get(name), now.definition.get(name));
+        if old != new {
+            let (kind, subject) = definition_cause(name);
+            causes.push(marked(kind, subject, old, new));
+        }
+    }
+}
+
+/// Says what a part of the definition is: its name is the contract of [`Definition`](crate::define::Definition).
+fn definition_cause(part: &str) -> (CauseKind, String) {
+    if let Some(path) = part.strip_prefix("schema.") {
+        return (CauseKind::DefinitionFile, path.to_owned());
+    }
+    let Some(agent) = part.strip_prefix("agent.") else { return (CauseKind::Definition, part.to_owned()) };
+    match agent.split_once('.') {
+        None => (CauseKind::Agent, agent.to_owned()),
+        Some((name, "params")) => (CauseKind::Params, name.to_owned()),
+        Some((name, rest)) => (CauseKind::Agent, format!("{name} ({})", rest.trim_start_matches("file."))),
+    }
+}
+
+fn upstream_causes(now: &Now, before: &Lineage, causes: &mut Vec<Cause>) {
+    for upstream in &now.upstream {
+        let name = upstream.target.to_string();
+        let old = before.upstream.get(&name).and_then(Option::as_ref);
+        match (old, &upstream.artifact) {
+            (None, Some(_)) => causes.push(Cause::new(CauseKind::WantArrived, name)),
+            (Some(_), None) => causes.push(Cause::new(CauseKind::WantGone, name)),
+            (Some(old), Some((_, new))) if upstream.read && old.artifact.digest != new.digest => {
+                causes.push(marked(CauseKind::Upstream, name, Some(&old.artifact.digest), Some(&new.digest)));
+            }
+            (Some(_), Some(_))
+                if upstream.read && !matches!(upstream.freshness, Freshness::Fresh | Freshness::Partial) =>
+            {
+                causes.push(Cause::new(CauseKind::UpstreamStale, name));
+            }
+            _ => {}
+        }
+    }
+    let gone = before
+        .upstream
+        .keys()
+        .filter(|name| !now.upstream.iter().any(|upstream| upstream.target.to_string() == **name));
+    causes.extend(gone.map(|name| Cause::new(CauseKind::Gathered, name.clone())));
+}
+
+fn file_causes(now: &Now, before: &Lineage, causes: &mut Vec<Cause>) {
+    for (path, new) in &now.context_files {
+        let old = before.context_files.get(path).map(|file| &file.file);
+        if old != Some(new) {
+            causes.push(marked(CauseKind::ContextFile, path.clone(), old, Some(new)));
+        }
+    }
+    let sources: BTreeMap<&String, &Digest> =
+        now.sources.iter().map(|stamp| (&stamp.path, &stamp.digest)).collect();
+    let paths: BTreeSet<&String> = sources.keys().copied().chain(before.sources.keys()).collect();
+    for path in paths {
+        let (old, new) = (before.sources.get(path), sources.get(path).copied());
+        if old != new {
+            causes.push(marked(CauseKind::SourceFile, path.clone(), old, new));
+        }
+    }
+    causes.extend(now.altered.iter().map(|path| Cause::new(CauseKind::OutputFile, path.clone())));
+}
+
+fn marked(kind: CauseKind, subject: String, old: Option<&Digest>, new: Option<&Digest>) -> Cause {
+    Cause { kind, subject, old: old.map(ToString::to_string), new: new.map(ToString::to_string) }
+}

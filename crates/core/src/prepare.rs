@@ -1,0 +1,336 @@
+//! Getting a target ready: its inputs read, its units split, what did not change told from what did.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Arc;
+
+use aho_corasick::AhoCorasick;
+use refrain_schemas::artifact::{ArtifactKind, ArtifactRef};
+use refrain_schemas::digest::Digest;
+use refrain_schemas::json::{Json, field, scalar_text};
+use refrain_schemas::name::PhaseName;
+use refrain_schemas::scope::Scope;
+
+use crate::artifact;
+use crate::delta;
+use crate::engine::EngineError;
+use crate::history::Prior;
+use crate::judge::{Now, UpstreamNow};
+use crate::model::{AskWork, Context, ContextSource, Phase, Select, Split};
+use crate::ports::files::{Loaded, ProjectFiles};
+use crate::ports::store::Store;
+use crate::request::{ContextEntry, Requests, View, places};
+use crate::tree::sequence::Sequence;
+use crate::units::{self, Unit};
+
+/// A target that is ready to be asked about.
+#[derive(Debug)]
+pub struct Prepared {
+    /// What its requests are made from.
+    pub requests: Arc<Requests>,
+    /// Its units in order: stretches kept from the revision before, and stretches to be made.
+    pub pieces: Vec<Piece>,
+    /// The units to be made, in order.
+    pub units: Vec<Unit>,
+    /// The tables that kept stretches are in.
+    pub before: Option<Before>,
+    /// Context files as artifacts, by path.
+    pub context_artifacts: BTreeMap<String, ArtifactRef>,
+    /// Their pages, which nobody has stored yet.
+    pub pages: Vec<(Digest, Vec<u8>)>,
+}
+
+/// A stretch of units.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Piece {
+    /// Units that are as in the revision before, by their places in its unit table.
+    Kept(Range<u64>),
+    /// So many units to be made.
+    Made(usize),
+}
+
+/// The tables of the revision before.
+#[derive(Debug, Clone)]
+pub struct Before {
+    /// Its unit table.
+    pub units: Sequence,
+    /// Its artifact.
+    pub artifact: Sequence,
+}
+
+impl Prepared {
+    /// Returns how many units there are.
+    #[must_use]
+    pub fn n_units(&self) -> u64 {
+        self.n_kept() + self.units.len() as u64
+    }
+
+    /// Returns how many units are kept.
+    #[must_use]
+    pub fn n_kept(&self) -> u64 {
+        let kept = self.pieces.iter().map(|piece| match piece {
+            Piece::Kept(range) => range.end - range.start,
+            Piece::Made(_) => 0,
+        });
+        kept.sum()
+    }
+}
+
+/// What preparing needs to know.
+#[derive(Debug, Clone, Copy)]
+pub struct Preparation<'a> {
+    /// The store.
+    pub store: &'a dyn Store,
+    /// The project's files.
+    pub files: &'a dyn ProjectFiles,
+    /// The revision before.
+    pub prior: Option<&'a Prior>,
+    /// The phase.
+    pub phase: &'a Phase,
+    /// Its work.
+    pub work: &'a AskWork,
+    /// Its scope.
+    pub scope: &'a Scope,
+    /// What is.
+    pub now: &'a Now,
+    /// Look at every unit, even where nothing seems to have changed.
+    pub whole: bool,
+}
+
+/// Why a target cannot be prepared.
+#[derive(Debug, thiserror::Error)]
+pub enum PrepareError {
+    /// The data do not fit the definition.
+    #[error("{0}")]
+    Data(String),
+    /// The store or a file failed.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+}
+
+impl From<crate::ports::store::StoreError> for PrepareError {
+    fn from(error: crate::ports::store::StoreError) -> Self {
+        Self::Engine(error.into())
+    }
+}
+
+/// Gets a target ready.
+///
+/// # Errors
+/// Fails where the data do not fit the definition, or the store or a file fails.
+pub async fn prepare(preparation: Preparation<'_>) -> Result<Prepared, PrepareError> {
+    let mut loaded = LoadedFiles::default();
+    for context in &preparation.work.context {
+        if let ContextSource::File(path) = &context.source {
+            loaded.load(preparation.files, path).await?;
+        }
+    }
+    let kept = if preparation.whole { None } else { delta::kept(&preparation, &loaded).await? };
+    match kept {
+        Some(kept) => prepare_changed(preparation, loaded, kept).await,
+        None => prepare_whole(preparation, loaded).await,
+    }
+}
+
+async fn prepare_whole(preparation: Preparation<'_>, loaded: LoadedFiles) -> Result<Prepared, PrepareError> {
+    let source = source(&preparation, true).await?;
+    let units = units::split(&source, &preparation.work.units.split)
+        .map_err(|error| PrepareError::Data(error.to_string()))?;
+    let requests = requests(&preparation, source, &loaded, !units.is_empty()).await?;
+    Ok(Prepared {
+        requests: Arc::new(requests),
+        pieces: vec![Piece::Made(units.len())],
+        units,
+        before: None,
+        context_artifacts: loaded.artifacts,
+        pages: loaded.pages,
+    })
+}
+
+async fn prepare_changed(
+    preparation: Preparation<'_>,
+    loaded: LoadedFiles,
+    kept: delta::Kept,
+) -> Result<Prepared, PrepareError> {
+    let mut source = kept.source;
+    source.load_positions(preparation.store, &kept.read).await?;
+    let units: Vec<Unit> =
+        kept.dirty.iter().filter_map(|at| Some(units::record_unit(*at, source.entry(*at)?.id))).collect();
+    let requests = requests(&preparation, source, &loaded, !units.is_empty()).await?;
+    Ok(Prepared {
+        requests: Arc::new(requests),
+        pieces: kept.pieces,
+        units,
+        before: Some(kept.before),
+        context_artifacts: loaded.artifacts,
+        pages: loaded.pages,
+    })
+}
+
+/// Context files that have been read, and their artifacts.
+#[derive(Debug, Default)]
+pub struct LoadedFiles {
+    contents: BTreeMap<String, Loaded>,
+    artifacts: BTreeMap<String, ArtifactRef>,
+    pages: Vec<(Digest, Vec<u8>)>,
+}
+
+impl LoadedFiles {
+    async fn load(&mut self, files: &dyn ProjectFiles, path: &str) -> Result<(), PrepareError> {
+        if self.contents.contains_key(path) {
+            return Ok(());
+        }
+        let contents = files.load(path).await.map_err(EngineError::from)?;
+        let (artifact, pages) = artifact::of_loaded(&contents);
+        self.contents.insert(path.to_owned(), contents);
+        self.artifacts.insert(path.to_owned(), artifact);
+        self.pages.extend(pages);
+        Ok(())
+    }
+
+    /// Returns the artifact of a file that has been read.
+    #[must_use]
+    pub fn artifact(&self, path: &str) -> Option<&ArtifactRef> {
+        self.artifacts.get(path)
+    }
+
+    /// Returns the records of a file that has been read.
+    pub(crate) fn sequence(&self, path: &str) -> Result<Option<Sequence>, PrepareError> {
+        let Some(artifact) = self.artifacts.get(path) else { return Ok(None) };
+        let root = crate::tree::page::NodeRef { digest: artifact.digest, count: 0, weight: 0 };
+        Ok(Some(Sequence::built(root, &self.pages)?))
+    }
+}
+
+/// Returns the upstream artifacts of a phase that are there.
+pub(crate) fn artifacts_of<'a>(now: &'a Now, phase: &PhaseName) -> Vec<(&'a UpstreamNow, &'a ArtifactRef)> {
+    let of_phase = now.upstream.iter().filter(|upstream| upstream.target.phase == *phase);
+    of_phase.filter_map(|upstream| Some((upstream, &upstream.artifact.as_ref()?.1))).collect()
+}
+
+/// Returns the phase that units come from: the first of the alternatives that is there.
+pub(crate) fn chosen_source<'a>(now: &Now, of: &'a [PhaseName]) -> Option<&'a PhaseName> {
+    of.iter().find(|phase| !artifacts_of(now, phase).is_empty())
+}
+
+async fn source(preparation: &Preparation<'_>, whole: bool) -> Result<Sequence, PrepareError> {
+    let of = &preparation.work.units.of;
+    let chosen = chosen_source(preparation.now, of);
+    let found = chosen.map(|phase| artifacts_of(preparation.now, phase)).unwrap_or_default();
+    open(preparation, &found, whole).await
+}
+
+/// Opens the artifacts of one phase: the one there is or, where several scopes are gathered, all of them as one.
+async fn open(
+    preparation: &Preparation<'_>,
+    found: &[(&UpstreamNow, &ArtifactRef)],
+    whole: bool,
+) -> Result<Sequence, PrepareError> {
+    let store = preparation.store;
+    match found {
+        [(upstream, artifact)] if !is_gathered(preparation, upstream) => Ok(if whole {
+            Sequence::open_whole(store, artifact.digest).await?
+        } else {
+            Sequence::open(store, artifact.digest).await?
+        }),
+        several => {
+            let mut parts = Vec::new();
+            for (upstream, artifact) in several {
+                parts.push((&upstream.target.scope, Sequence::open_whole(store, artifact.digest).await?));
+            }
+            Ok(artifact::gather(&parts)?)
+        }
+    }
+}
+
+/// Whether a phase reads an upstream scope through `gather`, so that records carry their scope.
+pub(crate) fn is_gathered(preparation: &Preparation<'_>, upstream: &UpstreamNow) -> bool {
+    let gather = &preparation.phase.gather;
+    upstream.target.scope.iter().any(|(dimension, _)| gather.contains(dimension))
+}
+
+async fn requests(
+    preparation: &Preparation<'_>,
+    source: Sequence,
+    loaded: &LoadedFiles,
+    wanted: bool,
+) -> Result<Requests, PrepareError> {
+    let mut contexts = Vec::new();
+    for context in preparation.work.context.iter().filter(|_| wanted) {
+        let view = view(preparation, context, &source, loaded).await?;
+        contexts.push(ContextEntry { name: context.name.clone(), view });
+    }
+    let by = match &preparation.work.units.split {
+        Split::By(field) => Some(field.clone()),
+        _ => None,
+    };
+    let scope = Arc::new(preparation.scope.clone());
+    Ok(Requests { source, contexts, by, scope, generation: preparation.now.generation })
+}
+
+async fn view(
+    preparation: &Preparation<'_>,
+    context: &Context,
+    source: &Sequence,
+    loaded: &LoadedFiles,
+) -> Result<View, PrepareError> {
+    if let Select::Window { n, within } = &context.select {
+        let within = within.as_ref().map(|field| (field.clone(), places(source, field, false)));
+        return Ok(View::Window { n: *n, within });
+    }
+    let (kind, hard, records) = match &context.source {
+        ContextSource::File(path) => {
+            let kind = loaded.artifact(path).map_or(ArtifactKind::Document, |artifact| artifact.kind);
+            (kind, false, loaded.sequence(path)?)
+        }
+        ContextSource::Phase(phase) => {
+            let found = artifacts_of(preparation.now, phase);
+            let Some((upstream, artifact)) = found.first() else { return Ok(View::Absent) };
+            (artifact.kind, upstream.hard, Some(open(preparation, &found, true).await?))
+        }
+    };
+    let records =
+        records.ok_or_else(|| PrepareError::Data(format!("context `{}` was not read", context.name)))?;
+    select(context, kind, hard, records)
+}
+
+fn select(
+    context: &Context,
+    kind: ArtifactKind,
+    hard: bool,
+    records: Sequence,
+) -> Result<View, PrepareError> {
+    let is_records = kind == ArtifactKind::Records;
+    match &context.select {
+        Select::Whole => {
+            let json = artifact::whole(&records, is_records);
+            let digest = Digest::of_content(json.as_str().as_bytes());
+            Ok(View::Shared(json, digest))
+        }
+        _ if !is_records => Err(PrepareError::Data(format!(
+            "context `{}` selects records, but what it reads has none",
+            context.name
+        ))),
+        Select::On { field, unique } => {
+            let places = places(&records, field, *unique);
+            Ok(View::Joined { field: field.clone(), unique: *unique, hard, records, places })
+        }
+        Select::Match { field: name, within } => matched(context, &records, name, within),
+        Select::Window { .. } => Ok(View::Absent),
+    }
+}
+
+fn matched(context: &Context, records: &Sequence, name: &str, within: &str) -> Result<View, PrepareError> {
+    let terms: Vec<(String, Json)> = records
+        .iter()
+        .filter_map(|(_, entry)| {
+            let term = scalar_text(field(entry.text(), name)?)?;
+            (!term.is_empty()).then(|| (term.into_owned(), Json::from_canonical(entry.text())))
+        })
+        .collect();
+    let finder = AhoCorasick::new(terms.iter().map(|(term, _)| term));
+    let finder =
+        finder.map_err(|error| PrepareError::Data(format!("context `{}`: {error}", context.name)))?;
+    let entries = terms.into_iter().map(|(_, json)| json).collect();
+    Ok(View::Matched { field: within.to_owned(), entries, finder })
+}

@@ -1,0 +1,195 @@
+//! Progress as a pure fold over events: the one reducer behind bars, `status`, the progress file and every later view.
+//!
+//! Figures are kept per phase, scope and revision and only ever grow; a phase that starts on another revision opens
+//! new figures beside the old ones. Nothing here knows the time: everything comes from the events.
+
+mod attempt;
+
+use refrain_schemas::event::{Event, EventKind, RunEnded};
+use refrain_schemas::name::{Revision, RunId};
+use refrain_schemas::progress::RunProgress;
+use refrain_schemas::report::{RunStatus, UnitCounts};
+use refrain_schemas::scope::Target;
+use refrain_schemas::time::Timestamp;
+use refrain_schemas::usage::Usage;
+
+use crate::progress::attempt::{Attempt, grow_counts, grow_usage};
+
+/// Folds the events of one run into its progress.
+///
+/// - Events MUST come in the order in which they happened.
+/// - No figure of a phase, scope and revision ever decreases, whatever comes; neither does the run's percentage.
+/// - The snapshot lists targets in plan order, and the attempts at one target in the order of their start, so the last
+///   entry of a target is its present one.
+#[derive(Debug, Clone)]
+pub struct ProgressFold {
+    run_id: RunId,
+    at: Timestamp,
+    elapsed: f64,
+    status: Option<RunStatus>,
+    percent: f64,
+    ended: Option<RunEnded>,
+    targets: Vec<Attempts>,
+}
+
+/// The attempts at one target; there is always a present one.
+#[derive(Debug, Clone)]
+struct Attempts {
+    target: Target,
+    earlier: Vec<Attempt>,
+    present: Attempt,
+}
+
+impl ProgressFold {
+    /// Starts with nothing done.
+    #[must_use]
+    pub fn new(run_id: RunId, started_at: Timestamp, targets: &[Target]) -> Self {
+        Self {
+            run_id,
+            at: started_at,
+            elapsed: 0.0,
+            status: None,
+            percent: 0.0,
+            ended: None,
+            targets: targets.iter().cloned().map(Attempts::new).collect(),
+        }
+    }
+
+    /// Takes one event.
+    pub fn apply(&mut self, event: &Event) {
+        self.at = event.at;
+        self.elapsed = self.elapsed.max(event.elapsed);
+        if let EventKind::RunPlanned { targets } = &event.kind {
+            for target in targets {
+                self.attempts(target);
+            }
+        } else if let Some((status, end)) = run_end(&event.kind) {
+            self.end(status, end);
+        } else if let Some(phase) = event.phase.clone() {
+            let target = Target { phase, scope: event.scope.clone().unwrap_or_default() };
+            let elapsed = self.elapsed;
+            self.attempts(&target).apply(&event.kind, elapsed);
+        }
+        self.percent = self.percent.max(self.share());
+    }
+
+    /// Returns the progress as it is now.
+    #[must_use]
+    pub fn snapshot(&self) -> RunProgress {
+        let mut progress = RunProgress {
+            schema_version: 1,
+            run_id: self.run_id,
+            at: self.at,
+            status: self.status,
+            percent: self.percent,
+            units: UnitCounts::default(),
+            calls: 0,
+            usage: Usage::default(),
+            elapsed_seconds: self.elapsed,
+            phases: Vec::with_capacity(self.targets.len()),
+        };
+        for attempts in &self.targets {
+            for attempt in attempts.all() {
+                let phase = attempt.progress(&attempts.target, self.elapsed);
+                progress.units.add(&phase.units);
+                progress.calls += phase.calls;
+                progress.usage.add(&phase.usage);
+                progress.phases.push(phase);
+            }
+        }
+        if let Some(end) = &self.ended {
+            grow_counts(&mut progress.units, &end.units);
+            grow_usage(&mut progress.usage, &end.usage);
+            progress.calls = progress.calls.max(end.calls);
+        }
+        progress
+    }
+
+    /// Returns the attempts at a target; one that the plan did not name is added at its end.
+    fn attempts(&mut self, target: &Target) -> &mut Attempts {
+        let known = self.targets.iter().position(|attempts| attempts.target == *target);
+        let at = known.unwrap_or_else(|| {
+            self.targets.push(Attempts::new(target.clone()));
+            self.targets.len() - 1
+        });
+        &mut self.targets[at]
+    }
+
+    fn end(&mut self, status: RunStatus, end: &RunEnded) {
+        self.status = Some(status);
+        let kept = self.ended.get_or_insert_with(|| end.clone());
+        kept.calls = kept.calls.max(end.calls);
+        grow_counts(&mut kept.units, &end.units);
+        grow_usage(&mut kept.usage, &end.usage);
+    }
+
+    /// Returns the share of the work that is done: every target weighs the same.
+    fn share(&self) -> f64 {
+        if matches!(self.status, Some(RunStatus::Completed | RunStatus::Partial)) {
+            return 100.0;
+        }
+        let done: f64 = self.targets.iter().map(|attempts| attempts.present.fraction()).sum();
+        let weight = count(self.targets.len() as u64).max(1.0);
+        (100.0 * done / weight).min(100.0)
+    }
+}
+
+impl Attempts {
+    const fn new(target: Target) -> Self {
+        Self { target, earlier: Vec::new(), present: Attempt::new() }
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Attempt> {
+        self.earlier.iter().chain(std::iter::once(&self.present))
+    }
+
+    fn apply(&mut self, kind: &EventKind, elapsed: f64) {
+        match revision(kind) {
+            Some(revision) => self.at(revision).apply(kind, elapsed),
+            None => self.present.apply(kind, elapsed),
+        }
+    }
+
+    /// Returns the attempt at a revision. One that is not known becomes the present attempt, unless that one does not
+    /// have a revision yet: then it is the one that is meant.
+    fn at(&mut self, revision: Revision) -> &mut Attempt {
+        if let Some(at) = self.earlier.iter().position(|attempt| attempt.revision() == Some(revision)) {
+            return &mut self.earlier[at];
+        }
+        if self.present.revision().is_some_and(|present| present != revision) {
+            self.earlier.push(std::mem::replace(&mut self.present, Attempt::new()));
+        }
+        self.present.adopt(revision);
+        &mut self.present
+    }
+}
+
+/// Returns the revision that an event of a phase is about, where it says so. An invalidated revision is not worked on.
+const fn revision(kind: &EventKind) -> Option<Revision> {
+    match kind {
+        EventKind::PhaseStarted { revision, .. } | EventKind::PhaseFresh { revision } => Some(*revision),
+        EventKind::PhaseCompleted(end) | EventKind::PhasePartial(end) => Some(end.revision),
+        _ => None,
+    }
+}
+
+const fn run_end(kind: &EventKind) -> Option<(RunStatus, &RunEnded)> {
+    Some(match kind {
+        EventKind::RunCompleted(end) => (RunStatus::Completed, end),
+        EventKind::RunPartial(end) => (RunStatus::Partial, end),
+        EventKind::RunFailed(end) => (RunStatus::Failed, end),
+        EventKind::RunBlocked(end) => (RunStatus::Blocked, end),
+        EventKind::RunWaiting(end) => (RunStatus::Waiting, end),
+        EventKind::RunStopped(end) => (RunStatus::Stopped, end),
+        EventKind::RunCancelled(end) => (RunStatus::Cancelled, end),
+        _ => return None,
+    })
+}
+
+/// Returns a count as a number to calculate with; counts beyond 2^53 lose their last digits, which no percentage shows.
+const fn count(n: u64) -> f64 {
+    n as f64
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,383 @@
+//! From the replies of a target's units to the trees of a revision.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use refrain_schemas::artifact::{ArtifactKind, ArtifactRef};
+use refrain_schemas::digest::Digest;
+use refrain_schemas::failure::Failure;
+use refrain_schemas::json::Json;
+use refrain_schemas::name::{AgentName, UnitId};
+use refrain_schemas::phase_spec::MergeSpec;
+use refrain_schemas::why::Conflict;
+
+use crate::artifact::{Pages, reference};
+use crate::merge::{Merged, Proposed, merge};
+use crate::model::{AskWork, OutputShape};
+use crate::ports::store::{Store, StoreError};
+use crate::prepare::{Before, Piece};
+use crate::reply::Stamped;
+use crate::tree::build::TreeBuilder;
+use crate::tree::page::{Entry, NodeRef};
+use crate::tree::sequence::Sequence;
+use crate::unit_table::{AskRow, UnitRow};
+use crate::units::ALL;
+
+/// The most missing units that a revision names.
+const NAMED_MISSING: usize = 1000;
+/// How many pages are handed to the store at once.
+const PAGE_BATCH: usize = 512;
+
+/// What came of one unit.
+#[derive(Debug)]
+pub struct UnitOutcome {
+    /// The unit.
+    pub id: UnitId,
+    /// The asks it was made from.
+    pub asks: Vec<AskRow>,
+    /// Its records by ask, or how it failed; a failure of `None` is a hole because of another unit.
+    pub result: Result<Vec<(u32, u32, Vec<Stamped>)>, Option<Failure>>,
+}
+
+/// What a revision holds.
+#[derive(Debug)]
+pub struct Published {
+    /// The artifact.
+    pub artifact: ArtifactRef,
+    /// The unit table.
+    pub units: Digest,
+    /// Whether every record's key is its unit's id.
+    pub local: bool,
+    /// The conflicts: a page.
+    pub conflicts: Option<Digest>,
+    /// How many.
+    pub n_conflicts: u64,
+    /// A conflict that the rule leaves open.
+    pub open_conflict: Option<Conflict>,
+    /// The first units that are missing.
+    pub missing: Vec<UnitId>,
+    /// How many units failed by themselves.
+    pub own_failures: u64,
+}
+
+/// What is to be published.
+#[derive(Debug)]
+pub struct Publication<'a> {
+    /// Where to.
+    pub store: &'a dyn Store,
+    /// The work of the phase.
+    pub work: &'a AskWork,
+    /// The units in order, kept and made.
+    pub pieces: &'a [Piece],
+    /// What came of those that were made, in order.
+    pub outcomes: Vec<UnitOutcome>,
+    /// The tables that kept ones are in.
+    pub before: Option<Before>,
+}
+
+impl Publication<'_> {
+    /// Merges, builds and stores; `None` where units of the revision before cannot be kept after all.
+    ///
+    /// # Errors
+    /// Fails where the store does.
+    pub async fn publish(mut self) -> Result<Option<Published>, StoreError> {
+        if self.is_local() {
+            return self.publish_local().await.map(Some);
+        }
+        if self.before.is_some() {
+            return Ok(None);
+        }
+        match &self.work.output.shape {
+            OutputShape::Document => self.publish_document().await.map(Some),
+            OutputShape::Records { key } => {
+                let key = key.clone();
+                self.publish_global(&key).await.map(Some)
+            }
+        }
+    }
+
+    /// Whether each unit's records can be merged without looking at the others': all keys are the unit's own id.
+    fn is_local(&self) -> bool {
+        let OutputShape::Records { .. } = &self.work.output.shape else { return false };
+        let own = |outcome: &UnitOutcome| match &outcome.result {
+            Ok(replies) => replies
+                .iter()
+                .flat_map(|(_, _, records)| records)
+                .all(|record| record.key == outcome.id.as_str()),
+            Err(_) => true,
+        };
+        !matches!(self.work.merge, MergeSpec::Union(_)) && self.outcomes.iter().all(own)
+    }
+
+    async fn publish_local(&mut self) -> Result<Published, StoreError> {
+        let mut out = Trees::new(self.store);
+        let OutputShape::Records { key } = self.work.output.shape.clone() else {
+            return out.finish(true).await;
+        };
+        let mut outcomes = std::mem::take(&mut self.outcomes).into_iter();
+        for piece in self.pieces {
+            match (piece, &mut self.before) {
+                (Piece::Kept(range), Some(before)) => out.keep(before, range.clone()).await?,
+                (Piece::Kept(_), None) => {}
+                (Piece::Made(n), _) => {
+                    for outcome in outcomes.by_ref().take(*n) {
+                        out.unit(self.work, &key, outcome);
+                        out.store_pages(PAGE_BATCH).await?;
+                    }
+                }
+            }
+        }
+        out.finish(true).await
+    }
+
+    /// Merges the records of all units at once, since any two of them may have a key in common.
+    async fn publish_global(&mut self, key: &str) -> Result<Published, StoreError> {
+        let mut out = Trees::new(self.store);
+        let mut proposals = Vec::new();
+        let outcomes = std::mem::take(&mut self.outcomes);
+        let mut rows = Vec::with_capacity(outcomes.len());
+        for outcome in outcomes {
+            let UnitOutcome { id, asks, result } = outcome;
+            let failed = match result {
+                Ok(replies) => {
+                    proposals.extend(proposed(self.work, &id, replies));
+                    None
+                }
+                Err(failure) => Some(failure),
+            };
+            rows.push((id, asks, failed));
+        }
+        let merged = merge(&self.work.merge, key, proposals);
+        let mut by_unit: BTreeMap<UnitId, Vec<Stamped>> = BTreeMap::new();
+        for (unit, stamped) in merged.records {
+            by_unit.entry(unit).or_default().push(stamped);
+        }
+        out.conflicts = merged.conflicts;
+        out.failed = merged.failed;
+        for (id, asks, failed) in rows {
+            let records = by_unit.remove(&id).unwrap_or_default();
+            out.row(&id, asks, failed, records);
+            out.store_pages(PAGE_BATCH).await?;
+        }
+        out.finish(false).await
+    }
+
+    /// Makes one document: the output of the one unit, or the list of the units' outputs in order.
+    async fn publish_document(&mut self) -> Result<Published, StoreError> {
+        let mut out = Trees::new(self.store);
+        let outcomes = std::mem::take(&mut self.outcomes);
+        let single = outcomes.len() == 1;
+        let mut outputs: Vec<Json> = Vec::new();
+        let mut missing = Vec::new();
+        for UnitOutcome { id, asks, result } in outcomes {
+            let failed = match result {
+                Ok(replies) => {
+                    let merged = merge(&self.work.merge, "", proposed(self.work, &id, replies).collect());
+                    outputs.extend(merged.records.into_iter().map(|(_, stamped)| stamped.record));
+                    out.conflicts.extend(merged.conflicts);
+                    out.failed |= merged.failed;
+                    None
+                }
+                Err(failure) => {
+                    missing.push(id.clone());
+                    Some(failure)
+                }
+            };
+            out.row_only(&id, asks, failed, 0);
+        }
+        let document = match outputs.first() {
+            Some(only) if single => only.clone(),
+            _ => Json::array(outputs.iter().map(Json::as_str)),
+        };
+        out.kind = ArtifactKind::Document;
+        out.artifact.push(&Entry::record(ALL, document.as_str()));
+        missing.iter().for_each(|id| out.artifact.push(&Entry::hole(id.as_str())));
+        out.finish(false).await
+    }
+}
+
+fn proposed(
+    work: &AskWork,
+    unit: &UnitId,
+    replies: Vec<(u32, u32, Vec<Stamped>)>,
+) -> impl Iterator<Item = Proposed> {
+    let names: Vec<AgentName> = work.pool.iter().map(|member| member.agent.clone()).collect();
+    let unit = unit.clone();
+    replies.into_iter().flat_map(move |(member, sample, records)| {
+        let (unit, agent) = (unit.clone(), names.get(member as usize).cloned());
+        records.into_iter().filter_map(move |stamped| {
+            Some(Proposed { unit: unit.clone(), agent: agent.clone()?, sample, stamped })
+        })
+    })
+}
+
+/// The two trees of a revision as they grow.
+struct Trees<'a> {
+    store: &'a dyn Store,
+    artifact: TreeBuilder,
+    units: TreeBuilder,
+    kind: ArtifactKind,
+    conflicts: Vec<Conflict>,
+    failed: bool,
+    missing: Vec<UnitId>,
+    own_failures: u64,
+    pages: Pages,
+}
+
+impl<'a> Trees<'a> {
+    fn new(store: &'a dyn Store) -> Self {
+        Self {
+            store,
+            artifact: TreeBuilder::new(),
+            units: TreeBuilder::new(),
+            kind: ArtifactKind::Records,
+            conflicts: Vec::new(),
+            failed: false,
+            missing: Vec::new(),
+            own_failures: 0,
+            pages: Vec::new(),
+        }
+    }
+
+    /// Adds a unit whose records are its own business.
+    fn unit(&mut self, work: &AskWork, key: &str, outcome: UnitOutcome) {
+        let UnitOutcome { id, asks, result } = outcome;
+        let (failed, records) = match result {
+            Err(failure) => (Some(failure), Vec::new()),
+            Ok(replies) => {
+                let single = replies.len() == 1 && replies.iter().all(|(_, _, records)| records.len() <= 1);
+                let records = if single {
+                    replies.into_iter().flat_map(|(_, _, records)| records).collect()
+                } else {
+                    let merged = merge(&work.merge, key, proposed(work, &id, replies).collect());
+                    self.take(merged)
+                };
+                (None, records)
+            }
+        };
+        self.row(&id, asks, failed, records);
+    }
+
+    fn take(&mut self, merged: Merged) -> Vec<Stamped> {
+        self.conflicts.extend(merged.conflicts);
+        self.failed |= merged.failed;
+        merged.records.into_iter().map(|(_, stamped)| stamped).collect()
+    }
+
+    /// Adds a unit's row and its entries: its records, or a hole.
+    fn row(
+        &mut self,
+        id: &UnitId,
+        asks: Vec<AskRow>,
+        failed: Option<Option<Failure>>,
+        records: Vec<Stamped>,
+    ) {
+        if failed.is_some() {
+            self.artifact.push(&Entry::hole(id.as_str()));
+            self.row_only(id, asks, failed, 1);
+            return;
+        }
+        for stamped in &records {
+            self.artifact.push(&Entry::record(&stamped.key, stamped.record.as_str()));
+        }
+        self.row_only(id, asks, None, u32::try_from(records.len()).unwrap_or(u32::MAX));
+    }
+
+    fn row_only(&mut self, id: &UnitId, asks: Vec<AskRow>, failed: Option<Option<Failure>>, weight: u32) {
+        let hole = failed.is_some();
+        let failure = failed.flatten();
+        if hole && self.missing.len() < NAMED_MISSING {
+            self.missing.push(id.clone());
+        }
+        self.own_failures += u64::from(failure.is_some());
+        let body = UnitRow { asks, failure }.encode();
+        self.units.push(&Entry { id: id.as_str(), hole, weight, body: &body });
+    }
+
+    /// Adds units as they are in the revision before, with their entries.
+    async fn keep(&mut self, before: &mut Before, range: Range<u64>) -> Result<(), StoreError> {
+        let start = entries_before(self.store, &mut before.units, range.start).await?;
+        let end = entries_before(self.store, &mut before.units, range.end).await?;
+        copy(self.store, &mut before.units, range, &mut self.units).await?;
+        copy(self.store, &mut before.artifact, start..end, &mut self.artifact).await?;
+        self.store_pages(PAGE_BATCH).await
+    }
+
+    async fn store_pages(&mut self, at_least: usize) -> Result<(), StoreError> {
+        self.pages.extend(self.artifact.take_pages());
+        self.pages.extend(self.units.take_pages());
+        if self.pages.len() < at_least {
+            return Ok(());
+        }
+        let pages = std::mem::take(&mut self.pages);
+        self.store.commit(crate::ports::store::Batch { pages, ..Default::default() }).await
+    }
+
+    async fn finish(mut self, local: bool) -> Result<Published, StoreError> {
+        self.store_pages(usize::MAX).await?;
+        let (root, artifact_pages) = std::mem::take(&mut self.artifact).finish();
+        let (units, unit_pages) = std::mem::take(&mut self.units).finish();
+        self.pages.extend(artifact_pages);
+        self.pages.extend(unit_pages);
+        let conflicts = conflict_page(&self.conflicts);
+        self.pages.extend(conflicts.clone());
+        self.store_pages(0).await?;
+        Ok(Published {
+            artifact: reference(self.kind, &root),
+            units: units.digest,
+            local,
+            conflicts: conflicts.map(|(digest, _)| digest),
+            n_conflicts: self.conflicts.len() as u64,
+            open_conflict: self
+                .conflicts
+                .into_iter()
+                .find(|conflict| self.failed && conflict.chosen.is_none()),
+            missing: self.missing,
+            own_failures: self.own_failures,
+        })
+    }
+}
+
+fn conflict_page(conflicts: &[Conflict]) -> Option<(Digest, Vec<u8>)> {
+    if conflicts.is_empty() {
+        return None;
+    }
+    let bytes = serde_json::to_vec(conflicts).unwrap_or_default();
+    Some((Digest::of_content(&bytes), bytes))
+}
+
+/// Returns how many entries of the artifact belong to the units before a place.
+async fn entries_before(store: &dyn Store, units: &mut Sequence, place: u64) -> Result<u64, StoreError> {
+    let leaf = units.leaf_of(place);
+    let before = units.weight_before(leaf);
+    if leaf >= units.n_leaves() || units.span(leaf).start == place {
+        return Ok(before);
+    }
+    units.load(store, leaf..leaf + 1).await?;
+    let start = units.span(leaf).start;
+    let within =
+        (start..place).filter_map(|at| units.entry(at)).map(|entry| u64::from(entry.weight)).sum::<u64>();
+    Ok(before + within)
+}
+
+/// Copies entries of a tree into another: whole pages where that is possible, their entries elsewhere.
+async fn copy(
+    store: &dyn Store,
+    from: &mut Sequence,
+    range: Range<u64>,
+    into: &mut TreeBuilder,
+) -> Result<(), StoreError> {
+    let mut leaf = from.leaf_of(range.start);
+    while leaf < from.n_leaves() && from.span(leaf).start < range.end {
+        let span = from.span(leaf);
+        let whole = range.start <= span.start && span.end <= range.end;
+        let node: NodeRef = from.node(leaf);
+        if !(whole && into.push_leaf(node, leaf + 1 == from.n_leaves())) {
+            from.load(store, leaf..leaf + 1).await?;
+            let overlap = span.start.max(range.start)..span.end.min(range.end);
+            overlap.filter_map(|at| from.entry(at)).for_each(|entry| into.push(&entry));
+        }
+        leaf += 1;
+    }
+    Ok(())
+}

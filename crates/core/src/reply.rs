@@ -1,0 +1,168 @@
+//! From what an agent answered to records that may stand in an artifact.
+
+use refrain_schemas::failure::{Failure, FailureKind};
+use refrain_schemas::json::{Json, field, scalar_text};
+use serde_json::value::RawValue;
+
+use crate::model::{AskWork, Output, OutputShape, Split};
+use crate::request::Requests;
+use crate::units::{Members, Unit};
+
+/// What makes a valid reply, for one target.
+#[derive(Debug)]
+pub struct Rules<'a> {
+    /// What the phase makes.
+    pub output: &'a Output,
+    /// How its units are made.
+    pub split: &'a Split,
+    /// The field that unit ids come from.
+    pub id_field: Option<&'a str>,
+    /// The key of the source's records, where they have one.
+    pub source_key: Option<&'a str>,
+    /// Whether the engine makes the keys of records itself, after the fact.
+    pub keys_made_later: bool,
+}
+
+impl<'a> Rules<'a> {
+    /// Returns the rules of a phase.
+    #[must_use]
+    pub fn of(work: &'a AskWork, source_key: Option<&'a str>) -> Self {
+        let keys_made_later = matches!(work.merge, refrain_schemas::phase_spec::MergeSpec::Union(_));
+        let id_field = work.units.id_field.as_deref();
+        Self { output: &work.output, split: &work.units.split, id_field, source_key, keys_made_later }
+    }
+
+    /// Turns a reply into the records of its unit: stamped with what the engine knows, and checked.
+    ///
+    /// # Errors
+    /// Refuses what does not have the shape that was asked for.
+    pub fn accept(&self, reply: &Json, unit: &Unit, requests: &Requests) -> Result<Vec<Stamped>, Failure> {
+        match &self.output.shape {
+            OutputShape::Document => {
+                self.check_schema(reply, unit)?;
+                Ok(vec![Stamped { key: unit.id.as_str().to_owned(), record: reply.clone() }])
+            }
+            OutputShape::Records { key } => {
+                let records = self.records(reply, key, unit)?;
+                if self.output.aligned {
+                    self.check_aligned(&records, unit, requests)?;
+                }
+                Ok(records)
+            }
+        }
+    }
+
+    fn records(&self, reply: &Json, key: &str, unit: &Unit) -> Result<Vec<Stamped>, Failure> {
+        if reply.is_object() {
+            return Ok(vec![self.stamp(reply.clone(), key, unit, true)?]);
+        }
+        if !reply.is_array() {
+            return Err(invalid(
+                unit,
+                &format!("a record or a list of records was expected, not `{}`", excerpt(reply)),
+            ));
+        }
+        let items: Vec<&RawValue> = serde_json::from_str(reply.as_str()).unwrap_or_default();
+        let single = items.len() == 1;
+        items
+            .into_iter()
+            .map(|item| self.stamp(Json::from_canonical(item.get()), key, unit, single))
+            .collect()
+    }
+
+    /// Adds the field that the unit's id comes from and, for a single record, the key.
+    fn stamp(&self, record: Json, key: &str, unit: &Unit, single: bool) -> Result<Stamped, Failure> {
+        if !record.is_object() {
+            return Err(invalid(unit, &format!("a record was expected, not `{}`", excerpt(&record))));
+        }
+        let mut record = record;
+        let id = || Json::string(unit.id.as_str());
+        if let Some(name) = self.id_field
+            && (name != key || single)
+        {
+            record = with_default(record, name, id);
+        }
+        if single && !self.keys_made_later {
+            record = with_default(record, key, id);
+        }
+        self.check_schema(&record, unit)?;
+        let found = record.field(key).and_then(scalar_text).filter(|text| !text.is_empty());
+        match found {
+            Some(found) => Ok(Stamped { key: found.into_owned(), record }),
+            None if self.keys_made_later => Ok(Stamped { key: String::new(), record }),
+            None => Err(invalid(unit, &format!("a record has no `{key}`: `{}`", excerpt(&record)))),
+        }
+    }
+
+    fn check_schema(&self, value: &Json, unit: &Unit) -> Result<(), Failure> {
+        let Some(schema) = &self.output.schema else { return Ok(()) };
+        let value = value.value();
+        let errors: Vec<String> = schema
+            .validator
+            .iter_errors(&value)
+            .take(3)
+            .map(|error| match error.instance_path().to_string() {
+                path if path.is_empty() => error.to_string(),
+                path => format!("at {path}: {error}"),
+            })
+            .collect();
+        if errors.is_empty() {
+            Ok(())
+        } else {
+            Err(invalid(unit, &format!("{}: {}", schema.path, errors.join("; "))))
+        }
+    }
+
+    fn check_aligned(&self, records: &[Stamped], unit: &Unit, requests: &Requests) -> Result<(), Failure> {
+        let keys: Vec<&str> = records.iter().map(|record| record.key.as_str()).collect();
+        let wanted: Vec<&str> = match &unit.members {
+            Members::One(_) => vec![unit.id.as_str()],
+            Members::Many(places) => {
+                places.iter().filter_map(|at| requests.source.entry(*at)).map(|entry| entry.id).collect()
+            }
+        };
+        let missing: Vec<&str> = wanted.iter().copied().filter(|key| !keys.contains(key)).collect();
+        let invented: Vec<&str> = keys.iter().copied().filter(|key| !wanted.contains(key)).collect();
+        let twice = keys.len() > keys.iter().collect::<std::collections::BTreeSet<_>>().len();
+        match (missing.is_empty(), invented.is_empty(), twice) {
+            (true, true, false) => Ok(()),
+            (false, _, _) => {
+                Err(invalid(unit, &format!("not aligned: no record for {}", missing.join(", "))))
+            }
+            (_, false, _) => Err(invalid(
+                unit,
+                &format!("not aligned: records for {} were not asked for", invented.join(", ")),
+            )),
+            (_, _, true) => Err(invalid(unit, "not aligned: a record is there twice")),
+        }
+    }
+}
+
+/// A record with its key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stamped {
+    /// The key; empty where the merge makes it.
+    pub key: String,
+    /// The record.
+    pub record: Json,
+}
+
+fn with_default(record: Json, name: &str, value: impl Fn() -> Json) -> Json {
+    if field(record.as_str(), name).is_some() {
+        return record;
+    }
+    record.with_field(name, &value()).unwrap_or(record)
+}
+
+fn invalid(unit: &Unit, message: &str) -> Failure {
+    Failure { kind: FailureKind::Invalid, message: format!("reply for `{}`: {message}", unit.id) }
+}
+
+/// Returns the beginning of a value, for messages.
+fn excerpt(json: &Json) -> String {
+    let text = json.as_str();
+    match text.char_indices().nth(80) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}

@@ -1,0 +1,327 @@
+//! What a unit sees, and the keys of what is asked about it.
+//!
+//! The key of an ask is a hash of the request as it would be if its unit were sent alone: the agent's identity, its
+//! params, the scope, the unit's id and input, every context entry as this unit sees it, and the numbers of the sample
+//! and the generation. Nothing else: not the phase, the call, the packing or the attempt.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use aho_corasick::AhoCorasick;
+use refrain_schemas::digest::{Digest, Digester};
+use refrain_schemas::json::{Json, field, scalar_text};
+use refrain_schemas::name::UnitId;
+use refrain_schemas::scope::Scope;
+
+use crate::define::BoundAgent;
+use crate::ports::agent::AskedUnit;
+use crate::tree::sequence::Sequence;
+use crate::units::{Members, Unit};
+
+/// The context entry under which a chain passes on the output before.
+pub const PREVIOUS: &str = "previous";
+
+/// Everything that requests of one target are made from; immutable, shared by all its units.
+#[derive(Debug)]
+pub struct Requests {
+    /// The records that become units.
+    pub source: Sequence,
+    /// What units see besides, in file order.
+    pub contexts: Vec<ContextEntry>,
+    /// The field by whose value records were grouped, if they were.
+    pub by: Option<String>,
+    /// The scope.
+    pub scope: Arc<Scope>,
+    /// The generation of the target's asks.
+    pub generation: u32,
+}
+
+/// One context entry, read and indexed.
+#[derive(Debug)]
+pub struct ContextEntry {
+    /// Its name.
+    pub name: String,
+    /// Its contents.
+    pub view: View,
+}
+
+/// How units see a context entry.
+#[derive(Debug)]
+pub enum View {
+    /// All of it, the same for every unit; with its digest.
+    Shared(Json, Digest),
+    /// Records with the unit's value of a field.
+    Joined {
+        /// The field of the unit.
+        field: String,
+        /// One record rather than a list.
+        unique: bool,
+        /// Whether a hole among them makes the unit a hole.
+        hard: bool,
+        /// The records.
+        records: Sequence,
+        /// Where they are, by value.
+        places: HashMap<String, Vec<u64>>,
+    },
+    /// Entries that occur in a text of the unit.
+    Matched {
+        /// The field of the unit.
+        field: String,
+        /// The entries, in order.
+        entries: Vec<Json>,
+        /// Finds the texts that are looked for; its patterns stand in the order of the entries.
+        finder: AhoCorasick,
+    },
+    /// Records on each side of the unit's own.
+    Window {
+        /// How many on each side.
+        n: usize,
+        /// The field whose value they share, with the places of each value.
+        within: Option<(String, HashMap<String, Vec<u64>>)>,
+    },
+    /// A wanted phase without an artifact: the entry is absent, which is not empty.
+    Absent,
+}
+
+/// A unit as it is asked about: its request and the digests of its parts.
+#[derive(Debug, Clone)]
+pub struct UnitRequest {
+    /// The unit.
+    pub id: UnitId,
+    /// Its input.
+    pub input: Json,
+    /// What this unit alone sees, by name, in file order.
+    pub context: Vec<(String, Json)>,
+}
+
+impl Requests {
+    /// Whether a unit cannot be asked about, because its own record or one it needs is a hole.
+    #[must_use]
+    pub fn is_hole(&self, unit: &Unit) -> bool {
+        let own =
+            matches!(unit.members, Members::One(at) if self.source.entry(at).is_some_and(|entry| entry.hole));
+        own || self.contexts.iter().any(|context| match &context.view {
+            View::Joined { field, hard: true, records, places, .. } => {
+                let value = self.value(unit, field);
+                let places = value.as_ref().and_then(|value| places.get(value));
+                places.is_some_and(|places| {
+                    places.iter().any(|at| records.entry(*at).is_some_and(|entry| entry.hole))
+                })
+            }
+            _ => false,
+        })
+    }
+
+    /// Makes the request of a unit.
+    #[must_use]
+    pub fn request(&self, unit: &Unit) -> UnitRequest {
+        let own = self
+            .contexts
+            .iter()
+            .filter_map(|context| Some((context.name.clone(), self.see(unit, &context.view)?)));
+        UnitRequest { id: unit.id.clone(), input: self.input(unit), context: own.collect() }
+    }
+
+    /// Returns the context that all units share.
+    #[must_use]
+    pub fn shared(&self) -> Json {
+        let mut shared: Vec<(&str, &str)> = Vec::new();
+        for context in &self.contexts {
+            if let View::Shared(json, _) = &context.view {
+                shared.push((&context.name, json.as_str()));
+            }
+        }
+        shared.sort_unstable();
+        Json::object(shared)
+    }
+
+    fn input(&self, unit: &Unit) -> Json {
+        match &unit.members {
+            Members::One(at) => {
+                self.source.entry(*at).map_or_else(Json::null, |entry| Json::from_canonical(entry.text()))
+            }
+            Members::Many(places) => {
+                let records = places.iter().filter_map(|at| self.source.entry(*at)).map(|entry| entry.text());
+                Json::object([("records", Json::array(records).as_str())])
+            }
+        }
+    }
+
+    /// Returns what a unit sees of a context entry; `None` where it is shared or absent.
+    fn see(&self, unit: &Unit, view: &View) -> Option<Json> {
+        match view {
+            View::Shared(..) | View::Absent => None,
+            View::Joined { field, unique, records, places, .. } => {
+                let value = self.value(unit, field);
+                let places =
+                    value.as_ref().and_then(|value| places.get(value)).map_or(&[][..], Vec::as_slice);
+                let found = places.iter().filter_map(|at| records.entry(*at)).filter(|entry| !entry.hole);
+                let mut found = found.map(|entry| entry.text());
+                Some(if *unique {
+                    found.next().map_or_else(Json::null, Json::from_canonical)
+                } else {
+                    Json::array(found)
+                })
+            }
+            View::Matched { field, entries, finder } => {
+                let text = self.text(unit, field);
+                let found: BTreeSet<usize> =
+                    finder.find_overlapping_iter(&text).map(|found| found.pattern().as_usize()).collect();
+                Some(Json::array(found.into_iter().filter_map(|n| entries.get(n)).map(Json::as_str)))
+            }
+            View::Window { n, within } => Some(self.window(unit, *n, within.as_ref())),
+        }
+    }
+
+    /// Returns the records around a unit, before and after it.
+    fn window(&self, unit: &Unit, n: usize, within: Option<&(String, HashMap<String, Vec<u64>>)>) -> Json {
+        let (first, last) = match &unit.members {
+            Members::One(at) => (*at, *at),
+            Members::Many(places) => match (places.first(), places.last()) {
+                (Some(first), Some(last)) => (*first, *last),
+                _ => return Json::object([("after", "[]"), ("before", "[]")]),
+            },
+        };
+        let text = |at: u64| self.source.entry(at).filter(|entry| !entry.hole).map(|entry| entry.text());
+        let (before, after): (Vec<u64>, Vec<u64>) = match within {
+            None => {
+                let n = n as u64;
+                (
+                    (first.saturating_sub(n)..first).collect(),
+                    (last + 1..(last + 1 + n).min(self.source.count())).collect(),
+                )
+            }
+            Some((field, groups)) => {
+                let value = self.value(unit, field);
+                let group = value.as_ref().and_then(|value| groups.get(value)).map_or(&[][..], Vec::as_slice);
+                let (head, tail) =
+                    (group.partition_point(|at| *at < first), group.partition_point(|at| *at <= last));
+                (
+                    group[head.saturating_sub(n)..head].to_vec(),
+                    group[tail..(tail + n).min(group.len())].to_vec(),
+                )
+            }
+        };
+        let list = |places: Vec<u64>| Json::array(places.into_iter().filter_map(text));
+        Json::object([("after", list(after).as_str()), ("before", list(before).as_str())])
+    }
+
+    /// Returns a unit's value of a field: its record's; for a group, the one that all its records share.
+    #[must_use]
+    pub fn value(&self, unit: &Unit, name: &str) -> Option<String> {
+        if self.by.as_deref() == Some(name) {
+            return Some(unit.id.as_str().to_owned());
+        }
+        let value = |at: u64| {
+            self.source
+                .entry(at)
+                .and_then(|entry| Some(scalar_text(field(entry.text(), name)?)?.into_owned()))
+        };
+        match &unit.members {
+            Members::One(at) => value(*at),
+            Members::Many(places) => {
+                let first = value(*places.first()?)?;
+                places.iter().all(|at| value(*at).as_ref() == Some(&first)).then_some(first)
+            }
+        }
+    }
+
+    /// Returns a text of a unit; for a group, those of its records, one after the other.
+    fn text(&self, unit: &Unit, name: &str) -> String {
+        let text = |at: &u64| {
+            let entry = self.source.entry(*at)?;
+            Some(scalar_text(field(entry.text(), name)?)?.into_owned())
+        };
+        match &unit.members {
+            Members::One(at) => text(at).unwrap_or_default(),
+            Members::Many(places) => places.iter().filter_map(text).collect::<Vec<_>>().join("\n"),
+        }
+    }
+
+    /// Returns the digest of everything that all asks of one agent in this target share.
+    #[must_use]
+    pub fn base(&self, agent: &BoundAgent) -> Digest {
+        let mut digester = Digester::new("refrain ask base v1");
+        digester.digest(&agent.identity).digest(&agent.params_digest).digest(&scope_digest(&self.scope));
+        for context in &self.contexts {
+            if let View::Shared(_, digest) = &context.view {
+                digester.part(context.name.as_bytes()).digest(digest);
+            }
+        }
+        digester.number(u64::from(self.generation)).finish()
+    }
+}
+
+impl UnitRequest {
+    /// Returns the digest of the parts that are this unit's own.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        let mut digester = Digester::new("refrain unit v1");
+        digester.part(self.id.as_str().as_bytes()).part(self.input.as_str().as_bytes());
+        for (name, json) in &self.context {
+            digester.part(name.as_bytes()).part(json.as_str().as_bytes());
+        }
+        digester.finish()
+    }
+
+    /// Returns the unit as an agent is asked about it.
+    #[must_use]
+    pub fn asked(&self, previous: Option<&Json>) -> AskedUnit {
+        let mut context: Vec<(&str, &str)> =
+            self.context.iter().map(|(name, json)| (name.as_str(), json.as_str())).collect();
+        if let Some(previous) = previous {
+            context.push((PREVIOUS, previous.as_str()));
+        }
+        context.sort_unstable();
+        AskedUnit { id: self.id.clone(), input: self.input.clone(), context: Json::object(context) }
+    }
+}
+
+/// Returns the digest of a scope.
+#[must_use]
+pub fn scope_digest(scope: &Scope) -> Digest {
+    let mut digester = Digester::new("refrain scope v1");
+    for (dimension, value) in scope.iter() {
+        digester.part(dimension.as_str().as_bytes()).part(value.as_bytes());
+    }
+    digester.finish()
+}
+
+/// What makes one ask about a unit differ from another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct AskNumbers {
+    /// The sample, from 0.
+    pub sample: u32,
+    /// How often a recorded reply to this ask was refused by a stricter schema since.
+    pub redo: u32,
+    /// The digest of what a chain passes on.
+    pub previous: Option<Digest>,
+}
+
+/// Returns the key of an ask.
+#[must_use]
+pub fn key(base: &Digest, unit: &Digest, numbers: &AskNumbers) -> Digest {
+    let mut digester = Digester::new("refrain ask v1");
+    digester.digest(base).digest(unit).number(u64::from(numbers.sample)).number(u64::from(numbers.redo));
+    if let Some(previous) = &numbers.previous {
+        digester.digest(previous);
+    }
+    digester.finish()
+}
+
+/// Returns where the values of a field are in a sequence that has been read; records without the field, and holes, are nowhere.
+#[must_use]
+pub fn places(records: &Sequence, name: &str, is_key: bool) -> HashMap<String, Vec<u64>> {
+    let mut places: HashMap<String, Vec<u64>> = HashMap::new();
+    for (at, entry) in records.iter() {
+        let value = if is_key {
+            Some(entry.id.to_owned())
+        } else {
+            field(entry.text(), name).and_then(scalar_text).map(std::borrow::Cow::into_owned)
+        };
+        if let Some(value) = value {
+            places.entry(value).or_default().push(at);
+        }
+    }
+    places
+}

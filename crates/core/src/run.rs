@@ -1,0 +1,28 @@
+//! Running a plan: one loop over one merged stream of inputs.
+//!
+//! ```text
+//!            inputs                     effects
+//!   calls ──────────▶ ┌─────────────┐ ──────────▶ calls, look-ups, timers,
+//!   look-ups ───────▶ │  RunState   │             reading, preparing, publishing
+//!   timers, Ctrl-C ─▶ │  apply(…)   │ ──────────▶ entries ─▶ commit ─▶ events
+//!   files, pages ───▶ └─────────────┘
+//! ```
+//!
+//! Each turn takes the inputs that are there, applies them to the [state](state) without waiting for anything, commits
+//! the entries that came of it in one batch, tells the events, and only then lets the effects go. So an intent is
+//! durable before its call leaves and an outcome before anybody hears of it, and one commit holds a clone's last outcome
+//! together with its next intent.
+
+mod calls;
+mod driver;
+pub mod input;
+pub mod job;
+mod perform;
+pub mod pool;
+mod replies;
+mod request;
+pub mod state;
+pub mod target_state;
+pub mod unit_state;
+
+pub(crate) use driver::run;

@@ -1,0 +1,406 @@
+//! Calls: cutting packs, writing intents, taking what comes back, trying again.
+
+use std::time::Duration;
+
+use refrain_schemas::digest::Digest;
+use refrain_schemas::event::{EventKind, Level};
+use refrain_schemas::failure::{Failure, FailureKind};
+use refrain_schemas::json::Json;
+use refrain_schemas::ledger::{AskResult, Intent, IntentAsk, LedgerEntry, Outcome, OutcomeAsk};
+use refrain_schemas::name::{AgentName, CallId, PhaseName};
+use refrain_schemas::usage::Usage;
+
+use crate::model::{RetryPolicy, Work};
+use crate::ports::agent::{AgentError, AnsweredUnit, Reply, Request};
+use crate::ports::executor::{Call, Slot};
+
+use super::input::{AskRef, Effect, TargetNo};
+use super::pool::Pack;
+use super::state::{Flight, RunState, Stop};
+
+impl RunState {
+    pub(super) fn pool_key(&self, no: TargetNo, member: usize) -> Option<(PhaseName, AgentName)> {
+        let phase = self.phase(no);
+        match &phase.work {
+            Work::Ask(work) => Some((phase.name.clone(), work.pool.get(member)?.agent.clone())),
+            _ => None,
+        }
+    }
+
+    /// Gives free clones something to do, as far as ceilings allow.
+    pub(super) fn start_calls(&mut self) {
+        if self.stop.is_some() || self.fatal.is_some() {
+            return;
+        }
+        let busy: Vec<(PhaseName, AgentName)> = self
+            .pools
+            .iter()
+            .filter(|(_, pool)| pool.has_waiting() && pool.has_free())
+            .map(|(key, _)| key.clone())
+            .collect();
+        // Each round gives every pool one call, so that no pool takes all of what is left under a common ceiling.
+        let mut hungry = busy;
+        while !hungry.is_empty() {
+            hungry.retain(|key| self.stop.is_none() && self.start_call(key));
+        }
+    }
+
+    /// Starts one call of a pool; tells whether there may be another.
+    fn start_call(&mut self, key: &(PhaseName, AgentName)) -> bool {
+        if !self.has_room(key) {
+            return false;
+        }
+        let Some(phase) = self.model.phases.iter().position(|phase| phase.name == key.0) else {
+            return false;
+        };
+        let model = self.model.clone();
+        let Work::Ask(work) = &model.phases[phase].work else { return false };
+        let Some(member) = work.pool.iter().position(|member| member.agent == key.1) else { return false };
+        let Some(mut pool) = self.pools.remove(key) else { return false };
+        let may_grow = |no: TargetNo, group: u32| {
+            work.pack > 1 && self.targets[no].job().is_some_and(|job| job.may_grow(work.fan, member, group))
+        };
+        let cut = if pool.has_free() { pool.next_pack(member, work.pack, may_grow) } else { None };
+        let pack = cut.filter(|pack| self.is_wanted(pack));
+        let more = pool.has_waiting();
+        let clone = if pack.is_some() { pool.take_clone() } else { None };
+        self.pools.insert(key.clone(), pool);
+        let (Some(pack), Some(clone)) = (pack, clone) else { return more && self.pools[key].has_free() };
+        if !self.spend(key, &pack) {
+            let target = pack.target;
+            self.give_back(key, pack, clone);
+            return self.pools[key].has_waiting() && self.targets[target].job().is_some();
+        }
+        self.send(key, pack, clone);
+        self.pools[key].has_free()
+    }
+
+    /// Whether a pack still has anything to ask; its target may have ended or stopped.
+    fn is_wanted(&self, pack: &Pack) -> bool {
+        let job = self.targets[pack.target].job();
+        job.is_some_and(|job| !job.is_stopped) && pack.asks.iter().any(|ask| self.open_key(*ask).is_some())
+    }
+
+    /// Whether the ceilings on calls in flight allow one more.
+    fn has_room(&self, (phase, agent): &(PhaseName, AgentName)) -> bool {
+        let below = |count: u32, ceiling: Option<u32>| ceiling.is_none_or(|ceiling| count < ceiling);
+        let in_flight = u32::try_from(self.flights.len()).unwrap_or(u32::MAX);
+        let of_phase = self.calls.phases_in_flight.get(phase).copied().unwrap_or(0);
+        let of_agent = self.calls.agents_in_flight.get(agent).copied().unwrap_or(0);
+        below(in_flight, self.model.limits.concurrency)
+            && below(of_phase, self.model.phase(phase.as_str()).and_then(|phase| phase.limits.concurrency))
+            && below(of_agent, self.agent_limits(agent).and_then(|limits| limits.concurrency))
+    }
+
+    fn agent_limits(&self, agent: &AgentName) -> Option<refrain_schemas::pipeline::Limits> {
+        self.model.agents.get(agent.as_str())?.spec.limits
+    }
+
+    /// Takes one call from the ceilings on calls, or says what happens because there is none left.
+    fn spend(&mut self, (phase, agent): &(PhaseName, AgentName), pack: &Pack) -> bool {
+        let run_ceiling = [self.options.max_calls, self.model.limits.calls].into_iter().flatten().min();
+        if run_ceiling.is_some_and(|ceiling| self.calls.run >= ceiling) {
+            self.stop(Stop::Ceiling);
+            return false;
+        }
+        let of_phase = self.calls.phases.entry(phase.clone()).or_default();
+        let of_agent = self.calls.agents.entry(agent.clone()).or_default();
+        let phase_ceiling = self.model.phase(phase.as_str()).and_then(|phase| phase.limits.calls);
+        let agent_ceiling = self.model.agents.get(agent.as_str()).and_then(|agent| agent.spec.limits?.calls);
+        let reached = |count: u64, ceiling: Option<u64>| ceiling.is_some_and(|ceiling| count >= ceiling);
+        if reached(*of_phase, phase_ceiling) || reached(*of_agent, agent_ceiling) {
+            if let Some(job) = self.targets[pack.target].job_mut() {
+                job.is_stopped = true;
+            }
+            return false;
+        }
+        (*of_phase, *of_agent) = (*of_phase + 1, *of_agent + 1);
+        self.calls.run += 1;
+        true
+    }
+
+    /// Puts a pack back that could not be paid for.
+    fn give_back(&mut self, key: &(PhaseName, AgentName), pack: Pack, clone: u32) {
+        if let Some(pool) = self.pools.get_mut(key) {
+            pool.give_clone(clone);
+            pool.wait_again(pack);
+        }
+    }
+
+    fn send(&mut self, key: &(PhaseName, AgentName), pack: Pack, clone: u32) {
+        let call = self.next_call;
+        self.next_call = call.next();
+        let lane = self.lane(pack.target, &key.1);
+        let Some(request) = self.request(call, &pack) else { return };
+        let asks =
+            pack.asks.iter().zip(&request.units).filter_map(|(ask, unit)| {
+                Some(IntentAsk { key: self.open_key(*ask)?, unit: unit.id.clone() })
+            });
+        let intent = Intent { call, lane, attempt: pack.attempt, at: self.now, asks: asks.collect() };
+        if self.wants(Level::Debug) {
+            let units = intent.asks.iter().map(|ask| ask.unit.clone()).collect();
+            self.tell(pack.target, EventKind::CallIntended { call, agent: key.1.clone(), units });
+        }
+        self.ledger(LedgerEntry::Intent(intent));
+        let timeout = self.model.agents.get(key.1.as_str()).and_then(|agent| agent.timeout);
+        let slot = Slot { phase: key.0.clone(), agent: key.1.clone(), clone };
+        self.effect(Effect::Call(Box::new(Call { slot, request, timeout })));
+        self.depart(key, pack, call, clone);
+    }
+
+    fn depart(&mut self, key: &(PhaseName, AgentName), pack: Pack, call: CallId, clone: u32) {
+        *self.calls.phases_in_flight.entry(key.0.clone()).or_default() += 1;
+        *self.calls.agents_in_flight.entry(key.1.clone()).or_default() += 1;
+        let target = &mut self.targets[pack.target];
+        target.tally.calls += 1;
+        if pack.attempt > 1 {
+            target.tally.retries += 1;
+            self.calls.retries += 1;
+        }
+        if let Some(job) = target.job_mut() {
+            job.n_in_flight += 1;
+            for ask in &pack.asks {
+                job.units[ask.unit].was_called = true;
+            }
+        }
+        self.flights.insert(call, Flight { pack, clone, started: self.time });
+    }
+
+    fn request(&self, call: CallId, pack: &Pack) -> Option<Request> {
+        let job = self.targets[pack.target].job()?;
+        let agent = job.standing.definition.agents.get(pack.member)?;
+        let units = pack.asks.iter().filter(|ask| self.open_key(**ask).is_some()).map(|ask| {
+            let request = job.prepared.requests.request(&job.prepared.units[ask.unit]);
+            request.asked(job.previous(ask.unit, ask.ask).as_ref())
+        });
+        Some(Request {
+            call,
+            phase: self.targets[pack.target].target.phase.clone(),
+            scope: job.prepared.requests.scope.clone(),
+            params: agent.params.clone(),
+            vars: agent.vars.clone(),
+            context: job.shared.clone(),
+            units: units.collect(),
+        })
+    }
+
+    /// Takes what a call brought.
+    pub(super) fn called(&mut self, call: CallId, reply: Result<Reply, AgentError>) {
+        let Some(Flight { pack, clone, started }) = self.flights.remove(&call) else { return };
+        let Some(key) = self.pool_key(pack.target, pack.member) else { return };
+        if let Some(pool) = self.pools.get_mut(&key) {
+            pool.give_clone(clone);
+        }
+        if let Some(n) = self.calls.phases_in_flight.get_mut(&key.0) {
+            *n -= 1;
+        }
+        if let Some(n) = self.calls.agents_in_flight.get_mut(&key.1) {
+            *n -= 1;
+        }
+        if let Some(job) = self.targets[pack.target].job_mut() {
+            job.n_in_flight -= 1;
+        }
+        let seconds = self.time.saturating_sub(started).as_secs_f64();
+        match reply {
+            Ok(reply) => self.replied(call, &key.1, pack, reply, seconds),
+            Err(error) => self.call_failed(call, &key.1, pack, &error),
+        }
+    }
+
+    fn replied(&mut self, call: CallId, agent: &AgentName, pack: Pack, reply: Reply, seconds: f64) {
+        let usage = reply.usage;
+        self.targets[pack.target].tally.usage.add(&usage);
+        let mut answers = answers(reply.units);
+        let mut outcomes = Vec::with_capacity(pack.asks.len());
+        let mut good: Vec<(Digest, Json)> = Vec::new();
+        let mut bad: Vec<(AskRef, Digest, Failure)> = Vec::new();
+        for ask in pack.asks.iter().copied() {
+            let Some(key) = self.open_key(ask) else { continue };
+            let answer = self.take_answer(&mut answers, ask);
+            match answer.and_then(|reply| self.check_reply(ask, &reply).map(|_| reply)) {
+                Ok(reply) => {
+                    outcomes.push(OutcomeAsk { key, result: AskResult::Reply(reply.clone()) });
+                    good.push((key, reply));
+                }
+                Err(failure) => {
+                    outcomes.push(OutcomeAsk { key, result: AskResult::Failed(failure.clone()) });
+                    bad.push((ask, key, failure));
+                }
+            }
+        }
+        self.ledger(LedgerEntry::Outcome(Outcome { call, at: self.now, usage, asks: outcomes }));
+        if self.wants(Level::Debug) {
+            let replies = good.len() as u64;
+            self.tell(
+                pack.target,
+                EventKind::CallCompleted { call, agent: agent.clone(), replies, usage, seconds },
+            );
+        }
+        for (key, reply) in good {
+            self.answer_key(key, &reply);
+        }
+        self.retry_units(call, agent, &pack, bad);
+    }
+
+    fn take_answer(&self, answers: &mut Answers, ask: AskRef) -> Result<Json, Failure> {
+        let id = self.targets[ask.target].job().map(|job| job.unit_id(ask.unit).clone());
+        let answer = id.as_ref().and_then(|id| answers.remove(id.as_str()));
+        let invalid = |message: &str| Failure { kind: FailureKind::Invalid, message: message.to_owned() };
+        match answer {
+            Some(Some(result)) => result,
+            Some(None) => Err(invalid("the unit was answered twice in one call")),
+            None => Err(invalid("the answer leaves the unit out")),
+        }
+    }
+
+    /// Tries the units of a call again that can be, and fails the others.
+    fn retry_units(
+        &mut self,
+        call: CallId,
+        agent: &AgentName,
+        pack: &Pack,
+        bad: Vec<(AskRef, Digest, Failure)>,
+    ) {
+        let policy = self.policy(agent);
+        let mut again = Vec::new();
+        let mut first: Option<Failure> = None;
+        for (ask, key, failure) in bad {
+            let retried = is_retried(failure.kind) && pack.attempt < policy.attempts;
+            if retried && self.open_key(ask).is_some() {
+                again.push(ask);
+                first.get_or_insert(failure);
+            } else {
+                self.fail_key(key, &failure);
+            }
+        }
+        if let Some(failure) = first {
+            let pause = if failure.kind == FailureKind::Invalid {
+                Duration::ZERO
+            } else {
+                policy.pause(pack.attempt)
+            };
+            let pack =
+                Pack { target: pack.target, member: pack.member, asks: again, attempt: pack.attempt + 1 };
+            self.rest(call, agent, pack, pause, failure);
+        }
+    }
+
+    fn call_failed(&mut self, call: CallId, agent: &AgentName, pack: Pack, error: &AgentError) {
+        let failure = error.failure();
+        let open: Vec<(AskRef, Digest)> =
+            pack.asks.iter().filter_map(|ask| Some((*ask, self.open_key(*ask)?))).collect();
+        let asks =
+            open.iter().map(|(_, key)| OutcomeAsk { key: *key, result: AskResult::Failed(failure.clone()) });
+        let outcome = Outcome { call, at: self.now, usage: Usage::default(), asks: asks.collect() };
+        self.ledger(LedgerEntry::Outcome(outcome));
+        if error.kind == FailureKind::Cancelled || self.stop.is_some() {
+            return;
+        }
+        if error.kind == FailureKind::Credentials {
+            self.credentials_failed = true;
+            self.stop(Stop::Credentials);
+            return;
+        }
+        let policy = self.policy(agent);
+        if open.len() > 1 {
+            return self.halve(call, agent, &pack, open, policy.pause_after(error, pack.attempt), failure);
+        }
+        if is_retried(error.kind) && pack.attempt < policy.attempts {
+            let pause = policy.pause_after(error, pack.attempt);
+            let asks = open.into_iter().map(|(ask, _)| ask).collect();
+            let pack = Pack { target: pack.target, member: pack.member, asks, attempt: pack.attempt + 1 };
+            return self.rest(call, agent, pack, pause, failure);
+        }
+        if self.wants(Level::Error) {
+            self.tell(
+                pack.target,
+                EventKind::CallFailed { call, agent: agent.clone(), failure: failure.clone() },
+            );
+        }
+        for (_, key) in open {
+            self.fail_key(key, &failure);
+        }
+    }
+
+    /// Asks about the two halves of a pack that failed as a whole: one bad unit must not cost the others their replies,
+    /// and their attempts are not spent by it.
+    fn halve(
+        &mut self,
+        call: CallId,
+        agent: &AgentName,
+        pack: &Pack,
+        open: Vec<(AskRef, Digest)>,
+        pause: Duration,
+        failure: Failure,
+    ) {
+        let asks: Vec<AskRef> = open.into_iter().map(|(ask, _)| ask).collect();
+        let (head, tail) = asks.split_at(asks.len().div_ceil(2));
+        for half in [head, tail] {
+            let pack =
+                Pack { target: pack.target, member: pack.member, asks: half.to_vec(), attempt: pack.attempt };
+            self.rest(call, agent, pack, pause, failure.clone());
+        }
+    }
+
+    /// Lets a pack rest before it is tried again.
+    fn rest(&mut self, call: CallId, agent: &AgentName, pack: Pack, pause: Duration, failure: Failure) {
+        let (attempt, pause_seconds) = (pack.attempt, pause.as_secs_f64());
+        self.tell(
+            pack.target,
+            EventKind::CallRetried { call, agent: agent.clone(), attempt, pause_seconds, failure },
+        );
+        if pause.is_zero() {
+            self.rested(pack);
+        } else {
+            self.effect(Effect::Rest(pause, pack));
+        }
+    }
+
+    pub(super) fn rested(&mut self, pack: Pack) {
+        let key = self.pool_key(pack.target, pack.member);
+        if self.targets[pack.target].job().is_some()
+            && let Some(pool) = key.and_then(|key| self.pools.get_mut(&key))
+        {
+            pool.wait_again(pack);
+        }
+    }
+
+    fn policy(&self, agent: &AgentName) -> RetryPolicy {
+        let known = self.model.agents.get(agent.as_str()).map(|agent| agent.retry);
+        known.unwrap_or(RetryPolicy { attempts: 1, initial: Duration::ZERO, max: Duration::ZERO, factor: 0 })
+    }
+}
+
+/// Answers by unit; `None` where a unit was answered twice.
+type Answers = std::collections::BTreeMap<String, Option<Result<Json, Failure>>>;
+
+fn answers(units: Vec<AnsweredUnit>) -> Answers {
+    let mut answers = Answers::new();
+    for AnsweredUnit { id, result } in units {
+        let is_second = answers.contains_key(id.as_str());
+        answers.insert(id.as_str().to_owned(), if is_second { None } else { Some(result) });
+    }
+    answers
+}
+
+const fn is_retried(kind: FailureKind) -> bool {
+    matches!(kind, FailureKind::Transient | FailureKind::RateLimited | FailureKind::Invalid)
+}
+
+impl RetryPolicy {
+    /// Returns the pause after a failed attempt.
+    #[must_use]
+    pub fn pause(&self, attempt: u32) -> Duration {
+        let growth = self.factor.saturating_pow(attempt.saturating_sub(1));
+        if self.factor == 0 { Duration::ZERO } else { self.initial.saturating_mul(growth).min(self.max) }
+    }
+
+    /// Returns the pause after an error: what the agent asks for, if it asks.
+    fn pause_after(&self, error: &AgentError, attempt: u32) -> Duration {
+        match error.retry_after {
+            Some(pause) => pause,
+            None if error.kind == FailureKind::Invalid => Duration::ZERO,
+            None => self.pause(attempt),
+        }
+    }
+}

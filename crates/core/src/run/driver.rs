@@ -1,0 +1,293 @@
+//! The loop itself: inputs in, one turn of the state, entries committed, events told, effects let go.
+
+use std::collections::BTreeMap;
+use std::pin::pin;
+use std::sync::Arc;
+
+use futures::future::{BoxFuture, FutureExt as _};
+use futures::stream::{FuturesUnordered, StreamExt as _};
+use refrain_schemas::event::{EventKind, RunEnded};
+use refrain_schemas::exit_code::ExitCode;
+use refrain_schemas::freshness::Freshness;
+use refrain_schemas::history::{HistoryEntry, RunEnd, RunStart};
+use refrain_schemas::ledger::{Abandoned, LedgerEntry};
+use refrain_schemas::name::RunId;
+use refrain_schemas::report::{PhaseReport, PhaseStatus, RunReport, RunStatus, UnitCounts};
+use refrain_schemas::scope::Target;
+use refrain_schemas::usage::Usage;
+
+use crate::define::FileDigests;
+use crate::engine::{Control, Engine, EngineError, RunRequest};
+use crate::executor::{LocalExecutor, RemarkBox};
+use crate::history::History;
+use crate::ports::cancel::Cancel;
+use crate::ports::executor::Executor;
+use crate::ports::store::{Batch, Opening};
+use crate::recorder::Recorder;
+use crate::survey::survey;
+
+use super::input::Input;
+use super::perform::Performer;
+use super::request::Planned;
+use super::state::{Options, RunState, Stop};
+
+/// The most inputs that one turn takes, so that no commit grows without bound.
+const TURN: usize = 1024;
+
+/// Runs a plan to its end.
+pub(crate) async fn run(
+    engine: &Engine,
+    request: &RunRequest,
+    control: &Control,
+) -> Result<RunReport, EngineError> {
+    let planned = Planned::of(engine, request)?;
+    let store = engine.ports().store.clone();
+    let opening = store.begin_writing(&request.holder).await?;
+    let result = run_held(engine, request, control, &planned, opening).await;
+    let ended = store.end_writing().await;
+    let report = result?;
+    ended?;
+    Ok(report)
+}
+
+async fn run_held(
+    engine: &Engine,
+    request: &RunRequest,
+    control: &Control,
+    planned: &Planned,
+    opening: Opening,
+) -> Result<RunReport, EngineError> {
+    let ports = engine.ports();
+    let history = History::fold(ports.store.history().await?);
+    let digests = FileDigests::new(ports.files.clone());
+    let outside = outside(engine, planned, &history, &digests, request).await?;
+    let run_id = ports.ids.run_id();
+    let targets: Vec<Target> = planned.targets.iter().map(|(target, _)| target.clone()).collect();
+    let mut recorder = Recorder::new(ports, run_id, &targets);
+    let in_doubt = opening.in_doubt.len() as u64;
+    let options =
+        Options { offline: request.offline, max_calls: request.max_calls, in_doubt, level: recorder.level() };
+    begin(engine, request, run_id, &opening, &mut recorder, targets).await?;
+    let attempts =
+        planned.targets.iter().map(|(target, _)| history.target(target)?.last_attempt.clone()).collect();
+    let states = planned.states(engine, request.force);
+    let numbers = (opening.next_call, opening.next_lane);
+    let model = engine.shared_model();
+    let mut state = RunState::new(model.clone(), history, run_id, options, states, outside, numbers);
+    let remarks = RemarkBox::default();
+    let local = || -> Arc<dyn Executor> {
+        Arc::new(LocalExecutor::new(
+            model.clone(),
+            ports.factories.clone(),
+            ports.clock.clone(),
+            remarks.clone(),
+        ))
+    };
+    let performer = Arc::new(Performer {
+        model: model.clone(),
+        ports: ports.clone(),
+        executor: ports.executor.clone().unwrap_or_else(local),
+        digests,
+        targets: planned.targets.iter().map(|(target, phase)| (Arc::new(target.clone()), *phase)).collect(),
+        cancel: Cancel::new(),
+        attempts,
+    });
+    let turned = turn_until_over(&mut state, &performer, &mut recorder, &remarks, control).await;
+    performer.executor.close().await;
+    tell_remarks(&mut recorder, &remarks).await;
+    let fatal = turned.err().or(state.fatal.take());
+    let report = report(&state, run_id, in_doubt);
+    if let Some(error) = fatal {
+        recorder.record(None, EventKind::RunFailed(ended(&report))).await;
+        let _lost = recorder.finish().await;
+        return Err(error);
+    }
+    let end = HistoryEntry::RunEnded(RunEnd { at: ports.clock.now(), report: report.clone() });
+    ports.store.commit(Batch { history: vec![end], ..Batch::default() }).await?;
+    recorder.record(None, end_event(&report)).await;
+    let _lost = recorder.finish().await;
+    Ok(report)
+}
+
+/// Judges the targets that are not part of the run but come before one that is.
+async fn outside(
+    engine: &Engine,
+    planned: &Planned,
+    history: &History,
+    digests: &FileDigests,
+    request: &RunRequest,
+) -> Result<BTreeMap<Target, Freshness>, EngineError> {
+    if !request.only {
+        return Ok(BTreeMap::new());
+    }
+    let standings = survey(engine.model(), engine.ports(), history, digests).await?;
+    let outside = standings
+        .into_iter()
+        .filter(|standing| !planned.targets.iter().any(|(target, _)| *target == standing.target));
+    Ok(outside.map(|standing| (standing.target, standing.verdict.freshness)).collect())
+}
+
+/// Makes the beginning durable and tells of it; takes note of calls in doubt, each once.
+async fn begin(
+    engine: &Engine,
+    request: &RunRequest,
+    run_id: RunId,
+    opening: &Opening,
+    recorder: &mut Recorder,
+    targets: Vec<Target>,
+) -> Result<(), EngineError> {
+    let ports = engine.ports();
+    let at = ports.clock.now();
+    let named: Vec<String> = request.targets.iter().map(ToString::to_string).collect();
+    let abandoned =
+        opening.in_doubt.iter().map(|call| LedgerEntry::Abandoned(Abandoned { call: *call, run_id, at }));
+    let history = vec![HistoryEntry::RunStarted(RunStart { run_id, at, targets: named.clone() })];
+    ports.store.commit(Batch { ledger: abandoned.collect(), history, ..Batch::default() }).await?;
+    let in_doubt = opening.in_doubt.len() as u64;
+    recorder.record(None, EventKind::RunStarted { targets: named, in_doubt }).await;
+    for message in &opening.recovered {
+        recorder.record(None, EventKind::StoreRecovered { message: message.clone() }).await;
+    }
+    recorder.record(None, EventKind::RunPlanned { targets }).await;
+    Ok(())
+}
+
+async fn turn_until_over(
+    state: &mut RunState,
+    performer: &Arc<Performer>,
+    recorder: &mut Recorder,
+    remarks: &RemarkBox,
+    control: &Control,
+) -> Result<(), EngineError> {
+    let mut tasks: FuturesUnordered<BoxFuture<'static, Option<Input>>> = FuturesUnordered::new();
+    let mut drain = pin!(control.drain.fired().fuse());
+    let mut abort = pin!(control.abort.fired().fuse());
+    let (clock, store) = (&performer.ports.clock, &performer.ports.store);
+    let mut inputs: Vec<Input> = Vec::new();
+    loop {
+        state.at(clock.now(), clock.monotonic());
+        inputs.drain(..).for_each(|input| state.apply(input));
+        state.schedule();
+        let turn = state.take_turn();
+        if !turn.batch.is_empty() {
+            store.commit(turn.batch).await?;
+        }
+        for (target, kind) in turn.told {
+            recorder.record(target.as_deref(), kind).await;
+        }
+        tell_remarks(recorder, remarks).await;
+        for effect in turn.effects {
+            tasks.push(performer.clone().perform(effect).boxed());
+        }
+        if state.is_over() {
+            return Ok(());
+        }
+        // A person's wish comes first; else whatever is there, and at least one thing.
+        let mut tick = pin!(clock.sleep(crate::recorder::PROGRESS_EVERY).fuse());
+        futures::select_biased! {
+            () = abort => inputs.push(Input::Abort),
+            () = drain => inputs.push(Input::Drain),
+            input = tasks.select_next_some() => inputs.extend(input),
+            () = tick => {}
+        }
+        while inputs.len() < TURN
+            && let Some(Some(input)) = tasks.next().now_or_never()
+        {
+            inputs.extend(input);
+        }
+    }
+}
+
+async fn tell_remarks(recorder: &mut Recorder, remarks: &RemarkBox) {
+    for (target, kind) in remarks.take() {
+        recorder.record(Some(&target), kind).await;
+    }
+}
+
+fn report(state: &RunState, run_id: RunId, in_doubt: u64) -> RunReport {
+    let phases = state.reports();
+    let mut units = UnitCounts::default();
+    let mut usage = Usage::default();
+    for phase in &phases {
+        units.add(&phase.units);
+        usage.add(&phase.usage);
+    }
+    let (calls, retries) =
+        phases.iter().fold((0, 0), |(calls, retries), phase| (calls + phase.calls, retries + phase.retries));
+    let status = status(state, &phases);
+    let exit_code = exit_code(state, &phases, status).number();
+    RunReport {
+        schema_version: 1,
+        run_id,
+        status,
+        exit_code,
+        calls,
+        retries,
+        in_doubt,
+        units,
+        usage,
+        cost_usd: usage.cost_usd,
+        phases,
+    }
+}
+
+/// One word for a run: the strongest of what became of its targets.
+fn status(state: &RunState, phases: &[PhaseReport]) -> RunStatus {
+    let any = |status: PhaseStatus| phases.iter().any(|phase| phase.status == status);
+    if any(PhaseStatus::Cancelled)
+        || state.stop.is_some_and(|stop| stop >= Stop::Drained) && !all_ended(phases)
+    {
+        RunStatus::Cancelled
+    } else if any(PhaseStatus::Stopped) {
+        RunStatus::Stopped
+    } else if any(PhaseStatus::Failed) {
+        RunStatus::Failed
+    } else if any(PhaseStatus::Blocked) {
+        RunStatus::Blocked
+    } else if any(PhaseStatus::Waiting) {
+        RunStatus::Waiting
+    } else if any(PhaseStatus::Partial) {
+        RunStatus::Partial
+    } else {
+        RunStatus::Completed
+    }
+}
+
+fn all_ended(phases: &[PhaseReport]) -> bool {
+    phases.iter().all(|phase| phase.status != PhaseStatus::Cancelled)
+}
+
+fn exit_code(state: &RunState, phases: &[PhaseReport], status: RunStatus) -> ExitCode {
+    let of_phase = |phase: &PhaseReport| match phase.status {
+        PhaseStatus::Failed | PhaseStatus::Partial => ExitCode::Failed,
+        PhaseStatus::Blocked => ExitCode::Blocked,
+        PhaseStatus::Waiting => ExitCode::Waiting,
+        PhaseStatus::Stopped => ExitCode::Budget,
+        _ => ExitCode::Ok,
+    };
+    let mut code = phases.iter().map(of_phase).fold(status.exit_code(), ExitCode::stronger);
+    if state.credentials_failed {
+        code = code.stronger(ExitCode::Credentials);
+    }
+    if state.offline_missed {
+        code = code.stronger(ExitCode::Drift);
+    }
+    code
+}
+
+const fn ended(report: &RunReport) -> RunEnded {
+    RunEnded { calls: report.calls, units: report.units, usage: report.usage }
+}
+
+const fn end_event(report: &RunReport) -> EventKind {
+    let ended = ended(report);
+    match report.status {
+        RunStatus::Completed => EventKind::RunCompleted(ended),
+        RunStatus::Partial => EventKind::RunPartial(ended),
+        RunStatus::Failed => EventKind::RunFailed(ended),
+        RunStatus::Blocked => EventKind::RunBlocked(ended),
+        RunStatus::Waiting => EventKind::RunWaiting(ended),
+        RunStatus::Stopped => EventKind::RunStopped(ended),
+        RunStatus::Cancelled => EventKind::RunCancelled(ended),
+    }
+}

@@ -1,0 +1,112 @@
+//! What goes into the run loop and what comes out of it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use refrain_schemas::artifact::{ArtifactRef, FileStamp};
+use refrain_schemas::event::EventKind;
+use refrain_schemas::failure::PhaseError;
+use refrain_schemas::json::Json;
+use refrain_schemas::name::CallId;
+use refrain_schemas::scope::Target;
+
+use crate::engine::EngineError;
+use crate::history::Prior;
+use crate::judge::UpstreamNow;
+use crate::ports::agent::{AgentError, Reply};
+use crate::ports::executor::Call;
+use crate::prepare::Prepared;
+use crate::publish::{Published, UnitOutcome};
+use crate::survey::Standing;
+
+use super::pool::Pack;
+
+/// The place of a target in the plan.
+pub type TargetNo = usize;
+
+/// One ask of the run: which target, which of its units, which of that unit's asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct AskRef {
+    /// The target.
+    pub target: TargetNo,
+    /// The unit, by its place among those to be made.
+    pub unit: usize,
+    /// The ask, by its place among the unit's.
+    pub ask: usize,
+}
+
+/// Something that has happened.
+#[derive(Debug)]
+pub enum Input {
+    /// A target has been looked at.
+    Judged(TargetNo, Result<Box<Standing>, EngineError>),
+    /// A target's units are known.
+    Prepared(TargetNo, Result<Box<Prepared>, Trouble>),
+    /// The ledger has been looked into.
+    Found(Vec<AskRef>, Result<Vec<Option<Json>>, EngineError>),
+    /// A call came back.
+    Called(CallId, Result<Reply, AgentError>),
+    /// A pause is over.
+    Rested(Pack),
+    /// Source files were read, or exports written.
+    Transferred(TargetNo, Result<Box<Transferred>, Trouble>),
+    /// A target's artifact is stored; `None` where all of its units have to be looked at after all.
+    Published(TargetNo, Result<Box<Option<Published>>, EngineError>),
+    /// A person wants the run to end.
+    Drain,
+    /// A person wants it to end now.
+    Abort,
+}
+
+/// Something that is to be done.
+#[derive(Debug)]
+pub enum Effect {
+    /// Look at a target.
+    Judge(TargetNo, Vec<UpstreamNow>, Option<Box<Prior>>, u32),
+    /// Get a target's units.
+    Prepare(TargetNo, Box<Standing>, Option<Box<Prior>>, Whole),
+    /// Look into the ledger.
+    LookUp(Vec<AskRef>, Vec<refrain_schemas::digest::Digest>),
+    /// Make a call.
+    Call(Box<Call>),
+    /// Wait, then try again.
+    Rest(Duration, Pack),
+    /// Read source files, or write exports.
+    Transfer(TargetNo, Box<Standing>),
+    /// Merge and store.
+    Publish(TargetNo, Box<Prepared>, Vec<UnitOutcome>),
+    /// Cancel all calls.
+    CancelCalls,
+}
+
+/// Whether every unit is to be looked at, even where nothing seems to have changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Whole {
+    /// Units of the revision before may be kept.
+    No,
+    /// Every unit is looked at.
+    Yes,
+}
+
+/// What reading or writing files came to.
+#[derive(Debug)]
+pub struct Transferred {
+    /// The artifact.
+    pub artifact: ArtifactRef,
+    /// The files.
+    pub files: Vec<FileStamp>,
+    /// What to tell.
+    pub event: EventKind,
+}
+
+/// Why a step of a target did not succeed.
+#[derive(Debug)]
+pub enum Trouble {
+    /// The phase fails; the run goes on.
+    Phase(PhaseError),
+    /// The store is gone; the run ends.
+    Engine(EngineError),
+}
+
+/// An event about a target, or about the run.
+pub type Told = (Option<Arc<Target>>, EventKind);

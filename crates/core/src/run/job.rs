@@ -1,0 +1,233 @@
+//! One target whose units are being asked about.
+
+use std::collections::{BTreeMap, HashMap};
+
+use refrain_schemas::digest::{Digest, Digester};
+use refrain_schemas::json::Json;
+use refrain_schemas::name::UnitId;
+use refrain_schemas::phase_spec::Fan;
+use refrain_schemas::report::UnitCounts;
+use refrain_schemas::usage::Usage;
+
+use crate::model::{AskWork, Model, Phase, Work};
+use crate::prepare::Prepared;
+use crate::publish::UnitOutcome;
+use crate::request::{AskNumbers, key};
+use crate::survey::Standing;
+use crate::unit_table::AskRow;
+
+use super::unit_state::{Ask, AskState, UnitProgress, UnitState};
+
+/// One target whose units are being asked about.
+#[derive(Debug)]
+pub struct Job {
+    /// What the target was found to be.
+    pub standing: Box<Standing>,
+    /// Its units and what their requests are made from.
+    pub prepared: Box<Prepared>,
+    /// How far the units are, in the order of `prepared.units`.
+    pub units: Vec<UnitState>,
+    /// What all asks of an agent share, by its place in the pool.
+    pub bases: Vec<Digest>,
+    /// The context that all units share.
+    pub shared: Json,
+    /// The key of the source's records, if they have one.
+    pub source_key: Option<String>,
+    /// Units that are not over.
+    pub n_open: usize,
+    /// Asks that the ledger is being looked into for, by group.
+    pub looking: BTreeMap<u32, usize>,
+    /// Open units by group and stage.
+    pub stages: BTreeMap<(u32, usize), usize>,
+    /// Whether the first look into the ledger is over and the totals have been told.
+    pub is_planned: bool,
+    /// Calls of this target that are under way.
+    pub n_in_flight: usize,
+    /// Whether no new call may start.
+    pub is_stopped: bool,
+    /// Units so far.
+    pub counts: UnitCounts,
+    /// Units that failed by themselves.
+    pub own_failures: u64,
+}
+
+/// What a target's calls came to.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Tally {
+    /// Calls made.
+    pub calls: u64,
+    /// Of these, calls that tried something again.
+    pub retries: u64,
+    /// What they consumed.
+    pub usage: Usage,
+}
+
+impl Job {
+    /// Makes the job of a target that is ready. No ask exists yet.
+    #[must_use]
+    pub fn new(model: &Model, work: &AskWork, standing: Box<Standing>, prepared: Box<Prepared>) -> Self {
+        let bases = standing.definition.agents.iter().map(|agent| prepared.requests.base(agent)).collect();
+        let total = prepared.n_units();
+        let counts = UnitCounts { total, reused: prepared.n_kept(), ..UnitCounts::default() };
+        let groups = groups(&prepared, work.pack_within.as_deref());
+        let units = prepared.units.iter().zip(groups).map(|(unit, group)| {
+            let is_hole = prepared.requests.is_hole(unit);
+            let digest = prepared.requests.request(unit).digest();
+            let progress = if is_hole { UnitProgress::Hole } else { UnitProgress::Open };
+            UnitState { digest, group, asks: Vec::new(), progress, was_called: false }
+        });
+        let units: Vec<UnitState> = units.collect();
+        let source_key = crate::prepare::chosen_source(&standing.now, &work.units.of)
+            .and_then(|name| source_key(model.phase(name.as_str())?));
+        Self {
+            shared: prepared.requests.shared(),
+            n_open: units.iter().filter(|unit| !unit.is_over()).count(),
+            bases,
+            units,
+            source_key,
+            looking: BTreeMap::new(),
+            stages: BTreeMap::new(),
+            is_planned: false,
+            n_in_flight: 0,
+            is_stopped: false,
+            counts,
+            own_failures: 0,
+            standing,
+            prepared,
+        }
+    }
+
+    /// Returns the id of a unit.
+    #[must_use]
+    pub fn unit_id(&self, unit: usize) -> &UnitId {
+        &self.prepared.units[unit].id
+    }
+
+    /// Returns the agents and samples that a unit's stage asks; nothing where there is no such stage.
+    #[must_use]
+    pub fn stage(&self, work: &AskWork, unit: usize, stage: usize) -> Vec<(u32, u32)> {
+        let samples = |member: usize| {
+            let member_no = u32::try_from(member).unwrap_or(u32::MAX);
+            (0..work.pool[member].samples).map(move |sample| (member_no, sample))
+        };
+        match work.fan {
+            Fan::Split if stage == 0 => samples(rendezvous(work, self.unit_id(unit))).collect(),
+            Fan::Panel if stage == 0 => (0..work.pool.len()).flat_map(samples).collect(),
+            Fan::Split | Fan::Panel => Vec::new(),
+            Fan::Cascade | Fan::Chain => {
+                work.pool.get(stage).map(|_| (stage_no(stage), 0)).into_iter().collect()
+            }
+        }
+    }
+
+    /// Adds an ask to a unit and returns its place and its key.
+    pub fn add_ask(
+        &mut self,
+        unit: usize,
+        member: u32,
+        sample: u32,
+        previous: Option<&Json>,
+    ) -> (usize, Digest) {
+        let numbers = AskNumbers { sample, redo: 0, previous: previous.map(digest_of) };
+        let key = key(&self.bases[member as usize], &self.units[unit].digest, &numbers);
+        let row = AskRow { member, sample, redo: 0, key };
+        self.units[unit].asks.push(Ask { row, state: AskState::Looking });
+        (self.units[unit].asks.len() - 1, key)
+    }
+
+    /// Gives an ask its next key, because the reply under the present one is refused, and returns that key.
+    pub fn redo(&mut self, unit: usize, ask: usize) -> Digest {
+        let previous = self.previous(unit, ask).map(|json| digest_of(&json));
+        let row = &self.units[unit].asks[ask].row;
+        let numbers = AskNumbers { sample: row.sample, redo: row.redo + 1, previous };
+        let key = key(&self.bases[row.member as usize], &self.units[unit].digest, &numbers);
+        let ask = &mut self.units[unit].asks[ask];
+        ask.row = AskRow { redo: ask.row.redo + 1, key, ..ask.row };
+        ask.state = AskState::Looking;
+        key
+    }
+
+    /// Returns what a chain passes on to an ask: the reply before it.
+    #[must_use]
+    pub fn previous(&self, unit: usize, ask: usize) -> Option<Json> {
+        match &self.units[unit].asks.get(ask.checked_sub(1)?)?.state {
+            AskState::Done { reply, .. } => reply.clone(),
+            _ => None,
+        }
+    }
+
+    /// Whether asks that are still on their way could join a pack of a group for an agent.
+    #[must_use]
+    pub fn may_grow(&self, fan: Fan, member: usize, group: u32) -> bool {
+        let looking = self.looking.get(&group).is_some_and(|n| *n > 0);
+        let staged = matches!(fan, Fan::Cascade | Fan::Chain);
+        looking || (staged && self.stages.range((group, 0)..(group, member)).any(|(_, n)| *n > 0))
+    }
+
+    /// Takes out what came of the units, for publishing.
+    pub fn take_outcomes(&mut self) -> Vec<UnitOutcome> {
+        let units = std::mem::take(&mut self.units).into_iter();
+        units.zip(&self.prepared.units).map(|(state, unit)| outcome(state, unit.id.clone())).collect()
+    }
+}
+
+fn outcome(state: UnitState, id: UnitId) -> UnitOutcome {
+    let rows = state.asks.iter().map(|ask| ask.row).collect();
+    let result = match state.progress {
+        UnitProgress::Failed(failure) => Err(Some(failure)),
+        UnitProgress::Hole | UnitProgress::Open => Err(None),
+        UnitProgress::Done => Ok(state
+            .asks
+            .into_iter()
+            .filter_map(|ask| match ask.state {
+                AskState::Done { records, .. } => Some((ask.row.member, ask.row.sample, records)),
+                _ => None,
+            })
+            .collect()),
+    };
+    UnitOutcome { id, asks: rows, result }
+}
+
+/// Numbers the groups whose units may share calls, in the order of their first units.
+fn groups(prepared: &Prepared, within: Option<&str>) -> Vec<u32> {
+    let Some(field) = within else { return vec![0; prepared.units.len()] };
+    let mut numbers: HashMap<Option<String>, u32> = HashMap::new();
+    let mut number = |value: Option<String>| {
+        let next = u32::try_from(numbers.len()).unwrap_or(u32::MAX);
+        *numbers.entry(value).or_insert(next)
+    };
+    prepared.units.iter().map(|unit| number(prepared.requests.value(unit, field))).collect()
+}
+
+/// Returns the agent that answers for a unit where several share the work: it hangs on the unit's id and the agents'
+/// names alone, and taking an agent away moves only the units it had.
+fn rendezvous(work: &AskWork, unit: &UnitId) -> usize {
+    let weight = |member: usize| {
+        let mut digester = Digester::new("refrain split v1");
+        digester.part(work.pool[member].agent.as_str().as_bytes()).part(unit.as_str().as_bytes()).finish()
+    };
+    if work.pool.len() == 1 {
+        0
+    } else {
+        (0..work.pool.len()).max_by_key(|member| weight(*member)).unwrap_or(0)
+    }
+}
+
+fn digest_of(json: &Json) -> Digest {
+    Digest::of_content(json.as_str().as_bytes())
+}
+
+fn stage_no(stage: usize) -> u32 {
+    u32::try_from(stage).unwrap_or(u32::MAX)
+}
+
+fn source_key(phase: &Phase) -> Option<String> {
+    match &phase.work {
+        Work::Read(work) => Some(work.key.clone()),
+        Work::Ask(work) => match &work.output.shape {
+            crate::model::OutputShape::Records { key } => Some(key.clone()),
+            crate::model::OutputShape::Document => None,
+        },
+        Work::Write(_) => None,
+    }
+}

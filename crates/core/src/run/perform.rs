@@ -1,0 +1,300 @@
+//! Carrying out what the state wants done.
+
+use std::sync::Arc;
+
+use refrain_schemas::artifact::ArtifactKind;
+use refrain_schemas::digest::Digest;
+use refrain_schemas::event::EventKind;
+use refrain_schemas::failure::PhaseError;
+use refrain_schemas::json::{Json, scalar_text};
+
+use crate::artifact;
+use crate::define::FileDigests;
+use crate::engine::{EngineError, Ports};
+use crate::facts;
+use crate::history::Prior;
+use crate::judge::{UpstreamNow, judge};
+use crate::model::{Model, ReadWork, Work, WriteWork};
+use crate::ports::cancel::Cancel;
+use crate::ports::executor::Executor;
+use crate::ports::files::FileError;
+use crate::ports::store::Batch;
+use crate::prepare::{self, Preparation, PrepareError, Prepared};
+use crate::publish::{Publication, Published, UnitOutcome};
+use crate::survey::Standing;
+use crate::tree::build::TreeBuilder;
+use crate::tree::page::Entry;
+use crate::tree::sequence::Sequence;
+
+use super::input::{Effect, Input, TargetNo, Transferred, Trouble, Whole};
+
+/// How many pages are handed to the store at once.
+const PAGE_BATCH: usize = 256;
+
+/// What effects are carried out with.
+#[derive(Debug)]
+pub(super) struct Performer {
+    pub(super) model: Arc<Model>,
+    pub(super) ports: Ports,
+    pub(super) executor: Arc<dyn Executor>,
+    pub(super) digests: FileDigests,
+    pub(super) targets: Vec<(Arc<refrain_schemas::scope::Target>, usize)>,
+    pub(super) cancel: Cancel,
+    /// Attempts that made no revision, for judging.
+    pub(super) attempts: Vec<Option<refrain_schemas::history::AttemptRecord>>,
+}
+
+impl Performer {
+    /// Carries out one effect and says what came of it.
+    pub(super) async fn perform(self: Arc<Self>, effect: Effect) -> Option<Input> {
+        Some(match effect {
+            Effect::Judge(no, upstream, prior, generation) => {
+                Input::Judged(no, self.judge(no, upstream, prior.as_deref(), generation).await.map(Box::new))
+            }
+            Effect::Prepare(no, standing, prior, whole) => {
+                Input::Prepared(no, self.prepare(no, &standing, prior.as_deref(), whole).await.map(Box::new))
+            }
+            Effect::LookUp(asks, keys) => {
+                let found = self.ports.store.replies(&keys).await;
+                Input::Found(asks, found.map_err(EngineError::from))
+            }
+            Effect::Call(call) => {
+                let id = call.request.call;
+                Input::Called(id, self.executor.execute(*call, &self.cancel).await)
+            }
+            Effect::Rest(pause, pack) => {
+                self.ports.clock.sleep(pause).await;
+                Input::Rested(pack)
+            }
+            Effect::Transfer(no, standing) => {
+                Input::Transferred(no, self.transfer(no, &standing).await.map(Box::new))
+            }
+            Effect::Publish(no, prepared, outcomes) => {
+                Input::Published(no, self.publish(no, *prepared, outcomes).await.map(Box::new))
+            }
+            Effect::CancelCalls => {
+                self.cancel.fire();
+                return None;
+            }
+        })
+    }
+
+    fn phase(&self, no: TargetNo) -> &crate::model::Phase {
+        &self.model.phases[self.targets[no].1]
+    }
+
+    async fn judge(
+        &self,
+        no: TargetNo,
+        upstream: Vec<UpstreamNow>,
+        prior: Option<&Prior>,
+        generation: u32,
+    ) -> Result<Standing, EngineError> {
+        let target = &self.targets[no].0;
+        let (now, definition) =
+            facts::gather(&self.model, &self.ports, &self.digests, target, upstream, prior, generation)
+                .await?;
+        let attempt = self.attempts[no].as_ref();
+        let verdict =
+            judge(&now, prior.map(|prior| &prior.record), prior.map(|prior| &prior.lineage), attempt);
+        Ok(Standing { target: (**target).clone(), now, definition, verdict })
+    }
+
+    async fn prepare(
+        &self,
+        no: TargetNo,
+        standing: &Standing,
+        prior: Option<&Prior>,
+        whole: Whole,
+    ) -> Result<Prepared, Trouble> {
+        let phase = self.phase(no);
+        let Work::Ask(work) = &phase.work else {
+            return Err(phase_error("definition", "the phase asks nobody"));
+        };
+        let preparation = Preparation {
+            store: &*self.ports.store,
+            files: &*self.ports.files,
+            prior,
+            phase,
+            work,
+            scope: &self.targets[no].0.scope,
+            now: &standing.now,
+            whole: whole == Whole::Yes,
+        };
+        prepare::prepare(preparation).await.map_err(|error| match error {
+            PrepareError::Data(message) => phase_error("input", &message),
+            PrepareError::Engine(error) => trouble(error),
+        })
+    }
+
+    async fn publish(
+        &self,
+        no: TargetNo,
+        prepared: Prepared,
+        outcomes: Vec<UnitOutcome>,
+    ) -> Result<Option<Published>, EngineError> {
+        let Work::Ask(work) = &self.phase(no).work else { return Ok(None) };
+        let store = &*self.ports.store;
+        store.commit(Batch { pages: prepared.pages, ..Batch::default() }).await?;
+        let publication =
+            Publication { store, work, pieces: &prepared.pieces, outcomes, before: prepared.before };
+        Ok(publication.publish().await?)
+    }
+
+    async fn transfer(&self, no: TargetNo, standing: &Standing) -> Result<Transferred, Trouble> {
+        match &self.phase(no).work {
+            Work::Read(work) => self.read(no, work).await,
+            Work::Write(work) => self.write(no, work, standing).await,
+            Work::Ask(_) => Err(phase_error("definition", "the phase reads and writes no files")),
+        }
+    }
+
+    async fn read(&self, no: TargetNo, work: &ReadWork) -> Result<Transferred, Trouble> {
+        let params = facts::params(&self.model, &work.agent, &self.targets[no].0).map_err(trouble)?;
+        let mut source = self.ports.reader.open(&params, &work.key).await.map_err(file_trouble)?;
+        let mut builder = TreeBuilder::new();
+        let mut n_records = 0_u64;
+        loop {
+            let records = source.next_batch().map_err(file_trouble)?;
+            if records.is_empty() {
+                break;
+            }
+            for record in &records {
+                let key = record.field(&work.key).and_then(scalar_text).unwrap_or_default();
+                check_source(work, &key, record)?;
+                builder.push(&Entry::record(&key, record.as_str()));
+            }
+            n_records += records.len() as u64;
+            let pages = builder.take_pages();
+            if !pages.is_empty() {
+                self.store(pages).await?;
+            }
+        }
+        let (root, pages) = builder.finish();
+        self.store(pages).await?;
+        let files = source.stamps();
+        let event = EventKind::SourceRead { files: files.len() as u64, records: n_records };
+        Ok(Transferred { artifact: artifact::reference(ArtifactKind::Records, &root), files, event })
+    }
+
+    async fn write(
+        &self,
+        no: TargetNo,
+        work: &WriteWork,
+        standing: &Standing,
+    ) -> Result<Transferred, Trouble> {
+        let params = facts::params(&self.model, &work.agent, &self.targets[no].0).map_err(trouble)?;
+        let chosen = prepare::chosen_source(&standing.now, &work.of);
+        let found = chosen.map(|phase| prepare::artifacts_of(&standing.now, phase)).unwrap_or_default();
+        let mut target = self.ports.writer.open(&params).await.map_err(file_trouble)?;
+        let mut n_records = 0_u64;
+        let phase = self.phase(no);
+        let gathered = found.iter().any(|(upstream, _)| {
+            upstream.target.scope.iter().any(|(dimension, _)| phase.gather.contains(dimension))
+        });
+        let sequences = self.open_all(&found, gathered).await?;
+        for mut sequence in sequences {
+            for first in (0..sequence.n_leaves()).step_by(PAGE_BATCH) {
+                let leaves = first..(first + PAGE_BATCH).min(sequence.n_leaves());
+                sequence
+                    .load(&*self.ports.store, leaves.clone())
+                    .await
+                    .map_err(|error| trouble(error.into()))?;
+                let leaves = leaves.filter_map(|leaf| sequence.leaf(leaf));
+                let records: Vec<Json> = leaves
+                    .flat_map(|leaf| leaf.iter())
+                    .filter(|entry| !entry.hole)
+                    .map(|entry| Json::from_canonical(entry.text()))
+                    .collect();
+                target.write(&records).map_err(file_trouble)?;
+                n_records += records.len() as u64;
+            }
+        }
+        let files = target.finish().map_err(file_trouble)?;
+        let (artifact, pages) = artifact::of_files(&files);
+        self.store(pages).await?;
+        let names = files.iter().map(|file| file.path.clone()).collect();
+        Ok(Transferred {
+            artifact,
+            files,
+            event: EventKind::ExportWritten { files: names, records: n_records },
+        })
+    }
+
+    async fn open_all(
+        &self,
+        found: &[(&UpstreamNow, &refrain_schemas::artifact::ArtifactRef)],
+        gathered: bool,
+    ) -> Result<Vec<Sequence>, Trouble> {
+        let store = &*self.ports.store;
+        let failed = |error: crate::ports::store::StoreError| trouble(error.into());
+        let mut sequences = Vec::new();
+        for (upstream, artifact) in found {
+            let mut sequence = Sequence::open(store, artifact.digest).await.map_err(failed)?;
+            if gathered {
+                let n = sequence.n_leaves();
+                sequence.load(store, 0..n).await.map_err(failed)?;
+                sequence = artifact::gather(&[(&upstream.target.scope, sequence)]).map_err(failed)?;
+            }
+            sequences.push(sequence);
+        }
+        Ok(sequences)
+    }
+
+    async fn store(&self, pages: Vec<(Digest, Vec<u8>)>) -> Result<(), Trouble> {
+        let batch = Batch { pages, ..Batch::default() };
+        self.ports.store.commit(batch).await.map_err(|error| trouble(error.into()))
+    }
+}
+
+fn check_source(work: &ReadWork, key: &str, record: &Json) -> Result<(), Trouble> {
+    let Some(schema) = &work.schema else { return Ok(()) };
+    let value = record.value();
+    match schema.validator.iter_errors(&value).next() {
+        None => Ok(()),
+        Some(error) => {
+            let path = error.instance_path().to_string();
+            Err(phase_error(
+                "source",
+                &format!("record `{key}` does not fit {} at `{path}`: {error}", schema.path),
+            ))
+        }
+    }
+}
+
+fn file_trouble(error: FileError) -> Trouble {
+    let mut phase = match phase_error("source", &error.to_string()) {
+        Trouble::Phase(phase) => phase,
+        Trouble::Engine(error) => return Trouble::Engine(error),
+    };
+    if let FileError::Bad { problems } = &error {
+        let lines: Vec<String> = problems
+            .iter()
+            .map(|problem| {
+                let place = problem.place.as_ref();
+                let place = place.map_or(String::new(), |p| format!("{}:{}:{}: ", p.file, p.line, p.column));
+                format!("{place}{}", problem.message)
+            })
+            .collect();
+        phase.message = lines.join("\n");
+        phase.hint = problems.iter().find_map(|problem| problem.hint.clone());
+    }
+    Trouble::Phase(phase)
+}
+
+fn trouble(error: EngineError) -> Trouble {
+    match error {
+        EngineError::Store(_) => Trouble::Engine(error),
+        other => phase_error("input", &other.to_string()),
+    }
+}
+
+fn phase_error(code: &str, message: &str) -> Trouble {
+    Trouble::Phase(PhaseError {
+        code: code.to_owned(),
+        message: message.to_owned(),
+        hint: None,
+        units: Vec::new(),
+        missing: Vec::new(),
+    })
+}

@@ -1,0 +1,156 @@
+//! The agents of one phase: who is free, and what waits for them.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use super::input::{AskRef, TargetNo};
+
+/// The clones of one agent in one phase, shared by the scopes of the phase.
+#[derive(Debug)]
+pub struct Pool {
+    /// Clones that are free, the lowest number last.
+    free: Vec<u32>,
+    /// What waits, by target and then by group; asks stand in source order.
+    waiting: BTreeMap<TargetNo, BTreeMap<u32, VecDeque<AskRef>>>,
+    /// Packs that are to be tried again.
+    again: VecDeque<Pack>,
+    /// The target that was served last; the next one is served next.
+    last: TargetNo,
+}
+
+/// Asks that travel in one call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pack {
+    /// The target.
+    pub target: TargetNo,
+    /// The agent, by its place in the pool of the phase.
+    pub member: usize,
+    /// The asks, in source order.
+    pub asks: Vec<AskRef>,
+    /// Which attempt at them it is, from 1.
+    pub attempt: u32,
+}
+
+impl Pool {
+    /// Makes a pool of free clones.
+    #[must_use]
+    pub fn new(clones: u32) -> Self {
+        Self { free: (0..clones).rev().collect(), waiting: BTreeMap::new(), again: VecDeque::new(), last: 0 }
+    }
+
+    /// Adds an ask that waits.
+    pub fn wait(&mut self, group: u32, ask: AskRef) {
+        self.waiting.entry(ask.target).or_default().entry(group).or_default().push_back(ask);
+    }
+
+    /// Adds a pack that is to be tried again.
+    pub fn wait_again(&mut self, pack: Pack) {
+        self.again.push_back(pack);
+    }
+
+    /// Whether a clone is free.
+    #[must_use]
+    pub const fn has_free(&self) -> bool {
+        !self.free.is_empty()
+    }
+
+    /// Takes a free clone.
+    pub fn take_clone(&mut self) -> Option<u32> {
+        self.free.pop()
+    }
+
+    /// Gives a clone back.
+    pub fn give_clone(&mut self, clone: u32) {
+        self.free.push(clone);
+        self.free.sort_unstable_by(|a, b| b.cmp(a));
+    }
+
+    /// Whether anything waits.
+    #[must_use]
+    pub fn has_waiting(&self) -> bool {
+        !self.again.is_empty() || !self.waiting.is_empty()
+    }
+
+    /// Cuts the next pack: one that is tried again, else the first of the next target in turn. `may_grow` tells of a
+    /// target and group whether asks that are still on their way could join; an incomplete pack then waits for them.
+    pub fn next_pack(
+        &mut self,
+        member: usize,
+        max: usize,
+        may_grow: impl Fn(TargetNo, u32) -> bool,
+    ) -> Option<Pack> {
+        if let Some(pack) = self.again.pop_front() {
+            return Some(pack);
+        }
+        let after = self.waiting.range(self.last + 1..).chain(self.waiting.range(..=self.last));
+        let ready = |target: TargetNo, groups: &BTreeMap<u32, VecDeque<AskRef>>| {
+            groups
+                .iter()
+                .find(|(group, asks)| asks.len() >= max || !may_grow(target, **group))
+                .map(|(group, _)| *group)
+        };
+        let (target, group) =
+            after.into_iter().find_map(|(target, groups)| Some((*target, ready(*target, groups)?)))?;
+        self.last = target;
+        let groups = self.waiting.get_mut(&target)?;
+        let queue = groups.get_mut(&group)?;
+        let asks: Vec<AskRef> = queue.drain(..max.min(queue.len())).collect();
+        if queue.is_empty() {
+            groups.remove(&group);
+        }
+        if groups.is_empty() {
+            self.waiting.remove(&target);
+        }
+        Some(Pack { target, member, asks, attempt: 1 })
+    }
+
+    /// Forgets everything that waits for a target.
+    pub fn forget(&mut self, target: TargetNo) {
+        self.waiting.remove(&target);
+        self.again.retain(|pack| pack.target != target);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ask(target: TargetNo, unit: usize) -> AskRef {
+        AskRef { target, unit, ask: 0 }
+    }
+
+    fn packs(pool: &mut Pool, max: usize) -> Vec<Vec<usize>> {
+        let next = || {
+            pool.next_pack(0, max, |_, _| false).map(|pack| pack.asks.iter().map(|ask| ask.unit).collect())
+        };
+        std::iter::from_fn(next).collect()
+    }
+
+    #[test]
+    fn packs_are_cut_in_source_order_within_groups() {
+        let mut pool = Pool::new(1);
+        for (group, unit) in [(0, 0), (1, 1), (0, 2), (0, 3), (1, 4)] {
+            pool.wait(group, ask(0, unit));
+        }
+        assert_eq!(packs(&mut pool, 2), [vec![0, 2], vec![3], vec![1, 4]]);
+    }
+
+    #[test]
+    fn targets_take_turns() {
+        let mut pool = Pool::new(1);
+        for unit in 0..2 {
+            pool.wait(0, ask(1, unit));
+            pool.wait(0, ask(2, 10 + unit));
+        }
+        assert_eq!(packs(&mut pool, 1), [vec![0], vec![10], vec![1], vec![11]]);
+    }
+
+    #[test]
+    fn an_incomplete_pack_waits_for_what_may_join() {
+        let mut pool = Pool::new(1);
+        pool.wait(0, ask(0, 0));
+        assert_eq!(pool.next_pack(0, 2, |_, _| true), None);
+        pool.wait(0, ask(0, 1));
+        assert_eq!(pool.next_pack(0, 2, |_, _| true).map(|pack| pack.asks.len()), Some(2));
+        assert!(!pool.has_waiting());
+    }
+}

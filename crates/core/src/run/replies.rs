@@ -1,0 +1,412 @@
+//! From asks to replies: what the ledger has, what calls bring, and what that makes of units.
+
+use std::sync::Arc;
+
+use refrain_schemas::digest::Digest;
+use refrain_schemas::event::{EventKind, Level};
+use refrain_schemas::failure::{Failure, FailureKind, PhaseError, UnitFailure};
+use refrain_schemas::json::Json;
+use refrain_schemas::phase_spec::{Fan, OnUnitFailure};
+use serde_json::{Value, json};
+
+use crate::engine::EngineError;
+use crate::expression::Expression;
+use crate::model::{AskWork, Work};
+use crate::reply::Rules;
+use crate::template::Context;
+
+use super::input::{AskRef, TargetNo};
+use super::state::RunState;
+use super::unit_state::{AskState, UnitProgress};
+
+/// How many failed units a report names.
+const NAMED_FAILURES: usize = 20;
+
+impl RunState {
+    pub(super) fn work(&self, no: TargetNo) -> Option<(Arc<crate::model::Model>, usize)> {
+        let phase = self.targets[no].phase;
+        matches!(self.model.phases[phase].work, Work::Ask(_)).then(|| (self.model.clone(), phase))
+    }
+
+    /// Makes the first asks of all units and looks them up.
+    pub(super) fn start_asks(&mut self, no: TargetNo) {
+        let Some((model, phase)) = self.work(no) else { return };
+        let Work::Ask(work) = &model.phases[phase].work else { return };
+        let n_units = self.targets[no].job().map_or(0, |job| job.units.len());
+        for unit in 0..n_units {
+            let Some(job) = self.targets[no].job_mut() else { return };
+            if job.units[unit].progress == UnitProgress::Hole {
+                job.counts.failed += 1;
+                continue;
+            }
+            self.start_stage(no, work, unit, 0, None);
+        }
+        self.check_planned(no);
+        self.check_over(no);
+    }
+
+    /// Makes the asks of a unit's stage; tells whether there is such a stage.
+    fn start_stage(
+        &mut self,
+        no: TargetNo,
+        work: &AskWork,
+        unit: usize,
+        stage: usize,
+        previous: Option<&Json>,
+    ) -> bool {
+        let Some(job) = self.targets[no].job_mut() else { return false };
+        let asks = job.stage(work, unit, stage);
+        if asks.is_empty() {
+            return false;
+        }
+        let group = job.units[unit].group;
+        *job.stages.entry((group, stage)).or_default() += 1;
+        let mut made = Vec::with_capacity(asks.len());
+        for (member, sample) in asks {
+            made.push(job.add_ask(unit, member, sample, previous));
+            *job.looking.entry(group).or_default() += 1;
+        }
+        for (ask, key) in made {
+            self.look_up(AskRef { target: no, unit, ask }, key);
+        }
+        true
+    }
+
+    fn look_up(&mut self, ask: AskRef, key: Digest) {
+        self.by_key.entry(key).or_default().asks.push(ask);
+        self.look_ups.push((ask, key));
+    }
+
+    /// Takes what the ledger had.
+    pub(super) fn found(&mut self, asks: Vec<AskRef>, found: Result<Vec<Option<Json>>, EngineError>) {
+        let found = match found {
+            Ok(found) => found,
+            Err(error) => {
+                self.fatal = Some(error);
+                return;
+            }
+        };
+        for (ask, reply) in asks.into_iter().zip(found) {
+            let Some(key) = self.open_key(ask).filter(|_| self.is_looking(ask)) else { continue };
+            match reply {
+                Some(reply) => self.answer(ask, key, &reply),
+                None => self.miss(ask, key),
+            }
+        }
+    }
+
+    fn is_looking(&self, ask: AskRef) -> bool {
+        let job = self.targets[ask.target].job();
+        let state = job.and_then(|job| job.units.get(ask.unit)?.asks.get(ask.ask));
+        state.is_some_and(|ask| matches!(ask.state, AskState::Looking))
+    }
+
+    /// Returns the key of an ask that is still open.
+    pub(super) fn open_key(&self, ask: AskRef) -> Option<Digest> {
+        let ask = self.targets[ask.target].job()?.units.get(ask.unit)?.asks.get(ask.ask)?;
+        matches!(ask.state, AskState::Looking | AskState::Pending).then_some(ask.row.key)
+    }
+
+    /// The ledger has no reply: the ask waits for a call, its own or that of another ask with its key.
+    fn miss(&mut self, ask: AskRef, key: Digest) {
+        self.leave_looking(ask);
+        if let Some(state) = self.ask_state(ask) {
+            *state = AskState::Pending;
+        }
+        if self.options.offline {
+            self.offline_missed = true;
+            let message = "the ledger has no reply and the run is offline".to_owned();
+            self.fail_key(key, &Failure { kind: FailureKind::Offline, message });
+        } else if let Some(waiting) = self.by_key.get_mut(&key)
+            && !waiting.is_asked
+        {
+            waiting.is_asked = true;
+            self.enqueue(ask);
+        }
+        self.check_planned(ask.target);
+    }
+
+    pub(super) fn enqueue(&mut self, ask: AskRef) {
+        let Some(job) = self.targets[ask.target].job() else { return };
+        let (group, member) = (job.units[ask.unit].group, job.units[ask.unit].asks[ask.ask].row.member);
+        if let Some(pool) =
+            self.pool_key(ask.target, member as usize).and_then(|key| self.pools.get_mut(&key))
+        {
+            pool.wait(group, ask);
+        }
+    }
+
+    fn leave_looking(&mut self, ask: AskRef) {
+        if let Some(job) = self.targets[ask.target].job_mut()
+            && let group = job.units[ask.unit].group
+            && let Some(n) = job.looking.get_mut(&group)
+        {
+            *n = n.saturating_sub(1);
+            if *n == 0 {
+                job.looking.remove(&group);
+            }
+        }
+    }
+
+    fn ask_state(&mut self, ask: AskRef) -> Option<&mut AskState> {
+        let job = self.targets[ask.target].job_mut()?;
+        Some(&mut job.units.get_mut(ask.unit)?.asks.get_mut(ask.ask)?.state)
+    }
+
+    /// Checks a reply against the rules of an ask's phase.
+    pub(super) fn check_reply(&self, ask: AskRef, reply: &Json) -> Result<AskState, Failure> {
+        let (Some(job), Work::Ask(work)) = (self.targets[ask.target].job(), &self.phase(ask.target).work)
+        else {
+            return Err(Failure { kind: FailureKind::Cancelled, message: "the phase has ended".to_owned() });
+        };
+        let keep = (work.fan == Fan::Chain).then(|| reply.clone());
+        if work.fan == Fan::Chain && ask.ask + 1 < work.pool.len() {
+            // What an inner link of a chain says may have any shape.
+            return Ok(AskState::Done { records: Vec::new(), reply: keep });
+        }
+        let rules = Rules::of(work, job.source_key.as_deref());
+        let records = rules.accept(reply, &job.prepared.units[ask.unit], &job.prepared.requests)?;
+        Ok(AskState::Done { records, reply: keep })
+    }
+
+    /// Takes a recorded reply; one that today's rules refuse is asked for again under a key of its own.
+    pub(super) fn answer(&mut self, ask: AskRef, key: Digest, reply: &Json) {
+        if self.is_looking(ask) {
+            self.leave_looking(ask);
+        }
+        self.leave_key(ask, key);
+        match self.check_reply(ask, reply) {
+            Ok(done) => {
+                if let Some(state) = self.ask_state(ask) {
+                    *state = done;
+                }
+                self.check_unit(ask.target, ask.unit);
+            }
+            Err(_) => self.redo(ask),
+        }
+        self.check_planned(ask.target);
+    }
+
+    fn redo(&mut self, ask: AskRef) {
+        let Some(job) = self.targets[ask.target].job_mut() else { return };
+        let group = job.units[ask.unit].group;
+        *job.looking.entry(group).or_default() += 1;
+        let key = job.redo(ask.unit, ask.ask);
+        self.look_up(ask, key);
+    }
+
+    fn leave_key(&mut self, ask: AskRef, key: Digest) {
+        if let Some(waiting) = self.by_key.get_mut(&key) {
+            waiting.asks.retain(|other| *other != ask);
+            if waiting.asks.is_empty() {
+                self.by_key.remove(&key);
+            }
+        }
+    }
+
+    /// Gives a reply that has just been paid for to all asks with its key.
+    pub(super) fn answer_key(&mut self, key: Digest, reply: &Json) {
+        let Some(waiting) = self.by_key.remove(&key) else { return };
+        for ask in waiting.asks {
+            self.answer(ask, key, reply);
+        }
+    }
+
+    /// Fails all asks with a key for good.
+    pub(super) fn fail_key(&mut self, key: Digest, failure: &Failure) {
+        let Some(waiting) = self.by_key.remove(&key) else { return };
+        for ask in waiting.asks {
+            if self.is_looking(ask) {
+                self.leave_looking(ask);
+            }
+            if let Some(state) = self.ask_state(ask) {
+                *state = AskState::Failed(failure.clone());
+            }
+            self.check_unit(ask.target, ask.unit);
+            self.check_planned(ask.target);
+        }
+    }
+
+    /// Moves a unit on when all asks of its stage have ended.
+    fn check_unit(&mut self, no: TargetNo, unit: usize) {
+        let Some((model, phase)) = self.work(no) else { return };
+        let Work::Ask(work) = &model.phases[phase].work else { return };
+        let Some(job) = self.targets[no].job_mut() else { return };
+        if job.units[unit].is_over() || !job.units[unit].stage_is_over() {
+            return;
+        }
+        let stage = job.units[unit].asks.len().saturating_sub(1);
+        let group = job.units[unit].group;
+        let at = if matches!(work.fan, Fan::Cascade | Fan::Chain) { stage } else { 0 };
+        if let Some(n) = job.stages.get_mut(&(group, at)) {
+            *n = n.saturating_sub(1);
+        }
+        let failure = first_failure(&job.units[unit].asks);
+        match work.fan {
+            Fan::Split | Fan::Panel => self.end_unit(no, unit, failure),
+            Fan::Cascade => self.next_rung(no, work, unit, stage),
+            Fan::Chain => self.next_link(no, work, unit, stage),
+        }
+    }
+
+    fn next_rung(&mut self, no: TargetNo, work: &AskWork, unit: usize, stage: usize) {
+        let refused = match self.is_accepted(no, work, unit, stage) {
+            Ok(true) => return self.end_unit(no, unit, None),
+            Ok(false) => {
+                Failure { kind: FailureKind::Invalid, message: "no agent's reply was accepted".to_owned() }
+            }
+            Err(failure) => failure,
+        };
+        if !self.start_stage(no, work, unit, stage + 1, None) {
+            self.end_unit(no, unit, Some(refused));
+        } else if let Some(job) = self.targets[no].job_mut() {
+            // Only the reply of the last rung stands for the unit.
+            if let AskState::Done { records, .. } = &mut job.units[unit].asks[stage].state {
+                records.clear();
+            }
+        }
+    }
+
+    fn is_accepted(&self, no: TargetNo, work: &AskWork, unit: usize, stage: usize) -> Result<bool, Failure> {
+        let Some(job) = self.targets[no].job() else { return Ok(false) };
+        let records = match &job.units[unit].asks[stage].state {
+            AskState::Done { records, .. } => records,
+            AskState::Failed(failure) => return Err(failure.clone()),
+            AskState::Looking | AskState::Pending => return Ok(false),
+        };
+        let Some(accept) = &work.accept else { return Ok(true) };
+        let failed =
+            |message: String| Failure { kind: FailureKind::Invalid, message: format!("accept: {message}") };
+        let expression = Expression::compile(accept).map_err(|error| failed(error.to_string()))?;
+        let mut replies: Vec<Value> = records.iter().map(|stamped| stamped.record.value()).collect();
+        let reply = if replies.len() == 1 { replies.remove(0) } else { Value::Array(replies) };
+        let request = job.prepared.requests.request(&job.prepared.units[unit]);
+        let mut seen = request.input.value();
+        if let Value::Object(fields) = &mut seen {
+            fields.insert("id".to_owned(), json!(request.id));
+        }
+        let context = Context::of(&json!({ "reply": reply, "unit": seen }));
+        expression.eval_bool(&context).map_err(|error| failed(error.to_string()))
+    }
+
+    fn next_link(&mut self, no: TargetNo, work: &AskWork, unit: usize, stage: usize) {
+        let Some(job) = self.targets[no].job() else { return };
+        if let AskState::Failed(failure) = &job.units[unit].asks[stage].state {
+            let failure = failure.clone();
+            return self.end_unit(no, unit, Some(failure));
+        }
+        let previous = job.previous(unit, stage + 1);
+        if !self.start_stage(no, work, unit, stage + 1, previous.as_ref()) {
+            self.end_unit(no, unit, None);
+        }
+    }
+
+    fn end_unit(&mut self, no: TargetNo, unit: usize, failure: Option<Failure>) {
+        let stops =
+            matches!(&self.phase(no).work, Work::Ask(work) if work.on_unit_failure == OnUnitFailure::Stop);
+        let Some(job) = self.targets[no].job_mut() else { return };
+        job.n_open -= 1;
+        let id = job.unit_id(unit).clone();
+        let state = &mut job.units[unit];
+        let was_called = state.was_called;
+        match &failure {
+            Some(failure) => {
+                state.progress = UnitProgress::Failed(failure.clone());
+                job.counts.failed += 1;
+                job.own_failures += 1;
+                job.is_stopped |= stops;
+            }
+            None => state.progress = UnitProgress::Done,
+        }
+        if failure.is_none() {
+            let again = self.targets[no].called.contains(&id);
+            let Some(job) = self.targets[no].job_mut() else { return };
+            if was_called || again { job.counts.ran += 1 } else { job.counts.reused += 1 }
+        }
+        if was_called {
+            self.targets[no].called.insert(id.clone());
+        }
+        if let Some(failure) = failure
+            && self.wants(Level::Error)
+        {
+            self.tell(no, EventKind::UnitFailed { unit: id, failure });
+        }
+        self.check_over(no);
+    }
+
+    /// Tells the totals once the ledger has been looked into for all units.
+    pub(super) fn check_planned(&mut self, no: TargetNo) {
+        let Some(job) = self.targets[no].job_mut() else { return };
+        if job.is_planned || !job.looking.is_empty() {
+            return;
+        }
+        job.is_planned = true;
+        let counts = job.counts;
+        let holes = counts.failed - job.own_failures;
+        self.tell(no, EventKind::PhasePlanned { total: counts.total, reused: counts.reused, holes });
+    }
+
+    fn check_over(&mut self, no: TargetNo) {
+        let Some(job) = self.targets[no].job() else { return };
+        if job.n_open == 0 && job.n_in_flight == 0 {
+            if !job.is_planned {
+                if let Some(job) = self.targets[no].job_mut() {
+                    job.looking.clear();
+                }
+                self.check_planned(no);
+            }
+            self.finish_asking(no);
+        }
+    }
+
+    /// Ends a target of which too many units failed.
+    pub(super) fn fail_units(&mut self, no: TargetNo) {
+        let Some(job) = self.targets[no].job() else { return };
+        let failed =
+            job.units.iter().zip(&job.prepared.units).filter_map(|(state, unit)| match &state.progress {
+                UnitProgress::Failed(failure) => {
+                    Some(UnitFailure { unit: unit.id.clone(), failure: failure.clone() })
+                }
+                _ => None,
+            });
+        let units: Vec<UnitFailure> = failed.take(NAMED_FAILURES).collect();
+        let (n, total) = (job.own_failures, job.counts.total);
+        let first = units
+            .first()
+            .map_or(String::new(), |unit| format!(": `{}`: {}", unit.unit, unit.failure.message));
+        let error = PhaseError {
+            code: "unit_failed".to_owned(),
+            message: format!("{n} of {total} units failed{first}"),
+            hint: Some("replies that came are kept; run again to try the others".to_owned()),
+            units,
+            missing: Vec::new(),
+        };
+        let standing = job.standing.clone();
+        self.fail(no, &standing, error, None);
+    }
+
+    /// Forgets the asks of a target that has ended; another target that waits for one of them asks it itself.
+    pub(super) fn forget_waiting(&mut self, no: TargetNo) {
+        self.pools.values_mut().for_each(|pool| pool.forget(no));
+        let mut heirs = Vec::new();
+        self.by_key.retain(|_, waiting| {
+            let had = waiting.asks.len();
+            waiting.asks.retain(|ask| ask.target != no);
+            if waiting.asks.len() < had
+                && waiting.is_asked
+                && let Some(heir) = waiting.asks.first()
+            {
+                heirs.push(*heir);
+            }
+            !waiting.asks.is_empty()
+        });
+        heirs.into_iter().for_each(|ask| self.enqueue(ask));
+    }
+}
+
+fn first_failure(asks: &[super::unit_state::Ask]) -> Option<Failure> {
+    asks.iter().find_map(|ask| match &ask.state {
+        AskState::Failed(failure) => Some(failure.clone()),
+        _ => None,
+    })
+}

@@ -1,0 +1,792 @@
+//! The state of a run. Everything that changes it is in [`RunState::apply`] and [`RunState::schedule`]; nothing in
+//! here waits for anything.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use refrain_schemas::digest::Digest;
+use refrain_schemas::event::{EventKind, Level, PhaseEnded};
+use refrain_schemas::failure::PhaseError;
+use refrain_schemas::freshness::{Cause, CauseKind, Freshness};
+use refrain_schemas::history::{
+    AttemptOutcome, AttemptRecord, GenerationRecord, HistoryEntry, RevisionRecord,
+};
+use refrain_schemas::ledger::{Lane, LedgerEntry};
+use refrain_schemas::name::{AgentName, CallId, PhaseName, RunId};
+use refrain_schemas::report::{PhaseReport, PhaseStatus};
+use refrain_schemas::scope::Target;
+use refrain_schemas::time::Timestamp;
+
+use crate::engine::EngineError;
+use crate::facts::upstream_now;
+use crate::history::History;
+use crate::model::{Model, Phase, Work};
+use crate::ports::store::Batch;
+use crate::publish::Published;
+use crate::survey::Standing;
+
+use super::input::{AskRef, Effect, Input, TargetNo, Told, Transferred, Trouble, Whole};
+use super::job::Job;
+use super::pool::{Pack, Pool};
+use super::target_state::{Stage, TargetState};
+
+/// The state of a run.
+#[derive(Debug)]
+pub struct RunState {
+    pub(super) model: Arc<Model>,
+    pub(super) history: History,
+    pub(super) run_id: RunId,
+    pub(super) options: Options,
+    pub(super) targets: Vec<TargetState>,
+    /// Verdicts on targets outside the plan.
+    pub(super) outside: BTreeMap<Target, Freshness>,
+    pub(super) pools: BTreeMap<(PhaseName, AgentName), Pool>,
+    pub(super) flights: BTreeMap<CallId, Flight>,
+    pub(super) by_key: HashMap<Digest, Waiting>,
+    pub(super) look_ups: Vec<(AskRef, Digest)>,
+    pub(super) lanes: BTreeMap<(TargetNo, AgentName), u32>,
+    pub(super) next_lane: u32,
+    pub(super) next_call: CallId,
+    pub(super) calls: Spent,
+    pub(super) stop: Option<Stop>,
+    pub(super) credentials_failed: bool,
+    pub(super) offline_missed: bool,
+    pub(super) now: Timestamp,
+    pub(super) time: Duration,
+    batch: Batch,
+    told: Vec<Told>,
+    effects: Vec<Effect>,
+    level: Level,
+    told_at: Duration,
+    /// The first failure that ends the run.
+    pub(super) fatal: Option<EngineError>,
+    invalidated: Vec<Target>,
+}
+
+/// What was asked of the run, as far as the state has to know.
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    /// Answer from the ledger only.
+    pub offline: bool,
+    /// The most calls.
+    pub max_calls: Option<u64>,
+    /// Calls of earlier runs that are in doubt.
+    pub in_doubt: u64,
+    /// The least level of events that anybody wants.
+    pub level: Level,
+}
+
+/// Calls that were made, by what they count against.
+#[derive(Debug, Default)]
+pub(super) struct Spent {
+    pub(super) run: u64,
+    pub(super) retries: u64,
+    pub(super) phases: BTreeMap<PhaseName, u64>,
+    pub(super) agents: BTreeMap<AgentName, u64>,
+    pub(super) agents_in_flight: BTreeMap<AgentName, u32>,
+    pub(super) phases_in_flight: BTreeMap<PhaseName, u32>,
+}
+
+/// A call that is under way.
+#[derive(Debug)]
+pub(super) struct Flight {
+    pub(super) pack: Pack,
+    pub(super) clone: u32,
+    pub(super) started: Duration,
+}
+
+/// Asks with one key: the first of them is asked, the others wait for its reply.
+#[derive(Debug, Default)]
+pub(super) struct Waiting {
+    pub(super) asks: Vec<AskRef>,
+    pub(super) is_asked: bool,
+}
+
+/// Why no new call starts. Later ones are stronger.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stop {
+    /// A ceiling was reached.
+    Ceiling,
+    /// Credentials are missing or wrong.
+    Credentials,
+    /// A person wants the run to end.
+    Drained,
+    /// A person wants it to end now.
+    Aborted,
+}
+
+/// What a turn of the loop came to; the parts are carried out in this order.
+#[derive(Debug)]
+pub struct Turn {
+    /// What is to be made durable.
+    pub batch: Batch,
+    /// What is to be told.
+    pub told: Vec<Told>,
+    /// What is to be done.
+    pub effects: Vec<Effect>,
+}
+
+impl RunState {
+    /// Makes the state of a run that has not begun.
+    #[must_use]
+    pub fn new(
+        model: Arc<Model>,
+        history: History,
+        run_id: RunId,
+        options: Options,
+        targets: Vec<TargetState>,
+        outside: BTreeMap<Target, Freshness>,
+        (next_call, next_lane): (CallId, u32),
+    ) -> Self {
+        let mut state = Self {
+            model,
+            history,
+            run_id,
+            options,
+            targets,
+            outside,
+            pools: BTreeMap::new(),
+            flights: BTreeMap::new(),
+            by_key: HashMap::new(),
+            look_ups: Vec::new(),
+            lanes: BTreeMap::new(),
+            next_lane,
+            next_call,
+            calls: Spent { run: options.in_doubt, ..Spent::default() },
+            stop: None,
+            credentials_failed: false,
+            offline_missed: false,
+            now: Timestamp::from_micros(0),
+            time: Duration::ZERO,
+            batch: Batch::default(),
+            told: Vec::new(),
+            effects: Vec::new(),
+            level: options.level,
+            told_at: Duration::ZERO,
+            fatal: None,
+            invalidated: Vec::new(),
+        };
+        state.open_pools();
+        state
+    }
+
+    fn open_pools(&mut self) {
+        for phase in &self.model.phases {
+            if let Work::Ask(work) = &phase.work {
+                for member in &work.pool {
+                    self.pools.insert((phase.name.clone(), member.agent.clone()), Pool::new(member.clones));
+                }
+            }
+        }
+    }
+
+    /// Says what time it is; all that is applied afterwards happens then.
+    pub const fn at(&mut self, now: Timestamp, time: Duration) {
+        self.now = now;
+        self.time = time;
+    }
+
+    /// Takes one input.
+    pub fn apply(&mut self, input: Input) {
+        match input {
+            Input::Judged(no, judged) => self.judged(no, judged),
+            Input::Prepared(no, prepared) => self.prepared(no, prepared),
+            Input::Found(asks, found) => self.found(asks, found),
+            Input::Called(call, reply) => self.called(call, reply),
+            Input::Rested(pack) => self.rested(pack),
+            Input::Transferred(no, transferred) => self.transferred(no, transferred),
+            Input::Published(no, published) => self.published(no, published),
+            Input::Drain => self.stop(Stop::Drained),
+            Input::Abort => {
+                self.stop(Stop::Aborted);
+                self.effects.push(Effect::CancelCalls);
+            }
+        }
+    }
+
+    /// Starts whatever may start now, after all inputs of a turn were applied.
+    pub fn schedule(&mut self) {
+        self.end_stopped();
+        self.start_targets();
+        self.start_calls();
+        let look_ups = std::mem::take(&mut self.look_ups);
+        for batch in look_ups.chunks(LOOK_UPS) {
+            let (asks, keys) = batch.iter().copied().unzip();
+            self.effects.push(Effect::LookUp(asks, keys));
+        }
+        self.tell_progress();
+    }
+
+    /// Takes out what the turn came to.
+    pub fn take_turn(&mut self) -> Turn {
+        Turn {
+            batch: std::mem::take(&mut self.batch),
+            told: std::mem::take(&mut self.told),
+            effects: std::mem::take(&mut self.effects),
+        }
+    }
+
+    /// Whether nothing more will happen.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.fatal.is_some() || (self.flights.is_empty() && self.targets.iter().all(TargetState::is_over))
+    }
+
+    /// Returns what became of each target, in plan order.
+    #[must_use]
+    pub fn reports(&self) -> Vec<PhaseReport> {
+        self.targets.iter().map(|target| target.report.clone()).collect()
+    }
+
+    pub(super) fn phase(&self, no: TargetNo) -> &Phase {
+        &self.model.phases[self.targets[no].phase]
+    }
+
+    pub(super) fn effect(&mut self, effect: Effect) {
+        self.effects.push(effect);
+    }
+
+    pub(super) fn ledger(&mut self, entry: LedgerEntry) {
+        self.batch.ledger.push(entry);
+    }
+
+    pub(super) const fn wants(&self, level: Level) -> bool {
+        (level as u8) >= (self.level as u8)
+    }
+
+    pub(super) fn tell(&mut self, no: TargetNo, kind: EventKind) {
+        self.told.push((Some(self.targets[no].target.clone()), kind));
+    }
+
+    pub(super) fn stop(&mut self, stop: Stop) {
+        self.stop = self.stop.max(Some(stop));
+    }
+
+    fn write(&mut self, entry: HistoryEntry) {
+        self.history.apply(entry.clone());
+        self.batch.history.push(entry);
+    }
+
+    /// Returns the lane of a target's calls to an agent, declared when it is first needed.
+    pub(super) fn lane(&mut self, no: TargetNo, agent: &AgentName) -> u32 {
+        if let Some(lane) = self.lanes.get(&(no, agent.clone())) {
+            return *lane;
+        }
+        let lane = self.next_lane;
+        self.next_lane += 1;
+        self.lanes.insert((no, agent.clone()), lane);
+        let target = (*self.targets[no].target).clone();
+        self.ledger(LedgerEntry::Lane(Lane { lane, run_id: self.run_id, target, agent: agent.clone() }));
+        lane
+    }
+
+    fn freshness(&self, target: &Target) -> Freshness {
+        let inside = self.targets.iter().find(|state| *state.target == *target);
+        inside.map_or_else(
+            || self.outside.get(target).copied().unwrap_or(Freshness::Missing),
+            |state| state.freshness,
+        )
+    }
+
+    // ---- targets -----------------------------------------------------------------------------------------------
+
+    fn start_targets(&mut self) {
+        for no in 0..self.targets.len() {
+            let ready = matches!(self.targets[no].stage, Stage::Waiting)
+                && self.targets[no].after.iter().all(|before| self.targets[*before].is_over());
+            if !ready {
+                continue;
+            }
+            if let Some(stop) = self.stop {
+                self.end_early(no, stop);
+                continue;
+            }
+            self.targets[no].stage = Stage::Judging;
+            let target = self.targets[no].target.clone();
+            let upstream = upstream_now(&self.model, self.phase(no), &target, &self.history, |other| {
+                self.freshness(other)
+            });
+            let prior = self.history.prior(&target).map(Box::new);
+            let generation = self.history.generation(&target);
+            self.effect(Effect::Judge(no, upstream, prior, generation));
+        }
+    }
+
+    fn judged(&mut self, no: TargetNo, judged: Result<Box<Standing>, EngineError>) {
+        let mut standing = match judged {
+            Ok(standing) => standing,
+            Err(error) => return self.fail_or_abort(no, error),
+        };
+        self.targets[no].freshness = standing.verdict.freshness;
+        self.targets[no].report.causes.clone_from(&standing.verdict.causes);
+        self.report_latest(no);
+        if let Some(reason) = standing.now.skipped.clone() {
+            self.tell(no, EventKind::PhaseSkipped { reason });
+            return self.end(no, PhaseStatus::Skipped, None);
+        }
+        if let Some(error) = self.blocked(no, &standing) {
+            return self.block(no, &standing, error);
+        }
+        let is_volatile = self.is_volatile(no);
+        if !self.is_to_run(no, &standing, is_volatile) {
+            return self.keep(no, &standing);
+        }
+        if self.stop.is_some() {
+            return self.end_early(no, self.stop.unwrap_or(Stop::Drained));
+        }
+        if self.targets[no].is_forced || is_volatile {
+            self.raise_generation(no, &mut standing);
+        }
+        let revision = self.history.next_revision(&self.targets[no].target);
+        let causes = self.targets[no].causes().to_vec();
+        self.tell(no, EventKind::PhaseStarted { revision, causes });
+        self.start_work(no, standing, Whole::No);
+    }
+
+    /// Whether there is anything to do about a target.
+    fn is_to_run(&self, no: TargetNo, standing: &Standing, is_volatile: bool) -> bool {
+        let own_failures =
+            self.history.latest(&self.targets[no].target).map_or(0, |record| record.own_failures);
+        match standing.verdict.freshness {
+            _ if self.targets[no].is_forced || is_volatile => true,
+            Freshness::Fresh => false,
+            // Holes that come from upstream are not for this target to fill.
+            Freshness::Partial => own_failures > 0,
+            _ => true,
+        }
+    }
+
+    fn keep(&mut self, no: TargetNo, standing: &Standing) {
+        let partial = standing.verdict.freshness == Freshness::Partial;
+        if let Some(record) = self.history.latest(&self.targets[no].target) {
+            let revision = record.revision;
+            let mut counts = record.counts;
+            (counts.reused, counts.ran) = (counts.reused + counts.ran, 0);
+            self.targets[no].report.units = counts;
+            self.tell(no, EventKind::PhaseFresh { revision });
+        }
+        self.end(no, if partial { PhaseStatus::Partial } else { PhaseStatus::Fresh }, None);
+    }
+
+    fn is_volatile(&self, no: TargetNo) -> bool {
+        let agents = crate::define::agent_names(self.phase(no)).into_iter();
+        agents.filter_map(|name| self.model.agents.get(name.as_str())).any(|agent| agent.spec.volatile)
+    }
+
+    /// Gives all asks of a target new keys, unless an earlier run did so and did not come to its end.
+    fn raise_generation(&mut self, no: TargetNo, standing: &mut Standing) {
+        let target = (*self.targets[no].target).clone();
+        let made_from = self.history.lineage(&target).map(|lineage| lineage.generation);
+        let is_open = made_from.is_none_or(|made_from| made_from < standing.now.generation);
+        let is_new = made_from.is_none() && standing.now.generation == 0;
+        if !is_open {
+            standing.now.generation += 1;
+        }
+        if !is_new && matches!(self.phase(no).work, Work::Ask(_)) && !is_open {
+            let (run_id, at, generation) = (self.run_id, self.now, standing.now.generation);
+            self.write(HistoryEntry::Generation(GenerationRecord {
+                target: target.clone(),
+                generation,
+                run_id,
+                at,
+            }));
+        }
+        if self.targets[no].report.causes.is_empty() {
+            self.targets[no].report.causes.push(Cause::new(CauseKind::Generation, target.to_string()));
+        }
+    }
+
+    fn start_work(&mut self, no: TargetNo, standing: Box<Standing>, whole: Whole) {
+        if matches!(self.phase(no).work, Work::Ask(_)) {
+            let prior = self.history.prior(&self.targets[no].target).map(Box::new);
+            self.targets[no].stage = Stage::Preparing(standing.clone());
+            self.effect(Effect::Prepare(no, standing, prior, whole));
+        } else {
+            self.targets[no].stage = Stage::Transferring(standing.clone());
+            self.effect(Effect::Transfer(no, standing));
+        }
+    }
+
+    fn prepared(&mut self, no: TargetNo, prepared: Result<Box<crate::prepare::Prepared>, Trouble>) {
+        let Stage::Preparing(standing) = std::mem::replace(&mut self.targets[no].stage, Stage::Judging)
+        else {
+            return;
+        };
+        let prepared = match prepared {
+            Ok(prepared) => prepared,
+            Err(trouble) => return self.in_trouble(no, &standing, trouble),
+        };
+        let model = self.model.clone();
+        let Work::Ask(work) = &model.phases[self.targets[no].phase].work else { return };
+        let job = Job::new(&model, work, standing, prepared);
+        self.targets[no].stage = Stage::Asking(Box::new(job));
+        self.start_asks(no);
+    }
+
+    fn transferred(&mut self, no: TargetNo, transferred: Result<Box<Transferred>, Trouble>) {
+        let Stage::Transferring(mut standing) =
+            std::mem::replace(&mut self.targets[no].stage, Stage::Judging)
+        else {
+            return;
+        };
+        let transferred = match transferred {
+            Ok(transferred) => *transferred,
+            Err(trouble) => return self.in_trouble(no, &standing, trouble),
+        };
+        if matches!(self.phase(no).work, Work::Read(_)) {
+            // What was read is what the revision is made from, even if it changed a moment before.
+            standing.now.sources.clone_from(&transferred.files);
+        }
+        self.tell(no, transferred.event);
+        let record = RevisionRecord {
+            target: (*self.targets[no].target).clone(),
+            revision: self.history.next_revision(&self.targets[no].target),
+            run_id: self.run_id,
+            at: self.now,
+            artifact: transferred.artifact,
+            lineage: standing.now.lineage(&BTreeMap::new()),
+            units: None,
+            local: false,
+            counts: refrain_schemas::report::UnitCounts::default(),
+            usage: refrain_schemas::usage::Usage::default(),
+            missing: Vec::new(),
+            own_failures: 0,
+            conflicts: None,
+            n_conflicts: 0,
+            files: transferred.files,
+            causes: self.targets[no].causes().to_vec(),
+        };
+        self.publish_revision(no, record);
+    }
+
+    /// Ends the asking about a target whose units are all over.
+    pub(super) fn finish_asking(&mut self, no: TargetNo) {
+        use refrain_schemas::phase_spec::OnUnitFailure;
+        let Work::Ask(work) = &self.phase(no).work else { return };
+        let rule = work.on_unit_failure;
+        let Some(job) = self.targets[no].job() else { return };
+        let (failed, total) = (job.own_failures, job.counts.total);
+        let enough = match rule {
+            OnUnitFailure::Stop => failed == 0,
+            OnUnitFailure::Continue => failed == 0 || failed < total,
+            OnUnitFailure::Quorum(share) => failed == 0 || (total - failed) as f64 >= share * total as f64,
+        };
+        if !enough {
+            return self.fail_units(no);
+        }
+        let Stage::Asking(mut job) = std::mem::replace(&mut self.targets[no].stage, Stage::Judging) else {
+            return;
+        };
+        let outcomes = job.take_outcomes();
+        let Job { standing, prepared, counts, .. } = *job;
+        let mut standing = standing;
+        standing.verdict.missing.clear();
+        self.targets[no].context_artifacts.clone_from(&prepared.context_artifacts);
+        self.targets[no].stage = Stage::Publishing(standing, counts);
+        self.effect(Effect::Publish(no, prepared, outcomes));
+    }
+
+    fn published(&mut self, no: TargetNo, published: Result<Box<Option<Published>>, EngineError>) {
+        let Stage::Publishing(standing, counts) =
+            std::mem::replace(&mut self.targets[no].stage, Stage::Judging)
+        else {
+            return;
+        };
+        let published = match published.map(|published| *published) {
+            Ok(Some(published)) => published,
+            Ok(None) => return self.start_work(no, standing, Whole::Yes),
+            Err(error) => return self.fail_or_abort(no, error),
+        };
+        if let Some(conflict) = &published.open_conflict {
+            return self.fail_conflict(no, &standing, &published, conflict);
+        }
+        let tally = self.targets[no].tally;
+        let record = RevisionRecord {
+            target: (*self.targets[no].target).clone(),
+            revision: self.history.next_revision(&self.targets[no].target),
+            run_id: self.run_id,
+            at: self.now,
+            artifact: published.artifact,
+            lineage: standing.now.lineage(&self.targets[no].context_artifacts),
+            units: Some(published.units),
+            local: published.local,
+            counts,
+            usage: tally.usage,
+            missing: published.missing,
+            own_failures: published.own_failures,
+            conflicts: published.conflicts,
+            n_conflicts: published.n_conflicts,
+            files: Vec::new(),
+            causes: self.targets[no].causes().to_vec(),
+        };
+        self.targets[no].report.units = counts;
+        self.publish_revision(no, record);
+    }
+
+    fn publish_revision(&mut self, no: TargetNo, record: RevisionRecord) {
+        let before = self.history.latest(&record.target).map(|before| before.artifact.digest);
+        let (artifact, n_conflicts) = (record.artifact.clone(), record.n_conflicts);
+        let partial = record.is_partial();
+        let tally = self.targets[no].tally;
+        let ended = PhaseEnded {
+            revision: record.revision,
+            digest: artifact.digest,
+            units: record.counts,
+            calls: tally.calls,
+            usage: tally.usage,
+        };
+        self.write(HistoryEntry::Revision(Box::new(record)));
+        if before == Some(artifact.digest) {
+            self.tell(no, EventKind::ArtifactReused { digest: artifact.digest });
+        } else {
+            let (digest, records, holes) = (artifact.digest, artifact.records, artifact.holes);
+            self.tell(no, EventKind::ArtifactWritten { digest, records, holes, conflicts: n_conflicts });
+        }
+        self.report_latest(no);
+        self.targets[no].freshness = if partial { Freshness::Partial } else { Freshness::Fresh };
+        let status = if partial { PhaseStatus::Partial } else { PhaseStatus::Completed };
+        self.tell(
+            no,
+            if partial { EventKind::PhasePartial(ended) } else { EventKind::PhaseCompleted(ended) },
+        );
+        if before.is_some_and(|before| before != artifact.digest) {
+            self.invalidate(no);
+        }
+        self.end(no, status, None);
+    }
+
+    /// Tells of the revisions downstream that are no longer fresh, each once a run.
+    fn invalidate(&mut self, no: TargetNo) {
+        let changed = self.targets[no].target.clone();
+        let mut reached: Vec<Target> = vec![(*changed).clone()];
+        for target in self.model.targets() {
+            let Some(phase) = self.model.phase(target.phase.as_str()) else { continue };
+            let before = crate::upstream::upstream(&self.model, phase, &target.scope);
+            let through = before.iter().find(|upstream| upstream.read && reached.contains(&upstream.target));
+            let Some(through) = through else { continue };
+            let direct = through.target == *changed;
+            let kind = if direct { CauseKind::Upstream } else { CauseKind::UpstreamStale };
+            let cause = Cause::new(kind, through.target.to_string());
+            reached.push(target.clone());
+            let latest = self.history.latest(&target).map(|record| record.revision);
+            if let Some(revision) = latest.filter(|_| !self.invalidated.contains(&target)) {
+                self.invalidated.push(target.clone());
+                self.told.push((Some(Arc::new(target)), EventKind::PhaseInvalidated { revision, cause }));
+            }
+        }
+    }
+
+    // ---- ends --------------------------------------------------------------------------------------------------
+
+    fn report_latest(&mut self, no: TargetNo) {
+        let latest = self.history.latest(&self.targets[no].target);
+        let latest = latest.map(|record| (record.revision, record.artifact.digest));
+        let report = &mut self.targets[no].report;
+        (report.revision, report.digest) = latest.unzip();
+    }
+
+    fn end(&mut self, no: TargetNo, status: PhaseStatus, error: Option<PhaseError>) {
+        let target = &mut self.targets[no];
+        target.stage = Stage::Over;
+        target.report.status = status;
+        target.report.error = error;
+        target.report.calls = target.tally.calls;
+        target.report.retries = target.tally.retries;
+        target.report.usage = target.tally.usage;
+        self.forget_waiting(no);
+    }
+
+    /// Says what a target lacks, if it lacks something.
+    fn blocked(&self, no: TargetNo, standing: &Standing) -> Option<PhaseError> {
+        let mut missing = standing.verdict.missing.clone();
+        let failed = self.targets[no].after.iter().map(|before| &self.targets[*before]).filter(|before| {
+            use PhaseStatus as S;
+            let ended_badly = matches!(
+                before.report.status,
+                S::Failed | S::Blocked | S::Waiting | S::Stopped | S::Cancelled
+            );
+            let upstream = standing.now.upstream.iter().find(|upstream| upstream.target == *before.target);
+            ended_badly && upstream.is_some_and(|upstream| upstream.hard)
+        });
+        let failed: Vec<Target> = failed.map(|before| (*before.target).clone()).collect();
+        missing.extend(failed.iter().filter(|target| !standing.verdict.missing.contains(target)).cloned());
+        if missing.is_empty() {
+            return None;
+        }
+        let names: Vec<String> = missing.iter().map(ToString::to_string).collect();
+        let message = if failed.is_empty() {
+            format!("{} is missing", names.join(", "))
+        } else {
+            format!("{} did not come to its end", names.join(", "))
+        };
+        let hint = Some(format!("refrain run {}", names.join(" ")));
+        Some(PhaseError { code: "blocked".to_owned(), message, hint, units: Vec::new(), missing })
+    }
+
+    fn block(&mut self, no: TargetNo, standing: &Standing, error: PhaseError) {
+        let stopped = self.stop.is_some_and(|stop| stop != Stop::Ceiling)
+            || error.missing.iter().any(|target| {
+                self.targets
+                    .iter()
+                    .any(|state| *state.target == *target && state.report.status == PhaseStatus::Stopped)
+            });
+        if let (true, Some(stop)) = (stopped, self.stop.or(stopped.then_some(Stop::Ceiling))) {
+            return self.end_early(no, stop);
+        }
+        self.attempt(no, standing, AttemptOutcome::Blocked, error.clone(), None);
+        self.targets[no].freshness = Freshness::Blocked;
+        self.tell(no, EventKind::PhaseBlocked(error.clone()));
+        self.end(no, PhaseStatus::Blocked, Some(error));
+    }
+
+    fn attempt(
+        &mut self,
+        no: TargetNo,
+        standing: &Standing,
+        outcome: AttemptOutcome,
+        error: PhaseError,
+        conflicts: Option<Digest>,
+    ) {
+        let counts = self.targets[no].job().map_or(self.targets[no].report.units, |job| job.counts);
+        self.targets[no].report.units = counts;
+        let record = AttemptRecord {
+            target: (*self.targets[no].target).clone(),
+            run_id: self.run_id,
+            at: self.now,
+            outcome,
+            inputs: standing.now.inputs(),
+            error,
+            counts,
+            conflicts,
+        };
+        self.write(HistoryEntry::Attempt(record));
+    }
+
+    pub(super) fn fail(
+        &mut self,
+        no: TargetNo,
+        standing: &Standing,
+        error: PhaseError,
+        conflicts: Option<Digest>,
+    ) {
+        self.attempt(no, standing, AttemptOutcome::Failed, error.clone(), conflicts);
+        self.targets[no].freshness = Freshness::Failed;
+        self.tell(no, EventKind::PhaseFailed(error.clone()));
+        self.end(no, PhaseStatus::Failed, Some(error));
+    }
+
+    fn fail_conflict(
+        &mut self,
+        no: TargetNo,
+        standing: &Standing,
+        published: &Published,
+        conflict: &refrain_schemas::why::Conflict,
+    ) {
+        let who: Vec<String> =
+            conflict.proposals.iter().map(|p| format!("{} for `{}`", p.agent, p.unit)).collect();
+        let error = PhaseError {
+            code: "conflict".to_owned(),
+            message: format!(
+                "{} differing records have the key `{}`: {}",
+                who.len(),
+                conflict.key,
+                who.join(", ")
+            ),
+            hint: Some(
+                "say how to choose with `merge: first`, `last`, `vote` or `{ union: [FIELDS] }`".to_owned(),
+            ),
+            units: Vec::new(),
+            missing: Vec::new(),
+        };
+        self.fail(no, standing, error, published.conflicts);
+    }
+
+    fn in_trouble(&mut self, no: TargetNo, standing: &Standing, trouble: Trouble) {
+        match trouble {
+            Trouble::Phase(error) => self.fail(no, standing, error, None),
+            Trouble::Engine(error) => self.fail_or_abort(no, error),
+        }
+    }
+
+    /// A file or an expression that fails is the target's trouble; a store that fails is the run's.
+    fn fail_or_abort(&mut self, no: TargetNo, error: EngineError) {
+        if matches!(error, EngineError::Store(_)) {
+            self.fatal = Some(error);
+            return;
+        }
+        let code = if matches!(error, EngineError::File(_)) { "file" } else { "definition" };
+        let error = PhaseError {
+            code: code.to_owned(),
+            message: error.to_string(),
+            hint: None,
+            units: Vec::new(),
+            missing: Vec::new(),
+        };
+        self.targets[no].freshness = Freshness::Failed;
+        self.tell(no, EventKind::PhaseFailed(error.clone()));
+        self.end(no, PhaseStatus::Failed, Some(error));
+    }
+
+    /// Ends the targets that may start no new call and have none under way.
+    fn end_stopped(&mut self) {
+        for no in 0..self.targets.len() {
+            let Some(job) = self.targets[no].job() else { continue };
+            if job.n_in_flight > 0 || job.n_open == 0 {
+                continue;
+            }
+            match self.stop {
+                Some(stop) if job.is_planned => self.end_early(no, stop),
+                _ if job.is_stopped && job.own_failures > 0 => self.fail_units(no),
+                _ if job.is_stopped => self.end_early(no, Stop::Ceiling),
+                _ => {}
+            }
+        }
+    }
+
+    /// Ends a target before its work is done.
+    fn end_early(&mut self, no: TargetNo, stop: Stop) {
+        let counts = self.targets[no].job().map(|job| job.counts);
+        if let Some(counts) = counts {
+            self.targets[no].report.units = counts;
+        }
+        let (code, message, status) = match stop {
+            Stop::Ceiling => ("budget", "the ceiling on calls was reached", PhaseStatus::Stopped),
+            Stop::Credentials => ("credentials", "credentials are missing or wrong", PhaseStatus::Failed),
+            Stop::Drained | Stop::Aborted => ("cancelled", "the run was cancelled", PhaseStatus::Cancelled),
+        };
+        let error = PhaseError {
+            code: code.to_owned(),
+            message: message.to_owned(),
+            hint: Some("run again to go on where it stopped".to_owned()),
+            units: Vec::new(),
+            missing: Vec::new(),
+        };
+        let kind = match status {
+            PhaseStatus::Stopped => EventKind::PhaseStopped(error.clone()),
+            PhaseStatus::Failed => EventKind::PhaseFailed(error.clone()),
+            _ => EventKind::PhaseCancelled(error.clone()),
+        };
+        self.tell(no, kind);
+        self.end(no, status, Some(error));
+    }
+
+    fn tell_progress(&mut self) {
+        if self.time.saturating_sub(self.told_at) < crate::recorder::PROGRESS_EVERY {
+            return;
+        }
+        self.told_at = self.time;
+        for no in 0..self.targets.len() {
+            let Some(job) = self.targets[no].job().filter(|job| job.is_planned) else { continue };
+            let (units, done) = (job.counts, job.counts.ran + job.counts.failed);
+            let tally = self.targets[no].tally;
+            if self.targets[no].told != done + tally.calls {
+                self.targets[no].told = done + tally.calls;
+                self.tell(no, EventKind::PhaseProgressed { units, calls: tally.calls, usage: tally.usage });
+            }
+        }
+    }
+}
+
+/// How many keys are looked up at once.
+const LOOK_UPS: usize = 4096;

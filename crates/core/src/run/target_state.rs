@@ -1,0 +1,134 @@
+//! One target on its way through a run.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use refrain_schemas::artifact::ArtifactRef;
+use refrain_schemas::freshness::{Cause, Freshness};
+use refrain_schemas::name::UnitId;
+use refrain_schemas::report::{PhaseReport, PhaseStatus, UnitCounts};
+use refrain_schemas::scope::Target;
+
+use crate::survey::Standing;
+
+use super::input::TargetNo;
+use super::job::{Job, Tally};
+
+/// One target of the plan.
+#[derive(Debug)]
+pub struct TargetState {
+    /// Which.
+    pub target: Arc<Target>,
+    /// Its phase, by its place in the model.
+    pub phase: usize,
+    /// The targets of the plan that it comes after.
+    pub after: Vec<TargetNo>,
+    /// Whether it is to run even if it is fresh.
+    pub is_forced: bool,
+    /// How far it is.
+    pub stage: Stage,
+    /// How fresh it is, as far as the run knows.
+    pub freshness: Freshness,
+    /// What its calls came to.
+    pub tally: Tally,
+    /// What had been told of its progress when progress was told last.
+    pub told: u64,
+    /// Units that were called about in this run.
+    pub called: BTreeSet<UnitId>,
+    /// The artifacts of its context files.
+    pub context_artifacts: BTreeMap<String, ArtifactRef>,
+    /// What the run will report of it.
+    pub report: PhaseReport,
+}
+
+/// How far a target is.
+///
+/// | from | on | to |
+/// |---|---|---|
+/// | `Waiting` | everything before it is over | `Judging` |
+/// | `Judging` | fresh, skipped, blocked | `Over` |
+/// | `Judging` | to run | `Preparing`, `Transferring` |
+/// | `Preparing` | units known | `Asking` |
+/// | `Asking` | all units over | `Publishing`, or `Over` where too many failed |
+/// | `Asking` | stopped and nothing in flight | `Over` |
+/// | `Publishing` | units cannot be kept | `Preparing` |
+/// | `Publishing`, `Transferring` | stored | `Over` |
+#[derive(Debug)]
+pub enum Stage {
+    /// Something before it is not over.
+    Waiting,
+    /// It is being looked at.
+    Judging,
+    /// Its units are being made out.
+    Preparing(Box<Standing>),
+    /// Its files are being read or written.
+    Transferring(Box<Standing>),
+    /// Its units are being asked about.
+    Asking(Box<Job>),
+    /// Its artifact is being stored.
+    Publishing(Box<Standing>, UnitCounts),
+    /// It has ended.
+    Over,
+}
+
+impl TargetState {
+    /// Makes a target that waits.
+    #[must_use]
+    pub fn new(target: Target, phase: usize, after: Vec<TargetNo>, is_forced: bool) -> Self {
+        let report = PhaseReport {
+            phase: target.phase.clone(),
+            scope: target.scope.clone(),
+            status: PhaseStatus::Cancelled,
+            revision: None,
+            calls: 0,
+            retries: 0,
+            units: UnitCounts::default(),
+            digest: None,
+            usage: refrain_schemas::usage::Usage::default(),
+            causes: Vec::new(),
+            error: None,
+        };
+        Self {
+            target: Arc::new(target),
+            phase,
+            after,
+            is_forced,
+            stage: Stage::Waiting,
+            freshness: Freshness::Missing,
+            tally: Tally::default(),
+            told: 0,
+            called: BTreeSet::new(),
+            context_artifacts: BTreeMap::new(),
+            report,
+        }
+    }
+
+    /// Whether the target has ended.
+    #[must_use]
+    pub const fn is_over(&self) -> bool {
+        matches!(self.stage, Stage::Over)
+    }
+
+    /// Returns the job, where units are being asked about.
+    #[must_use]
+    pub fn job(&self) -> Option<&Job> {
+        match &self.stage {
+            Stage::Asking(job) => Some(job),
+            _ => None,
+        }
+    }
+
+    /// Returns the job, where units are being asked about.
+    pub fn job_mut(&mut self) -> Option<&mut Job> {
+        match &mut self.stage {
+            Stage::Asking(job) => Some(job),
+            _ => None,
+        }
+    }
+
+    /// Returns why the target runs.
+    #[must_use]
+    pub fn causes(&self) -> &[Cause] {
+        &self.report.causes
+    }
+}

@@ -1,0 +1,77 @@
+//! Where every target stands: the judgement of all of them, upstream ones first.
+
+use std::collections::BTreeMap;
+
+use refrain_schemas::freshness::Freshness;
+use refrain_schemas::scope::Target;
+
+use crate::define::{Definition, FileDigests};
+use crate::engine::{EngineError, Ports};
+use crate::facts::{gather, upstream_now};
+use crate::history::History;
+use crate::judge::{Now, Verdict, judge};
+use crate::model::Model;
+
+/// One target as it stands.
+#[derive(Debug, Clone)]
+pub struct Standing {
+    /// Which.
+    pub target: Target,
+    /// What its freshness hangs on.
+    pub now: Now,
+    /// What it is defined by.
+    pub definition: Definition,
+    /// How fresh it is.
+    pub verdict: Verdict,
+}
+
+/// Judges every target of a project, in plan order.
+///
+/// # Errors
+/// Fails where a file of the definition cannot be read, or the store fails.
+pub async fn survey(
+    model: &Model,
+    ports: &Ports,
+    history: &History,
+    digests: &FileDigests,
+) -> Result<Vec<Standing>, EngineError> {
+    let mut words: BTreeMap<Target, Freshness> = BTreeMap::new();
+    let mut out = Vec::new();
+    for target in model.targets() {
+        let standing = stand(model, ports, history, digests, &target, &words).await?;
+        words.insert(target, standing.verdict.freshness);
+        out.push(standing);
+    }
+    Ok(out)
+}
+
+/// Judges one target; `words` holds the verdicts on those before it.
+///
+/// # Errors
+/// Fails where a file of the definition cannot be read, or the store fails.
+pub async fn stand(
+    model: &Model,
+    ports: &Ports,
+    history: &History,
+    digests: &FileDigests,
+    target: &Target,
+    words: &BTreeMap<Target, Freshness>,
+) -> Result<Standing, EngineError> {
+    let Some(phase) = model.phase(target.phase.as_str()) else {
+        return Err(EngineError::UnknownPhase { phase: target.phase.to_string(), known: Vec::new() });
+    };
+    let word = |target: &Target| words.get(target).copied().unwrap_or(Freshness::Missing);
+    let upstream = upstream_now(model, phase, target, history, word);
+    let prior = history.prior(target);
+    let generation = history.generation(target);
+    let (now, definition) =
+        gather(model, ports, digests, target, upstream, prior.as_ref(), generation).await?;
+    let attempt = history.target(target).and_then(|target| target.last_attempt.as_ref());
+    let verdict = judge(
+        &now,
+        prior.as_ref().map(|prior| &prior.record),
+        prior.as_ref().map(|prior| &prior.lineage),
+        attempt,
+    );
+    Ok(Standing { target: target.clone(), now, definition, verdict })
+}

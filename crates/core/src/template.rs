@@ -1,0 +1,278 @@
+//! Templates: the text of prompts and params with `{{ … }}` in it.
+//!
+//! One environment serves all of Refrain: what is undefined is an error rather than an empty text, nothing is escaped,
+//! and every rendering has a ceiling on its steps, its depth and the files it can reach (none).
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::ops::Range;
+use std::sync::LazyLock;
+
+use minijinja::value::Serde;
+use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior, Value};
+
+/// The most steps of one rendering or evaluation.
+const FUEL: u64 = 2_000_000;
+/// The deepest nesting of one rendering.
+const DEPTH: usize = 60;
+/// Nested brackets beyond this are refused before the parser sees them.
+const BRACKETS: usize = 80;
+
+pub(crate) static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(environment);
+
+/// Makes the environment that templates and expressions live in.
+///
+/// Besides the filters of the language it has `json`, which gives canonical JSON text.
+#[must_use]
+pub fn environment() -> Environment<'static> {
+    let mut environment = Environment::new();
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    environment.set_auto_escape_callback(|_| AutoEscape::None);
+    environment.set_fuel(Some(FUEL));
+    environment.set_recursion_limit(DEPTH);
+    // Errors carry the line and the range only in debug mode.
+    environment.set_debug(true);
+    environment.add_filter("json", json_filter);
+    environment
+}
+
+fn json_filter(value: Value) -> Result<String, Error> {
+    let failed = |message: String| Error::new(ErrorKind::InvalidOperation, message);
+    let value = serde_json::to_value(value).map_err(|e| failed(e.to_string()))?;
+    let json = refrain_schemas::json::Json::of(&value).map_err(|e| failed(e.to_string()))?;
+    Ok(json.as_str().to_owned())
+}
+
+/// A template or an expression that does not parse, or that failed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct TemplateError {
+    /// What is wrong.
+    pub message: String,
+    /// The line, from 1; 0 where it is not known.
+    pub line: u32,
+    /// The column in characters, from 1; 0 where it is not known.
+    pub column: u32,
+    /// The bytes of the source that are meant, where that is known.
+    pub range: Option<Range<usize>>,
+}
+
+impl TemplateError {
+    pub(crate) fn plain(message: impl Into<String>) -> Self {
+        Self { message: message.into(), line: 0, column: 0, range: None }
+    }
+
+    pub(crate) fn of(error: &Error, source: &str) -> Self {
+        let range = error.range().filter(|range| source.get(range.clone()).is_some());
+        let (line, column) = range.as_ref().map_or_else(
+            || (error.line().and_then(|line| u32::try_from(line).ok()).unwrap_or(0), 0),
+            |range| position(source, range.start),
+        );
+        Self { message: message(error, source, range.as_ref()), line, column, range }
+    }
+}
+
+fn message(error: &Error, source: &str, range: Option<&Range<usize>>) -> String {
+    let piece = range.and_then(|range| source.get(range.clone())).unwrap_or_default().trim();
+    let detail = error.detail().unwrap_or_default();
+    match error.kind() {
+        ErrorKind::UndefinedError if !piece.is_empty() && detail.is_empty() => {
+            format!("`{piece}` is undefined")
+        }
+        ErrorKind::OutOfFuel => format!("more than {FUEL} steps"),
+        kind if detail.is_empty() => kind.to_string(),
+        _ => detail.to_owned(),
+    }
+}
+
+fn position(source: &str, byte: usize) -> (u32, u32) {
+    let before = source.get(..byte).unwrap_or_default();
+    let line = before.matches('\n').count() + 1;
+    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+    (u32::try_from(line).unwrap_or(u32::MAX), u32::try_from(column).unwrap_or(u32::MAX))
+}
+
+/// Refuses text whose brackets nest so deeply that parsing it would need too much stack.
+pub(crate) fn check_nesting(source: &str) -> Result<(), TemplateError> {
+    let mut depth = 0_usize;
+    for byte in source.bytes() {
+        match byte {
+            b'(' | b'[' | b'{' => depth += 1,
+            b')' | b']' | b'}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth > BRACKETS {
+            return Err(TemplateError::plain(format!("brackets nest more than {BRACKETS} deep")));
+        }
+    }
+    Ok(())
+}
+
+/// What templates and expressions can see: named values, converted once and shared by every rendering.
+#[derive(Debug, Clone, Default)]
+pub struct Context(BTreeMap<String, Value>);
+
+impl Context {
+    /// Makes a context that knows nothing.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Makes a context of the fields of an object; of anything else, an empty one.
+    #[must_use]
+    pub fn of(value: &serde_json::Value) -> Self {
+        let fields = value.as_object().into_iter().flatten();
+        Self(fields.map(|(name, value)| (name.clone(), Value::from(Serde(value)))).collect())
+    }
+
+    /// Adds a value under a name.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: &serde_json::Value) -> Self {
+        self.set(name, value);
+        self
+    }
+
+    /// Sets the value under a name.
+    pub fn set(&mut self, name: &str, value: &serde_json::Value) {
+        self.0.insert(name.to_owned(), Value::from(Serde(value)));
+    }
+
+    pub(crate) fn value(&self) -> Value {
+        Value::from_pairs(self.0.iter().map(|(name, value)| (name.as_str(), value.clone())))
+    }
+}
+
+/// A template, compiled once and rendered as often as wanted.
+#[derive(Clone)]
+pub struct Template(Form);
+
+#[derive(Clone)]
+enum Form {
+    /// Text without anything to fill in.
+    Plain(String),
+    Compiled(Box<Environment<'static>>),
+}
+
+/// The one name in a template's own environment. It is short because each rendering looks it up.
+const NAME: &str = "t";
+
+impl Template {
+    /// Compiles a template; `name` is what messages call it.
+    ///
+    /// # Errors
+    /// Fails where the text is no template.
+    pub fn compile(name: &str, text: &str) -> Result<Self, TemplateError> {
+        if !is_template(text) {
+            return Ok(Self(Form::Plain(text.to_owned())));
+        }
+        check_nesting(text)?;
+        let mut environment = ENVIRONMENT.clone();
+        environment.add_template_owned(NAME, text.to_owned()).map_err(|error| {
+            let mut error = TemplateError::of(&error, text);
+            if !name.is_empty() {
+                error.message = format!("{name}: {}", error.message);
+            }
+            error
+        })?;
+        Ok(Self(Form::Compiled(Box::new(environment))))
+    }
+
+    /// Fills the template in.
+    ///
+    /// # Errors
+    /// Fails where something is undefined, has the wrong type, or takes too long.
+    pub fn render(&self, context: &Context) -> Result<String, TemplateError> {
+        match &self.0 {
+            Form::Plain(text) => Ok(text.clone()),
+            Form::Compiled(environment) => {
+                let template = environment.get_template(NAME).map_err(|e| TemplateError::of(&e, ""))?;
+                template.render(context.value()).map_err(|e| TemplateError::of(&e, template.source()))
+            }
+        }
+    }
+
+    /// Returns what the template reads from its context, as paths such as `scope.language`.
+    #[must_use]
+    pub fn variables(&self) -> BTreeSet<String> {
+        match &self.0 {
+            Form::Plain(_) => BTreeSet::new(),
+            Form::Compiled(environment) => {
+                let template = environment.get_template(NAME).ok();
+                own(template.map(|template| template.undeclared_variables(true)).into_iter().flatten())
+            }
+        }
+    }
+}
+
+/// Whether a text has anything to fill in.
+#[must_use]
+pub fn is_template(text: &str) -> bool {
+    text.contains("{{") || text.contains("{%") || text.contains("{#")
+}
+
+/// Functions of the environment look like variables to the analysis; they are not the project's.
+pub(crate) fn own(names: impl Iterator<Item = String>) -> BTreeSet<String> {
+    const GLOBALS: [&str; 4] = ["range", "dict", "debug", "namespace"];
+    names.filter(|name| !GLOBALS.contains(&name.as_str())).collect()
+}
+
+impl fmt::Debug for Template {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Form::Plain(text) => f.debug_tuple("Template").field(text).finish(),
+            Form::Compiled(environment) => {
+                let template = environment.get_template(NAME).ok();
+                f.debug_tuple("Template").field(&template.map(|t| t.source().to_owned())).finish()
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn render(text: &str) -> Result<String, String> {
+        let context = Context::of(&json!({
+            "scope": {"language": "ja"}, "unit": {"id": "a", "text": "<b> & \"c\""}, "list": [{"b": 1, "a": 2}],
+        }));
+        let template = Template::compile("", text).map_err(|e| format!("{}:{} {e}", e.line, e.column))?;
+        template.render(&context).map_err(|e| format!("{}:{} {e}", e.line, e.column))
+    }
+
+    #[test]
+    fn templates_render_without_escaping() {
+        assert_eq!(render("out/{{ scope.language }}.csv"), Ok("out/ja.csv".into()));
+        assert_eq!(render("{{ unit.text }}"), Ok("<b> & \"c\"".into()));
+        assert_eq!(render("no { braces }"), Ok("no { braces }".into()));
+        assert_eq!(render("{{ list | json }}"), Ok("[{\"a\":2,\"b\":1}]".into()));
+        assert_eq!(render("{{ 'a\nb' | indent(2) }}"), Ok("a\n  b".into()));
+    }
+
+    #[test]
+    fn mistakes_have_a_place() {
+        assert_eq!(render("x\n{{ scope.tone }}"), Err("2:4 `scope.tone` is undefined".into()));
+        assert!(render("a {{ b").unwrap_err().starts_with("1:"), "{:?}", render("a {{ b"));
+        assert!(render(&"{{ (".repeat(1000)).unwrap_err().contains("nest"));
+    }
+
+    #[test]
+    fn endless_templates_end() {
+        let text = "{% for a in range(9999) %}{% for b in range(9999) %}x{% endfor %}{% endfor %}";
+        assert_eq!(render(text), Err("1:0 more than 2000000 steps".into()));
+        assert!(render("{% include 'x' %}").is_err());
+    }
+
+    #[test]
+    fn variables_are_paths() {
+        let template = Template::compile(
+            "",
+            "{% for x in unit.records %}{{ x.y }}{{ scope.language }}{{ range(3) }}{% endfor %}",
+        );
+        let variables: Vec<String> = template.unwrap().variables().into_iter().collect();
+        assert_eq!(variables, ["scope.language", "unit.records"]);
+    }
+}

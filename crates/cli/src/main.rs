@@ -1,3 +1,32 @@
-//! The `refrain` command.
+//! The `refrain` command: arguments, wiring and rendering around `refrain-core`.
+//!
+//! Nothing here decides what a run does; that is the engine's. Start at [`args`] for what can be typed, at
+//! [`commands`] for what each command does, and at [`wiring`] for how the engine gets its adapters.
 
-fn main() {}
+mod address;
+mod args;
+mod commands;
+mod environment;
+mod holder;
+mod interrupt;
+mod output;
+mod panic;
+mod project;
+mod render;
+mod report;
+mod runtime;
+mod suggest;
+mod wiring;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+fn main() -> ExitCode {
+    panic::guard(|| {
+        let cli = args::Cli::parse();
+        let mut output = output::Output::new(&cli.globals);
+        let result = commands::run(cli, &mut output);
+        report::finish(result, &mut output)
+    })
+}

@@ -1,0 +1,114 @@
+//! `refrain gc`
+
+use std::io::{BufRead as _, IsTerminal as _};
+
+use clap::Args;
+use refrain_core::engine::GcReport;
+use refrain_schemas::exit_code::ExitCode;
+use serde::Serialize;
+
+use crate::args::Globals;
+use crate::output::{Output, complain};
+use crate::render::numbers::{bytes, counted};
+use crate::render::page::Tone;
+use crate::report::CliError;
+use crate::{runtime, wiring};
+
+/// Forget old revisions
+///
+/// Keeps the latest revisions of every phase and scope and removes the others with what only they held. Replies are
+/// kept: they are what was paid for. `--replies` removes those that no kept revision came from as well; asking for
+/// them again costs again.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  refrain gc --dry-run         what would go
+  refrain gc --keep 10         keep ten revisions of everything
+  refrain gc --replies --yes   drop replies that nothing kept came from")]
+pub(crate) struct GcArgs {
+    /// How many revisions of each phase and scope stay
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
+    keep: u32,
+    /// Remove replies that no kept revision came from
+    #[arg(long)]
+    replies: bool,
+    /// Only say what would go
+    #[arg(long)]
+    dry_run: bool,
+    /// Do not ask for confirmation
+    #[arg(short, long)]
+    yes: bool,
+}
+
+/// What was removed, as `--json` prints it.
+#[derive(Debug, Serialize)]
+struct GcDocument {
+    schema_version: u32,
+    dry_run: bool,
+    revisions: Vec<String>,
+    pages: u64,
+    replies: u64,
+    history: u64,
+    bytes: u64,
+}
+
+/// Collects.
+pub(crate) fn run(args: &GcArgs, globals: &Globals, output: &mut Output) -> Result<ExitCode, CliError> {
+    let opened = wiring::open(globals)?;
+    if args.replies && !args.dry_run && !args.yes {
+        confirm(globals)?;
+    }
+    let holder = opened.holder();
+    let report = runtime::on_this_thread(async {
+        Ok(opened.engine.gc(args.keep, args.replies, args.dry_run, &holder).await?)
+    })?;
+    show(args, &report, output)?;
+    Ok(ExitCode::Ok)
+}
+
+fn show(args: &GcArgs, report: &GcReport, output: &mut Output) -> Result<(), CliError> {
+    let removed = report.collected;
+    let revisions: Vec<String> =
+        report.revisions.iter().map(|(target, revision)| format!("{target}#{revision}")).collect();
+    if output.wants_json() {
+        return output.json(&GcDocument {
+            schema_version: 1,
+            dry_run: args.dry_run,
+            revisions,
+            pages: removed.pages,
+            replies: removed.replies,
+            history: removed.history,
+            bytes: removed.bytes,
+        });
+    }
+    let mut page = output.page();
+    let n_revisions = counted(revisions.len() as u64, "revision");
+    if !revisions.is_empty() {
+        page.wrapped(&[(Tone::Faint, "revisions:")], &revisions.join(", "));
+    }
+    let pages = counted(removed.pages, "page");
+    let replies = match removed.replies {
+        1 => "1 reply".to_owned(),
+        n => format!("{} replies", crate::render::numbers::count(n)),
+    };
+    let verb = if args.dry_run { "would remove" } else { "removed" };
+    let text = format!("{n_revisions}, {pages}, {replies}: {}", bytes(removed.bytes));
+    page.wrapped(&[(Tone::Strong, verb)], &text);
+    output.show(&page)
+}
+
+/// Asks whether replies may go; without a person to ask, they may not.
+fn confirm(globals: &Globals) -> Result<(), CliError> {
+    let stdin = std::io::stdin();
+    if globals.no_input || !stdin.is_terminal() {
+        return Err(CliError::usage("`--replies` removes what was paid for and wants a confirmation")
+            .hint("add `--yes`, or look first with `--dry-run`"));
+    }
+    complain("remove replies that no kept revision came from? asking for them again costs again [y/N] ");
+    let mut answer = String::new();
+    stdin.lock().read_line(&mut answer).map_err(|error| CliError::io("read the answer", &error))?;
+    match answer.trim().to_lowercase().as_str() {
+        "y" | "yes" => Ok(()),
+        _ => Err(CliError::usage("nothing was removed")),
+    }
+}

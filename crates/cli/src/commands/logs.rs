@@ -1,0 +1,251 @@
+//! `refrain logs`
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{BufRead as _, BufReader, ErrorKind, Seek as _, SeekFrom};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::Args;
+use refrain_schemas::event::Level;
+use refrain_schemas::exit_code::ExitCode;
+use refrain_schemas::log_line::LogLine;
+use refrain_schemas::name::RunId;
+
+use crate::address::PhaseAddress;
+use crate::args::{Globals, LevelChoice};
+use crate::output::Output;
+use crate::project::Project;
+use crate::render::numbers::time;
+use crate::render::page::{Page, Tone};
+use crate::report::CliError;
+use crate::runtime;
+
+/// How often `--follow` looks.
+const PAUSE: Duration = Duration::from_millis(250);
+
+/// Show the log
+///
+/// Every run writes its events to .refrain/logs/ as JSON lines. Without options the lines from `info` up are shown,
+/// oldest first; `--json` prints them as they are. Needs no valid pipeline.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  refrain logs -f                       follow the run under way
+  refrain logs --level warn --last 50   what a person should look at
+  refrain logs --phase translate@ja --json | jq .data
+  refrain logs --run 0195c3f0-7a5e-7cc0-8000-000000000000")]
+pub(crate) struct LogsArgs {
+    /// Go on with what is written from now on, until Ctrl-C
+    #[arg(short = 'f', long)]
+    follow: bool,
+    /// The pipeline file; `-f` means something else here
+    // It has the id of the global option and takes its place in this command, so its value arrives in the globals.
+    #[arg(id = "file", long = "file", value_name = "FILE", help_heading = "Options of every command")]
+    _file: Option<PathBuf>,
+    /// The least level shown
+    #[arg(long, value_name = "LEVEL", value_enum, default_value_t = LevelChoice::Info)]
+    level: LevelChoice,
+    /// Only lines about this phase
+    #[arg(long, value_name = "PHASE[@SCOPE]")]
+    phase: Option<PhaseAddress>,
+    /// Only lines of this run
+    #[arg(long, value_name = "ID")]
+    run: Option<RunId>,
+    /// Only the latest so many lines
+    #[arg(long, value_name = "N")]
+    last: Option<usize>,
+}
+
+/// Shows the log.
+pub(crate) fn run(args: &LogsArgs, globals: &Globals, output: &mut Output) -> Result<ExitCode, CliError> {
+    let project = Project::find(globals)?;
+    let mut tail = Tail::new(&project.logs());
+    let lines = tail.read(args)?;
+    let skip = args.last.map_or(0, |last| lines.len().saturating_sub(last));
+    show(&lines[skip..], output)?;
+    if lines.is_empty() && !args.follow {
+        output.note("no such lines in the log");
+    }
+    if !args.follow {
+        return Ok(ExitCode::Ok);
+    }
+    runtime::on_this_thread(async {
+        loop {
+            output.flush()?;
+            tokio::time::sleep(PAUSE).await;
+            show(&tail.read(args)?, output)?;
+        }
+    })
+}
+
+fn wanted(args: &LogsArgs, line: &LogLine) -> bool {
+    let phase = args.phase.as_ref().is_none_or(|PhaseAddress(selection)| {
+        let values = || line.scope.iter().flat_map(|scope| scope.iter().map(|(_, value)| value));
+        line.phase.as_ref() == Some(&selection.phase)
+            && (selection.values.is_empty() || values().eq(selection.values.iter().map(String::as_str)))
+    });
+    phase && line.level >= Level::from(args.level) && args.run.is_none_or(|run| run == line.run_id)
+}
+
+fn show(lines: &[LogLine], output: &mut Output) -> Result<(), CliError> {
+    for line in lines {
+        if output.wants_json() {
+            output.json(line)?;
+        } else {
+            let mut page = output.page();
+            write(&mut page, line);
+            output.show(&page)?;
+        }
+    }
+    Ok(())
+}
+
+fn write(page: &mut Page, line: &LogLine) {
+    let tone = match line.level {
+        Level::Debug => Tone::Faint,
+        Level::Info => Tone::Plain,
+        Level::Warn => Tone::Warn,
+        Level::Error => Tone::Bad,
+    };
+    let at = time(line.timestamp);
+    let level = format!("{:5}", line.level);
+    page.wrapped(&[(Tone::Faint, &at), (tone, &level)], &line.message);
+}
+
+/// Reads the files of a folder as they grow.
+#[derive(Debug)]
+struct Tail {
+    dir: PathBuf,
+    /// How far each file was read.
+    read: BTreeMap<PathBuf, u64>,
+}
+
+impl Tail {
+    fn new(dir: &Path) -> Self {
+        Self { dir: dir.to_owned(), read: BTreeMap::new() }
+    }
+
+    /// Returns the lines that are new and wanted, in the order of the files' names.
+    fn read(&mut self, args: &LogsArgs) -> Result<Vec<LogLine>, CliError> {
+        let mut lines = Vec::new();
+        for file in self.files()? {
+            let from = self.read.get(&file).copied().unwrap_or(0);
+            let read = read_from(&file, from, &mut |line| {
+                lines.extend(Some(line).filter(|line| wanted(args, line)));
+            });
+            let to = read.map_err(|error| CliError::io(&format!("read {}", file.display()), &error))?;
+            self.read.insert(file, to);
+        }
+        Ok(lines)
+    }
+
+    fn files(&self) -> Result<Vec<PathBuf>, CliError> {
+        let entries = match std::fs::read_dir(&self.dir) {
+            Ok(entries) => entries,
+            // A project that never ran has no log, and that is no failure.
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(CliError::io(&format!("read {}", self.dir.display()), &error)),
+        };
+        let mut files: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
+        // `RUN_ID.jsonl` is the log of a run, `RUN_ID.progress.jsonl` is not.
+        files.retain(|file| {
+            file.to_str().is_some_and(|name| name.ends_with(".jsonl") && !name.ends_with(".progress.jsonl"))
+        });
+        files.sort();
+        Ok(files)
+    }
+}
+
+/// Reads whole lines from a position on and returns the position behind the last one.
+fn read_from(file: &Path, from: u64, take: &mut impl FnMut(LogLine)) -> std::io::Result<u64> {
+    let mut reader = BufReader::new(File::open(file)?);
+    reader.seek(SeekFrom::Start(from))?;
+    let mut at = from;
+    let mut line = Vec::new();
+    loop {
+        line.clear();
+        let n = reader.read_until(b'\n', &mut line)?;
+        // A line without its end is still being written, or was cut off by a kill.
+        if n == 0 || line.last() != Some(&b'\n') {
+            return Ok(at);
+        }
+        at += n as u64;
+        if let Ok(line) = serde_json::from_slice(&line) {
+            take(line);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::args::{Cli, Command};
+    use clap::Parser as _;
+    use serde_json::json;
+    use std::io::Write as _;
+
+    fn args(words: &[&str]) -> LogsArgs {
+        let cli = Cli::parse_from(["refrain", "logs"].iter().chain(words));
+        let Command::Logs(args) = cli.command else { panic!("not logs") };
+        args
+    }
+
+    fn line(level: &str, phase: Option<&str>, message: &str) -> String {
+        let scope = phase.map(|_| json!({"language": "ja"}));
+        let line = json!({
+            "timestamp": "2026-03-01T12:00:00.000000Z", "level": level, "event": "phase_started",
+            "run_id": uuid::Uuid::nil(), "phase": phase, "scope": scope, "message": message, "data": null
+        });
+        format!("{line}\n")
+    }
+
+    fn messages(lines: &[LogLine]) -> Vec<&str> {
+        lines.iter().map(|line| line.message.as_str()).collect()
+    }
+
+    #[test]
+    fn lines_are_narrowed_by_level_phase_and_run() {
+        let dir = tempfile::tempdir().unwrap();
+        let text =
+            [line("debug", None, "a"), line("info", Some("qa"), "b"), line("error", Some("edit"), "c")];
+        std::fs::write(dir.path().join("1.jsonl"), text.concat()).unwrap();
+        let read = |words: &[&str]| {
+            let lines = Tail::new(dir.path()).read(&args(words)).unwrap();
+            lines.into_iter().map(|line| line.message).collect::<String>()
+        };
+        assert_eq!(read(&[]), "bc");
+        assert_eq!(read(&["--level", "debug"]), "abc");
+        assert_eq!(read(&["--level", "warn"]), "c");
+        assert_eq!(read(&["--phase", "qa"]), "b");
+        assert_eq!(read(&["--phase", "qa@ja"]), "b");
+        assert_eq!(read(&["--phase", "qa@fr"]), "");
+        assert_eq!(read(&["--run", "00000000-0000-7000-8000-000000000001"]), "");
+    }
+
+    #[test]
+    fn a_growing_file_is_read_line_by_line() {
+        let dir = tempfile::tempdir().unwrap();
+        let args = args(&[]);
+        let mut tail = Tail::new(&dir.path().join("missing"));
+        assert!(tail.read(&args).unwrap().is_empty());
+        let mut tail = Tail::new(dir.path());
+        let mut file = File::create(dir.path().join("2.jsonl")).unwrap();
+        let second = line("info", None, "second");
+        let (head, rest) = second.split_at(20);
+        file.write_all(format!("garbage\n{}{head}", line("info", None, "first")).as_bytes()).unwrap();
+        assert_eq!(messages(&tail.read(&args).unwrap()), ["first"]);
+        assert!(tail.read(&args).unwrap().is_empty());
+        file.write_all(rest.as_bytes()).unwrap();
+        assert_eq!(messages(&tail.read(&args).unwrap()), ["second"]);
+    }
+
+    #[test]
+    fn short_f_follows_here_and_names_the_file_elsewhere() {
+        assert!(args(&["-f"]).follow);
+        let cli = Cli::parse_from(["refrain", "logs", "--file", "other.yaml", "-f"]);
+        assert_eq!(cli.globals.file.as_deref(), Some(Path::new("other.yaml")));
+        let cli = Cli::parse_from(["refrain", "check", "-f", "other.yaml"]);
+        assert_eq!(cli.globals.file.as_deref(), Some(Path::new("other.yaml")));
+    }
+}

@@ -1,0 +1,156 @@
+//! `refrain run`
+
+use clap::Args;
+use refrain_core::engine::{Control, RunRequest};
+use refrain_schemas::exit_code::{ExitCode, PRECEDENCE};
+use refrain_schemas::report::RunReport;
+
+use crate::address::PhaseAddress;
+use crate::args::{Globals, ScopeArgs};
+use crate::interrupt::Watch;
+use crate::output::Output;
+use crate::report::CliError;
+use crate::{commands, render, runtime, wiring};
+
+/// Bring phases up to date
+///
+/// Without phases the whole plan runs; with phases, those and all they need and want. A phase whose inputs are
+/// unchanged is left alone, and in the others only units that depend on a change are asked again: every reply that
+/// ever came back is reused.
+///
+/// The first Ctrl-C finishes and keeps the calls in flight, the second cancels them; after either, and after a kill,
+/// the next run goes on where this one stopped. Progress goes to standard error, the result to standard output.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  refrain run                      everything that is not fresh
+  refrain run translate@ja qa@ja   these, and what they need
+  refrain run translate --scope language=ja --max-calls 100
+  refrain run export --only        this phase alone
+  refrain run --offline            from the ledger alone
+  refrain run --json | jq .units   one JSON object")]
+pub(crate) struct RunArgs {
+    /// The phases; everything where none is named
+    #[arg(value_name = "PHASE[@SCOPE]")]
+    pub(crate) phases: Vec<PhaseAddress>,
+    #[command(flatten)]
+    pub(crate) scopes: ScopeArgs,
+    /// Run exactly these phases, against the latest artifacts of what they need, stale ones included
+    #[arg(long, requires = "phases")]
+    pub(crate) only: bool,
+    /// Ask the phases named (all, if none is) anew even if they are fresh; this is the way to pay twice
+    #[arg(long)]
+    pub(crate) force: bool,
+    /// Answer from the ledger only; a reply that is not there fails the run with exit code 11
+    #[arg(long, conflicts_with = "force")]
+    pub(crate) offline: bool,
+    /// Show what would run and stop: the same as `refrain plan`
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Stop with exit code 3 after this many calls, retries included
+    #[arg(long, value_name = "N")]
+    pub(crate) max_calls: Option<u64>,
+}
+
+/// Runs the plan.
+pub(crate) fn run(args: RunArgs, globals: &Globals, output: &mut Output) -> Result<ExitCode, CliError> {
+    let again = again(&args, globals);
+    let mut opened = wiring::open(globals)?;
+    opened.warn(output);
+    let request = RunRequest {
+        targets: args.phases.into_iter().map(|phase| phase.0).collect(),
+        scopes: args.scopes.scopes,
+        only: args.only,
+        force: args.force,
+        offline: args.offline,
+        max_calls: args.max_calls,
+        holder: opened.holder(),
+    };
+    if args.dry_run {
+        return commands::plan::show(&opened, &request, false, output);
+    }
+    opened.attach_sinks(globals, output);
+    let control = Control::default();
+    let report = runtime::with_workers(async {
+        let _watch = Watch::start(&control);
+        Ok(opened.engine.run(&request, &control).await?)
+    });
+    let report = report.inspect_err(|_| opened.discard_empty_logs())?;
+    show(&report, &again, output)?;
+    Ok(code(&report))
+}
+
+fn show(report: &RunReport, again: &str, output: &mut Output) -> Result<(), CliError> {
+    if output.wants_json() {
+        return output.json(report);
+    }
+    let mut page = output.page();
+    render::run::write(&mut page, report, again);
+    output.show(&page)
+}
+
+fn code(report: &RunReport) -> ExitCode {
+    let known = PRECEDENCE.into_iter().chain([ExitCode::Ok]);
+    known.into_iter().find(|code| code.number() == report.exit_code).unwrap_or(ExitCode::Failed)
+}
+
+/// Returns the command that goes on with an unfinished run. It has no `--force`: the forced generation is on record
+/// and every run goes on with it; asking for another one would pay twice.
+fn again(args: &RunArgs, globals: &Globals) -> String {
+    let mut words = vec!["refrain".to_owned()];
+    words.extend(globals.directory.iter().map(|dir| format!("-C {}", quoted(&dir.to_string_lossy()))));
+    words.extend(globals.file.iter().map(|file| format!("-f {}", quoted(&file.to_string_lossy()))));
+    words.push("run".to_owned());
+    for phase in &args.phases {
+        let values = phase.0.values.join(",");
+        let at = if values.is_empty() { "" } else { "@" };
+        words.push(quoted(&format!("{}{at}{values}", phase.0.phase)));
+    }
+    words.extend(
+        args.scopes
+            .scopes
+            .iter()
+            .map(|(name, value)| format!("--scope {}", quoted(&format!("{name}={value}")))),
+    );
+    words.extend(args.only.then(|| "--only".to_owned()));
+    words.extend(args.offline.then(|| "--offline".to_owned()));
+    words.extend(args.max_calls.map(|n| format!("--max-calls {n}")));
+    words.extend(globals.set.iter().map(|(name, _)| format!("--set {}", quoted(&format!("{name}=…")))));
+    words.join(" ")
+}
+
+/// Quotes a word for a shell where it needs it.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "-_./@=,+:…".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::args::{Cli, Command};
+    use clap::Parser as _;
+
+    fn resumed(words: &[&str]) -> String {
+        let cli = Cli::parse_from(["refrain", "run"].iter().chain(words));
+        let Command::Run(args) = cli.command else { panic!("not a run") };
+        again(&args, &cli.globals)
+    }
+
+    #[test]
+    fn the_way_on_repeats_what_was_asked_for() {
+        assert_eq!(resumed(&[]), "refrain run");
+        assert_eq!(resumed(&["qa@ja", "--force"]), "refrain run qa@ja");
+        let words =
+            ["-C", "my game", "tone@ja,formal", "--only", "--max-calls", "5", "--scope", "language=ja"];
+        assert_eq!(
+            resumed(&words),
+            "refrain -C 'my game' run tone@ja,formal --scope language=ja --only --max-calls 5"
+        );
+        assert_eq!(resumed(&["--set", "token=secret"]), "refrain run --set token=…");
+    }
+}

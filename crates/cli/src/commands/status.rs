@@ -1,0 +1,139 @@
+//! `refrain status`
+
+use std::time::Duration;
+
+use clap::Args;
+use refrain_core::model::Model;
+use refrain_schemas::exit_code::ExitCode;
+use refrain_schemas::scope::Target;
+use refrain_schemas::status::StatusReport;
+
+use crate::address::PhaseAddress;
+use crate::args::{Globals, ScopeArgs};
+use crate::output::Output;
+use crate::render::{self, page::Page};
+use crate::report::CliError;
+use crate::suggest::did_you_mean;
+use crate::{runtime, wiring};
+
+/// How often `--watch` looks.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// Show where every phase stands
+///
+/// One word per phase and scope — skipped, failed, blocked, waiting, missing, stale, partial or fresh — with all its
+/// causes beside it. Works while a run is under way, and then shows how far it is.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  refrain status           everything
+  refrain status translate --scope language=ja
+  refrain status --watch   follow a run from another terminal
+  refrain status --json | jq '.phases[] | select(.freshness != \"fresh\")'")]
+pub(crate) struct StatusArgs {
+    /// The phases; all where none is named
+    #[arg(value_name = "PHASE[@SCOPE]")]
+    phases: Vec<PhaseAddress>,
+    #[command(flatten)]
+    scopes: ScopeArgs,
+    /// Look again and again, until Ctrl-C; with --json, one line for each change
+    #[arg(short, long)]
+    watch: bool,
+}
+
+/// Shows the status.
+pub(crate) fn run(args: &StatusArgs, globals: &Globals, output: &mut Output) -> Result<ExitCode, CliError> {
+    let opened = wiring::open(globals)?;
+    check_scopes(opened.engine.model(), &args.scopes.scopes)?;
+    let mut targets: Vec<Target> = Vec::new();
+    for phase in &args.phases {
+        targets.extend(opened.engine.select(&phase.0)?);
+    }
+    runtime::on_this_thread(async {
+        let mut screen = Screen::default();
+        loop {
+            let mut report = opened.engine.status().await?;
+            if report.run.is_none() {
+                report.run = report.holder.as_ref().and_then(|holder| opened.progress_of(holder));
+            }
+            narrow(&mut report, &targets, &args.scopes.scopes);
+            screen.show(&report, args.watch, output)?;
+            if !args.watch {
+                return Ok(ExitCode::Ok);
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+    })
+}
+
+/// Leaves only what was asked for.
+fn narrow(report: &mut StatusReport, targets: &[Target], scopes: &[(String, String)]) {
+    report.phases.retain(|state| {
+        let named =
+            targets.is_empty() || targets.iter().any(|t| t.phase == state.phase && t.scope == state.scope);
+        // A phase that is not per the dimension belongs to every one of its values.
+        let within =
+            scopes.iter().all(|(dimension, value)| state.scope.get(dimension).is_none_or(|v| v == value));
+        named && within
+    });
+}
+
+/// Refuses dimensions and values that do not exist.
+fn check_scopes(model: &Model, scopes: &[(String, String)]) -> Result<(), CliError> {
+    for (dimension, value) in scopes {
+        let Some(values) = model.dimensions.get(dimension.as_str()) else {
+            let known: Vec<&str> = model.dimensions.keys().map(|name| name.as_str()).collect();
+            return Err(CliError::usage(format!(
+                "there is no dimension `{dimension}`; there are {}",
+                known.join(", ")
+            ))
+            .hint_if(did_you_mean(dimension, known)));
+        };
+        if !values.contains(value) {
+            return Err(CliError::usage(format!(
+                "dimension `{dimension}` has no value `{value}`; it has {}",
+                values.join(", ")
+            ))
+            .hint_if(did_you_mean(value, values.iter().map(String::as_str))));
+        }
+    }
+    Ok(())
+}
+
+/// What was shown last; only changes are shown again.
+#[derive(Debug, Default)]
+struct Screen {
+    last: String,
+    n_lines: usize,
+}
+
+impl Screen {
+    fn show(&mut self, report: &StatusReport, watch: bool, output: &mut Output) -> Result<(), CliError> {
+        if output.wants_json() {
+            let text = serde_json::to_string(report).map_err(|e| CliError::internal(e.to_string()))?;
+            if text != self.last {
+                output.json_line(&text)?;
+                self.last = text;
+            }
+            return output.flush();
+        }
+        let mut page = output.page();
+        render::status::write(&mut page, report);
+        if page.as_str() != self.last {
+            self.replace(&page, watch, output)?;
+            self.last = page.as_str().to_owned();
+        }
+        output.flush()
+    }
+
+    /// Puts a page in the place of the last one, on a terminal; elsewhere one follows the other.
+    fn replace(&mut self, page: &Page, watch: bool, output: &mut Output) -> Result<(), CliError> {
+        if watch && output.on_terminal && self.n_lines > 0 {
+            output.write(&format!("\u{1b}[{}A\u{1b}[J", self.n_lines))?;
+        } else if self.n_lines > 0 {
+            output.write("\n")?;
+        }
+        self.n_lines = page.n_lines();
+        output.show(page)
+    }
+}

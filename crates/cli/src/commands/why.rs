@@ -1,0 +1,46 @@
+//! `refrain why`
+
+use clap::Args;
+use refrain_schemas::exit_code::ExitCode;
+
+use crate::address::UnitAddress;
+use crate::args::Globals;
+use crate::output::Output;
+use crate::report::CliError;
+use crate::{render, runtime, wiring};
+
+/// Explain why a phase, or one unit of it, would run
+///
+/// Names every cause with its old and new digest, and the units that differ: which part of their request changed —
+/// the agent, its params, the unit itself, an entry of its context — and what it was before, where that is on record.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  refrain why translate@ja               why it is stale and which units differ
+  refrain why translate@ja/line_17       one unit: its asks and what changed
+  refrain why translate@ja --limit 100   name more units
+  refrain why translate@ja --json | jq '.units[].parts[].part'")]
+pub(crate) struct WhyArgs {
+    /// The phase; its scope may be left out where there is only one
+    #[arg(value_name = "PHASE[@SCOPE][/UNIT]")]
+    address: UnitAddress,
+    /// Name at most this many units
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    limit: usize,
+}
+
+/// Explains.
+pub(crate) fn run(args: &WhyArgs, globals: &Globals, output: &mut Output) -> Result<ExitCode, CliError> {
+    let opened = wiring::open(globals)?;
+    let target = opened.engine.target(&args.address.selection)?;
+    let unit = args.address.unit.as_deref();
+    let report = runtime::on_this_thread(async { Ok(opened.engine.why(&target, unit, args.limit).await?) })?;
+    if output.wants_json() {
+        output.json(&report)?;
+    } else {
+        let mut page = output.page();
+        render::why::write(&mut page, &report, unit.is_some());
+        output.show(&page)?;
+    }
+    Ok(ExitCode::Ok)
+}

@@ -1,0 +1,195 @@
+//! Standard output and standard error: what goes where, with or without colour, and safe to show.
+//!
+//! Results go to standard output, everything else to standard error. A reader that has seen enough (`| head`) is no
+//! failure. Text from data, agents and files is shown with its control characters escaped, so that it cannot move the
+//! cursor, change colours or reorder a line.
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+use std::io::{self, BufWriter, IsTerminal as _, Stdout, Write};
+
+use serde::Serialize;
+
+use crate::args::{ColorChoice, Globals};
+use crate::environment;
+use crate::render::page::{Page, Theme};
+use crate::report::CliError;
+
+/// Where a command shows things.
+#[derive(Debug)]
+pub(crate) struct Output {
+    out: BufWriter<Stdout>,
+    /// How pages for standard output look.
+    pub(crate) theme: Theme,
+    /// How pages for standard error look.
+    pub(crate) error_theme: Theme,
+    /// Whether standard output is a terminal.
+    pub(crate) on_terminal: bool,
+    /// Whether standard error is a terminal.
+    pub(crate) errors_on_terminal: bool,
+    json: bool,
+    quiet: bool,
+}
+
+impl Output {
+    /// Looks at the terminal and the settings; reads no file.
+    pub(crate) fn new(globals: &Globals) -> Self {
+        let on_terminal = io::stdout().is_terminal();
+        let errors_on_terminal = io::stderr().is_terminal();
+        Self {
+            out: BufWriter::new(io::stdout()),
+            theme: Theme { color: color(globals.color, on_terminal), width: width(on_terminal) },
+            error_theme: Theme {
+                color: color(globals.color, errors_on_terminal),
+                width: width(errors_on_terminal),
+            },
+            on_terminal,
+            errors_on_terminal,
+            json: globals.json,
+            quiet: globals.quiet,
+        }
+    }
+
+    /// Whether results are printed as JSON.
+    pub(crate) const fn wants_json(&self) -> bool {
+        self.json
+    }
+
+    /// Returns an empty page for standard output.
+    pub(crate) const fn page(&self) -> Page {
+        Page::new(self.theme)
+    }
+
+    /// Prints a page as the result.
+    pub(crate) fn show(&mut self, page: &Page) -> Result<(), CliError> {
+        self.write(page.as_str())
+    }
+
+    /// Prints one JSON document on a line of its own as the result.
+    pub(crate) fn json(&mut self, document: &impl Serialize) -> Result<(), CliError> {
+        let text = serde_json::to_string(document).map_err(|e| CliError::internal(e.to_string()))?;
+        self.json_line(&text)
+    }
+
+    /// Prints a line of JSON text. On a terminal, what could steer it is written as JSON escapes.
+    pub(crate) fn json_line(&mut self, text: &str) -> Result<(), CliError> {
+        let text = if self.on_terminal { json_clean(text) } else { Cow::Borrowed(text) };
+        self.write(&text)?;
+        self.write("\n")
+    }
+
+    /// Prints text as it is: a schema, a completion script.
+    pub(crate) fn write(&mut self, text: &str) -> Result<(), CliError> {
+        self.out.write_all(text.as_bytes()).map_err(|error| CliError::output(&error))
+    }
+
+    /// Sends everything on its way.
+    pub(crate) fn flush(&mut self) -> Result<(), CliError> {
+        self.out.flush().map_err(|error| CliError::output(&error))
+    }
+
+    /// Says something beside the result on standard error, unless `--quiet`.
+    pub(crate) fn note(&self, text: &str) {
+        if !self.quiet {
+            complain(&format!("{text}\n"));
+        }
+    }
+}
+
+/// Writes to standard error; where that is closed there is nobody left to tell.
+pub(crate) fn complain(text: &str) {
+    let _nobody_listens = io::stderr().write_all(text.as_bytes());
+}
+
+/// Returns a text on one line that cannot steer a terminal: control characters and those that reorder text become
+/// escapes.
+pub(crate) fn clean(text: &str) -> Cow<'_, str> {
+    if !text.chars().any(steers) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len() + 8);
+    for c in text.chars() {
+        match c {
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            c if steers(c) => out.extend(c.escape_unicode()),
+            c => out.push(c),
+        }
+    }
+    Cow::Owned(out)
+}
+
+/// As [`clean`], for JSON text: the escapes are JSON's, so that the value stays the same.
+fn json_clean(text: &str) -> Cow<'_, str> {
+    if !text.chars().any(steers) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len() + 8);
+    for c in text.chars() {
+        if steers(c) {
+            let _infallible = write!(out, "\\u{:04x}", u32::from(c));
+        } else {
+            out.push(c);
+        }
+    }
+    Cow::Owned(out)
+}
+
+/// Whether a character moves the cursor, starts an escape sequence or reorders text.
+fn steers(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// Whether errors are shown in colour.
+pub(crate) fn colored_errors(choice: ColorChoice) -> bool {
+    color(choice, io::stderr().is_terminal())
+}
+
+fn color(choice: ColorChoice, on_terminal: bool) -> bool {
+    match choice {
+        ColorChoice::Always => true,
+        ColorChoice::Never => false,
+        ColorChoice::Auto => {
+            let dumb = environment::text(environment::TERM).is_some_and(|term| term == "dumb");
+            on_terminal && !dumb && environment::var(environment::NO_COLOR).is_none()
+        }
+    }
+}
+
+/// Returns how many columns there are; what is piped into a program or a file is not wrapped at all.
+fn width(on_terminal: bool) -> usize {
+    if let Some(columns) = environment::text(environment::COLUMNS).and_then(|text| text.parse().ok()) {
+        return usize::max(columns, 40);
+    }
+    let system = || rustix::termios::tcgetwinsize(io::stdout()).ok();
+    match (on_terminal, system()) {
+        (false, _) => usize::MAX,
+        (true, Some(size)) if size.ws_col > 0 => usize::from(size.ws_col).max(40),
+        (true, _) => 80,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_cannot_steer_the_terminal() {
+        assert_eq!(clean("plain ü 日本"), "plain ü 日本");
+        assert_eq!(clean("a\u{1b}[2Jb\n\t\r"), "a\\u{1b}[2Jb\\n\\t\\r");
+        assert_eq!(clean("\u{202e}x\u{9b}"), "\\u{202e}x\\u{9b}");
+        for c in (0..=0x9f).filter_map(char::from_u32).filter(|c| c.is_control()) {
+            assert!(!clean(&c.to_string()).contains(c), "{c:?}");
+        }
+    }
+
+    #[test]
+    fn escaped_json_has_the_same_value() {
+        let text = "{\"a\":\"x\u{9b}y\u{202e}\"}";
+        let cleaned = json_clean(text);
+        assert!(!cleaned.chars().any(steers));
+        let value = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
+        assert_eq!(value(text), value(&cleaned));
+    }
+}

@@ -1,0 +1,104 @@
+//! Which project a command is about: the folder, and the pipeline file in it.
+
+use std::path::{Path, PathBuf};
+
+use crate::args::Globals;
+use crate::report::CliError;
+
+/// The names of a pipeline file, the preferred one first.
+pub(crate) const FILE_NAMES: [&str; 3] = ["refrain.yaml", "refrain.yml", "refrain.json"];
+/// The state folder of a project.
+pub(crate) const STATE: &str = ".refrain";
+
+/// Where a project is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Project {
+    /// The folder; everything that a pipeline names is relative to it.
+    pub(crate) dir: PathBuf,
+    /// The name of the pipeline file in it.
+    pub(crate) file_name: String,
+}
+
+impl Project {
+    /// Finds the project: the file of `-f`, or the nearest pipeline file in `-C` (else the working folder) or above.
+    pub(crate) fn find(globals: &Globals) -> Result<Self, CliError> {
+        let start = start(globals)?;
+        match &globals.file {
+            Some(file) => Self::at(&start.join(file)),
+            None => Self::above(&start),
+        }
+    }
+
+    /// Returns the pipeline file.
+    pub(crate) fn file(&self) -> PathBuf {
+        self.dir.join(&self.file_name)
+    }
+
+    /// Returns the state folder.
+    pub(crate) fn state(&self) -> PathBuf {
+        self.dir.join(STATE)
+    }
+
+    /// Returns the folder of the log.
+    pub(crate) fn logs(&self) -> PathBuf {
+        self.state().join("logs")
+    }
+
+    /// Reads the pipeline file.
+    pub(crate) fn read(&self) -> Result<Vec<u8>, CliError> {
+        let file = self.file();
+        std::fs::read(&file).map_err(|error| CliError::io(&format!("read {}", file.display()), &error))
+    }
+
+    fn at(file: &Path) -> Result<Self, CliError> {
+        let name = file.file_name().and_then(|name| name.to_str()).map(str::to_owned);
+        match (file.is_file(), name, file.parent()) {
+            (true, Some(file_name), Some(dir)) => Ok(Self { dir: dir.to_owned(), file_name }),
+            _ => Err(CliError::usage(format!("there is no pipeline file {}", file.display()))
+                .hint("`-f` is relative to `-C DIR`, or to the working folder")),
+        }
+    }
+
+    fn above(start: &Path) -> Result<Self, CliError> {
+        let found = start.ancestors().find_map(|dir| {
+            let name = FILE_NAMES.into_iter().find(|name| dir.join(name).is_file())?;
+            Some(Self { dir: dir.to_owned(), file_name: name.to_owned() })
+        });
+        found.ok_or_else(|| {
+            CliError::usage(format!(
+                "no project here: there is no {} in {} or above",
+                FILE_NAMES[0],
+                start.display()
+            ))
+            .hint("`refrain init` starts one; `-C DIR` looks somewhere else")
+        })
+    }
+}
+
+/// Returns the folder that a command starts in, as an absolute path.
+pub(crate) fn start(globals: &Globals) -> Result<PathBuf, CliError> {
+    let dir = globals.directory.as_deref().unwrap_or_else(|| Path::new("."));
+    let dir = std::path::absolute(dir).map_err(|error| CliError::io("find the working folder", &error))?;
+    if dir.is_dir() { Ok(dir) } else { Err(CliError::usage(format!("there is no folder {}", dir.display()))) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_pipeline_file_wins() {
+        let root = tempfile::tempdir().unwrap();
+        let deep = root.path().join("a/b");
+        std::fs::create_dir_all(&deep).unwrap();
+        assert!(Project::above(&deep).unwrap_err().message().starts_with("no project here"));
+        std::fs::write(root.path().join("refrain.json"), "{}").unwrap();
+        std::fs::write(root.path().join("refrain.yml"), "").unwrap();
+        let found = Project::above(&deep).unwrap();
+        assert_eq!((found.dir.as_path(), found.file_name.as_str()), (root.path(), "refrain.yml"));
+        std::fs::write(deep.join("other.yaml"), "").unwrap();
+        let named = Project::at(&deep.join("other.yaml")).unwrap();
+        assert_eq!(named, Project { dir: deep, file_name: "other.yaml".into() });
+        assert!(Project::at(&root.path().join("missing.yaml")).is_err());
+    }
+}

@@ -1,0 +1,16 @@
+//! What people see: reports as aligned text that stays readable at 80 columns. Colour only stresses what the words say.
+
+pub(crate) mod page;
+pub(crate) mod table;
+
+pub(crate) mod conflicts;
+pub(crate) mod diff;
+pub(crate) mod history;
+pub(crate) mod ledger;
+pub(crate) mod numbers;
+pub(crate) mod plan;
+pub(crate) mod records;
+pub(crate) mod run;
+pub(crate) mod status;
+pub(crate) mod why;
+pub(crate) mod words;

@@ -1,0 +1,117 @@
+//! Calls: what was asked, what came back, what is in doubt.
+
+use refrain_schemas::ledger::{AskResult, CallState, CallView, LedgerReport};
+
+use crate::render::numbers::{counted, duration, time, usage};
+use crate::render::page::{Page, Tone};
+use crate::render::table::{Align, Cell, Table, cell, toned};
+use crate::render::words;
+
+/// How many units of a call are named.
+const UNITS_SHOWN: usize = 3;
+
+/// Writes calls and the sums over the ledger.
+pub(crate) fn write(page: &mut Page, report: &LedgerReport) {
+    if !report.calls.is_empty() {
+        page.table(&table(&report.calls));
+        page.gap();
+    }
+    let mut parts = vec![format!("{} with an outcome", counted(report.done, "call"))];
+    if report.in_doubt > 0 {
+        parts.push(format!("{} in doubt", counted(report.in_doubt, "call")));
+    }
+    if report.abandoned > 0 {
+        parts.push(format!("{} given up", counted(report.abandoned, "call")));
+    }
+    parts.extend(usage(&report.usage));
+    page.wrapped(&[(Tone::Strong, "in all:")], &parts.join(", "));
+    if report.in_doubt > 0 {
+        let text = "a call in doubt left before a kill and may have been answered and paid; the next run asks again and \
+                    counts it against its ceilings";
+        page.wrapped(&[(Tone::Warn, "note:")], text);
+    }
+}
+
+fn table(calls: &[CallView]) -> Table {
+    let mut table = Table::new(&[
+        ("CALL", Align::Left),
+        ("TIME", Align::Left),
+        ("PHASE", Align::Left),
+        ("AGENT", Align::Left),
+        ("TRY", Align::Right),
+        ("TOOK", Align::Right),
+        ("RESULT", Align::Left),
+        ("UNITS", Align::Left),
+    ]);
+    for call in calls {
+        table.row([
+            cell(call.call.to_string()),
+            toned(Tone::Faint, time(call.intended_at)),
+            cell(call.target.to_string()),
+            cell(call.agent.to_string()),
+            cell(call.attempt.to_string()),
+            cell(call.ended_at.map(|end| duration(end.since(call.intended_at))).unwrap_or_default()),
+            result(call),
+            cell(units(call)),
+        ]);
+    }
+    table
+}
+
+fn result(call: &CallView) -> Cell {
+    match call.state {
+        CallState::InDoubt => return toned(Tone::Warn, "in doubt"),
+        CallState::Abandoned => return toned(Tone::Faint, "given up"),
+        CallState::Done => {}
+    }
+    let failure = call.asks.iter().find_map(|ask| match &ask.result {
+        Some(AskResult::Failed(failure)) => Some(failure.kind),
+        _ => None,
+    });
+    failure.map_or_else(|| toned(Tone::Good, "replied"), |kind| toned(Tone::Bad, kind.as_str()))
+}
+
+fn units(call: &CallView) -> String {
+    let names: Vec<&str> = call.asks.iter().take(UNITS_SHOWN).map(|ask| ask.unit.as_str()).collect();
+    let more = words::and_more(call.asks.len().saturating_sub(UNITS_SHOWN) as u64);
+    let names = names.join(", ");
+    more.map_or_else(|| names.clone(), |more| format!("{names} {more}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::render::page::Theme;
+    use refrain_schemas::digest::Digest;
+    use serde_json::{Value, json};
+
+    fn call(number: u64, state: &str, n_units: usize, result: &Value) -> Value {
+        let ended = (state == "done").then_some("2026-03-01T12:00:02.500000Z");
+        let ask = |n: usize| json!({"key": Digest::from_bytes([1; 32]), "unit": format!("line_{n}"), "result": result});
+        json!({
+            "call": number, "run_id": uuid::Uuid::nil(), "agent": "translator", "attempt": 1, "state": state,
+            "target": {"phase": "translate", "scope": {"language": "ja"}}, "usage": {},
+            "intended_at": "2026-03-01T12:00:00.000000Z", "ended_at": ended,
+            "asks": (1..=n_units).map(ask).collect::<Vec<_>>()
+        })
+    }
+
+    #[test]
+    fn calls_say_what_came_of_them() {
+        let failed = json!({"failed": {"kind": "rate_limited", "message": "slow down"}});
+        let report: LedgerReport = serde_json::from_value(json!({
+            "schema_version": 1, "done": 2, "in_doubt": 1, "abandoned": 1,
+            "usage": {"input_tokens": 10, "output_tokens": 20, "cost_usd": null},
+            "calls": [
+                call(1, "done", 5, &json!({"reply": {"a": 1}})),
+                call(2, "done", 1, &failed),
+                call(3, "in_doubt", 1, &Value::Null),
+                call(4, "abandoned", 1, &Value::Null)
+            ]
+        }))
+        .unwrap();
+        let mut page = Page::new(Theme { color: false, width: 100 });
+        write(&mut page, &report);
+        insta::assert_snapshot!(page.as_str());
+    }
+}

@@ -1,0 +1,148 @@
+//! What a run would do.
+
+use refrain_schemas::plan::{PhasePlan, PlanReport, PlannedAction};
+
+use crate::render::numbers::{count, counted, range};
+use crate::render::page::{Page, Tone};
+use crate::render::table::{Align, Cell, Table, cell, toned};
+use crate::render::words;
+
+/// Writes a plan.
+pub(crate) fn write(page: &mut Page, report: &PlanReport) {
+    page.table(&table(report));
+    page.gap();
+    summary(page, report);
+}
+
+fn table(report: &PlanReport) -> Table {
+    let mut table = Table::new(&[
+        ("PHASE", Align::Left),
+        ("PLAN", Align::Left),
+        ("NOW", Align::Left),
+        ("UNITS", Align::Right),
+        ("RUN", Align::Right),
+        ("REUSE", Align::Right),
+        ("CALLS", Align::Right),
+        ("WHY", Align::Left),
+    ]);
+    for phase in &report.phases {
+        let asks = matches!(phase.action, PlannedAction::Run | PlannedAction::Perhaps);
+        let counted = |text: String| cell(if asks { text } else { String::new() });
+        table.row([
+            cell(words::target(&phase.phase, &phase.scope)),
+            action(phase.action),
+            toned(words::freshness_tone(phase.freshness), phase.freshness.as_str()),
+            cell(
+                phase.units.map_or_else(|| "?".to_owned(), |n| if n == 0 { String::new() } else { count(n) }),
+            ),
+            counted(range(&phase.run)),
+            counted(range(&phase.reuse)),
+            counted(range(&phase.calls)),
+            toned(Tone::Faint, why(phase)),
+        ]);
+    }
+    table.without_empty_columns()
+}
+
+fn action(action: PlannedAction) -> Cell {
+    match action {
+        PlannedAction::Keep => toned(Tone::Faint, "keep"),
+        PlannedAction::Run => toned(Tone::Strong, "run"),
+        PlannedAction::Perhaps => cell("perhaps"),
+        PlannedAction::Skip => toned(Tone::Faint, "skip"),
+        PlannedAction::Blocked => toned(Tone::Bad, "blocked"),
+    }
+}
+
+fn why(phase: &PhasePlan) -> String {
+    if phase.missing.is_empty() {
+        return words::causes(&phase.causes);
+    }
+    let missing: Vec<String> = phase.missing.iter().map(ToString::to_string).collect();
+    format!("{} missing", missing.join(", "))
+}
+
+fn summary(page: &mut Page, report: &PlanReport) {
+    if report.changes {
+        let text = format!(
+            "{} units to ask, {} to reuse, {} calls{}",
+            range(&report.run),
+            range(&report.reuse),
+            range(&report.calls),
+            retries(report)
+        );
+        page.wrapped(&[(Tone::Strong, "a run would change something:")], &text);
+    } else {
+        page.line(&[(Tone::Good, "nothing to do"), (Tone::Plain, ": everything is as a run would make it")]);
+    }
+    if report.in_doubt > 0 {
+        let text = format!(
+            "{} of earlier runs in doubt count against the next run's ceilings (`refrain ledger --in-doubt`)",
+            counted(report.in_doubt, "call")
+        );
+        page.wrapped(&[(Tone::Warn, "note:")], &text);
+    }
+}
+
+/// Returns the most calls that retries could add; they are never part of the other figures.
+fn retries(report: &PlanReport) -> String {
+    let sum = report.phases.iter().try_fold(0_u64, |sum, phase| phase.retries.map(|n| sum + n));
+    match sum {
+        Some(0) => String::new(),
+        Some(n) => format!(", {} more if everything is retried to the end", count(n)),
+        None => ", more with retries".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::render::page::Theme;
+    use serde_json::{Value, json};
+
+    fn rendered(report: Value) -> String {
+        let report: PlanReport = serde_json::from_value(report).unwrap();
+        let mut page = Page::new(Theme { color: false, width: 80 });
+        write(&mut page, &report);
+        page.as_str().to_owned()
+    }
+
+    fn phase(name: &str, action: &str, freshness: &str, run: Value) -> Value {
+        json!({
+            "phase": name, "scope": {}, "action": action, "freshness": freshness, "causes": [], "units": 1000,
+            "run": run, "reuse": {"min": 995, "max": 999}, "calls": run, "retries": 3, "missing": []
+        })
+    }
+
+    #[test]
+    fn a_plan_says_what_is_known() {
+        let mut stale = phase("translate", "run", "stale", json!({"min": 1, "max": 5}));
+        stale["scope"] = json!({"language": "ja"});
+        stale["causes"] = json!([{"kind": "agent", "subject": "translator", "old": null, "new": null}]);
+        let mut open = phase("export", "perhaps", "fresh", json!({"min": 0, "max": null}));
+        open["units"] = Value::Null;
+        open["retries"] = Value::Null;
+        let mut blocked = phase("qa", "blocked", "missing", json!({"min": 0, "max": 0}));
+        blocked["missing"] = json!([{"phase": "edit", "scope": {}}]);
+        let phases = [phase("ingest", "keep", "fresh", json!({"min": 0, "max": 0})), stale, open, blocked];
+        insta::assert_snapshot!(rendered(json!({
+            "schema_version": 1, "changes": true, "run": {"min": 1, "max": null}, "reuse": {"min": 995, "max": 999},
+            "calls": {"min": 1, "max": null}, "in_doubt": 2, "phases": phases
+        })));
+    }
+
+    #[test]
+    fn nothing_to_do_is_said_in_words() {
+        let none = json!({"min": 0, "max": 0});
+        let text = rendered(json!({
+            "schema_version": 1, "changes": false, "run": none, "reuse": none, "calls": none, "in_doubt": 0,
+            "phases": [phase("ingest", "keep", "fresh", json!({"min": 0, "max": 0}))]
+        }));
+        insta::assert_snapshot!(text, @r"
+        PHASE   PLAN  NOW    UNITS
+        ingest  keep  fresh  1,000
+
+        nothing to do: everything is as a run would make it
+        ");
+    }
+}

@@ -1,0 +1,145 @@
+//! Where every phase stands, and the run under way.
+
+use refrain_schemas::progress::{PhaseProgress, RunProgress};
+use refrain_schemas::status::{PhaseState, StatusReport};
+
+use crate::render::numbers::{count, counted, percent, seconds, some, time, usage};
+use crate::render::page::{Page, Tone};
+use crate::render::table::{Align, Table, cell, toned};
+use crate::render::words;
+
+/// Writes a status.
+pub(crate) fn write(page: &mut Page, report: &StatusReport) {
+    if let Some(holder) = &report.holder {
+        let since = time(holder.since);
+        let text = format!("process {} on {} since {since}: {}", holder.pid, holder.host, holder.command);
+        page.wrapped(&[(Tone::Warn, "held by")], &text);
+    }
+    if let Some(run) = &report.run {
+        progress(page, run);
+        page.gap();
+    }
+    page.table(&table(&report.phases));
+    for phase in &report.phases {
+        if let Some(error) = &phase.error {
+            page.gap();
+            words::phase_error(page, &words::target(&phase.phase, &phase.scope), error);
+        }
+    }
+    if report.in_doubt > 0 {
+        page.gap();
+        let text = format!("{} in doubt (`refrain ledger --in-doubt`)", counted(report.in_doubt, "call"));
+        page.wrapped(&[(Tone::Warn, "note:")], &text);
+    }
+}
+
+fn table(phases: &[PhaseState]) -> Table {
+    let mut table = Table::new(&[
+        ("PHASE", Align::Left),
+        ("STATE", Align::Left),
+        ("REV", Align::Right),
+        ("RECORDS", Align::Right),
+        ("FAILED", Align::Right),
+        ("CONFLICTS", Align::Right),
+        ("WHY", Align::Left),
+    ]);
+    for phase in phases {
+        table.row([
+            cell(words::target(&phase.phase, &phase.scope)),
+            toned(words::freshness_tone(phase.freshness), phase.freshness.as_str()),
+            cell(phase.revision.map(|revision| revision.to_string()).unwrap_or_default()),
+            cell(phase.records.map(count).unwrap_or_default()),
+            toned(Tone::Bad, some(phase.units.map_or(0, |units| units.failed))),
+            toned(Tone::Warn, some(phase.conflicts)),
+            toned(Tone::Faint, words::causes(&phase.causes)),
+        ]);
+    }
+    table.without_empty_columns()
+}
+
+fn progress(page: &mut Page, run: &RunProgress) {
+    let status = run.status.map_or("running", |status| status.as_str());
+    let mut parts = vec![
+        percent(run.percent),
+        counted(run.calls, "call"),
+        format!("{} since it began", seconds(run.elapsed_seconds)),
+    ];
+    parts.extend(usage(&run.usage));
+    page.wrapped(&[(Tone::Strong, status)], &parts.join(", "));
+    for phase in run.phases.iter().filter(|phase| phase.started && phase.status.is_none()) {
+        let target = words::target(&phase.phase, &phase.scope);
+        page.wrapped(&[(Tone::Plain, " "), (Tone::Strong, &target)], &phase_progress(phase));
+    }
+}
+
+fn phase_progress(phase: &PhaseProgress) -> String {
+    let units = phase.units;
+    let done = units.ran + units.reused + units.failed;
+    if !phase.locked {
+        return "finding out what there is to do".to_owned();
+    }
+    let mut parts = vec![format!("{} of {}", count(done), counted(units.total, "unit"))];
+    parts.extend(phase.percent.map(percent));
+    parts.extend(phase.rate.map(|rate| format!("{rate:.1}/s")));
+    parts.extend(phase.eta_seconds.map(|eta| format!("{} left", seconds(eta))));
+    parts.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::render::page::Theme;
+    use serde_json::{Value, json};
+
+    fn rendered(report: Value) -> String {
+        let report: StatusReport = serde_json::from_value(report).unwrap();
+        let mut page = Page::new(Theme { color: false, width: 80 });
+        write(&mut page, &report);
+        page.as_str().to_owned()
+    }
+
+    fn state(name: &str, freshness: &str) -> Value {
+        json!({
+            "phase": name, "scope": {"language": "ja"}, "freshness": freshness, "causes": [], "revision": 3,
+            "digest": null, "records": 1000, "units": {"total": 1000, "ran": 1, "reused": 999, "failed": 0},
+            "conflicts": 0, "error": null
+        })
+    }
+
+    #[test]
+    fn one_word_and_the_causes_beside_it() {
+        let mut stale = state("translate", "stale");
+        stale["causes"] = json!([
+            {"kind": "context_file", "subject": "glossary.csv", "old": null, "new": null},
+            {"kind": "agent", "subject": "translator", "old": null, "new": null}
+        ]);
+        let mut partial = state("qa", "partial");
+        partial["units"]["failed"] = json!(2);
+        partial["conflicts"] = json!(4);
+        let report = json!({
+            "schema_version": 1, "holder": null, "run": null, "in_doubt": 1,
+            "phases": [state("ingest", "fresh"), stale, partial]
+        });
+        insta::assert_snapshot!(rendered(report));
+    }
+
+    #[test]
+    fn a_run_under_way_is_shown_with_its_holder() {
+        let units = json!({"total": 1000, "ran": 400, "reused": 20, "failed": 0});
+        let report = json!({
+            "schema_version": 1,
+            "holder": {"pid": 42, "host": "box", "command": "refrain run", "since": "2026-03-01T12:00:00.000000Z"},
+            "run": {
+                "schema_version": 1, "run_id": uuid::Uuid::nil(), "at": "2026-03-01T12:01:00.000000Z",
+                "status": null, "percent": 42.9, "units": units, "calls": 40, "usage": {}, "elapsed_seconds": 61.0,
+                "phases": [{
+                    "phase": "translate", "scope": {"language": "ja"}, "revision": 4, "status": null,
+                    "started": true, "locked": true, "units": units, "calls": 40, "usage": {},
+                    "percent": 42.0, "rate": 6.7, "eta_seconds": 86.0
+                }]
+            },
+            "in_doubt": 0, "phases": [state("translate", "stale")]
+        });
+        insta::assert_snapshot!(rendered(report));
+    }
+}

@@ -1,0 +1,65 @@
+//! Words that several reports share: targets, freshness, causes, errors.
+
+use refrain_schemas::failure::PhaseError;
+use refrain_schemas::freshness::{Cause, Freshness};
+use refrain_schemas::name::PhaseName;
+use refrain_schemas::report::PhaseStatus;
+use refrain_schemas::scope::{Scope, Target};
+
+use crate::render::numbers::count;
+use crate::render::page::{Page, Tone};
+
+/// Returns how a target is named: `translate@ja`.
+pub(crate) fn target(phase: &PhaseName, scope: &Scope) -> String {
+    Target { phase: phase.clone(), scope: scope.clone() }.to_string()
+}
+
+/// Returns how a freshness is stressed.
+pub(crate) const fn freshness_tone(freshness: Freshness) -> Tone {
+    match freshness {
+        Freshness::Fresh => Tone::Good,
+        Freshness::Skipped => Tone::Faint,
+        Freshness::Failed | Freshness::Blocked => Tone::Bad,
+        Freshness::Waiting | Freshness::Missing | Freshness::Stale | Freshness::Partial => Tone::Warn,
+    }
+}
+
+/// Returns how the end of a phase is stressed.
+pub(crate) const fn status_tone(status: PhaseStatus) -> Tone {
+    match status {
+        PhaseStatus::Fresh | PhaseStatus::Completed => Tone::Good,
+        PhaseStatus::Skipped => Tone::Faint,
+        PhaseStatus::Failed | PhaseStatus::Blocked => Tone::Bad,
+        PhaseStatus::Partial | PhaseStatus::Waiting | PhaseStatus::Stopped | PhaseStatus::Cancelled => {
+            Tone::Warn
+        }
+    }
+}
+
+/// Returns all causes on one line: `glossary.csv changed; ingest has other contents`.
+pub(crate) fn causes(causes: &[Cause]) -> String {
+    let texts: Vec<String> = causes.iter().map(ToString::to_string).collect();
+    texts.join("; ")
+}
+
+/// Adds why a phase made no revision: the error, the first failed units, what is missing, the hint.
+pub(crate) fn phase_error(page: &mut Page, target: &str, error: &PhaseError) {
+    page.wrapped(&[(Tone::Bad, &format!("{target}:"))], &error.message);
+    for unit in &error.units {
+        let head = format!("{}:", unit.unit);
+        let text = format!("{} ({})", unit.failure.message, unit.failure.kind);
+        page.wrapped(&[(Tone::Plain, "   unit"), (Tone::Strong, &head)], &text);
+    }
+    if !error.missing.is_empty() {
+        let missing: Vec<String> = error.missing.iter().map(ToString::to_string).collect();
+        page.wrapped(&[(Tone::Plain, "   missing:")], &missing.join(", "));
+    }
+    if let Some(hint) = &error.hint {
+        page.wrapped(&[(Tone::Strong, "   hint:")], hint);
+    }
+}
+
+/// Returns "and 12 more", or nothing where there are none.
+pub(crate) fn and_more(n: u64) -> Option<String> {
+    (n > 0).then(|| format!("… and {} more", count(n)))
+}

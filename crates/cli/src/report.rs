@@ -1,0 +1,266 @@
+//! How commands fail: one kind of error with hints, and the exit code that goes with it.
+
+use std::io;
+use std::process::ExitCode;
+
+use refrain_core::engine::EngineError;
+use refrain_core::ports::files::FileError;
+use refrain_core::ports::store::StoreError;
+use refrain_schemas::exit_code::ExitCode as Code;
+use refrain_schemas::problem::Problem;
+
+use crate::output::{self, Output, clean};
+use crate::render::page::{Page, Theme, Tone};
+use crate::suggest::did_you_mean;
+
+/// A command that could not be carried out.
+#[derive(Debug)]
+pub(crate) struct CliError {
+    kind: Kind,
+    message: String,
+    hints: Vec<String>,
+    /// What is shown before the message: rendered problems.
+    body: Option<String>,
+}
+
+/// What kind of failure it is; decides the exit code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// The command line or the pipeline is wrong.
+    Usage,
+    /// Another process writes to the project.
+    Held,
+    /// Something that is needed is missing.
+    Blocked,
+    /// The store or a file failed.
+    Store,
+    /// Something failed that has no code of its own.
+    Failed,
+    /// The reader of standard output has left.
+    NobodyReads,
+}
+
+impl Kind {
+    const fn code(self) -> Code {
+        match self {
+            Self::Usage => Code::Usage,
+            Self::Held => Code::Held,
+            Self::Blocked => Code::Blocked,
+            Self::Store => Code::Store,
+            Self::Failed => Code::Failed,
+            Self::NobodyReads => Code::Ok,
+        }
+    }
+}
+
+impl CliError {
+    const fn new(kind: Kind, message: String) -> Self {
+        Self { kind, message, hints: Vec::new(), body: None }
+    }
+
+    /// Returns an error of the command line or the pipeline.
+    pub(crate) fn usage(message: impl Into<String>) -> Self {
+        Self::new(Kind::Usage, message.into())
+    }
+
+    /// Returns an error of refrain itself.
+    pub(crate) fn internal(message: impl Into<String>) -> Self {
+        Self::new(Kind::Failed, message.into()).hint("this is a bug in refrain; please report it")
+    }
+
+    /// Returns an error of the system.
+    pub(crate) fn io(action: &str, error: &io::Error) -> Self {
+        Self::new(Kind::Store, format!("failed to {action}: {error}"))
+    }
+
+    /// Returns an error of writing to standard output; a reader that has left is none.
+    pub(crate) fn output(error: &io::Error) -> Self {
+        if error.kind() == io::ErrorKind::BrokenPipe {
+            return Self::new(Kind::NobodyReads, String::new());
+        }
+        Self::io("write to standard output", error)
+    }
+
+    /// Returns the error of a pipeline that may not run; `rendered` shows its problems.
+    pub(crate) fn pipeline(file: &str, n_errors: usize, rendered: String) -> Self {
+        let count = if n_errors == 1 { "1 error".to_owned() } else { format!("{n_errors} errors") };
+        let mut error = Self::usage(format!("{file} has {count}; nothing was run"));
+        error.body = Some(rendered);
+        error
+    }
+
+    /// Adds a hint.
+    #[must_use]
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hints.push(hint.into());
+        self
+    }
+
+    /// Adds a hint where there is one.
+    #[must_use]
+    pub(crate) fn hint_if(mut self, hint: Option<String>) -> Self {
+        self.hints.extend(hint);
+        self
+    }
+
+    /// Returns the exit code.
+    pub(crate) const fn code(&self) -> Code {
+        self.kind.code()
+    }
+
+    /// Returns what happened, without the hints.
+    pub(crate) fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// Returns what to do about it.
+    pub(crate) fn hints(&self) -> &[String] {
+        &self.hints
+    }
+
+    /// Returns the error as it is shown.
+    fn page(&self, theme: Theme) -> Page {
+        let mut page = Page::new(theme);
+        if let Some(body) = &self.body {
+            page.rendered(body);
+        }
+        page.wrapped(&[(Tone::Bad, "error:")], &self.message);
+        for hint in &self.hints {
+            page.wrapped(&[(Tone::Plain, " "), (Tone::Strong, "hint:")], hint);
+        }
+        page
+    }
+}
+
+/// Shows how a command ended and returns the exit code of the process.
+pub(crate) fn finish(result: Result<Code, CliError>, output: &mut Output) -> ExitCode {
+    let result = result.and_then(|code| output.flush().map(|()| code));
+    let code = result.unwrap_or_else(|error| {
+        // What was shown before the failure belongs before its message.
+        let _already_failed = output.flush();
+        if error.kind != Kind::NobodyReads {
+            output::complain(error.page(output.error_theme).as_str());
+        }
+        error.code()
+    });
+    ExitCode::from(code.number())
+}
+
+impl From<EngineError> for CliError {
+    fn from(error: EngineError) -> Self {
+        let message = error.to_string();
+        match error {
+            EngineError::Store(error) => error.into(),
+            EngineError::File(error) => error.into(),
+            EngineError::UnknownPhase { phase, known } => {
+                Self::usage(message).hint_if(did_you_mean(&phase, known.iter().map(String::as_str)))
+            }
+            EngineError::UnknownScope { phase, scope, known } => {
+                let hint = did_you_mean(&scope, known.iter().map(String::as_str));
+                Self::usage(message).hint_if(hint.map(|hint| hint.replacen('`', &format!("`{phase}@"), 1)))
+            }
+            EngineError::Disabled { .. } => {
+                Self::usage(message).hint("remove `enabled: false` from the pipeline file to run it")
+            }
+            EngineError::NoRevision { target, revision } if revision == "yet" => {
+                Self::usage(format!("{target} has no revision yet"))
+                    .hint(format!("make one with `refrain run {target}`"))
+            }
+            EngineError::NoRevision { target, .. } => {
+                Self::usage(message).hint(format!("`refrain history {target}` lists those there are"))
+            }
+            EngineError::NoUnit { target, .. } => {
+                Self::usage(message).hint(format!("`refrain show {target}` lists what there is"))
+            }
+            EngineError::NotAcceptable { .. } => Self::new(Kind::Blocked, message),
+            _ => Self::usage(message),
+        }
+    }
+}
+
+impl From<StoreError> for CliError {
+    fn from(error: StoreError) -> Self {
+        let message = error.to_string();
+        match error {
+            StoreError::Held { .. } => Self::new(Kind::Held, clean(&message).into_owned())
+                .hint("`refrain status --watch` follows that run; reading commands work meanwhile"),
+            StoreError::Newer { .. } => Self::new(Kind::Store, message),
+            StoreError::Damaged { .. } | StoreError::Missing { .. } => Self::new(Kind::Store, message)
+                .hint("`refrain doctor` says what else is wrong")
+                .hint("restore `.refrain/` from a copy, or move it away and run again"),
+            _ => Self::new(Kind::Store, message),
+        }
+    }
+}
+
+impl From<FileError> for CliError {
+    fn from(error: FileError) -> Self {
+        let message = error.to_string();
+        match error {
+            FileError::Bad { problems } => {
+                let mut error = Self::new(Kind::Store, format!("{} problems in the files", problems.len()));
+                error.body = Some(problems.iter().map(line_of).collect());
+                error
+            }
+            _ => Self::new(Kind::Store, message),
+        }
+    }
+}
+
+/// Returns a problem of a data file on one line; data files are not quoted, as a row may be anything.
+fn line_of(problem: &Problem) -> String {
+    let place = problem.place.as_ref();
+    let place = place.map_or(String::new(), |p| format!("{}:{}:{}: ", p.file, p.line, p.column));
+    let hint = problem.hint.as_ref().map_or(String::new(), |hint| format!(" ({hint})"));
+    format!("{}\n", clean(&format!("{place}{}{hint}", problem.message)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(error: impl Into<CliError>, code: Code, text: &str) {
+        let error = error.into();
+        assert_eq!(error.code(), code);
+        assert_eq!(error.page(Theme { color: false, width: 80 }).as_str(), text);
+    }
+
+    #[test]
+    fn errors_say_what_to_do() {
+        check(
+            EngineError::UnknownPhase {
+                phase: "tanslate".into(),
+                known: vec!["ingest".into(), "translate".into()],
+            },
+            Code::Usage,
+            "error: there is no phase `tanslate`; there are ingest, translate\n  hint: did you mean `translate`?\n",
+        );
+        check(
+            EngineError::UnknownScope { phase: "qa".into(), scope: "jp".into(), known: vec!["ja".into()] },
+            Code::Usage,
+            "error: phase `qa` has no scope `jp`; it has ja\n  hint: did you mean `qa@ja`?\n",
+        );
+        check(
+            EngineError::NoRevision { target: "qa@ja".into(), revision: "yet".into() },
+            Code::Usage,
+            "error: qa@ja has no revision yet\n  hint: make one with `refrain run qa@ja`\n",
+        );
+        check(
+            StoreError::Newer { found: 3, supported: 1 },
+            Code::Store,
+            "error: the store has format 3, this version reads up to 1; use a newer refrain\n",
+        );
+        check(
+            CliError::pipeline("refrain.yaml", 2, "refrain.yaml:1:1: bad\n".into()),
+            Code::Usage,
+            "refrain.yaml:1:1: bad\nerror: refrain.yaml has 2 errors; nothing was run\n",
+        );
+    }
+
+    #[test]
+    fn a_reader_that_left_is_no_failure() {
+        let error = CliError::output(&io::Error::from(io::ErrorKind::BrokenPipe));
+        assert_eq!(error.code(), Code::Ok);
+        assert_eq!(CliError::output(&io::Error::from(io::ErrorKind::StorageFull)).code(), Code::Store);
+    }
+}

@@ -1,0 +1,234 @@
+//! The one place that knows every adapter: from the command line to an engine with its ports.
+
+mod stand_in;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use indicatif::ProgressDrawTarget;
+use refrain_core::check::Surroundings;
+use refrain_core::engine::{Engine, Ports};
+use refrain_core::model::Model;
+use refrain_core::ports::agent::AgentFactory;
+use refrain_core::ports::clock::Ids;
+use refrain_core::ports::files::ProjectFiles as _;
+use refrain_schemas::event::Level;
+use refrain_schemas::name::RunId;
+use refrain_schemas::pipeline::{Durability, Pipeline};
+use refrain_schemas::problem::{Problem, Severity};
+use refrain_schemas::progress::RunProgress;
+use refrain_schemas::status::Holder;
+use serde_json::Value;
+use stand_in::{named_files, refrain_builtin, refrain_command, refrain_config, refrain_files, refrain_sinks};
+use stand_in::{refrain_store, refrain_system};
+
+use refrain_sinks::log_file::last_progress;
+use refrain_sinks::log_folder::LogFolder;
+use refrain_sinks::{ConsoleLog, JsonlLog, JsonlProgress, Redacting, Secrets, TerminalSink};
+
+use crate::args::{Globals, ProgressChoice};
+use crate::output::Output;
+use crate::project::Project;
+use crate::report::CliError;
+use crate::{environment, holder, runtime};
+
+/// A project that was read and checked.
+pub(crate) struct Checked {
+    /// What it means; absent where there are errors.
+    pub(crate) model: Option<Arc<Model>>,
+    /// Everything that was found, in file order.
+    pub(crate) problems: Vec<Problem>,
+    sources: BTreeMap<String, String>,
+}
+
+impl Checked {
+    /// Returns the problems as people read them, each with the lines it is about.
+    pub(crate) fn rendered(&self, color: bool) -> String {
+        refrain_config::render_plain(&self.problems, &self.sources, color)
+    }
+
+    /// Returns how many problems keep the project from running.
+    pub(crate) fn n_errors(&self) -> usize {
+        self.problems.iter().filter(|problem| problem.severity == Severity::Error).count()
+    }
+}
+
+/// Reads and checks a project.
+pub(crate) fn check(project: &Project, globals: &Globals) -> Result<Checked, CliError> {
+    let parsed = refrain_config::parse(&project.read()?, &project.file_name);
+    let files =
+        parsed.pipeline().map_or_else(|| Ok(BTreeMap::new()), |pipeline| contents(project, pipeline))?;
+    let set = globals.set.iter().map(|(name, text)| (name.clone(), Value::String(text.clone()))).collect();
+    let factories = factories(&project.dir)?;
+    let (model, problems) = parsed.check(&Surroundings { factories: &factories, files: &files, set: &set });
+    Ok(Checked { model: model.map(Arc::new), problems, sources: parsed.sources() })
+}
+
+/// Reads the files that a pipeline names. One that cannot be read is one that is not there: the check says so at the
+/// place that names it.
+fn contents(project: &Project, pipeline: &Pipeline) -> Result<BTreeMap<String, Vec<u8>>, CliError> {
+    let files = refrain_files::FsProjectFiles::new(&project.dir);
+    runtime::on_this_thread(async {
+        let mut contents = BTreeMap::new();
+        for file in named_files(pipeline) {
+            if let Ok(bytes) = files.read(&file.path).await {
+                contents.insert(file.path, bytes);
+            }
+        }
+        Ok(contents)
+    })
+}
+
+/// A project that is ready to be asked things.
+pub(crate) struct Opened {
+    /// Where it is.
+    pub(crate) project: Project,
+    /// The engine over it.
+    pub(crate) engine: Engine,
+    checked: Checked,
+    model: Arc<Model>,
+    /// The files that a run of this process writes its log to.
+    run_files: Vec<PathBuf>,
+}
+
+impl Opened {
+    /// Returns this process as the one who writes.
+    pub(crate) fn holder(&self) -> Holder {
+        holder::this_process(self.engine.ports().clock.now())
+    }
+
+    /// Shows warnings about the pipeline beside the result.
+    pub(crate) fn warn(&self, output: &Output) {
+        if !self.checked.problems.is_empty() {
+            output.note(self.checked.rendered(output.error_theme.color).trim_end());
+        }
+    }
+
+    /// Connects the log file, the progress file and what is shown on standard error to the engine, for a run.
+    pub(crate) fn attach_sinks(&mut self, globals: &Globals, output: &Output) {
+        let mut ports = self.engine.ports().clone();
+        let run_id = ports.ids.run_id();
+        ports.ids = Arc::new(OneRun(run_id));
+        let secrets = Secrets::new(environment::secrets());
+        if let Err(error) = self.attach_files(&mut ports, run_id, globals, &secrets) {
+            output.note(&format!("warning: this run has no log: {error}"));
+        }
+        let color = output.error_theme.color;
+        match shown(globals, output) {
+            Shown::Nothing => {}
+            Shown::Lines(level) => {
+                let console = ConsoleLog::new(Box::new(std::io::stderr()), level, color);
+                ports.logs.push(Arc::new(Redacting::new(secrets, console)));
+            }
+            Shown::Bars => {
+                let terminal = TerminalSink::new(ProgressDrawTarget::stderr(), Level::Info, color);
+                let terminal = Arc::new(Redacting::new(secrets, terminal));
+                ports.logs.push(terminal.clone());
+                ports.progress.push(terminal);
+            }
+        }
+        self.engine = Engine::new(Arc::clone(&self.model), ports);
+    }
+
+    fn attach_files(
+        &mut self,
+        ports: &mut Ports,
+        run_id: RunId,
+        globals: &Globals,
+        secrets: &Secrets,
+    ) -> std::io::Result<()> {
+        let folder = LogFolder::new(self.project.state());
+        self.run_files = vec![folder.log(run_id), folder.progress(run_id)];
+        let log = JsonlLog::create(folder.log(run_id), globals.log_level.into())?;
+        let progress = JsonlProgress::create(folder.progress(run_id))?;
+        ports.logs.push(Arc::new(Redacting::new(secrets.clone(), log)));
+        ports.progress.push(Arc::new(Redacting::new(secrets.clone(), progress)));
+        Ok(())
+    }
+
+    /// Removes the files of a run that never began: one that was refused leaves no empty log.
+    pub(crate) fn discard_empty_logs(&self) {
+        for file in &self.run_files {
+            if std::fs::metadata(file).is_ok_and(|metadata| metadata.len() == 0) {
+                let _stays_empty = std::fs::remove_file(file);
+            }
+        }
+    }
+
+    /// Returns how far the run of a process that holds the project is, from the file it writes.
+    pub(crate) fn progress_of(&self, holder: &Holder) -> Option<RunProgress> {
+        let folder = LogFolder::new(self.project.state());
+        let run = folder.runs().ok()?.pop()?;
+        let progress = last_progress(folder.progress(run)).ok()??;
+        // What was written before the holder came is left from a run that was killed.
+        Some(progress).filter(|progress| progress.status.is_none() && progress.at >= holder.since)
+    }
+}
+
+/// Gives the one run of this process the id that its files are named after.
+#[derive(Debug)]
+struct OneRun(RunId);
+
+impl Ids for OneRun {
+    fn run_id(&self) -> RunId {
+        self.0
+    }
+}
+
+/// Finds, reads and checks the project and puts the engine on its ports; nothing is written.
+pub(crate) fn open(globals: &Globals) -> Result<Opened, CliError> {
+    let project = Project::find(globals)?;
+    let checked = check(&project, globals)?;
+    let Some(model) = checked.model.clone() else {
+        let color = crate::output::colored_errors(globals.color);
+        return Err(CliError::pipeline(&project.file_name, checked.n_errors(), checked.rendered(color)));
+    };
+    let engine = Engine::new(Arc::clone(&model), ports(&project.dir, &model)?);
+    Ok(Opened { project, engine, checked, model, run_files: Vec::new() })
+}
+
+fn ports(dir: &Path, model: &Model) -> Result<Ports, CliError> {
+    let durability = match model.durability {
+        Durability::Process => refrain_store::Durability::Process,
+        Durability::Power => refrain_store::Durability::Power,
+    };
+    Ok(Ports {
+        store: Arc::new(refrain_store::FileStore::open(dir, durability)?),
+        factories: factories(dir)?,
+        executor: None,
+        files: Arc::new(refrain_files::FsProjectFiles::new(dir)),
+        reader: Arc::new(refrain_files::FsReader::new(dir)),
+        writer: Arc::new(refrain_files::FsWriter::new(dir)),
+        clock: Arc::new(refrain_system::SystemClock::new()),
+        ids: Arc::new(refrain_system::RandomIds),
+        logs: Vec::new(),
+        progress: Vec::new(),
+    })
+}
+
+fn factories(dir: &Path) -> Result<Vec<Arc<dyn AgentFactory>>, CliError> {
+    let commands = refrain_command::CommandAgents::new(dir);
+    let commands = commands.map_err(|error| CliError::io("find the project folder", &error))?;
+    Ok(vec![Arc::new(refrain_builtin::BuiltinAgents::new()), Arc::new(commands)])
+}
+
+/// What a run shows on standard error while it is under way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Shown {
+    Nothing,
+    Lines(Level),
+    Bars,
+}
+
+/// Bars and lines never share the terminal: whoever wants to see events gets lines.
+const fn shown(globals: &Globals, output: &Output) -> Shown {
+    match (globals.verbose, globals.progress) {
+        (2.., _) => Shown::Lines(Level::Debug),
+        (1, _) => Shown::Lines(Level::Info),
+        (0, _) if globals.quiet => Shown::Nothing,
+        (0, ProgressChoice::None) => Shown::Nothing,
+        (0, ProgressChoice::Auto) if output.errors_on_terminal => Shown::Bars,
+        (0, ProgressChoice::Auto | ProgressChoice::Plain) => Shown::Lines(Level::Info),
+    }
+}

@@ -1,0 +1,54 @@
+//! What `--help` teaches.
+
+use crate::project::TestProject;
+
+const COMMANDS: [&str; 16] = [
+    "init",
+    "check",
+    "doctor",
+    "plan",
+    "run",
+    "status",
+    "why",
+    "history",
+    "show",
+    "diff",
+    "logs",
+    "ledger",
+    "accept",
+    "gc",
+    "schema",
+    "completions",
+];
+
+/// The options of every command say the same everywhere; they are shown once.
+fn own_part(help: &str) -> &str {
+    let shared = help.find("Options of every command:").expect("the shared options are there");
+    &help[..shared]
+}
+
+#[test]
+fn help_of_every_command() {
+    let project = TestProject::empty();
+    let all = project.run(&["--help"]).expect(0);
+    insta::assert_snapshot!("refrain", all.stdout);
+    for command in COMMANDS {
+        assert!(all.stdout.contains(&format!("\n  {command} ")), "{command} is listed");
+        let help = project.run(&[command, "--help"]).expect(0).stdout;
+        let examples = &help[help.find("Examples:").unwrap_or_else(|| panic!("{command} has no examples"))..];
+        assert!(
+            (2..=8).contains(&examples.lines().filter(|line| line.starts_with("  refrain ")).count()),
+            "{help}"
+        );
+        for line in examples.lines().skip(1).filter(|line| !line.is_empty()) {
+            assert!(line.starts_with("  refrain "), "an example of {command} is broken over lines: {line}");
+        }
+        insta::assert_snapshot!(command, format!("{}\n{examples}", own_part(&help)));
+    }
+}
+
+#[test]
+fn short_help_is_short() {
+    let help = TestProject::empty().run(&["run", "-h"]).expect(0).stdout;
+    assert!(help.lines().count() < 60, "{help}");
+}

@@ -1,0 +1,7 @@
+//! The binary as people and programs see it.
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
+
+mod arguments;
+mod help;
+mod init;
+mod project;

@@ -153,8 +153,8 @@ impl Engine {
     ///
     /// # Errors
     /// Fails where the request names what is not there, and where the store or a file fails.
-    pub async fn plan(&self, _request: &RunRequest) -> Result<PlanReport, EngineError> {
-        todo!()
+    pub async fn plan(&self, request: &RunRequest) -> Result<PlanReport, EngineError> {
+        crate::plan::plan(self, request).await
     }
 
     /// Says where every phase stands.
@@ -162,7 +162,7 @@ impl Engine {
     /// # Errors
     /// Fails where the store or a file fails.
     pub async fn status(&self) -> Result<StatusReport, EngineError> {
-        todo!()
+        crate::status::status(self).await
     }
 
     /// Says why a phase, or one unit of it, would run; names at most `limit` units.
@@ -171,11 +171,11 @@ impl Engine {
     /// Fails where there is no such phase, scope or unit, and where the store or a file fails.
     pub async fn why(
         &self,
-        _target: &Target,
-        _unit: Option<&str>,
-        _limit: usize,
+        target: &Target,
+        unit: Option<&str>,
+        limit: usize,
     ) -> Result<WhyReport, EngineError> {
-        todo!()
+        crate::why::why(self, target, unit, limit).await
     }
 
     /// Returns the history, of one phase or of all.

@@ -12,7 +12,8 @@ use serde_json::{Value, json};
 use crate::engine::EngineError;
 use crate::expression::Expression;
 use crate::model::{AskWork, Work};
-use crate::reply::Rules;
+use crate::reply::{Rules, Stamped};
+use crate::request::UnitRequest;
 use crate::template::Context;
 
 use super::input::{AskRef, TargetNo};
@@ -164,7 +165,8 @@ impl RunState {
             // What an inner link of a chain says may have any shape.
             return Ok(AskState::Done { records: Vec::new(), reply: keep });
         }
-        let rules = Rules::of(work, job.source_key.as_deref());
+        let gathers = !self.phase(ask.target).gather.is_empty();
+        let rules = Rules::of(work, job.source_key.as_deref()).gathered(gathers);
         let records = rules.accept(reply, &job.prepared.units[ask.unit], &job.prepared.requests)?;
         Ok(AskState::Done { records, reply: keep })
     }
@@ -274,19 +276,7 @@ impl RunState {
             AskState::Failed(failure) => return Err(failure.clone()),
             AskState::Looking | AskState::Pending => return Ok(false),
         };
-        let Some(accept) = &work.accept else { return Ok(true) };
-        let failed =
-            |message: String| Failure { kind: FailureKind::Invalid, message: format!("accept: {message}") };
-        let expression = Expression::compile(accept).map_err(|error| failed(error.to_string()))?;
-        let mut replies: Vec<Value> = records.iter().map(|stamped| stamped.record.value()).collect();
-        let reply = if replies.len() == 1 { replies.remove(0) } else { Value::Array(replies) };
-        let request = job.prepared.requests.request(&job.prepared.units[unit]);
-        let mut seen = request.input.value();
-        if let Value::Object(fields) = &mut seen {
-            fields.insert("id".to_owned(), json!(request.id));
-        }
-        let context = Context::of(&json!({ "reply": reply, "unit": seen }));
-        expression.eval_bool(&context).map_err(|error| failed(error.to_string()))
+        is_accepted(work, records, &job.prepared.requests.request(&job.prepared.units[unit]))
     }
 
     fn next_link(&mut self, no: TargetNo, work: &AskWork, unit: usize, stage: usize) {
@@ -409,4 +399,22 @@ fn first_failure(asks: &[super::unit_state::Ask]) -> Option<Failure> {
         AskState::Failed(failure) => Some(failure.clone()),
         _ => None,
     })
+}
+
+/// Whether a rung's reply is good enough.
+///
+/// # Errors
+/// Fails where the condition cannot be evaluated on this reply.
+pub(crate) fn is_accepted(work: &AskWork, records: &[Stamped], request: &UnitRequest) -> Result<bool, Failure> {
+    let Some(accept) = &work.accept else { return Ok(true) };
+    let failed = |message: String| Failure { kind: FailureKind::Invalid, message: format!("accept: {message}") };
+    let expression = Expression::compile(accept).map_err(|error| failed(error.to_string()))?;
+    let mut replies: Vec<Value> = records.iter().map(|stamped| stamped.record.value()).collect();
+    let reply = if replies.len() == 1 { replies.remove(0) } else { Value::Array(replies) };
+    let mut seen = request.input.value();
+    if let Value::Object(fields) = &mut seen {
+        fields.insert("id".to_owned(), json!(request.id));
+    }
+    let context = Context::of(&json!({ "reply": reply, "unit": seen }));
+    expression.eval_bool(&context).map_err(|error| failed(error.to_string()))
 }

@@ -32,7 +32,7 @@ fn ends(bytes: &[u8]) -> Vec<usize> {
 async fn a_store_that_was_cut_anywhere_opens_with_every_earlier_commit() {
     for ended in [true, false] {
         let project = written(ended).await;
-        for name in project.names() {
+        for name in project.names().into_iter().filter(|name| ended || name.ends_with(".log")) {
             let bytes = fs::read(project.state().join(&name)).unwrap();
             for length in 0..bytes.len() {
                 check_cut(&project, &name, &bytes[..length], &ends(&bytes)).await;
@@ -130,7 +130,10 @@ async fn an_index_that_is_lost_or_damaged_is_made_again() {
             store.commit(batch(MANY)).await.unwrap();
             store.end_writing().await.unwrap();
             let sound = copy.open();
-            assert_eq!(held(&sound, MANY + 1).await, Held { pages: MANY + 1, replies: MANY + 1, history: MANY + 1 });
+            assert_eq!(
+                held(&sound, MANY + 1).await,
+                Held { pages: MANY + 1, replies: MANY + 1, history: MANY + 1 }
+            );
         }
     }
 }

@@ -150,12 +150,8 @@ fn collect_pages(folder: &Folder, log: &RecordLog, keep: &BTreeSet<Digest>) -> R
         }
         Ok(())
     })?;
-    if removed == 0 {
-        new.give_up()?
-    } else {
-        new.succeed()?
-    }
-    Ok(removed)
+    let switched = if removed == 0 { new.give_up() } else { new.succeed() };
+    switched.map(|()| removed)
 }
 
 /// Removes replies. Calls stay on record with what they cost; only what they answered goes.
@@ -186,12 +182,8 @@ fn collect_replies(
         result
     })?;
     let removed = rewriting.gone.len() as u64;
-    if removed == 0 {
-        rewriting.new.give_up()?
-    } else {
-        rewriting.new.succeed()?
-    }
-    Ok(removed)
+    let switched = if removed == 0 { rewriting.new.give_up() } else { rewriting.new.succeed() };
+    switched.map(|()| removed)
 }
 
 /// The kept keys by the place of their reply, which under an alias belongs to another key.
@@ -236,7 +228,7 @@ impl Rewriting<'_> {
         for (key, result) in &outcome.asks {
             let stays = match result {
                 ResultWire::Reply(text) => {
-                    self.owners.get(&place(text)).is_some_and(|owners| owners.contains(key))
+                    self.owners.get(&place(text)).is_some_and(|owners| owners.contains(&key.0))
                 }
                 ResultWire::Failed(..) => true,
             };
@@ -247,7 +239,7 @@ impl Rewriting<'_> {
         self.write(&Entry::Outcome(kept))?;
         for (key, result) in &outcome.asks {
             if let ResultWire::Reply(text) = result {
-                self.answered(*key, text, false, place)?;
+                self.answered(key.0, text, false, place)?;
             }
         }
         Ok(())

@@ -60,7 +60,7 @@ impl Block {
             match quote {
                 _ if at < skip => {}
                 Some(_) if c == '\\' => {
-                    skip = at + 1 + text[at + 1..].chars().next().map_or(0, char::len_utf8)
+                    skip = at + 1 + text[at + 1..].chars().next().map_or(0, char::len_utf8);
                 }
                 Some(q) => quote = quote.filter(|_| q != c),
                 None if depth == 0 && text[at..].starts_with(end) => {

@@ -2,6 +2,8 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
 
 mod arguments;
+mod check;
 mod help;
 mod init;
 mod project;
+mod run;

@@ -30,7 +30,7 @@ use crate::survey::{Standing, stand, survey};
 use crate::tree::build::TreeBuilder;
 use crate::tree::page::Entry;
 
-use outlook::Outlook;
+pub(crate) use outlook::Outlook;
 
 /// Says what a run would do.
 pub(crate) async fn plan(engine: &Engine, request: &RunRequest) -> Result<PlanReport, EngineError> {
@@ -38,7 +38,9 @@ pub(crate) async fn plan(engine: &Engine, request: &RunRequest) -> Result<PlanRe
     let mut ahead = Ahead::new(engine).await?;
     if request.only {
         let standings = survey(&ahead.model, &ahead.ports, &ahead.history, &ahead.digests).await?;
-        ahead.words.extend(standings.into_iter().map(|standing| (standing.target, standing.verdict.freshness)));
+        ahead
+            .words
+            .extend(standings.into_iter().map(|standing| (standing.target, standing.verdict.freshness)));
     }
     let mut phases = Vec::new();
     for (target, _) in &planned.targets {
@@ -58,7 +60,9 @@ fn report(phases: Vec<PhasePlan>, in_doubt: u64) -> PlanReport {
     };
     PlanReport {
         schema_version: 1,
-        changes: phases.iter().any(|phase| matches!(phase.action, PlannedAction::Run | PlannedAction::Perhaps)),
+        changes: phases
+            .iter()
+            .any(|phase| matches!(phase.action, PlannedAction::Run | PlannedAction::Perhaps)),
         run: sum(|phase| &phase.run),
         reuse: sum(|phase| &phase.reuse),
         calls: sum(|phase| &phase.calls),
@@ -68,18 +72,18 @@ fn report(phases: Vec<PhasePlan>, in_doubt: u64) -> PlanReport {
 }
 
 /// The project as it would be at each point of the run.
-struct Ahead {
-    model: Arc<Model>,
+pub(crate) struct Ahead {
+    pub(crate) model: Arc<Model>,
     /// The ports, with a store that keeps new pages in memory.
-    ports: Ports,
-    history: History,
-    digests: FileDigests,
+    pub(crate) ports: Ports,
+    pub(crate) history: History,
+    pub(crate) digests: FileDigests,
     words: BTreeMap<Target, Freshness>,
     outlooks: BTreeMap<Target, Outlook>,
 }
 
 impl Ahead {
-    async fn new(engine: &Engine) -> Result<Self, EngineError> {
+    pub(crate) async fn new(engine: &Engine) -> Result<Self, EngineError> {
         let mut ports = engine.ports().clone();
         let history = History::fold(ports.store.history().await?);
         ports.store = Arc::new(Overlay::new(ports.store.clone()));
@@ -88,8 +92,12 @@ impl Ahead {
         Ok(Self { model, ports, history, digests, words: BTreeMap::new(), outlooks: BTreeMap::new() })
     }
 
-    async fn plan_target(&mut self, target: &Target, forced: bool) -> Result<PhasePlan, EngineError> {
-        let mut standing = stand(&self.model, &self.ports, &self.history, &self.digests, target, &self.words).await?;
+    pub(crate) async fn plan_target(
+        &mut self,
+        target: &Target,
+        forced: bool,
+    ) -> Result<PhasePlan, EngineError> {
+        let mut standing = self.stand(target).await?;
         let pending = self.pending(&standing.now);
         let missing = standing.verdict.missing.iter().filter(|target| !pending.contains_key(*target));
         let missing: Vec<Target> = missing.cloned().collect();
@@ -107,7 +115,11 @@ impl Ahead {
             (plan.units, plan.reuse) = (Some(kept), Range::exactly(kept));
             self.settle(target, word, Outlook::Known);
         } else {
-            plan.action = if only_upstream_stale(&standing) && !forced { PlannedAction::Perhaps } else { PlannedAction::Run };
+            plan.action = if only_upstream_stale(&standing) && !forced {
+                PlannedAction::Perhaps
+            } else {
+                PlannedAction::Run
+            };
             if forced || self.is_volatile(target) {
                 raise(&self.history, &mut standing);
                 if plan.causes.is_empty() {
@@ -119,8 +131,13 @@ impl Ahead {
         Ok(plan)
     }
 
+    /// Judges a target as it would be after everything that has been planned.
+    pub(crate) async fn stand(&self, target: &Target) -> Result<Standing, EngineError> {
+        stand(&self.model, &self.ports, &self.history, &self.digests, target, &self.words).await
+    }
+
     /// Returns the targets before one whose contents hang on replies that are not there yet.
-    fn pending(&self, now: &Now) -> BTreeMap<Target, Outlook> {
+    pub(crate) fn pending(&self, now: &Now) -> BTreeMap<Target, Outlook> {
         let before = now.upstream.iter().filter_map(|upstream| {
             let outlook = self.outlooks.get(&upstream.target)?;
             (!matches!(outlook, Outlook::Known)).then(|| (upstream.target.clone(), outlook.clone()))
@@ -180,7 +197,10 @@ impl Ahead {
                     break;
                 }
                 for record in &records {
-                    let key = record.field(&work.key).and_then(refrain_schemas::json::scalar_text).unwrap_or_default();
+                    let key = record
+                        .field(&work.key)
+                        .and_then(refrain_schemas::json::scalar_text)
+                        .unwrap_or_default();
                     builder.push(&Entry::record(&key, record.as_str()));
                 }
             }
@@ -258,5 +278,15 @@ fn raise(history: &History, standing: &mut Standing) {
     let made_from = history.lineage(&standing.target).map(|lineage| lineage.generation);
     if made_from.is_some_and(|made_from| made_from >= standing.now.generation) {
         standing.now.generation += 1;
+    }
+}
+
+/// A holder for requests that hold nothing.
+pub(crate) fn nobody() -> refrain_schemas::status::Holder {
+    refrain_schemas::status::Holder {
+        pid: 0,
+        host: String::new(),
+        command: String::new(),
+        since: refrain_schemas::time::Timestamp::from_micros(0),
     }
 }

@@ -50,7 +50,9 @@ impl<'a> Rules<'a> {
             OutputShape::Records { key } => self.id_field == Some(key.as_str()),
             OutputShape::Document => false,
         };
-        own && !self.keys_made_later && !self.is_gathered && matches!(self.split, Split::Record | Split::By(_))
+        own && !self.keys_made_later
+            && !self.is_gathered
+            && matches!(self.split, Split::Record | Split::By(_))
     }
 
     /// Turns a reply into the records of its unit: stamped with what the engine knows, and checked.

@@ -28,7 +28,8 @@ fn state(history: &History, standing: Standing) -> PhaseState {
     let target = &standing.target;
     let latest = history.latest(target);
     let attempt = history.target(target).and_then(|target| target.last_attempt.as_ref());
-    let ended = matches!(standing.verdict.freshness, Freshness::Failed | Freshness::Blocked | Freshness::Waiting);
+    let ended =
+        matches!(standing.verdict.freshness, Freshness::Failed | Freshness::Blocked | Freshness::Waiting);
     PhaseState {
         phase: target.phase.clone(),
         scope: target.scope.clone(),

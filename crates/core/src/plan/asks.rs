@@ -54,10 +54,14 @@ impl Ahead {
         let source = chosen_source(&standing.now, &work.units.of);
         let source_pending: Vec<&Outlook> = pending
             .iter()
-            .filter(|(before, _)| source.is_none_or(|source| before.phase == *source) && work.units.of.contains(&before.phase))
+            .filter(|(before, _)| {
+                source.is_none_or(|source| before.phase == *source) && work.units.of.contains(&before.phase)
+            })
             .map(|(_, outlook)| outlook)
             .collect();
-        if source.is_none() || (!source_pending.is_empty() && !matches!(work.units.split, Split::Record | Split::Whole)) {
+        if source.is_none()
+            || (!source_pending.is_empty() && !matches!(work.units.split, Split::Record | Split::Whole))
+        {
             return self.unknown_units(target, work, &source_pending, plan);
         }
         let prior = self.history.prior(target);
@@ -89,7 +93,9 @@ impl Ahead {
     }
 
     fn attempts(&self, work: &AskWork) -> u64 {
-        let attempts = |member: &crate::model::PoolMember| Some(u64::from(self.model.agents.get(member.agent.as_str())?.retry.attempts));
+        let attempts = |member: &crate::model::PoolMember| {
+            Some(u64::from(self.model.agents.get(member.agent.as_str())?.retry.attempts))
+        };
         work.pool.iter().filter_map(attempts).max().unwrap_or(1)
     }
 
@@ -107,7 +113,9 @@ impl Ahead {
             _ => None,
         };
         let ids = match source_pending {
-            [Outlook::Unknown { touched: Some(touched) }] if work.units.split == Split::Record => Some(touched.ids.clone()),
+            [Outlook::Unknown { touched: Some(touched) }] if work.units.split == Split::Record => {
+                Some(touched.ids.clone())
+            }
             _ => None,
         };
         let most = total.or_else(|| ids.as_ref().map(|ids| ids.len() as u64));
@@ -116,7 +124,9 @@ impl Ahead {
         let asks = asks_per_unit(work);
         plan.calls = Range { min: 0, max: most.map(|units| units * asks) };
         plan.retries = None;
-        let touched = ids.filter(|_| is_keyed_by_unit(work)).map(|ids| Touched { ids, total: total.filter(|_| work.output.aligned) });
+        let touched = ids
+            .filter(|_| is_keyed_by_unit(work))
+            .map(|ids| Touched { ids, total: total.filter(|_| work.output.aligned) });
         self.settle(target, Freshness::Stale, Outlook::Unknown { touched });
         Ok(())
     }
@@ -149,9 +159,16 @@ impl Ahead {
     }
 
     /// Follows the units whose requests are known through the ledger.
-    async fn count_asks(&self, job: &mut Job, phase: &Phase, work: &AskWork, counted: &mut Counted) -> Result<(), EngineError> {
+    async fn count_asks(
+        &self,
+        job: &mut Job,
+        phase: &Phase,
+        work: &AskWork,
+        counted: &mut Counted,
+    ) -> Result<(), EngineError> {
         let is_open = |n: &usize| {
-            job.units[*n].progress == UnitProgress::Open && !counted.possible.contains(job.unit_id(*n).as_str())
+            job.units[*n].progress == UnitProgress::Open
+                && !counted.possible.contains(job.unit_id(*n).as_str())
         };
         let mut open: Vec<usize> = (0..job.units.len()).filter(is_open).collect();
         let mut stage = 0;
@@ -172,7 +189,13 @@ impl Ahead {
     }
 
     /// Takes the replies that the ledger has and today's rules accept.
-    async fn look_up(&self, job: &mut Job, phase: &Phase, work: &AskWork, asks: Vec<(usize, usize, Digest)>) -> Result<(), EngineError> {
+    async fn look_up(
+        &self,
+        job: &mut Job,
+        phase: &Phase,
+        work: &AskWork,
+        asks: Vec<(usize, usize, Digest)>,
+    ) -> Result<(), EngineError> {
         let mut asks = asks;
         while !asks.is_empty() {
             let mut again = Vec::new();
@@ -249,7 +272,11 @@ fn touches_source(job: &Job, outlook: &Outlook, unit: &Unit) -> bool {
     match &unit.members {
         Members::One(_) => outlook.touches(unit.id.as_str()),
         Members::Many(places) => {
-            places.iter().filter_map(|at| job.prepared.requests.source.entry(*at)).any(|entry| outlook.touches(entry.id)) || places.is_empty()
+            places
+                .iter()
+                .filter_map(|at| job.prepared.requests.source.entry(*at))
+                .any(|entry| outlook.touches(entry.id))
+                || places.is_empty()
         }
     }
 }
@@ -279,7 +306,14 @@ fn count_all(job: &Job, work: &AskWork, group: u32, unit: &Unit, packs: &mut Pac
     }
 }
 
-fn accept(job: &Job, phase: &Phase, work: &AskWork, unit: usize, ask: usize, reply: &Json) -> Option<AskState> {
+fn accept(
+    job: &Job,
+    phase: &Phase,
+    work: &AskWork,
+    unit: usize,
+    ask: usize,
+    reply: &Json,
+) -> Option<AskState> {
     let keep = (work.fan == Fan::Chain).then(|| reply.clone());
     if work.fan == Fan::Chain && ask + 1 < work.pool.len() {
         return Some(AskState::Done { records: Vec::new(), reply: keep });
@@ -290,12 +324,22 @@ fn accept(job: &Job, phase: &Phase, work: &AskWork, unit: usize, ask: usize, rep
 }
 
 /// Moves units on whose stage has all its replies; returns those that have another stage.
-fn next_stage(job: &mut Job, work: &AskWork, open: &[usize], stage: usize, counted: &mut Counted) -> Vec<usize> {
+fn next_stage(
+    job: &mut Job,
+    work: &AskWork,
+    open: &[usize],
+    stage: usize,
+    counted: &mut Counted,
+) -> Vec<usize> {
     let mut next = Vec::new();
     for unit in open.iter().copied() {
         let group = job.units[unit].group;
-        let missing: Vec<u32> =
-            job.units[unit].asks.iter().filter(|ask| matches!(ask.state, AskState::Pending)).map(|ask| ask.row.member).collect();
+        let missing: Vec<u32> = job.units[unit]
+            .asks
+            .iter()
+            .filter(|ask| matches!(ask.state, AskState::Pending))
+            .map(|ask| ask.row.member)
+            .collect();
         if missing.is_empty() {
             if has_next(job, work, unit, stage) {
                 next.push(unit);
@@ -311,7 +355,8 @@ fn next_stage(job: &mut Job, work: &AskWork, open: &[usize], stage: usize, count
         // What a later stage asks hangs on the reply to this one.
         let mut later = stage + 1;
         while matches!(work.fan, Fan::Cascade | Fan::Chain) && later < work.pool.len() {
-            *counted.possible_packs.entry((u32::try_from(later).unwrap_or(u32::MAX), group)).or_default() += 1;
+            *counted.possible_packs.entry((u32::try_from(later).unwrap_or(u32::MAX), group)).or_default() +=
+                1;
             later += 1;
         }
     }
@@ -373,6 +418,6 @@ fn fill(plan: &mut PhasePlan, work: &AskWork, attempts: u64, total: Option<u64>,
 }
 
 /// Whether the possible units are listed by name, even if the number of all units is not known.
-const fn is_bounded(counted: &Counted) -> bool {
+fn is_bounded(counted: &Counted) -> bool {
     !counted.possible.is_empty() || !counted.certain.is_empty()
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 /// What is known ahead of a target's artifact.
 #[derive(Debug, Clone)]
-pub(super) enum Outlook {
+pub(crate) enum Outlook {
     /// Its contents are those of its latest revision, real or imagined.
     Known,
     /// It hangs on replies that are not there yet.
@@ -16,16 +16,16 @@ pub(super) enum Outlook {
 
 /// The records of an artifact that may come out different.
 #[derive(Debug, Clone)]
-pub(super) struct Touched {
+pub(crate) struct Touched {
     /// Their ids.
-    pub(super) ids: BTreeSet<String>,
+    pub(crate) ids: BTreeSet<String>,
     /// How many records there will be, where that is known.
-    pub(super) total: Option<u64>,
+    pub(crate) total: Option<u64>,
 }
 
 impl Outlook {
     /// Whether a record may come out different.
-    pub(super) fn touches(&self, id: &str) -> bool {
+    pub(crate) fn touches(&self, id: &str) -> bool {
         match self {
             Self::Known => false,
             Self::Unknown { touched: None } => true,

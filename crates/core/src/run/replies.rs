@@ -405,9 +405,14 @@ fn first_failure(asks: &[super::unit_state::Ask]) -> Option<Failure> {
 ///
 /// # Errors
 /// Fails where the condition cannot be evaluated on this reply.
-pub(crate) fn is_accepted(work: &AskWork, records: &[Stamped], request: &UnitRequest) -> Result<bool, Failure> {
+pub(crate) fn is_accepted(
+    work: &AskWork,
+    records: &[Stamped],
+    request: &UnitRequest,
+) -> Result<bool, Failure> {
     let Some(accept) = &work.accept else { return Ok(true) };
-    let failed = |message: String| Failure { kind: FailureKind::Invalid, message: format!("accept: {message}") };
+    let failed =
+        |message: String| Failure { kind: FailureKind::Invalid, message: format!("accept: {message}") };
     let expression = Expression::compile(accept).map_err(|error| failed(error.to_string()))?;
     let mut replies: Vec<Value> = records.iter().map(|stamped| stamped.record.value()).collect();
     let reply = if replies.len() == 1 { replies.remove(0) } else { Value::Array(replies) };

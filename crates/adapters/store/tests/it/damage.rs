@@ -130,7 +130,10 @@ async fn an_index_that_is_lost_or_damaged_is_made_again() {
             store.commit(batch(MANY)).await.unwrap();
             store.end_writing().await.unwrap();
             let sound = copy.open();
-            assert_eq!(held(&sound, MANY + 1).await, Held { pages: MANY + 1, replies: MANY + 1, history: MANY + 1 });
+            assert_eq!(
+                held(&sound, MANY + 1).await,
+                Held { pages: MANY + 1, replies: MANY + 1, history: MANY + 1 }
+            );
         }
     }
 }

@@ -268,7 +268,7 @@ impl Rewriting<'_> {
         for (key, result) in &outcome.asks {
             let stays = match result {
                 ResultWire::Reply(text) => {
-                    self.owners.get(&place(text)).is_some_and(|owners| owners.contains(key))
+                    self.owners.get(&place(text)).is_some_and(|owners| owners.contains(&key.0))
                 }
                 ResultWire::Failed(..) => true,
             };
@@ -279,7 +279,7 @@ impl Rewriting<'_> {
         self.write(&Entry::Outcome(kept))?;
         for (key, result) in &outcome.asks {
             if let ResultWire::Reply(text) = result {
-                self.answered(*key, text, false, place)?;
+                self.answered(key.0, text, false, place)?;
             }
         }
         Ok(())

@@ -119,9 +119,9 @@ impl RunState {
             let message = "the ledger has no reply and the run is offline".to_owned();
             self.fail_key(key, &Failure { kind: FailureKind::Offline, message });
         } else if let Some(waiting) = self.by_key.get_mut(&key)
-            && !waiting.is_asked
+            && waiting.asked.is_none()
         {
-            waiting.is_asked = true;
+            waiting.asked = Some(ask);
             self.enqueue(ask);
         }
         self.check_planned(ask.target);
@@ -380,13 +380,10 @@ impl RunState {
         self.pools.values_mut().for_each(|pool| pool.forget(no));
         let mut heirs = Vec::new();
         self.by_key.retain(|_, waiting| {
-            let had = waiting.asks.len();
             waiting.asks.retain(|ask| ask.target != no);
-            if waiting.asks.len() < had
-                && waiting.is_asked
-                && let Some(heir) = waiting.asks.first()
-            {
-                heirs.push(*heir);
+            if waiting.asked.is_some_and(|asked| asked.target == no) {
+                waiting.asked = waiting.asks.first().copied();
+                heirs.extend(waiting.asked);
             }
             !waiting.asks.is_empty()
         });

@@ -96,11 +96,11 @@ pub(super) struct Flight {
     pub(super) started: Duration,
 }
 
-/// Asks with one key: the first of them is asked, the others wait for its reply.
+/// Asks with one key: one of them is asked, the others wait for its reply.
 #[derive(Debug, Default)]
 pub(super) struct Waiting {
     pub(super) asks: Vec<AskRef>,
-    pub(super) is_asked: bool,
+    pub(super) asked: Option<AskRef>,
 }
 
 /// Why no new call starts. Later ones are stronger.

@@ -1,6 +1,11 @@
 //! The engine as a whole, on a project in memory.
 
+mod again;
 mod basics;
 mod calls;
 mod delta;
+mod failing;
+mod fans;
+mod flow;
 mod pieces;
+mod seeing;

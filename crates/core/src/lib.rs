@@ -22,6 +22,7 @@ pub mod ports;
 pub mod prepare;
 pub mod progress;
 pub mod publish;
+mod queries;
 pub mod recorder;
 pub mod reply;
 pub mod request;

@@ -9,3 +9,4 @@ pub mod ids;
 pub mod memory_store;
 pub mod remarks;
 pub mod sinks;
+pub mod world;

@@ -12,5 +12,5 @@ pub(crate) fn check(name: &str, document: &Value) {
     let validator = jsonschema::validator_for(&schema).unwrap();
     let problems: Vec<String> =
         validator.iter_errors(document).map(|error| format!("{}: {error}", error.instance_path())).collect();
-    assert!(problems.is_empty(), "{name} does not fit its schema: {problems:#?}\n{document}");
+    assert!(problems.is_empty(), "{name} does not fit its schema: {problems:#?}");
 }

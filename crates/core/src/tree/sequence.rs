@@ -67,7 +67,7 @@ impl Sequence {
         self.push_slot(node, Some(Arc::new(leaf)));
     }
 
-    /// Makes a sequence of a tree that has just been built, without a store.
+    /// Makes a sequence of a tree that has just been built, without a store. Of `root`, only the digest is looked at.
     ///
     /// # Errors
     /// Fails where a page of the tree is not among `pages`.
@@ -79,7 +79,11 @@ impl Sequence {
         while let Some(node) = nodes.pop() {
             let bytes = pages.get(&node.digest).ok_or(StoreError::Missing { digest: node.digest })?;
             match Page::parse(&node.digest, &Arc::from(*bytes)).map_err(|error| damaged(&error))? {
-                Page::Leaf(leaf) => sequence.push_slot(node, Some(Arc::new(leaf))),
+                Page::Leaf(leaf) => {
+                    let weight = leaf.iter().map(|entry| u64::from(entry.weight)).sum();
+                    let node = NodeRef { digest: node.digest, count: leaf.len() as u64, weight };
+                    sequence.push_slot(node, Some(Arc::new(leaf)));
+                }
                 Page::Inner { children, .. } => nodes.extend(children.into_iter().rev()),
             }
         }

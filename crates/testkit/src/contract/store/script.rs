@@ -185,7 +185,8 @@ impl Model {
         replies: Option<&BTreeSet<u8>>,
     ) {
         let digests = |names: &BTreeSet<u8>| named(names.iter().copied()).into_iter().collect();
-        let keep = Keep { pages: digests(pages), replies: replies.map(digests), history: None };
+        let keep =
+            Keep { pages: digests(pages), replies: replies.map(digests), history: None, dry_run: false };
         let collected = store.collect(keep).await.unwrap();
         let before = (self.pages.len(), self.replies.len());
         self.pages.retain(|page| pages.contains(page));

@@ -1,0 +1,494 @@
+//! A whole project in memory, on virtual time: the engine is run by the same ports as the real program, and the same
+//! seed gives the same run, event for event.
+//!
+//! ```
+//! use refrain_testkit::world::World;
+//! use serde_json::json;
+//!
+//! let mut world = World::new(json!({
+//!     "refrain": 1, "name": "x",
+//!     "phases": {
+//!         "ingest": {"agent": {"builtin": "read", "params": {"files": "a.csv"}}, "output": {"key": "id"}},
+//!         "shout": {"units": {"of": "ingest"}, "agent": {"builtin": "shout"}, "output": {"key": "id"}},
+//!     },
+//! }));
+//! world.agent("shout", |asked| Ok(json!({"text": asked.input["text"].as_str().unwrap().to_uppercase()})));
+//! world.set("a.csv", json!([{"id": "1", "text": "hi"}]));
+//! assert_eq!(world.run().calls, 1);
+//! assert_eq!(world.artifact("shout"), [json!({"id": "1", "text": "HI"})]);
+//! assert_eq!(world.run().calls, 0, "nothing is bought twice");
+//! ```
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Display;
+use std::sync::Arc;
+use std::time::Duration;
+
+use refrain_core::check::{Surroundings, check};
+use refrain_core::define::FileDigests;
+use refrain_core::engine::{Control, Engine, EngineError, Ports, RunRequest, Selection};
+use refrain_core::history::History;
+use refrain_core::model::Model;
+use refrain_core::ports::agent::AgentFactory;
+use refrain_core::ports::clock::Ids;
+use refrain_core::ports::store::{CallFilter, Store};
+use refrain_core::survey::survey;
+use refrain_core::tree::sequence::Sequence;
+use refrain_schemas::digest::Digest;
+use refrain_schemas::event::{Event, Level};
+use refrain_schemas::freshness::Freshness;
+use refrain_schemas::history::RevisionRecord;
+use refrain_schemas::ledger::{AskResult, CallState, CallView};
+use refrain_schemas::log_line::LogLine;
+use refrain_schemas::pipeline::Pipeline;
+use refrain_schemas::report::RunReport;
+use refrain_schemas::scope::Target;
+use refrain_schemas::status::Holder;
+use refrain_schemas::time::Timestamp;
+use serde_json::Value;
+
+use crate::clock::{ManualClock, START_MICROS};
+use crate::ids::SeqIds;
+use crate::memory_store::MemoryStore;
+use crate::sinks::{RecordingLog, RecordingProgress};
+
+mod agents;
+mod files;
+mod simulator;
+mod stores;
+
+pub use agents::{Act, Asked, AskedCall, reply_to};
+pub use simulator::Ending;
+
+use agents::{Cast, Factory};
+use files::Files;
+use simulator::drive;
+use stores::WitnessedStore;
+
+/// A project in memory.
+#[derive(Debug)]
+pub struct World {
+    pipeline: Value,
+    set: BTreeMap<String, Value>,
+    model: Option<Arc<Model>>,
+    files: Arc<Files>,
+    cast: Arc<Cast>,
+    store: MemoryStore,
+    clock: Arc<ManualClock>,
+    ids: Arc<SeqIds>,
+    log: Arc<RecordingLog>,
+    progress: Arc<RecordingProgress>,
+    is_watched: bool,
+}
+
+impl World {
+    /// Makes a project of a pipeline as a file would hold it; nothing has been run.
+    #[must_use]
+    pub fn new(pipeline: Value) -> Self {
+        let clock = ManualClock::new();
+        Self {
+            pipeline,
+            set: BTreeMap::new(),
+            model: None,
+            files: Arc::default(),
+            cast: Arc::new(Cast::new(clock.clone())),
+            store: MemoryStore::new(),
+            clock,
+            ids: Arc::new(SeqIds::new()),
+            log: RecordingLog::new(Level::Debug),
+            progress: RecordingProgress::new(),
+            is_watched: true,
+        }
+    }
+
+    /// Makes a project with the same pipeline, files and agents, of which nothing has been run.
+    #[must_use]
+    pub fn afresh(&self) -> Self {
+        let clock = ManualClock::new();
+        Self {
+            pipeline: self.pipeline.clone(),
+            set: self.set.clone(),
+            model: self.model.clone(),
+            files: Arc::new(self.files.copy()),
+            cast: Arc::new(self.cast.copy(clock.clone())),
+            store: MemoryStore::new(),
+            clock,
+            ids: Arc::new(SeqIds::new()),
+            log: RecordingLog::new(Level::Debug),
+            progress: RecordingProgress::new(),
+            is_watched: self.is_watched,
+        }
+    }
+
+    /// Stops checking every commit and event against the store; for suites of very many runs.
+    pub const fn unwatched(&mut self) {
+        self.is_watched = false;
+    }
+
+    // ---- what is ------------------------------------------------------------------------------------------------
+
+    /// Registers a built-in agent that answers unit by unit.
+    pub fn agent(
+        &mut self,
+        name: &str,
+        answer: impl Fn(&Asked) -> Result<Value, refrain_schemas::failure::Failure> + Send + Sync + 'static,
+    ) {
+        self.calls(name, move |call| Act::Reply(reply_to(call, &answer)));
+    }
+
+    /// Registers a built-in agent that answers whole calls, in whatever way it likes.
+    pub fn calls(&mut self, name: &str, act: impl Fn(&AskedCall) -> Act + Send + Sync + 'static) {
+        self.cast.register(name, Arc::new(act));
+        self.model = None;
+    }
+
+    /// Lets every call take a time that hangs on the seed and the call, so that calls end in another order.
+    pub fn shuffle(&mut self, seed: u64) {
+        self.cast.shuffle(Some(seed));
+    }
+
+    /// Sets the contents of a file: a list of objects is records, anything else a document.
+    pub fn set(&mut self, path: &str, contents: Value) {
+        self.files.set(path, contents);
+        self.model = None;
+    }
+
+    /// Removes a file.
+    pub fn remove(&mut self, path: &str) {
+        self.files.remove(path);
+    }
+
+    /// Changes the records of a file.
+    pub fn edit(&mut self, path: &str, edit: impl FnOnce(&mut Vec<Value>)) {
+        let mut records = match self.files.contents(path) {
+            Some(Value::Array(records)) => records,
+            _ => Vec::new(),
+        };
+        edit(&mut records);
+        self.files.set(path, Value::Array(records));
+    }
+
+    /// Returns the contents of a file.
+    #[must_use]
+    pub fn file(&self, path: &str) -> Option<Value> {
+        self.files.contents(path)
+    }
+
+    /// Changes the pipeline.
+    pub fn redefine(&mut self, edit: impl FnOnce(&mut Value)) {
+        edit(&mut self.pipeline);
+        self.model = None;
+    }
+
+    /// Sets a param, as `--set` does.
+    pub fn set_param(&mut self, name: &str, value: Value) {
+        self.set.insert(name.to_owned(), value);
+        self.model = None;
+    }
+
+    // ---- what is done -------------------------------------------------------------------------------------------
+
+    /// Runs the whole plan.
+    pub fn run(&mut self) -> RunReport {
+        self.run_with(&request(&[]))
+    }
+
+    /// Runs some phases and what they need and want.
+    pub fn run_targets(&mut self, targets: &[&str]) -> RunReport {
+        self.run_with(&request(targets))
+    }
+
+    /// Runs what is asked for.
+    ///
+    /// # Panics
+    /// Where there is no report.
+    pub fn run_with(&mut self, request: &RunRequest) -> RunReport {
+        must(self.try_run(request, &Control::default()))
+    }
+
+    /// Runs what is asked for, under the control of a person.
+    ///
+    /// # Errors
+    /// Fails where the engine does.
+    pub fn try_run(&mut self, request: &RunRequest, control: &Control) -> Result<RunReport, EngineError> {
+        match self.run_until(request, control, None) {
+            Ending::Over(result) => result,
+            Ending::Killed => Err(EngineError::Ambiguous { phase: "killed".to_owned(), targets: Vec::new() }),
+        }
+    }
+
+    /// Runs the whole plan and kills it after so many steps; tells whether it was over before.
+    pub fn run_killed(&mut self, steps: u64) -> Ending<Result<RunReport, EngineError>> {
+        self.run_until(&request(&[]), &Control::default(), Some(steps))
+    }
+
+    /// Runs, and kills the run after so many steps where a number is given. Every commit is two steps, before and
+    /// after, and so is every time that nothing but waiting is left to do.
+    pub fn run_until(
+        &mut self,
+        request: &RunRequest,
+        control: &Control,
+        steps: Option<u64>,
+    ) -> Ending<Result<RunReport, EngineError>> {
+        let engine = self.engine(steps.is_some());
+        drive(&self.clock, steps, async move { engine.run(request, control).await })
+    }
+
+    /// Returns an engine over this project; its store's writing place is free again when it is dropped.
+    ///
+    /// # Panics
+    /// Where the pipeline is wrong.
+    pub fn engine(&mut self, yields: bool) -> Engine {
+        let model = self.model();
+        let store = self.store.reopen();
+        let store: Arc<dyn Store> = if self.is_watched || yields {
+            let witness = WitnessedStore::new(store, yields);
+            self.cast.watch(Some(witness.clone()));
+            witness
+        } else {
+            self.cast.watch(None);
+            Arc::new(store)
+        };
+        Engine::new(
+            model,
+            Ports {
+                factories: self.factories(),
+                executor: None,
+                files: self.files.clone(),
+                reader: self.files.clone(),
+                writer: self.files.clone(),
+                clock: self.clock.clone(),
+                ids: self.ids.clone() as Arc<dyn Ids>,
+                logs: vec![self.log.clone(), stores::Watcher::new(store.clone(), self.is_watched)],
+                progress: vec![self.progress.clone()],
+                store,
+            },
+        )
+    }
+
+    fn factories(&self) -> Vec<Arc<dyn AgentFactory>> {
+        vec![Arc::new(Factory::new(self.cast.clone()))]
+    }
+
+    /// Returns the project as it is meant.
+    ///
+    /// # Panics
+    /// Where the pipeline is wrong.
+    pub fn model(&mut self) -> Arc<Model> {
+        if let Some(model) = &self.model {
+            return model.clone();
+        }
+        let pipeline: Pipeline = must(serde_json::from_value(self.pipeline.clone()));
+        let (factories, files) = (self.factories(), self.files.bytes());
+        let around = Surroundings { factories: &factories, files: &files, set: &self.set };
+        let (model, problems) = check(&pipeline, &around);
+        let words: Vec<String> =
+            problems.iter().map(|problem| format!("{}: {}", problem.path, problem.message)).collect();
+        let model = Arc::new(must(model.ok_or_else(|| words.join("\n"))));
+        self.model = Some(model.clone());
+        model
+    }
+
+    // ---- what came of it ----------------------------------------------------------------------------------------
+
+    /// Returns every question that agents were asked since this was called last, in the order in which they were
+    /// asked.
+    pub fn take_asked(&mut self) -> Vec<Asked> {
+        self.cast.take_asked()
+    }
+
+    /// Returns the units that were asked about since this was called last, as `phase@scope/unit`, sorted.
+    pub fn take_units(&mut self) -> Vec<String> {
+        let mut units: Vec<String> = self.take_asked().iter().map(Asked::name).collect();
+        units.sort();
+        units
+    }
+
+    /// Returns how fresh every target is, as a command that only reads would see it.
+    pub fn status(&mut self) -> BTreeMap<String, Freshness> {
+        let engine = self.engine(false);
+        let surveyed = drive(&self.clock, None, async move {
+            let history = History::fold(engine.ports().store.history().await?);
+            let digests = FileDigests::new(engine.ports().files.clone());
+            survey(engine.model(), engine.ports(), &history, &digests).await
+        });
+        let standings = match surveyed {
+            Ending::Over(standings) => must(standings),
+            Ending::Killed => Vec::new(),
+        };
+        standings
+            .into_iter()
+            .map(|standing| (standing.target.to_string(), standing.verdict.freshness))
+            .collect()
+    }
+
+    /// Returns the targets that are not fresh.
+    pub fn unfresh(&mut self) -> Vec<String> {
+        let status = self.status().into_iter();
+        status.filter(|(_, word)| *word != Freshness::Fresh).map(|(target, _)| target).collect()
+    }
+
+    /// Returns the history.
+    #[must_use]
+    pub fn history(&self) -> History {
+        let store = self.store.reopen();
+        History::fold(must(now(store.history())))
+    }
+
+    /// Returns the latest revision of a target such as `translate@ja`.
+    #[must_use]
+    pub fn revision(&self, target: &str) -> Option<RevisionRecord> {
+        let history = self.history();
+        let mut targets = history.targets();
+        let found: Option<Target> =
+            targets.find(|(named, _)| named.to_string() == target).map(|(named, _)| named.clone());
+        history.latest(&found?).cloned()
+    }
+
+    /// Returns the digest of the latest artifact of a target.
+    ///
+    /// # Panics
+    /// Where it has none.
+    #[must_use]
+    pub fn digest(&self, target: &str) -> Digest {
+        must(self.revision(target).ok_or(format!("{target} has no revision"))).artifact.digest
+    }
+
+    /// Returns the digests of all latest artifacts.
+    #[must_use]
+    pub fn digests(&self) -> BTreeMap<String, Digest> {
+        let history = self.history();
+        let latest = history.targets().filter_map(|(target, _)| Some((target, history.latest(target)?)));
+        latest.map(|(target, record)| (target.to_string(), record.artifact.digest)).collect()
+    }
+
+    /// Returns the records of the latest artifact of a target; of a document, that document.
+    ///
+    /// # Panics
+    /// Where it has none.
+    #[must_use]
+    pub fn artifact(&self, target: &str) -> Vec<Value> {
+        let sequence = self.sequence(target);
+        let entries = sequence.iter().filter(|(_, entry)| !entry.hole);
+        entries.map(|(_, entry)| must(serde_json::from_str(entry.text()))).collect()
+    }
+
+    /// Returns the ids of the holes of the latest artifact of a target.
+    ///
+    /// # Panics
+    /// Where it has none.
+    #[must_use]
+    pub fn holes(&self, target: &str) -> Vec<String> {
+        let sequence = self.sequence(target);
+        let holes = sequence.iter().filter(|(_, entry)| entry.hole);
+        holes.map(|(_, entry)| entry.id.to_owned()).collect()
+    }
+
+    fn sequence(&self, target: &str) -> Sequence {
+        let store = self.store.reopen();
+        must(now(Sequence::open_whole(&store, self.digest(target))))
+    }
+
+    /// Returns every call of the ledger.
+    #[must_use]
+    pub fn ledger(&self) -> Vec<CallView> {
+        let store = self.store.reopen();
+        must(now(store.calls(&CallFilter::default())))
+    }
+
+    /// Returns how many calls are in doubt.
+    #[must_use]
+    pub fn in_doubt(&self) -> usize {
+        self.ledger().iter().filter(|call| call.state == CallState::InDoubt).count()
+    }
+
+    /// Returns the units of asks that were made although their keys had a reply already.
+    #[must_use]
+    pub fn bought_twice(&self) -> Vec<String> {
+        let mut bought = BTreeSet::new();
+        let mut twice = Vec::new();
+        let mut calls = self.ledger();
+        // A call that began before another one ended is not to blame for what that one brought.
+        calls.sort_by_key(|call| (call.intended_at, call.call));
+        for call in &calls {
+            for ask in &call.asks {
+                let before = bought.iter().any(|(key, at)| *key == ask.key && *at <= call.intended_at);
+                if before {
+                    twice.push(format!("{}/{}", call.target, ask.unit));
+                }
+            }
+            let replies = call.asks.iter().filter(|ask| matches!(ask.result, Some(AskResult::Reply(_))));
+            bought.extend(replies.filter_map(|ask| Some((ask.key, call.ended_at?))));
+        }
+        twice
+    }
+
+    /// Returns the events so far.
+    #[must_use]
+    pub fn events(&self) -> Vec<Event> {
+        self.log.events()
+    }
+
+    /// Returns the events so far as log lines, without those of a level below.
+    #[must_use]
+    pub fn log_lines(&self, level: Level) -> Vec<LogLine> {
+        self.events().iter().map(LogLine::of).filter(|line| line.level >= level).collect()
+    }
+
+    /// Returns the states of the progress so far.
+    #[must_use]
+    pub fn progress(&self) -> Vec<refrain_schemas::progress::RunProgress> {
+        self.progress.states()
+    }
+
+    /// Returns how much virtual time has passed.
+    #[must_use]
+    pub fn elapsed(&self) -> Duration {
+        use refrain_core::ports::clock::Clock as _;
+        self.clock.monotonic()
+    }
+}
+
+/// Returns a request for some targets, such as `translate@ja`; for the whole plan where there are none.
+///
+/// # Panics
+/// Where a name is none.
+#[must_use]
+pub fn request(targets: &[&str]) -> RunRequest {
+    let selection = |text: &&str| {
+        let (phase, values) = text.split_once('@').map_or((*text, Vec::new()), |(phase, values)| {
+            (phase, values.split(',').map(str::to_owned).collect())
+        });
+        Selection { phase: must(phase.parse()), values }
+    };
+    RunRequest {
+        targets: targets.iter().map(selection).collect(),
+        scopes: Vec::new(),
+        only: false,
+        force: false,
+        offline: false,
+        max_calls: None,
+        holder: holder(),
+    }
+}
+
+fn holder() -> Holder {
+    Holder {
+        pid: 1,
+        host: "test".to_owned(),
+        command: "test".to_owned(),
+        since: Timestamp::from_micros(START_MICROS),
+    }
+}
+
+/// Ends a future that never waits.
+fn now<T>(future: impl Future<Output = T>) -> T {
+    use futures::FutureExt as _;
+    must(future.now_or_never().ok_or("a store in memory waits"))
+}
+
+#[track_caller]
+#[expect(clippy::panic, reason = "a test cannot go on")]
+fn must<T, E: Display>(result: Result<T, E>) -> T {
+    result.unwrap_or_else(|error| panic!("{error}"))
+}

@@ -1,0 +1,314 @@
+//! Agents that are closures.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use refrain_core::ports::agent::{
+    Agent, AgentError, AgentFactory, AgentRole, AgentTraits, AnsweredUnit, Blueprint, Reply, Request,
+    SpecProblem,
+};
+use refrain_core::ports::cancel::Cancel;
+use refrain_core::ports::clock::Clock as _;
+use refrain_schemas::agent_spec::AgentSpec;
+use refrain_schemas::failure::{Failure, FailureKind};
+use refrain_schemas::json::Json;
+use refrain_schemas::ledger::CallState;
+use refrain_schemas::name::UnitId;
+use refrain_schemas::usage::Usage;
+use serde_json::Value;
+
+use crate::clock::ManualClock;
+
+use super::stores::WitnessedStore;
+
+/// What an agent does with a call.
+#[derive(Debug)]
+pub enum Act {
+    /// Answers.
+    Reply(Reply),
+    /// Answers after a time, whether it is cancelled or not.
+    Late(Duration, Reply),
+    /// Fails.
+    Fail(AgentError),
+    /// Answers nothing until the call is cancelled.
+    Hang,
+    /// Panics.
+    Panic,
+}
+
+/// One unit of a call, as an agent sees it.
+#[derive(Debug, Clone)]
+pub struct Asked {
+    /// The phase and scope, as `translate@ja`.
+    pub target: String,
+    /// The built-in agent's name.
+    pub agent: String,
+    /// The clone.
+    pub clone: u32,
+    /// The scope.
+    pub scope: Value,
+    /// The agent's params.
+    pub params: Value,
+    /// The unit.
+    pub id: String,
+    /// Its input.
+    pub input: Value,
+    /// What it sees besides, shared and its own.
+    pub context: Value,
+    /// How often this agent was asked about this unit of this phase, from 1.
+    pub attempt: u32,
+}
+
+impl Asked {
+    /// Returns the phase, the scope and the unit.
+    #[must_use]
+    pub fn name(&self) -> String {
+        format!("{}/{}", self.target, self.id)
+    }
+}
+
+/// A whole call, as an agent sees it.
+#[derive(Debug, Clone)]
+pub struct AskedCall {
+    /// Its units.
+    pub units: Vec<Asked>,
+    /// How many calls this agent has had, from 1.
+    pub count: u64,
+}
+
+/// Answers a call unit by unit.
+pub fn reply_to(call: &AskedCall, answer: &dyn Fn(&Asked) -> Result<Value, Failure>) -> Reply {
+    let result = |asked: &Asked| {
+        let value = answer(asked)?;
+        Json::of(&value).map_err(|error| Failure { kind: FailureKind::Permanent, message: error.to_string() })
+    };
+    let unit = |asked: &Asked| AnsweredUnit { id: UnitId::new(&asked.id), result: result(asked) };
+    let usage = Usage { input_tokens: call.units.len() as u64, ..Usage::default() };
+    Reply { units: call.units.iter().map(unit).collect(), usage }
+}
+
+type Script = Arc<dyn Fn(&AskedCall) -> Act + Send + Sync>;
+
+/// All agents of a project, and what they were asked.
+pub(super) struct Cast {
+    clock: Arc<ManualClock>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    scripts: BTreeMap<String, Script>,
+    seed: Option<u64>,
+    asked: Vec<Asked>,
+    attempts: BTreeMap<(String, String), u32>,
+    counts: BTreeMap<String, u64>,
+    witness: Option<Arc<WitnessedStore>>,
+}
+
+impl fmt::Debug for Cast {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.lock().scripts.keys()).finish()
+    }
+}
+
+impl Cast {
+    pub(super) fn new(clock: Arc<ManualClock>) -> Self {
+        Self { clock, state: Mutex::default() }
+    }
+
+    /// Returns the same agents, who were asked nothing.
+    pub(super) fn copy(&self, clock: Arc<ManualClock>) -> Self {
+        let state = self.lock();
+        let state = State { scripts: state.scripts.clone(), seed: state.seed, ..State::default() };
+        Self { clock, state: Mutex::new(state) }
+    }
+
+    pub(super) fn register(&self, name: &str, script: Script) {
+        self.lock().scripts.insert(name.to_owned(), script);
+    }
+
+    pub(super) fn shuffle(&self, seed: Option<u64>) {
+        self.lock().seed = seed;
+    }
+
+    pub(super) fn watch(&self, witness: Option<Arc<WitnessedStore>>) {
+        self.lock().witness = witness;
+    }
+
+    pub(super) fn take_asked(&self) -> Vec<Asked> {
+        std::mem::take(&mut self.lock().asked)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn note(&self, agent: &str, clone: u32, request: &Request) -> AskedCall {
+        let mut state = self.lock();
+        let scope = &request.scope;
+        let at = if scope.is_none() { String::new() } else { format!("@{scope}") };
+        let target = format!("{}{at}", request.phase);
+        let mut units = Vec::new();
+        for unit in &request.units {
+            let mut context = request.context.value();
+            if let (Value::Object(all), Value::Object(own)) = (&mut context, unit.context.value()) {
+                all.extend(own);
+            }
+            let attempt =
+                state.attempts.entry((agent.to_owned(), format!("{target}/{}", unit.id))).or_default();
+            *attempt += 1;
+            units.push(Asked {
+                target: target.clone(),
+                agent: agent.to_owned(),
+                clone,
+                scope: serde_json::to_value(&**scope).unwrap_or_default(),
+                params: request.params.value(),
+                id: unit.id.as_str().to_owned(),
+                input: unit.input.value(),
+                context,
+                attempt: *attempt,
+            });
+        }
+        state.asked.extend(units.iter().cloned());
+        let count = state.counts.entry(agent.to_owned()).or_default();
+        *count += 1;
+        AskedCall { units, count: *count }
+    }
+
+    /// Returns how long a call takes.
+    fn latency(&self, call: u64) -> Duration {
+        match self.lock().seed {
+            None => Duration::from_millis(10),
+            Some(seed) => Duration::from_millis(1 + mix(seed ^ call.wrapping_mul(0x9e37_79b9)) % 50),
+        }
+    }
+}
+
+/// Spreads the bits of a number.
+const fn mix(number: u64) -> u64 {
+    let mut z = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}
+
+/// Makes the agents of a cast, and the `read` and `write` of its files.
+#[derive(Debug)]
+pub(super) struct Factory(Arc<Cast>);
+
+impl Factory {
+    pub(super) const fn new(cast: Arc<Cast>) -> Self {
+        Self(cast)
+    }
+}
+
+impl AgentFactory for Factory {
+    fn handles(&self, spec: &AgentSpec) -> bool {
+        let known = |name: &String| {
+            matches!(name.as_str(), "read" | "write") || self.0.lock().scripts.contains_key(name)
+        };
+        spec.builtin.as_ref().is_some_and(known)
+    }
+
+    fn check(&self, _: &AgentSpec) -> Vec<SpecProblem> {
+        Vec::new()
+    }
+
+    fn describe(&self, spec: &AgentSpec) -> AgentTraits {
+        let name = spec.builtin.clone().unwrap_or_default();
+        let role = match name.as_str() {
+            "read" => AgentRole::Read,
+            "write" => AgentRole::Write,
+            _ => AgentRole::Answer,
+        };
+        AgentTraits { identity: format!("{name}@1"), raw_params: false, role, default_timeout: None }
+    }
+
+    fn make(&self, blueprint: &Blueprint) -> Result<Arc<dyn Agent>, AgentError> {
+        let name = blueprint.spec.builtin.clone().unwrap_or_default();
+        let script = self.0.lock().scripts.get(&name).cloned();
+        let script = script.ok_or_else(|| AgentError::new(FailureKind::Permanent, "no such agent"))?;
+        Ok(Arc::new(Player {
+            name,
+            clone: blueprint.clone,
+            script,
+            cast: self.0.clone(),
+            busy: Mutex::default(),
+        }))
+    }
+}
+
+/// One clone.
+struct Player {
+    name: String,
+    clone: u32,
+    script: Script,
+    cast: Arc<Cast>,
+    busy: Mutex<bool>,
+}
+
+impl fmt::Debug for Player {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Player").field(&self.name).field(&self.clone).finish()
+    }
+}
+
+impl Player {
+    fn set_busy(&self, busy: bool) -> bool {
+        std::mem::replace(&mut *self.busy.lock().unwrap_or_else(PoisonError::into_inner), busy)
+    }
+
+    /// Checks that the call's intent is durable.
+    async fn check_intent(&self, request: &Request) {
+        let witness = self.cast.lock().witness.clone();
+        if let Some(witness) = witness {
+            let state = witness.state(request.call).await;
+            assert!(state == Some(CallState::InDoubt), "{} left before its intent was durable", request.call);
+        }
+    }
+}
+
+/// Gives a clone back even where its answer is dropped.
+struct Busy<'a>(&'a Player);
+
+impl Drop for Busy<'_> {
+    fn drop(&mut self) {
+        self.0.set_busy(false);
+    }
+}
+
+#[async_trait]
+impl Agent for Player {
+    #[expect(clippy::panic, reason = "a script may ask for it")]
+    async fn answer(&self, request: Request, cancel: &Cancel) -> Result<Reply, AgentError> {
+        assert!(!self.set_busy(true), "two calls in one clone");
+        let _busy = Busy(self);
+        self.check_intent(&request).await;
+        let call = self.cast.note(&self.name, self.clone, &request);
+        let act = (self.script)(&call);
+        let clock = &self.cast.clock;
+        if !matches!(act, Act::Late(..)) {
+            let pause = clock.sleep(self.cast.latency(request.call.0));
+            let cancelled = std::pin::pin!(cancel.fired());
+            if let futures::future::Either::Right(_) = futures::future::select(pause, cancelled).await {
+                return Err(AgentError::new(FailureKind::Cancelled, "the call was cancelled"));
+            }
+        }
+        match act {
+            Act::Reply(reply) => Ok(reply),
+            Act::Late(pause, reply) => {
+                clock.sleep(pause).await;
+                Ok(reply)
+            }
+            Act::Fail(error) => Err(error),
+            Act::Hang => {
+                cancel.fired().await;
+                Err(AgentError::new(FailureKind::Cancelled, "the call was cancelled"))
+            }
+            Act::Panic => panic!("as the script asks"),
+        }
+    }
+}

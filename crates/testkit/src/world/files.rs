@@ -1,0 +1,178 @@
+//! Files in memory: those of the definition, sources and exports.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use refrain_core::ports::files::{
+    FileError, Loaded, ProjectFiles, RecordSource, RecordTarget, SourceReader, TargetWriter,
+};
+use refrain_schemas::artifact::FileStamp;
+use refrain_schemas::digest::Digest;
+use refrain_schemas::json::Json;
+use serde_json::{Map, Value};
+
+/// The files of a project.
+#[derive(Debug, Default)]
+pub(super) struct Files(Arc<Mutex<BTreeMap<String, Value>>>);
+
+impl Files {
+    pub(super) fn copy(&self) -> Self {
+        Self(Arc::new(Mutex::new(self.lock().clone())))
+    }
+
+    pub(super) fn set(&self, path: &str, contents: Value) {
+        self.lock().insert(path.to_owned(), contents);
+    }
+
+    pub(super) fn remove(&self, path: &str) {
+        self.lock().remove(path);
+    }
+
+    pub(super) fn contents(&self, path: &str) -> Option<Value> {
+        self.lock().get(path).cloned()
+    }
+
+    pub(super) fn bytes(&self) -> BTreeMap<String, Vec<u8>> {
+        self.lock().iter().map(|(path, value)| (path.clone(), value.to_string().into_bytes())).collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Value>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn get(&self, path: &str) -> Result<Value, FileError> {
+        self.contents(path).ok_or_else(|| missing(path))
+    }
+
+    /// Returns the files that `params.files` names, sorted: one path, or all that begin as it does before its `*`.
+    fn sources(&self, params: &Map<String, Value>) -> Result<Vec<(String, Value)>, FileError> {
+        let pattern = params.get("files").and_then(Value::as_str).unwrap_or_default();
+        let fits = |path: &str| match pattern.split_once('*') {
+            Some((head, _)) => path.starts_with(head),
+            None => path == pattern,
+        };
+        let found: Vec<(String, Value)> = self
+            .lock()
+            .iter()
+            .filter(|(path, _)| fits(path))
+            .map(|(path, value)| (path.clone(), value.clone()))
+            .collect();
+        if found.is_empty() { Err(missing(pattern)) } else { Ok(found) }
+    }
+}
+
+fn missing(path: &str) -> FileError {
+    FileError::Missing { path: path.to_owned() }
+}
+
+fn stamp(path: &str, contents: &Value) -> FileStamp {
+    let text = contents.to_string();
+    FileStamp {
+        path: path.to_owned(),
+        digest: Digest::of_content(text.as_bytes()),
+        size: text.len() as u64,
+        modified: 0,
+        inode: 0,
+        young: false,
+    }
+}
+
+fn record(value: &Value) -> Json {
+    Json::of(value).unwrap_or_else(|_| Json::null())
+}
+
+#[async_trait]
+impl ProjectFiles for Files {
+    async fn read(&self, path: &str) -> Result<Vec<u8>, FileError> {
+        Ok(self.get(path)?.to_string().into_bytes())
+    }
+
+    async fn stamp(&self, path: &str, _: Option<&FileStamp>) -> Result<FileStamp, FileError> {
+        Ok(stamp(path, &self.get(path)?))
+    }
+
+    async fn exists(&self, path: &str) -> bool {
+        self.lock().contains_key(path)
+    }
+
+    async fn load(&self, path: &str) -> Result<Loaded, FileError> {
+        Ok(match self.get(path)? {
+            Value::Array(items) if items.iter().all(Value::is_object) => {
+                Loaded::Records(items.iter().map(record).collect())
+            }
+            other => Loaded::Document(record(&other)),
+        })
+    }
+}
+
+#[async_trait]
+impl SourceReader for Files {
+    async fn stamps(
+        &self,
+        params: &Map<String, Value>,
+        _: &[FileStamp],
+    ) -> Result<Vec<FileStamp>, FileError> {
+        Ok(self.sources(params)?.iter().map(|(path, contents)| stamp(path, contents)).collect())
+    }
+
+    async fn open(&self, params: &Map<String, Value>, _: &str) -> Result<Box<dyn RecordSource>, FileError> {
+        let found = self.sources(params)?;
+        let stamps = found.iter().map(|(path, contents)| stamp(path, contents)).collect();
+        let records = found.iter().flat_map(|(_, contents)| contents.as_array().into_iter().flatten());
+        Ok(Box::new(Source { records: records.map(record).collect(), stamps }))
+    }
+}
+
+/// Records that are handed out a few at a time.
+struct Source {
+    records: Vec<Json>,
+    stamps: Vec<FileStamp>,
+}
+
+impl RecordSource for Source {
+    fn next_batch(&mut self) -> Result<Vec<Json>, FileError> {
+        let rest = self.records.split_off(self.records.len().min(100));
+        Ok(std::mem::replace(&mut self.records, rest))
+    }
+
+    fn stamps(&self) -> Vec<FileStamp> {
+        self.stamps.clone()
+    }
+}
+
+#[async_trait]
+impl TargetWriter for Files {
+    async fn stamps(&self, known: &[FileStamp]) -> Result<Vec<FileStamp>, FileError> {
+        let files = self.lock();
+        let known = known.iter().filter_map(|known| Some((known, files.get(&known.path)?)));
+        Ok(known.map(|(known, contents)| stamp(&known.path, contents)).collect())
+    }
+
+    async fn open(&self, params: &Map<String, Value>) -> Result<Box<dyn RecordTarget>, FileError> {
+        let path = params.get("path").and_then(Value::as_str).unwrap_or_default().to_owned();
+        Ok(Box::new(Export { files: self.0.clone(), path, records: Vec::new() }))
+    }
+}
+
+/// Records on their way into a file.
+struct Export {
+    files: Arc<Mutex<BTreeMap<String, Value>>>,
+    path: String,
+    records: Vec<Value>,
+}
+
+impl RecordTarget for Export {
+    fn write(&mut self, records: &[Json]) -> Result<(), FileError> {
+        self.records.extend(records.iter().map(Json::value));
+        Ok(())
+    }
+
+    fn finish(self: Box<Self>) -> Result<Vec<FileStamp>, FileError> {
+        let Self { files, path, records } = *self;
+        let contents = Value::Array(records);
+        let stamp = stamp(&path, &contents);
+        files.lock().unwrap_or_else(PoisonError::into_inner).insert(path, contents);
+        Ok(vec![stamp])
+    }
+}

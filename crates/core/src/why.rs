@@ -221,6 +221,11 @@ fn change(
     PartChange { part: part.to_owned(), old, new, old_value, new_value }
 }
 
+/// Whether a part hangs on replies that are not there yet.
+fn hangs(part: &PartChange) -> bool {
+    part.old.is_none() && part.new.is_none() && part.part.starts_with("context.")
+}
+
 impl Comparison {
     async fn fill(
         &self,
@@ -236,6 +241,8 @@ impl Comparison {
         let rows = self.rows(ahead).await?;
         let order = new.order.iter().chain(old.order.iter().filter(|id| !new.by_id.contains_key(*id)));
         let mut n_units = 0;
+        // Units that surely differ come before those that may come out the same after all.
+        let (mut sure, mut hanging) = (Vec::new(), Vec::new());
         for id in order {
             let named = unit.is_none_or(|unit| unit == id);
             if !named {
@@ -247,17 +254,14 @@ impl Comparison {
                 continue;
             }
             n_units += 1;
-            if report.units.len() < limit {
+            let rank = if !parts.is_empty() && parts.iter().all(hangs) { &mut hanging } else { &mut sure };
+            if rank.len() < limit {
                 let failure = row.and_then(|row| row.failure.clone());
-                report.units.push(UnitWhy {
-                    unit: refrain_schemas::name::UnitId::new(id),
-                    change,
-                    parts,
-                    asks: Vec::new(),
-                    failure,
-                });
+                let unit = refrain_schemas::name::UnitId::new(id);
+                rank.push(UnitWhy { unit, change, parts, asks: Vec::new(), failure });
             }
         }
+        report.units = sure.into_iter().chain(hanging).take(limit).collect();
         if let (Some(unit), 0) = (unit, n_units) {
             return Err(EngineError::NoUnit { target: target.to_string(), unit: unit.to_owned() });
         }
@@ -339,10 +343,7 @@ impl Comparison {
         let store = &*ahead.ports.store;
         for why in units {
             let Some(place) = new.units.iter().position(|unit| unit.id == why.unit) else { continue };
-            let hangs = why
-                .parts
-                .iter()
-                .any(|part| part.old.is_none() && part.new.is_none() && part.part.starts_with("context."));
+            let hangs = why.parts.iter().any(hangs);
             let one = Prepared {
                 requests: new.requests.clone(),
                 pieces: Vec::new(),

@@ -3,7 +3,10 @@
 
 mod arguments;
 mod check;
+mod demo;
 mod help;
 mod init;
 mod project;
 mod run;
+mod schema;
+mod staleness;

@@ -5,7 +5,7 @@ use refrain_schemas::freshness::Freshness;
 use refrain_testkit::world::{World, request};
 use serde_json::{Value, json};
 
-use super::{holder, marked, now, project, set_text, set_tone, target};
+use super::{holder, lines, marked, now, project, set_text, set_tone, target};
 
 type Accepted = Result<Vec<(String, Vec<String>)>, String>;
 
@@ -63,6 +63,22 @@ fn a_changed_context_file_can_be_accepted() {
     world.set("glossary.csv", json!([{"term": "text 3", "means": "drei"}]));
     world.run();
     assert_eq!(world.take_units(), ["mark/l2"], "compared with the glossary that was accepted");
+}
+
+#[test]
+fn many_units_are_accepted_as_well_as_few() {
+    let mut world = marked();
+    world.unwatched();
+    world.redefine(|pipeline| pipeline["phases"]["mark"]["pack"] = json!({"max": 500}));
+    world.set("lines.csv", lines(5000));
+    world.run();
+    set_tone(&mut world, "warm");
+    accept(&mut world, &["mark"]).unwrap();
+    world.take_asked();
+    set_text(&mut world, 4000, "new");
+    assert_eq!((world.run().calls, world.take_units()), (1, vec!["mark/l4001".to_owned()]));
+    look_at_all(&mut world, "mark");
+    assert_eq!((world.run().calls, world.unfresh()), (0, vec![]));
 }
 
 /// Checks that all replies of a phase of two agents are found again after a change of params was accepted.

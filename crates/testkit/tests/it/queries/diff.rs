@@ -114,11 +114,14 @@ fn comparing_costs_the_difference() {
     assert!(all > 50 && few * 3 < all, "{few} pages, of {all} of one revision");
 }
 
+/// Keys and texts.
+type List = Vec<(u32, u8)>;
+
 /// Two lists of records that have much in common, in another order.
-fn versions() -> impl Strategy<Value = (Vec<(u32, u8)>, Vec<(u32, u8)>)> {
+fn versions() -> impl Strategy<Value = (List, List)> {
     let old = proptest::collection::btree_map(0..400_u32, 0..2_u8, 0..300);
     old.prop_flat_map(|old| {
-        let old: Vec<(u32, u8)> = old.into_iter().collect();
+        let old: List = old.into_iter().collect();
         let edits = proptest::collection::vec((0..400_u32, proptest::option::of(0..2_u8)), 0..20);
         let moves = proptest::collection::vec((0..300_usize, 0..300_usize), 0..4);
         (Just(old), edits, moves).prop_map(|(old, edits, moves)| {

@@ -64,6 +64,17 @@ fn a_dry_run_says_what_would_go_and_removes_nothing() {
 }
 
 #[test]
+fn what_a_kept_revision_was_made_from_stays() {
+    let mut world = with_revisions(1);
+    set_text(&mut world, 3, "new");
+    world.run_targets(&["ingest"]);
+    assert_eq!(forgotten(&gc(&mut world, 1, false, false)), ["ingest#1"]);
+    assert_eq!(world.status()["mark"], Freshness::Stale);
+    let report = world.run();
+    assert_eq!((report.units.ran, world.take_units()), (1, vec!["mark/l4".to_owned()]));
+}
+
+#[test]
 fn at_least_one_revision_stays() {
     let mut world = with_revisions(2);
     assert_eq!(forgotten(&gc(&mut world, 0, false, false)), ["ingest#1", "mark#1", "export#1"]);
@@ -92,7 +103,7 @@ fn replies_of_every_rung_stay() {
         },
     }));
     world.redefine(|pipeline| {
-        pipeline["agents"] = json!({"a": {"builtin": "note"}, "b": {"builtin": "mark"}})
+        pipeline["agents"] = json!({"a": {"builtin": "note"}, "b": {"builtin": "mark"}});
     });
     assert_eq!(world.run().calls, 12);
     assert_eq!(gc(&mut world, 1, true, false).collected.replies, 0);
@@ -150,7 +161,7 @@ fn the_last_attempt_still_counts() {
         },
     }));
     world.redefine(|pipeline| {
-        pipeline["agents"] = json!({"a": {"builtin": "note"}, "b": {"builtin": "mark"}})
+        pipeline["agents"] = json!({"a": {"builtin": "note"}, "b": {"builtin": "mark"}});
     });
     world.run();
     gc(&mut world, 1, false, false);

@@ -275,15 +275,26 @@ fn shapes() -> Vec<World> {
     shapes
 }
 
+// Ten thousand orders, by two tests that run side by side.
+
 #[test]
-fn ten_thousand_orders_make_the_same_bytes() {
+fn five_thousand_orders_make_the_same_bytes() {
+    check_orders(0..5_000);
+}
+
+#[test]
+fn five_thousand_other_orders_make_the_same_bytes() {
+    check_orders(5_000..10_000);
+}
+
+fn check_orders(seeds: std::ops::Range<u64>) {
     let shapes = shapes();
     let mut plain = shapes[0].afresh();
     plain.run();
     let expect = plain.digests();
     let n_shapes = shapes.len() as u64;
     let mut n_killed = 0;
-    for seed in 0..10_000_u64 {
+    for seed in seeds {
         let mut world = shapes[(seed % n_shapes) as usize].afresh();
         world.shuffle(seed);
         if seed % 3 == 0 {
@@ -294,5 +305,5 @@ fn ten_thousand_orders_make_the_same_bytes() {
         assert_eq!(world.digests(), expect, "seed {seed}");
         assert_eq!(world.bought_twice(), [""; 0], "seed {seed}");
     }
-    assert!(n_killed > 1000);
+    assert!(n_killed > 500);
 }

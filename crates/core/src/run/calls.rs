@@ -252,6 +252,8 @@ impl RunState {
             if retried && self.open_key(ask).is_some() {
                 again.push(ask);
                 first.get_or_insert(failure);
+            } else if failure.kind == FailureKind::Invalid {
+                self.refuse_key(self.targets[pack.target].phase, key, &failure);
             } else {
                 self.fail_key(key, &failure);
             }

@@ -17,7 +17,7 @@ use crate::request::UnitRequest;
 use crate::template::Context;
 
 use super::input::{AskRef, TargetNo};
-use super::state::RunState;
+use super::state::{RunState, Waiting};
 use super::unit_state::{AskState, UnitProgress};
 
 /// How many failed units a report names.
@@ -218,15 +218,34 @@ impl RunState {
     pub(super) fn fail_key(&mut self, key: Digest, failure: &Failure) {
         let Some(waiting) = self.by_key.remove(&key) else { return };
         for ask in waiting.asks {
-            if self.is_looking(ask) {
-                self.leave_looking(ask);
-            }
-            if let Some(state) = self.ask_state(ask) {
-                *state = AskState::Failed(failure.clone());
-            }
-            self.check_unit(ask.target, ask.unit);
-            self.check_planned(ask.target);
+            self.fail_ask(ask, failure);
         }
+    }
+
+    /// Fails the asks of one phase with a key for good, because its rules refuse what was answered; another phase may
+    /// have other rules, and asks for itself.
+    pub(super) fn refuse_key(&mut self, phase: usize, key: Digest, failure: &Failure) {
+        let Some(waiting) = self.by_key.remove(&key) else { return };
+        let own = |ask: &AskRef| self.targets[ask.target].phase == phase;
+        let (refused, others): (Vec<AskRef>, Vec<AskRef>) = waiting.asks.into_iter().partition(own);
+        if let Some(heir) = others.first().copied() {
+            self.by_key.insert(key, Waiting { asks: others, asked: Some(heir) });
+            self.enqueue(heir);
+        }
+        for ask in refused {
+            self.fail_ask(ask, failure);
+        }
+    }
+
+    fn fail_ask(&mut self, ask: AskRef, failure: &Failure) {
+        if self.is_looking(ask) {
+            self.leave_looking(ask);
+        }
+        if let Some(state) = self.ask_state(ask) {
+            *state = AskState::Failed(failure.clone());
+        }
+        self.check_unit(ask.target, ask.unit);
+        self.check_planned(ask.target);
     }
 
     /// Moves a unit on when all asks of its stage have ended.

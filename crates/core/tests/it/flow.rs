@@ -263,3 +263,21 @@ fn bad_data_is_a_diagnostic() {
     check(&report, &[("ingest", Failed), ("t", Blocked)]);
     assert!(report.phases[0].error.as_ref().unwrap().message.contains("`l2`"));
 }
+
+#[test]
+fn the_word_of_a_run_is_the_word_of_the_status_behind_it() {
+    let mut world = world(json!({
+        "notes": {"units": {"of": "ingest"}, "agent": {"builtin": "odd"}},
+        "t": {"wants": ["notes"], "units": {"of": "ingest"}, "agent": {"builtin": "note"},
+            "context": {"notes": {"from": "notes"}}},
+        "u": {"units": {"of": "t"}, "agent": {"builtin": "echo"}},
+    }));
+    world.agent("odd", |asked| Ok(mark(asked)));
+    world.run();
+    world.agent("odd", |_| Err(failure(FailureKind::Permanent)));
+    world.redefine(|file| file["phases"]["notes"]["agent"]["version"] = json!("2"));
+    let report = world.run();
+    assert_eq!(world.unfresh(), ["notes", "t", "u"]);
+    assert!(report.phases[1..].iter().all(|phase| phase.status != Fresh), "nothing stale passes for fresh");
+    assert_eq!(report.calls, 1, "but nothing is asked again");
+}

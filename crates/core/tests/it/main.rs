@@ -7,5 +7,8 @@ mod delta;
 mod failing;
 mod fans;
 mod flow;
+mod logs;
 mod pieces;
+mod same_bytes;
 mod seeing;
+mod trees;

@@ -11,4 +11,5 @@ mod logs;
 mod pieces;
 mod same_bytes;
 mod seeing;
+mod simulated;
 mod trees;

@@ -71,7 +71,7 @@ fn write_unit(page: &mut Page, unit: &UnitWhy, one: bool) {
 fn write_part(page: &mut Page, part: &PartChange, values: bool) {
     let old = part.old.map(|digest| short(&digest));
     let new = part.new.map(|digest| short(&digest));
-    let marks = marks(old.as_deref(), new.as_deref()).unwrap_or_default();
+    let marks = marks(old.as_deref(), new.as_deref()).unwrap_or_else(|| unknown(part).to_owned());
     page.line(&[(Tone::Plain, "  "), (Tone::Plain, &part.part), (Tone::Plain, "  "), (Tone::Faint, &marks)]);
     if !values {
         return;
@@ -82,6 +82,12 @@ fn write_part(page: &mut Page, part: &PartChange, values: bool) {
         (None, Some(new)) => diff::write_side(page, "    ", Words::Added, &value(new)),
         (None, None) => {}
     }
+}
+
+/// Returns what is said of a part without digests: one that may change once what it is made from is there.
+fn unknown(part: &PartChange) -> &'static str {
+    let is_known = part.old_value.is_some() || part.new_value.is_some();
+    if is_known { "" } else { "may change: hangs on replies that are not there yet" }
 }
 
 fn write_asks(page: &mut Page, unit: &UnitWhy) {

@@ -3,6 +3,7 @@
 
 mod arguments;
 mod check;
+mod crash;
 mod demo;
 mod help;
 mod init;

@@ -176,7 +176,10 @@ fn a_want_that_is_missing_is_recorded_absent_and_arrives_later() {
     project.run_json(&["qa@ja", "--only"], 0);
     let status = project.json(&["status"], 0);
     let export = phase(&status, "export@ja");
-    assert_eq!((&export["freshness"], &export["causes"][0]["kind"]), (&"stale".into(), &"want_arrived".into()));
+    assert_eq!(
+        (&export["freshness"], &export["causes"][0]["kind"]),
+        (&"stale".into(), &"want_arrived".into())
+    );
     assert!(export["causes"][0]["subject"].as_str().unwrap().starts_with("qa"), "{export}");
 }
 
@@ -205,12 +208,19 @@ fn a_changed_script_makes_its_phase_stale() {
                   'output': unit['input']} for unit in call['units']]\n    \
                   print(json.dumps({'call': call['call'], 'units': units}), flush=True)\n";
     let project = pipeline("").file("agent.py", script);
-    project.edit("refrain.yaml", "translator: { command: [fake_agent] }", "translator: { command: [python3, agent.py] }");
+    project.edit(
+        "refrain.yaml",
+        "translator: { command: [fake_agent] }",
+        "translator: { command: [python3, agent.py] }",
+    );
     project.run_json(&[], 0);
     project.write("agent.py", &format!("{script}# changed\n"));
     let report = project.json(&["status"], 0);
     let translate = phase(&report, "translate@ja");
-    assert_eq!((&translate["freshness"], &translate["causes"][0]["kind"]), (&"stale".into(), &"agent".into()));
+    assert_eq!(
+        (&translate["freshness"], &translate["causes"][0]["kind"]),
+        (&"stale".into(), &"agent".into())
+    );
     let why = project.json(&["why", "translate@ja"], 0);
     let cause = &why["causes"][0];
     assert_eq!(cause["kind"], "agent");

@@ -1,13 +1,16 @@
 //! The binary as people and programs see it.
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
 
+mod agents;
 mod arguments;
 mod check;
 mod crash;
 mod demo;
 mod help;
 mod init;
+mod interrupt;
 mod project;
 mod run;
 mod schema;
 mod staleness;
+mod trouble;

@@ -121,7 +121,6 @@ impl TestProject {
         report
     }
 
-
     /// Returns the phases and scopes that are not fresh, as `PHASE@SCOPE: WORD (CAUSES)`.
     #[track_caller]
     pub(crate) fn not_fresh(&self) -> Vec<String> {

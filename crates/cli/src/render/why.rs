@@ -39,6 +39,24 @@ pub(crate) fn write(page: &mut Page, report: &WhyReport, one: bool) {
     }
 }
 
+/// Writes how a unit that the ledger has no reply for differs from the nearest request on record: its own, in the latest
+/// revision.
+pub(crate) fn write_nearest(page: &mut Page, report: &WhyReport) {
+    let target = words::target(&report.phase, &report.scope);
+    for unit in &report.units {
+        let subject = format!("{target}/{}", unit.unit);
+        let nearest = match unit.change {
+            UnitChange::Changed => "differs from the nearest request on record in",
+            _ => "has no request on record",
+        };
+        page.gap();
+        page.line(&[(Tone::Strong, &subject), (Tone::Plain, " "), (Tone::Plain, nearest)]);
+        if unit.change == UnitChange::Changed {
+            unit.parts.iter().for_each(|part| write_part(page, part, true));
+        }
+    }
+}
+
 fn heading(report: &WhyReport) -> String {
     match report.n_units {
         Some(0) => "no unit differs".to_owned(),

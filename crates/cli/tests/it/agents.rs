@@ -107,9 +107,10 @@ fn an_answer_that_comes_late_or_twice_does_no_harm() {
 }
 
 #[test]
-fn a_huge_answer_is_refused_and_the_next_one_is_heard() {
+fn a_huge_answer_is_refused_and_kept_nowhere() {
     let project = project(", --huge, \"100000000\"", "", "");
     project.edit("lines.csv", "b,two\nc,three\n", "");
+    project.edit("refrain.yaml", "attempts: 2", "attempts: 1");
     let report = project.run_json(&[], 1);
     let error = report.to_string();
     assert!(error.len() < 20_000, "the answer is not in the report");

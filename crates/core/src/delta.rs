@@ -88,6 +88,11 @@ impl<'a> Basis<'a> {
         let same = lineage.definition == preparation.now.definition
             && lineage.generation == preparation.now.generation;
         let phase = chosen_source(preparation.now, &work.units.of)?;
+        let was_chosen =
+            work.units.of.iter().find(|name| {
+                lineage.upstream.values().flatten().any(|upstream| upstream.target.phase == **name)
+            });
+        let same = same && was_chosen == Some(phase);
         let [(upstream, new_source)] = artifacts_of(preparation.now, phase)[..] else { return None };
         let old_source = &lineage.upstream.get(&upstream.target.to_string())?.as_ref()?.artifact;
         let records = new_source.kind == ArtifactKind::Records && old_source.kind == ArtifactKind::Records;

@@ -74,6 +74,18 @@ impl LocalExecutor {
         factory.make(&Blueprint { name, spec, clone: slot.clone, remarks })
     }
 
+    async fn open_and_answer(&self, clone: &Clone, call: Call, cancel: &Cancel) -> Result<Reply, AgentError> {
+        let mut is_open = clone.is_open.lock().await;
+        if !*is_open {
+            clone.agent.open().await?;
+            *is_open = true;
+            let agent = call.slot.agent.clone();
+            self.remarks.put(&call.slot, EventKind::AgentOpened { agent, clone: call.slot.clone });
+        }
+        drop(is_open);
+        self.answer(clone, call, cancel).await
+    }
+
     async fn answer(&self, clone: &Clone, call: Call, cancel: &Cancel) -> Result<Reply, AgentError> {
         let Some(timeout) = call.timeout else { return clone.agent.answer(call.request, cancel).await };
         let stop = Cancel::new();
@@ -102,17 +114,8 @@ impl LocalExecutor {
 impl Executor for LocalExecutor {
     async fn execute(&self, call: Call, cancel: &Cancel) -> Result<Reply, AgentError> {
         let clone = self.clone_for(&call.slot)?;
-        {
-            let mut is_open = clone.is_open.lock().await;
-            if !*is_open {
-                clone.agent.open().await?;
-                *is_open = true;
-                let agent = call.slot.agent.clone();
-                self.remarks.put(&call.slot, EventKind::AgentOpened { agent, clone: call.slot.clone });
-            }
-        }
         // A panic is the agent's own; the run and the other agents go on.
-        let answer = AssertUnwindSafe(self.answer(&clone, call, cancel)).catch_unwind().await;
+        let answer = AssertUnwindSafe(self.open_and_answer(&clone, call, cancel)).catch_unwind().await;
         answer.unwrap_or_else(|_| Err(AgentError::new(FailureKind::Permanent, "the agent panicked")))
     }
 

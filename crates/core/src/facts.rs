@@ -15,7 +15,7 @@ use crate::history::{History, Prior};
 use crate::judge::{Now, UpstreamNow};
 use crate::model::{ContextSource, Model, Phase, Work};
 use crate::template::Context;
-use crate::upstream::{Upstream, upstream};
+use crate::upstream::{Upstream, context_phases, upstream};
 
 /// Returns what comes before a target, as the history and the verdicts on earlier targets have it.
 #[must_use]
@@ -39,12 +39,14 @@ pub fn upstream_now(
         .filter(|upstream| present(upstream).is_some())
         .filter_map(|upstream| upstream.alternative)
         .min();
+    let contexts = context_phases(phase);
     before
         .iter()
         .map(|upstream| UpstreamNow {
             target: upstream.target.clone(),
             read: upstream.read
-                && upstream.alternative.is_none_or(|n| chosen.is_none_or(|chosen| n == chosen)),
+                && (contexts.contains(&upstream.target.phase)
+                    || upstream.alternative.is_none_or(|n| chosen.is_none_or(|chosen| n == chosen))),
             hard: upstream.hard || (chosen.is_none() && upstream.alternative == Some(0)),
             artifact: present(upstream),
             freshness: freshness(&upstream.target),

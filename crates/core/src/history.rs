@@ -86,7 +86,7 @@ impl History {
                 self.target_mut(&target).generation = generation;
             }
             HistoryEntry::Waiver(waiver) => {
-                let target = self.target_mut(&waiver.target.clone());
+                let target = self.target_mut(&waiver.target);
                 // The attempt was at the very inputs for which the revision is now declared good.
                 target.last_attempt = None;
                 target.waivers.push(waiver);

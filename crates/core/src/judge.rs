@@ -45,6 +45,14 @@ pub struct UpstreamNow {
     pub freshness: Freshness,
 }
 
+impl UpstreamNow {
+    /// Whether its contents are read and there, but not fresh.
+    fn is_read_stale(&self) -> bool {
+        let is_fresh = matches!(self.freshness, Freshness::Fresh | Freshness::Partial);
+        self.read && self.artifact.is_some() && !is_fresh
+    }
+}
+
 /// What the judgement is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verdict {
@@ -102,6 +110,12 @@ impl Now {
             sources: self.sources.iter().map(|stamp| (stamp.path.clone(), stamp.digest)).collect(),
             generation: self.generation,
         }
+    }
+
+    /// Whether anything whose contents are read is not fresh itself.
+    #[must_use]
+    pub fn reads_stale(&self) -> bool {
+        self.upstream.iter().any(UpstreamNow::is_read_stale)
     }
 
     /// Returns the needs that are missing.
@@ -206,9 +220,7 @@ fn upstream_causes(now: &Now, before: &Lineage, causes: &mut Vec<Cause>) {
             (Some(old), Some((_, new))) if upstream.read && old.artifact.digest != new.digest => {
                 causes.push(marked(CauseKind::Upstream, name, Some(&old.artifact.digest), Some(&new.digest)));
             }
-            (Some(_), Some(_))
-                if upstream.read && !matches!(upstream.freshness, Freshness::Fresh | Freshness::Partial) =>
-            {
+            (Some(_), Some(_)) if upstream.is_read_stale() => {
                 causes.push(Cause::new(CauseKind::UpstreamStale, name));
             }
             _ => {}

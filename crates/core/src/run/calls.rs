@@ -61,11 +61,12 @@ impl RunState {
             work.pack > 1 && self.targets[no].job().is_some_and(|job| job.may_grow(work.fan, member, group))
         };
         let cut = if pool.has_free() { pool.next_pack(member, work.pack, may_grow) } else { None };
-        let pack = cut.filter(|pack| self.is_wanted(pack));
-        let more = pool.has_waiting();
+        let is_cut = cut.is_some();
+        let pack = cut.and_then(|pack| self.wanted(pack));
+        let more = is_cut && pool.has_waiting();
         let clone = if pack.is_some() { pool.take_clone() } else { None };
         self.pools.insert(key.clone(), pool);
-        let (Some(pack), Some(clone)) = (pack, clone) else { return more && self.pools[key].has_free() };
+        let (Some(pack), Some(clone)) = (pack, clone) else { return more };
         if !self.spend(key, &pack) {
             let target = pack.target;
             self.give_back(key, pack, clone);
@@ -75,10 +76,11 @@ impl RunState {
         self.pools[key].has_free()
     }
 
-    /// Whether a pack still has anything to ask; its target may have ended or stopped.
-    fn is_wanted(&self, pack: &Pack) -> bool {
+    /// Returns what of a pack is still to be asked; its target may have ended or stopped.
+    fn wanted(&self, mut pack: Pack) -> Option<Pack> {
+        pack.asks.retain(|ask| self.open_key(*ask).is_some());
         let job = self.targets[pack.target].job();
-        job.is_some_and(|job| !job.is_stopped) && pack.asks.iter().any(|ask| self.open_key(*ask).is_some())
+        (job.is_some_and(|job| !job.is_stopped) && !pack.asks.is_empty()).then_some(pack)
     }
 
     /// Whether the ceilings on calls in flight allow one more.
@@ -269,6 +271,8 @@ impl RunState {
             if retried && self.open_key(ask).is_some() {
                 again.push(ask);
                 first.get_or_insert(failure);
+            } else if failure.kind == FailureKind::Invalid {
+                self.refuse_key(self.targets[pack.target].phase, key, &failure);
             } else {
                 self.fail_key(key, &failure);
             }

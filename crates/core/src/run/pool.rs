@@ -1,6 +1,6 @@
 //! The agents of one phase: who is free, and what waits for them.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::input::{AskRef, TargetNo};
 
@@ -93,7 +93,7 @@ impl Pool {
         self.last = target;
         let groups = self.waiting.get_mut(&target)?;
         let queue = groups.get_mut(&group)?;
-        let asks: Vec<AskRef> = queue.drain(..max.min(queue.len())).collect();
+        let asks = take_pack(queue, max);
         if queue.is_empty() {
             groups.remove(&group);
         }
@@ -108,6 +108,22 @@ impl Pool {
         self.waiting.remove(&target);
         self.again.retain(|pack| pack.target != target);
     }
+}
+
+/// Takes the first asks of a queue, each about another unit: answers name units, so samples of one unit travel apart.
+fn take_pack(queue: &mut VecDeque<AskRef>, max: usize) -> Vec<AskRef> {
+    let mut asks: Vec<AskRef> = Vec::new();
+    let mut units = BTreeSet::new();
+    let mut passed = VecDeque::new();
+    while asks.len() < max
+        && let Some(ask) = queue.pop_front()
+    {
+        if units.insert(ask.unit) { asks.push(ask) } else { passed.push_back(ask) }
+    }
+    while let Some(ask) = passed.pop_back() {
+        queue.push_front(ask);
+    }
+    asks
 }
 
 #[cfg(test)]
@@ -132,6 +148,15 @@ mod tests {
             pool.wait(group, ask(0, unit));
         }
         assert_eq!(packs(&mut pool, 2), [vec![0, 2], vec![3], vec![1, 4]]);
+    }
+
+    #[test]
+    fn samples_of_a_unit_travel_apart() {
+        let mut pool = Pool::new(1);
+        for (unit, n) in [(0, 0), (0, 1), (1, 0), (1, 1)] {
+            pool.wait(0, AskRef { target: 0, unit, ask: n });
+        }
+        assert_eq!(packs(&mut pool, 4), [vec![0, 1], vec![0, 1]]);
     }
 
     #[test]

@@ -17,7 +17,7 @@ use crate::request::UnitRequest;
 use crate::template::Context;
 
 use super::input::{AskRef, TargetNo};
-use super::state::RunState;
+use super::state::{RunState, Waiting};
 use super::unit_state::{AskState, UnitProgress};
 
 /// How many failed units a report names.
@@ -119,9 +119,9 @@ impl RunState {
             let message = "the ledger has no reply and the run is offline".to_owned();
             self.fail_key(key, &Failure { kind: FailureKind::Offline, message });
         } else if let Some(waiting) = self.by_key.get_mut(&key)
-            && !waiting.is_asked
+            && waiting.asked.is_none()
         {
-            waiting.is_asked = true;
+            waiting.asked = Some(ask);
             self.enqueue(ask);
         }
         self.check_planned(ask.target);
@@ -218,15 +218,34 @@ impl RunState {
     pub(super) fn fail_key(&mut self, key: Digest, failure: &Failure) {
         let Some(waiting) = self.by_key.remove(&key) else { return };
         for ask in waiting.asks {
-            if self.is_looking(ask) {
-                self.leave_looking(ask);
-            }
-            if let Some(state) = self.ask_state(ask) {
-                *state = AskState::Failed(failure.clone());
-            }
-            self.check_unit(ask.target, ask.unit);
-            self.check_planned(ask.target);
+            self.fail_ask(ask, failure);
         }
+    }
+
+    /// Fails the asks of one phase with a key for good, because its rules refuse what was answered; another phase may
+    /// have other rules, and asks for itself.
+    pub(super) fn refuse_key(&mut self, phase: usize, key: Digest, failure: &Failure) {
+        let Some(waiting) = self.by_key.remove(&key) else { return };
+        let own = |ask: &AskRef| self.targets[ask.target].phase == phase;
+        let (refused, others): (Vec<AskRef>, Vec<AskRef>) = waiting.asks.into_iter().partition(own);
+        if let Some(heir) = others.first().copied() {
+            self.by_key.insert(key, Waiting { asks: others, asked: Some(heir) });
+            self.enqueue(heir);
+        }
+        for ask in refused {
+            self.fail_ask(ask, failure);
+        }
+    }
+
+    fn fail_ask(&mut self, ask: AskRef, failure: &Failure) {
+        if self.is_looking(ask) {
+            self.leave_looking(ask);
+        }
+        if let Some(state) = self.ask_state(ask) {
+            *state = AskState::Failed(failure.clone());
+        }
+        self.check_unit(ask.target, ask.unit);
+        self.check_planned(ask.target);
     }
 
     /// Moves a unit on when all asks of its stage have ended.
@@ -380,13 +399,10 @@ impl RunState {
         self.pools.values_mut().for_each(|pool| pool.forget(no));
         let mut heirs = Vec::new();
         self.by_key.retain(|_, waiting| {
-            let had = waiting.asks.len();
             waiting.asks.retain(|ask| ask.target != no);
-            if waiting.asks.len() < had
-                && waiting.is_asked
-                && let Some(heir) = waiting.asks.first()
-            {
-                heirs.push(*heir);
+            if waiting.asked.is_some_and(|asked| asked.target == no) {
+                waiting.asked = waiting.asks.first().copied();
+                heirs.extend(waiting.asked);
             }
             !waiting.asks.is_empty()
         });

@@ -96,11 +96,11 @@ pub(super) struct Flight {
     pub(super) started: Duration,
 }
 
-/// Asks with one key: the first of them is asked, the others wait for its reply.
+/// Asks with one key: one of them is asked, the others wait for its reply.
 #[derive(Debug, Default)]
 pub(super) struct Waiting {
     pub(super) asks: Vec<AskRef>,
-    pub(super) is_asked: bool,
+    pub(super) asked: Option<AskRef>,
 }
 
 /// Why no new call starts. Later ones are stronger.
@@ -457,7 +457,7 @@ impl RunState {
             files: transferred.files,
             causes: self.targets[no].causes().to_vec(),
         };
-        self.publish_revision(no, record);
+        self.publish_revision(no, record, standing.now.reads_stale());
     }
 
     /// Ends the asking about a target whose units are all over.
@@ -521,10 +521,11 @@ impl RunState {
             causes: self.targets[no].causes().to_vec(),
         };
         self.targets[no].report.units = counts;
-        self.publish_revision(no, record);
+        self.publish_revision(no, record, standing.now.reads_stale());
     }
 
-    fn publish_revision(&mut self, no: TargetNo, record: RevisionRecord) {
+    /// `reads_stale` tells that something it was made from is not fresh itself, in which case it is not either.
+    fn publish_revision(&mut self, no: TargetNo, record: RevisionRecord, reads_stale: bool) {
         let before = self.history.latest(&record.target).map(|before| before.artifact.digest);
         let (artifact, n_conflicts) = (record.artifact.clone(), record.n_conflicts);
         let partial = record.is_partial();
@@ -544,7 +545,11 @@ impl RunState {
             self.tell(no, EventKind::ArtifactWritten { digest, records, holes, conflicts: n_conflicts });
         }
         self.report_latest(no);
-        self.targets[no].freshness = if partial { Freshness::Partial } else { Freshness::Fresh };
+        self.targets[no].freshness = match partial {
+            _ if reads_stale => Freshness::Stale,
+            true => Freshness::Partial,
+            false => Freshness::Fresh,
+        };
         let status = if partial { PhaseStatus::Partial } else { PhaseStatus::Completed };
         self.tell(
             no,

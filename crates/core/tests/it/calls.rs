@@ -259,7 +259,7 @@ fn samples_of_a_unit_never_share_a_call() {
         units.dedup();
         assert_eq!(units.len(), call.asks.len());
     }
-    assert_eq!(report.calls, 5, "18 asks in packs of four");
+    assert_eq!(report.calls, 6, "18 asks in packs of at most four");
 }
 
 #[test]
@@ -308,5 +308,25 @@ fn whoever_waits_for_another_phase_is_not_lost_with_it() {
             ids.dedup();
             assert_eq!(ids.len(), n, "no line is asked about twice");
         }
+    }
+}
+
+#[test]
+fn a_phase_that_refuses_a_reply_refuses_it_for_itself_alone() {
+    let lenient = json!({"units": {"of": "ingest"}, "agent": "odd", "on_unit_failure": "continue"});
+    let mut strict = lenient.clone();
+    strict["output"] = json!({"key": "id", "schema": "short.json"});
+    for (first, second, done) in [(&strict, &lenient, "u"), (&lenient, &strict, "t")] {
+        let mut world = world(json!({"t": first, "u": second}));
+        world.redefine(|file| file["agents"] = json!({"odd": {"builtin": "odd"}}));
+        world.set("short.json", json!({"properties": {"text": {"maxLength": 8}}}));
+        world.agent("odd", |asked| {
+            Ok(json!({"text": if asked.id == "l2" { "far too long" } else { "short" }}))
+        });
+        world.run();
+        assert_eq!(world.artifact(done).len(), 6);
+        let refused = if done == "t" { "u" } else { "t" };
+        assert_eq!(world.holes(refused), ["l2"]);
+        assert_eq!(world.bought_twice(), [""; 0]);
     }
 }

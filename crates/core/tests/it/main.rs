@@ -1,6 +1,15 @@
 //! The engine as a whole, on a project in memory.
 
+mod again;
 mod basics;
 mod calls;
 mod delta;
+mod failing;
+mod fans;
+mod flow;
+mod logs;
 mod pieces;
+mod same_bytes;
+mod seeing;
+mod simulated;
+mod trees;

@@ -15,12 +15,13 @@ use crate::schema;
 #[derive(Debug)]
 pub(crate) struct TestProject {
     root: TempDir,
+    outside: TempDir,
 }
 
 impl TestProject {
     /// Returns an empty folder.
     pub(crate) fn empty() -> Self {
-        Self { root: tempfile::tempdir().unwrap() }
+        Self { root: tempfile::tempdir().unwrap(), outside: tempfile::tempdir().unwrap() }
     }
 
     /// Returns a folder with a pipeline file.
@@ -66,6 +67,18 @@ impl TestProject {
         self.root.path().join(path)
     }
 
+    /// Returns the path of something beside the project. What a command names inside is part of the agent's identity.
+    pub(crate) fn outside(&self, path: &str) -> PathBuf {
+        self.outside.path().join(path)
+    }
+
+    /// Replaces `OUTSIDE` in the pipeline file by the folder beside the project.
+    pub(crate) fn with_outside(self) -> Self {
+        let text = self.read("refrain.yaml");
+        self.write("refrain.yaml", &text.replace("OUTSIDE", &self.outside.path().to_string_lossy()));
+        self
+    }
+
     /// Returns the paths of all files but those of the state folder, sorted.
     pub(crate) fn files(&self) -> Vec<String> {
         let mut files = Vec::new();
@@ -106,14 +119,6 @@ impl TestProject {
         let report = self.json(&[&["run", "--progress", "none"], arguments].concat(), code);
         assert_eq!(report["exit_code"], code);
         report
-    }
-
-    /// Returns how fresh every phase and scope is, in pipeline order, as `PHASE@SCOPE: WORD`.
-    #[track_caller]
-    pub(crate) fn freshness(&self) -> Vec<String> {
-        let status = self.json(&["status"], 0);
-        let word = |phase: &Value| format!("{}: {}", target(phase), phase["freshness"].as_str().unwrap());
-        status["phases"].as_array().unwrap().iter().map(word).collect()
     }
 
     /// Returns the phases and scopes that are not fresh, as `PHASE@SCOPE: WORD (CAUSES)`.

@@ -79,6 +79,7 @@ pub struct World {
     log: Arc<RecordingLog>,
     progress: Arc<RecordingProgress>,
     is_watched: bool,
+    fail_commit: Option<u64>,
 }
 
 impl World {
@@ -98,6 +99,7 @@ impl World {
             log: RecordingLog::new(Level::Debug),
             progress: RecordingProgress::new(),
             is_watched: true,
+            fail_commit: None,
         }
     }
 
@@ -117,7 +119,13 @@ impl World {
             log: RecordingLog::new(Level::Debug),
             progress: RecordingProgress::new(),
             is_watched: self.is_watched,
+            fail_commit: None,
         }
+    }
+
+    /// Lets the store fail at a commit of the runs to come, counted from 1.
+    pub const fn fail_commit(&mut self, number: Option<u64>) {
+        self.fail_commit = number;
     }
 
     /// Stops checking every commit and event against the store; for suites of very many runs.
@@ -241,8 +249,8 @@ impl World {
     pub fn engine(&mut self, yields: bool) -> Engine {
         let model = self.model();
         let store = self.store.reopen();
-        let store: Arc<dyn Store> = if self.is_watched || yields {
-            let witness = WitnessedStore::new(store, yields);
+        let store: Arc<dyn Store> = if self.is_watched || yields || self.fail_commit.is_some() {
+            let witness = WitnessedStore::new(store, yields, self.fail_commit);
             self.cast.watch(Some(witness.clone()));
             witness
         } else {

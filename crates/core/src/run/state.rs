@@ -15,6 +15,7 @@ use refrain_schemas::history::{
 };
 use refrain_schemas::ledger::{Lane, LedgerEntry};
 use refrain_schemas::name::{AgentName, CallId, RunId};
+use refrain_schemas::phase_spec::OnUnitFailure;
 use refrain_schemas::pipeline::Limits;
 use refrain_schemas::report::{PhaseReport, PhaseStatus};
 use refrain_schemas::scope::Target;
@@ -524,7 +525,6 @@ impl RunState {
 
     /// Ends the asking about a target whose units are all over.
     pub(super) fn finish_asking(&mut self, no: TargetNo) {
-        use refrain_schemas::phase_spec::OnUnitFailure;
         let Work::Ask(work) = &self.phase(no).work else { return };
         let rule = work.on_unit_failure;
         let Some(job) = self.targets[no].job() else { return };
@@ -809,11 +809,17 @@ impl RunState {
             }
             match self.stop {
                 Some(stop) if job.is_planned => self.end_early(no, stop),
-                _ if job.is_stopped && job.own_failures > 0 => self.fail_units(no),
+                _ if job.is_stopped && job.own_failures > 0 && self.stops_at_failure(no) => {
+                    self.fail_units(no)
+                }
                 _ if job.is_stopped => self.end_early(no, Stop::Ceiling),
                 _ => {}
             }
         }
+    }
+
+    fn stops_at_failure(&self, no: TargetNo) -> bool {
+        matches!(&self.phase(no).work, Work::Ask(work) if work.on_unit_failure == OnUnitFailure::Stop)
     }
 
     /// Ends a target before its work is done.

@@ -157,7 +157,7 @@ fn a_cascade_asks_until_a_reply_is_good_enough() {
         assert_eq!(world.run().calls, 0);
         // A stricter rule goes on where the old one ended.
         world.redefine(|file| {
-            file["phases"]["t"]["accept"] = json!("reply.confidence >= 0.8 and reply.by != 'a'")
+            file["phases"]["t"]["accept"] = json!("reply.confidence >= 0.8 and reply.by != 'a'");
         });
         world.take_asked();
         world.run();

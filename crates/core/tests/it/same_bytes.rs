@@ -127,7 +127,7 @@ fn apply(world: &mut World, edit: &Edit, n: usize) {
     match edit {
         Edit::Text(at, to) => world.edit("lines.csv", |lines| line(lines, *at, "text", text(*to))),
         Edit::Scene(at, to) => {
-            world.edit("lines.csv", |lines| line(lines, *at, "scene", json!(format!("s{to}"))))
+            world.edit("lines.csv", |lines| line(lines, *at, "scene", json!(format!("s{to}"))));
         }
         Edit::Insert(at, to) => world.edit("lines.csv", |lines| {
             let new = json!({"id": format!("new{n}"), "text": text(*to), "scene": format!("s{}", to % 4)});

@@ -5,7 +5,7 @@ use refrain_schemas::report::{PhaseStatus, RunStatus};
 use refrain_testkit::world::{Asked, World};
 use serde_json::{Value, json};
 
-use crate::pieces::{failure, fields, ids, world};
+use crate::pieces::{failure, fields, world};
 
 /// A phase of the agents `a`, `b` and `c`.
 fn fan(phase: Value, answer: impl Fn(&Asked) -> Value + Send + Sync + Clone + 'static) -> World {

@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Child;
 use std::thread;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use crate::numbers::{Numbers, seed, setting};
 use crate::project::{TestProject, phase};
 
 /// Clones of the first and of the second pool: no more calls are ever in flight.
@@ -110,23 +111,6 @@ fn check_ledger(project: &TestProject, is_over: bool) -> Result<(), String> {
     Ok(())
 }
 
-/// Numbers without a pattern, the same for the same seed (splitmix64).
-struct Numbers(u64);
-
-impl Numbers {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut n = self.0;
-        n = (n ^ (n >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        n = (n ^ (n >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (n ^ (n >> 31)) % bound
-    }
-}
-
-fn setting(name: &str) -> Option<u64> {
-    std::env::var(name).ok()?.parse().ok()
-}
-
 /// Lets a run go on for a while; returns whether it had to be killed.
 fn run_for(project: &TestProject, time: Duration) -> bool {
     let mut child = project.command(&["run", "--quiet"]).spawn().unwrap();
@@ -153,8 +137,7 @@ fn kill(mut child: Child) {
 #[test]
 fn after_a_crash_nothing_that_was_bought_is_bought_again() {
     let kills = setting("REFRAIN_CRASH_KILLS").unwrap_or(50);
-    let clock = || SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_nanos();
-    let seed = setting("REFRAIN_CRASH_SEED").unwrap_or_else(|| u64::try_from(clock() & 0xffff_ffff).unwrap());
+    let seed = seed("REFRAIN_CRASH_SEED");
     let undisturbed = project();
     undisturbed.run_json(&[], 0);
     let expected = artifacts(&undisturbed);

@@ -743,7 +743,7 @@ impl RunState {
             match self.stop {
                 Some(stop) if job.is_planned => self.end_early(no, stop),
                 _ if job.is_stopped && job.own_failures > 0 && self.stops_at_failure(no) => {
-                    self.fail_units(no)
+                    self.fail_units(no);
                 }
                 _ if job.is_stopped => self.end_early(no, Stop::Ceiling),
                 _ => {}

@@ -39,11 +39,6 @@ impl Project {
         self.dir.join(STATE)
     }
 
-    /// Returns the folder of the log.
-    pub(crate) fn logs(&self) -> PathBuf {
-        self.state().join("logs")
-    }
-
     /// Reads the pipeline file.
     pub(crate) fn read(&self) -> Result<Vec<u8>, CliError> {
         let file = self.file();

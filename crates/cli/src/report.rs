@@ -8,6 +8,7 @@ use refrain_core::ports::files::FileError;
 use refrain_core::ports::store::StoreError;
 use refrain_schemas::exit_code::ExitCode as Code;
 use refrain_schemas::problem::Problem;
+use refrain_sinks::log_file::LogFileError;
 
 use crate::output::{self, Output, clean};
 use crate::render::page::{Page, Theme, Tone};
@@ -204,6 +205,12 @@ impl From<FileError> for CliError {
             }
             _ => Self::new(Kind::Store, message),
         }
+    }
+}
+
+impl From<LogFileError> for CliError {
+    fn from(error: LogFileError) -> Self {
+        Self::new(Kind::Store, error.to_string())
     }
 }
 

@@ -1,13 +1,11 @@
 //! The one place that knows every adapter: from the command line to an engine with its ports.
 
-mod stand_in;
-
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use indicatif::ProgressDrawTarget;
-use refrain_core::check::Surroundings;
+use refrain_core::check::{Surroundings, named_files};
 use refrain_core::engine::{Engine, Ports};
 use refrain_core::model::Model;
 use refrain_core::ports::agent::AgentFactory;
@@ -19,13 +17,10 @@ use refrain_schemas::pipeline::{Durability, Pipeline};
 use refrain_schemas::problem::{Problem, Severity};
 use refrain_schemas::progress::RunProgress;
 use refrain_schemas::status::Holder;
-use serde_json::Value;
-use stand_in::{named_files, refrain_builtin, refrain_command, refrain_config, refrain_files, refrain_sinks};
-use stand_in::{refrain_store, refrain_system};
-
 use refrain_sinks::log_file::last_progress;
 use refrain_sinks::log_folder::LogFolder;
 use refrain_sinks::{ConsoleLog, JsonlLog, JsonlProgress, Redacting, Secrets, TerminalSink};
+use serde_json::Value;
 
 use crate::args::{Globals, ProgressChoice};
 use crate::output::Output;

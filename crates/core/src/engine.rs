@@ -153,8 +153,8 @@ impl Engine {
     ///
     /// # Errors
     /// Fails where the request names what is not there, and where the store or a file fails.
-    pub async fn plan(&self, _request: &RunRequest) -> Result<PlanReport, EngineError> {
-        todo!()
+    pub async fn plan(&self, request: &RunRequest) -> Result<PlanReport, EngineError> {
+        crate::plan::plan(self, request).await
     }
 
     /// Says where every phase stands.
@@ -162,7 +162,7 @@ impl Engine {
     /// # Errors
     /// Fails where the store or a file fails.
     pub async fn status(&self) -> Result<StatusReport, EngineError> {
-        todo!()
+        crate::status::status(self).await
     }
 
     /// Says why a phase, or one unit of it, would run; names at most `limit` units.
@@ -171,19 +171,19 @@ impl Engine {
     /// Fails where there is no such phase, scope or unit, and where the store or a file fails.
     pub async fn why(
         &self,
-        _target: &Target,
-        _unit: Option<&str>,
-        _limit: usize,
+        target: &Target,
+        unit: Option<&str>,
+        limit: usize,
     ) -> Result<WhyReport, EngineError> {
-        todo!()
+        crate::why::why(self, target, unit, limit).await
     }
 
     /// Returns the history, of one phase or of all.
     ///
     /// # Errors
     /// Fails where the store does.
-    pub async fn history(&self, _phase: Option<&PhaseName>) -> Result<HistoryReport, EngineError> {
-        todo!()
+    pub async fn history(&self, phase: Option<&PhaseName>) -> Result<HistoryReport, EngineError> {
+        crate::queries::history::history(self, phase).await
     }
 
     /// Returns what a revision holds; the latest where none is named; at most `limit` records from `offset` on.
@@ -192,12 +192,12 @@ impl Engine {
     /// Fails where there is no such revision, and where the store does.
     pub async fn show(
         &self,
-        _target: &Target,
-        _revision: Option<Revision>,
-        _offset: u64,
-        _limit: Option<u64>,
+        target: &Target,
+        revision: Option<Revision>,
+        offset: u64,
+        limit: Option<u64>,
     ) -> Result<Shown, EngineError> {
-        todo!()
+        crate::queries::show::show(self, target, revision, offset, limit).await
     }
 
     /// Returns the conflicts that the merge of a revision recorded.
@@ -206,10 +206,10 @@ impl Engine {
     /// Fails where there is no such revision, and where the store does.
     pub async fn conflicts(
         &self,
-        _target: &Target,
-        _revision: Option<Revision>,
+        target: &Target,
+        revision: Option<Revision>,
     ) -> Result<Vec<Conflict>, EngineError> {
-        todo!()
+        crate::queries::conflicts::conflicts(self, target, revision).await
     }
 
     /// Compares two revisions; the last two where none are named.
@@ -218,18 +218,18 @@ impl Engine {
     /// Fails where there are no such revisions, and where the store does.
     pub async fn diff(
         &self,
-        _target: &Target,
-        _revisions: Option<(Revision, Revision)>,
+        target: &Target,
+        revisions: Option<(Revision, Revision)>,
     ) -> Result<DiffReport, EngineError> {
-        todo!()
+        crate::queries::diff::diff(self, target, revisions).await
     }
 
     /// Returns calls of the ledger and its sums.
     ///
     /// # Errors
     /// Fails where the store does.
-    pub async fn ledger(&self, _filter: &CallFilter) -> Result<LedgerReport, EngineError> {
-        todo!()
+    pub async fn ledger(&self, filter: &CallFilter) -> Result<LedgerReport, EngineError> {
+        crate::queries::ledger::ledger(self, filter).await
     }
 
     /// Declares the present output of a phase good for its present definition; returns what was waived.
@@ -238,11 +238,11 @@ impl Engine {
     /// Fails where there is nothing to accept, where the causes lie upstream, and where the store does.
     pub async fn accept(
         &self,
-        _targets: &[Target],
-        _reason: &str,
-        _holder: &Holder,
+        targets: &[Target],
+        reason: &str,
+        holder: &Holder,
     ) -> Result<Vec<(Target, Vec<String>)>, EngineError> {
-        todo!()
+        crate::queries::accept::accept(self, targets, reason, holder).await
     }
 
     /// Forgets all but the latest `keep` revisions of each target, and what only they needed; with `replies`, replies
@@ -252,12 +252,12 @@ impl Engine {
     /// Fails where the store does, or where it is held.
     pub async fn gc(
         &self,
-        _keep: u32,
-        _replies: bool,
-        _dry_run: bool,
-        _holder: &Holder,
+        keep: u32,
+        replies: bool,
+        dry_run: bool,
+        holder: &Holder,
     ) -> Result<GcReport, EngineError> {
-        todo!()
+        crate::queries::gc::gc(self, keep, replies, dry_run, holder).await
     }
 
     /// Resolves a target as named on the command line, such as `translate@ja`; the scope may be left out where the phase has only one.

@@ -6,13 +6,14 @@
 //! comparison inside a call, a filter's argument, a list or an `… if … else …` is the engine's own. `null` may be
 //! compared with anything by `==` and `!=`.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fmt;
 
 use minijinja::value::ValueKind;
 use minijinja::{Expression as Compiled, Value};
 
-use crate::template::{Context, ENVIRONMENT, TemplateError, check_nesting, own};
+use crate::template::{Context, ENVIRONMENT, TemplateError, check_expression, own};
 
 mod split;
 
@@ -50,7 +51,7 @@ impl Expression {
         if text.len() > LONGEST {
             return Err(TemplateError::plain(format!("an expression has at most {LONGEST} bytes")));
         }
-        check_nesting(text)?;
+        check_expression(text)?;
         let whole = Leaf::compile(text)?;
         let variables = own(whole.compiled.undeclared_variables(true).into_iter());
         let node = Node::of(Outline::of(text), whole);
@@ -153,17 +154,18 @@ impl Node {
 
 impl Leaf {
     fn compile(text: &str) -> Result<Self, TemplateError> {
+        let text = text.trim();
         let compiled = ENVIRONMENT
             .compile_expression_owned(text.to_owned())
             .map_err(|error| TemplateError::of(&error, text))?;
-        Ok(Self { text: text.trim().to_owned(), compiled })
+        Ok(Self { text: text.to_owned(), compiled })
     }
 
     fn eval(&self, context: &Value) -> Result<Value, TemplateError> {
         let value =
             self.compiled.eval(context.clone()).map_err(|error| TemplateError::of(&error, &self.text))?;
         if value.is_undefined() {
-            return Err(TemplateError::plain(format!("`{}` is undefined", self.text)));
+            return Err(TemplateError::plain(format!("`{}` is undefined", short(&self.text))));
         }
         Ok(value)
     }
@@ -172,7 +174,18 @@ impl Leaf {
 fn as_bool(value: &Value, text: &str) -> Result<bool, TemplateError> {
     match value.kind() {
         ValueKind::Bool => Ok(value.is_true()),
-        kind => Err(TemplateError::plain(format!("`{text}` is a {kind}; a condition must be true or false"))),
+        kind => Err(TemplateError::plain(format!(
+            "`{}` is a {kind}; a condition must be true or false",
+            short(text)
+        ))),
+    }
+}
+
+/// Cuts what is quoted in messages.
+fn short(text: &str) -> Cow<'_, str> {
+    match text.char_indices().nth(60) {
+        Some((at, _)) => Cow::Owned(format!("{}…", &text[..at])),
+        None => Cow::Borrowed(text),
     }
 }
 
@@ -181,8 +194,8 @@ fn compare(left: &Leaf, operator: Operator, right: &Leaf, context: &Value) -> Re
     if !comparable(&a, operator, &b) {
         return Err(TemplateError::plain(format!(
             "`{} {operator} {}` compares a {} with a {}",
-            left.text,
-            right.text,
+            short(&left.text),
+            short(&right.text),
             a.kind(),
             b.kind()
         )));

@@ -25,7 +25,7 @@ pub struct History {
 pub struct TargetHistory {
     /// The revisions, oldest first, each with its position in the history.
     pub revisions: Vec<(usize, RevisionRecord)>,
-    /// The last attempt that made no revision, unless a revision came after it.
+    /// The last attempt that made no revision, unless a revision or a person's word came after it.
     pub last_attempt: Option<AttemptRecord>,
     /// All attempts that made no revision.
     pub attempts: Vec<AttemptRecord>,
@@ -85,7 +85,12 @@ impl History {
             HistoryEntry::Generation(GenerationRecord { target, generation, .. }) => {
                 self.target_mut(&target).generation = generation;
             }
-            HistoryEntry::Waiver(waiver) => self.target_mut(&waiver.target.clone()).waivers.push(waiver),
+            HistoryEntry::Waiver(waiver) => {
+                let target = self.target_mut(&waiver.target);
+                // The attempt was at the very inputs for which the revision is now declared good.
+                target.last_attempt = None;
+                target.waivers.push(waiver);
+            }
         }
     }
 

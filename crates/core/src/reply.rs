@@ -21,6 +21,8 @@ pub struct Rules<'a> {
     pub source_key: Option<&'a str>,
     /// Whether the engine makes the keys of records itself, after the fact.
     pub keys_made_later: bool,
+    /// Whether the source gathers scopes, so that unit ids are not the values of the field they come from.
+    pub is_gathered: bool,
 }
 
 impl<'a> Rules<'a> {
@@ -29,7 +31,28 @@ impl<'a> Rules<'a> {
     pub fn of(work: &'a AskWork, source_key: Option<&'a str>) -> Self {
         let keys_made_later = matches!(work.merge, refrain_schemas::phase_spec::MergeSpec::Union(_));
         let id_field = work.units.id_field.as_deref();
-        Self { output: &work.output, split: &work.units.split, id_field, source_key, keys_made_later }
+        let split = &work.units.split;
+        Self { output: &work.output, split, id_field, source_key, keys_made_later, is_gathered: false }
+    }
+
+    /// Says whether the source gathers scopes.
+    #[must_use]
+    pub const fn gathered(mut self, is_gathered: bool) -> Self {
+        self.is_gathered = is_gathered;
+        self
+    }
+
+    /// Whether a record's key is the very field that unit ids come from. Then a unit speaks for itself alone: its
+    /// records have its own id as their key, and no other unit's records can have it.
+    #[must_use]
+    pub fn keys_are_units(&self) -> bool {
+        let own = match &self.output.shape {
+            OutputShape::Records { key } => self.id_field == Some(key.as_str()),
+            OutputShape::Document => false,
+        };
+        own && !self.keys_made_later
+            && !self.is_gathered
+            && matches!(self.split, Split::Record | Split::By(_))
     }
 
     /// Turns a reply into the records of its unit: stamped with what the engine knows, and checked.
@@ -88,6 +111,9 @@ impl<'a> Rules<'a> {
         self.check_schema(&record, unit)?;
         let found = record.field(key).and_then(scalar_text).filter(|text| !text.is_empty());
         match found {
+            Some(found) if self.keys_are_units() && found != unit.id.as_str() => {
+                Err(invalid(unit, &format!("a record has the `{key}` of another unit: `{found}`")))
+            }
             Some(found) => Ok(Stamped { key: found.into_owned(), record }),
             None if self.keys_made_later => Ok(Stamped { key: String::new(), record }),
             None => Err(invalid(unit, &format!("a record has no `{key}`: `{}`", excerpt(&record)))),

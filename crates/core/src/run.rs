@@ -20,9 +20,10 @@ pub mod job;
 mod perform;
 pub mod pool;
 mod replies;
-mod request;
+pub(crate) mod request;
 pub mod state;
 pub mod target_state;
 pub mod unit_state;
 
 pub(crate) use driver::run;
+pub(crate) use replies::is_accepted;

@@ -15,8 +15,9 @@ use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior, Va
 const FUEL: u64 = 2_000_000;
 /// The deepest nesting of one rendering.
 const DEPTH: usize = 60;
-/// Nested brackets beyond this are refused before the parser sees them.
-const BRACKETS: usize = 80;
+mod depth;
+
+pub(crate) use depth::check_expression;
 
 pub(crate) static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(environment);
 
@@ -92,22 +93,6 @@ fn position(source: &str, byte: usize) -> (u32, u32) {
     (u32::try_from(line).unwrap_or(u32::MAX), u32::try_from(column).unwrap_or(u32::MAX))
 }
 
-/// Refuses text whose brackets nest so deeply that parsing it would need too much stack.
-pub(crate) fn check_nesting(source: &str) -> Result<(), TemplateError> {
-    let mut depth = 0_usize;
-    for byte in source.bytes() {
-        match byte {
-            b'(' | b'[' | b'{' => depth += 1,
-            b')' | b']' | b'}' => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-        if depth > BRACKETS {
-            return Err(TemplateError::plain(format!("brackets nest more than {BRACKETS} deep")));
-        }
-    }
-    Ok(())
-}
-
 /// What templates and expressions can see: named values, converted once and shared by every rendering.
 #[derive(Debug, Clone, Default)]
 pub struct Context(BTreeMap<String, Value>);
@@ -166,7 +151,7 @@ impl Template {
         if !is_template(text) {
             return Ok(Self(Form::Plain(text.to_owned())));
         }
-        check_nesting(text)?;
+        depth::check_template(text)?;
         let mut environment = ENVIRONMENT.clone();
         environment.add_template_owned(NAME, text.to_owned()).map_err(|error| {
             let mut error = TemplateError::of(&error, text);
@@ -256,7 +241,7 @@ mod tests {
     fn mistakes_have_a_place() {
         assert_eq!(render("x\n{{ scope.tone }}"), Err("2:4 `scope.tone` is undefined".into()));
         assert!(render("a {{ b").unwrap_err().starts_with("1:"), "{:?}", render("a {{ b"));
-        assert!(render(&"{{ (".repeat(1000)).unwrap_err().contains("nest"));
+        assert!(render(&"{{ (".repeat(1000)).unwrap_err().contains("at most"));
     }
 
     #[test]

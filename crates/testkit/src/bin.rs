@@ -14,11 +14,16 @@ use std::sync::OnceLock;
 #[must_use]
 pub fn fake_agent() -> PathBuf {
     static PATH: OnceLock<PathBuf> = OnceLock::new();
-    PATH.get_or_init(|| find("fake_agent")).clone()
+    PATH.get_or_init(|| program(env!("CARGO_PKG_NAME"), "fake_agent")).clone()
 }
 
+/// Returns the path of a program of this workspace, as [`fake_agent`] does.
+///
+/// # Panics
+/// Where it cannot be found or built.
+#[must_use]
 #[expect(clippy::panic, reason = "a test cannot go on without its program")]
-fn find(name: &str) -> PathBuf {
+pub fn program(package: &str, name: &str) -> PathBuf {
     let test = std::env::current_exe().unwrap_or_else(|error| panic!("this test has no path: {error}"));
     // Tests lie in target/debug/deps, examples in target/debug/examples, programs in target/debug.
     let folders = test.ancestors().skip(1).take(2);
@@ -27,17 +32,17 @@ fn find(name: &str) -> PathBuf {
     if let Some(path) = candidates.iter().find(exists) {
         return path.clone();
     }
-    build(name, &test);
+    build(package, name, &test);
     let built = candidates.iter().find(exists).cloned();
     built.unwrap_or_else(|| {
-        panic!("{name} is not built: run `cargo build -p refrain-testkit --bin {name}` (looked at {candidates:?})")
+        panic!("{name} is not built: run `cargo build -p {package} --bin {name}` (looked at {candidates:?})")
     })
 }
 
-fn build(name: &str, test: &Path) {
+fn build(package: &str, name: &str, test: &Path) {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
-    command.args(["build", "--quiet", "-p", env!("CARGO_PKG_NAME"), "--bin", name]);
+    command.args(["build", "--quiet", "-p", package, "--bin", name]);
     command.current_dir(env!("CARGO_MANIFEST_DIR"));
     let profile = test.ancestors().nth(2).and_then(Path::file_name).and_then(|name| name.to_str());
     command.args(profile.filter(|name| *name != "debug").into_iter().flat_map(|name| ["--profile", name]));

@@ -35,7 +35,7 @@ struct Shared {
     kept: Kept,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct Kept {
     history: Vec<HistoryEntry>,
     lanes: BTreeMap<u32, Lane>,
@@ -151,7 +151,10 @@ impl Store for MemoryStore {
 
     async fn collect(&self, keep: Keep) -> Result<Collected, StoreError> {
         let mut shared = self.lock();
-        if self.writes(&shared) { Ok(shared.kept.collect(&keep)) } else { Err(StoreError::ReadOnly) }
+        if !self.writes(&shared) {
+            return Err(StoreError::ReadOnly);
+        }
+        Ok(if keep.dry_run { shared.kept.clone().collect(&keep) } else { shared.kept.collect(&keep) })
     }
 }
 
@@ -333,7 +336,7 @@ impl Kept {
             n += 1;
             match entry {
                 HistoryEntry::RunStarted(start) => !forgotten.contains(&start.run_id),
-                HistoryEntry::Generation(_) | HistoryEntry::Waiver(_) => true,
+                HistoryEntry::Generation(_) => true,
                 _ => keep.contains(&(n - 1)),
             }
         });

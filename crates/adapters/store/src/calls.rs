@@ -102,7 +102,7 @@ impl<'a> Calls<'a> {
         view.ended_at = Some(Timestamp::from_micros(outcome.at));
         view.usage = outcome.usage();
         for (key, result) in &outcome.asks {
-            if let Some(ask) = view.asks.iter_mut().find(|ask| ask.key == *key && ask.result.is_none()) {
+            if let Some(ask) = view.asks.iter_mut().find(|ask| ask.key == key.0 && ask.result.is_none()) {
                 ask.result = Some(result.result());
             }
         }
@@ -131,7 +131,7 @@ fn wants(filter: &CallFilter, caller: &Caller, intent: &IntentWire<'_>) -> bool 
 
 fn view(caller: &Caller, intent: &IntentWire<'_>) -> CallView {
     let asks =
-        intent.asks.iter().map(|(key, unit)| AskView { key: *key, unit: UnitId::new(unit), result: None });
+        intent.asks.iter().map(|(key, unit)| AskView { key: key.0, unit: UnitId::new(unit), result: None });
     CallView {
         call: CallId(intent.call),
         run_id: caller.run_id,

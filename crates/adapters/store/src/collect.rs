@@ -15,7 +15,7 @@ use crate::folder::Folder;
 use crate::frame::FrameBuilder;
 use crate::key_index::DigestMap;
 use crate::ledger_log::{LedgerLog, each, place_of};
-use crate::logs::{HISTORY, LEDGER, Logs, PAGES, append_history, next_generation, read_history};
+use crate::logs::{HISTORY, LEDGER, Logs, PAGES, next_generation, read_history, write_history};
 use crate::page_log;
 use crate::record_log::{Position, RecordLog, Scanned};
 use crate::wire::{self, Entry, OutcomeWire, ResultWire};
@@ -23,44 +23,58 @@ use crate::wire::{self, Entry, OutcomeWire, ResultWire};
 /// How large a frame of the new log grows: one reply is read with all of its frame.
 const FRAME: usize = 32 << 10;
 
-/// Removes what is not kept. The logs must be opened again afterwards, also where this fails.
+/// Removes what is not kept, or counts it. The logs must be opened again afterwards, also where this fails.
 pub(crate) fn collect(folder: &Folder, logs: &mut Logs, keep: &Keep) -> Result<Collected, StoreError> {
-    let before = total(logs)?;
+    let dry = keep.dry_run;
     let history = match &keep.history {
-        Some(kept) => collect_history(folder, &logs.history, kept)?,
-        None => 0,
+        Some(kept) => collect_history(folder, &logs.history, kept, dry)?,
+        None => Removed::default(),
     };
     let replies = match &keep.replies {
-        Some(kept) => collect_replies(folder, &mut logs.ledger, kept)?,
-        None => 0,
+        Some(kept) => collect_replies(folder, &mut logs.ledger, kept, dry)?,
+        None => Removed::default(),
     };
-    let pages = collect_pages(folder, logs.pages.log(), &keep.pages)?;
-    let bytes = before.saturating_sub(total(&Logs::open(folder)?)?);
-    Ok(Collected { pages, replies, history, bytes })
+    let pages = collect_pages(folder, logs.pages.log(), &keep.pages, dry)?;
+    let bytes = history.bytes + replies.bytes + pages.bytes;
+    Ok(Collected { pages: pages.count, replies: replies.count, history: history.count, bytes })
 }
 
-fn total(logs: &Logs) -> Result<u64, StoreError> {
-    Ok(logs.history.size()? + logs.ledger.log().size()? + logs.pages.log().size()?)
+/// What went from one log, or would go.
+#[derive(Default)]
+struct Removed {
+    count: u64,
+    bytes: u64,
 }
 
-/// The next generation of a log, under a temporary name.
+/// The next generation of a log, under a temporary name; in a dry run, its size alone.
 struct Successor<'a> {
     folder: &'a Folder,
     kind: &'static str,
-    old: &'a str,
+    old: &'a RecordLog,
     temporary: String,
-    log: RecordLog,
+    log: Option<RecordLog>,
     frame: FrameBuilder,
+    size: u64,
 }
 
 impl<'a> Successor<'a> {
-    fn new(folder: &'a Folder, kind: &'static str, old: &'a str) -> Result<Self, StoreError> {
-        let temporary = format!("{}.tmp", next_generation(kind, old));
-        folder.remove(&temporary)?;
+    fn new(
+        folder: &'a Folder,
+        kind: &'static str,
+        old: &'a RecordLog,
+        dry: bool,
+    ) -> Result<Self, StoreError> {
+        let temporary = format!("{}.tmp", next_generation(kind, old.name()));
+        let log = if dry { None } else { Some(Self::start(folder, &temporary)?) };
+        Ok(Self { folder, kind, old, temporary, log, frame: FrameBuilder::new(), size: 0 })
+    }
+
+    fn start(folder: &Folder, temporary: &str) -> Result<RecordLog, StoreError> {
+        folder.remove(temporary)?;
         // It is synced once, at its end.
-        let mut log = RecordLog::open(&folder.without_sync(), &temporary)?;
+        let mut log = RecordLog::open(&folder.without_sync(), temporary)?;
         log.start_writing(Scanned { end: Position::START, torn: 0 })?;
-        Ok(Self { folder, kind, old, temporary, log, frame: FrameBuilder::new() })
+        Ok(log)
     }
 
     /// Ends a frame that has grown large enough.
@@ -72,29 +86,49 @@ impl<'a> Successor<'a> {
         if self.frame.is_empty() {
             return Ok(());
         }
-        let frame = std::mem::replace(&mut self.frame, FrameBuilder::new());
-        self.log.append(frame).map(|_| ())
+        let mut frame = std::mem::replace(&mut self.frame, FrameBuilder::new());
+        self.size += frame.payload().len() as u64;
+        match &mut self.log {
+            Some(log) => log.append(frame).map(|_| ()),
+            None => Ok(()),
+        }
+    }
+
+    /// Ends the new log, of which `removed` entries were left out. It takes the place of the old one, unless it is the
+    /// same, or a dry run's.
+    fn end(mut self, removed: u64) -> Result<Removed, StoreError> {
+        if removed == 0 {
+            if self.log.is_some() {
+                self.folder.remove(&self.temporary)?;
+            }
+            return Ok(Removed::default());
+        }
+        self.end_frame()?;
+        let bytes = self.old.size()?.saturating_sub(self.size);
+        if let Some(log) = self.log.take() {
+            self.succeed(&log)?;
+        }
+        Ok(Removed { count: removed, bytes })
     }
 
     /// Puts the new log in the place of the old one. It is synced first, whatever the durability: the old one goes.
-    fn succeed(mut self) -> Result<(), StoreError> {
-        self.end_frame()?;
-        if !self.log.exists() {
+    fn succeed(&self, log: &RecordLog) -> Result<(), StoreError> {
+        if !log.exists() {
             self.folder.create(&self.temporary)?;
         }
-        self.log.sync()?;
-        self.folder.rename(&self.temporary, &next_generation(self.kind, self.old))?;
+        log.sync()?;
+        self.folder.rename(&self.temporary, &next_generation(self.kind, self.old.name()))?;
         self.folder.sync_names()?;
-        self.folder.remove(self.old)
-    }
-
-    /// Leaves the old log alone.
-    fn give_up(self) -> Result<(), StoreError> {
-        self.folder.remove(&self.temporary)
+        self.folder.remove(self.old.name())
     }
 }
 
-fn collect_history(folder: &Folder, log: &RecordLog, keep: &BTreeSet<usize>) -> Result<u64, StoreError> {
+fn collect_history(
+    folder: &Folder,
+    log: &RecordLog,
+    keep: &BTreeSet<usize>,
+    dry: bool,
+) -> Result<Removed, StoreError> {
     let mut entries = read_history(log)?;
     let before = entries.len();
     let forgotten: BTreeSet<RunId> = entries
@@ -109,14 +143,13 @@ fn collect_history(folder: &Folder, log: &RecordLog, keep: &BTreeSet<usize>) -> 
         is_kept(entry, keep.contains(&(n - 1)), &forgotten)
     });
     if entries.len() == before {
-        return Ok(0);
+        return Ok(Removed::default());
     }
-    let mut new = Successor::new(folder, HISTORY, log.name())?;
+    let mut new = Successor::new(folder, HISTORY, log, dry)?;
     if !entries.is_empty() {
-        append_history(&mut new.log, &entries)?;
+        write_history(new.frame.payload(), &entries)?;
     }
-    new.succeed()?;
-    Ok((before - entries.len()) as u64)
+    new.end((before - entries.len()) as u64)
 }
 
 fn ended(entry: &HistoryEntry) -> Option<RunId> {
@@ -130,13 +163,21 @@ fn ended(entry: &HistoryEntry) -> Option<RunId> {
 fn is_kept(entry: &HistoryEntry, named: bool, forgotten: &BTreeSet<RunId>) -> bool {
     match entry {
         HistoryEntry::RunStarted(start) => !forgotten.contains(&start.run_id),
-        HistoryEntry::RunEnded(_) | HistoryEntry::Revision(_) | HistoryEntry::Attempt(_) => named,
-        HistoryEntry::Generation(_) | HistoryEntry::Waiver(_) => true,
+        HistoryEntry::RunEnded(_)
+        | HistoryEntry::Revision(_)
+        | HistoryEntry::Attempt(_)
+        | HistoryEntry::Waiver(_) => named,
+        HistoryEntry::Generation(_) => true,
     }
 }
 
-fn collect_pages(folder: &Folder, log: &RecordLog, keep: &BTreeSet<Digest>) -> Result<u64, StoreError> {
-    let mut new = Successor::new(folder, PAGES, log.name())?;
+fn collect_pages(
+    folder: &Folder,
+    log: &RecordLog,
+    keep: &BTreeSet<Digest>,
+    dry: bool,
+) -> Result<Removed, StoreError> {
+    let mut new = Successor::new(folder, PAGES, log, dry)?;
     let mut removed: u64 = 0;
     log.scan(Position::START, &mut |frame| {
         for page in page_log::pages(frame.payload) {
@@ -150,12 +191,7 @@ fn collect_pages(folder: &Folder, log: &RecordLog, keep: &BTreeSet<Digest>) -> R
         }
         Ok(())
     })?;
-    if removed == 0 {
-        new.give_up()?
-    } else {
-        new.succeed()?
-    }
-    Ok(removed)
+    new.end(removed)
 }
 
 /// Removes replies. Calls stay on record with what they cost; only what they answered goes.
@@ -163,11 +199,12 @@ fn collect_replies(
     folder: &Folder,
     ledger: &mut LedgerLog,
     keep: &BTreeSet<Digest>,
-) -> Result<u64, StoreError> {
+    dry: bool,
+) -> Result<Removed, StoreError> {
     let owners = owners(ledger, keep)?;
     let log = ledger.log();
     let mut rewriting = Rewriting {
-        new: Successor::new(folder, LEDGER, log.name())?,
+        new: Successor::new(folder, LEDGER, log, dry)?,
         keep,
         owners,
         gone: DigestMap::default(),
@@ -186,12 +223,7 @@ fn collect_replies(
         result
     })?;
     let removed = rewriting.gone.len() as u64;
-    if removed == 0 {
-        rewriting.new.give_up()?
-    } else {
-        rewriting.new.succeed()?
-    }
-    Ok(removed)
+    rewriting.new.end(removed)
 }
 
 /// The kept keys by the place of their reply, which under an alias belongs to another key.
@@ -236,7 +268,7 @@ impl Rewriting<'_> {
         for (key, result) in &outcome.asks {
             let stays = match result {
                 ResultWire::Reply(text) => {
-                    self.owners.get(&place(text)).is_some_and(|owners| owners.contains(key))
+                    self.owners.get(&place(text)).is_some_and(|owners| owners.contains(&key.0))
                 }
                 ResultWire::Failed(..) => true,
             };
@@ -247,7 +279,7 @@ impl Rewriting<'_> {
         self.write(&Entry::Outcome(kept))?;
         for (key, result) in &outcome.asks {
             if let ResultWire::Reply(text) = result {
-                self.answered(*key, text, false, place)?;
+                self.answered(key.0, text, false, place)?;
             }
         }
         Ok(())

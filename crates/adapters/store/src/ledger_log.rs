@@ -125,7 +125,7 @@ fn read_items(frame: Frame<'_>, found: &mut dyn FnMut(Item)) -> bool {
             Some(Entry::Outcome(outcome)) => {
                 for (key, result) in &outcome.asks {
                     if let ResultWire::Reply(text) = result {
-                        found(Item::Put(*key, place_of(frame, text)));
+                        found(Item::Put(key.0, place_of(frame, text)));
                     }
                 }
             }

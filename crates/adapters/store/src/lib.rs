@@ -9,7 +9,7 @@
 //! ```
 //!
 //! A commit is one `write` per log. Nothing is ever read at open in proportion to what is kept: a writer goes on from
-//! the [`checkpoint`], and look-ups go through the [`key_index`]. The number in a log's name is its generation; a
+//! the `checkpoint`, and look-ups go through the `key_index`. The number in a log's name is its generation; a
 //! collection writes the next one. The reasons are in `specs/0002-store.md`.
 
 pub mod file_store;

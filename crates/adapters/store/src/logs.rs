@@ -176,9 +176,14 @@ fn cut_off(name: &str, scanned: Scanned) -> String {
 /// Appends entries to the history.
 pub(crate) fn append_history(log: &mut RecordLog, entries: &[HistoryEntry]) -> Result<(), StoreError> {
     let mut frame = FrameBuilder::new();
-    let encoded = serde_json::to_writer(frame.payload(), entries);
-    encoded.map_err(|error| failed_to("encode an entry of", log.name())(error.into()))?;
+    write_history(frame.payload(), entries)?;
     log.append(frame).map(|_| ())
+}
+
+/// Writes entries of the history into a frame.
+pub(crate) fn write_history(out: &mut Vec<u8>, entries: &[HistoryEntry]) -> Result<(), StoreError> {
+    let encoded = serde_json::to_writer(out, entries);
+    encoded.map_err(|error| failed_to("encode an entry of", HISTORY)(error.into()))
 }
 
 /// Reads the history.

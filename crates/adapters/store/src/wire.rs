@@ -11,7 +11,8 @@ use refrain_schemas::ledger::{AskResult, Lane, LedgerEntry, Outcome};
 use refrain_schemas::name::RunId;
 use refrain_schemas::scope::{Scope, Target};
 use refrain_schemas::usage::Usage;
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// One entry.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -33,6 +34,23 @@ pub(crate) enum Entry<'a> {
     Kept { key: Digest, reply: &'a str },
 }
 
+/// A key in one piece: byte for byte it would cost more than the rest of its entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Key(pub(crate) Digest);
+
+impl Serialize for Key {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(self.0.as_bytes())
+    }
+}
+
+impl<'de> Deserialize<'de> for Key {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let bytes = <&[u8]>::deserialize(deserializer)?;
+        bytes.try_into().map(|bytes| Self(Digest::from_bytes(bytes))).map_err(D::Error::custom)
+    }
+}
+
 /// Who calls whom.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct LaneWire<'a> {
@@ -51,7 +69,7 @@ pub(crate) struct IntentWire<'a> {
     pub(crate) attempt: u32,
     pub(crate) at: i64,
     #[serde(borrow)]
-    pub(crate) asks: Vec<(Digest, &'a str)>,
+    pub(crate) asks: Vec<(Key, &'a str)>,
 }
 
 /// A call that has come back.
@@ -61,7 +79,7 @@ pub(crate) struct OutcomeWire<'a> {
     pub(crate) at: i64,
     pub(crate) usage: (u64, u64, Option<f64>),
     #[serde(borrow)]
-    pub(crate) asks: Vec<(Digest, ResultWire<'a>)>,
+    pub(crate) asks: Vec<(Key, ResultWire<'a>)>,
 }
 
 /// A reply or a failure.
@@ -82,7 +100,7 @@ impl<'a> From<&'a LedgerEntry> for Entry<'a> {
                 lane: intent.lane,
                 attempt: intent.attempt,
                 at: intent.at.as_micros(),
-                asks: intent.asks.iter().map(|ask| (ask.key, ask.unit.as_str())).collect(),
+                asks: intent.asks.iter().map(|ask| (Key(ask.key), ask.unit.as_str())).collect(),
             }),
             LedgerEntry::Outcome(outcome) => Self::Outcome(outcome_wire(outcome)),
             LedgerEntry::Abandoned(abandoned) => Self::Abandoned {
@@ -110,7 +128,7 @@ fn outcome_wire(outcome: &Outcome) -> OutcomeWire<'_> {
         call: outcome.call.0,
         at: outcome.at.as_micros(),
         usage: (outcome.usage.input_tokens, outcome.usage.output_tokens, outcome.usage.cost_usd),
-        asks: outcome.asks.iter().map(|ask| (ask.key, ResultWire::from(&ask.result))).collect(),
+        asks: outcome.asks.iter().map(|ask| (Key(ask.key), ResultWire::from(&ask.result))).collect(),
     }
 }
 

@@ -1,8 +1,7 @@
 //! `refrain logs`
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{BufRead as _, BufReader, ErrorKind, Seek as _, SeekFrom};
+use std::collections::btree_map::Entry;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -11,6 +10,8 @@ use refrain_schemas::event::Level;
 use refrain_schemas::exit_code::ExitCode;
 use refrain_schemas::log_line::LogLine;
 use refrain_schemas::name::RunId;
+use refrain_sinks::log_file::Follow;
+use refrain_sinks::log_folder::LogFolder;
 
 use crate::address::PhaseAddress;
 use crate::args::{Globals, LevelChoice};
@@ -60,7 +61,7 @@ pub(crate) struct LogsArgs {
 /// Shows the log.
 pub(crate) fn run(args: &LogsArgs, globals: &Globals, output: &mut Output) -> Result<ExitCode, CliError> {
     let project = Project::find(globals)?;
-    let mut tail = Tail::new(&project.logs());
+    let mut tail = Tail::new(&project.state());
     let lines = tail.read(args)?;
     let skip = args.last.map_or(0, |last| lines.len().saturating_sub(last));
     show(&lines[skip..], output)?;
@@ -113,67 +114,31 @@ fn write(page: &mut Page, line: &LogLine) {
     page.wrapped(&[(Tone::Faint, &at), (tone, &level)], &line.message);
 }
 
-/// Reads the files of a folder as they grow.
+/// Reads the logs of a project's runs as they grow.
 #[derive(Debug)]
 struct Tail {
-    dir: PathBuf,
-    /// How far each file was read.
-    read: BTreeMap<PathBuf, u64>,
+    folder: LogFolder,
+    runs: BTreeMap<RunId, Follow>,
 }
 
 impl Tail {
-    fn new(dir: &Path) -> Self {
-        Self { dir: dir.to_owned(), read: BTreeMap::new() }
+    fn new(state: &Path) -> Self {
+        Self { folder: LogFolder::new(state), runs: BTreeMap::new() }
     }
 
-    /// Returns the lines that are new and wanted, in the order of the files' names.
+    /// Returns the lines that are new and wanted, run by run in the order in which the runs began.
     fn read(&mut self, args: &LogsArgs) -> Result<Vec<LogLine>, CliError> {
         let mut lines = Vec::new();
-        for file in self.files()? {
-            let from = self.read.get(&file).copied().unwrap_or(0);
-            let read = read_from(&file, from, &mut |line| {
-                lines.extend(Some(line).filter(|line| wanted(args, line)));
-            });
-            let to = read.map_err(|error| CliError::io(&format!("read {}", file.display()), &error))?;
-            self.read.insert(file, to);
+        let mut runs = self.folder.runs().map_err(|error| CliError::io("list the logs", &error))?;
+        runs.retain(|run| args.run.is_none_or(|wanted| wanted == *run));
+        for run in runs {
+            let follow = match self.runs.entry(run) {
+                Entry::Occupied(entry) => entry.into_mut(),
+                Entry::Vacant(entry) => entry.insert(Follow::open(self.folder.log(run))?),
+            };
+            lines.extend(follow.poll()?.into_iter().filter(|line| wanted(args, line)));
         }
         Ok(lines)
-    }
-
-    fn files(&self) -> Result<Vec<PathBuf>, CliError> {
-        let entries = match std::fs::read_dir(&self.dir) {
-            Ok(entries) => entries,
-            // A project that never ran has no log, and that is no failure.
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(error) => return Err(CliError::io(&format!("read {}", self.dir.display()), &error)),
-        };
-        let mut files: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
-        // `RUN_ID.jsonl` is the log of a run, `RUN_ID.progress.jsonl` is not.
-        files.retain(|file| {
-            file.to_str().is_some_and(|name| name.ends_with(".jsonl") && !name.ends_with(".progress.jsonl"))
-        });
-        files.sort();
-        Ok(files)
-    }
-}
-
-/// Reads whole lines from a position on and returns the position behind the last one.
-fn read_from(file: &Path, from: u64, take: &mut impl FnMut(LogLine)) -> std::io::Result<u64> {
-    let mut reader = BufReader::new(File::open(file)?);
-    reader.seek(SeekFrom::Start(from))?;
-    let mut at = from;
-    let mut line = Vec::new();
-    loop {
-        line.clear();
-        let n = reader.read_until(b'\n', &mut line)?;
-        // A line without its end is still being written, or was cut off by a kill.
-        if n == 0 || line.last() != Some(&b'\n') {
-            return Ok(at);
-        }
-        at += n as u64;
-        if let Ok(line) = serde_json::from_slice(&line) {
-            take(line);
-        }
     }
 }
 
@@ -183,7 +148,18 @@ mod tests {
     use crate::args::{Cli, Command};
     use clap::Parser as _;
     use serde_json::json;
+    use std::fs::{self, File};
     use std::io::Write as _;
+
+    const RUN: &str = "0195c3f0-7a5e-7cc0-8000-000000000000";
+
+    /// Returns an empty state folder and the log of its one run.
+    fn state_folder() -> (tempfile::TempDir, PathBuf) {
+        let state = tempfile::tempdir().unwrap();
+        let log = LogFolder::new(state.path()).log(RUN.parse().unwrap());
+        fs::create_dir_all(log.parent().unwrap()).unwrap();
+        (state, log)
+    }
 
     fn args(words: &[&str]) -> LogsArgs {
         let cli = Cli::parse_from(["refrain", "logs"].iter().chain(words));
@@ -195,7 +171,7 @@ mod tests {
         let scope = phase.map(|_| json!({"language": "ja"}));
         let line = json!({
             "timestamp": "2026-03-01T12:00:00.000000Z", "level": level, "event": "phase_started",
-            "run_id": uuid::Uuid::nil(), "phase": phase, "scope": scope, "message": message, "data": null
+            "run_id": RUN, "phase": phase, "scope": scope, "message": message, "data": null
         });
         format!("{line}\n")
     }
@@ -206,10 +182,10 @@ mod tests {
 
     #[test]
     fn lines_are_narrowed_by_level_phase_and_run() {
-        let dir = tempfile::tempdir().unwrap();
+        let (dir, log) = state_folder();
         let text =
             [line("debug", None, "a"), line("info", Some("qa"), "b"), line("error", Some("edit"), "c")];
-        std::fs::write(dir.path().join("1.jsonl"), text.concat()).unwrap();
+        fs::write(log, text.concat()).unwrap();
         let read = |words: &[&str]| {
             let lines = Tail::new(dir.path()).read(&args(words)).unwrap();
             lines.into_iter().map(|line| line.message).collect::<String>()
@@ -220,20 +196,21 @@ mod tests {
         assert_eq!(read(&["--phase", "qa"]), "b");
         assert_eq!(read(&["--phase", "qa@ja"]), "b");
         assert_eq!(read(&["--phase", "qa@fr"]), "");
+        assert_eq!(read(&["--run", RUN]), "bc");
         assert_eq!(read(&["--run", "00000000-0000-7000-8000-000000000001"]), "");
     }
 
     #[test]
     fn a_growing_file_is_read_line_by_line() {
-        let dir = tempfile::tempdir().unwrap();
+        let (dir, log) = state_folder();
         let args = args(&[]);
         let mut tail = Tail::new(&dir.path().join("missing"));
         assert!(tail.read(&args).unwrap().is_empty());
         let mut tail = Tail::new(dir.path());
-        let mut file = File::create(dir.path().join("2.jsonl")).unwrap();
+        let mut file = File::create(log).unwrap();
         let second = line("info", None, "second");
         let (head, rest) = second.split_at(20);
-        file.write_all(format!("garbage\n{}{head}", line("info", None, "first")).as_bytes()).unwrap();
+        file.write_all(format!("{}{head}", line("info", None, "first")).as_bytes()).unwrap();
         assert_eq!(messages(&tail.read(&args).unwrap()), ["first"]);
         assert!(tail.read(&args).unwrap().is_empty());
         file.write_all(rest.as_bytes()).unwrap();

@@ -3,13 +3,17 @@
 use clap::Args;
 use refrain_core::engine::{Control, RunRequest};
 use refrain_schemas::exit_code::{ExitCode, PRECEDENCE};
+use refrain_schemas::failure::FailureKind;
 use refrain_schemas::report::RunReport;
+use refrain_schemas::scope::Target;
 
 use crate::address::PhaseAddress;
 use crate::args::{Globals, ScopeArgs};
 use crate::interrupt::Watch;
-use crate::output::Output;
+use crate::output::{Output, complain};
+use crate::render::page::Page;
 use crate::report::CliError;
+use crate::wiring::Opened;
 use crate::{commands, render, runtime, wiring};
 
 /// Bring phases up to date
@@ -77,6 +81,7 @@ pub(crate) fn run(args: RunArgs, globals: &Globals, output: &mut Output) -> Resu
     });
     let report = report.inspect_err(|_| opened.discard_empty_logs())?;
     show(&report, &again, output)?;
+    show_misses(&opened, &report, output)?;
     Ok(code(&report))
 }
 
@@ -87,6 +92,23 @@ fn show(report: &RunReport, again: &str, output: &mut Output) -> Result<(), CliE
     let mut page = output.page();
     render::run::write(&mut page, report, again);
     output.show(&page)
+}
+
+/// Shows on standard error what the first request that `--offline` missed in each phase is nearest to.
+fn show_misses(opened: &Opened, report: &RunReport, output: &Output) -> Result<(), CliError> {
+    let mut page = Page::new(output.error_theme);
+    for phase in &report.phases {
+        let failed = phase.error.iter().flat_map(|error| &error.units);
+        let missed = failed.filter(|unit| unit.failure.kind == FailureKind::Offline);
+        for unit in missed.take(1) {
+            let target = Target { phase: phase.phase.clone(), scope: phase.scope.clone() };
+            let id = unit.unit.as_str();
+            let why = runtime::on_this_thread(async { Ok(opened.engine.why(&target, Some(id), 1).await?) })?;
+            render::why::write_nearest(&mut page, &why);
+        }
+    }
+    complain(page.as_str());
+    Ok(())
 }
 
 fn code(report: &RunReport) -> ExitCode {

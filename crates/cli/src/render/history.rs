@@ -139,7 +139,7 @@ mod tests {
                     "target": target, "revision": number, "run_id": run, "at": at,
                     "artifact": {"kind": "records", "digest": digest, "records": 1000, "holes": 0},
                     "lineage": lineage, "units": null, "local": true, "counts": counts, "usage": {},
-                    "missing": [], "conflicts": null, "n_conflicts": 0, "files": [],
+                    "missing": [], "own_failures": 0, "conflicts": null, "n_conflicts": 0, "files": [],
                     "causes": [{"kind": "upstream", "subject": "ingest", "old": null, "new": null}]
                 },
                 "superseded": superseded, "freshness": if superseded { json!(null) } else { json!("stale") }

@@ -1,5 +1,6 @@
 //! How a run ended: what ran, what was reused, what failed, and what to try next.
 
+use refrain_schemas::exit_code::ExitCode;
 use refrain_schemas::report::{PhaseReport, PhaseStatus, RunReport, RunStatus};
 
 use crate::render::numbers::{counted, some, usage};
@@ -94,6 +95,9 @@ fn next(report: &RunReport, again: &str) -> Option<String> {
         let phase = report.phases.iter().find(|phase| phase.status == status)?;
         Some(words::target(&phase.phase, &phase.scope))
     };
+    if report.exit_code == ExitCode::Drift.number() {
+        return Some("a run without `--offline` asks for what is not on record".to_owned());
+    }
     match report.status {
         RunStatus::Completed => {
             let made = report.phases.iter().rev().find(|phase| phase.status == PhaseStatus::Completed)?;

@@ -39,6 +39,24 @@ pub(crate) fn write(page: &mut Page, report: &WhyReport, one: bool) {
     }
 }
 
+/// Writes how a unit that the ledger has no reply for differs from the nearest request on record: its own, in the latest
+/// revision.
+pub(crate) fn write_nearest(page: &mut Page, report: &WhyReport) {
+    let target = words::target(&report.phase, &report.scope);
+    for unit in &report.units {
+        let subject = format!("{target}/{}", unit.unit);
+        let nearest = match unit.change {
+            UnitChange::Changed => "differs from the nearest request on record in",
+            _ => "has no request on record",
+        };
+        page.gap();
+        page.line(&[(Tone::Strong, &subject), (Tone::Plain, " "), (Tone::Plain, nearest)]);
+        if unit.change == UnitChange::Changed {
+            unit.parts.iter().for_each(|part| write_part(page, part, true));
+        }
+    }
+}
+
 fn heading(report: &WhyReport) -> String {
     match report.n_units {
         Some(0) => "no unit differs".to_owned(),
@@ -71,7 +89,7 @@ fn write_unit(page: &mut Page, unit: &UnitWhy, one: bool) {
 fn write_part(page: &mut Page, part: &PartChange, values: bool) {
     let old = part.old.map(|digest| short(&digest));
     let new = part.new.map(|digest| short(&digest));
-    let marks = marks(old.as_deref(), new.as_deref()).unwrap_or_default();
+    let marks = marks(old.as_deref(), new.as_deref()).unwrap_or_else(|| unknown(part).to_owned());
     page.line(&[(Tone::Plain, "  "), (Tone::Plain, &part.part), (Tone::Plain, "  "), (Tone::Faint, &marks)]);
     if !values {
         return;
@@ -82,6 +100,12 @@ fn write_part(page: &mut Page, part: &PartChange, values: bool) {
         (None, Some(new)) => diff::write_side(page, "    ", Words::Added, &value(new)),
         (None, None) => {}
     }
+}
+
+/// Returns what is said of a part without digests: one that may change once what it is made from is there.
+fn unknown(part: &PartChange) -> &'static str {
+    let is_known = part.old_value.is_some() || part.new_value.is_some();
+    if is_known { "" } else { "may change: hangs on replies that are not there yet" }
 }
 
 fn write_asks(page: &mut Page, unit: &UnitWhy) {

@@ -145,7 +145,7 @@ fn logs_are_read_without_a_valid_pipeline() {
         )
     };
     let project = TestProject::new("not: [a pipeline").file(
-        ".refrain/logs/1.jsonl",
+        ".refrain/logs/0195c3f0-7a5e-7cc0-8000-000000000000.jsonl",
         &[line("info", "run started"), line("warn", "\\u001b[2Jlook"), line("debug", "c1")].concat(),
     );
     let output = project.run(&["logs"]).expect(0);

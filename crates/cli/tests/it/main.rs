@@ -1,7 +1,22 @@
 //! The binary as people and programs see it.
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
 
+mod agents;
 mod arguments;
+mod check;
+mod crash;
+mod data;
+mod demo;
 mod help;
 mod init;
+mod interrupt;
+mod limits;
+mod numbers;
 mod project;
+mod reading;
+mod run;
+mod schema;
+mod staleness;
+mod streams;
+mod trouble;
+mod wander;

@@ -1,22 +1,27 @@
 //! A project in a folder of its own, and what the binary says about it.
 
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::OnceLock;
 
 use serde_json::Value;
 use tempfile::TempDir;
+
+use crate::schema;
 
 /// A folder that is removed in the end. The binary runs in it with an empty environment and 80 columns.
 #[derive(Debug)]
 pub(crate) struct TestProject {
     root: TempDir,
+    outside: TempDir,
 }
 
 impl TestProject {
     /// Returns an empty folder.
     pub(crate) fn empty() -> Self {
-        Self { root: tempfile::tempdir().unwrap() }
+        Self { root: tempfile::tempdir().unwrap(), outside: tempfile::tempdir().unwrap() }
     }
 
     /// Returns a folder with a pipeline file.
@@ -37,6 +42,21 @@ impl TestProject {
         fs::write(path, contents).unwrap();
     }
 
+    /// Returns a copy of the demo project.
+    pub(crate) fn demo() -> Self {
+        let project = Self::empty();
+        copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/game"), project.root.path());
+        project
+    }
+
+    /// Replaces a text in a file that has it exactly once.
+    #[track_caller]
+    pub(crate) fn edit(&self, path: &str, old: &str, new: &str) {
+        let text = self.read(path);
+        assert_eq!(text.matches(old).count(), 1, "`{old}` in {path}");
+        self.write(path, &text.replace(old, new));
+    }
+
     /// Reads a file.
     pub(crate) fn read(&self, path: &str) -> String {
         fs::read_to_string(self.path(path)).unwrap()
@@ -45,6 +65,18 @@ impl TestProject {
     /// Returns the path of something in the folder.
     pub(crate) fn path(&self, path: &str) -> PathBuf {
         self.root.path().join(path)
+    }
+
+    /// Returns the path of something beside the project. What a command names inside is part of the agent's identity.
+    pub(crate) fn outside(&self, path: &str) -> PathBuf {
+        self.outside.path().join(path)
+    }
+
+    /// Replaces `OUTSIDE` in the pipeline file by the folder beside the project.
+    pub(crate) fn with_outside(self) -> Self {
+        let text = self.read("refrain.yaml");
+        self.write("refrain.yaml", &text.replace("OUTSIDE", &self.outside.path().to_string_lossy()));
+        self
     }
 
     /// Returns the paths of all files but those of the state folder, sorted.
@@ -60,7 +92,7 @@ impl TestProject {
         let mut command = Command::new(env!("CARGO_BIN_EXE_refrain"));
         command.args(arguments).current_dir(self.root.path()).env_clear();
         // Programs of agents and their interpreters are found as usual; nothing else leaks in.
-        command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
+        command.env("PATH", path());
         command.env("COLUMNS", "80").env("LC_ALL", "C.UTF-8");
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
@@ -70,6 +102,36 @@ impl TestProject {
     pub(crate) fn run(&self, arguments: &[&str]) -> Output {
         let output = self.command(arguments).output().unwrap();
         self.output(&output)
+    }
+
+    /// Runs the binary with `--json` and returns the document, which fits its schema.
+    #[track_caller]
+    pub(crate) fn json(&self, arguments: &[&str], code: i32) -> Value {
+        let output = self.run(&[arguments, &["--json"]].concat()).expect(code);
+        let document = output.json();
+        schema::check(arguments[0], &document);
+        document
+    }
+
+    /// Runs phases and returns the report, which fits its schema.
+    #[track_caller]
+    pub(crate) fn run_json(&self, arguments: &[&str], code: i32) -> Value {
+        let report = self.json(&[&["run", "--progress", "none"], arguments].concat(), code);
+        assert_eq!(report["exit_code"], code);
+        report
+    }
+
+    /// Returns the phases and scopes that are not fresh, as `PHASE@SCOPE: WORD (CAUSES)`.
+    #[track_caller]
+    pub(crate) fn not_fresh(&self) -> Vec<String> {
+        let status = self.json(&["status"], 0);
+        let phases = status["phases"].as_array().unwrap();
+        let line = |phase: &Value| {
+            let causes = phase["causes"].as_array().unwrap().iter();
+            let causes: Vec<&str> = causes.filter_map(|cause| cause["kind"].as_str()).collect();
+            format!("{}: {} ({})", target(phase), phase["freshness"].as_str().unwrap(), causes.join(", "))
+        };
+        phases.iter().filter(|phase| phase["freshness"] != "fresh").map(line).collect()
     }
 
     /// Makes what a spawned binary left readable.
@@ -125,6 +187,49 @@ impl Output {
             .iter()
             .fold(text.to_owned(), |text, root| text.replace(&*root.to_string_lossy(), "[DIR]"));
         redact(&text)
+    }
+}
+
+/// Returns the entry of a report about a phase and scope, named as on the command line.
+#[track_caller]
+pub(crate) fn phase<'a>(report: &'a Value, name: &str) -> &'a Value {
+    let mut phases = report["phases"].as_array().unwrap().iter();
+    phases.find(|phase| target(phase) == name).unwrap_or_else(|| panic!("no {name} in {report}"))
+}
+
+/// Returns the name of a phase and scope, as on the command line.
+pub(crate) fn target(phase: &Value) -> String {
+    let name = phase["phase"].as_str().unwrap();
+    let scope = phase["scope"].as_object().into_iter().flatten();
+    let values: Vec<&str> = scope.filter_map(|(_, value)| value.as_str()).collect();
+    if values.is_empty() { name.to_owned() } else { format!("{name}@{}", values.join(",")) }
+}
+
+/// Returns where programs are found: those of this workspace, then the others.
+fn path() -> OsString {
+    static WORKSPACE: OnceLock<PathBuf> = OnceLock::new();
+    let folder = WORKSPACE.get_or_init(|| {
+        let pseudo = refrain_testkit::bin::program("refrain-examples", "refrain-pseudo");
+        assert_eq!(pseudo.parent(), refrain_testkit::bin::fake_agent().parent());
+        pseudo.parent().unwrap().to_owned()
+    });
+    let others = std::env::var_os("PATH").unwrap_or_default();
+    std::env::join_paths([folder.clone()].into_iter().chain(std::env::split_paths(&others))).unwrap()
+}
+
+fn copy(from: &Path, to: &Path) {
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let name = entry.file_name();
+        if name == ".refrain" || name == "out" {
+            continue;
+        }
+        if entry.path().is_dir() {
+            fs::create_dir_all(to.join(&name)).unwrap();
+            copy(&entry.path(), &to.join(&name));
+        } else {
+            fs::copy(entry.path(), to.join(&name)).unwrap();
+        }
     }
 }
 

@@ -1,12 +1,13 @@
 //! The project files that a pipeline names.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
 use refrain_schemas::agent_spec::AgentSpec;
 use refrain_schemas::json::Json;
 use refrain_schemas::phase_spec::AgentRef;
 use refrain_schemas::pipeline::Pipeline;
 use serde_json::Value;
-use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use super::Checker;
 use super::code::Code;

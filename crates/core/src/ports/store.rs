@@ -56,7 +56,9 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// Returns the sums over the ledger without reading its replies.
     async fn ledger_summary(&self) -> Result<LedgerSummary, StoreError>;
 
-    /// Removes every page that is not kept, and, where `replies` is given, every reply that is not.
+    /// Removes every page that is not kept, and, where `replies` is given, every reply that is not. A dry run counts what
+    /// would be removed, and changes nothing; it needs the writer's place like any other, lest it count what a run is
+    /// about to refer to.
     async fn collect(&self, keep: Keep) -> Result<Collected, StoreError>;
 }
 
@@ -127,11 +129,13 @@ pub struct Keep {
     pub pages: BTreeSet<Digest>,
     /// These replies; all of them where `None`.
     pub replies: Option<BTreeSet<Digest>>,
-    /// Of revision records, attempts and ended runs of the history, these entries by position; all where `None`.
+    /// Of revision records, attempts, waivers and ended runs of the history, these entries by position; all where `None`.
     pub history: Option<BTreeSet<usize>>,
+    /// Whether to count only, and remove nothing.
+    pub dry_run: bool,
 }
 
-/// What a collection removed.
+/// What a collection removed, or would remove.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Collected {
     /// Pages removed.

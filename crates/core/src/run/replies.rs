@@ -12,7 +12,8 @@ use serde_json::{Value, json};
 use crate::engine::EngineError;
 use crate::expression::Expression;
 use crate::model::{AskWork, Work};
-use crate::reply::Rules;
+use crate::reply::{Rules, Stamped};
+use crate::request::UnitRequest;
 use crate::template::Context;
 
 use super::input::{AskRef, TargetNo};
@@ -129,11 +130,8 @@ impl RunState {
     pub(super) fn enqueue(&mut self, ask: AskRef) {
         let Some(job) = self.targets[ask.target].job() else { return };
         let (group, member) = (job.units[ask.unit].group, job.units[ask.unit].asks[ask.ask].row.member);
-        if let Some(pool) =
-            self.pool_key(ask.target, member as usize).and_then(|key| self.pools.get_mut(&key))
-        {
-            pool.wait(group, ask);
-        }
+        let no = self.pool_no(ask.target, member as usize);
+        self.pools[no].pool.wait(group, ask);
     }
 
     fn leave_looking(&mut self, ask: AskRef) {
@@ -164,7 +162,8 @@ impl RunState {
             // What an inner link of a chain says may have any shape.
             return Ok(AskState::Done { records: Vec::new(), reply: keep });
         }
-        let rules = Rules::of(work, job.source_key.as_deref());
+        let gathers = !self.phase(ask.target).gather.is_empty();
+        let rules = Rules::of(work, job.source_key.as_deref()).gathered(gathers);
         let records = rules.accept(reply, &job.prepared.units[ask.unit], &job.prepared.requests)?;
         Ok(AskState::Done { records, reply: keep })
     }
@@ -176,12 +175,7 @@ impl RunState {
         }
         self.leave_key(ask, key);
         match self.check_reply(ask, reply) {
-            Ok(done) => {
-                if let Some(state) = self.ask_state(ask) {
-                    *state = done;
-                }
-                self.check_unit(ask.target, ask.unit);
-            }
+            Ok(done) => self.take_reply(ask, done),
             Err(_) => self.redo(ask),
         }
         self.check_planned(ask.target);
@@ -205,11 +199,19 @@ impl RunState {
     }
 
     /// Gives a reply that has just been paid for to all asks with its key.
-    pub(super) fn answer_key(&mut self, key: Digest, reply: &Json) {
-        let Some(waiting) = self.by_key.remove(&key) else { return };
-        for ask in waiting.asks {
+    pub(super) fn answer_key(&mut self, payer: AskRef, key: Digest, reply: &Json, done: AskState) {
+        let waiting = self.by_key.remove(&key);
+        self.take_reply(payer, done);
+        for ask in waiting.into_iter().flat_map(|waiting| waiting.asks).filter(|ask| *ask != payer) {
             self.answer(ask, key, reply);
         }
+    }
+
+    fn take_reply(&mut self, ask: AskRef, done: AskState) {
+        if let Some(state) = self.ask_state(ask) {
+            *state = done;
+        }
+        self.check_unit(ask.target, ask.unit);
     }
 
     /// Fails all asks with a key for good.
@@ -293,19 +295,7 @@ impl RunState {
             AskState::Failed(failure) => return Err(failure.clone()),
             AskState::Looking | AskState::Pending => return Ok(false),
         };
-        let Some(accept) = &work.accept else { return Ok(true) };
-        let failed =
-            |message: String| Failure { kind: FailureKind::Invalid, message: format!("accept: {message}") };
-        let expression = Expression::compile(accept).map_err(|error| failed(error.to_string()))?;
-        let mut replies: Vec<Value> = records.iter().map(|stamped| stamped.record.value()).collect();
-        let reply = if replies.len() == 1 { replies.remove(0) } else { Value::Array(replies) };
-        let request = job.prepared.requests.request(&job.prepared.units[unit]);
-        let mut seen = request.input.value();
-        if let Value::Object(fields) = &mut seen {
-            fields.insert("id".to_owned(), json!(request.id));
-        }
-        let context = Context::of(&json!({ "reply": reply, "unit": seen }));
-        expression.eval_bool(&context).map_err(|error| failed(error.to_string()))
+        is_accepted(work, records, &job.prepared.requests.request(&job.prepared.units[unit]))
     }
 
     fn next_link(&mut self, no: TargetNo, work: &AskWork, unit: usize, stage: usize) {
@@ -341,9 +331,6 @@ impl RunState {
             let again = self.targets[no].called.contains(&id);
             let Some(job) = self.targets[no].job_mut() else { return };
             if was_called || again { job.counts.ran += 1 } else { job.counts.reused += 1 }
-        }
-        if was_called {
-            self.targets[no].called.insert(id.clone());
         }
         if let Some(failure) = failure
             && self.wants(Level::Error)
@@ -406,7 +393,7 @@ impl RunState {
 
     /// Forgets the asks of a target that has ended; another target that waits for one of them asks it itself.
     pub(super) fn forget_waiting(&mut self, no: TargetNo) {
-        self.pools.values_mut().for_each(|pool| pool.forget(no));
+        self.pools.iter_mut().for_each(|seat| seat.pool.forget(no));
         let mut heirs = Vec::new();
         self.by_key.retain(|_, waiting| {
             waiting.asks.retain(|ask| ask.target != no);
@@ -425,4 +412,27 @@ fn first_failure(asks: &[super::unit_state::Ask]) -> Option<Failure> {
         AskState::Failed(failure) => Some(failure.clone()),
         _ => None,
     })
+}
+
+/// Whether a rung's reply is good enough.
+///
+/// # Errors
+/// Fails where the condition cannot be evaluated on this reply.
+pub(crate) fn is_accepted(
+    work: &AskWork,
+    records: &[Stamped],
+    request: &UnitRequest,
+) -> Result<bool, Failure> {
+    let Some(accept) = &work.accept else { return Ok(true) };
+    let failed =
+        |message: String| Failure { kind: FailureKind::Invalid, message: format!("accept: {message}") };
+    let expression = Expression::compile(accept).map_err(|error| failed(error.to_string()))?;
+    let mut replies: Vec<Value> = records.iter().map(|stamped| stamped.record.value()).collect();
+    let reply = if replies.len() == 1 { replies.remove(0) } else { Value::Array(replies) };
+    let mut seen = request.input.value();
+    if let Value::Object(fields) = &mut seen {
+        fields.insert("id".to_owned(), json!(request.id));
+    }
+    let context = Context::of(&json!({ "reply": reply, "unit": seen }));
+    expression.eval_bool(&context).map_err(|error| failed(error.to_string()))
 }

@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 use std::fs::OpenOptions;
 use std::io::{self, BufRead, Write};
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -41,6 +42,8 @@ Besides:
   --chatter N       says N lines on stderr before each answer
   --linger          goes on after the end of its input
   --log FILE        appends `CALL UNIT…` as one write before each answer
+  --asked FILE      the same, but as soon as a call arrives
+  --wait FILE       waits before each answer until FILE exists; ends where that takes half a minute
 ";
 
 #[derive(Default)]
@@ -53,6 +56,8 @@ struct Flags {
     delay: Duration,
     chatter: u64,
     log: Option<String>,
+    asked: Option<String>,
+    wait: Option<PathBuf>,
     once: Option<String>,
     fail_units: BTreeSet<String>,
 }
@@ -114,6 +119,8 @@ fn flags(mut words: impl Iterator<Item = String>) -> Result<Flags, String> {
             "delay-ms" => flags.delay = Duration::from_millis(number(value()?)?),
             "chatter" => flags.chatter = number(value()?)?,
             "log" => flags.log = Some(value()?),
+            "asked" => flags.asked = Some(value()?),
+            "wait" => flags.wait = Some(value()?.into()),
             "once" => flags.once = Some(value()?),
             "fail-unit" => {
                 flags.fail_units.insert(value()?);
@@ -130,12 +137,16 @@ fn flags(mut words: impl Iterator<Item = String>) -> Result<Flags, String> {
 
 /// Serves one call; a code means that the process ends here.
 fn serve(flags: &Flags, request: &Value, served: u64, before: Option<&Value>) -> Option<ExitCode> {
+    append(flags.asked.as_deref(), request);
     speak(flags, request);
     std::thread::sleep(flags.delay);
+    if flags.wait.as_ref().is_some_and(|file| !appears(file)) {
+        return Some(ExitCode::from(5));
+    }
     if let Some(code) = go_wrong(flags, request, served) {
         return Some(code);
     }
-    append_to_log(flags, request);
+    append(flags.log.as_deref(), request);
     if let Some(before) = before.filter(|_| flags.on("late")) {
         print_line(&answer(flags, before));
     }
@@ -243,8 +254,17 @@ fn nanos() -> u128 {
     now.map_or(0, |duration| duration.as_nanos())
 }
 
-fn append_to_log(flags: &Flags, request: &Value) {
-    let Some(path) = &flags.log else { return };
+/// Waits for a file; not for ever, so that nothing is left of a test that was given up.
+fn appears(file: &Path) -> bool {
+    let patience = Instant::now() + Duration::from_secs(30);
+    while !file.exists() && Instant::now() < patience {
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    file.exists()
+}
+
+fn append(path: Option<&str>, request: &Value) {
+    let Some(path) = path else { return };
     let ids = request["units"].as_array().into_iter().flatten().filter_map(|unit| unit["id"].as_str());
     let words: Vec<&str> = request["call"].as_str().into_iter().chain(ids).collect();
     let line = format!("{}\n", words.join(" "));

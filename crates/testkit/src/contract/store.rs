@@ -16,8 +16,8 @@ use std::sync::Arc;
 use refrain_core::ports::store::Store;
 
 pub use collecting::{
-    collecting_keeps_history_that_is_kept, collecting_keeps_pages_that_are_kept,
-    collecting_keeps_replies_that_are_kept,
+    a_dry_collection_removes_nothing, collecting_keeps_history_that_is_kept,
+    collecting_keeps_pages_that_are_kept, collecting_keeps_replies_that_are_kept,
 };
 pub use keeping::{
     a_commit_is_visible_at_once_and_everywhere, a_failure_is_never_a_reply,
@@ -57,6 +57,7 @@ macro_rules! store_contract {
             collecting_keeps_pages_that_are_kept
             collecting_keeps_replies_that_are_kept
             collecting_keeps_history_that_is_kept
+            a_dry_collection_removes_nothing
         }
     };
     ($fresh:expr; $($rule:ident)*) => {

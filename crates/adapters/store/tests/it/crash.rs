@@ -46,7 +46,8 @@ fn run_and_kill(project: &Project, acknowledged: u64) -> u64 {
         .spawn()
         .unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
-    let mut acknowledgements = lines.by_ref().filter_map(|line| line.strip_prefix("done ")?.parse::<u64>().ok());
+    let mut acknowledgements =
+        lines.by_ref().filter_map(|line| line.strip_prefix("done ")?.parse::<u64>().ok());
     let reached = acknowledgements.find(|n| *n >= acknowledged).unwrap();
     child.kill().unwrap();
     let last = acknowledgements.last().unwrap_or(reached);

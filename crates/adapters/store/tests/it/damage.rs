@@ -6,7 +6,7 @@ use refrain_testkit::contract::store::fixture::{begin, holder, key};
 
 use crate::project::{Held, Project, batch, flip, held, write};
 
-const BATCHES: u64 = 4;
+const BATCHES: u64 = 3;
 const WHOLE: Held = Held { pages: BATCHES, replies: BATCHES, history: BATCHES };
 
 async fn written(ended: bool) -> Project {
@@ -32,7 +32,7 @@ fn ends(bytes: &[u8]) -> Vec<usize> {
 async fn a_store_that_was_cut_anywhere_opens_with_every_earlier_commit() {
     for ended in [true, false] {
         let project = written(ended).await;
-        for name in project.names() {
+        for name in project.names().into_iter().filter(|name| ended || name == "ledger-1.log") {
             let bytes = fs::read(project.state().join(&name)).unwrap();
             for length in 0..bytes.len() {
                 check_cut(&project, &name, &bytes[..length], &ends(&bytes)).await;
@@ -60,7 +60,7 @@ async fn check_cut(project: &Project, name: &str, bytes: &[u8], ends: &[usize]) 
     assert!(opening.recovered.iter().all(|text| text.contains(name)));
     if whole > 0 {
         store.commit(batch(BATCHES)).await.unwrap();
-        assert_eq!(*cut.open().pages(&[key("page 4")]).await.unwrap()[0], *b"page 4");
+        assert_eq!(*cut.open().pages(&[key("page 3")]).await.unwrap()[0], *b"page 3");
     }
 }
 
@@ -130,7 +130,10 @@ async fn an_index_that_is_lost_or_damaged_is_made_again() {
             store.commit(batch(MANY)).await.unwrap();
             store.end_writing().await.unwrap();
             let sound = copy.open();
-            assert_eq!(held(&sound, MANY + 1).await, Held { pages: MANY + 1, replies: MANY + 1, history: MANY + 1 });
+            assert_eq!(
+                held(&sound, MANY + 1).await,
+                Held { pages: MANY + 1, replies: MANY + 1, history: MANY + 1 }
+            );
         }
     }
 }

@@ -3,9 +3,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use refrain_core::ports::store::{Store, StoreError};
+use refrain_core::ports::store::{Batch, Store, StoreError};
 use refrain_store::storage::{Access, DiskStorage, Storage, StorageFile};
 use refrain_store::{Durability, FileStore};
+use refrain_testkit::contract::store::fixture::{history, lane, pages, run, run_started, target};
 
 use crate::project::{Held, Project, batch, held, write};
 
@@ -65,7 +66,7 @@ impl StorageFile for FullFile {
 #[tokio::test]
 async fn a_commit_that_does_not_fit_leaves_a_prefix_and_the_next_one_stands() {
     let mut stages = [false; 3];
-    for left in (0..700).step_by(7) {
+    for left in (0..1400).step_by(9) {
         let project = Project::new();
         let bytes = Arc::new(AtomicI64::new(i64::MAX));
         let disk = Arc::new(FullDisk(bytes.clone()));
@@ -73,25 +74,30 @@ async fn a_commit_that_does_not_fit_leaves_a_prefix_and_the_next_one_stands() {
             Arc::new(FileStore::open_on(disk, project.0.path(), Durability::Process).unwrap());
         write(&store, 2).await;
         bytes.store(left, Ordering::SeqCst);
-        let committed = store.commit(batch(2)).await;
+        stages[failing_log(store.commit(large_batch()).await)] = true;
         let found = held(&store, 3).await;
         assert_eq!(held(&project.open(), 3).await, found);
-        assert!(found.pages >= found.replies && found.replies >= found.history && found.history >= 2);
-        match committed {
-            Ok(()) => assert_eq!(found, Held { pages: 3, replies: 3, history: 3 }),
-            Err(StoreError::Io { action, .. }) => {
-                let stage = ["pages", "ledger", "history"]
-                    .iter()
-                    .position(|log| action == format!("write .refrain/{log}-1.log"));
-                stages[stage.unwrap()] = true;
-            }
-            Err(error) => panic!("{error}"),
-        }
+        assert!(found.pages >= found.replies && found.replies >= found.history && found.history == 2);
         bytes.store(i64::MAX, Ordering::SeqCst);
-        if found.replies == 2 {
-            store.commit(batch(2)).await.unwrap();
-            assert_eq!(held(&project.open(), 3).await, Held { pages: 3, replies: 3, history: 3 });
-        }
+        // What is committed now is shorter than what did not fit, of which nothing may stay behind it.
+        let rest = if found.replies == 2 { batch(2) } else { history(batch(2).history) };
+        store.commit(rest).await.unwrap();
+        assert_eq!(held(&project.open(), 3).await, Held { pages: 3, replies: 3, history: 3 });
     }
     assert_eq!(stages, [true; 3], "each log was the one that did not fit");
+}
+
+/// A batch with everything of the third and more; its history alone is longer than what is left of the disk.
+fn large_batch() -> Batch {
+    let mut batch = batch(2);
+    batch.pages.extend(pages(&[&"filler ".repeat(40)]).pages);
+    batch.ledger.extend((1..9).map(|n| lane(n, run(2), target("translate", "ja"))));
+    batch.history.extend((0..20).map(run_started));
+    batch
+}
+
+fn failing_log(committed: Result<(), StoreError>) -> usize {
+    let Err(StoreError::Io { action, .. }) = committed else { panic!("{committed:?}") };
+    let logs = ["pages", "ledger", "history"];
+    logs.iter().position(|log| action == format!("write .refrain/{log}-1.log")).unwrap()
 }

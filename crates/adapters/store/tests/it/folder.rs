@@ -83,7 +83,8 @@ async fn a_small_change_writes_little() {
     write(&store, 9000).await;
     store.end_writing().await.unwrap();
     let size = |project: &Project| -> u64 {
-        let sizes = project.names().into_iter().map(|name| fs::metadata(project.state().join(name)).unwrap().len());
+        let sizes =
+            project.names().into_iter().map(|name| fs::metadata(project.state().join(name)).unwrap().len());
         sizes.sum()
     };
     let before = (size(&project), project.names());

@@ -10,7 +10,7 @@ use refrain_schemas::ledger::CallState;
 use super::Open;
 use super::fixture::{
     alias, begin, check_replies, failure, generation, history, intent, key, lane, ledger, outcome, pages,
-    reply, run, run_ended, run_started, target, usage,
+    reply, run, run_ended, run_started, target, usage, waiver,
 };
 
 fn keys(names: &[&str]) -> BTreeSet<Digest> {
@@ -92,17 +92,57 @@ async fn check_kept_replies(store: &Arc<dyn Store>, before: LedgerSummary) {
     assert_eq!(results, [None, Some(reply("B")), None, Some(failure("no"))]);
 }
 
-/// Ended runs that are not kept are gone with their beginnings; what says how things stand stays.
+/// A dry run says what would go, and everything stays; only the writer may ask for one.
+pub async fn a_dry_collection_removes_nothing(open: Open<'_>) {
+    let (store, reader) = (open(), open());
+    begin(&store).await;
+    let mut batch = pages(&["one", "two"]);
+    batch.ledger = vec![
+        lane(0, run(1), target("translate", "ja")),
+        intent(0, 0, &["a", "b"]),
+        outcome(0, &[("a", reply("A")), ("b", reply("B"))]),
+        alias("of a", "a"),
+    ];
+    batch.history = vec![run_started(1), run_ended(1), waiver(1)];
+    store.commit(batch).await.unwrap();
+    let keep = Keep {
+        pages: keys(&["two"]),
+        replies: Some(keys(&["of a"])),
+        history: Some(BTreeSet::new()),
+        dry_run: true,
+    };
+    assert!(matches!(reader.collect(keep.clone()).await, Err(StoreError::ReadOnly)));
+    let told = store.collect(keep.clone()).await.unwrap();
+    assert_eq!((told.pages, told.replies, told.history), (1, 2, 3));
+    for store in [&store, &reader, &open()] {
+        assert_eq!(store.pages(&[key("one"), key("two")]).await.unwrap().len(), 2);
+        check_replies(store, &[("a", Some("A")), ("b", Some("B")), ("of a", Some("A"))]).await;
+        assert_eq!(store.history().await.unwrap(), [run_started(1), run_ended(1), waiver(1)]);
+    }
+    assert_eq!(store.collect(Keep { dry_run: false, ..keep }).await.unwrap(), told);
+    check_replies(&reader, &[("a", None), ("b", None), ("of a", Some("A"))]).await;
+    assert_eq!(reader.history().await.unwrap(), []);
+}
+
+/// Ended runs and waivers that are not kept are gone, the runs with their beginnings; what says how things stand stays.
 pub async fn collecting_keeps_history_that_is_kept(open: Open<'_>) {
     let store = open();
     begin(&store).await;
-    let entries =
-        vec![run_started(1), run_ended(1), run_started(2), generation(1), run_ended(2), run_started(3)];
+    let entries = vec![
+        run_started(1),
+        run_ended(1),
+        run_started(2),
+        generation(1),
+        run_ended(2),
+        waiver(1),
+        waiver(2),
+        run_started(3),
+    ];
     store.commit(history(entries)).await.unwrap();
-    let keep = Keep { history: Some(BTreeSet::from([4])), ..Keep::default() };
-    assert_eq!(store.collect(keep).await.unwrap().history, 2);
+    let keep = Keep { history: Some(BTreeSet::from([4, 6])), ..Keep::default() };
+    assert_eq!(store.collect(keep).await.unwrap().history, 3);
     store.commit(history(vec![run_ended(3)])).await.unwrap();
-    let expected = [run_started(2), generation(1), run_ended(2), run_started(3), run_ended(3)];
+    let expected = [run_started(2), generation(1), run_ended(2), waiver(2), run_started(3), run_ended(3)];
     assert_eq!(store.history().await.unwrap(), expected);
     assert_eq!(open().history().await.unwrap(), expected);
 }

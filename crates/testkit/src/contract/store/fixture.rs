@@ -5,12 +5,12 @@ use std::sync::Arc;
 use refrain_core::ports::store::{Batch, Store};
 use refrain_schemas::digest::Digest;
 use refrain_schemas::failure::{Failure, FailureKind};
-use refrain_schemas::history::{GenerationRecord, HistoryEntry, RunEnd, RunStart};
+use refrain_schemas::history::{GenerationRecord, HistoryEntry, Lineage, RunEnd, RunStart, WaiverRecord};
 use refrain_schemas::json::Json;
 use refrain_schemas::ledger::{
     Abandoned, Alias, AskResult, Intent, IntentAsk, Lane, LedgerEntry, Outcome, OutcomeAsk,
 };
-use refrain_schemas::name::{CallId, RunId, UnitId};
+use refrain_schemas::name::{CallId, Revision, RunId, UnitId};
 use refrain_schemas::report::RunReport;
 use refrain_schemas::scope::{Scope, Target};
 use refrain_schemas::status::Holder;
@@ -135,6 +135,20 @@ fn report(n: u128) -> RunReport {
 pub fn generation(generation: u32) -> HistoryEntry {
     let target = target("translate", "ja");
     HistoryEntry::Generation(GenerationRecord { target, generation, run_id: run(1), at: at(0) })
+}
+
+/// Declares a revision good.
+#[must_use]
+pub fn waiver(revision: u32) -> HistoryEntry {
+    HistoryEntry::Waiver(WaiverRecord {
+        target: target("translate", "ja"),
+        revision: Revision(revision),
+        reason: "a typo".to_owned(),
+        at: at(0),
+        lineage: Lineage::default(),
+        units: None,
+        causes: Vec::new(),
+    })
 }
 
 /// Returns a batch of ledger entries.

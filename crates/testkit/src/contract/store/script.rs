@@ -185,8 +185,11 @@ impl Model {
         replies: Option<&BTreeSet<u8>>,
     ) {
         let digests = |names: &BTreeSet<u8>| named(names.iter().copied()).into_iter().collect();
-        let keep = Keep { pages: digests(pages), replies: replies.map(digests), history: None };
+        let keep =
+            Keep { pages: digests(pages), replies: replies.map(digests), history: None, dry_run: false };
+        let told = store.collect(Keep { dry_run: true, ..keep.clone() }).await.unwrap();
         let collected = store.collect(keep).await.unwrap();
+        assert_eq!(told, collected, "a dry run tells what will be removed, to the byte");
         let before = (self.pages.len(), self.replies.len());
         self.pages.retain(|page| pages.contains(page));
         self.replies.retain(|key, _| replies.is_none_or(|replies| replies.contains(key)));

@@ -1,0 +1,289 @@
+//! Looking ahead: what a run would do, without doing or storing anything.
+//!
+//! Targets are taken in plan order. Where everything upstream is known, a target's units, keys and misses are those of
+//! the real run, and if nothing is missing, its artifact is built in memory so that what comes after is known too.
+//! Where a reply is pending upstream, the units that could see it are counted as possible and all others exactly, so
+//! the bounds hold whatever the reply turns out to be.
+
+mod asks;
+mod outlook;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use refrain_schemas::freshness::{Cause, CauseKind, Freshness};
+use refrain_schemas::history::{HistoryEntry, RevisionRecord};
+use refrain_schemas::name::RunId;
+use refrain_schemas::plan::{PhasePlan, PlanReport, PlannedAction, Range};
+use refrain_schemas::scope::Target;
+
+use crate::artifact;
+use crate::define::FileDigests;
+use crate::engine::{Engine, EngineError, Ports, RunRequest};
+use crate::facts;
+use crate::history::History;
+use crate::judge::Now;
+use crate::model::{Model, ReadWork, Work};
+use crate::overlay::Overlay;
+use crate::run::request::Planned;
+use crate::survey::{Standing, stand, survey};
+use crate::tree::build::TreeBuilder;
+use crate::tree::page::Entry;
+
+pub(crate) use outlook::Outlook;
+
+/// Says what a run would do.
+pub(crate) async fn plan(engine: &Engine, request: &RunRequest) -> Result<PlanReport, EngineError> {
+    let planned = Planned::of(engine, request)?;
+    let mut ahead = Ahead::new(engine).await?;
+    if request.only {
+        let standings = survey(&ahead.model, &ahead.ports, &ahead.history, &ahead.digests).await?;
+        ahead
+            .words
+            .extend(standings.into_iter().map(|standing| (standing.target, standing.verdict.freshness)));
+    }
+    let mut phases = Vec::new();
+    for (target, _) in &planned.targets {
+        let forced = request.force && planned.named.contains(target);
+        phases.push(ahead.plan_target(target, forced).await?);
+    }
+    let in_doubt = ahead.ports.store.ledger_summary().await?.in_doubt;
+    Ok(report(phases, in_doubt))
+}
+
+fn report(phases: Vec<PhasePlan>, in_doubt: u64) -> PlanReport {
+    let sum = |of: fn(&PhasePlan) -> &Range| {
+        phases.iter().fold(Range::exactly(0), |mut sum, phase| {
+            sum.add(of(phase));
+            sum
+        })
+    };
+    PlanReport {
+        schema_version: 1,
+        changes: phases
+            .iter()
+            .any(|phase| matches!(phase.action, PlannedAction::Run | PlannedAction::Perhaps)),
+        run: sum(|phase| &phase.run),
+        reuse: sum(|phase| &phase.reuse),
+        calls: sum(|phase| &phase.calls),
+        in_doubt,
+        phases,
+    }
+}
+
+/// The project as it would be at each point of the run.
+pub(crate) struct Ahead {
+    pub(crate) model: Arc<Model>,
+    /// The ports, with a store that keeps new pages in memory.
+    pub(crate) ports: Ports,
+    pub(crate) history: History,
+    pub(crate) digests: FileDigests,
+    words: BTreeMap<Target, Freshness>,
+    outlooks: BTreeMap<Target, Outlook>,
+}
+
+impl Ahead {
+    pub(crate) async fn new(engine: &Engine) -> Result<Self, EngineError> {
+        let mut ports = engine.ports().clone();
+        let history = History::fold(ports.store.history().await?);
+        ports.store = Arc::new(Overlay::new(ports.store.clone()));
+        let digests = FileDigests::new(ports.files.clone());
+        let model = engine.shared_model();
+        Ok(Self { model, ports, history, digests, words: BTreeMap::new(), outlooks: BTreeMap::new() })
+    }
+
+    pub(crate) async fn plan_target(
+        &mut self,
+        target: &Target,
+        forced: bool,
+    ) -> Result<PhasePlan, EngineError> {
+        let mut standing = self.stand(target).await?;
+        let pending = self.pending(&standing.now);
+        let missing = standing.verdict.missing.iter().filter(|target| !pending.contains_key(*target));
+        let missing: Vec<Target> = missing.cloned().collect();
+        let mut plan = blank(&standing);
+        if standing.now.skipped.is_some() {
+            plan.action = PlannedAction::Skip;
+            self.settle(target, Freshness::Skipped, Outlook::Known);
+        } else if !missing.is_empty() {
+            plan.action = PlannedAction::Blocked;
+            plan.missing = missing;
+            self.settle(target, Freshness::Blocked, Outlook::Known);
+        } else if !forced && !self.is_volatile(target) && self.is_settled(&standing) {
+            let word = standing.verdict.freshness;
+            let kept = self.history.latest(target).map_or(0, |record| record.counts.total);
+            (plan.units, plan.reuse) = (Some(kept), Range::exactly(kept));
+            self.settle(target, word, Outlook::Known);
+        } else {
+            plan.action = if only_upstream_stale(&standing) && !forced {
+                PlannedAction::Perhaps
+            } else {
+                PlannedAction::Run
+            };
+            if forced || self.is_volatile(target) {
+                raise(&self.history, &mut standing);
+                if plan.causes.is_empty() {
+                    plan.causes.push(Cause::new(CauseKind::Generation, target.to_string()));
+                }
+            }
+            self.plan_work(&standing, &pending, &mut plan).await?;
+        }
+        Ok(plan)
+    }
+
+    /// Judges a target as it would be after everything that has been planned.
+    pub(crate) async fn stand(&self, target: &Target) -> Result<Standing, EngineError> {
+        stand(&self.model, &self.ports, &self.history, &self.digests, target, &self.words).await
+    }
+
+    /// Returns the targets before one whose contents hang on replies that are not there yet.
+    pub(crate) fn pending(&self, now: &Now) -> BTreeMap<Target, Outlook> {
+        let before = now.upstream.iter().filter_map(|upstream| {
+            let outlook = self.outlooks.get(&upstream.target)?;
+            (!matches!(outlook, Outlook::Known)).then(|| (upstream.target.clone(), outlook.clone()))
+        });
+        before.collect()
+    }
+
+    fn is_settled(&self, standing: &Standing) -> bool {
+        let own_failures = self.history.latest(&standing.target).map_or(0, |record| record.own_failures);
+        match standing.verdict.freshness {
+            Freshness::Fresh => true,
+            Freshness::Partial => own_failures == 0,
+            _ => false,
+        }
+    }
+
+    fn is_volatile(&self, target: &Target) -> bool {
+        let Some(phase) = self.model.phase(target.phase.as_str()) else { return false };
+        let agents = crate::define::agent_names(phase).into_iter();
+        agents.filter_map(|name| self.model.agents.get(name.as_str())).any(|agent| agent.spec.volatile)
+    }
+
+    fn settle(&mut self, target: &Target, word: Freshness, outlook: Outlook) {
+        self.words.insert(target.clone(), word);
+        self.outlooks.insert(target.clone(), outlook);
+    }
+
+    async fn plan_work(
+        &mut self,
+        standing: &Standing,
+        pending: &BTreeMap<Target, Outlook>,
+        plan: &mut PhasePlan,
+    ) -> Result<(), EngineError> {
+        let model = self.model.clone();
+        let Some(phase) = model.phase(standing.target.phase.as_str()) else { return Ok(()) };
+        match &phase.work {
+            Work::Read(work) => self.read(standing, work).await,
+            Work::Write(_) => {
+                self.settle(&standing.target, Freshness::Stale, Outlook::Unknown { touched: None });
+                (plan.units, plan.reuse) = (Some(0), Range::exactly(0));
+                Ok(())
+            }
+            Work::Ask(work) => self.plan_asks(standing, phase, work, pending, plan).await,
+        }
+    }
+
+    /// Reads the sources as they are, so that what comes after is known.
+    async fn read(&mut self, standing: &Standing, work: &ReadWork) -> Result<(), EngineError> {
+        let target = &standing.target;
+        let params = facts::params(&self.model, &work.agent, target)?;
+        let read = async {
+            let mut source = self.ports.reader.open(&params, &work.key).await?;
+            let mut builder = TreeBuilder::new();
+            loop {
+                let records = source.next_batch()?;
+                if records.is_empty() {
+                    break;
+                }
+                for record in &records {
+                    let key = record
+                        .field(&work.key)
+                        .and_then(refrain_schemas::json::scalar_text)
+                        .unwrap_or_default();
+                    builder.push(&Entry::record(&key, record.as_str()));
+                }
+            }
+            Ok::<_, crate::ports::files::FileError>((builder.finish(), source.stamps()))
+        };
+        // Sources that cannot be read would fail the run; the plan says so at once.
+        let ((root, pages), stamps) = read.await?;
+        self.ports.store.commit(crate::ports::store::Batch { pages, ..Default::default() }).await?;
+        let mut now = standing.now.clone();
+        now.sources.clone_from(&stamps);
+        let artifact = artifact::reference(refrain_schemas::artifact::ArtifactKind::Records, &root);
+        let mut record = self.imagined(target, &now, artifact, &BTreeMap::new());
+        record.files = stamps;
+        self.history.apply(HistoryEntry::Revision(Box::new(record)));
+        self.settle(target, Freshness::Fresh, Outlook::Known);
+        Ok(())
+    }
+
+    /// Makes the revision that the run would make.
+    fn imagined(
+        &self,
+        target: &Target,
+        now: &Now,
+        artifact: refrain_schemas::artifact::ArtifactRef,
+        context_artifacts: &BTreeMap<String, refrain_schemas::artifact::ArtifactRef>,
+    ) -> RevisionRecord {
+        RevisionRecord {
+            target: target.clone(),
+            revision: self.history.next_revision(target),
+            run_id: RunId::new(uuid::Uuid::nil()),
+            at: self.ports.clock.now(),
+            artifact,
+            lineage: now.lineage(context_artifacts),
+            units: None,
+            local: false,
+            counts: refrain_schemas::report::UnitCounts::default(),
+            usage: refrain_schemas::usage::Usage::default(),
+            missing: Vec::new(),
+            own_failures: 0,
+            conflicts: None,
+            n_conflicts: 0,
+            files: Vec::new(),
+            causes: Vec::new(),
+        }
+    }
+}
+
+fn blank(standing: &Standing) -> PhasePlan {
+    PhasePlan {
+        phase: standing.target.phase.clone(),
+        scope: standing.target.scope.clone(),
+        action: PlannedAction::Keep,
+        freshness: standing.verdict.freshness,
+        causes: standing.verdict.causes.clone(),
+        units: Some(0),
+        run: Range::exactly(0),
+        reuse: Range::exactly(0),
+        calls: Range::exactly(0),
+        retries: Some(0),
+        missing: Vec::new(),
+    }
+}
+
+/// Whether a target is stale for no other reason than that something before it may turn out different.
+fn only_upstream_stale(standing: &Standing) -> bool {
+    let causes = &standing.verdict.causes;
+    !causes.is_empty() && causes.iter().all(|cause| cause.kind == CauseKind::UpstreamStale)
+}
+
+/// Counts on the generation that a forced run would work in.
+fn raise(history: &History, standing: &mut Standing) {
+    let made_from = history.lineage(&standing.target).map(|lineage| lineage.generation);
+    if made_from.is_some_and(|made_from| made_from >= standing.now.generation) {
+        standing.now.generation += 1;
+    }
+}
+
+/// A holder for requests that hold nothing.
+pub(crate) fn nobody() -> refrain_schemas::status::Holder {
+    refrain_schemas::status::Holder {
+        pid: 0,
+        host: String::new(),
+        command: String::new(),
+        since: refrain_schemas::time::Timestamp::from_micros(0),
+    }
+}

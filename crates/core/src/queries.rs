@@ -1,0 +1,38 @@
+//! What can be asked of a project, and what a person can do to it without a run.
+//!
+//! Everything here reads the history, the trees and the ledger. Only [`accept`] and [`gc`] write, and they take the
+//! writer's place for it.
+
+pub(crate) mod accept;
+pub(crate) mod conflicts;
+pub(crate) mod diff;
+pub(crate) mod gc;
+pub(crate) mod history;
+pub(crate) mod ledger;
+pub(crate) mod show;
+
+use refrain_schemas::history::RevisionRecord;
+use refrain_schemas::name::Revision;
+use refrain_schemas::scope::Target;
+
+use crate::engine::EngineError;
+use crate::history::History;
+
+/// Returns a revision of a target; the latest where none is named.
+fn named<'a>(
+    history: &'a History,
+    target: &Target,
+    revision: Option<Revision>,
+) -> Result<&'a RevisionRecord, EngineError> {
+    let found = match revision {
+        Some(revision) => history.revision(target, revision),
+        None => history.latest(target),
+    };
+    found.ok_or_else(|| {
+        no_revision(target, &revision.map_or_else(|| "yet".to_owned(), |number| number.to_string()))
+    })
+}
+
+fn no_revision(target: &Target, revision: &str) -> EngineError {
+    EngineError::NoRevision { target: target.to_string(), revision: revision.to_owned() }
+}

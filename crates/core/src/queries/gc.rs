@@ -1,0 +1,185 @@
+//! Forgetting old revisions and what only they needed.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use refrain_schemas::digest::Digest;
+use refrain_schemas::history::{HistoryEntry, Lineage};
+use refrain_schemas::name::{Revision, RunId};
+use refrain_schemas::scope::Target;
+use refrain_schemas::status::Holder;
+
+use crate::engine::{Engine, EngineError, GcReport};
+use crate::history::History;
+use crate::model::Model;
+use crate::ports::store::{Keep, Store, StoreError};
+use crate::tree::sequence::{Sequence, all_pages};
+use crate::unit_table::UnitRow;
+
+/// How many runs stay in the history, the latest ones.
+const RUNS: usize = 50;
+/// How many leaves of a unit table are read at once.
+const LEAVES: usize = 256;
+
+/// Forgets all but the latest revisions of each target; all revisions of phases that the project no longer has.
+pub(crate) async fn gc(
+    engine: &Engine,
+    keep: u32,
+    replies: bool,
+    dry_run: bool,
+    holder: &Holder,
+) -> Result<GcReport, EngineError> {
+    let store = &*engine.ports().store;
+    store.begin_writing(holder).await?;
+    let report = gc_held(store, engine.model(), keep, replies, dry_run).await;
+    let ended = store.end_writing().await;
+    let report = report?;
+    ended?;
+    Ok(report)
+}
+
+async fn gc_held(
+    store: &dyn Store,
+    model: &Model,
+    keep: u32,
+    replies: bool,
+    dry_run: bool,
+) -> Result<GcReport, EngineError> {
+    let entries = store.history().await?;
+    let chosen = Chosen::of(model, &entries, keep);
+    let refs = Refs::of(chosen.positions.iter().filter_map(|n| entries.get(*n)));
+    let pages = refs.all_pages(store).await?;
+    let replies = if replies { Some(refs.all_keys(store).await?) } else { None };
+    let keep = Keep { pages, replies, history: Some(chosen.positions), dry_run };
+    let collected = store.collect(keep).await?;
+    Ok(GcReport { collected, revisions: chosen.forgotten })
+}
+
+/// Which entries of the history stay.
+#[derive(Default)]
+struct Chosen {
+    positions: BTreeSet<usize>,
+    /// The revisions that go, oldest first.
+    forgotten: Vec<(Target, Revision)>,
+}
+
+impl Chosen {
+    fn of(model: &Model, entries: &[HistoryEntry], keep: u32) -> Self {
+        let history = History::fold(entries.to_vec());
+        let revisions = latest_revisions(model, &history, keep);
+        let runs = history.runs().iter().rev().take(RUNS);
+        let runs: BTreeSet<RunId> = runs.map(|run| run.start.run_id).collect();
+        let mut chosen = Self::default();
+        for (n, entry) in entries.iter().enumerate() {
+            let stays = match entry {
+                HistoryEntry::RunStarted(start) => runs.contains(&start.run_id),
+                HistoryEntry::RunEnded(end) => runs.contains(&end.report.run_id),
+                HistoryEntry::Revision(record) => holds(&revisions, &record.target, record.revision),
+                HistoryEntry::Waiver(waiver) => holds(&revisions, &waiver.target, waiver.revision),
+                // The last attempt is what says failed, blocked or waiting.
+                HistoryEntry::Attempt(attempt) => {
+                    let last =
+                        history.target(&attempt.target).and_then(|target| target.last_attempt.as_ref());
+                    model.phase(attempt.target.phase.as_str()).is_some() && last == Some(attempt)
+                }
+                HistoryEntry::Generation(_) => true,
+            };
+            if stays {
+                chosen.positions.insert(n);
+            } else if let HistoryEntry::Revision(record) = entry {
+                chosen.forgotten.push((record.target.clone(), record.revision));
+            }
+        }
+        chosen
+    }
+}
+
+fn latest_revisions<'a>(
+    model: &Model,
+    history: &'a History,
+    keep: u32,
+) -> BTreeMap<&'a Target, BTreeSet<Revision>> {
+    let n = usize::try_from(keep.max(1)).unwrap_or(usize::MAX);
+    let present = history.targets().filter(|(target, _)| model.phase(target.phase.as_str()).is_some());
+    let latest = present.map(|(target, past)| {
+        let revisions = past.revisions.iter().rev().take(n);
+        (target, revisions.map(|(_, record)| record.revision).collect())
+    });
+    latest.collect()
+}
+
+fn holds(revisions: &BTreeMap<&Target, BTreeSet<Revision>>, target: &Target, revision: Revision) -> bool {
+    revisions.get(target).is_some_and(|revisions| revisions.contains(&revision))
+}
+
+/// What the entries that stay refer to.
+#[derive(Default)]
+struct Refs {
+    /// Artifacts: those of revisions, and those that revisions were made from, which comparing with now needs.
+    artifacts: BTreeSet<Digest>,
+    tables: BTreeSet<Digest>,
+    conflicts: BTreeSet<Digest>,
+}
+
+impl Refs {
+    fn of<'a>(entries: impl Iterator<Item = &'a HistoryEntry>) -> Self {
+        let mut refs = Self::default();
+        for entry in entries {
+            match entry {
+                HistoryEntry::Revision(record) => {
+                    refs.artifacts.insert(record.artifact.digest);
+                    refs.lineage(&record.lineage);
+                    refs.tables.extend(record.units);
+                    refs.conflicts.extend(record.conflicts);
+                }
+                HistoryEntry::Waiver(waiver) => {
+                    refs.lineage(&waiver.lineage);
+                    refs.tables.extend(waiver.units);
+                }
+                HistoryEntry::Attempt(attempt) => refs.conflicts.extend(attempt.conflicts),
+                HistoryEntry::RunStarted(_) | HistoryEntry::RunEnded(_) | HistoryEntry::Generation(_) => {}
+            }
+        }
+        refs
+    }
+
+    fn lineage(&mut self, lineage: &Lineage) {
+        let upstream = lineage.upstream.values().flatten();
+        self.artifacts.extend(upstream.map(|upstream| upstream.artifact.digest));
+        self.artifacts.extend(lineage.context_files.values().map(|file| file.artifact.digest));
+    }
+
+    async fn all_pages(&self, store: &dyn Store) -> Result<BTreeSet<Digest>, StoreError> {
+        let mut pages = BTreeSet::new();
+        for root in self.artifacts.iter().chain(&self.tables) {
+            all_pages(store, *root, &mut pages).await?;
+        }
+        pages.extend(&self.conflicts);
+        Ok(pages)
+    }
+
+    /// Returns the keys of all asks that the units came from, those of a cascade's rejected rungs included.
+    async fn all_keys(&self, store: &dyn Store) -> Result<BTreeSet<Digest>, StoreError> {
+        let mut keys = BTreeSet::new();
+        for root in &self.tables {
+            let table = Sequence::open(store, *root).await?;
+            for first in (0..table.n_leaves()).step_by(LEAVES) {
+                // A copy, so that no more than one stretch of a large table is held at a time.
+                let mut part = table.clone();
+                part.load(store, first..(first + LEAVES).min(table.n_leaves())).await?;
+                for (_, entry) in part.iter() {
+                    let row = UnitRow::decode(&entry).ok_or_else(|| malformed(*root))?;
+                    keys.extend(row.asks.iter().map(|ask| ask.key));
+                }
+            }
+        }
+        Ok(keys)
+    }
+}
+
+/// A row that is not understood must not cost the replies it names.
+pub(super) fn malformed(table: Digest) -> StoreError {
+    StoreError::Damaged {
+        what: format!("the unit table {}", table.short()),
+        message: "a row is not understood".to_owned(),
+    }
+}

@@ -1,0 +1,412 @@
+//! Why a phase, or one of its units, would run: what its requests were made from, and what they would be made from now.
+//!
+//! Nothing is kept for this. What a revision was made from is rebuilt from its lineage, what a run would make it from is
+//! found by looking [ahead](crate::plan), and the two are compared part by part.
+
+mod past;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use refrain_schemas::digest::Digest;
+use refrain_schemas::freshness::{Cause, CauseKind, Freshness};
+use refrain_schemas::json::Json;
+use refrain_schemas::scope::Target;
+use refrain_schemas::why::{AskState, PartChange, UnitChange, UnitWhy, WhyReport};
+
+use crate::engine::{Engine, EngineError, RunRequest, Selection};
+use crate::history::Prior;
+use crate::model::{AskWork, Phase, Work};
+use crate::plan::{Ahead, Outlook};
+use crate::prepare::{Preparation, PrepareError, Prepared, prepare};
+use crate::request::{Requests, UnitRequest, View};
+use crate::run::job::Job;
+use crate::run::request::Planned;
+use crate::survey::{Standing, survey};
+use crate::tree::sequence::Sequence;
+use crate::unit_table::UnitRow;
+
+use past::{PastFiles, past};
+
+/// Says why a target, or one of its units, would run.
+pub(crate) async fn why(
+    engine: &Engine,
+    target: &Target,
+    unit: Option<&str>,
+    limit: usize,
+) -> Result<WhyReport, EngineError> {
+    let mut ahead = Ahead::new(engine).await?;
+    let standings = survey(&ahead.model, engine.ports(), &ahead.history, &ahead.digests).await?;
+    let causes = all_causes(&standings, target);
+    let freshness = standings
+        .iter()
+        .find(|standing| standing.target == *target)
+        .map(|standing| standing.verdict.freshness);
+    let standing = look_ahead(engine, &mut ahead, target).await?;
+    let mut report = WhyReport {
+        schema_version: 1,
+        phase: target.phase.clone(),
+        scope: target.scope.clone(),
+        freshness: freshness.unwrap_or(Freshness::Missing),
+        causes,
+        units: Vec::new(),
+        n_units: Some(0),
+    };
+    let model = ahead.model.clone();
+    let Some(phase) = model.phase(target.phase.as_str()) else { return Ok(report) };
+    if let Work::Ask(work) = &phase.work {
+        let comparison = compare(&ahead, phase, work, &standing).await?;
+        comparison.fill(&ahead, work, target, unit, limit, &mut report).await?;
+    } else if let Some(unit) = unit {
+        return Err(EngineError::NoUnit { target: target.to_string(), unit: unit.to_owned() });
+    }
+    Ok(report)
+}
+
+/// Returns the causes of a target and of everything upstream that makes it stale, each once.
+fn all_causes(standings: &[Standing], target: &Target) -> Vec<Cause> {
+    let mut out: Vec<Cause> = Vec::new();
+    let mut open = vec![target.to_string()];
+    let mut seen = BTreeSet::new();
+    while let Some(name) = open.pop() {
+        if !seen.insert(name.clone()) {
+            continue;
+        }
+        let standing = standings.iter().find(|standing| standing.target.to_string() == name);
+        for cause in standing.into_iter().flat_map(|standing| &standing.verdict.causes) {
+            if cause.kind == CauseKind::UpstreamStale {
+                open.push(cause.subject.clone());
+            }
+            if !out.contains(cause) {
+                out.push(cause.clone());
+            }
+        }
+    }
+    out
+}
+
+/// Plays everything before a target ahead, and judges the target as it would be then.
+async fn look_ahead(engine: &Engine, ahead: &mut Ahead, target: &Target) -> Result<Standing, EngineError> {
+    let values = target.scope.iter().map(|(_, value)| value.to_owned()).collect();
+    let request = RunRequest {
+        targets: vec![Selection { phase: target.phase.clone(), values }],
+        scopes: Vec::new(),
+        only: false,
+        force: false,
+        offline: false,
+        max_calls: None,
+        holder: crate::plan::nobody(),
+    };
+    let planned = Planned::of(engine, &request)?;
+    for (before, _) in planned.targets.iter().filter(|(before, _)| before != target) {
+        ahead.plan_target(before, false).await?;
+    }
+    ahead.stand(target).await
+}
+
+/// A target's units as they were and as they would be.
+struct Comparison {
+    /// As they were; `None` where there was no revision or the store no longer has what it was made from.
+    old: Option<Prepared>,
+    /// As they would be; `None` where that hangs on replies that are not there yet.
+    new: Option<Prepared>,
+    /// Parts that all units share and that differ.
+    shared: Vec<PartChange>,
+    /// Context entries that hang on replies that are not there yet.
+    pending: Vec<(String, Outlook)>,
+    standing: Standing,
+    prior: Option<Prior>,
+}
+
+async fn compare(
+    ahead: &Ahead,
+    phase: &Phase,
+    work: &AskWork,
+    standing: &Standing,
+) -> Result<Comparison, EngineError> {
+    let prior = ahead.history.prior(&standing.target);
+    let store = &*ahead.ports.store;
+    let preparation = |now, files| Preparation {
+        store,
+        files,
+        prior: None,
+        phase,
+        work,
+        scope: &standing.target.scope,
+        now,
+        whole: true,
+    };
+    let is_there = standing.verdict.missing.is_empty();
+    let new =
+        if is_there { known(prepare(preparation(&standing.now, &*ahead.ports.files)).await)? } else { None };
+    let old = match &prior {
+        Some(prior) => {
+            let files = PastFiles::new(ahead.ports.store.clone(), prior.lineage.clone());
+            known(prepare(preparation(&past(&standing.now, &prior.lineage), &files)).await)?
+        }
+        None => None,
+    };
+    let mut shared = definition_changes(standing, prior.as_ref());
+    if let (Some(old), Some(new)) = (&old, &new) {
+        shared.extend(shared_changes(&old.requests, &new.requests));
+    }
+    let pending = ahead.pending(&standing.now);
+    let pending = work.context.iter().filter_map(|context| match &context.source {
+        crate::model::ContextSource::Phase(name) => {
+            let outlook = pending.iter().find(|(before, _)| before.phase == *name)?.1;
+            Some((context.name.clone(), outlook.clone()))
+        }
+        crate::model::ContextSource::File(_) => None,
+    });
+    Ok(Comparison { old, new, shared, pending: pending.collect(), standing: standing.clone(), prior })
+}
+
+/// What the store no longer has, or the data do not allow, is not known; that is an answer too.
+fn known(prepared: Result<Prepared, PrepareError>) -> Result<Option<Prepared>, EngineError> {
+    use crate::ports::store::StoreError;
+    match prepared {
+        Ok(prepared) => Ok(Some(prepared)),
+        Err(PrepareError::Data(_) | PrepareError::Engine(EngineError::Store(StoreError::Missing { .. }))) => {
+            Ok(None)
+        }
+        Err(PrepareError::Engine(error)) => Err(error),
+    }
+}
+
+/// The parts of the definition that are in every key.
+fn definition_changes(standing: &Standing, prior: Option<&Prior>) -> Vec<PartChange> {
+    let Some(prior) = prior else { return Vec::new() };
+    let (old, new) = (&prior.lineage.definition, &standing.now.definition);
+    let names: BTreeSet<&String> =
+        old.keys().chain(new.keys()).filter(|name| name.starts_with("agent.")).collect();
+    let differing = names.into_iter().filter(|name| old.get(*name) != new.get(*name));
+    let mut out: Vec<PartChange> = differing
+        .map(|name| change(name, old.get(name).copied(), new.get(name).copied(), None, None))
+        .collect();
+    let (was, is) = (prior.lineage.generation, standing.now.generation);
+    if was != is {
+        let json = |n: u32| Json::parse(&n.to_string()).ok();
+        out.push(change("generation", None, None, json(was), json(is)));
+    }
+    out
+}
+
+fn shared_changes(old: &Requests, new: &Requests) -> Vec<PartChange> {
+    let shared = |requests: &Requests| -> BTreeMap<String, (Json, Digest)> {
+        let views = requests.contexts.iter().filter_map(|context| match &context.view {
+            View::Shared(json, digest) => Some((context.name.to_string(), (json.clone(), *digest))),
+            _ => None,
+        });
+        views.collect()
+    };
+    let (was, is) = (shared(old), shared(new));
+    let names: BTreeSet<&String> = was.keys().chain(is.keys()).collect();
+    let differing =
+        names.into_iter().filter(|name| was.get(*name).map(|v| v.1) != is.get(*name).map(|v| v.1));
+    differing
+        .map(|name| {
+            let (old, new) = (was.get(name), is.get(name));
+            let value = |side: Option<&(Json, Digest)>| side.map(|(json, _)| json.clone());
+            change(&format!("context.{name}"), old.map(|v| v.1), new.map(|v| v.1), value(old), value(new))
+        })
+        .collect()
+}
+
+fn change(
+    part: &str,
+    old: Option<Digest>,
+    new: Option<Digest>,
+    old_value: Option<Json>,
+    new_value: Option<Json>,
+) -> PartChange {
+    PartChange { part: part.to_owned(), old, new, old_value, new_value }
+}
+
+/// Whether a part hangs on replies that are not there yet.
+fn hangs(part: &PartChange) -> bool {
+    part.old.is_none() && part.new.is_none() && part.part.starts_with("context.")
+}
+
+impl Comparison {
+    async fn fill(
+        &self,
+        ahead: &Ahead,
+        work: &AskWork,
+        target: &Target,
+        unit: Option<&str>,
+        limit: usize,
+        report: &mut WhyReport,
+    ) -> Result<(), EngineError> {
+        let old = requests_by_id(self.old.as_ref());
+        let new = requests_by_id(self.new.as_ref());
+        let rows = self.rows(ahead).await?;
+        let order = new.order.iter().chain(old.order.iter().filter(|id| !new.by_id.contains_key(*id)));
+        let mut n_units = 0;
+        // Units that surely differ come before those that may come out the same after all.
+        let (mut sure, mut hanging) = (Vec::new(), Vec::new());
+        for id in order {
+            let named = unit.is_none_or(|unit| unit == id);
+            if !named {
+                continue;
+            }
+            let row = rows.get(id);
+            let (change, parts) = self.judge(id, old.get(id), new.get(id), row);
+            if change == UnitChange::Same && unit.is_none() {
+                continue;
+            }
+            n_units += 1;
+            let rank = if !parts.is_empty() && parts.iter().all(hangs) { &mut hanging } else { &mut sure };
+            if rank.len() < limit {
+                let failure = row.and_then(|row| row.failure.clone());
+                let unit = refrain_schemas::name::UnitId::new(id);
+                rank.push(UnitWhy { unit, change, parts, asks: Vec::new(), failure });
+            }
+        }
+        report.units = sure.into_iter().chain(hanging).take(limit).collect();
+        if let (Some(unit), 0) = (unit, n_units) {
+            return Err(EngineError::NoUnit { target: target.to_string(), unit: unit.to_owned() });
+        }
+        report.n_units = self.new.is_some().then_some(n_units);
+        self.add_asks(ahead, work, &mut report.units).await
+    }
+
+    fn judge(
+        &self,
+        id: &str,
+        old: Option<&UnitRequest>,
+        new: Option<&UnitRequest>,
+        row: Option<&UnitRow>,
+    ) -> (UnitChange, Vec<PartChange>) {
+        let (Some(old), Some(new)) = (old, new) else {
+            let parts = unit_changes(old, new);
+            let is_lost = self.old.is_none() || self.new.is_none();
+            let change = match (old, new) {
+                _ if is_lost && self.prior.is_some() => UnitChange::Changed,
+                (None, _) => UnitChange::Added,
+                (_, None) => UnitChange::Removed,
+                _ => UnitChange::Changed,
+            };
+            return (change, parts);
+        };
+        let mut parts = self.shared.clone();
+        parts.extend(unit_changes(Some(old), Some(new)));
+        for (name, outlook) in &self.pending {
+            let part = format!("context.{name}");
+            if self.sees_pending(id, name, outlook) && !parts.iter().any(|change| change.part == part) {
+                parts.push(change(&part, None, None, None, None));
+            }
+        }
+        let failed = row.is_some_and(|row| row.failure.is_some());
+        let verdict = match (parts.is_empty(), failed) {
+            (true, true) => UnitChange::Hole,
+            (true, false) => UnitChange::Same,
+            (false, _) => UnitChange::Changed,
+        };
+        (verdict, parts)
+    }
+
+    /// Whether a unit sees a record of a context entry that may still come out different.
+    fn sees_pending(&self, id: &str, name: &str, outlook: &Outlook) -> bool {
+        let Some(new) = &self.new else { return true };
+        let unit = new.units.iter().find(|unit| unit.id.as_str() == id);
+        let view =
+            new.requests.contexts.iter().find(|context| &*context.name == name).map(|context| &context.view);
+        match (unit, view) {
+            (Some(unit), Some(View::Joined { field, unique: true, .. })) => {
+                new.requests.value(unit, field).is_some_and(|value| outlook.touches(&value))
+            }
+            _ => true,
+        }
+    }
+
+    async fn rows(&self, ahead: &Ahead) -> Result<BTreeMap<String, UnitRow>, EngineError> {
+        let Some(units) = self.prior.as_ref().and_then(|prior| prior.units) else {
+            return Ok(BTreeMap::new());
+        };
+        let table = match Sequence::open_whole(&*ahead.ports.store, units).await {
+            Ok(table) => table,
+            Err(crate::ports::store::StoreError::Missing { .. }) => return Ok(BTreeMap::new()),
+            Err(error) => return Err(error.into()),
+        };
+        let rows =
+            table.iter().filter_map(|(_, entry)| Some((entry.id.to_owned(), UnitRow::decode(&entry)?)));
+        Ok(rows.collect())
+    }
+
+    /// Adds the first asks of the units that are shown, and whether the ledger has their replies.
+    async fn add_asks(
+        &self,
+        ahead: &Ahead,
+        work: &AskWork,
+        units: &mut [UnitWhy],
+    ) -> Result<(), EngineError> {
+        let Some(new) = &self.new else { return Ok(()) };
+        let store = &*ahead.ports.store;
+        for why in units {
+            let Some(place) = new.units.iter().position(|unit| unit.id == why.unit) else { continue };
+            let hangs = why.parts.iter().any(hangs);
+            let one = Prepared {
+                requests: new.requests.clone(),
+                pieces: Vec::new(),
+                units: vec![new.units[place].clone()],
+                before: None,
+                context_artifacts: BTreeMap::new(),
+                pages: Vec::new(),
+            };
+            let mut job = Job::new(&ahead.model, work, Box::new(self.standing.clone()), Box::new(one));
+            for (member, sample) in job.stage(work, 0, 0) {
+                let (_, key) = job.add_ask(0, member, sample, None);
+                let recorded = !hangs && store.replies(&[key]).await?.iter().any(Option::is_some);
+                let agent = work.pool[member as usize].agent.clone();
+                why.asks.push(AskState { agent, sample, key: (!hangs).then_some(key), recorded });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The requests of units by id, and the order of the units.
+struct ById {
+    order: Vec<String>,
+    by_id: BTreeMap<String, UnitRequest>,
+}
+
+impl ById {
+    fn get(&self, id: &str) -> Option<&UnitRequest> {
+        self.by_id.get(id)
+    }
+}
+
+fn requests_by_id(prepared: Option<&Prepared>) -> ById {
+    let mut out = ById { order: Vec::new(), by_id: BTreeMap::new() };
+    for unit in prepared.into_iter().flat_map(|prepared| &prepared.units) {
+        let Some(prepared) = prepared else { break };
+        let id = unit.id.as_str().to_owned();
+        out.by_id.insert(id.clone(), prepared.requests.request(unit));
+        out.order.push(id);
+    }
+    out
+}
+
+/// Compares the parts that are a unit's own.
+fn unit_changes(old: Option<&UnitRequest>, new: Option<&UnitRequest>) -> Vec<PartChange> {
+    let mut out = Vec::new();
+    let mut part = |name: &str, old: Option<&Json>, new: Option<&Json>| {
+        if old != new {
+            let digest = |json: &Json| Digest::of_content(json.as_str().as_bytes());
+            out.push(change(name, old.map(digest), new.map(digest), old.cloned(), new.cloned()));
+        }
+    };
+    part("unit", old.map(|request| &request.input), new.map(|request| &request.input));
+    let names: BTreeSet<&Arc<str>> =
+        old.into_iter().chain(new).flat_map(|request| request.context.iter().map(|(name, _)| name)).collect();
+    for name in names {
+        let find = |request: Option<&UnitRequest>| {
+            request
+                .and_then(|request| request.context.iter().find(|(other, _)| other == name))
+                .map(|(_, json)| json.clone())
+        };
+        part(&format!("context.{name}"), find(old).as_ref(), find(new).as_ref());
+    }
+    out
+}

@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 
 use crate::engine::EngineError;
 use crate::expression::Expression;
-use crate::model::{AgentModel, Model, OutputSchema, Phase, Work};
+use crate::model::{AgentModel, ContextSource, Model, OutputSchema, Phase, Select, Work};
 use crate::ports::files::ProjectFiles;
 use crate::template::{self, Template};
 
@@ -85,6 +85,7 @@ pub async fn define(
     let written = phase.written.iter().filter(|(name, _)| !NOT_PART.contains(&name.as_str()));
     let mut parts: BTreeMap<String, Digest> =
         written.map(|(name, json)| (name.clone(), Digest::of_content(json.as_str().as_bytes()))).collect();
+    parts.extend(joined_needs(phase));
     if let Some(schema) = schema(phase) {
         parts.insert(format!("schema.{}", schema.path), Digest::of_content(schema.json.as_str().as_bytes()));
     }
@@ -95,6 +96,19 @@ pub async fn define(
         }
     }
     Ok(Definition { parts, agents })
+}
+
+/// Whether a joined phase is needed or wanted: a hole in a needed one makes its units holes.
+fn joined_needs(phase: &Phase) -> Vec<(String, Digest)> {
+    let Work::Ask(work) = &phase.work else { return Vec::new() };
+    let joined = work.context.iter().filter_map(|context| match (&context.source, &context.select) {
+        (ContextSource::Phase(name), Select::On { .. }) => {
+            let is_need = phase.needs.iter().any(|edge| edge.phase == *name);
+            Some((format!("context.{}.need", context.name), Digest::of_content(&[u8::from(is_need)])))
+        }
+        _ => None,
+    });
+    joined.collect()
 }
 
 async fn bind(

@@ -82,7 +82,9 @@ impl<'a> Basis<'a> {
         let prior = preparation.prior?;
         let (record, lineage) = (&prior.record, &prior.lineage);
         let work = preparation.work;
+        // Conflicts are told of a whole revision; those of units that are kept would be lost.
         let simple = record.local
+            && record.n_conflicts == 0
             && work.units.split == Split::Record
             && matches!(work.output.shape, OutputShape::Records { .. });
         let same = lineage.definition == preparation.now.definition

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -74,22 +75,10 @@ impl LocalExecutor {
         factory.make(&Blueprint { name, spec, clone: slot.clone, remarks })
     }
 
-    async fn open_and_answer(&self, clone: &Clone, call: Call, cancel: &Cancel) -> Result<Reply, AgentError> {
-        let mut is_open = clone.is_open.lock().await;
-        if !*is_open {
-            clone.agent.open().await?;
-            *is_open = true;
-            let agent = call.slot.agent.clone();
-            self.remarks.put(&call.slot, EventKind::AgentOpened { agent, clone: call.slot.clone });
-        }
-        drop(is_open);
-        self.answer(clone, call, cancel).await
-    }
-
     async fn answer(&self, clone: &Clone, call: Call, cancel: &Cancel) -> Result<Reply, AgentError> {
-        let Some(timeout) = call.timeout else { return clone.agent.answer(call.request, cancel).await };
+        let Some(timeout) = call.timeout else { return self.open_and_answer(clone, call, cancel).await };
         let stop = Cancel::new();
-        let answer = clone.agent.answer(call.request, &stop);
+        let answer = pin!(self.open_and_answer(clone, call, &stop));
         let limit = select(cancel.fired(), self.clock.sleep(timeout));
         match select(answer, limit).await {
             Either::Left((reply, _)) => reply,
@@ -108,14 +97,29 @@ impl LocalExecutor {
             }
         }
     }
+
+    async fn open_and_answer(&self, clone: &Clone, call: Call, cancel: &Cancel) -> Result<Reply, AgentError> {
+        let mut is_open = clone.is_open.lock().await;
+        if !*is_open {
+            clone.agent.open().await?;
+            *is_open = true;
+            let agent = call.slot.agent.clone();
+            self.remarks.put(&call.slot, EventKind::AgentOpened { agent, clone: call.slot.clone });
+        }
+        drop(is_open);
+        clone.agent.answer(call.request, cancel).await
+    }
 }
 
 #[async_trait]
 impl Executor for LocalExecutor {
     async fn execute(&self, call: Call, cancel: &Cancel) -> Result<Reply, AgentError> {
-        let clone = self.clone_for(&call.slot)?;
         // A panic is the agent's own; the run and the other agents go on.
-        let answer = AssertUnwindSafe(self.open_and_answer(&clone, call, cancel)).catch_unwind().await;
+        let answer = AssertUnwindSafe(async {
+            let clone = self.clone_for(&call.slot)?;
+            self.answer(&clone, call, cancel).await
+        });
+        let answer = answer.catch_unwind().await;
         answer.unwrap_or_else(|_| Err(AgentError::new(FailureKind::Permanent, "the agent panicked")))
     }
 

@@ -118,6 +118,13 @@ impl Now {
         self.upstream.iter().any(UpstreamNow::is_read_stale)
     }
 
+    /// Whether anything that is read lacks units.
+    #[must_use]
+    pub fn reads_partial(&self) -> bool {
+        let mut read = self.upstream.iter().filter(|upstream| upstream.read);
+        read.any(|upstream| upstream.artifact.as_ref().is_some_and(|(_, artifact)| artifact.holes > 0))
+    }
+
     /// Returns the needs that are missing.
     #[must_use]
     pub fn missing(&self) -> Vec<Target> {
@@ -150,7 +157,7 @@ pub fn judge(
     if now.generation > lineage.generation {
         causes.push(Cause::new(CauseKind::Generation, latest.target.to_string()));
     }
-    let partial = latest.is_partial() || reads_partial(now);
+    let partial = latest.is_partial() || now.reads_partial();
     let word = if !causes.is_empty() {
         Freshness::Stale
     } else if partial {
@@ -179,11 +186,6 @@ fn ended(now: &Now, attempt: Option<&AttemptRecord>) -> Option<Freshness> {
         AttemptOutcome::Waiting => Some(Freshness::Waiting),
         AttemptOutcome::Stopped => None,
     }
-}
-
-fn reads_partial(now: &Now) -> bool {
-    let mut read = now.upstream.iter().filter(|upstream| upstream.read);
-    read.any(|upstream| upstream.artifact.as_ref().is_some_and(|(_, artifact)| artifact.holes > 0))
 }
 
 fn definition_causes(now: &Now, before: &Lineage, causes: &mut Vec<Cause>) {

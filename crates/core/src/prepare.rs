@@ -34,6 +34,8 @@ pub struct Prepared {
     pub units: Vec<Unit>,
     /// The tables that kept stretches are in.
     pub before: Option<Before>,
+    /// The digests of context files as they were read, by path.
+    pub context_files: BTreeMap<String, Digest>,
     /// Context files as artifacts, by path.
     pub context_artifacts: BTreeMap<String, ArtifactRef>,
     /// Their pages, which nobody has stored yet.
@@ -142,6 +144,7 @@ async fn prepare_whole(preparation: Preparation<'_>, loaded: LoadedFiles) -> Res
         pieces: vec![Piece::Made(units.len())],
         units,
         before: None,
+        context_files: loaded.digests,
         context_artifacts: loaded.artifacts,
         pages: loaded.pages,
     })
@@ -162,6 +165,7 @@ async fn prepare_changed(
         pieces: kept.pieces,
         units,
         before: Some(kept.before),
+        context_files: loaded.digests,
         context_artifacts: loaded.artifacts,
         pages: loaded.pages,
     })
@@ -171,6 +175,7 @@ async fn prepare_changed(
 #[derive(Debug, Default)]
 pub struct LoadedFiles {
     contents: BTreeMap<String, Loaded>,
+    digests: BTreeMap<String, Digest>,
     artifacts: BTreeMap<String, ArtifactRef>,
     pages: Vec<(Digest, Vec<u8>)>,
 }
@@ -180,7 +185,8 @@ impl LoadedFiles {
         if self.contents.contains_key(path) {
             return Ok(());
         }
-        let contents = files.load(path).await.map_err(EngineError::from)?;
+        let (contents, digest) = load_steady(files, path).await?;
+        self.digests.insert(path.to_owned(), digest);
         let (artifact, pages) = artifact::of_loaded(&contents);
         self.contents.insert(path.to_owned(), contents);
         self.artifacts.insert(path.to_owned(), artifact);
@@ -200,6 +206,21 @@ impl LoadedFiles {
         let root = crate::tree::page::NodeRef { digest: artifact.digest, count: 0, weight: 0 };
         Ok(Some(Sequence::built(root, &self.pages)?))
     }
+}
+
+/// How often a file that changes while it is read is read again.
+const READS: usize = 5;
+
+/// Reads a file together with the digest of the very contents that were read.
+async fn load_steady(files: &dyn ProjectFiles, path: &str) -> Result<(Loaded, Digest), PrepareError> {
+    for _ in 0..READS {
+        let before = files.stamp(path, None).await.map_err(EngineError::from)?.digest;
+        let contents = files.load(path).await.map_err(EngineError::from)?;
+        if files.stamp(path, None).await.map_err(EngineError::from)?.digest == before {
+            return Ok((contents, before));
+        }
+    }
+    Err(PrepareError::Data(format!("{path} changes while it is read")))
 }
 
 /// Returns the upstream artifacts of a phase that are there.
@@ -260,6 +281,8 @@ async fn requests(
         let view = view(preparation, context, &source, loaded).await?;
         contexts.push(ContextEntry { name: Arc::from(context.name.as_str()), view });
     }
+    // The order of entries in the file is nobody's business, least of all a key's.
+    contexts.sort_by(|a, b| a.name.cmp(&b.name));
     let by = match &preparation.work.units.split {
         Split::By(field) => Some(field.clone()),
         _ => None,

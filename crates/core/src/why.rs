@@ -350,6 +350,7 @@ impl Comparison {
                 pieces: Vec::new(),
                 units: vec![new.units[place].clone()],
                 before: None,
+                context_files: BTreeMap::new(),
                 context_artifacts: BTreeMap::new(),
                 pages: Vec::new(),
             };

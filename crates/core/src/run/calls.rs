@@ -248,6 +248,9 @@ impl RunState {
         let mut again = Vec::new();
         let mut first: Option<Failure> = None;
         for (ask, key, failure) in bad {
+            if self.ends_run(failure.kind) {
+                continue;
+            }
             let retried = is_retried(failure.kind) && pack.attempt < policy.attempts;
             if retried && self.open_key(ask).is_some() {
                 again.push(ask);
@@ -278,16 +281,11 @@ impl RunState {
             open.iter().map(|(_, key)| OutcomeAsk { key: *key, result: AskResult::Failed(failure.clone()) });
         let outcome = Outcome { call, at: self.now, usage: Usage::default(), asks: asks.collect() };
         self.ledger(LedgerEntry::Outcome(outcome));
-        if error.kind == FailureKind::Cancelled || self.stop.is_some() {
-            return;
-        }
-        if error.kind == FailureKind::Credentials {
-            self.credentials_failed = true;
-            self.stop(Stop::Credentials);
+        if self.stop.is_some() || self.ends_run(error.kind) {
             return;
         }
         let policy = self.policy(agent);
-        if open.len() > 1 {
+        if open.len() > 1 && error.kind != FailureKind::RateLimited {
             return self.halve(call, agent, &pack, open, policy.pause_after(error, pack.attempt), failure);
         }
         if is_retried(error.kind) && pack.attempt < policy.attempts {
@@ -304,6 +302,22 @@ impl RunState {
         }
         for (_, key) in open {
             self.fail_key(key, &failure);
+        }
+    }
+
+    /// Stops the run where a failure says that no other call will do better.
+    fn ends_run(&mut self, kind: FailureKind) -> bool {
+        match kind {
+            FailureKind::Credentials => {
+                self.credentials_failed = true;
+                self.stop(Stop::Credentials);
+                true
+            }
+            FailureKind::Budget => {
+                self.stop(Stop::Ceiling);
+                true
+            }
+            _ => false,
         }
     }
 
@@ -367,7 +381,11 @@ fn answers(units: Vec<AnsweredUnit>) -> Answers {
 }
 
 const fn is_retried(kind: FailureKind) -> bool {
-    matches!(kind, FailureKind::Transient | FailureKind::RateLimited | FailureKind::Invalid)
+    // A call that was cancelled although nobody cancelled it here may work next time.
+    matches!(
+        kind,
+        FailureKind::Transient | FailureKind::RateLimited | FailureKind::Invalid | FailureKind::Cancelled
+    )
 }
 
 impl RetryPolicy {

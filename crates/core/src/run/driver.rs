@@ -87,7 +87,6 @@ async fn run_held(
         model: model.clone(),
         ports: ports.clone(),
         executor: ports.executor.clone().unwrap_or_else(local),
-        digests,
         targets: planned.targets.iter().map(|(target, phase)| (Arc::new(target.clone()), *phase)).collect(),
         cancel: Cancel::new(),
         attempts,

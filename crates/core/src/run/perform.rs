@@ -37,7 +37,6 @@ pub(super) struct Performer {
     pub(super) model: Arc<Model>,
     pub(super) ports: Ports,
     pub(super) executor: Arc<dyn Executor>,
-    pub(super) digests: FileDigests,
     pub(super) targets: Vec<(Arc<refrain_schemas::scope::Target>, usize)>,
     pub(super) cancel: Cancel,
     /// Attempts that made no revision, for judging.
@@ -91,9 +90,10 @@ impl Performer {
         generation: u32,
     ) -> Result<Standing, EngineError> {
         let target = &self.targets[no].0;
+        // A long run outlives edits: each target is judged by the files as they are when its turn comes.
+        let digests = FileDigests::new(self.ports.files.clone());
         let (now, definition) =
-            facts::gather(&self.model, &self.ports, &self.digests, target, upstream, prior, generation)
-                .await?;
+            facts::gather(&self.model, &self.ports, &digests, target, upstream, prior, generation).await?;
         let attempt = self.attempts[no].as_ref();
         let verdict =
             judge(&now, prior.map(|prior| &prior.record), prior.map(|prior| &prior.lineage), attempt);

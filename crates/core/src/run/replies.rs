@@ -403,6 +403,7 @@ impl RunState {
             }
             !waiting.asks.is_empty()
         });
+        heirs.sort_unstable();
         heirs.into_iter().for_each(|ask| self.enqueue(ask));
     }
 }

@@ -24,6 +24,7 @@ use refrain_schemas::time::Timestamp;
 use crate::engine::EngineError;
 use crate::facts::upstream_now;
 use crate::history::History;
+use crate::judge::judge;
 use crate::model::{Model, Phase, Work};
 use crate::ports::store::Batch;
 use crate::publish::Published;
@@ -398,7 +399,7 @@ impl RunState {
         if self.stop.is_some() {
             return self.end_early(no, self.stop.unwrap_or(Stop::Drained));
         }
-        if self.targets[no].is_forced || is_volatile {
+        if (self.targets[no].is_forced || is_volatile) && !self.options.offline {
             self.raise_generation(no, &mut standing);
         }
         let revision = self.history.next_revision(&self.targets[no].target);
@@ -441,12 +442,14 @@ impl RunState {
     fn raise_generation(&mut self, no: TargetNo, standing: &mut Standing) {
         let target = (*self.targets[no].target).clone();
         let made_from = self.history.lineage(&target).map(|lineage| lineage.generation);
-        let is_open = made_from.is_none_or(|made_from| made_from < standing.now.generation);
-        let is_new = made_from.is_none() && standing.now.generation == 0;
+        // One whose replies do not go together has all of its replies; only other ones can help.
+        let attempt = self.history.target(&target).and_then(|target| target.last_attempt.as_ref());
+        let is_conflict = attempt.is_some_and(|attempt| attempt.error.code == "conflict");
+        let is_open = made_from.is_none_or(|made_from| made_from < standing.now.generation) && !is_conflict;
         if !is_open {
             standing.now.generation += 1;
         }
-        if !is_new && matches!(self.phase(no).work, Work::Ask(_)) && !is_open {
+        if matches!(self.phase(no).work, Work::Ask(_)) && !is_open {
             let (run_id, at, generation) = (self.run_id, self.now, standing.now.generation);
             self.write(HistoryEntry::Generation(GenerationRecord {
                 target: target.clone(),
@@ -472,7 +475,7 @@ impl RunState {
     }
 
     fn prepared(&mut self, no: TargetNo, prepared: Result<Box<crate::prepare::Prepared>, Trouble>) {
-        let Stage::Preparing(standing) = std::mem::replace(&mut self.targets[no].stage, Stage::Judging)
+        let Stage::Preparing(mut standing) = std::mem::replace(&mut self.targets[no].stage, Stage::Judging)
         else {
             return;
         };
@@ -482,6 +485,8 @@ impl RunState {
         };
         let model = self.model.clone();
         let Work::Ask(work) = &model.phases[self.targets[no].phase].work else { return };
+        // What was read is what the revision is made from, even if it changed since the target was judged.
+        standing.now.context_files.clone_from(&prepared.context_files);
         let job = Job::new(&model, work, standing, prepared);
         self.targets[no].stage = Stage::Asking(Box::new(job));
         self.start_asks(no);
@@ -520,7 +525,8 @@ impl RunState {
             files: transferred.files,
             causes: self.targets[no].causes().to_vec(),
         };
-        self.publish_revision(no, record, standing.now.reads_stale());
+        standing.now.altered.clear();
+        self.publish_revision(no, record, &standing);
     }
 
     /// Ends the asking about a target whose units are all over.
@@ -528,7 +534,9 @@ impl RunState {
         let Work::Ask(work) = &self.phase(no).work else { return };
         let rule = work.on_unit_failure;
         let Some(job) = self.targets[no].job() else { return };
-        let (failed, total) = (job.own_failures, job.counts.total);
+        // Holes were not tried; they count neither way.
+        let failed = job.own_failures;
+        let total = job.counts.total - (job.counts.failed - failed);
         let enough = match rule {
             OnUnitFailure::Stop => failed == 0,
             OnUnitFailure::Continue => failed == 0 || failed < total,
@@ -588,14 +596,14 @@ impl RunState {
             causes: self.targets[no].causes().to_vec(),
         };
         self.targets[no].report.units = counts;
-        self.publish_revision(no, record, standing.now.reads_stale());
+        self.publish_revision(no, record, &standing);
     }
 
-    /// `reads_stale` tells that something it was made from is not fresh itself, in which case it is not either.
-    fn publish_revision(&mut self, no: TargetNo, record: RevisionRecord, reads_stale: bool) {
+    fn publish_revision(&mut self, no: TargetNo, record: RevisionRecord, standing: &Standing) {
         let before = self.history.latest(&record.target).map(|before| before.artifact.digest);
         let (artifact, n_conflicts) = (record.artifact.clone(), record.n_conflicts);
-        let partial = record.is_partial();
+        let partial = record.is_partial() || standing.now.reads_partial();
+        let verdict = judge(&standing.now, Some(&record), Some(&record.lineage), None);
         let tally = self.targets[no].tally;
         let ended = PhaseEnded {
             revision: record.revision,
@@ -612,11 +620,7 @@ impl RunState {
             self.tell(no, EventKind::ArtifactWritten { digest, records, holes, conflicts: n_conflicts });
         }
         self.report_latest(no);
-        self.targets[no].freshness = match partial {
-            _ if reads_stale => Freshness::Stale,
-            true => Freshness::Partial,
-            false => Freshness::Fresh,
-        };
+        self.targets[no].freshness = verdict.freshness;
         let status = if partial { PhaseStatus::Partial } else { PhaseStatus::Completed };
         self.tell(
             no,
@@ -660,13 +664,16 @@ impl RunState {
 
     fn end(&mut self, no: TargetNo, status: PhaseStatus, error: Option<PhaseError>) {
         let target = &mut self.targets[no];
+        let was_asking = matches!(target.stage, Stage::Asking(_));
         target.stage = Stage::Over;
         target.report.status = status;
         target.report.error = error;
         target.report.calls = target.tally.calls;
         target.report.retries = target.tally.retries;
         target.report.usage = target.tally.usage;
-        self.forget_waiting(no);
+        if was_asking {
+            self.forget_waiting(no);
+        }
     }
 
     /// Says what a target lacks, if it lacks something.

@@ -5,6 +5,7 @@
 mod again;
 mod basics;
 mod calls;
+mod corners;
 mod delta;
 mod failing;
 mod fans;

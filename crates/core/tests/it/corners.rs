@@ -20,7 +20,7 @@ fn conflicts_of_units_that_did_not_change_are_not_forgotten() {
         "units": {"of": "ingest"}, "agents": {"a": 1, "b": 1}, "fan": "panel", "merge": "first",
     }}));
     world.redefine(|pipeline| {
-        pipeline["agents"] = json!({"a": {"builtin": "echo"}, "b": {"builtin": "note"}})
+        pipeline["agents"] = json!({"a": {"builtin": "echo"}, "b": {"builtin": "note"}});
     });
     world.run();
     let before = world.revision("t").unwrap().n_conflicts;

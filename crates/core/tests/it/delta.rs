@@ -192,6 +192,8 @@ fn the_same_bytes_cut_the_rest_off() {
         "t": {"units": {"of": "note"}, "agent": {"builtin": "echo"}},
     }));
     check(&mut world, edit_lines(|lines| lines[0]["text"] = json!("new")), &["note/l1"]);
+    let revision = |target: &str| world.revision(target).unwrap().revision.0;
+    assert_eq!((revision("note"), revision("t")), (2, 1), "contents decide, not revision numbers");
 }
 
 #[test]

@@ -70,6 +70,9 @@ fn a_panel_asks_everybody_about_everything() {
     assert_eq!(panel(json!("first")), "a");
     assert_eq!(panel(json!("last")), "other");
     assert_eq!(panel(json!("vote")), "other");
+    let mut tie = fan(json!({"agents": {"a": 1, "b": 1}, "fan": "panel", "merge": "vote"}), who);
+    tie.run();
+    assert_eq!(fields(&tie.artifact("t"), "by"), ["a"; 6], "a tie goes to the first in the file");
 }
 
 #[test]

@@ -39,6 +39,8 @@ struct Counted {
     possible: BTreeSet<String>,
     certain_packs: Packs,
     possible_packs: Packs,
+    /// Whether there may be further units whose ids are not known.
+    open_ended: bool,
 }
 
 impl Ahead {
@@ -85,9 +87,9 @@ impl Ahead {
         };
         let mut job = Job::new(&self.model, work, Box::new(standing.clone()), Box::new(prepared));
         let mut counted = Counted::default();
-        self.mark_possible(&job, work, pending, &source_pending, &mut counted);
+        self.mark_possible(&job, phase, work, pending, &source_pending, &mut counted);
         self.count_asks(&mut job, phase, work, &mut counted).await?;
-        let total = new_total(&job.prepared, &source_pending, &mut counted);
+        let total = new_total(&job.prepared, phase, work, &source_pending, &mut counted);
         fill(plan, work, self.attempts(work), total, &counted);
         self.conclude(standing, phase, work, job, counted, total).await
     }
@@ -135,13 +137,16 @@ impl Ahead {
     fn mark_possible(
         &self,
         job: &Job,
+        phase: &Phase,
         work: &AskWork,
         pending: &BTreeMap<Target, Outlook>,
         source_pending: &[&Outlook],
         counted: &mut Counted,
     ) {
         for (unit, state) in job.prepared.units.iter().zip(&job.units) {
-            let own = source_pending.iter().any(|outlook| touches_source(job, outlook, unit));
+            // Gathered records have ids of their own, and a unit of all records changes with any of them.
+            let any = !phase.gather.is_empty() || work.units.split == Split::Whole;
+            let own = source_pending.iter().any(|outlook| any || touches_source(job, outlook, unit));
             let context = || {
                 work.context.iter().any(|context| match &context.source {
                     ContextSource::File(_) => false,
@@ -381,25 +386,39 @@ fn has_next(job: &Job, work: &AskWork, unit: usize, stage: usize) -> bool {
 }
 
 /// Returns how many units there will be; records that are not there yet are units too.
-fn new_total(prepared: &Prepared, source_pending: &[&Outlook], counted: &mut Counted) -> Option<u64> {
+fn new_total(
+    prepared: &Prepared,
+    phase: &Phase,
+    work: &AskWork,
+    source_pending: &[&Outlook],
+    counted: &mut Counted,
+) -> Option<u64> {
     match source_pending {
+        _ if work.units.split == Split::Whole => Some(prepared.n_units()),
         [] => Some(prepared.n_units()),
-        [Outlook::Unknown { touched: Some(touched) }] => {
+        [Outlook::Unknown { touched: Some(touched) }] if phase.gather.is_empty() => {
             let known: BTreeSet<&str> = prepared.units.iter().map(|unit| unit.id.as_str()).collect();
             let new = touched.ids.iter().filter(|id| !known.contains(id.as_str()));
-            for id in new {
+            // Whom such a unit shares a call with is not known: each of its asks counts as a call of its own.
+            for (id, alone) in new.zip((0..=u32::MAX).rev()) {
                 counted.possible.insert(id.clone());
-                *counted.possible_packs.entry((0, 0)).or_default() += 1;
+                for ask in 0..asks_per_unit(work) {
+                    let member = u32::try_from(ask).unwrap_or(u32::MAX);
+                    *counted.possible_packs.entry((member, alone)).or_default() += 1;
+                }
             }
             touched.total
         }
-        _ => None,
+        _ => {
+            counted.open_ended = true;
+            None
+        }
     }
 }
 
 fn fill(plan: &mut PhasePlan, work: &AskWork, attempts: u64, total: Option<u64>, counted: &Counted) {
     let (certain, possible) = (counted.certain.len() as u64, counted.possible.len() as u64);
-    let unbounded = total.is_none() && !is_bounded(counted);
+    let unbounded = counted.open_ended;
     plan.units = total;
     plan.run = Range { min: certain, max: (!unbounded).then_some(certain + possible) };
     plan.reuse = Range {
@@ -415,9 +434,4 @@ fn fill(plan: &mut PhasePlan, work: &AskWork, attempts: u64, total: Option<u64>,
     let most = packs(&all);
     plan.calls = Range { min: packs(&counted.certain_packs), max: (!unbounded).then_some(most) };
     plan.retries = (max == 1 && !unbounded).then(|| most * attempts.saturating_sub(1));
-}
-
-/// Whether the possible units are listed by name, even if the number of all units is not known.
-fn is_bounded(counted: &Counted) -> bool {
-    !counted.possible.is_empty() || !counted.certain.is_empty()
 }

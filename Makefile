@@ -44,8 +44,8 @@ schemas-check: ## Check that what is generated is what is checked in
 examples: build ## Run the demo in a fresh copy, twice, and the embedding example
 	CARGO="$(CARGO)" $(WITH_PATH) examples/run.sh
 
-bench: ## Run the benchmarks
-	$(CARGO) bench $(WORKSPACE)
+bench: ## Measure the workload W(N) beside the floor; N is REFRAIN_BENCH_N, 100000 where it is not given
+	REFRAIN_BENCH_REPORT=$(abspath benches/report.md) $(CARGO) bench --workspace --locked --bench workload --bench commit
 
 crash: ## Kill runs 1,000 times and check that nothing is bought twice
 	REFRAIN_CRASH_KILLS=1000 $(CARGO) test $(WORKSPACE) --test it -- crash

@@ -206,11 +206,8 @@ impl Ahead {
             }
             Ok::<_, crate::ports::files::FileError>((builder.finish(), source.stamps()))
         };
-        let Ok(((root, pages), stamps)) = read.await else {
-            // The run will fail here, and say why.
-            self.settle(target, Freshness::Failed, Outlook::Unknown { touched: None });
-            return Ok(());
-        };
+        // Sources that cannot be read would fail the run; the plan says so at once.
+        let ((root, pages), stamps) = read.await?;
         self.ports.store.commit(crate::ports::store::Batch { pages, ..Default::default() }).await?;
         let mut now = standing.now.clone();
         now.sources.clone_from(&stamps);

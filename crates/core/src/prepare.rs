@@ -258,7 +258,7 @@ async fn requests(
     let mut contexts = Vec::new();
     for context in preparation.work.context.iter().filter(|_| wanted) {
         let view = view(preparation, context, &source, loaded).await?;
-        contexts.push(ContextEntry { name: context.name.clone(), view });
+        contexts.push(ContextEntry { name: Arc::from(context.name.as_str()), view });
     }
     let by = match &preparation.work.units.split {
         Split::By(field) => Some(field.clone()),

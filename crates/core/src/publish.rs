@@ -36,8 +36,11 @@ pub struct UnitOutcome {
     /// The asks it was made from.
     pub asks: Vec<AskRow>,
     /// Its records by ask, or how it failed; a failure of `None` is a hole because of another unit.
-    pub result: Result<Vec<(u32, u32, Vec<Stamped>)>, Option<Failure>>,
+    pub result: Result<Vec<AskRecords>, Option<Failure>>,
 }
+
+/// The records that one ask brought, with the place of its agent in the pool and its sample.
+pub type AskRecords = (u32, u32, Vec<Stamped>);
 
 /// What a revision holds.
 #[derive(Debug)]
@@ -196,11 +199,7 @@ impl Publication<'_> {
     }
 }
 
-fn proposed(
-    work: &AskWork,
-    unit: &UnitId,
-    replies: Vec<(u32, u32, Vec<Stamped>)>,
-) -> impl Iterator<Item = Proposed> {
+fn proposed(work: &AskWork, unit: &UnitId, replies: Vec<AskRecords>) -> impl Iterator<Item = Proposed> {
     let names: Vec<AgentName> = work.pool.iter().map(|member| member.agent.clone()).collect();
     let unit = unit.clone();
     replies.into_iter().flat_map(move |(member, sample, records)| {

@@ -40,7 +40,7 @@ pub struct Requests {
 #[derive(Debug)]
 pub struct ContextEntry {
     /// Its name.
-    pub name: String,
+    pub name: Arc<str>,
     /// Its contents.
     pub view: View,
 }
@@ -91,7 +91,7 @@ pub struct UnitRequest {
     /// Its input.
     pub input: Json,
     /// What this unit alone sees, by name, in file order.
-    pub context: Vec<(String, Json)>,
+    pub context: Vec<(Arc<str>, Json)>,
 }
 
 impl Requests {
@@ -268,7 +268,7 @@ impl UnitRequest {
     #[must_use]
     pub fn asked(&self, previous: Option<&Json>) -> AskedUnit {
         let mut context: Vec<(&str, &str)> =
-            self.context.iter().map(|(name, json)| (name.as_str(), json.as_str())).collect();
+            self.context.iter().map(|(name, json)| (&**name, json.as_str())).collect();
         if let Some(previous) = previous {
             context.push((PREVIOUS, previous.as_str()));
         }

@@ -6,6 +6,7 @@
 mod past;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use refrain_schemas::digest::Digest;
 use refrain_schemas::freshness::{Cause, CauseKind, Freshness};
@@ -193,7 +194,7 @@ fn definition_changes(standing: &Standing, prior: Option<&Prior>) -> Vec<PartCha
 fn shared_changes(old: &Requests, new: &Requests) -> Vec<PartChange> {
     let shared = |requests: &Requests| -> BTreeMap<String, (Json, Digest)> {
         let views = requests.contexts.iter().filter_map(|context| match &context.view {
-            View::Shared(json, digest) => Some((context.name.clone(), (json.clone(), *digest))),
+            View::Shared(json, digest) => Some((context.name.to_string(), (json.clone(), *digest))),
             _ => None,
         });
         views.collect()
@@ -309,7 +310,7 @@ impl Comparison {
         let Some(new) = &self.new else { return true };
         let unit = new.units.iter().find(|unit| unit.id.as_str() == id);
         let view =
-            new.requests.contexts.iter().find(|context| context.name == name).map(|context| &context.view);
+            new.requests.contexts.iter().find(|context| &*context.name == name).map(|context| &context.view);
         match (unit, view) {
             (Some(unit), Some(View::Joined { field, unique: true, .. })) => {
                 new.requests.value(unit, field).is_some_and(|value| outlook.touches(&value))
@@ -397,7 +398,7 @@ fn unit_changes(old: Option<&UnitRequest>, new: Option<&UnitRequest>) -> Vec<Par
         }
     };
     part("unit", old.map(|request| &request.input), new.map(|request| &request.input));
-    let names: BTreeSet<&String> =
+    let names: BTreeSet<&Arc<str>> =
         old.into_iter().chain(new).flat_map(|request| request.context.iter().map(|(name, _)| name)).collect();
     for name in names {
         let find = |request: Option<&UnitRequest>| {

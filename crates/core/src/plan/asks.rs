@@ -374,10 +374,7 @@ fn has_next(job: &Job, work: &AskWork, unit: usize, stage: usize) -> bool {
         Fan::Split | Fan::Panel => false,
         Fan::Chain => stage + 1 < work.pool.len(),
         Fan::Cascade => {
-            let records = match &job.units[unit].asks[stage].state {
-                AskState::Done { records, .. } => records,
-                _ => return false,
-            };
+            let AskState::Done { records, .. } = &job.units[unit].asks[stage].state else { return false };
             let request = job.prepared.requests.request(&job.prepared.units[unit]);
             let accepted = crate::run::is_accepted(work, records, &request);
             !accepted.unwrap_or(false) && stage + 1 < work.pool.len()

@@ -94,7 +94,8 @@ mod tests {
             assert!(cancel.fired().now_or_never().is_none());
         }
         assert!(cancel.state().waiters.is_empty(), "dropped waiters are forgotten");
-        cancel.clone().fire();
+        let same = cancel.clone();
+        same.fire();
         assert!(cancel.is_fired());
         assert!(cancel.fired().now_or_never().is_some());
     }

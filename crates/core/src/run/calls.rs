@@ -7,7 +7,7 @@ use refrain_schemas::event::{EventKind, Level};
 use refrain_schemas::failure::{Failure, FailureKind};
 use refrain_schemas::json::Json;
 use refrain_schemas::ledger::{AskResult, Intent, IntentAsk, LedgerEntry, Outcome, OutcomeAsk};
-use refrain_schemas::name::{AgentName, CallId, PhaseName};
+use refrain_schemas::name::{AgentName, CallId, UnitId};
 use refrain_schemas::usage::Usage;
 
 use crate::model::{RetryPolicy, Work};
@@ -16,15 +16,13 @@ use crate::ports::executor::{Call, Slot};
 
 use super::input::{AskRef, Effect, TargetNo};
 use super::pool::Pack;
-use super::state::{Flight, RunState, Stop};
+use super::state::{Flight, PoolNo, RunState, Seat, Stop};
+use super::unit_state::AskState;
 
 impl RunState {
-    pub(super) fn pool_key(&self, no: TargetNo, member: usize) -> Option<(PhaseName, AgentName)> {
-        let phase = self.phase(no);
-        match &phase.work {
-            Work::Ask(work) => Some((phase.name.clone(), work.pool.get(member)?.agent.clone())),
-            _ => None,
-        }
+    /// Returns the pool of one agent of a target's phase.
+    pub(super) fn pool_no(&self, no: TargetNo, member: usize) -> PoolNo {
+        self.first_pool[self.targets[no].phase] + member
     }
 
     /// Gives free clones something to do, as far as ceilings allow.
@@ -32,48 +30,43 @@ impl RunState {
         if self.stop.is_some() || self.fatal.is_some() {
             return;
         }
-        let busy: Vec<(PhaseName, AgentName)> = self
-            .pools
-            .iter()
-            .filter(|(_, pool)| pool.has_waiting() && pool.has_free())
-            .map(|(key, _)| key.clone())
-            .collect();
+        let is_hungry = |(_, seat): &(PoolNo, &Seat)| seat.pool.has_waiting() && seat.pool.has_free();
+        let mut hungry: Vec<PoolNo> =
+            self.pools.iter().enumerate().filter(is_hungry).map(|(no, _)| no).collect();
         // Each round gives every pool one call, so that no pool takes all of what is left under a common ceiling.
-        let mut hungry = busy;
         while !hungry.is_empty() {
-            hungry.retain(|key| self.stop.is_none() && self.start_call(key));
+            hungry.retain(|no| self.stop.is_none() && self.start_call(*no));
         }
     }
 
     /// Starts one call of a pool; tells whether there may be another.
-    fn start_call(&mut self, key: &(PhaseName, AgentName)) -> bool {
-        if !self.has_room(key) {
+    fn start_call(&mut self, no: PoolNo) -> bool {
+        if !self.has_room(no) {
             return false;
         }
-        let Some(phase) = self.model.phases.iter().position(|phase| phase.name == key.0) else {
-            return false;
-        };
         let model = self.model.clone();
+        let (phase, member) = (self.pools[no].phase, self.pools[no].member);
         let Work::Ask(work) = &model.phases[phase].work else { return false };
-        let Some(member) = work.pool.iter().position(|member| member.agent == key.1) else { return false };
-        let Some(mut pool) = self.pools.remove(key) else { return false };
-        let may_grow = |no: TargetNo, group: u32| {
-            work.pack > 1 && self.targets[no].job().is_some_and(|job| job.may_grow(work.fan, member, group))
+        let mut pool = std::mem::take(&mut self.pools[no].pool);
+        let may_grow = |target: TargetNo, group: u32| {
+            work.pack > 1
+                && self.targets[target].job().is_some_and(|job| job.may_grow(work.fan, member, group))
         };
         let cut = if pool.has_free() { pool.next_pack(member, work.pack, may_grow) } else { None };
         let is_cut = cut.is_some();
         let pack = cut.and_then(|pack| self.wanted(pack));
         let more = is_cut && pool.has_waiting();
         let clone = if pack.is_some() { pool.take_clone() } else { None };
-        self.pools.insert(key.clone(), pool);
+        self.pools[no].pool = pool;
         let (Some(pack), Some(clone)) = (pack, clone) else { return more };
-        if !self.spend(key, &pack) {
+        if !self.spend(no, &pack) {
             let target = pack.target;
-            self.give_back(key, pack, clone);
-            return self.pools[key].has_waiting() && self.targets[target].job().is_some();
+            self.pools[no].pool.give_clone(clone);
+            self.pools[no].pool.wait_again(pack);
+            return self.pools[no].pool.has_waiting() && self.targets[target].job().is_some();
         }
-        self.send(key, pack, clone);
-        self.pools[key].has_free()
+        self.send(no, pack, clone);
+        self.pools[no].pool.has_free()
     }
 
     /// Returns what of a pack is still to be asked; its target may have ended or stopped.
@@ -84,33 +77,31 @@ impl RunState {
     }
 
     /// Whether the ceilings on calls in flight allow one more.
-    fn has_room(&self, (phase, agent): &(PhaseName, AgentName)) -> bool {
-        let below = |count: u32, ceiling: Option<u32>| ceiling.is_none_or(|ceiling| count < ceiling);
-        let in_flight = u32::try_from(self.flights.len()).unwrap_or(u32::MAX);
-        let of_phase = self.calls.phases_in_flight.get(phase).copied().unwrap_or(0);
-        let of_agent = self.calls.agents_in_flight.get(agent).copied().unwrap_or(0);
-        below(in_flight, self.model.limits.concurrency)
-            && below(of_phase, self.model.phase(phase.as_str()).and_then(|phase| phase.limits.concurrency))
-            && below(of_agent, self.agent_limits(agent).and_then(|limits| limits.concurrency))
-    }
-
-    fn agent_limits(&self, agent: &AgentName) -> Option<refrain_schemas::pipeline::Limits> {
-        self.model.agents.get(agent.as_str())?.spec.limits
+    fn has_room(&self, no: PoolNo) -> bool {
+        let below =
+            |count: usize, ceiling: Option<u32>| ceiling.is_none_or(|ceiling| count < ceiling as usize);
+        let seat = &self.pools[no];
+        below(self.flights.len(), self.model.limits.concurrency)
+            && below(
+                self.calls.phases[seat.phase].in_flight,
+                self.model.phases[seat.phase].limits.concurrency,
+            )
+            && below(self.calls.agents[seat.agent_no].in_flight, seat.limits.concurrency)
     }
 
     /// Takes one call from the ceilings on calls, or says what happens because there is none left.
-    fn spend(&mut self, (phase, agent): &(PhaseName, AgentName), pack: &Pack) -> bool {
+    fn spend(&mut self, no: PoolNo, pack: &Pack) -> bool {
         let run_ceiling = [self.options.max_calls, self.model.limits.calls].into_iter().flatten().min();
-        if run_ceiling.is_some_and(|ceiling| self.calls.run >= ceiling) {
+        let reached = |count: u64, ceiling: Option<u64>| ceiling.is_some_and(|ceiling| count >= ceiling);
+        if reached(self.calls.run, run_ceiling) {
             self.stop(Stop::Ceiling);
             return false;
         }
-        let of_phase = self.calls.phases.entry(phase.clone()).or_default();
-        let of_agent = self.calls.agents.entry(agent.clone()).or_default();
-        let phase_ceiling = self.model.phase(phase.as_str()).and_then(|phase| phase.limits.calls);
-        let agent_ceiling = self.model.agents.get(agent.as_str()).and_then(|agent| agent.spec.limits?.calls);
-        let reached = |count: u64, ceiling: Option<u64>| ceiling.is_some_and(|ceiling| count >= ceiling);
-        if reached(*of_phase, phase_ceiling) || reached(*of_agent, agent_ceiling) {
+        let seat = &self.pools[no];
+        let of_phase = &mut self.calls.phases[seat.phase].calls;
+        let of_agent = &mut self.calls.agents[seat.agent_no].calls;
+        let phase_ceiling = self.model.phases[seat.phase].limits.calls;
+        if reached(*of_phase, phase_ceiling) || reached(*of_agent, seat.limits.calls) {
             if let Some(job) = self.targets[pack.target].job_mut() {
                 job.is_stopped = true;
             }
@@ -121,18 +112,11 @@ impl RunState {
         true
     }
 
-    /// Puts a pack back that could not be paid for.
-    fn give_back(&mut self, key: &(PhaseName, AgentName), pack: Pack, clone: u32) {
-        if let Some(pool) = self.pools.get_mut(key) {
-            pool.give_clone(clone);
-            pool.wait_again(pack);
-        }
-    }
-
-    fn send(&mut self, key: &(PhaseName, AgentName), pack: Pack, clone: u32) {
+    fn send(&mut self, no: PoolNo, pack: Pack, clone: u32) {
         let call = self.next_call;
         self.next_call = call.next();
-        let lane = self.lane(pack.target, &key.1);
+        let agent = self.pools[no].agent.clone();
+        let lane = self.lane(pack.target, &agent);
         let Some(request) = self.request(call, &pack) else { return };
         let asks =
             pack.asks.iter().zip(&request.units).filter_map(|(ask, unit)| {
@@ -141,18 +125,19 @@ impl RunState {
         let intent = Intent { call, lane, attempt: pack.attempt, at: self.now, asks: asks.collect() };
         if self.wants(Level::Debug) {
             let units = intent.asks.iter().map(|ask| ask.unit.clone()).collect();
-            self.tell(pack.target, EventKind::CallIntended { call, agent: key.1.clone(), units });
+            self.tell(pack.target, EventKind::CallIntended { call, agent: agent.clone(), units });
         }
         self.ledger(LedgerEntry::Intent(intent));
-        let timeout = self.model.agents.get(key.1.as_str()).and_then(|agent| agent.timeout);
-        let slot = Slot { phase: key.0.clone(), agent: key.1.clone(), clone };
+        let timeout = self.pools[no].timeout;
+        let slot = Slot { phase: request.phase.clone(), agent, clone };
         self.effect(Effect::Call(Box::new(Call { slot, request, timeout })));
-        self.depart(key, pack, call, clone);
+        self.depart(no, pack, call, clone);
     }
 
-    fn depart(&mut self, key: &(PhaseName, AgentName), pack: Pack, call: CallId, clone: u32) {
-        *self.calls.phases_in_flight.entry(key.0.clone()).or_default() += 1;
-        *self.calls.agents_in_flight.entry(key.1.clone()).or_default() += 1;
+    fn depart(&mut self, no: PoolNo, pack: Pack, call: CallId, clone: u32) {
+        let seat = &self.pools[no];
+        self.calls.phases[seat.phase].in_flight += 1;
+        self.calls.agents[seat.agent_no].in_flight += 1;
         let target = &mut self.targets[pack.target];
         target.tally.calls += 1;
         if pack.attempt > 1 {
@@ -189,23 +174,19 @@ impl RunState {
     /// Takes what a call brought.
     pub(super) fn called(&mut self, call: CallId, reply: Result<Reply, AgentError>) {
         let Some(Flight { pack, clone, started }) = self.flights.remove(&call) else { return };
-        let Some(key) = self.pool_key(pack.target, pack.member) else { return };
-        if let Some(pool) = self.pools.get_mut(&key) {
-            pool.give_clone(clone);
-        }
-        if let Some(n) = self.calls.phases_in_flight.get_mut(&key.0) {
-            *n -= 1;
-        }
-        if let Some(n) = self.calls.agents_in_flight.get_mut(&key.1) {
-            *n -= 1;
-        }
+        let no = self.pool_no(pack.target, pack.member);
+        let seat = &mut self.pools[no];
+        seat.pool.give_clone(clone);
+        self.calls.phases[seat.phase].in_flight -= 1;
+        self.calls.agents[seat.agent_no].in_flight -= 1;
+        let agent = seat.agent.clone();
         if let Some(job) = self.targets[pack.target].job_mut() {
             job.n_in_flight -= 1;
         }
         let seconds = self.time.saturating_sub(started).as_secs_f64();
         match reply {
-            Ok(reply) => self.replied(call, &key.1, pack, reply, seconds),
-            Err(error) => self.call_failed(call, &key.1, pack, &error),
+            Ok(reply) => self.replied(call, &agent, pack, reply, seconds),
+            Err(error) => self.call_failed(call, &agent, pack, &error),
         }
     }
 
@@ -214,15 +195,15 @@ impl RunState {
         self.targets[pack.target].tally.usage.add(&usage);
         let mut answers = answers(reply.units);
         let mut outcomes = Vec::with_capacity(pack.asks.len());
-        let mut good: Vec<(Digest, Json)> = Vec::new();
+        let mut good: Vec<(AskRef, Digest, Json, AskState)> = Vec::new();
         let mut bad: Vec<(AskRef, Digest, Failure)> = Vec::new();
         for ask in pack.asks.iter().copied() {
             let Some(key) = self.open_key(ask) else { continue };
             let answer = self.take_answer(&mut answers, ask);
-            match answer.and_then(|reply| self.check_reply(ask, &reply).map(|_| reply)) {
-                Ok(reply) => {
+            match answer.and_then(|reply| self.check_reply(ask, &reply).map(|done| (reply, done))) {
+                Ok((reply, done)) => {
                     outcomes.push(OutcomeAsk { key, result: AskResult::Reply(reply.clone()) });
-                    good.push((key, reply));
+                    good.push((ask, key, reply, done));
                 }
                 Err(failure) => {
                     outcomes.push(OutcomeAsk { key, result: AskResult::Failed(failure.clone()) });
@@ -238,15 +219,15 @@ impl RunState {
                 EventKind::CallCompleted { call, agent: agent.clone(), replies, usage, seconds },
             );
         }
-        for (key, reply) in good {
-            self.answer_key(key, &reply);
+        for (ask, key, reply, done) in good {
+            self.answer_key(ask, key, &reply, done);
         }
         self.retry_units(call, agent, &pack, bad);
     }
 
     fn take_answer(&self, answers: &mut Answers, ask: AskRef) -> Result<Json, Failure> {
         let id = self.targets[ask.target].job().map(|job| job.unit_id(ask.unit).clone());
-        let answer = id.as_ref().and_then(|id| answers.remove(id.as_str()));
+        let answer = id.as_ref().and_then(|id| answers.remove(id));
         let invalid = |message: &str| Failure { kind: FailureKind::Invalid, message: message.to_owned() };
         match answer {
             Some(Some(result)) => result,
@@ -361,11 +342,9 @@ impl RunState {
     }
 
     pub(super) fn rested(&mut self, pack: Pack) {
-        let key = self.pool_key(pack.target, pack.member);
-        if self.targets[pack.target].job().is_some()
-            && let Some(pool) = key.and_then(|key| self.pools.get_mut(&key))
-        {
-            pool.wait_again(pack);
+        if self.targets[pack.target].job().is_some() {
+            let no = self.pool_no(pack.target, pack.member);
+            self.pools[no].pool.wait_again(pack);
         }
     }
 
@@ -376,13 +355,13 @@ impl RunState {
 }
 
 /// Answers by unit; `None` where a unit was answered twice.
-type Answers = std::collections::BTreeMap<String, Option<Result<Json, Failure>>>;
+type Answers = std::collections::BTreeMap<UnitId, Option<Result<Json, Failure>>>;
 
 fn answers(units: Vec<AnsweredUnit>) -> Answers {
     let mut answers = Answers::new();
     for AnsweredUnit { id, result } in units {
-        let is_second = answers.contains_key(id.as_str());
-        answers.insert(id.as_str().to_owned(), if is_second { None } else { Some(result) });
+        let is_second = answers.contains_key(&id);
+        answers.insert(id, if is_second { None } else { Some(result) });
     }
     answers
 }

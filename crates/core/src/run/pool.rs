@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use super::input::{AskRef, TargetNo};
 
 /// The clones of one agent in one phase, shared by the scopes of the phase.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Pool {
     /// Clones that are free, the lowest number last.
     free: Vec<u32>,
@@ -60,8 +60,8 @@ impl Pool {
 
     /// Gives a clone back.
     pub fn give_clone(&mut self, clone: u32) {
-        self.free.push(clone);
-        self.free.sort_unstable_by(|a, b| b.cmp(a));
+        let place = self.free.partition_point(|other| *other > clone);
+        self.free.insert(place, clone);
     }
 
     /// Whether anything waits.
@@ -112,6 +112,9 @@ impl Pool {
 
 /// Takes the first asks of a queue, each about another unit: answers name units, so samples of one unit travel apart.
 fn take_pack(queue: &mut VecDeque<AskRef>, max: usize) -> Vec<AskRef> {
+    if max == 1 {
+        return queue.pop_front().into_iter().collect();
+    }
     let mut asks: Vec<AskRef> = Vec::new();
     let mut units = BTreeSet::new();
     let mut passed = VecDeque::new();

@@ -130,11 +130,8 @@ impl RunState {
     pub(super) fn enqueue(&mut self, ask: AskRef) {
         let Some(job) = self.targets[ask.target].job() else { return };
         let (group, member) = (job.units[ask.unit].group, job.units[ask.unit].asks[ask.ask].row.member);
-        if let Some(pool) =
-            self.pool_key(ask.target, member as usize).and_then(|key| self.pools.get_mut(&key))
-        {
-            pool.wait(group, ask);
-        }
+        let no = self.pool_no(ask.target, member as usize);
+        self.pools[no].pool.wait(group, ask);
     }
 
     fn leave_looking(&mut self, ask: AskRef) {
@@ -178,12 +175,7 @@ impl RunState {
         }
         self.leave_key(ask, key);
         match self.check_reply(ask, reply) {
-            Ok(done) => {
-                if let Some(state) = self.ask_state(ask) {
-                    *state = done;
-                }
-                self.check_unit(ask.target, ask.unit);
-            }
+            Ok(done) => self.take_reply(ask, done),
             Err(_) => self.redo(ask),
         }
         self.check_planned(ask.target);
@@ -207,11 +199,19 @@ impl RunState {
     }
 
     /// Gives a reply that has just been paid for to all asks with its key.
-    pub(super) fn answer_key(&mut self, key: Digest, reply: &Json) {
-        let Some(waiting) = self.by_key.remove(&key) else { return };
-        for ask in waiting.asks {
+    pub(super) fn answer_key(&mut self, payer: AskRef, key: Digest, reply: &Json, done: AskState) {
+        let waiting = self.by_key.remove(&key);
+        self.take_reply(payer, done);
+        for ask in waiting.into_iter().flat_map(|waiting| waiting.asks).filter(|ask| *ask != payer) {
             self.answer(ask, key, reply);
         }
+    }
+
+    fn take_reply(&mut self, ask: AskRef, done: AskState) {
+        if let Some(state) = self.ask_state(ask) {
+            *state = done;
+        }
+        self.check_unit(ask.target, ask.unit);
     }
 
     /// Fails all asks with a key for good.
@@ -332,9 +332,6 @@ impl RunState {
             let Some(job) = self.targets[no].job_mut() else { return };
             if was_called || again { job.counts.ran += 1 } else { job.counts.reused += 1 }
         }
-        if was_called {
-            self.targets[no].called.insert(id.clone());
-        }
         if let Some(failure) = failure
             && self.wants(Level::Error)
         {
@@ -396,7 +393,7 @@ impl RunState {
 
     /// Forgets the asks of a target that has ended; another target that waits for one of them asks it itself.
     pub(super) fn forget_waiting(&mut self, no: TargetNo) {
-        self.pools.values_mut().for_each(|pool| pool.forget(no));
+        self.pools.iter_mut().for_each(|seat| seat.pool.forget(no));
         let mut heirs = Vec::new();
         self.by_key.retain(|_, waiting| {
             waiting.asks.retain(|ask| ask.target != no);

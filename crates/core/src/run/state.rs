@@ -2,6 +2,7 @@
 //! here waits for anything.
 
 use std::collections::{BTreeMap, HashMap};
+use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +14,9 @@ use refrain_schemas::history::{
     AttemptOutcome, AttemptRecord, GenerationRecord, HistoryEntry, RevisionRecord,
 };
 use refrain_schemas::ledger::{Lane, LedgerEntry};
-use refrain_schemas::name::{AgentName, CallId, PhaseName, RunId};
+use refrain_schemas::name::{AgentName, CallId, RunId};
+use refrain_schemas::phase_spec::OnUnitFailure;
+use refrain_schemas::pipeline::Limits;
 use refrain_schemas::report::{PhaseReport, PhaseStatus};
 use refrain_schemas::scope::Target;
 use refrain_schemas::time::Timestamp;
@@ -41,9 +44,12 @@ pub struct RunState {
     pub(super) targets: Vec<TargetState>,
     /// Verdicts on targets outside the plan.
     pub(super) outside: BTreeMap<Target, Freshness>,
-    pub(super) pools: BTreeMap<(PhaseName, AgentName), Pool>,
+    /// The pools: by phase in model order, and by agent in file order within a phase.
+    pub(super) pools: Vec<Seat>,
+    /// The first pool of each phase.
+    pub(super) first_pool: Vec<PoolNo>,
     pub(super) flights: BTreeMap<CallId, Flight>,
-    pub(super) by_key: HashMap<Digest, Waiting>,
+    pub(super) by_key: KeyMap<Waiting>,
     pub(super) look_ups: Vec<(AskRef, Digest)>,
     pub(super) lanes: BTreeMap<(TargetNo, AgentName), u32>,
     pub(super) next_lane: u32,
@@ -82,10 +88,54 @@ pub struct Options {
 pub(super) struct Spent {
     pub(super) run: u64,
     pub(super) retries: u64,
-    pub(super) phases: BTreeMap<PhaseName, u64>,
-    pub(super) agents: BTreeMap<AgentName, u64>,
-    pub(super) agents_in_flight: BTreeMap<AgentName, u32>,
-    pub(super) phases_in_flight: BTreeMap<PhaseName, u32>,
+    /// By phase, in model order.
+    pub(super) phases: Vec<Spending>,
+    /// By agent, in model order.
+    pub(super) agents: Vec<Spending>,
+}
+
+/// Calls that count against one phase or agent.
+#[derive(Debug, Default, Clone, Copy)]
+pub(super) struct Spending {
+    pub(super) calls: u64,
+    pub(super) in_flight: usize,
+}
+
+/// The place of a pool among all of them.
+pub(super) type PoolNo = usize;
+
+/// A pool and whose it is.
+#[derive(Debug)]
+pub(super) struct Seat {
+    pub(super) phase: usize,
+    pub(super) member: usize,
+    pub(super) agent: AgentName,
+    pub(super) agent_no: usize,
+    pub(super) limits: Limits,
+    pub(super) timeout: Option<Duration>,
+    pub(super) pool: Pool,
+}
+
+/// A map by ask keys, which are hashes already.
+pub(super) type KeyMap<V> = HashMap<Digest, V, BuildHasherDefault<KeyHasher>>;
+
+/// Takes the first eight bytes of a digest for its hash.
+#[derive(Debug, Default)]
+pub(super) struct KeyHasher(u64);
+
+impl Hasher for KeyHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        if let Some(head) = bytes.first_chunk() {
+            self.0 = u64::from_le_bytes(*head);
+        }
+    }
+
+    // The length of the digest, which is always the same.
+    fn write_usize(&mut self, _: usize) {}
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
 }
 
 /// A call that is under way.
@@ -146,9 +196,10 @@ impl RunState {
             options,
             targets,
             outside,
-            pools: BTreeMap::new(),
+            pools: Vec::new(),
+            first_pool: Vec::new(),
             flights: BTreeMap::new(),
-            by_key: HashMap::new(),
+            by_key: KeyMap::default(),
             look_ups: Vec::new(),
             lanes: BTreeMap::new(),
             next_lane,
@@ -172,11 +223,23 @@ impl RunState {
     }
 
     fn open_pools(&mut self) {
-        for phase in &self.model.phases {
-            if let Work::Ask(work) = &phase.work {
-                for member in &work.pool {
-                    self.pools.insert((phase.name.clone(), member.agent.clone()), Pool::new(member.clones));
-                }
+        let model = self.model.clone();
+        self.calls.phases = vec![Spending::default(); model.phases.len()];
+        self.calls.agents = vec![Spending::default(); model.agents.len()];
+        for (phase_no, phase) in model.phases.iter().enumerate() {
+            self.first_pool.push(self.pools.len());
+            let Work::Ask(work) = &phase.work else { continue };
+            for (member_no, member) in work.pool.iter().enumerate() {
+                let agent = model.agents.get_full(member.agent.as_str());
+                self.pools.push(Seat {
+                    phase: phase_no,
+                    member: member_no,
+                    agent: member.agent.clone(),
+                    agent_no: agent.map_or(0, |(no, ..)| no),
+                    limits: agent.and_then(|(.., agent)| agent.spec.limits).unwrap_or_default(),
+                    timeout: agent.and_then(|(.., agent)| agent.timeout),
+                    pool: Pool::new(member.clones),
+                });
             }
         }
     }
@@ -462,7 +525,6 @@ impl RunState {
 
     /// Ends the asking about a target whose units are all over.
     pub(super) fn finish_asking(&mut self, no: TargetNo) {
-        use refrain_schemas::phase_spec::OnUnitFailure;
         let Work::Ask(work) = &self.phase(no).work else { return };
         let rule = work.on_unit_failure;
         let Some(job) = self.targets[no].job() else { return };
@@ -478,6 +540,11 @@ impl RunState {
         let Stage::Asking(mut job) = std::mem::replace(&mut self.targets[no].stage, Stage::Judging) else {
             return;
         };
+        if job.prepared.before.is_some() {
+            // Should units turn out not to be keepable, all are made again, and these have been asked about already.
+            let called = job.units.iter().zip(&job.prepared.units).filter(|(state, _)| state.was_called);
+            self.targets[no].called = called.map(|(_, unit)| unit.id.clone()).collect();
+        }
         let outcomes = job.take_outcomes();
         let Job { standing, prepared, counts, .. } = *job;
         let mut standing = standing;
@@ -742,11 +809,17 @@ impl RunState {
             }
             match self.stop {
                 Some(stop) if job.is_planned => self.end_early(no, stop),
-                _ if job.is_stopped && job.own_failures > 0 => self.fail_units(no),
+                _ if job.is_stopped && job.own_failures > 0 && self.stops_at_failure(no) => {
+                    self.fail_units(no);
+                }
                 _ if job.is_stopped => self.end_early(no, Stop::Ceiling),
                 _ => {}
             }
         }
+    }
+
+    fn stops_at_failure(&self, no: TargetNo) -> bool {
+        matches!(&self.phase(no).work, Work::Ask(work) if work.on_unit_failure == OnUnitFailure::Stop)
     }
 
     /// Ends a target before its work is done.

@@ -56,6 +56,35 @@ fn a_ceiling_stops_the_run_and_the_next_one_goes_on() {
 }
 
 #[test]
+fn a_ceiling_is_no_failure_although_units_failed() {
+    let mut world = plain(json!({"limits": {"calls": 3}, "on_unit_failure": "continue"}));
+    world.agent("mark", |asked| {
+        if asked.id == "l1" { Err(failure(FailureKind::Permanent)) } else { Ok(mark(asked)) }
+    });
+    let report = world.run();
+    assert_eq!((report.status, report.exit_code), (RunStatus::Stopped, 3));
+}
+
+#[test]
+fn a_store_that_fails_ends_the_run_and_no_reply_is_lost() {
+    let mut whole = plain(json!({}));
+    whole.run();
+    for commit in 1.. {
+        let mut world = whole.afresh();
+        world.fail_commit(Some(commit));
+        let ended = world.try_run(&request(&[]), &Control::default());
+        if ended.is_ok() {
+            assert!(commit > 20, "{commit} commits");
+            break;
+        }
+        world.fail_commit(None);
+        assert_eq!(world.run().status, RunStatus::Completed, "commit {commit} failed");
+        assert_eq!(world.digests(), whole.digests());
+        assert_eq!(world.bought_twice(), [""; 0]);
+    }
+}
+
+#[test]
 fn a_ceiling_of_nothing_asks_nothing() {
     let mut world = plain(json!({}));
     let report = world.run_with(&RunRequest { max_calls: Some(0), ..request(&[]) });

@@ -5,7 +5,7 @@ use refrain_schemas::report::{PhaseStatus, RunStatus};
 use refrain_testkit::world::{Asked, World};
 use serde_json::{Value, json};
 
-use crate::pieces::{failure, fields, ids, world};
+use crate::pieces::{failure, fields, world};
 
 /// A phase of the agents `a`, `b` and `c`.
 fn fan(phase: Value, answer: impl Fn(&Asked) -> Value + Send + Sync + Clone + 'static) -> World {
@@ -157,7 +157,7 @@ fn a_cascade_asks_until_a_reply_is_good_enough() {
         assert_eq!(world.run().calls, 0);
         // A stricter rule goes on where the old one ended.
         world.redefine(|file| {
-            file["phases"]["t"]["accept"] = json!("reply.confidence >= 0.8 and reply.by != 'a'")
+            file["phases"]["t"]["accept"] = json!("reply.confidence >= 0.8 and reply.by != 'a'");
         });
         world.take_asked();
         world.run();
@@ -223,16 +223,16 @@ fn two_units_that_say_the_same_key_are_merged_by_the_rule() {
 
 #[test]
 fn a_phase_that_stops_being_local_is_made_whole() {
-    let mut world = fan(json!({"agents": {"a": 1}, "merge": "last", "output": {"key": "id"}}), |asked| {
+    let mut world = fan(json!({"agents": {"a": 1}, "merge": "last", "output": {"key": "k"}}), |asked| {
         let to = asked.input["as"].as_str().unwrap_or(&asked.id);
-        json!({"id": to, "from": asked.id})
+        json!({"k": to, "from": asked.id})
     });
     world.run();
     world.edit("lines.csv", |lines| lines[4]["as"] = json!("l1"));
     let report = world.run();
     assert_eq!((report.calls, report.units.ran, report.units.reused), (1, 1, 5));
     let records = world.artifact("t");
-    assert_eq!(ids(&records), ["l1", "l2", "l3", "l4", "l6"]);
+    assert_eq!(fields(&records, "k"), ["l1", "l2", "l3", "l4", "l6"]);
     assert_eq!(records[0]["from"], "l5");
     let mut fresh = world.afresh();
     fresh.run();

@@ -49,7 +49,7 @@ pub(crate) fn lines(n: usize) -> Value {
 
 /// Returns a line.
 pub(crate) fn line(n: usize) -> Value {
-    json!({"id": format!("l{n}"), "text": format!("text {n}"), "scene": format!("s{}", (n + 2) / 3)})
+    json!({"id": format!("l{n}"), "text": format!("text {n}"), "scene": format!("s{}", n.div_ceil(3))})
 }
 
 /// Returns a failure of a unit.

@@ -83,7 +83,7 @@ fn partial_things_are_written_gathered_and_put_into_documents() {
     assert_eq!(world.artifact("sum@ja"), [json!(["l1", "l5"])]);
     assert_eq!(world.holes("sum@fr"), ["l3"]);
     let statuses: Vec<PhaseStatus> = report.phases.iter().map(|phase| phase.status).collect();
-    assert!(statuses[1..].iter().any(|status| *status == PhaseStatus::Partial));
+    assert!(statuses.contains(&PhaseStatus::Partial));
     world.agent("odd", |asked| Ok(mark(asked)));
     world.agent("odd2", |asked| Ok(json!(asked.id)));
     assert_eq!(world.run().status, RunStatus::Completed);

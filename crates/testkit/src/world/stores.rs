@@ -1,6 +1,7 @@
 //! A store that can be killed between any two steps, and a sink that checks events against it.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Poll;
 
 use async_trait::async_trait;
@@ -23,11 +24,13 @@ use crate::memory_store::MemoryStore;
 pub(super) struct WitnessedStore {
     inner: MemoryStore,
     yields: bool,
+    fails_at: Option<u64>,
+    commits: AtomicU64,
 }
 
 impl WitnessedStore {
-    pub(super) fn new(inner: MemoryStore, yields: bool) -> Arc<Self> {
-        Arc::new(Self { inner, yields })
+    pub(super) fn new(inner: MemoryStore, yields: bool, fails_at: Option<u64>) -> Arc<Self> {
+        Arc::new(Self { inner, yields, fails_at, commits: AtomicU64::new(0) })
     }
 
     /// Returns the state of a call.
@@ -76,6 +79,10 @@ impl Store for WitnessedStore {
 
     async fn commit(&self, batch: Batch) -> Result<(), StoreError> {
         self.step().await;
+        if self.fails_at == Some(self.commits.fetch_add(1, Ordering::Relaxed) + 1) {
+            let source = std::io::Error::from(std::io::ErrorKind::StorageFull);
+            return Err(StoreError::Io { action: "commit".to_owned(), source });
+        }
         let committed = self.inner.commit(batch).await;
         self.step().await;
         committed

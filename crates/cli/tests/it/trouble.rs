@@ -189,7 +189,7 @@ fn a_run_is_followed_from_elsewhere() {
         |arguments: &[&str]| BufReader::new(project.command(arguments).spawn().unwrap().stdout.unwrap());
     let mut logs = follow(&["logs", "--follow", "--json"]).lines();
     let mut watch = follow(&["status", "--watch", "--json"]).lines();
-    let mut next = |lines: &mut Lines<BufReader<ChildStdout>>| -> Value {
+    let next = |lines: &mut Lines<BufReader<ChildStdout>>| -> Value {
         serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap()
     };
     assert_eq!(next(&mut logs)["event"], "run_started");

@@ -13,12 +13,14 @@ use refrain_schemas::scope::Target;
 use crate::engine::EngineError;
 use crate::model::{AskWork, ContextSource, Phase, Select, Split};
 use crate::ports::store::Batch;
-use crate::prepare::{Preparation, PrepareError, Prepared, chosen_source, prepare};
+use crate::prepare::{Piece, Preparation, PrepareError, Prepared, chosen_source, prepare};
 use crate::publish::Publication;
 use crate::reply::Rules;
 use crate::run::job::Job;
 use crate::run::unit_state::{AskState, UnitProgress};
 use crate::survey::Standing;
+use crate::tree::sequence::Sequence;
+use crate::unit_table::UnitRow;
 use crate::units::{Members, Unit};
 
 use super::Ahead;
@@ -240,23 +242,78 @@ impl Ahead {
             let store = &*self.ports.store;
             store.commit(Batch { pages, ..Batch::default() }).await?;
             let publication = Publication { store, work, pieces: &pieces, outcomes, before };
-            if let Some(published) = publication.publish().await? {
-                let mut record = self.imagined(target, &standing.now, published.artifact, &context_artifacts);
-                (record.units, record.local) = (Some(published.units), published.local);
-                (record.missing, record.own_failures) = (published.missing, published.own_failures);
-                let word = if record.is_partial() { Freshness::Partial } else { Freshness::Fresh };
-                self.history.apply(HistoryEntry::Revision(Box::new(record)));
-                self.settle(target, word, Outlook::Known);
+            let Some(published) = publication.publish().await? else {
+                self.settle(target, Freshness::Stale, Outlook::Unknown { touched: None });
                 return Ok(());
-            }
+            };
+            let mut record = self.imagined(target, &standing.now, published.artifact, &context_artifacts);
+            (record.units, record.local) = (Some(published.units), published.local);
+            (record.missing, record.own_failures) = (published.missing, published.own_failures);
+            let word = if record.is_partial() { Freshness::Partial } else { Freshness::Fresh };
+            self.history.apply(HistoryEntry::Revision(Box::new(record)));
+            self.settle(target, word, Outlook::Known);
+            return Ok(());
         }
-        let mut ids = counted.certain;
+        let mut ids = self.moved(target, &job).await?;
+        ids.extend(counted.certain);
         ids.extend(counted.possible);
         let keyed = is_keyed_by_unit(work) && phase.gather.is_empty();
         let touched = keyed.then(|| Touched { ids, total: total.filter(|_| work.output.aligned) });
         self.settle(target, Freshness::Stale, Outlook::Unknown { touched });
         Ok(())
     }
+}
+
+impl Ahead {
+    /// Returns the units that differ from the latest revision although nothing is asked about them: those that are gone,
+    /// and those whose replies are on record without being part of it.
+    async fn moved(&self, target: &Target, job: &Job) -> Result<BTreeSet<String>, EngineError> {
+        let mut before = BTreeMap::new();
+        let store = &*self.ports.store;
+        if let Some(units) = self.history.prior(target).and_then(|prior| prior.units) {
+            let mut table = match &job.prepared.before {
+                Some(before) => before.units.clone(),
+                None => Sequence::open(store, units).await?,
+            };
+            let kept = job.prepared.pieces.iter().filter_map(|piece| match piece {
+                Piece::Kept(range) => Some(range.clone()),
+                Piece::Made(_) => None,
+            });
+            let changed = gaps(kept, table.count());
+            table.load_positions(store, &changed).await?;
+            for entry in changed.iter().filter_map(|at| table.entry(*at)) {
+                let asks = UnitRow::decode(&entry).map(|row| row.asks).unwrap_or_default();
+                before.insert(entry.id.to_owned(), (entry.hole, asks));
+            }
+        }
+        for (n, state) in job.units.iter().enumerate() {
+            let asks = state.asks.iter().map(|ask| ask.row).collect();
+            let now = match state.progress {
+                UnitProgress::Done => Some((false, asks)),
+                UnitProgress::Hole => Some((true, asks)),
+                UnitProgress::Open | UnitProgress::Failed(_) => None,
+            };
+            let id = job.unit_id(n).as_str();
+            if now.is_some() && before.get(id) == now.as_ref() {
+                before.remove(id);
+            } else {
+                before.entry(id.to_owned()).or_default();
+            }
+        }
+        Ok(before.into_keys().collect())
+    }
+}
+
+/// Returns the places below `count` that no range covers; the ranges are in order.
+fn gaps(ranges: impl Iterator<Item = std::ops::Range<u64>>, count: u64) -> Vec<u64> {
+    let mut out = Vec::new();
+    let mut next = 0;
+    for range in ranges {
+        out.extend(next..range.start);
+        next = range.end;
+    }
+    out.extend(next..count);
+    out
 }
 
 /// Whether every record that a unit can bring has the unit's own id as its key; see [`Rules`].

@@ -68,8 +68,8 @@ fn answered(project: &TestProject) -> Vec<String> {
     log.lines().filter_map(|line| line.split(' ').next()).map(str::to_owned).collect()
 }
 
-/// Holds the ledger against what the agents wrote down.
-fn check_ledger(project: &TestProject, is_over: bool) -> Result<(), String> {
+/// Holds the ledger against what the agents wrote down; returns the keys that have a reply.
+fn check_ledger(project: &TestProject, is_over: bool) -> Result<BTreeSet<String>, String> {
     let ledger = project.json(&["ledger", "--last", "1000000"], 0);
     let in_doubt = ledger["in_doubt"].as_u64().unwrap();
     if in_doubt > CLONES.iter().sum() {
@@ -108,16 +108,15 @@ fn check_ledger(project: &TestProject, is_over: bool) -> Result<(), String> {
     if bought.len() < expected {
         return Err(format!("{} replies of {expected}", bought.len()));
     }
-    Ok(())
+    Ok(bought)
 }
 
 /// Lets a run go on for a while; returns whether it had to be killed.
-fn run_for(project: &TestProject, time: Duration) -> bool {
-    let mut child = project.command(&["run", "--quiet"]).spawn().unwrap();
+pub(crate) fn run_for(project: &TestProject, arguments: &[&str], time: Duration) -> bool {
+    let mut child = project.command(&[&["run", "--quiet"], arguments].concat()).spawn().unwrap();
     let end = Instant::now() + time;
     while Instant::now() < end {
-        if let Some(status) = child.try_wait().unwrap() {
-            assert!(status.success(), "{status}");
+        if child.try_wait().unwrap().is_some() {
             return false;
         }
         thread::sleep(Duration::from_micros(500).min(end.saturating_duration_since(Instant::now())));
@@ -145,16 +144,24 @@ fn after_a_crash_nothing_that_was_bought_is_bought_again() {
     let mut n_killed = 0;
     while n_killed < kills {
         let project = project();
+        let mut forced_runs = 2;
+        let mut kept = BTreeSet::new();
         loop {
             let pause = Duration::from_micros(1_000 + numbers.below(120_000));
-            let is_killed = run_for(&project, pause);
+            // A generation that was begun is gone on with, forced or not.
+            let is_forced = forced_runs > 0 && numbers.below(6) == 0;
+            forced_runs -= u64::from(is_forced);
+            let arguments: &[&str] = if is_forced { &["qa", "--force"] } else { &[] };
+            let is_killed = run_for(&project, arguments, pause);
             n_killed += u64::from(is_killed);
             if !project.path(".refrain").exists() {
                 continue;
             }
-            check_ledger(&project, !is_killed)
+            let bought = check_ledger(&project, !is_killed)
                 .unwrap_or_else(|problem| panic!("seed {seed}, kill {n_killed}: {problem}"));
-            if !is_killed {
+            assert!(kept.is_subset(&bought), "seed {seed}, kill {n_killed}: replies were lost");
+            kept = bought;
+            if !is_killed && !is_forced {
                 break;
             }
             assert_eq!(project.json(&["status"], 0)["holder"], Value::Null, "seed {seed}");

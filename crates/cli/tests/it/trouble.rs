@@ -1,7 +1,8 @@
 //! Disks that are full, files that are torn or may not be written, and two runs at once.
 
 use std::fs::{self, OpenOptions};
-use std::process::Command;
+use std::io::{BufRead as _, BufReader, Lines};
+use std::process::{ChildStdout, Command};
 
 use serde_json::Value;
 
@@ -178,4 +179,31 @@ fn a_second_run_is_refused_and_reading_goes_on() {
     open_gate(&project);
     project.output(&child.wait_with_output().unwrap()).expect(0);
     assert_eq!(project.json(&["status"], 0)["holder"], Value::Null);
+}
+
+#[test]
+fn a_run_is_followed_from_elsewhere() {
+    let project = gated();
+    let run = start_gated(&project);
+    let follow =
+        |arguments: &[&str]| BufReader::new(project.command(arguments).spawn().unwrap().stdout.unwrap());
+    let mut logs = follow(&["logs", "--follow", "--json"]).lines();
+    let mut watch = follow(&["status", "--watch", "--json"]).lines();
+    let next = |lines: &mut Lines<BufReader<ChildStdout>>| -> Value {
+        serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap()
+    };
+    assert_eq!(next(&mut logs)["event"], "run_started");
+    assert_eq!(next(&mut watch)["holder"]["pid"], run.id());
+    open_gate(&project);
+    project.output(&run.wait_with_output().unwrap()).expect(0);
+    while next(&mut logs)["event"] != "run_completed" {}
+    // Where the pipe is closed there is nobody left to watch for: both end by themselves.
+    let end = loop {
+        let status = next(&mut watch);
+        if status["holder"].is_null() {
+            break status;
+        }
+    };
+    crate::schema::check("status", &end);
+    assert_eq!(phase(&end, "shout")["freshness"], "fresh");
 }

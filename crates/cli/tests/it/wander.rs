@@ -2,9 +2,11 @@
 //! for fresh, and in the end everything is as if it had been made in one go.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::crash::run_for;
 use crate::numbers::{Numbers, seed, setting};
 use crate::project::{TestProject, phase, target};
 
@@ -218,6 +220,11 @@ fn walk(seed: u64) {
             2 => vec![some, "--only", "--force"],
             _ => vec![],
         };
+        if numbers.below(3) == 0 {
+            let time = Duration::from_millis(5 + numbers.below(80));
+            run_for(&project, &arguments, time);
+            trail.push(format!("run {arguments:?}, killed after {time:?}"));
+        }
         trail.push(format!("run {arguments:?}"));
         plan_and_run(&project, &arguments, &trail);
     }

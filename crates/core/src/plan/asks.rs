@@ -13,12 +13,14 @@ use refrain_schemas::scope::Target;
 use crate::engine::EngineError;
 use crate::model::{AskWork, ContextSource, Phase, Select, Split};
 use crate::ports::store::Batch;
-use crate::prepare::{Preparation, PrepareError, Prepared, chosen_source, prepare};
+use crate::prepare::{Piece, Preparation, PrepareError, Prepared, chosen_source, prepare};
 use crate::publish::Publication;
 use crate::reply::Rules;
 use crate::run::job::Job;
 use crate::run::unit_state::{AskState, UnitProgress};
 use crate::survey::Standing;
+use crate::tree::sequence::Sequence;
+use crate::unit_table::UnitRow;
 use crate::units::{Members, Unit};
 
 use super::Ahead;
@@ -39,6 +41,8 @@ struct Counted {
     possible: BTreeSet<String>,
     certain_packs: Packs,
     possible_packs: Packs,
+    /// Whether there may be further units whose ids are not known.
+    open_ended: bool,
 }
 
 impl Ahead {
@@ -85,9 +89,9 @@ impl Ahead {
         };
         let mut job = Job::new(&self.model, work, Box::new(standing.clone()), Box::new(prepared));
         let mut counted = Counted::default();
-        self.mark_possible(&job, work, pending, &source_pending, &mut counted);
+        self.mark_possible(&job, phase, work, pending, &source_pending, &mut counted);
         self.count_asks(&mut job, phase, work, &mut counted).await?;
-        let total = new_total(&job.prepared, &source_pending, &mut counted);
+        let total = new_total(&job.prepared, phase, work, &source_pending, &mut counted);
         fill(plan, work, self.attempts(work), total, &counted);
         self.conclude(standing, phase, work, job, counted, total).await
     }
@@ -135,13 +139,16 @@ impl Ahead {
     fn mark_possible(
         &self,
         job: &Job,
+        phase: &Phase,
         work: &AskWork,
         pending: &BTreeMap<Target, Outlook>,
         source_pending: &[&Outlook],
         counted: &mut Counted,
     ) {
         for (unit, state) in job.prepared.units.iter().zip(&job.units) {
-            let own = source_pending.iter().any(|outlook| touches_source(job, outlook, unit));
+            // Gathered records have ids of their own, and a unit of all records changes with any of them.
+            let any = !phase.gather.is_empty() || work.units.split == Split::Whole;
+            let own = source_pending.iter().any(|outlook| any || touches_source(job, outlook, unit));
             let context = || {
                 work.context.iter().any(|context| match &context.source {
                     ContextSource::File(_) => false,
@@ -235,23 +242,78 @@ impl Ahead {
             let store = &*self.ports.store;
             store.commit(Batch { pages, ..Batch::default() }).await?;
             let publication = Publication { store, work, pieces: &pieces, outcomes, before };
-            if let Some(published) = publication.publish().await? {
-                let mut record = self.imagined(target, &standing.now, published.artifact, &context_artifacts);
-                (record.units, record.local) = (Some(published.units), published.local);
-                (record.missing, record.own_failures) = (published.missing, published.own_failures);
-                let word = if record.is_partial() { Freshness::Partial } else { Freshness::Fresh };
-                self.history.apply(HistoryEntry::Revision(Box::new(record)));
-                self.settle(target, word, Outlook::Known);
+            let Some(published) = publication.publish().await? else {
+                self.settle(target, Freshness::Stale, Outlook::Unknown { touched: None });
                 return Ok(());
-            }
+            };
+            let mut record = self.imagined(target, &standing.now, published.artifact, &context_artifacts);
+            (record.units, record.local) = (Some(published.units), published.local);
+            (record.missing, record.own_failures) = (published.missing, published.own_failures);
+            let word = if record.is_partial() { Freshness::Partial } else { Freshness::Fresh };
+            self.history.apply(HistoryEntry::Revision(Box::new(record)));
+            self.settle(target, word, Outlook::Known);
+            return Ok(());
         }
-        let mut ids = counted.certain;
+        let mut ids = self.moved(target, &job).await?;
+        ids.extend(counted.certain);
         ids.extend(counted.possible);
         let keyed = is_keyed_by_unit(work) && phase.gather.is_empty();
         let touched = keyed.then(|| Touched { ids, total: total.filter(|_| work.output.aligned) });
         self.settle(target, Freshness::Stale, Outlook::Unknown { touched });
         Ok(())
     }
+}
+
+impl Ahead {
+    /// Returns the units that differ from the latest revision although nothing is asked about them: those that are gone,
+    /// and those whose replies are on record without being part of it.
+    async fn moved(&self, target: &Target, job: &Job) -> Result<BTreeSet<String>, EngineError> {
+        let mut before = BTreeMap::new();
+        let store = &*self.ports.store;
+        if let Some(units) = self.history.prior(target).and_then(|prior| prior.units) {
+            let mut table = match &job.prepared.before {
+                Some(before) => before.units.clone(),
+                None => Sequence::open(store, units).await?,
+            };
+            let kept = job.prepared.pieces.iter().filter_map(|piece| match piece {
+                Piece::Kept(range) => Some(range.clone()),
+                Piece::Made(_) => None,
+            });
+            let changed = gaps(kept, table.count());
+            table.load_positions(store, &changed).await?;
+            for entry in changed.iter().filter_map(|at| table.entry(*at)) {
+                let asks = UnitRow::decode(&entry).map(|row| row.asks).unwrap_or_default();
+                before.insert(entry.id.to_owned(), (entry.hole, asks));
+            }
+        }
+        for (n, state) in job.units.iter().enumerate() {
+            let asks = state.asks.iter().map(|ask| ask.row).collect();
+            let now = match state.progress {
+                UnitProgress::Done => Some((false, asks)),
+                UnitProgress::Hole => Some((true, asks)),
+                UnitProgress::Open | UnitProgress::Failed(_) => None,
+            };
+            let id = job.unit_id(n).as_str();
+            if now.is_some() && before.get(id) == now.as_ref() {
+                before.remove(id);
+            } else {
+                before.entry(id.to_owned()).or_default();
+            }
+        }
+        Ok(before.into_keys().collect())
+    }
+}
+
+/// Returns the places below `count` that no range covers; the ranges are in order.
+fn gaps(ranges: impl Iterator<Item = std::ops::Range<u64>>, count: u64) -> Vec<u64> {
+    let mut out = Vec::new();
+    let mut next = 0;
+    for range in ranges {
+        out.extend(next..range.start);
+        next = range.end;
+    }
+    out.extend(next..count);
+    out
 }
 
 /// Whether every record that a unit can bring has the unit's own id as its key; see [`Rules`].
@@ -378,25 +440,39 @@ fn has_next(job: &Job, work: &AskWork, unit: usize, stage: usize) -> bool {
 }
 
 /// Returns how many units there will be; records that are not there yet are units too.
-fn new_total(prepared: &Prepared, source_pending: &[&Outlook], counted: &mut Counted) -> Option<u64> {
+fn new_total(
+    prepared: &Prepared,
+    phase: &Phase,
+    work: &AskWork,
+    source_pending: &[&Outlook],
+    counted: &mut Counted,
+) -> Option<u64> {
     match source_pending {
+        _ if work.units.split == Split::Whole => Some(prepared.n_units()),
         [] => Some(prepared.n_units()),
-        [Outlook::Unknown { touched: Some(touched) }] => {
+        [Outlook::Unknown { touched: Some(touched) }] if phase.gather.is_empty() => {
             let known: BTreeSet<&str> = prepared.units.iter().map(|unit| unit.id.as_str()).collect();
             let new = touched.ids.iter().filter(|id| !known.contains(id.as_str()));
-            for id in new {
+            // Whom such a unit shares a call with is not known: each of its asks counts as a call of its own.
+            for (id, alone) in new.zip((0..=u32::MAX).rev()) {
                 counted.possible.insert(id.clone());
-                *counted.possible_packs.entry((0, 0)).or_default() += 1;
+                for ask in 0..asks_per_unit(work) {
+                    let member = u32::try_from(ask).unwrap_or(u32::MAX);
+                    *counted.possible_packs.entry((member, alone)).or_default() += 1;
+                }
             }
             touched.total
         }
-        _ => None,
+        _ => {
+            counted.open_ended = true;
+            None
+        }
     }
 }
 
 fn fill(plan: &mut PhasePlan, work: &AskWork, attempts: u64, total: Option<u64>, counted: &Counted) {
     let (certain, possible) = (counted.certain.len() as u64, counted.possible.len() as u64);
-    let unbounded = total.is_none() && !is_bounded(counted);
+    let unbounded = counted.open_ended;
     plan.units = total;
     plan.run = Range { min: certain, max: (!unbounded).then_some(certain + possible) };
     plan.reuse = Range {
@@ -412,9 +488,4 @@ fn fill(plan: &mut PhasePlan, work: &AskWork, attempts: u64, total: Option<u64>,
     let most = packs(&all);
     plan.calls = Range { min: packs(&counted.certain_packs), max: (!unbounded).then_some(most) };
     plan.retries = (max == 1 && !unbounded).then(|| most * attempts.saturating_sub(1));
-}
-
-/// Whether the possible units are listed by name, even if the number of all units is not known.
-fn is_bounded(counted: &Counted) -> bool {
-    !counted.possible.is_empty() || !counted.certain.is_empty()
 }

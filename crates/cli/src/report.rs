@@ -8,11 +8,11 @@ use refrain_core::ports::files::FileError;
 use refrain_core::ports::store::StoreError;
 use refrain_schemas::exit_code::ExitCode as Code;
 use refrain_schemas::problem::Problem;
-use refrain_sinks::log_file::LogFileError;
 
 use crate::output::{self, Output, clean};
 use crate::render::page::{Page, Theme, Tone};
 use crate::suggest::did_you_mean;
+use crate::wiring::LogFileError;
 
 /// A command that could not be carried out.
 #[derive(Debug)]

@@ -18,7 +18,9 @@ use refrain_schemas::problem::{Problem, Severity};
 use refrain_schemas::progress::RunProgress;
 use refrain_schemas::status::Holder;
 use refrain_sinks::log_file::last_progress;
-use refrain_sinks::log_folder::LogFolder;
+// For the other files of this crate, which name no adapter themselves.
+pub(crate) use refrain_sinks::log_file::{Follow, LogFileError};
+pub(crate) use refrain_sinks::log_folder::LogFolder;
 use refrain_sinks::{ConsoleLog, JsonlLog, JsonlProgress, Redacting, Secrets, TerminalSink};
 use serde_json::Value;
 

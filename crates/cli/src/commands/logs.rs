@@ -10,8 +10,6 @@ use refrain_schemas::event::Level;
 use refrain_schemas::exit_code::ExitCode;
 use refrain_schemas::log_line::LogLine;
 use refrain_schemas::name::RunId;
-use refrain_sinks::log_file::Follow;
-use refrain_sinks::log_folder::LogFolder;
 
 use crate::address::PhaseAddress;
 use crate::args::{Globals, LevelChoice};
@@ -21,6 +19,7 @@ use crate::render::numbers::time;
 use crate::render::page::{Page, Tone};
 use crate::report::CliError;
 use crate::runtime;
+use crate::wiring::{Follow, LogFolder};
 
 /// How often `--follow` looks.
 const PAUSE: Duration = Duration::from_millis(250);

@@ -128,23 +128,19 @@ impl Job {
         sample: u32,
         previous: Option<&Json>,
     ) -> (usize, Digest) {
-        let numbers = AskNumbers { sample, redo: 0, previous: previous.map(digest_of) };
+        let numbers = AskNumbers { sample, previous: previous.map(digest_of) };
         let key = key(&self.bases[member as usize], &self.units[unit].digest, &numbers);
-        let row = AskRow { member, sample, redo: 0, key };
+        let row = AskRow::new(member, sample, key);
         self.units[unit].asks.push(Ask { row, state: AskState::Looking });
         (self.units[unit].asks.len() - 1, key)
     }
 
     /// Gives an ask its next key, because the reply under the present one is refused, and returns that key.
     pub fn redo(&mut self, unit: usize, ask: usize) -> Digest {
-        let previous = self.previous(unit, ask).map(|json| digest_of(&json));
-        let row = &self.units[unit].asks[ask].row;
-        let numbers = AskNumbers { sample: row.sample, redo: row.redo + 1, previous };
-        let key = key(&self.bases[row.member as usize], &self.units[unit].digest, &numbers);
         let ask = &mut self.units[unit].asks[ask];
-        ask.row = AskRow { redo: ask.row.redo + 1, key, ..ask.row };
+        ask.row = ask.row.again();
         ask.state = AskState::Looking;
-        key
+        ask.row.key
     }
 
     /// Returns what a chain passes on to an ask: the reply before it.

@@ -253,3 +253,23 @@ fn what_cannot_change_a_reply_makes_nothing_stale() {
     let report = project.run_json(&[], 0);
     assert_eq!(report["units"]["ran"], 8, "the new language alone");
 }
+
+#[test]
+fn a_plan_knows_of_replies_on_record_that_the_latest_revision_is_not_made_from() {
+    let project = pipeline(", --upper");
+    project.run_json(&[], 0);
+    project.edit("lines.csv", "second line", "another line");
+    project.run_json(&["translate"], 0);
+    project.edit("lines.csv", "another line", "second line");
+    project.run_json(&[], 0);
+    // The translation of the first of these is on record, its check is not; of the second neither is; the third goes.
+    project.edit("lines.csv", "second line", "another line");
+    project.edit("lines.csv", "third line", "a new line");
+    project.edit("lines.csv", "four,fourth line\n", "");
+    let plan = project.json(&["plan"], 0);
+    assert_eq!(phase(&plan, "translate@ja")["run"], serde_json::json!({"min": 1, "max": 1}));
+    assert_eq!(phase(&plan, "qa@ja")["units"], 3);
+    let report = project.run_json(&[], 0);
+    assert_within(&plan, &report);
+    assert_eq!(phase(&report, "qa@ja")["units"]["ran"], 2);
+}

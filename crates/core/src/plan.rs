@@ -7,10 +7,12 @@
 
 mod asks;
 mod outlook;
+mod packs;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
+use refrain_schemas::digest::Digest;
 use refrain_schemas::freshness::{Cause, CauseKind, Freshness};
 use refrain_schemas::history::{HistoryEntry, RevisionRecord};
 use refrain_schemas::name::RunId;
@@ -80,6 +82,10 @@ pub(crate) struct Ahead {
     pub(crate) digests: FileDigests,
     words: BTreeMap<Target, Freshness>,
     outlooks: BTreeMap<Target, Outlook>,
+    /// Targets that a condition on pending contents may yet skip.
+    doubtful: BTreeSet<Target>,
+    /// Keys without a reply that an earlier ask counts already: whoever comes first pays for all.
+    asked: HashSet<Digest>,
 }
 
 impl Ahead {
@@ -89,7 +95,16 @@ impl Ahead {
         ports.store = Arc::new(Overlay::new(ports.store.clone()));
         let digests = FileDigests::new(ports.files.clone());
         let model = engine.shared_model();
-        Ok(Self { model, ports, history, digests, words: BTreeMap::new(), outlooks: BTreeMap::new() })
+        Ok(Self {
+            model,
+            ports,
+            history,
+            digests,
+            words: BTreeMap::new(),
+            outlooks: BTreeMap::new(),
+            doubtful: BTreeSet::new(),
+            asked: HashSet::new(),
+        })
     }
 
     pub(crate) async fn plan_target(
@@ -97,38 +112,77 @@ impl Ahead {
         target: &Target,
         forced: bool,
     ) -> Result<PhasePlan, EngineError> {
-        let mut standing = self.stand(target).await?;
+        let standing = self.stand(target).await?;
         let pending = self.pending(&standing.now);
         let missing = standing.verdict.missing.iter().filter(|target| !pending.contains_key(*target));
         let missing: Vec<Target> = missing.cloned().collect();
         let mut plan = blank(&standing);
-        if standing.now.skipped.is_some() {
+        let is_doubtful = self.is_doubtful(&standing, &pending);
+        if standing.now.skipped.is_some() && !is_doubtful {
             plan.action = PlannedAction::Skip;
             self.settle(target, Freshness::Skipped, Outlook::Known);
         } else if !missing.is_empty() {
             plan.action = PlannedAction::Blocked;
             plan.missing = missing;
             self.settle(target, Freshness::Blocked, Outlook::Known);
-        } else if !forced && !self.is_volatile(target) && self.is_settled(&standing) {
-            let word = standing.verdict.freshness;
-            let kept = self.history.latest(target).map_or(0, |record| record.counts.total);
-            (plan.units, plan.reuse) = (Some(kept), Range::exactly(kept));
-            self.settle(target, word, Outlook::Known);
         } else {
-            plan.action = if only_upstream_stale(&standing) && !forced {
-                PlannedAction::Perhaps
-            } else {
-                PlannedAction::Run
-            };
-            if forced || self.is_volatile(target) {
-                raise(&self.history, &mut standing);
-                if plan.causes.is_empty() {
-                    plan.causes.push(Cause::new(CauseKind::Generation, target.to_string()));
-                }
+            self.plan_open(standing, &pending, forced, &mut plan).await?;
+            if is_doubtful {
+                self.doubt(target, &mut plan);
             }
-            self.plan_work(&standing, &pending, &mut plan).await?;
         }
         Ok(plan)
+    }
+
+    /// Plans a target that nothing keeps from running.
+    async fn plan_open(
+        &mut self,
+        mut standing: Standing,
+        pending: &BTreeMap<Target, Outlook>,
+        forced: bool,
+        plan: &mut PhasePlan,
+    ) -> Result<(), EngineError> {
+        let target = standing.target.clone();
+        let raises = forced || self.is_volatile(&target);
+        let may_keep = !raises && self.may_keep(&standing);
+        if may_keep && standing.now.skipped.is_none() && self.is_settled(&standing, pending) {
+            let counts = self.history.latest(&target).map(|record| record.counts).unwrap_or_default();
+            plan.units = Some(counts.total);
+            plan.reuse = Range::exactly(counts.reused + counts.ran);
+            self.settle(&target, standing.verdict.freshness, Outlook::Known);
+            return Ok(());
+        }
+        plan.action = if may_keep { PlannedAction::Perhaps } else { PlannedAction::Run };
+        if raises {
+            raise(&self.history, &mut standing);
+            if plan.causes.is_empty() {
+                plan.causes.push(Cause::new(CauseKind::Generation, target.to_string()));
+            }
+        }
+        self.plan_work(&standing, pending, plan).await
+    }
+
+    /// Whether a condition on what is pending decides if a target is skipped: its own, or that of one it needs.
+    fn is_doubtful(&self, standing: &Standing, pending: &BTreeMap<Target, Outlook>) -> bool {
+        let mut hard = standing.now.upstream.iter().filter(|upstream| upstream.hard);
+        if hard.clone().any(|upstream| upstream.freshness == Freshness::Skipped) {
+            return false;
+        }
+        let has_condition =
+            self.model.phase(standing.target.phase.as_str()).is_some_and(|phase| phase.when.is_some());
+        (has_condition && !pending.is_empty())
+            || hard.any(|upstream| self.doubtful.contains(&upstream.target))
+    }
+
+    /// Takes back what is not sure of a target that may be skipped after all.
+    fn doubt(&mut self, target: &Target, plan: &mut PhasePlan) {
+        plan.action = PlannedAction::Perhaps;
+        plan.units = None;
+        for range in [&mut plan.run, &mut plan.reuse, &mut plan.calls] {
+            range.min = 0;
+        }
+        self.doubtful.insert(target.clone());
+        self.settle(target, Freshness::Stale, Outlook::Unknown { touched: None });
     }
 
     /// Judges a target as it would be after everything that has been planned.
@@ -145,13 +199,29 @@ impl Ahead {
         before.collect()
     }
 
-    fn is_settled(&self, standing: &Standing) -> bool {
+    /// Whether a target is kept unless something before it turns out different.
+    fn may_keep(&self, standing: &Standing) -> bool {
         let own_failures = self.history.latest(&standing.target).map_or(0, |record| record.own_failures);
+        let in_vain = |cause: &Cause| matches!(cause.kind, CauseKind::UpstreamStale | CauseKind::Holes);
         match standing.verdict.freshness {
             Freshness::Fresh => true,
             Freshness::Partial => own_failures == 0,
+            Freshness::Stale => own_failures == 0 && standing.verdict.causes.iter().all(in_vain),
+            // It is judged again once it is known not to be skipped.
+            Freshness::Skipped => self.history.latest(&standing.target).is_some(),
             _ => false,
         }
+    }
+
+    /// Whether a target that may be kept surely is: nothing before it can turn out different, arrive or go.
+    fn is_settled(&self, standing: &Standing, pending: &BTreeMap<Target, Outlook>) -> bool {
+        let is_current = matches!(standing.verdict.freshness, Freshness::Fresh | Freshness::Partial);
+        let upstream = &standing.now.upstream;
+        is_current
+            && !upstream.iter().any(|upstream| {
+                pending.contains_key(&upstream.target)
+                    && (upstream.artifact.is_none() || self.doubtful.contains(&upstream.target))
+            })
     }
 
     fn is_volatile(&self, target: &Target) -> bool {
@@ -264,16 +334,14 @@ fn blank(standing: &Standing) -> PhasePlan {
     }
 }
 
-/// Whether a target is stale for no other reason than that something before it may turn out different.
-fn only_upstream_stale(standing: &Standing) -> bool {
-    let causes = &standing.verdict.causes;
-    !causes.is_empty() && causes.iter().all(|cause| cause.kind == CauseKind::UpstreamStale)
-}
-
 /// Counts on the generation that a forced run would work in.
 fn raise(history: &History, standing: &mut Standing) {
-    let made_from = history.lineage(&standing.target).map(|lineage| lineage.generation);
-    if made_from.is_some_and(|made_from| made_from >= standing.now.generation) {
+    let target = &standing.target;
+    let made_from = history.lineage(target).map(|lineage| lineage.generation);
+    let last = history.target(target).and_then(|target| target.last_attempt.as_ref());
+    // Replies that are in conflict are there, all of them: asking under their keys would bring nothing new.
+    let in_conflict = last.is_some_and(|attempt| attempt.error.code == "conflict");
+    if in_conflict || made_from.is_some_and(|made_from| made_from >= standing.now.generation) {
         standing.now.generation += 1;
     }
 }

@@ -51,6 +51,17 @@ pub enum Piece {
     Made(usize),
 }
 
+impl Piece {
+    /// Returns the places of the units in the table before, if they are kept.
+    #[must_use]
+    pub const fn kept(&self) -> Option<&Range<u64>> {
+        match self {
+            Self::Kept(range) => Some(range),
+            Self::Made(_) => None,
+        }
+    }
+}
+
 /// The tables of the revision before.
 #[derive(Debug, Clone)]
 pub struct Before {

@@ -1,5 +1,7 @@
 //! From what an agent answered to records that may stand in an artifact.
 
+use std::collections::BTreeSet;
+
 use refrain_schemas::failure::{Failure, FailureKind};
 use refrain_schemas::json::{Json, field, scalar_text};
 use serde_json::value::RawValue;
@@ -147,9 +149,11 @@ impl<'a> Rules<'a> {
                 places.iter().filter_map(|at| requests.source.entry(*at)).map(|entry| entry.id).collect()
             }
         };
-        let missing: Vec<&str> = wanted.iter().copied().filter(|key| !keys.contains(key)).collect();
-        let invented: Vec<&str> = keys.iter().copied().filter(|key| !wanted.contains(key)).collect();
-        let twice = keys.len() > keys.iter().collect::<std::collections::BTreeSet<_>>().len();
+        let there: BTreeSet<&str> = keys.iter().copied().collect();
+        let asked_for: BTreeSet<&str> = wanted.iter().copied().collect();
+        let missing: Vec<&str> = wanted.iter().copied().filter(|key| !there.contains(key)).collect();
+        let invented: Vec<&str> = keys.iter().copied().filter(|key| !asked_for.contains(key)).collect();
+        let twice = keys.len() > there.len();
         match (missing.is_empty(), invented.is_empty(), twice) {
             (true, true, false) => Ok(()),
             (false, _, _) => {

@@ -292,8 +292,6 @@ pub fn scope_digest(scope: &Scope) -> Digest {
 pub struct AskNumbers {
     /// The sample, from 0.
     pub sample: u32,
-    /// How often a recorded reply to this ask was refused by a stricter schema since.
-    pub redo: u32,
     /// The digest of what a chain passes on.
     pub previous: Option<Digest>,
 }
@@ -302,11 +300,18 @@ pub struct AskNumbers {
 #[must_use]
 pub fn key(base: &Digest, unit: &Digest, numbers: &AskNumbers) -> Digest {
     let mut digester = Digester::new("refrain ask v1");
-    digester.digest(base).digest(unit).number(u64::from(numbers.sample)).number(u64::from(numbers.redo));
+    digester.digest(base).digest(unit).number(u64::from(numbers.sample));
     if let Some(previous) = &numbers.previous {
         digester.digest(previous);
     }
     digester.finish()
+}
+
+/// Returns the key under which an ask is asked again for the `n`th time, because the reply recorded before is refused by
+/// rules that have become stricter. It hangs on the first key alone, so the whole chain can be told from one link.
+#[must_use]
+pub fn redo_key(first: &Digest, n: u32) -> Digest {
+    Digester::new("refrain redo v1").digest(first).number(u64::from(n)).finish()
 }
 
 /// Returns where the values of a field are in a sequence that has been read; records without the field, and holes, are nowhere.

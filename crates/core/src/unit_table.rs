@@ -4,6 +4,7 @@ use refrain_schemas::digest::Digest;
 use refrain_schemas::failure::Failure;
 use serde::{Deserialize, Serialize};
 
+use crate::request::redo_key;
 use crate::tree::page::Entry;
 
 /// One row: how a unit was made.
@@ -26,6 +27,29 @@ pub struct AskRow {
     pub redo: u32,
     /// The key.
     pub key: Digest,
+    /// The key before the first such refusal; `None` where there was none.
+    pub first: Option<Digest>,
+}
+
+impl AskRow {
+    /// Returns the row of an ask that nobody has refused a reply to.
+    #[must_use]
+    pub const fn new(member: u32, sample: u32, key: Digest) -> Self {
+        Self { member, sample, redo: 0, key, first: None }
+    }
+
+    /// Returns the row after one more refusal.
+    #[must_use]
+    pub fn again(&self) -> Self {
+        let (first, redo) = (self.first.unwrap_or(self.key), self.redo + 1);
+        Self { redo, key: redo_key(&first, redo), first: Some(first), ..*self }
+    }
+
+    /// Returns every key that the ask has had: without the earlier ones, the present one could not be found again.
+    pub fn keys(&self) -> impl Iterator<Item = Digest> {
+        let first = self.first.unwrap_or(self.key);
+        std::iter::once(first).chain((1..=self.redo).map(move |n| redo_key(&first, n)))
+    }
 }
 
 impl UnitRow {

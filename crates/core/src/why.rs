@@ -250,7 +250,7 @@ impl Comparison {
                 continue;
             }
             let row = rows.get(id);
-            let (change, parts) = self.judge(id, old.get(id), new.get(id), row);
+            let (change, parts) = self.judge(id, &old, &new, row);
             if change == UnitChange::Same && unit.is_none() {
                 continue;
             }
@@ -267,16 +267,18 @@ impl Comparison {
             return Err(EngineError::NoUnit { target: target.to_string(), unit: unit.to_owned() });
         }
         report.n_units = self.new.is_some().then_some(n_units);
-        self.add_asks(ahead, work, &mut report.units).await
+        self.add_asks(ahead, work, &new, &mut report.units).await
     }
 
     fn judge(
         &self,
         id: &str,
-        old: Option<&UnitRequest>,
-        new: Option<&UnitRequest>,
+        old: &ById,
+        new: &ById,
         row: Option<&UnitRow>,
     ) -> (UnitChange, Vec<PartChange>) {
+        let place = new.places.get(id).copied();
+        let (old, new) = (old.get(id), new.get(id));
         let (Some(old), Some(new)) = (old, new) else {
             let parts = unit_changes(old, new);
             let is_lost = self.old.is_none() || self.new.is_none();
@@ -292,7 +294,7 @@ impl Comparison {
         parts.extend(unit_changes(Some(old), Some(new)));
         for (name, outlook) in &self.pending {
             let part = format!("context.{name}");
-            if self.sees_pending(id, name, outlook) && !parts.iter().any(|change| change.part == part) {
+            if self.sees_pending(place, name, outlook) && !parts.iter().any(|change| change.part == part) {
                 parts.push(change(&part, None, None, None, None));
             }
         }
@@ -306,9 +308,9 @@ impl Comparison {
     }
 
     /// Whether a unit sees a record of a context entry that may still come out different.
-    fn sees_pending(&self, id: &str, name: &str, outlook: &Outlook) -> bool {
+    fn sees_pending(&self, place: Option<usize>, name: &str, outlook: &Outlook) -> bool {
         let Some(new) = &self.new else { return true };
-        let unit = new.units.iter().find(|unit| unit.id.as_str() == id);
+        let unit = place.and_then(|place| new.units.get(place));
         let view =
             new.requests.contexts.iter().find(|context| &*context.name == name).map(|context| &context.view);
         match (unit, view) {
@@ -338,12 +340,13 @@ impl Comparison {
         &self,
         ahead: &Ahead,
         work: &AskWork,
+        by_id: &ById,
         units: &mut [UnitWhy],
     ) -> Result<(), EngineError> {
         let Some(new) = &self.new else { return Ok(()) };
         let store = &*ahead.ports.store;
         for why in units {
-            let Some(place) = new.units.iter().position(|unit| unit.id == why.unit) else { continue };
+            let Some(place) = by_id.places.get(why.unit.as_str()).copied() else { continue };
             let hangs = why.parts.iter().any(hangs);
             let one = Prepared {
                 requests: new.requests.clone(),
@@ -366,10 +369,11 @@ impl Comparison {
     }
 }
 
-/// The requests of units by id, and the order of the units.
+/// The requests of units by id, and the order and places of the units.
 struct ById {
     order: Vec<String>,
     by_id: BTreeMap<String, UnitRequest>,
+    places: BTreeMap<String, usize>,
 }
 
 impl ById {
@@ -379,11 +383,12 @@ impl ById {
 }
 
 fn requests_by_id(prepared: Option<&Prepared>) -> ById {
-    let mut out = ById { order: Vec::new(), by_id: BTreeMap::new() };
+    let mut out = ById { order: Vec::new(), by_id: BTreeMap::new(), places: BTreeMap::new() };
     for unit in prepared.into_iter().flat_map(|prepared| &prepared.units) {
         let Some(prepared) = prepared else { break };
         let id = unit.id.as_str().to_owned();
         out.by_id.insert(id.clone(), prepared.requests.request(unit));
+        out.places.insert(id.clone(), out.order.len());
         out.order.push(id);
     }
     out

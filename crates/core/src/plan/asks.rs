@@ -1,36 +1,33 @@
 //! Counting the asks and calls of a target ahead.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use refrain_schemas::digest::Digest;
+use refrain_schemas::failure::{Failure, FailureKind};
 use refrain_schemas::freshness::Freshness;
 use refrain_schemas::history::HistoryEntry;
-use refrain_schemas::json::Json;
-use refrain_schemas::phase_spec::Fan;
-use refrain_schemas::plan::{PhasePlan, Range};
+use refrain_schemas::name::{PhaseName, UnitId};
+use refrain_schemas::phase_spec::{Fan, OnUnitFailure};
+use refrain_schemas::plan::{PhasePlan, PlannedAction, Range};
 use refrain_schemas::scope::Target;
 
 use crate::engine::EngineError;
+use crate::history::Prior;
 use crate::model::{AskWork, ContextSource, Phase, Select, Split};
-use crate::ports::store::Batch;
+use crate::ports::store::{Batch, Store};
 use crate::prepare::{Piece, Preparation, PrepareError, Prepared, chosen_source, prepare};
 use crate::publish::Publication;
 use crate::reply::Rules;
 use crate::run::job::Job;
-use crate::run::unit_state::{AskState, UnitProgress};
+use crate::run::unit_state::{Ask, AskState, UnitProgress, UnitState};
 use crate::survey::Standing;
 use crate::tree::sequence::Sequence;
-use crate::unit_table::UnitRow;
-use crate::units::{Members, Unit};
+use crate::unit_table::{AskRow, UnitRow};
+use crate::units::{ALL, Members, Unit};
 
 use super::Ahead;
-use super::outlook::{Outlook, Touched};
-
-/// How many keys are looked up at once.
-const LOOK_UPS: usize = 4096;
-
-/// Asks that would be made, counted towards packs: by agent and group.
-type Packs = BTreeMap<(u32, u32), u64>;
+use super::outlook::{ALL_TOUCHED, Outlook, Touched};
+use super::packs::{LOOK_UPS, Packs};
 
 /// What became clear of a target's units.
 #[derive(Default)]
@@ -41,8 +38,20 @@ struct Counted {
     possible: BTreeSet<String>,
     certain_packs: Packs,
     possible_packs: Packs,
-    /// Whether there may be further units whose ids are not known.
-    open_ended: bool,
+    /// Units that cannot be asked about.
+    holes: u64,
+    /// Whether a unit is sure to fail for which the phase stops.
+    stops: bool,
+}
+
+impl Counted {
+    /// Makes everything that is certain possible.
+    fn weaken(&mut self) {
+        let certain = std::mem::take(&mut self.certain);
+        self.possible.extend(certain);
+        let packs = std::mem::take(&mut self.certain_packs);
+        self.possible_packs.merge(&packs);
+    }
 }
 
 impl Ahead {
@@ -56,13 +65,17 @@ impl Ahead {
     ) -> Result<(), EngineError> {
         let target = &standing.target;
         let source = chosen_source(&standing.now, &work.units.of);
+        let is_unsure = self.is_unsure(work, source, pending);
         let source_pending: Vec<&Outlook> = pending
             .iter()
             .filter(|(before, _)| {
                 source.is_none_or(|source| before.phase == *source) && work.units.of.contains(&before.phase)
             })
-            .map(|(_, outlook)| outlook)
+            .map(|(before, outlook)| if is_gathered(phase, before) { &ALL_TOUCHED } else { outlook })
             .collect();
+        if is_unsure {
+            return self.unknown_units(target, work, &[&ALL_TOUCHED], plan);
+        }
         if source.is_none()
             || (!source_pending.is_empty() && !matches!(work.units.split, Split::Record | Split::Whole))
         {
@@ -89,11 +102,60 @@ impl Ahead {
         };
         let mut job = Job::new(&self.model, work, Box::new(standing.clone()), Box::new(prepared));
         let mut counted = Counted::default();
-        self.mark_possible(&job, phase, work, pending, &source_pending, &mut counted);
-        self.count_asks(&mut job, phase, work, &mut counted).await?;
-        let total = new_total(&job.prepared, phase, work, &source_pending, &mut counted);
-        fill(plan, work, self.attempts(work), total, &counted);
+        let pending_views = self.pending_views(standing, phase, work, pending);
+        mark_possible(&job, work, &pending_views, &source_pending, &mut counted);
+        let mut asked = std::mem::take(&mut self.asked);
+        let counting = self.count_asks(&mut job, phase, work, &mut counted, &mut asked).await;
+        self.asked = asked;
+        counting?;
+        if plan.action == PlannedAction::Perhaps || counted.stops {
+            counted.weaken();
+        }
+        let total = new_total(&job.prepared, work, &source_pending, &mut counted);
+        let is_bounded = total.is_some() || source_pending.iter().all(|outlook| outlook.is_listed());
+        fill(plan, work, self.attempts(work), total, is_bounded, &counted);
         self.conclude(standing, phase, work, job, counted, total).await
+    }
+
+    /// Whether it hangs on what is pending which of several alternatives is split.
+    fn is_unsure(
+        &self,
+        work: &AskWork,
+        source: Option<&PhaseName>,
+        pending: &BTreeMap<Target, Outlook>,
+    ) -> bool {
+        let is_pending = |name: &&PhaseName| pending.keys().any(|target| target.phase == **name);
+        let Some(source) = source else {
+            return work.units.of.iter().filter(is_pending).count() > 1;
+        };
+        let mut earlier = work.units.of.iter().take_while(|name| *name != source);
+        let may_go = |target: &Target| target.phase == *source && self.doubtful.contains(target);
+        earlier.any(|name| is_pending(&name)) || (work.units.of.len() > 1 && pending.keys().any(may_go))
+    }
+
+    /// Returns the context entries that hang on what is pending.
+    fn pending_views<'a>(
+        &self,
+        standing: &Standing,
+        phase: &Phase,
+        work: &'a AskWork,
+        pending: &'a BTreeMap<Target, Outlook>,
+    ) -> Vec<(&'a Select, &'a Outlook)> {
+        let is_there = |target: &Target| {
+            let mut upstream = standing.now.upstream.iter();
+            !self.doubtful.contains(target)
+                && upstream.any(|upstream| upstream.target == *target && upstream.artifact.is_some())
+        };
+        let mut views = Vec::new();
+        for context in &work.context {
+            let ContextSource::Phase(name) = &context.source else { continue };
+            for (before, outlook) in pending.iter().filter(|(before, _)| before.phase == *name) {
+                // Of an entry that is absent, every unit would see the arrival.
+                let is_known = is_there(before) && !is_gathered(phase, before);
+                views.push((&context.select, if is_known { outlook } else { &ALL_TOUCHED }));
+            }
+        }
+        views
     }
 
     fn attempts(&self, work: &AskWork) -> u64 {
@@ -111,58 +173,33 @@ impl Ahead {
         source_pending: &[&Outlook],
         plan: &mut PhasePlan,
     ) -> Result<(), EngineError> {
-        let total = match (&work.units.split, source_pending) {
-            (Split::Whole, _) => Some(1),
-            (Split::Record, [Outlook::Unknown { touched: Some(touched) }]) => touched.total,
-            _ => None,
-        };
-        let ids = match source_pending {
+        let listed = match source_pending {
             [Outlook::Unknown { touched: Some(touched) }] if work.units.split == Split::Record => {
-                Some(touched.ids.clone())
+                Some(touched)
             }
             _ => None,
         };
-        let most = total.or_else(|| ids.as_ref().map(|ids| ids.len() as u64));
+        let mut packs = Packs::default();
+        let (total, most) = if work.units.split == Split::Whole {
+            packs.add_unit(work, &UnitId::new(ALL), None);
+            (Some(1), Some(1))
+        } else if let Some(listed) = listed {
+            let group = work.pack_within.is_none().then_some(0);
+            listed.ids.iter().for_each(|id| packs.add_unit(work, &UnitId::new(id), group));
+            (listed.total, Some(listed.ids.len() as u64))
+        } else {
+            (None, None)
+        };
         (plan.units, plan.run) = (total, Range { min: 0, max: most });
         plan.reuse = Range { min: 0, max: most };
-        let asks = asks_per_unit(work);
-        plan.calls = Range { min: 0, max: most.map(|units| units * asks) };
+        plan.calls = Range { min: 0, max: most.map(|_| packs.most(work, false)) };
         plan.retries = None;
-        let touched = ids
-            .filter(|_| is_keyed_by_unit(work))
-            .map(|ids| Touched { ids, total: total.filter(|_| work.output.aligned) });
+        // What was made before of units that are not there any more would have to be listed as well.
+        let touched = listed
+            .filter(|_| is_keyed_by_unit(work) && self.history.latest(target).is_none())
+            .map(|listed| Touched { ids: listed.ids.clone(), total: total.filter(|_| work.output.aligned) });
         self.settle(target, Freshness::Stale, Outlook::Unknown { touched });
         Ok(())
-    }
-
-    /// Finds the units that could see a pending reply.
-    fn mark_possible(
-        &self,
-        job: &Job,
-        phase: &Phase,
-        work: &AskWork,
-        pending: &BTreeMap<Target, Outlook>,
-        source_pending: &[&Outlook],
-        counted: &mut Counted,
-    ) {
-        for (unit, state) in job.prepared.units.iter().zip(&job.units) {
-            // Gathered records have ids of their own, and a unit of all records changes with any of them.
-            let any = !phase.gather.is_empty() || work.units.split == Split::Whole;
-            let own = source_pending.iter().any(|outlook| any || touches_source(job, outlook, unit));
-            let context = || {
-                work.context.iter().any(|context| match &context.source {
-                    ContextSource::File(_) => false,
-                    ContextSource::Phase(name) => pending
-                        .iter()
-                        .filter(|(before, _)| before.phase == *name)
-                        .any(|(_, outlook)| touches_context(job, outlook, &context.select, unit)),
-                })
-            };
-            if own || context() {
-                counted.possible.insert(unit.id.as_str().to_owned());
-                count_all(job, work, state.group, unit, &mut counted.possible_packs);
-            }
-        }
     }
 
     /// Follows the units whose requests are known through the ledger.
@@ -172,7 +209,13 @@ impl Ahead {
         phase: &Phase,
         work: &AskWork,
         counted: &mut Counted,
+        asked: &mut HashSet<Digest>,
     ) -> Result<(), EngineError> {
+        let is_hole = |n: &usize| {
+            job.units[*n].progress == UnitProgress::Hole
+                && !counted.possible.contains(job.unit_id(*n).as_str())
+        };
+        counted.holes = (0..job.units.len()).filter(is_hole).count() as u64;
         let is_open = |n: &usize| {
             job.units[*n].progress == UnitProgress::Open
                 && !counted.possible.contains(job.unit_id(*n).as_str())
@@ -189,7 +232,7 @@ impl Ahead {
                 }
             }
             self.look_up(job, phase, work, asks).await?;
-            open = next_stage(job, work, &open, stage, counted);
+            open = next_stage(job, work, &open, stage, counted, asked);
             stage += 1;
         }
         Ok(())
@@ -206,7 +249,7 @@ impl Ahead {
         let mut asks = asks;
         while !asks.is_empty() {
             let mut again = Vec::new();
-            for batch in asks.chunks(LOOK_UPS) {
+            for batch in asks.chunks(LOOK_UPS as usize) {
                 let keys: Vec<Digest> = batch.iter().map(|(_, _, key)| *key).collect();
                 let replies = self.ports.store.replies(&keys).await?;
                 for ((unit, ask, _), reply) in batch.iter().zip(replies) {
@@ -214,9 +257,9 @@ impl Ahead {
                         job.units[*unit].asks[*ask].state = AskState::Pending;
                         continue;
                     };
-                    match accept(job, phase, work, *unit, *ask, &reply) {
-                        Some(done) => job.units[*unit].asks[*ask].state = done,
-                        None => again.push((*unit, *ask, job.redo(*unit, *ask))),
+                    match job.accept(phase, work, *unit, *ask, &reply) {
+                        Ok(done) => job.units[*unit].asks[*ask].state = done,
+                        Err(_) => again.push((*unit, *ask, job.redo(*unit, *ask))),
                     }
                 }
             }
@@ -236,84 +279,124 @@ impl Ahead {
         total: Option<u64>,
     ) -> Result<(), EngineError> {
         let target = &standing.target;
+        if counted.stops {
+            self.settle(target, Freshness::Failed, Outlook::Known);
+            return Ok(());
+        }
+        let keyed = is_keyed_by_unit(work) && phase.gather.is_empty();
+        let differing = if keyed { self.differing(standing, &job).await? } else { None };
         if counted.certain.is_empty() && counted.possible.is_empty() {
             let outcomes = job.take_outcomes();
             let Prepared { pages, pieces, before, context_artifacts, .. } = *job.prepared;
             let store = &*self.ports.store;
             store.commit(Batch { pages, ..Batch::default() }).await?;
             let publication = Publication { store, work, pieces: &pieces, outcomes, before };
-            let Some(published) = publication.publish().await? else {
-                self.settle(target, Freshness::Stale, Outlook::Unknown { touched: None });
+            if let Some(published) = publication.publish().await? {
+                let mut record = self.imagined(target, &standing.now, published.artifact, &context_artifacts);
+                (record.units, record.local) = (Some(published.units), published.local);
+                (record.missing, record.own_failures) = (published.missing, published.own_failures);
+                let word = if record.is_partial() { Freshness::Partial } else { Freshness::Fresh };
+                self.history.apply(HistoryEntry::Revision(Box::new(record)));
+                self.settle(target, word, Outlook::Known);
                 return Ok(());
-            };
-            let mut record = self.imagined(target, &standing.now, published.artifact, &context_artifacts);
-            (record.units, record.local) = (Some(published.units), published.local);
-            (record.missing, record.own_failures) = (published.missing, published.own_failures);
-            let word = if record.is_partial() { Freshness::Partial } else { Freshness::Fresh };
-            self.history.apply(HistoryEntry::Revision(Box::new(record)));
-            self.settle(target, word, Outlook::Known);
-            return Ok(());
+            }
         }
-        let mut ids = self.moved(target, &job).await?;
-        ids.extend(counted.certain);
-        ids.extend(counted.possible);
-        let keyed = is_keyed_by_unit(work) && phase.gather.is_empty();
-        let touched = keyed.then(|| Touched { ids, total: total.filter(|_| work.output.aligned) });
+        let touched = differing.map(|mut ids| {
+            ids.extend(counted.certain);
+            ids.extend(counted.possible);
+            Touched { ids, total: total.filter(|_| work.output.aligned && work.units.split == Split::Record) }
+        });
         self.settle(target, Freshness::Stale, Outlook::Unknown { touched });
         Ok(())
     }
-}
 
-impl Ahead {
-    /// Returns the units that differ from the latest revision although nothing is asked about them: those that are gone,
-    /// and those whose replies are on record without being part of it.
-    async fn moved(&self, target: &Target, job: &Job) -> Result<BTreeSet<String>, EngineError> {
-        let mut before = BTreeMap::new();
-        let store = &*self.ports.store;
-        if let Some(units) = self.history.prior(target).and_then(|prior| prior.units) {
-            let mut table = match &job.prepared.before {
-                Some(before) => before.units.clone(),
-                None => Sequence::open(store, units).await?,
-            };
-            let kept = job.prepared.pieces.iter().filter_map(|piece| match piece {
-                Piece::Kept(range) => Some(range.clone()),
-                Piece::Made(_) => None,
-            });
-            let changed = gaps(kept, table.count());
-            table.load_positions(store, &changed).await?;
-            for entry in changed.iter().filter_map(|at| table.entry(*at)) {
-                let asks = UnitRow::decode(&entry).map(|row| row.asks).unwrap_or_default();
-                before.insert(entry.id.to_owned(), (entry.hole, asks));
+    /// Returns the ids of known units whose records may differ from those of the latest revision, and of those that
+    /// are gone; `None` where that cannot be told.
+    async fn differing(
+        &self,
+        standing: &Standing,
+        job: &Job,
+    ) -> Result<Option<BTreeSet<String>>, EngineError> {
+        let made = || job.prepared.units.iter().map(|unit| unit.id.as_str());
+        let Some(prior) = self.history.prior(&standing.target) else {
+            return Ok(Some(made().map(ToOwned::to_owned).collect()));
+        };
+        let Some(table) = prior.units.filter(|_| makes_the_same(&prior, standing)) else { return Ok(None) };
+        let rows = rows_made(&*self.ports.store, job, table).await?;
+        let present: BTreeSet<&str> = made().collect();
+        let gone = rows.keys().filter(|id| !present.contains(id.as_str())).cloned();
+        let mut ids: BTreeSet<String> = gone.collect();
+        for (id, state) in made().zip(&job.units) {
+            if !rows.get(id).is_some_and(|row| is_as_it_was(row, state)) {
+                ids.insert(id.to_owned());
             }
         }
-        for (n, state) in job.units.iter().enumerate() {
-            let asks = state.asks.iter().map(|ask| ask.row).collect();
-            let now = match state.progress {
-                UnitProgress::Done => Some((false, asks)),
-                UnitProgress::Hole => Some((true, asks)),
-                UnitProgress::Open | UnitProgress::Failed(_) => None,
-            };
-            let id = job.unit_id(n).as_str();
-            if now.is_some() && before.get(id) == now.as_ref() {
-                before.remove(id);
-            } else {
-                before.entry(id.to_owned()).or_default();
-            }
-        }
-        Ok(before.into_keys().collect())
+        Ok(Some(ids))
     }
 }
 
-/// Returns the places below `count` that no range covers; the ranges are in order.
-fn gaps(ranges: impl Iterator<Item = std::ops::Range<u64>>, count: u64) -> Vec<u64> {
-    let mut out = Vec::new();
+/// Whether the same replies make the same records as they did.
+fn makes_the_same(prior: &Prior, standing: &Standing) -> bool {
+    let parts = |definition: &BTreeMap<String, Digest>| -> Vec<(String, Digest)> {
+        let own = definition.iter().filter(|(name, _)| !name.starts_with("agent."));
+        own.map(|(name, digest)| (name.clone(), *digest)).collect()
+    };
+    parts(&prior.lineage.definition) == parts(&standing.now.definition)
+}
+
+/// Reads the rows of the revision before that are not kept.
+async fn rows_made(
+    store: &dyn Store,
+    job: &Job,
+    table: Digest,
+) -> Result<BTreeMap<String, UnitRow>, EngineError> {
+    let mut rows = Sequence::open(store, table).await?;
+    let kept: Vec<&std::ops::Range<u64>> = job.prepared.pieces.iter().filter_map(Piece::kept).collect();
+    let mut places = Vec::new();
     let mut next = 0;
-    for range in ranges {
-        out.extend(next..range.start);
+    for range in kept {
+        places.extend(next..range.start);
         next = range.end;
     }
-    out.extend(next..count);
-    out
+    places.extend(next..rows.count());
+    rows.load_positions(store, &places).await?;
+    let row = |at: &u64| {
+        let entry = rows.entry(*at)?;
+        Some((entry.id.to_owned(), UnitRow::decode(&entry)?))
+    };
+    Ok(places.iter().filter_map(row).collect())
+}
+
+/// Whether a unit has the replies that it had.
+fn is_as_it_was(row: &UnitRow, state: &UnitState) -> bool {
+    let is_over = matches!(state.progress, UnitProgress::Done | UnitProgress::Hole);
+    is_over && row.failure.is_none() && state.asks.iter().map(|ask| &ask.row).eq(&row.asks)
+}
+
+/// Whether a phase reads a target through `gather`, so that the ids it sees carry the scope.
+fn is_gathered(phase: &Phase, before: &Target) -> bool {
+    before.scope.iter().any(|(dimension, _)| phase.gather.contains(dimension))
+}
+
+/// Finds the units that could see a pending reply.
+fn mark_possible(
+    job: &Job,
+    work: &AskWork,
+    pending_views: &[(&Select, &Outlook)],
+    source_pending: &[&Outlook],
+    counted: &mut Counted,
+) {
+    for (unit, state) in job.prepared.units.iter().zip(&job.units) {
+        let own = source_pending.iter().any(|outlook| touches_source(outlook, unit));
+        let sees =
+            || pending_views.iter().any(|(select, outlook)| touches_context(job, outlook, select, unit));
+        if own || sees() {
+            counted.possible.insert(unit.id.as_str().to_owned());
+            // A record that comes out different may fall into another group.
+            let group = (!own || work.pack_within.is_none()).then_some(state.group);
+            counted.possible_packs.add_unit(work, &unit.id, group);
+        }
+    }
 }
 
 /// Whether every record that a unit can bring has the unit's own id as its key; see [`Rules`].
@@ -321,25 +404,11 @@ fn is_keyed_by_unit(work: &AskWork) -> bool {
     Rules::of(work, None).keys_are_units()
 }
 
-fn asks_per_unit(work: &AskWork) -> u64 {
-    let samples = |member: &crate::model::PoolMember| u64::from(member.samples);
-    match work.fan {
-        Fan::Split => work.pool.iter().map(samples).max().unwrap_or(0),
-        Fan::Panel => work.pool.iter().map(samples).sum(),
-        Fan::Cascade | Fan::Chain => work.pool.len() as u64,
-    }
-}
-
-fn touches_source(job: &Job, outlook: &Outlook, unit: &Unit) -> bool {
+fn touches_source(outlook: &Outlook, unit: &Unit) -> bool {
     match &unit.members {
         Members::One(_) => outlook.touches(unit.id.as_str()),
-        Members::Many(places) => {
-            places
-                .iter()
-                .filter_map(|at| job.prepared.requests.source.entry(*at))
-                .any(|entry| outlook.touches(entry.id))
-                || places.is_empty()
-        }
+        // Records may come and go as well.
+        Members::Many(_) => outlook.touches_any(),
     }
 }
 
@@ -352,39 +421,6 @@ fn touches_context(job: &Job, outlook: &Outlook, select: &Select, unit: &Unit) -
     }
 }
 
-/// Counts every ask that a unit could need.
-fn count_all(job: &Job, work: &AskWork, group: u32, unit: &Unit, packs: &mut Packs) {
-    let place = job.prepared.units.iter().position(|other| std::ptr::eq(other, unit)).unwrap_or(0);
-    let mut stage = 0;
-    loop {
-        let asks = job.stage(work, place, stage);
-        if asks.is_empty() {
-            return;
-        }
-        for (member, _) in asks {
-            *packs.entry((member, group)).or_default() += 1;
-        }
-        stage += 1;
-    }
-}
-
-fn accept(
-    job: &Job,
-    phase: &Phase,
-    work: &AskWork,
-    unit: usize,
-    ask: usize,
-    reply: &Json,
-) -> Option<AskState> {
-    let keep = (work.fan == Fan::Chain).then(|| reply.clone());
-    if work.fan == Fan::Chain && ask + 1 < work.pool.len() {
-        return Some(AskState::Done { records: Vec::new(), reply: keep });
-    }
-    let rules = Rules::of(work, job.source_key.as_deref()).gathered(!phase.gather.is_empty());
-    let records = rules.accept(reply, &job.prepared.units[unit], &job.prepared.requests).ok()?;
-    Some(AskState::Done { records, reply: keep })
-}
-
 /// Moves units on whose stage has all its replies; returns those that have another stage.
 fn next_stage(
     job: &mut Job,
@@ -392,49 +428,77 @@ fn next_stage(
     open: &[usize],
     stage: usize,
     counted: &mut Counted,
+    asked: &mut HashSet<Digest>,
 ) -> Vec<usize> {
     let mut next = Vec::new();
     for unit in open.iter().copied() {
-        let group = job.units[unit].group;
-        let missing: Vec<u32> = job.units[unit]
-            .asks
-            .iter()
-            .filter(|ask| matches!(ask.state, AskState::Pending))
-            .map(|ask| ask.row.member)
-            .collect();
+        let is_pending = |ask: &&Ask| matches!(ask.state, AskState::Pending);
+        let missing: Vec<AskRow> =
+            job.units[unit].asks.iter().filter(is_pending).map(|ask| ask.row).collect();
         if missing.is_empty() {
-            if has_next(job, work, unit, stage) {
-                next.push(unit);
-            } else {
-                job.units[unit].progress = UnitProgress::Done;
+            match follow(job, work, unit, stage) {
+                None => next.push(unit),
+                Some(progress) => {
+                    let failed = matches!(progress, UnitProgress::Failed(_));
+                    counted.stops |= failed && work.on_unit_failure == OnUnitFailure::Stop;
+                    counted.holes += u64::from(failed);
+                    job.units[unit].progress = progress;
+                }
             }
             continue;
         }
-        counted.certain.insert(job.unit_id(unit).as_str().to_owned());
-        for member in missing {
-            *counted.certain_packs.entry((member, group)).or_default() += 1;
-        }
+        count_missing(job, unit, &missing, counted, asked);
         // What a later stage asks hangs on the reply to this one.
-        let mut later = stage + 1;
-        while matches!(work.fan, Fan::Cascade | Fan::Chain) && later < work.pool.len() {
-            *counted.possible_packs.entry((u32::try_from(later).unwrap_or(u32::MAX), group)).or_default() +=
-                1;
-            later += 1;
-        }
+        let group = Some(job.units[unit].group);
+        let later =
+            (stage + 1..).map(|stage| job.stage(work, unit, stage)).take_while(|asks| !asks.is_empty());
+        later.flatten().for_each(|(member, _)| counted.possible_packs.add(member, group, 1));
     }
     next
 }
 
-/// Whether a unit goes on to another stage although all its replies so far are there.
-fn has_next(job: &Job, work: &AskWork, unit: usize, stage: usize) -> bool {
+/// Counts the asks of a unit that the ledger has no reply to.
+fn count_missing(
+    job: &Job,
+    unit: usize,
+    missing: &[AskRow],
+    counted: &mut Counted,
+    asked: &mut HashSet<Digest>,
+) {
+    let (id, group) = (job.unit_id(unit).as_str().to_owned(), Some(job.units[unit].group));
+    let mut new: BTreeMap<u32, u64> = BTreeMap::new();
+    for row in missing {
+        if asked.insert(row.key) {
+            *new.entry(row.member).or_default() += 1;
+        } else {
+            counted.possible_packs.add(row.member, group, 1);
+        }
+    }
+    if new.is_empty() {
+        counted.possible.insert(id)
+    } else {
+        counted.certain.insert(id)
+    };
+    for (member, asks) in new {
+        counted.certain_packs.add(member, group, asks);
+    }
+}
+
+/// Says how a unit ends whose replies so far are all there; `None` where it goes on to another stage.
+fn follow(job: &Job, work: &AskWork, unit: usize, stage: usize) -> Option<UnitProgress> {
+    let is_last = stage + 1 >= work.pool.len();
     match work.fan {
-        Fan::Split | Fan::Panel => false,
-        Fan::Chain => stage + 1 < work.pool.len(),
+        Fan::Split | Fan::Panel => Some(UnitProgress::Done),
+        Fan::Chain => is_last.then_some(UnitProgress::Done),
         Fan::Cascade => {
-            let AskState::Done { records, .. } = &job.units[unit].asks[stage].state else { return false };
+            let AskState::Done { records, .. } = &job.units[unit].asks[stage].state else { return None };
             let request = job.prepared.requests.request(&job.prepared.units[unit]);
-            let accepted = crate::run::is_accepted(work, records, &request);
-            !accepted.unwrap_or(false) && stage + 1 < work.pool.len()
+            let message = match crate::run::is_accepted(work, records, &request) {
+                Ok(true) => return Some(UnitProgress::Done),
+                Ok(false) => "no agent's reply was accepted".to_owned(),
+                Err(failure) => failure.message,
+            };
+            is_last.then(|| UnitProgress::Failed(Failure { kind: FailureKind::Invalid, message }))
         }
     }
 }
@@ -442,50 +506,44 @@ fn has_next(job: &Job, work: &AskWork, unit: usize, stage: usize) -> bool {
 /// Returns how many units there will be; records that are not there yet are units too.
 fn new_total(
     prepared: &Prepared,
-    phase: &Phase,
     work: &AskWork,
     source_pending: &[&Outlook],
     counted: &mut Counted,
 ) -> Option<u64> {
     match source_pending {
-        _ if work.units.split == Split::Whole => Some(prepared.n_units()),
+        _ if work.units.split == Split::Whole => Some(1),
         [] => Some(prepared.n_units()),
-        [Outlook::Unknown { touched: Some(touched) }] if phase.gather.is_empty() => {
+        [Outlook::Unknown { touched: Some(touched) }] => {
             let known: BTreeSet<&str> = prepared.units.iter().map(|unit| unit.id.as_str()).collect();
-            let new = touched.ids.iter().filter(|id| !known.contains(id.as_str()));
-            // Whom such a unit shares a call with is not known: each of its asks counts as a call of its own.
-            for (id, alone) in new.zip((0..=u32::MAX).rev()) {
+            let group = work.pack_within.is_none().then_some(0);
+            for id in touched.ids.iter().filter(|id| !known.contains(id.as_str())) {
                 counted.possible.insert(id.clone());
-                for ask in 0..asks_per_unit(work) {
-                    let member = u32::try_from(ask).unwrap_or(u32::MAX);
-                    *counted.possible_packs.entry((member, alone)).or_default() += 1;
-                }
+                counted.possible_packs.add_unit(work, &UnitId::new(id), group);
             }
             touched.total
         }
-        _ => {
-            counted.open_ended = true;
-            None
-        }
+        _ => None,
     }
 }
 
-fn fill(plan: &mut PhasePlan, work: &AskWork, attempts: u64, total: Option<u64>, counted: &Counted) {
+fn fill(
+    plan: &mut PhasePlan,
+    work: &AskWork,
+    attempts: u64,
+    total: Option<u64>,
+    is_bounded: bool,
+    counted: &Counted,
+) {
     let (certain, possible) = (counted.certain.len() as u64, counted.possible.len() as u64);
-    let unbounded = counted.open_ended;
     plan.units = total;
-    plan.run = Range { min: certain, max: (!unbounded).then_some(certain + possible) };
+    plan.run = Range { min: certain, max: is_bounded.then_some(certain + possible) };
     plan.reuse = Range {
-        min: total.map_or(0, |total| total.saturating_sub(certain + possible)),
-        max: total.map(|total| total.saturating_sub(certain)),
+        min: total.map_or(0, |total| total.saturating_sub(certain + possible + counted.holes)),
+        max: total.map(|total| total.saturating_sub(certain + counted.holes)),
     };
-    let max = u64::try_from(work.pack).unwrap_or(u64::MAX).max(1);
-    let packs = |packs: &Packs| packs.values().map(|asks| asks.div_ceil(max)).sum::<u64>();
     let mut all = counted.certain_packs.clone();
-    for (key, asks) in &counted.possible_packs {
-        *all.entry(*key).or_default() += asks;
-    }
-    let most = packs(&all);
-    plan.calls = Range { min: packs(&counted.certain_packs), max: (!unbounded).then_some(most) };
-    plan.retries = (max == 1 && !unbounded).then(|| most * attempts.saturating_sub(1));
+    all.merge(&counted.possible_packs);
+    let most = all.most(work, counted.possible.is_empty());
+    plan.calls = Range { min: counted.certain_packs.fewest(work), max: is_bounded.then_some(most) };
+    plan.retries = (work.pack <= 1 && is_bounded).then(|| most * attempts.saturating_sub(1));
 }

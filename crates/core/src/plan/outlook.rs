@@ -14,6 +14,9 @@ pub(crate) enum Outlook {
     },
 }
 
+/// The outlook where any record may come out different.
+pub(super) static ALL_TOUCHED: Outlook = Outlook::Unknown { touched: None };
+
 /// The records of an artifact that may come out different.
 #[derive(Debug, Clone)]
 pub(crate) struct Touched {
@@ -31,5 +34,18 @@ impl Outlook {
             Self::Unknown { touched: None } => true,
             Self::Unknown { touched: Some(touched) } => touched.ids.contains(id),
         }
+    }
+
+    /// Whether any record may come out different, arrive or go.
+    pub(super) fn touches_any(&self) -> bool {
+        match self {
+            Self::Known => false,
+            Self::Unknown { touched } => touched.as_ref().is_none_or(|touched| !touched.ids.is_empty()),
+        }
+    }
+
+    /// Whether all records that may come out different are listed.
+    pub(super) const fn is_listed(&self) -> bool {
+        matches!(self, Self::Known | Self::Unknown { touched: Some(_) })
     }
 }

@@ -13,7 +13,7 @@ use crate::history::History;
 use crate::model::Model;
 use crate::ports::store::{Keep, Store, StoreError};
 use crate::tree::sequence::{Sequence, all_pages};
-use crate::unit_table::UnitRow;
+use crate::unit_table::{AskRow, UnitRow};
 
 /// How many runs stay in the history, the latest ones.
 const RUNS: usize = 50;
@@ -168,7 +168,7 @@ impl Refs {
                 part.load(store, first..(first + LEAVES).min(table.n_leaves())).await?;
                 for (_, entry) in part.iter() {
                     let row = UnitRow::decode(&entry).ok_or_else(|| malformed(*root))?;
-                    keys.extend(row.asks.iter().map(|ask| ask.key));
+                    keys.extend(row.asks.iter().flat_map(AskRow::keys));
                 }
             }
         }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use refrain_schemas::digest::{Digest, Digester};
+use refrain_schemas::failure::Failure;
 use refrain_schemas::json::Json;
 use refrain_schemas::name::UnitId;
 use refrain_schemas::phase_spec::Fan;
@@ -12,6 +13,7 @@ use refrain_schemas::usage::Usage;
 use crate::model::{AskWork, Model, Phase, Work};
 use crate::prepare::Prepared;
 use crate::publish::UnitOutcome;
+use crate::reply::Rules;
 use crate::request::{AskNumbers, key};
 use crate::survey::Standing;
 use crate::unit_table::AskRow;
@@ -106,18 +108,29 @@ impl Job {
     /// Returns the agents and samples that a unit's stage asks; nothing where there is no such stage.
     #[must_use]
     pub fn stage(&self, work: &AskWork, unit: usize, stage: usize) -> Vec<(u32, u32)> {
-        let samples = |member: usize| {
-            let member_no = u32::try_from(member).unwrap_or(u32::MAX);
-            (0..work.pool[member].samples).map(move |sample| (member_no, sample))
-        };
-        match work.fan {
-            Fan::Split if stage == 0 => samples(rendezvous(work, self.unit_id(unit))).collect(),
-            Fan::Panel if stage == 0 => (0..work.pool.len()).flat_map(samples).collect(),
-            Fan::Split | Fan::Panel => Vec::new(),
-            Fan::Cascade | Fan::Chain => {
-                work.pool.get(stage).map(|_| (stage_no(stage), 0)).into_iter().collect()
-            }
+        stage_of(work, self.unit_id(unit), stage)
+    }
+
+    /// Checks a reply to an ask against the rules of the phase.
+    ///
+    /// # Errors
+    /// Refuses what does not have the shape that the phase asks for.
+    pub fn accept(
+        &self,
+        phase: &Phase,
+        work: &AskWork,
+        unit: usize,
+        ask: usize,
+        reply: &Json,
+    ) -> Result<AskState, Failure> {
+        let keep = (work.fan == Fan::Chain).then(|| reply.clone());
+        if work.fan == Fan::Chain && ask + 1 < work.pool.len() {
+            // What an inner link of a chain says may have any shape.
+            return Ok(AskState::Done { records: Vec::new(), reply: keep });
         }
+        let rules = Rules::of(work, self.source_key.as_deref()).gathered(!phase.gather.is_empty());
+        let records = rules.accept(reply, &self.prepared.units[unit], &self.prepared.requests)?;
+        Ok(AskState::Done { records, reply: keep })
     }
 
     /// Adds an ask to a unit and returns its place and its key.
@@ -128,23 +141,19 @@ impl Job {
         sample: u32,
         previous: Option<&Json>,
     ) -> (usize, Digest) {
-        let numbers = AskNumbers { sample, redo: 0, previous: previous.map(digest_of) };
+        let numbers = AskNumbers { sample, previous: previous.map(digest_of) };
         let key = key(&self.bases[member as usize], &self.units[unit].digest, &numbers);
-        let row = AskRow { member, sample, redo: 0, key };
+        let row = AskRow::new(member, sample, key);
         self.units[unit].asks.push(Ask { row, state: AskState::Looking });
         (self.units[unit].asks.len() - 1, key)
     }
 
     /// Gives an ask its next key, because the reply under the present one is refused, and returns that key.
     pub fn redo(&mut self, unit: usize, ask: usize) -> Digest {
-        let previous = self.previous(unit, ask).map(|json| digest_of(&json));
-        let row = &self.units[unit].asks[ask].row;
-        let numbers = AskNumbers { sample: row.sample, redo: row.redo + 1, previous };
-        let key = key(&self.bases[row.member as usize], &self.units[unit].digest, &numbers);
         let ask = &mut self.units[unit].asks[ask];
-        ask.row = AskRow { redo: ask.row.redo + 1, key, ..ask.row };
+        ask.row = ask.row.again();
         ask.state = AskState::Looking;
-        key
+        ask.row.key
     }
 
     /// Returns what a chain passes on to an ask: the reply before it.
@@ -168,6 +177,20 @@ impl Job {
     pub fn take_outcomes(&mut self) -> Vec<UnitOutcome> {
         let units = std::mem::take(&mut self.units).into_iter();
         units.zip(&self.prepared.units).map(|(state, unit)| outcome(state, unit.id.clone())).collect()
+    }
+}
+
+/// Returns the agents and samples that a stage of a unit asks; nothing where there is no such stage.
+pub(crate) fn stage_of(work: &AskWork, unit: &UnitId, stage: usize) -> Vec<(u32, u32)> {
+    let samples = |member: usize| {
+        let member_no = stage_no(member);
+        (0..work.pool[member].samples).map(move |sample| (member_no, sample))
+    };
+    match work.fan {
+        Fan::Split if stage == 0 => samples(rendezvous(work, unit)).collect(),
+        Fan::Panel if stage == 0 => (0..work.pool.len()).flat_map(samples).collect(),
+        Fan::Split | Fan::Panel => Vec::new(),
+        Fan::Cascade | Fan::Chain => work.pool.get(stage).map(|_| (stage_no(stage), 0)).into_iter().collect(),
     }
 }
 

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::engine::EngineError;
 use crate::expression::Expression;
 use crate::model::{AskWork, Work};
-use crate::reply::{Rules, Stamped};
+use crate::reply::Stamped;
 use crate::request::UnitRequest;
 use crate::template::Context;
 
@@ -157,15 +157,7 @@ impl RunState {
         else {
             return Err(Failure { kind: FailureKind::Cancelled, message: "the phase has ended".to_owned() });
         };
-        let keep = (work.fan == Fan::Chain).then(|| reply.clone());
-        if work.fan == Fan::Chain && ask.ask + 1 < work.pool.len() {
-            // What an inner link of a chain says may have any shape.
-            return Ok(AskState::Done { records: Vec::new(), reply: keep });
-        }
-        let gathers = !self.phase(ask.target).gather.is_empty();
-        let rules = Rules::of(work, job.source_key.as_deref()).gathered(gathers);
-        let records = rules.accept(reply, &job.prepared.units[ask.unit], &job.prepared.requests)?;
-        Ok(AskState::Done { records, reply: keep })
+        job.accept(self.phase(ask.target), work, ask.unit, ask.ask, reply)
     }
 
     /// Takes a recorded reply; one that today's rules refuse is asked for again under a key of its own.

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
 mod again;
+mod ahead;
 mod basics;
 mod calls;
 mod corners;

@@ -130,8 +130,7 @@ fn present(job: &Job, work: &AskWork, unit: usize, ask: &AskRow, previous: Optio
     let (member, sample) = job.stage(work, unit, stage).into_iter().find(fits)?;
     let base = job.bases.get(member as usize)?;
     let unit = &job.units.get(unit)?.digest;
-    let with = |redo: u32| key(base, unit, &AskNumbers { sample, redo, previous });
-    // Under a new key nothing was refused yet; where the key is the same, so is what was refused.
-    let redo = if with(ask.redo) == ask.key { ask.redo } else { 0 };
-    Some(AskRow { member, sample, redo, key: with(redo) })
+    let row = AskRow::new(member, sample, key(base, unit, &AskNumbers { sample, previous }));
+    // An ask that keeps its key keeps the chain behind it; under a new key the reply is the first.
+    Some(if ask.first.unwrap_or(ask.key) == row.key { *ask } else { row })
 }

@@ -28,7 +28,7 @@ use crate::judge::Now;
 use crate::model::{Model, ReadWork, Work};
 use crate::overlay::Overlay;
 use crate::run::request::Planned;
-use crate::survey::{Standing, stand, survey};
+use crate::survey::{Standing, is_kept, is_volatile, stand, survey};
 use crate::tree::build::TreeBuilder;
 use crate::tree::page::Entry;
 
@@ -204,18 +204,16 @@ impl Ahead {
         let own_failures = self.history.latest(&standing.target).map_or(0, |record| record.own_failures);
         let in_vain = |cause: &Cause| matches!(cause.kind, CauseKind::UpstreamStale | CauseKind::Holes);
         match standing.verdict.freshness {
-            Freshness::Fresh => true,
-            Freshness::Partial => own_failures == 0,
             Freshness::Stale => own_failures == 0 && standing.verdict.causes.iter().all(in_vain),
             // It is judged again once it is known not to be skipped.
             Freshness::Skipped => self.history.latest(&standing.target).is_some(),
-            _ => false,
+            word => is_kept(&self.history, &standing.target, word),
         }
     }
 
     /// Whether a target that may be kept surely is: nothing before it can turn out different, arrive or go.
     fn is_settled(&self, standing: &Standing, pending: &BTreeMap<Target, Outlook>) -> bool {
-        let is_current = matches!(standing.verdict.freshness, Freshness::Fresh | Freshness::Partial);
+        let is_current = is_kept(&self.history, &standing.target, standing.verdict.freshness);
         let upstream = &standing.now.upstream;
         is_current
             && !upstream.iter().any(|upstream| {
@@ -225,9 +223,7 @@ impl Ahead {
     }
 
     fn is_volatile(&self, target: &Target) -> bool {
-        let Some(phase) = self.model.phase(target.phase.as_str()) else { return false };
-        let agents = crate::define::agent_names(phase).into_iter();
-        agents.filter_map(|name| self.model.agents.get(name.as_str())).any(|agent| agent.spec.volatile)
+        self.model.phase(target.phase.as_str()).is_some_and(|phase| is_volatile(&self.model, phase))
     }
 
     fn settle(&mut self, target: &Target, word: Freshness, outlook: Outlook) {

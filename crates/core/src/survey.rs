@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use refrain_schemas::freshness::Freshness;
 use refrain_schemas::scope::Target;
 
-use crate::define::{Definition, FileDigests};
+use crate::define::{Definition, FileDigests, agent_names};
 use crate::engine::{EngineError, Ports};
 use crate::facts::{gather, upstream_now};
 use crate::history::History;
 use crate::judge::{Now, Verdict, judge};
-use crate::model::Model;
+use crate::model::{Model, Phase};
 
 /// One target as it stands.
 #[derive(Debug, Clone)]
@@ -74,4 +74,20 @@ pub async fn stand(
         attempt,
     );
     Ok(Standing { target: target.clone(), now, definition, verdict })
+}
+
+/// Whether a phase asks an agent whose replies are not to be trusted to stay the same.
+pub(crate) fn is_volatile(model: &Model, phase: &Phase) -> bool {
+    let agents = agent_names(phase).into_iter();
+    agents.filter_map(|name| model.agents.get(name.as_str())).any(|agent| agent.spec.volatile)
+}
+
+/// Whether a target of this freshness is left as it is, if nobody wishes otherwise.
+pub(crate) fn is_kept(history: &History, target: &Target, word: Freshness) -> bool {
+    match word {
+        Freshness::Fresh => true,
+        // Holes that come from upstream are not for this target to fill.
+        Freshness::Partial => history.latest(target).is_none_or(|record| record.own_failures == 0),
+        _ => false,
+    }
 }

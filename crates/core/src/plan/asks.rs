@@ -498,7 +498,7 @@ fn follow(job: &Job, work: &AskWork, unit: usize, stage: usize) -> Option<UnitPr
                 Ok(false) => "no agent's reply was accepted".to_owned(),
                 Err(failure) => failure.message,
             };
-            is_last.then(|| UnitProgress::Failed(Failure { kind: FailureKind::Invalid, message }))
+            is_last.then_some(UnitProgress::Failed(Failure { kind: FailureKind::Invalid, message }))
         }
     }
 }

@@ -28,7 +28,7 @@ use crate::judge::judge;
 use crate::model::{Model, Phase, Work};
 use crate::ports::store::Batch;
 use crate::publish::Published;
-use crate::survey::Standing;
+use crate::survey::{Standing, is_kept, is_volatile};
 
 use super::input::{AskRef, Effect, Input, TargetNo, Told, Transferred, Trouble, Whole};
 use super::job::Job;
@@ -410,15 +410,8 @@ impl RunState {
 
     /// Whether there is anything to do about a target.
     fn is_to_run(&self, no: TargetNo, standing: &Standing, is_volatile: bool) -> bool {
-        let own_failures =
-            self.history.latest(&self.targets[no].target).map_or(0, |record| record.own_failures);
-        match standing.verdict.freshness {
-            _ if self.targets[no].is_forced || is_volatile => true,
-            Freshness::Fresh => false,
-            // Holes that come from upstream are not for this target to fill.
-            Freshness::Partial => own_failures > 0,
-            _ => true,
-        }
+        let target = &self.targets[no];
+        target.is_forced || is_volatile || !is_kept(&self.history, &target.target, standing.verdict.freshness)
     }
 
     fn keep(&mut self, no: TargetNo, standing: &Standing) {
@@ -434,8 +427,7 @@ impl RunState {
     }
 
     fn is_volatile(&self, no: TargetNo) -> bool {
-        let agents = crate::define::agent_names(self.phase(no)).into_iter();
-        agents.filter_map(|name| self.model.agents.get(name.as_str())).any(|agent| agent.spec.volatile)
+        is_volatile(&self.model, self.phase(no))
     }
 
     /// Gives all asks of a target new keys, unless an earlier run did so and did not come to its end.

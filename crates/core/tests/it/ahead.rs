@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures::FutureExt as _;
+use proptest::prelude::*;
 use refrain_schemas::failure::FailureKind;
 use refrain_schemas::plan::{PhasePlan, PlanReport};
 use refrain_schemas::report::{PhaseReport, RunReport};
@@ -151,4 +152,78 @@ fn new_units_may_fall_into_any_group() {
         l.push(line(15));
     });
     check(&mut world);
+}
+
+/// The pipelines of the random walks: each shape is looked ahead at in another way.
+fn shape(n: usize, pack: u32) -> World {
+    let t = json!({"units": {"of": "ingest"}, "agent": {"builtin": "mark"}, "pack": {"max": pack}});
+    let phases = [
+        json!({"t": t, "u": {"units": {"of": "t"}, "agents": {"a": {"samples": 2}, "b": 1}, "fan": "panel",
+            "merge": "first", "pack": {"max": pack}}}),
+        json!({"t": t, "u": {"units": {"of": "t"}, "agent": {"builtin": "note"},
+            "pack": {"max": pack, "within": "scene"}, "context": {"near": {"from": "t", "window": 1}}}}),
+        json!({"t": t, "g": {"units": {"of": "t", "by": "scene"}, "agent": {"builtin": "note"},
+            "output": {"key": "scene"}}, "u": {"units": {"of": "ingest"}, "context": {"g": {"from": "g", "on": "scene"}},
+            "agent": {"builtin": "echo"}}, "w": {"units": {"of": "u", "whole": true}, "agent": {"builtin": "note"},
+            "output": {"document": "d"}}}),
+        json!({"t": t, "u": {"units": {"of": "t"}, "when": "phases.t.records > 3", "agent": {"builtin": "echo"}},
+            "v": {"units": {"of": ["u", "t"]}, "agent": {"builtin": "echo"}, "pack": {"max": pack}}}),
+        json!({"t": {"per": ["language"], "units": {"of": "ingest"}, "agent": {"builtin": "mark"}},
+            "all": {"units": {"of": "t"}, "gather": ["language"], "agent": {"builtin": "echo"}},
+            "v": {"per": ["language"], "units": {"of": "t"}, "context": {"own": {"from": "t", "on": "id"}},
+                "agent": {"builtin": "note"}}}),
+        json!({"t": t, "many": {"units": {"of": "t"}, "agent": {"builtin": "many"}, "output": {"key": "issue"}},
+            "u": {"units": {"of": "many"}, "agent": {"builtin": "note"}}, "s": {"units": {"of": "ingest"},
+            "agents": {"a": {"samples": 3}}, "merge": "first", "pack": {"max": pack}}}),
+        json!({"t": t, "u": {"units": {"of": "t"}, "agents": {"a": 1, "b": 1}, "fan": "chain"},
+            "v": {"units": {"of": "u"}, "wants": ["t"], "context": {"t": {"from": "t", "on": "id"}},
+                "agent": {"builtin": "echo"}}}),
+    ];
+    let mut world = world(phases[n % phases.len()].clone());
+    world.redefine(|file| file["agents"] = json!({"a": {"builtin": "echo"}, "b": {"builtin": "note"}}));
+    world.agent("many", |asked| {
+        let n = asked.input["text"].as_str().unwrap().len() % 4;
+        Ok((0..n).map(|i| json!({"issue": format!("{}-{i}", asked.id)})).collect())
+    });
+    world
+}
+
+/// Changes the source: a line comes, goes, changes its text or its scene; a text of before may come back.
+fn edit(world: &mut World, (kind, at, value): (u8, usize, usize)) {
+    world.edit("lines.csv", |lines| {
+        let at = at % lines.len().max(1);
+        match kind {
+            0 if !lines.iter().any(|old| old["id"] == format!("l{}", 20 + value)) => {
+                lines.insert(at, line(20 + value));
+            }
+            1 if lines.len() > 1 => drop(lines.remove(at)),
+            2 => lines[at]["scene"] = json!(format!("s{value}")),
+            3 => lines.rotate_left(1),
+            _ => lines[at]["text"] = json!("x".repeat(value)),
+        }
+    });
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_run_keeps_within_the_bounds_of_its_plan(
+        n in 0_usize..7,
+        pack in 1_u32..5,
+        walk in prop::collection::vec(prop::collection::vec((0_u8..6, 0_usize..8, 0_usize..5), 1..4), 1..5),
+        first in any::<bool>(),
+    ) {
+        let mut world = shape(n, pack);
+        world.unwatched();
+        if first {
+            check(&mut world);
+        }
+        for edits in walk {
+            edits.into_iter().for_each(|change| edit(&mut world, change));
+            check(&mut world);
+            let (_, again) = check(&mut world);
+            prop_assert_eq!(again.calls, 0);
+        }
+    }
 }

@@ -135,6 +135,7 @@ codes! {
     WindowUnits "E0624" Key "a window around units that are not single records" "leave `by`, `chunk` and `whole` out, or the window";
     ContextName "E0625" Key "a context entry has a reserved name" "use another name";
     SelectDocument "E0626" Key "`on`, `match` and `window` need records" "leave the selection out, or read a phase that makes records";
+    ContextField "E0627" Value "a context file has no such field" "name a column of the file";
 
     AcceptFan "E0630" Key "`accept` without `fan: cascade`" "add `fan: cascade`, or leave `accept` out";
     SamplesFan "E0631" Value "samples in a cascade or a chain" "use `fan: panel`, or leave `samples` out";

@@ -98,6 +98,7 @@ codes! {
     UnknownAgent "E0308" Name "there is no such agent" "declare it under `agents:`";
     InlineName "E0309" Key "an agent written in a phase has the name of another agent" "rename the agent or the phase";
     RoleInPool "E0310" Key "an agent that reads or writes files is in a pool" "give it a phase of its own with `agent:`";
+    CommandFile "W0311" Value "a command names a file that is not there" "paths are relative to the project folder; a program on the PATH is named without `/`";
 
     FileMissing "E0401" Value "there is no such file" "paths are relative to the project folder";
     SchemaNotJson "E0402" Value "a schema is not JSON" "write a JSON Schema";

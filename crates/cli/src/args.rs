@@ -153,7 +153,8 @@ impl ScopeArgs {
             let Some(values) = model.dimensions.get(dimension.as_str()) else {
                 let known: Vec<&str> = model.dimensions.keys().map(|name| name.as_str()).collect();
                 return Err(CliError::usage(format!(
-                    "there is no dimension `{dimension}`; there are {}",
+                    "there is no dimension `{dimension}`; there {} {}",
+                    if known.len() == 1 { "is" } else { "are" },
                     known.join(", ")
                 ))
                 .hint_if(did_you_mean(dimension, known)));

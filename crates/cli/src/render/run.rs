@@ -69,7 +69,7 @@ fn table(report: &RunReport) -> Table {
 fn why(phase: &PhaseReport) -> String {
     match &phase.error {
         Some(error) if error.code == phase.status.as_str() => String::new(),
-        Some(error) => cut(error.message.lines().next().unwrap_or_default(), WHY_WIDTH),
+        Some(error) => cut(words::error_message(error).lines().next().unwrap_or_default(), WHY_WIDTH),
         None => words::causes(&phase.causes),
     }
 }

@@ -42,7 +42,7 @@ schemas-check: ## Check that what is generated is what is checked in
 	$(CARGO) test $(WORKSPACE) --quiet --test it -- checked_in
 
 examples: build ## Run the demo in a fresh copy, twice, and the embedding example
-	CARGO="$(CARGO)" $(WITH_PATH) examples/run.sh
+	$(WITH_PATH) examples/run.sh $(BIN)/examples/embed
 
 bench: ## Measure the workload W(N) beside the floor; N is REFRAIN_BENCH_N, 100000 where it is not given
 	REFRAIN_BENCH_REPORT=$(abspath benches/report.md) $(CARGO) bench --workspace --locked --bench workload --bench commit
@@ -57,4 +57,4 @@ clean-state: ## Forget what the demo made
 	rm -rf $(GAME)/.refrain $(GAME)/out
 
 build:
-	$(CARGO) build $(WORKSPACE) --bins
+	$(CARGO) build $(WORKSPACE) --bins --examples

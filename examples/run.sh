@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
-# Runs the examples as a newcomer would, in a fresh copy; expects `refrain` and `refrain-pseudo` on the PATH.
+# Runs the examples as a newcomer would, in a fresh copy; expects `refrain` and `refrain-pseudo` on the PATH, and the path
+# of the built embedding example as its argument.
 set -euo pipefail
 
+embed=${1:?name the built embedding example, such as target/debug/examples/embed}
 here=$(cd "$(dirname "$0")" && pwd)
 copy=$(mktemp -d)
 trap 'rm -rf "$copy"' EXIT
@@ -37,4 +39,4 @@ refrain run --progress none
 grep -q 'Ùndérst' out/fr.csv || fail "the changed line did not arrive"
 
 cd "$here/.."
-"${CARGO:-cargo}" run --workspace --locked --quiet --example embed
+"$embed"

@@ -3,9 +3,12 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use refrain_core::model::Model;
 use refrain_schemas::event::Level;
 
 use crate::commands;
+use crate::report::CliError;
+use crate::suggest::did_you_mean;
 
 /// make for agents
 ///
@@ -141,6 +144,31 @@ pub(crate) struct ScopeArgs {
     /// Only this value of a dimension; may be repeated
     #[arg(long = "scope", value_name = "DIMENSION=VALUE", value_parser = assignment)]
     pub(crate) scopes: Vec<(String, String)>,
+}
+
+impl ScopeArgs {
+    /// Refuses dimensions and values that do not exist.
+    pub(crate) fn check(&self, model: &Model) -> Result<(), CliError> {
+        for (dimension, value) in &self.scopes {
+            let Some(values) = model.dimensions.get(dimension.as_str()) else {
+                let known: Vec<&str> = model.dimensions.keys().map(|name| name.as_str()).collect();
+                return Err(CliError::usage(format!(
+                    "there is no dimension `{dimension}`; there {} {}",
+                    if known.len() == 1 { "is" } else { "are" },
+                    known.join(", ")
+                ))
+                .hint_if(did_you_mean(dimension, known)));
+            };
+            if !values.contains(value) {
+                return Err(CliError::usage(format!(
+                    "dimension `{dimension}` has no value `{value}`; it has {}",
+                    values.join(", ")
+                ))
+                .hint_if(did_you_mean(value, values.iter().map(String::as_str))));
+            }
+        }
+        Ok(())
+    }
 }
 
 /// The commands.

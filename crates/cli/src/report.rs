@@ -10,6 +10,7 @@ use refrain_schemas::exit_code::ExitCode as Code;
 use refrain_schemas::problem::Problem;
 
 use crate::output::{self, Output, clean};
+use crate::render::numbers::counted;
 use crate::render::page::{Page, Theme, Tone};
 use crate::suggest::did_you_mean;
 use crate::wiring::LogFileError;
@@ -64,6 +65,12 @@ impl CliError {
         Self::new(Kind::Usage, message.into())
     }
 
+    /// Returns the error of a phase that is not there; names what was probably meant, or what there is.
+    pub(crate) fn unknown_phase<'a>(phase: &str, known: impl Iterator<Item = &'a str>) -> Self {
+        let known = known.map(str::to_owned).collect();
+        EngineError::UnknownPhase { phase: phase.to_owned(), known }.into()
+    }
+
     /// Returns an error of refrain itself.
     pub(crate) fn internal(message: impl Into<String>) -> Self {
         Self::new(Kind::Failed, message.into()).hint("this is a bug in refrain; please report it")
@@ -84,7 +91,7 @@ impl CliError {
 
     /// Returns the error of a pipeline that may not run; `rendered` shows its problems.
     pub(crate) fn pipeline(file: &str, n_errors: usize, rendered: String) -> Self {
-        let count = if n_errors == 1 { "1 error".to_owned() } else { format!("{n_errors} errors") };
+        let count = counted(n_errors as u64, "error");
         let mut error = Self::usage(format!("{file} has {count}; nothing was run"));
         error.body = Some(rendered);
         error
@@ -199,7 +206,10 @@ impl From<FileError> for CliError {
         let message = error.to_string();
         match error {
             FileError::Bad { problems } => {
-                let mut error = Self::new(Kind::Store, format!("{} problems in the files", problems.len()));
+                let mut error = Self::new(
+                    Kind::Store,
+                    format!("{} in the files", counted(problems.len() as u64, "problem")),
+                );
                 error.body = Some(problems.iter().map(line_of).collect());
                 error
             }

@@ -4,8 +4,10 @@
 pub(crate) fn nearest<'a>(typed: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let allowed = (typed.chars().count() / 3).clamp(1, 3);
     let scored = names.into_iter().map(|name| (distance(typed, name), name));
+    // Who types the beginning of a name means it, however long it goes on.
+    let begins = |name: &str| typed.chars().count() > 1 && name.starts_with(typed);
     scored
-        .filter(|(distance, _)| *distance <= allowed)
+        .filter(|(distance, name)| *distance <= allowed || begins(name))
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, name)| name)
 }
@@ -45,6 +47,7 @@ mod tests {
         assert_eq!(nearest("tranlsate", names), Some("translate"));
         assert_eq!(nearest("Ingets", names), Some("ingest"));
         assert_eq!(nearest("q", names), Some("qa"));
+        assert_eq!(nearest("trans", names), Some("translate"));
         assert_eq!(nearest("export", names), None);
         assert_eq!(distance("abc", "acb"), 1);
         assert_eq!(distance("", "abc"), 3);

@@ -19,6 +19,7 @@ pub mod files;
 pub mod suggest;
 
 mod agents;
+mod columns;
 mod conditions;
 mod context;
 mod fan;

@@ -327,7 +327,7 @@ pub enum EngineError {
         phase: String,
     },
     /// There is no such scope.
-    #[error("phase `{phase}` has no scope `{scope}`; it has {}", .known.join(", "))]
+    #[error("{}", no_scope(.phase, .scope, .known))]
     UnknownScope {
         /// The phase.
         phase: String,
@@ -386,4 +386,11 @@ pub enum EngineError {
         /// How.
         message: String,
     },
+}
+
+fn no_scope(phase: &str, scope: &str, known: &[String]) -> String {
+    if known.iter().all(String::is_empty) {
+        return format!("phase `{phase}` has no scopes (it is not `per:` any dimension)");
+    }
+    format!("phase `{phase}` has no scope `{scope}`; it has {}", known.join(", "))
 }

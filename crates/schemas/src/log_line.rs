@@ -67,9 +67,11 @@ pub fn message(event: &Event) -> String {
     match &event.kind {
         EventKind::RunStarted { targets, .. } if targets.is_empty() => "run started".to_owned(),
         EventKind::RunStarted { targets, .. } => format!("run of {} started", targets.join(", ")),
-        EventKind::RunPlanned { targets } => format!("{} phases planned", targets.len()),
-        EventKind::RunCompleted(end) => format!("run completed: {} calls", end.calls),
-        EventKind::RunPartial(end) => format!("run ended partial: {} units failed", end.units.failed),
+        EventKind::RunPlanned { targets } => format!("{} planned", counted(targets.len() as u64, "phase")),
+        EventKind::RunCompleted(end) => format!("run completed: {}", counted(end.calls, "call")),
+        EventKind::RunPartial(end) => {
+            format!("run ended partial: {} failed", counted(end.units.failed, "unit"))
+        }
         EventKind::RunFailed(_) => "run failed".to_owned(),
         EventKind::RunBlocked(_) => "run blocked".to_owned(),
         EventKind::RunWaiting(_) => "run waits for a person".to_owned(),
@@ -77,14 +79,16 @@ pub fn message(event: &Event) -> String {
         EventKind::RunCancelled(_) => "run cancelled".to_owned(),
         EventKind::PhaseStarted { revision, .. } => format!("{subject} started on revision {revision}"),
         EventKind::PhasePlanned { total, reused, .. } => {
-            format!("{subject} has {total} units, {reused} of them reused")
+            format!("{subject} has {}, {reused} of them reused", counted(*total, "unit"))
         }
         EventKind::PhaseProgressed { units, .. } => {
-            format!("{subject} is at {} of {} units", units.ran + units.reused + units.failed, units.total)
+            let done = units.ran + units.reused + units.failed;
+            format!("{subject} is at {done} of {}", counted(units.total, "unit"))
         }
         EventKind::PhaseCompleted(end) => format!("{subject} completed revision {}", end.revision),
         EventKind::PhasePartial(end) => {
-            format!("{subject} made partial revision {}: {} units failed", end.revision, end.units.failed)
+            let failed = counted(end.units.failed, "unit");
+            format!("{subject} made partial revision {}: {failed} failed", end.revision)
         }
         EventKind::PhaseFresh { revision } => format!("{subject} is fresh at revision {revision}"),
         EventKind::PhaseFailed(error) => format!("{subject} failed: {}", error.message),
@@ -97,10 +101,11 @@ pub fn message(event: &Event) -> String {
             format!("{subject} revision {revision} is no longer fresh: {cause}")
         }
         EventKind::CallIntended { call, agent, units } => {
-            format!("{subject}: {call} asks {agent} about {} units", units.len())
+            format!("{subject}: {call} asks {agent} about {}", counted(units.len() as u64, "unit"))
         }
         EventKind::CallCompleted { call, agent, replies, .. } => {
-            format!("{subject}: {call} brought {replies} replies from {agent}")
+            let noun = if *replies == 1 { "reply" } else { "replies" };
+            format!("{subject}: {call} brought {replies} {noun} from {agent}")
         }
         EventKind::CallRetried { call, agent, attempt, failure, .. } => {
             format!("{subject}: {call} to {agent} failed ({}); attempt {attempt} follows", failure.message)
@@ -110,7 +115,7 @@ pub fn message(event: &Event) -> String {
         }
         EventKind::UnitFailed { unit, failure } => format!("{subject}/{unit} failed: {}", failure.message),
         EventKind::ArtifactWritten { digest, records, .. } => {
-            format!("{subject}: {records} records stored as {}", digest.short())
+            format!("{subject}: {} stored as {}", counted(*records, "record"), digest.short())
         }
         EventKind::ArtifactReused { digest } => format!("{subject}: contents unchanged ({})", digest.short()),
         EventKind::AgentOpened { agent, clone } => format!("{agent} #{clone} opened"),
@@ -118,13 +123,17 @@ pub fn message(event: &Event) -> String {
         EventKind::AgentRestarted { agent, clone, reason } => format!("{agent} #{clone} restarted: {reason}"),
         EventKind::AgentLogged { agent, line, .. } => format!("{agent}: {line}"),
         EventKind::SourceRead { files, records } => {
-            format!("{subject}: {records} records read from {files} files")
+            format!("{subject}: {} read from {}", counted(*records, "record"), counted(*files, "file"))
         }
         EventKind::ExportWritten { files, records } => {
-            format!("{subject}: {records} records written to {}", files.join(", "))
+            format!("{subject}: {} written to {}", counted(*records, "record"), files.join(", "))
         }
         EventKind::StoreRecovered { message } => format!("store recovered: {message}"),
     }
+}
+
+fn counted(n: u64, noun: &str) -> String {
+    format!("{n} {noun}{}", if n == 1 { "" } else { "s" })
 }
 
 fn subject(event: &Event) -> String {

@@ -14,7 +14,8 @@
 //! or a list. Inserting a line moves those after it; where that matters, use another format.
 //!
 //! A CSV cell is either free of quotes at its start or quoted as a whole; a quote inside of it is doubled. Every row has
-//! as many cells as the header.
+//! as many cells as the header. A CSV file with nothing in it lost its header, which is a problem; one with a header alone,
+//! like an empty file of any other format, has no records.
 
 /// The format of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -79,6 +79,11 @@ impl Lines {
         Ok(())
     }
 
+    /// Whether reading was given up before the end.
+    pub(crate) const fn is_stopped(&self) -> bool {
+        self.stopped
+    }
+
     /// Reads no more lines.
     pub(crate) const fn stop(&mut self) {
         self.stopped = true;

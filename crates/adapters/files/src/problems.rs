@@ -15,6 +15,7 @@
 //! | `E0710` | a line that is too long |
 //! | `E0711` | a CSV quote that is never closed |
 //! | `E0712` | text behind a closing CSV quote |
+//! | `E0713` | a CSV file without header: nothing in it, or only blank lines |
 //! | `E0720` | a record that cannot be written in the format |
 
 use refrain_core::ports::files::FileError;
@@ -46,7 +47,11 @@ impl Problems {
     pub(crate) fn into_result(mut self) -> Result<(), FileError> {
         let hidden = self.total - self.shown.len();
         if hidden > 0 {
-            self.shown.push(*problem("E0700", format!("and {hidden} more problems"), None));
+            self.shown.push(*problem(
+                "E0700",
+                format!("and {hidden} more problem{}", if hidden == 1 { "" } else { "s" }),
+                None,
+            ));
         }
         if self.shown.is_empty() { Ok(()) } else { Err(FileError::Bad { problems: self.shown }) }
     }

@@ -39,23 +39,56 @@ pub(crate) struct LedgerArgs {
     last: usize,
 }
 
+/// Refuses a phase or a unit that neither the pipeline nor the ledger knows; the calls of a phase that is gone stay.
+async fn known(opened: &wiring::Opened, args: &LedgerArgs) -> Result<(), CliError> {
+    let engine = &opened.engine;
+    let calls = async |phase: Option<String>, unit: Option<String>| {
+        let filter = CallFilter { phase, unit, last: Some(1), ..CallFilter::default() };
+        engine.ledger(&filter).await.map(|report| report.calls.is_empty())
+    };
+    if let Some(phase) = &args.phase {
+        let phases = || engine.model().phases.iter().map(|phase| phase.name.as_str());
+        if !phases().any(|known| known == phase.as_str()) && calls(Some(phase.to_string()), None).await? {
+            return Err(CliError::unknown_phase(phase.as_str(), phases()));
+        }
+    }
+    match &args.unit {
+        Some(unit) if calls(None, Some(unit.clone())).await? => {
+            Err(CliError::usage(format!("no call was ever about a unit `{unit}`")))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Shows calls.
 pub(crate) fn run(args: &LedgerArgs, globals: &Globals, output: &mut Output) -> Result<ExitCode, CliError> {
     let opened = wiring::open(globals)?;
     let filter = CallFilter {
         run_id: args.run,
-        // Not checked against the pipeline: the calls of a phase that is gone stay in the ledger.
         phase: args.phase.as_ref().map(ToString::to_string),
         unit: args.unit.clone(),
         in_doubt: args.in_doubt,
         last: Some(args.last),
     };
-    let report = runtime::on_this_thread(async { Ok(opened.engine.ledger(&filter).await?) })?;
+    let report = runtime::on_this_thread(async {
+        let report = opened.engine.ledger(&filter).await?;
+        if report.calls.is_empty() {
+            known(&opened, args).await?;
+        }
+        Ok(report)
+    })?;
+    let filtered = args.run.is_some() || args.phase.is_some() || args.unit.is_some() || args.in_doubt;
     if output.wants_json() {
         output.json(&report)?;
     } else {
         let mut page = output.page();
-        render::ledger::write(&mut page, &report);
+        if filtered {
+            let count = CallFilter { last: None, ..filter };
+            let calls = runtime::on_this_thread(async { Ok(opened.engine.ledger(&count).await?.calls) })?;
+            render::ledger::write_filtered(&mut page, &report, calls.len() as u64, args.in_doubt);
+        } else {
+            render::ledger::write(&mut page, &report);
+        }
         output.show(&page)?;
     }
     Ok(ExitCode::Ok)

@@ -26,13 +26,13 @@ const PAUSE: Duration = Duration::from_millis(250);
 
 /// Show the log
 ///
-/// Every run writes its events to .refrain/logs/ as JSON lines. Without options the lines from `info` up are shown,
-/// oldest first; `--json` prints them as they are. Needs no valid pipeline.
+/// Every run writes its events to .refrain/logs/ as JSON lines. Without options the lines of the last run from `info`
+/// up are shown, oldest first; `--json` prints them as they are. Needs no valid pipeline.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   refrain logs -f                       follow the run under way
-  refrain logs --level warn --last 50   what a person should look at
+  refrain logs --all --level warn       what to look at, of every run
   refrain logs --phase translate@ja --json | jq .data
   refrain logs --run 0195c3f0-7a5e-7cc0-8000-000000000000")]
 pub(crate) struct LogsArgs {
@@ -49,9 +49,12 @@ pub(crate) struct LogsArgs {
     /// Only lines about this phase
     #[arg(long, value_name = "PHASE[@SCOPE]")]
     phase: Option<PhaseAddress>,
-    /// Only lines of this run
+    /// The lines of this run instead of the last one
     #[arg(long, value_name = "ID")]
     run: Option<RunId>,
+    /// The lines of all runs
+    #[arg(long, conflicts_with = "run")]
+    all: bool,
     /// Only the latest so many lines
     #[arg(long, value_name = "N")]
     last: Option<usize>,
@@ -60,6 +63,7 @@ pub(crate) struct LogsArgs {
 /// Shows the log.
 pub(crate) fn run(args: &LogsArgs, globals: &Globals, output: &mut Output) -> Result<ExitCode, CliError> {
     let project = Project::find(globals)?;
+    check_phase(args, &project)?;
     let mut tail = Tail::new(&project.state());
     let lines = tail.read(args)?;
     let skip = args.last.map_or(0, |last| lines.len().saturating_sub(last));
@@ -77,6 +81,25 @@ pub(crate) fn run(args: &LogsArgs, globals: &Globals, output: &mut Output) -> Re
             show(&tail.read(args)?, output)?;
         }
     })
+}
+
+/// Refuses a phase that neither the pipeline nor the log knows. A pipeline that cannot be read knows none and refuses
+/// none.
+fn check_phase(args: &LogsArgs, project: &Project) -> Result<(), CliError> {
+    let Some(PhaseAddress(selection)) = &args.phase else { return Ok(()) };
+    let parsed = refrain_config::parse(&project.read()?, &project.file_name);
+    let Some(pipeline) = parsed.pipeline() else { return Ok(()) };
+    let folder = LogFolder::new(project.state());
+    let runs = folder.runs().map_err(|error| CliError::io("list the logs", &error))?;
+    let mut logged = false;
+    for run in runs {
+        let lines = Follow::open(folder.log(run))?.poll()?;
+        logged = logged || lines.iter().any(|line| line.phase.as_ref() == Some(&selection.phase));
+    }
+    if logged || pipeline.phases.contains_key(&selection.phase) {
+        return Ok(());
+    }
+    Err(CliError::unknown_phase(selection.phase.as_str(), pipeline.phases.keys().map(|name| name.as_str())))
 }
 
 fn wanted(args: &LogsArgs, line: &LogLine) -> bool {
@@ -117,19 +140,25 @@ fn write(page: &mut Page, line: &LogLine) {
 #[derive(Debug)]
 struct Tail {
     folder: LogFolder,
+    /// The last run there was at first sight; runs that begin later belong to what is followed.
+    first: Option<RunId>,
     runs: BTreeMap<RunId, Follow>,
 }
 
 impl Tail {
     fn new(state: &Path) -> Self {
-        Self { folder: LogFolder::new(state), runs: BTreeMap::new() }
+        Self { folder: LogFolder::new(state), first: None, runs: BTreeMap::new() }
     }
 
     /// Returns the lines that are new and wanted, run by run in the order in which the runs began.
     fn read(&mut self, args: &LogsArgs) -> Result<Vec<LogLine>, CliError> {
         let mut lines = Vec::new();
         let mut runs = self.folder.runs().map_err(|error| CliError::io("list the logs", &error))?;
-        runs.retain(|run| args.run.is_none_or(|wanted| wanted == *run));
+        self.first = self.first.or_else(|| runs.last().copied());
+        runs.retain(|run| match args.run {
+            Some(wanted) => wanted == *run,
+            None => args.all || self.first.is_none_or(|first| *run >= first),
+        });
         for run in runs {
             let follow = match self.runs.entry(run) {
                 Entry::Occupied(entry) => entry.into_mut(),
@@ -197,6 +226,21 @@ mod tests {
         assert_eq!(read(&["--phase", "qa@fr"]), "");
         assert_eq!(read(&["--run", RUN]), "bc");
         assert_eq!(read(&["--run", "00000000-0000-7000-8000-000000000001"]), "");
+    }
+
+    #[test]
+    fn the_last_run_is_shown_unless_others_are_asked_for() {
+        let (dir, log) = state_folder();
+        fs::write(&log, line("info", None, "old")).unwrap();
+        let later = LogFolder::new(dir.path()).log("0195c3f0-7a5e-7cc0-8000-000000000001".parse().unwrap());
+        fs::write(later, line("info", None, "new")).unwrap();
+        let read = |words: &[&str]| {
+            let lines = Tail::new(dir.path()).read(&args(words)).unwrap();
+            lines.into_iter().map(|line| line.message).collect::<Vec<_>>()
+        };
+        assert_eq!(read(&[]), ["new"]);
+        assert_eq!(read(&["--all"]), ["old", "new"]);
+        assert_eq!(read(&["--run", RUN]), ["old"]);
     }
 
     #[test]

@@ -44,6 +44,7 @@ pub(crate) struct PlanArgs {
 pub(crate) fn run(args: PlanArgs, globals: &Globals, output: &mut Output) -> Result<ExitCode, CliError> {
     let opened = wiring::open(globals)?;
     opened.warn(output);
+    args.scopes.check(opened.engine.model())?;
     let request = RunRequest {
         targets: args.phases.into_iter().map(|phase| phase.0).collect(),
         scopes: args.scopes.scopes,
@@ -63,10 +64,13 @@ pub(crate) fn show(
     detailed_exitcode: bool,
     output: &mut Output,
 ) -> Result<ExitCode, CliError> {
-    let report = runtime::on_this_thread(async { Ok(opened.engine.plan(request).await?) })?;
+    let mut report = runtime::on_this_thread(async { Ok(opened.engine.plan(request).await?) })?;
     if output.wants_json() {
         output.json(&report)?;
     } else {
+        // The calls of a run under way are not those of an earlier one.
+        let live = runtime::on_this_thread(async { Ok(opened.engine.ports().store.holder().await?) })?;
+        report.in_doubt = if live.is_some() { 0 } else { report.in_doubt };
         let mut page = output.page();
         render::plan::write(&mut page, &report);
         output.show(&page)?;

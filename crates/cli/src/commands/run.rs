@@ -3,8 +3,8 @@
 use clap::Args;
 use refrain_core::engine::{Control, RunRequest};
 use refrain_schemas::exit_code::{ExitCode, PRECEDENCE};
-use refrain_schemas::failure::FailureKind;
-use refrain_schemas::report::RunReport;
+use refrain_schemas::failure::{FailureKind, UnitFailure};
+use refrain_schemas::report::{PhaseStatus, RunReport};
 use refrain_schemas::scope::Target;
 
 use crate::address::PhaseAddress;
@@ -12,9 +12,15 @@ use crate::args::{Globals, ScopeArgs};
 use crate::interrupt::Watch;
 use crate::output::{Output, complain};
 use crate::render::page::Page;
+use crate::render::run::Holes;
 use crate::report::CliError;
 use crate::wiring::Opened;
 use crate::{commands, render, runtime, wiring};
+
+/// How many partial phases name units, how many units each names, and among how many it looks for them.
+const PARTIAL_SHOWN: usize = 5;
+const UNITS_SHOWN: usize = 3;
+const UNITS_SEEN: usize = 20;
 
 /// Bring phases up to date
 ///
@@ -61,6 +67,7 @@ pub(crate) fn run(args: RunArgs, globals: &Globals, output: &mut Output) -> Resu
     let again = again(&args, globals);
     let mut opened = wiring::open(globals)?;
     opened.warn(output);
+    args.scopes.check(opened.engine.model())?;
     let request = RunRequest {
         targets: args.phases.into_iter().map(|phase| phase.0).collect(),
         scopes: args.scopes.scopes,
@@ -80,18 +87,39 @@ pub(crate) fn run(args: RunArgs, globals: &Globals, output: &mut Output) -> Resu
         Ok(opened.engine.run(&request, &control).await?)
     });
     let report = report.inspect_err(|_| opened.discard_empty_logs())?;
-    show(&report, &again, output)?;
+    show(&opened, &report, &again, output)?;
     show_misses(&opened, &report, output)?;
     Ok(code(&report))
 }
 
-fn show(report: &RunReport, again: &str, output: &mut Output) -> Result<(), CliError> {
+fn show(opened: &Opened, report: &RunReport, again: &str, output: &mut Output) -> Result<(), CliError> {
     if output.wants_json() {
         return output.json(report);
     }
+    let holes = holes(opened, report)?;
     let mut page = output.page();
-    render::run::write(&mut page, report, again);
+    render::run::write(&mut page, report, &holes, again);
     output.show(&page)
+}
+
+/// Returns the first units that the partial phases of a run failed at. A phase that lacks units only because one before it
+/// does has none of its own.
+fn holes(opened: &Opened, report: &RunReport) -> Result<Vec<Holes>, CliError> {
+    let partial = report.phases.iter().filter(|phase| phase.status == PhaseStatus::Partial);
+    let mut holes = Vec::new();
+    for phase in partial.take(PARTIAL_SHOWN) {
+        let target = Target { phase: phase.phase.clone(), scope: phase.scope.clone() };
+        let why = runtime::on_this_thread(async { Ok(opened.engine.why(&target, None, UNITS_SEEN).await?) })?;
+        let failed = why.units.into_iter().filter_map(|unit| {
+            let failure = unit.failure?;
+            Some(UnitFailure { unit: unit.unit, failure })
+        });
+        let units: Vec<UnitFailure> = failed.take(UNITS_SHOWN).collect();
+        if !units.is_empty() {
+            holes.push(Holes { target: target.to_string(), units });
+        }
+    }
+    Ok(holes)
 }
 
 /// Shows on standard error what the first request that `--offline` missed in each phase is nearest to.

@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use clap::Args;
-use refrain_core::model::Model;
+use refrain_core::ports::store::CallFilter;
 use refrain_schemas::exit_code::ExitCode;
+use refrain_schemas::history::HistoryEntry;
+use refrain_schemas::ledger::AskResult;
 use refrain_schemas::scope::Target;
 use refrain_schemas::status::StatusReport;
 
@@ -13,7 +15,6 @@ use crate::args::{Globals, ScopeArgs};
 use crate::output::Output;
 use crate::render::{self, page::Page};
 use crate::report::CliError;
-use crate::suggest::did_you_mean;
 use crate::{runtime, wiring};
 
 /// How often `--watch` looks.
@@ -44,7 +45,7 @@ pub(crate) struct StatusArgs {
 /// Shows the status.
 pub(crate) fn run(args: &StatusArgs, globals: &Globals, output: &mut Output) -> Result<ExitCode, CliError> {
     let opened = wiring::open(globals)?;
-    check_scopes(opened.engine.model(), &args.scopes.scopes)?;
+    args.scopes.check(opened.engine.model())?;
     let mut targets: Vec<Target> = Vec::new();
     for phase in &args.phases {
         targets.extend(opened.engine.select(&phase.0)?);
@@ -57,13 +58,32 @@ pub(crate) fn run(args: &StatusArgs, globals: &Globals, output: &mut Output) -> 
                 report.run = report.holder.as_ref().and_then(|holder| opened.progress_of(holder));
             }
             narrow(&mut report, &targets, &args.scopes.scopes);
-            screen.show(&report, args.watch, output)?;
+            let kept = if report.holder.is_none() { kept_by_killed(&opened).await? } else { None };
+            screen.show(&report, kept, args.watch, output)?;
             if !args.watch {
                 return Ok(ExitCode::Ok);
             }
             tokio::time::sleep(PAUSE).await;
         }
     })
+}
+
+/// Returns how many replies the last run left, if it was killed: if its end is not on record and nobody writes.
+async fn kept_by_killed(opened: &wiring::Opened) -> Result<Option<u64>, CliError> {
+    let mut killed = None;
+    for entry in opened.engine.ports().store.history().await? {
+        match entry {
+            HistoryEntry::RunStarted(start) => killed = Some(start.run_id),
+            HistoryEntry::RunEnded(_) => killed = None,
+            _ => {}
+        }
+    }
+    let Some(run_id) = killed else { return Ok(None) };
+    let filter = CallFilter { run_id: Some(run_id), ..CallFilter::default() };
+    let calls = opened.engine.ledger(&filter).await?.calls;
+    let asks = calls.iter().flat_map(|call| &call.asks);
+    let replies = asks.filter(|ask| matches!(ask.result, Some(AskResult::Reply(_))));
+    Ok(Some(replies.count() as u64))
 }
 
 /// Leaves only what was asked for.
@@ -78,28 +98,6 @@ fn narrow(report: &mut StatusReport, targets: &[Target], scopes: &[(String, Stri
     });
 }
 
-/// Refuses dimensions and values that do not exist.
-fn check_scopes(model: &Model, scopes: &[(String, String)]) -> Result<(), CliError> {
-    for (dimension, value) in scopes {
-        let Some(values) = model.dimensions.get(dimension.as_str()) else {
-            let known: Vec<&str> = model.dimensions.keys().map(|name| name.as_str()).collect();
-            return Err(CliError::usage(format!(
-                "there is no dimension `{dimension}`; there are {}",
-                known.join(", ")
-            ))
-            .hint_if(did_you_mean(dimension, known)));
-        };
-        if !values.contains(value) {
-            return Err(CliError::usage(format!(
-                "dimension `{dimension}` has no value `{value}`; it has {}",
-                values.join(", ")
-            ))
-            .hint_if(did_you_mean(value, values.iter().map(String::as_str))));
-        }
-    }
-    Ok(())
-}
-
 /// What was shown last; only changes are shown again.
 #[derive(Debug, Default)]
 struct Screen {
@@ -108,7 +106,13 @@ struct Screen {
 }
 
 impl Screen {
-    fn show(&mut self, report: &StatusReport, watch: bool, output: &mut Output) -> Result<(), CliError> {
+    fn show(
+        &mut self,
+        report: &StatusReport,
+        kept_by_killed: Option<u64>,
+        watch: bool,
+        output: &mut Output,
+    ) -> Result<(), CliError> {
         if output.wants_json() {
             let text = serde_json::to_string(report).map_err(|e| CliError::internal(e.to_string()))?;
             if text != self.last {
@@ -119,6 +123,9 @@ impl Screen {
         }
         let mut page = output.page();
         render::status::write(&mut page, report);
+        if let Some(kept) = kept_by_killed {
+            render::status::write_killed(&mut page, kept);
+        }
         if page.as_str() != self.last {
             self.replace(&page, watch, output)?;
             self.last = page.as_str().to_owned();

@@ -2,6 +2,9 @@
 
 use clap::Args;
 use refrain_schemas::exit_code::ExitCode;
+use refrain_schemas::failure::PhaseError;
+use refrain_schemas::freshness::Freshness;
+use refrain_schemas::why::WhyReport;
 
 use crate::address::UnitAddress;
 use crate::args::Globals;
@@ -29,6 +32,17 @@ pub(crate) struct WhyArgs {
     limit: usize,
 }
 
+/// Returns how the last attempt ended, where it made no revision.
+fn last_error(opened: &wiring::Opened, report: &WhyReport) -> Result<Option<PhaseError>, CliError> {
+    if !matches!(report.freshness, Freshness::Failed | Freshness::Blocked | Freshness::Waiting) {
+        return Ok(None);
+    }
+    let status = runtime::on_this_thread(async { Ok(opened.engine.status().await?) })?;
+    let mut phases = status.phases.into_iter();
+    let state = phases.find(|state| state.phase == report.phase && state.scope == report.scope);
+    Ok(state.and_then(|state| state.error))
+}
+
 /// Explains.
 pub(crate) fn run(args: &WhyArgs, globals: &Globals, output: &mut Output) -> Result<ExitCode, CliError> {
     let opened = wiring::open(globals)?;
@@ -39,7 +53,8 @@ pub(crate) fn run(args: &WhyArgs, globals: &Globals, output: &mut Output) -> Res
         output.json(&report)?;
     } else {
         let mut page = output.page();
-        render::why::write(&mut page, &report, unit.is_some());
+        let error = last_error(&opened, &report)?;
+        render::why::write(&mut page, &report, error.as_ref(), unit.is_some());
         output.show(&page)?;
     }
     Ok(ExitCode::Ok)

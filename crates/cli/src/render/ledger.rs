@@ -2,7 +2,7 @@
 
 use refrain_schemas::ledger::{AskResult, CallState, CallView, LedgerReport};
 
-use crate::render::numbers::{counted, duration, time, usage};
+use crate::render::numbers::{count, counted, duration, time, usage};
 use crate::render::page::{Page, Tone};
 use crate::render::table::{Align, Cell, Table, cell, toned};
 use crate::render::words;
@@ -30,6 +30,24 @@ pub(crate) fn write(page: &mut Page, report: &LedgerReport) {
                     counts it against its ceilings";
         page.wrapped(&[(Tone::Warn, "note:")], text);
     }
+}
+
+/// Writes the calls that a filter leaves, `n` in all of which the latest are shown. `in_doubt` says that only those in
+/// doubt were wanted.
+pub(crate) fn write_filtered(page: &mut Page, report: &LedgerReport, n: u64, in_doubt: bool) {
+    if n == 0 {
+        return page.plain(if in_doubt { "no call is in doubt" } else { "no such call" });
+    }
+    let shown = report.calls.len() as u64;
+    if shown > 0 {
+        page.table(&table(&report.calls));
+        page.gap();
+    }
+    let shown = if shown < n { format!(", the latest {} are shown", count(shown)) } else { String::new() };
+    let all = counted(report.done + report.in_doubt + report.abandoned, "call");
+    let noun = if in_doubt { "call in doubt" } else { "such call" };
+    let noun = if n == 1 { noun.to_owned() } else { noun.replacen("call", "calls", 1) };
+    page.wrapped(&[(Tone::Strong, &format!("{} {noun}", count(n)))], &format!("of {all} in all{shown}"));
 }
 
 fn table(calls: &[CallView]) -> Table {

@@ -132,14 +132,16 @@ impl Page {
         self.hang(indent, Tone::Plain, text);
     }
 
-    /// Adds a text that continues at column `indent` and is wrapped there.
+    /// Adds a text that continues at column `indent` and is wrapped there. Its lines stay lines; all but the first are
+    /// indented, so that none passes for a line of the page.
     pub(crate) fn hang(&mut self, indent: usize, tone: Tone, text: &str) {
-        let lines = wrap(&clean(text), self.theme.width.saturating_sub(indent).max(20));
-        for (n, line) in lines.iter().enumerate() {
+        let width = self.theme.width.saturating_sub(indent).max(20);
+        let lines = text.trim_end().split('\n').flat_map(|line| wrap(&clean(line.trim_end()), width));
+        for (n, line) in lines.enumerate() {
             if n > 0 {
-                self.text.push_str(&" ".repeat(indent));
+                self.text.push_str(&" ".repeat(indent.max(2)));
             }
-            self.line(&[(tone, line)]);
+            self.line(&[(tone, &line)]);
         }
     }
 
@@ -219,6 +221,14 @@ mod tests {
         let mut page = Page::new(Theme { color: true, width: 80 });
         page.line(&[(Tone::Bad, "x"), (Tone::Plain, "y")]);
         assert_eq!(page.as_str(), "\u{1b}[1;31mx\u{1b}[0my\n");
+    }
+
+    #[test]
+    fn lines_of_a_message_are_indented_lines() {
+        let mut page = Page::new(Theme { color: false, width: 80 });
+        page.wrapped(&[(Tone::Bad, "error:")], "2 problems\na.csv:1:1 bad\u{7}\n");
+        page.hang(0, Tone::Plain, "x\nok");
+        assert_eq!(page.as_str(), "error: 2 problems\n       a.csv:1:1 bad\\u{7}\nx\n  ok\n");
     }
 
     #[test]

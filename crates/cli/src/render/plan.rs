@@ -63,7 +63,12 @@ fn why(phase: &PhasePlan) -> String {
 }
 
 fn summary(page: &mut Page, report: &PlanReport) {
-    if report.changes {
+    let to_do = |phase: &&PhasePlan| matches!(phase.action, PlannedAction::Run | PlannedAction::Perhaps);
+    let n = report.phases.iter().filter(to_do).count() as u64;
+    if report.changes && report.calls.max == Some(0) && report.run.max == Some(0) && n > 0 {
+        let text = format!("no calls, {} to bring up to date", counted(n, "phase"));
+        page.wrapped(&[(Tone::Strong, "a run would change something:")], &text);
+    } else if report.changes {
         let text = format!(
             "{} units to ask, {} to reuse, {} calls{}",
             range(&report.run),
@@ -86,10 +91,13 @@ fn summary(page: &mut Page, report: &PlanReport) {
 
 /// Returns the most calls that retries could add; they are never part of the other figures.
 fn retries(report: &PlanReport) -> String {
+    if report.calls.max == Some(0) {
+        return String::new();
+    }
     let sum = report.phases.iter().try_fold(0_u64, |sum, phase| phase.retries.map(|n| sum + n));
     match sum {
         Some(0) => String::new(),
-        Some(n) => format!(", {} more if everything is retried to the end", count(n)),
+        Some(n) => format!(", up to {} more with retries", count(n)),
         None => ", more with retries".to_owned(),
     }
 }

@@ -1,20 +1,40 @@
 //! How a run ended: what ran, what was reused, what failed, and what to try next.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use refrain_schemas::exit_code::ExitCode;
+use refrain_schemas::failure::{FailureKind, UnitFailure};
 use refrain_schemas::report::{PhaseReport, PhaseStatus, RunReport, RunStatus};
 
 use crate::render::numbers::{counted, some, usage};
-use crate::render::page::{Page, Tone};
+use crate::render::page::{Page, Tone, cut};
 use crate::render::table::{Align, Table, cell, toned};
 use crate::render::words;
 
+/// How much of a failure is shown beside its phase; the whole stands below.
+const WHY_WIDTH: usize = 60;
+
+/// Units that failed in a phase that made a revision without them.
+#[derive(Debug)]
+pub(crate) struct Holes {
+    /// The phase and scope.
+    pub(crate) target: String,
+    /// The first of them.
+    pub(crate) units: Vec<UnitFailure>,
+}
+
 /// Writes the end of a run. `again` is the command that goes on with it.
-pub(crate) fn write(page: &mut Page, report: &RunReport, again: &str) {
+pub(crate) fn write(page: &mut Page, report: &RunReport, holes: &[Holes], again: &str) {
     page.table(&table(report));
+    for Holes { target, units } in holes {
+        page.gap();
+        page.line(&[(Tone::Warn, target), (Tone::Plain, " lacks units:")]);
+        words::failed_units(page, units);
+    }
     errors(page, report);
     page.gap();
     summary(page, report);
-    if let Some(next) = next(report, again) {
+    if let Some(next) = next(report, holes, again) {
         page.wrapped(&[(Tone::Strong, "next:")], &next);
     }
 }
@@ -49,16 +69,42 @@ fn table(report: &RunReport) -> Table {
 fn why(phase: &PhaseReport) -> String {
     match &phase.error {
         Some(error) if error.code == phase.status.as_str() => String::new(),
-        Some(error) => error.code.replace('_', " "),
+        Some(error) => cut(words::error_message(error).lines().next().unwrap_or_default(), WHY_WIDTH),
         None => words::causes(&phase.causes),
     }
 }
 
+/// Writes every failure once; phases that only wait for a failed one are counted.
 fn errors(page: &mut Page, report: &RunReport) {
+    let mut roots: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    let mut waiting: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for phase in &report.phases {
-        if let Some(error) = &phase.error {
+        let Some(error) = &phase.error else { continue };
+        let target = words::target(&phase.phase, &phase.scope);
+        let mut of = BTreeSet::from([target.clone()]);
+        if phase.status == PhaseStatus::Blocked && !error.missing.is_empty() {
+            of.clear();
+            for missing in error.missing.iter().map(ToString::to_string) {
+                // What is needed stands above; what does not is missing for a reason of its own.
+                of.extend(roots.get(&missing).cloned().unwrap_or_else(|| BTreeSet::from([missing])));
+            }
+        }
+        let root = of.first().filter(|root| of.len() == 1 && **root != target && roots.contains_key(*root));
+        if let Some(root) = root {
+            waiting.entry(root.clone()).or_default().push(target.clone());
+        } else {
             page.gap();
-            words::phase_error(page, &words::target(&phase.phase, &phase.scope), error);
+            words::phase_error(page, &target, error);
+        }
+        roots.insert(target, of);
+    }
+    if !waiting.is_empty() {
+        page.gap();
+    }
+    for (root, targets) in &waiting {
+        match targets.as_slice() {
+            [target] => page.plain(&format!("{target} waits for {root}")),
+            _ => page.plain(&format!("{} wait for {root}", counted(targets.len() as u64, "phase"))),
         }
     }
 }
@@ -90,33 +136,52 @@ fn summary(page: &mut Page, report: &RunReport) {
 }
 
 /// Returns what a person would do next.
-fn next(report: &RunReport, again: &str) -> Option<String> {
-    let first = |status: PhaseStatus| {
-        let phase = report.phases.iter().find(|phase| phase.status == status)?;
-        Some(words::target(&phase.phase, &phase.scope))
-    };
+fn next(report: &RunReport, holes: &[Holes], again: &str) -> Option<String> {
+    let first = |status: PhaseStatus| report.phases.iter().find(|phase| phase.status == status);
+    let named = |phase: &PhaseReport| words::target(&phase.phase, &phase.scope);
     if report.exit_code == ExitCode::Drift.number() {
-        return Some("a run without `--offline` asks for what is not on record".to_owned());
+        let online = again.replace(" --offline", "");
+        return Some(format!("run without `--offline` (`{online}`) to ask for what is not on record"));
     }
     match report.status {
         RunStatus::Completed => {
             let made = report.phases.iter().rev().find(|phase| phase.status == PhaseStatus::Completed)?;
-            let target = words::target(&made.phase, &made.scope);
-            Some(format!("`refrain show {target}` shows what was made"))
+            Some(format!("`refrain show {}` shows what was made", named(made)))
         }
-        RunStatus::Partial => {
-            let target = first(PhaseStatus::Partial)?;
-            Some(format!("`refrain why {target}` names the units; `{again}` asks only them again"))
-        }
+        RunStatus::Partial => Some(after_partial(&named(first(PhaseStatus::Partial)?), holes, again)),
         RunStatus::Failed => {
-            let target = first(PhaseStatus::Failed)?;
-            Some(format!("mend {target}, then `{again}`: every reply that came back is kept"))
+            let failed = first(PhaseStatus::Failed)?;
+            let units = failed.error.iter().flat_map(|error| &error.units);
+            Some(if passes(units) {
+                format!("run again (`{again}`): every reply that came back is kept")
+            } else {
+                format!("mend {}, then `{again}`: every reply that came back is kept", named(failed))
+            })
         }
         RunStatus::Blocked => Some(format!("see to what is missing, then `{again}`")),
         RunStatus::Waiting => Some("see to what the phase waits for, then run again".to_owned()),
         RunStatus::Stopped => Some(format!("`{again}` goes on where this run stopped, with a new budget")),
         RunStatus::Cancelled => Some(format!("`{again}` goes on where this run stopped")),
     }
+}
+
+fn after_partial(target: &str, holes: &[Holes], again: &str) -> String {
+    let mut units = holes.iter().flat_map(|holes| &holes.units).peekable();
+    if units.peek().is_none() {
+        return format!("`refrain why {target}` names the units; `{again}` asks only them again");
+    }
+    if passes(units) {
+        format!("run again (`{again}`): only the units that failed are asked")
+    } else {
+        format!("mend what they failed for, then `{again}`: only the units that failed are asked")
+    }
+}
+
+/// Whether all failures may be gone the next time, though nothing is changed. No failures are no such thing.
+fn passes<'a>(units: impl Iterator<Item = &'a UnitFailure>) -> bool {
+    let mut kinds = units.map(|unit| unit.failure.kind).peekable();
+    let passing = |kind| matches!(kind, FailureKind::Transient | FailureKind::RateLimited);
+    kinds.peek().is_some() && kinds.all(passing)
 }
 
 #[cfg(test)]
@@ -128,7 +193,12 @@ mod tests {
     fn rendered(report: Value) -> String {
         let report: RunReport = serde_json::from_value(report).unwrap();
         let mut page = Page::new(Theme { color: false, width: 80 });
-        write(&mut page, &report, "refrain run");
+        let unit = json!({"unit": "line_1", "failure": {"kind": "refused", "message": "no way"}});
+        let units = vec![serde_json::from_value(unit).unwrap()];
+        let partial = report.status == RunStatus::Partial;
+        let holes: Vec<Holes> =
+            partial.then(|| Holes { target: "qa".to_owned(), units }).into_iter().collect();
+        write(&mut page, &report, &holes, "refrain run");
         page.as_str().to_owned()
     }
 
@@ -177,6 +247,30 @@ mod tests {
             "missing": [{"phase": "translate", "scope": {"language": "ja"}}]
         });
         insta::assert_snapshot!(rendered(report("failed", &[failed, blocked])));
+    }
+
+    #[test]
+    fn phases_that_wait_for_a_failed_one_are_counted() {
+        let blocked = |name: &str, missing: &str| {
+            let mut blocked = phase(name, "blocked", 0, 0, 0);
+            blocked["error"] = json!({
+                "code": "blocked", "message": format!("{missing} has no revision"), "hint": null, "units": [],
+                "missing": [{"phase": missing, "scope": {}}]
+            });
+            blocked
+        };
+        let mut failed = phase("ingest", "failed", 0, 0, 0);
+        failed["error"] = json!({
+            "code": "source", "message": "1 problem in the files\na.csv:2:1 bad", "hint": null, "units": [],
+            "missing": []
+        });
+        let phases = [failed, blocked("edit", "ingest"), blocked("qa", "edit"), blocked("other", "gone")];
+        insta::assert_snapshot!(rendered(report("failed", &phases)));
+    }
+
+    #[test]
+    fn failed_units_of_a_partial_run_are_named() {
+        insta::assert_snapshot!(rendered(report("partial", &[phase("qa", "partial", 1, 0, 1)])));
     }
 
     #[test]

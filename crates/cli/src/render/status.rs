@@ -26,11 +26,20 @@ pub(crate) fn write(page: &mut Page, report: &StatusReport) {
             words::phase_error(page, &words::target(&phase.phase, &phase.scope), error);
         }
     }
-    if report.in_doubt > 0 {
+    // While a run is under way, a call without outcome is simply on its way.
+    if report.in_doubt > 0 && report.holder.is_none() {
         page.gap();
         let text = format!("{} in doubt (`refrain ledger --in-doubt`)", counted(report.in_doubt, "call"));
         page.wrapped(&[(Tone::Warn, "note:")], &text);
     }
+}
+
+/// Adds that the last run was killed, and what it left.
+pub(crate) fn write_killed(page: &mut Page, kept: u64) {
+    let (noun, verb) = if kept == 1 { ("reply", "is") } else { ("replies", "are") };
+    let text = format!("the last run was killed; {} {noun} {verb} kept: `refrain run` goes on", count(kept));
+    page.gap();
+    page.wrapped(&[(Tone::Warn, "note:")], &text);
 }
 
 fn table(phases: &[PhaseState]) -> Table {

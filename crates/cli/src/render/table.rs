@@ -123,9 +123,10 @@ impl Table {
 }
 
 fn write_last(page: &mut Page, cell: &Cell, indent: usize, width: usize) {
-    for (n, line) in wrap(&cell.text, width.max(1)).iter().enumerate() {
+    let lines = cell.text.trim_end().split('\n').flat_map(|line| wrap(line, width.max(1)));
+    for (n, line) in lines.enumerate() {
         let blanks = " ".repeat(if n > 0 { indent } else { 0 });
-        page.line(&[(Tone::Plain, &blanks), (cell.tone, line)]);
+        page.line(&[(Tone::Plain, &blanks), (cell.tone, &line)]);
     }
 }
 

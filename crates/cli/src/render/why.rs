@@ -1,6 +1,7 @@
 //! Why a phase, or one unit of it, would run.
 
 use refrain_schemas::digest::Digest;
+use refrain_schemas::failure::PhaseError;
 use refrain_schemas::json::Json;
 use refrain_schemas::why::{PartChange, UnitChange, UnitWhy, WhyReport};
 
@@ -13,10 +14,13 @@ use crate::render::words;
 const VALUE_WIDTH: usize = 400;
 
 /// Writes the reasons. `one` says that one unit was asked about.
-pub(crate) fn write(page: &mut Page, report: &WhyReport, one: bool) {
+pub(crate) fn write(page: &mut Page, report: &WhyReport, error: Option<&PhaseError>, one: bool) {
     let target = words::target(&report.phase, &report.scope);
     let freshness = (words::freshness_tone(report.freshness), report.freshness.as_str());
     page.line(&[(Tone::Strong, &target), (Tone::Plain, " is "), freshness]);
+    if let Some(error) = error {
+        words::phase_error(page, "the last attempt", error);
+    }
     for cause in &report.causes {
         page.wrapped(&[(Tone::Plain, " "), (Tone::Plain, "-")], &cause.to_string());
         if let Some(marks) = marks(cause.old.as_deref(), cause.new.as_deref()) {
@@ -58,7 +62,10 @@ pub(crate) fn write_nearest(page: &mut Page, report: &WhyReport) {
 }
 
 fn heading(report: &WhyReport) -> String {
+    let open = |part: &PartChange| part.old.is_none() && part.new.is_none() && !unknown(part).is_empty();
+    let may = report.units.iter().any(|unit| unit.parts.iter().any(open));
     match report.n_units {
+        Some(n) if may => format!("up to {} may differ:", counted(n, "unit")),
         Some(0) => "no unit differs".to_owned(),
         Some(n) => format!("{} differ{}:", counted(n, "unit"), if n == 1 { "s" } else { "" }),
         None => "which units differ hangs on replies that are not there yet".to_owned(),
@@ -90,6 +97,14 @@ fn write_part(page: &mut Page, part: &PartChange, values: bool) {
     let old = part.old.map(|digest| short(&digest));
     let new = part.new.map(|digest| short(&digest));
     let marks = marks(old.as_deref(), new.as_deref()).unwrap_or_else(|| unknown(part).to_owned());
+    if old.is_none() && new.is_none() && !marks.is_empty() {
+        return page.line(&[
+            (Tone::Plain, "  "),
+            (Tone::Plain, &part.part),
+            (Tone::Faint, " "),
+            (Tone::Faint, &marks),
+        ]);
+    }
     page.line(&[(Tone::Plain, "  "), (Tone::Plain, &part.part), (Tone::Plain, "  "), (Tone::Faint, &marks)]);
     if !values {
         return;
@@ -105,7 +120,7 @@ fn write_part(page: &mut Page, part: &PartChange, values: bool) {
 /// Returns what is said of a part without digests: one that may change once what it is made from is there.
 fn unknown(part: &PartChange) -> &'static str {
     let is_known = part.old_value.is_some() || part.new_value.is_some();
-    if is_known { "" } else { "may change: hangs on replies that are not there yet" }
+    if is_known { "" } else { "(may change: what it comes from is to be asked first)" }
 }
 
 fn write_asks(page: &mut Page, unit: &UnitWhy) {
@@ -153,7 +168,7 @@ mod tests {
 
     fn rendered(report: &WhyReport, one: bool) -> String {
         let mut page = Page::new(Theme { color: false, width: 80 });
-        write(&mut page, report, one);
+        write(&mut page, report, None, one);
         page.as_str().to_owned()
     }
 

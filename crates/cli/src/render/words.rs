@@ -1,6 +1,6 @@
 //! Words that several reports share: targets, freshness, causes, errors.
 
-use refrain_schemas::failure::PhaseError;
+use refrain_schemas::failure::{FailureKind, PhaseError, UnitFailure};
 use refrain_schemas::freshness::{Cause, Freshness};
 use refrain_schemas::name::PhaseName;
 use refrain_schemas::report::PhaseStatus;
@@ -44,18 +44,33 @@ pub(crate) fn causes(causes: &[Cause]) -> String {
 
 /// Adds why a phase made no revision: the error, the first failed units, what is missing, the hint.
 pub(crate) fn phase_error(page: &mut Page, target: &str, error: &PhaseError) {
-    page.wrapped(&[(Tone::Bad, &format!("{target}:"))], &error.message);
-    for unit in &error.units {
-        let head = format!("{}:", unit.unit);
-        let text = format!("{} ({})", unit.failure.message, unit.failure.kind);
-        page.wrapped(&[(Tone::Plain, "   unit"), (Tone::Strong, &head)], &text);
-    }
+    page.wrapped(&[(Tone::Bad, &format!("{target}:"))], error_message(error));
+    failed_units(page, &error.units);
     if !error.missing.is_empty() {
         let missing: Vec<String> = error.missing.iter().map(ToString::to_string).collect();
         page.wrapped(&[(Tone::Plain, "   missing:")], &missing.join(", "));
     }
-    if let Some(hint) = &error.hint {
+    // That one may run again is no advice where every unit would fail again.
+    let passing =
+        |unit: &UnitFailure| matches!(unit.failure.kind, FailureKind::Transient | FailureKind::RateLimited);
+    let moot = error.code == "unit_failed" && !error.units.is_empty() && !error.units.iter().any(passing);
+    if let Some(hint) = error.hint.as_ref().filter(|_| !moot) {
         page.wrapped(&[(Tone::Strong, "   hint:")], hint);
+    }
+}
+
+/// Returns what happened, without the failure of the first unit where that is told below anyway.
+pub(crate) fn error_message(error: &PhaseError) -> &str {
+    let told = error.units.first().map(|unit| format!(": `{}`: {}", unit.unit, unit.failure.message));
+    told.and_then(|told| error.message.strip_suffix(told.as_str())).unwrap_or(&error.message)
+}
+
+/// Adds units that failed, each with its message.
+pub(crate) fn failed_units(page: &mut Page, units: &[UnitFailure]) {
+    for unit in units {
+        let head = format!("{}:", unit.unit);
+        let text = format!("{} ({})", unit.failure.message.trim_end(), unit.failure.kind);
+        page.wrapped(&[(Tone::Plain, "   unit"), (Tone::Strong, &head)], &text);
     }
 }
 

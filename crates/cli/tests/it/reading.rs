@@ -16,7 +16,7 @@ fn every_log_line_fits_the_schema_and_filters_narrow_them() {
     let project = pipeline(", --stderr, --usage");
     let first = project.run_json(&["--log-level", "debug"], 0);
     project.run_json(&[], 0);
-    let lines = log_lines(&project, &["--level", "debug"]);
+    let lines = log_lines(&project, &["--all", "--level", "debug"]);
     for line in &lines {
         schema::check("log-line", line);
         let event = json!({ line["event"].as_str().unwrap(): line["data"] });
@@ -30,7 +30,7 @@ fn every_log_line_fits_the_schema_and_filters_narrow_them() {
         lines.iter().any(|line| line["data"]["line"].as_str().is_some_and(|said| said.contains("call c")))
     );
 
-    let of_phase = log_lines(&project, &["--phase", "translate@ja"]);
+    let of_phase = log_lines(&project, &["--all", "--phase", "translate@ja"]);
     assert!(!of_phase.is_empty() && of_phase.iter().all(|line| line["scope"] == json!({"language": "ja"})));
     let run = first["run_id"].as_str().unwrap();
     let of_run = log_lines(&project, &["--run", run]);

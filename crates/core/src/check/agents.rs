@@ -9,12 +9,21 @@ use refrain_schemas::name::AgentName;
 use refrain_schemas::phase_spec::AgentRef;
 
 use super::code::Code;
+use super::files::may_be_file;
 use super::{Checker, suggest};
 use crate::model::{AgentModel, RetryPolicy};
 
 const ATTEMPTS: u32 = 4;
 const INITIAL: Duration = Duration::from_millis(500);
 const LONGEST: Duration = Duration::from_secs(30);
+
+/// The ends of names that only scripts have.
+const SCRIPTS: [&str; 10] = [".py", ".sh", ".bash", ".js", ".mjs", ".ts", ".rb", ".pl", ".lua", ".php"];
+
+fn names_script(word: &str) -> bool {
+    let plain = !word.contains(char::is_whitespace) && !word.contains(['{', '*', '$', ':', '=']);
+    plain && SCRIPTS.iter().any(|end| word.len() > end.len() && word.ends_with(end))
+}
 
 impl Checker<'_> {
     /// Returns the agents that are known to answer: those of `agents:` and then those written inside phases.
@@ -86,9 +95,26 @@ impl Checker<'_> {
                 return false;
             }
             (Some(_), None) => self.builtin_fields(spec, path),
-            (None, Some(_)) => {}
+            (None, Some(command)) => self.command_files(command, path),
         }
         true
+    }
+
+    /// A word of a command may be anything, so only what can hardly be anything but a file of the project is missed.
+    fn command_files(&mut self, command: &[String], path: &str) {
+        for (n, word) in command.iter().enumerate() {
+            let is_program = n == 0 && word.contains('/');
+            if !(is_program || names_script(word))
+                || !may_be_file(word)
+                || self.around.files.contains_key(word)
+            {
+                continue;
+            }
+            let near = suggest::nearest(word, self.around.files.keys().map(String::as_str));
+            let hint = near.map(|near| format!("did you mean `{near}`?"));
+            let message = format!("there is no file `{word}`");
+            self.problems.add_with(Code::CommandFile, format!("{path}.command[{n}]"), message, hint);
+        }
     }
 
     fn builtin_fields(&mut self, spec: &AgentSpec, path: &str) {

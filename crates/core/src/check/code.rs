@@ -98,6 +98,7 @@ codes! {
     UnknownAgent "E0308" Name "there is no such agent" "declare it under `agents:`";
     InlineName "E0309" Key "an agent written in a phase has the name of another agent" "rename the agent or the phase";
     RoleInPool "E0310" Key "an agent that reads or writes files is in a pool" "give it a phase of its own with `agent:`";
+    CommandFile "W0311" Value "a command names a file that is not there" "paths are relative to the project folder; a program on the PATH is named without `/`";
 
     FileMissing "E0401" Value "there is no such file" "paths are relative to the project folder";
     SchemaNotJson "E0402" Value "a schema is not JSON" "write a JSON Schema";
@@ -135,6 +136,7 @@ codes! {
     WindowUnits "E0624" Key "a window around units that are not single records" "leave `by`, `chunk` and `whole` out, or the window";
     ContextName "E0625" Key "a context entry has a reserved name" "use another name";
     SelectDocument "E0626" Key "`on`, `match` and `window` need records" "leave the selection out, or read a phase that makes records";
+    ContextField "E0627" Value "a context file has no such field" "name a column of the file";
 
     AcceptFan "E0630" Key "`accept` without `fan: cascade`" "add `fan: cascade`, or leave `accept` out";
     SamplesFan "E0631" Value "samples in a cascade or a chain" "use `fan: panel`, or leave `samples` out";

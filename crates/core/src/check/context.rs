@@ -1,12 +1,14 @@
 //! What units see besides their own input.
 
+use std::collections::BTreeSet;
+
 use refrain_schemas::name::PhaseName;
 use refrain_schemas::phase_spec::{ContextSpec, PhaseSpec};
 
-use super::Checker;
 use super::code::Code;
 use super::links::Links;
 use super::phases::{Made, MadeBy};
+use super::{Checker, columns, suggest};
 use crate::model::{Context, ContextSource, Select, Split, Units};
 
 /// Names that mean something else in a request.
@@ -46,7 +48,9 @@ impl Checker<'_> {
         match (&context.from, &context.file) {
             (Some(from), None) => Some(ContextSource::Phase(from.clone())),
             (None, Some(file)) => {
-                self.project_file(file, &format!("{path}.file"))?;
+                let contents = self.project_file(file, &format!("{path}.file"))?;
+                let columns = columns::of(file, contents);
+                self.columns(context, file, columns.as_ref(), path);
                 Some(ContextSource::File(file.clone()))
             }
             (Some(_), Some(_)) => {
@@ -62,6 +66,20 @@ impl Checker<'_> {
                     hint,
                 );
                 None
+            }
+        }
+    }
+
+    /// A field that a file does not have selects nothing, silently and for good.
+    fn columns(&mut self, context: &ContextSpec, file: &str, columns: Option<&BTreeSet<String>>, path: &str) {
+        let Some(columns) = columns else { return };
+        let on = context.on.as_deref().map(|field| (field, "on"));
+        let matching = context.matching.as_ref().map(|matching| (matching.field.as_str(), "match.field"));
+        for (field, at) in on.into_iter().chain(matching) {
+            if !field.is_empty() && !columns.contains(field) {
+                let hint = suggest::suggestion(field, columns.iter().map(String::as_str));
+                let message = format!("`{file}` has no field `{field}`");
+                self.problems.add_with(Code::ContextField, format!("{path}.{at}"), message, hint);
             }
         }
     }

@@ -73,7 +73,7 @@ fn named(path: &str, used_as: FileUse) -> NamedFile {
     NamedFile { path: path.to_owned(), used_as }
 }
 
-fn may_be_file(argument: &str) -> bool {
+pub(super) fn may_be_file(argument: &str) -> bool {
     !argument.is_empty() && argument.len() < 1_000 && !argument.starts_with('-') && is_inside(argument)
 }
 

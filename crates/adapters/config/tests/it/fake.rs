@@ -51,8 +51,10 @@ impl AgentFactory for FakeFactory {
 static FACTORIES: LazyLock<Vec<Arc<dyn AgentFactory>>> = LazyLock::new(|| vec![Arc::new(FakeFactory)]);
 
 static FILES: LazyLock<BTreeMap<String, Vec<u8>>> = LazyLock::new(|| {
-    let files: [(&str, &str); 8] = [
+    let files: [(&str, &str); 10] = [
         ("glossary.csv", "term,translation\n"),
+        ("notes.jsonl", "{\"scene_id\": 1}\n{\"note\": 2}\n"),
+        ("agents/critic.py", "print()"),
         ("agents/translate.py", "print()"),
         ("prompt.md", "hello"),
         ("schemas/line.schema.json", r#"{"type": "object"}"#),

@@ -59,6 +59,11 @@ impl CsvRows {
     ) -> Result<Option<Row>, FileError> {
         loop {
             match self.row.read(self.delimiter, lines, problems)? {
+                Read::End if self.header.is_none() && !lines.is_stopped() => {
+                    problems.add(problem("E0713", "the file has no header", Some(place(lines.path(), 1, 1))));
+                    lines.stop();
+                    return Ok(None);
+                }
                 Read::End => return Ok(None),
                 // Without a header no row means anything.
                 Read::Bad if self.header.is_none() => {

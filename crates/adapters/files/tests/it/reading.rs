@@ -46,7 +46,6 @@ fn csv_rows_become_records_of_strings() {
         &[r#"{"a":"a \"b\", c","id":"1"}"#, r#"{"a":"5\" pipe","id":"2"}"#, r#"{"a":"a\rb\u0000","id":"3"}"#],
     );
     check("a.tsv", b"id\ta\n1\tx,y\n", &[r#"{"a":"x,y","id":"1"}"#]);
-    check("a.csv", b"", &[]);
     check("a.csv", b"id,a\n", &[]);
     check("a.csv", b"\n\nid\n\"\"\"\"\n", &[r#"{"id":"\""}"#]);
 }
@@ -99,6 +98,14 @@ fn all_problems_of_all_files_come_at_once() {
             "E0703 c.csv:1:1 there is no column `id`; there are name, name",
             "E0702 c.csv:3:1 the row has 1 cells, the header has 2",
         ],
+    );
+}
+
+#[test]
+fn a_table_that_lost_its_header_is_no_empty_table() {
+    check_bad(
+        &[("a.csv", b""), ("b.csv", b"id\n"), ("c.tsv", b"\n\n")],
+        &["E0713 a.csv:1:1 the file has no header", "E0713 c.tsv:1:1 the file has no header"],
     );
 }
 

@@ -54,8 +54,15 @@ pub(super) fn programs(project: &Project, model: &Model) -> Vec<Check> {
     let check = |(name, program): (&_, &String)| match find_program(&project.dir, program) {
         Some(path) => Check::ok("agent", format!("{name}: {}", path.display())),
         None => {
-            let error = CliError::usage(format!("{name}: there is no program `{program}`"));
-            Check::fail("agent", &error.hint("install it, or name it by its path from the project folder"))
+            let path = project.dir.join(program);
+            let error = if program.contains('/') && path.is_file() {
+                let error = CliError::usage(format!("{name}: `{program}` may not be executed"));
+                error.hint(format!("allow it with `chmod +x {}`", path.display()))
+            } else {
+                let error = CliError::usage(format!("{name}: there is no program `{program}`"));
+                error.hint("install it, or name it by its path from the project folder")
+            };
+            Check::fail("agent", &error)
         }
     };
     commands.map(check).collect()
@@ -90,6 +97,7 @@ pub(super) async fn store(opened: &Opened) -> Vec<Check> {
     let calls = counted(summary.done, "call");
     let mut checks = vec![Check::ok("store", format!("{runs}, {revisions}, {calls}"))];
     checks.push(artifacts(opened).await);
+    let live = holder.is_some();
     checks.push(match holder {
         None => Check::ok("holder", "nobody writes to the project"),
         Some(holder) => {
@@ -103,7 +111,9 @@ pub(super) async fn store(opened: &Opened) -> Vec<Check> {
             Check::warn("holder", text, "another run is refused until that one ends; reading works meanwhile")
         }
     });
-    checks.push(if summary.in_doubt == 0 {
+    checks.push(if live && summary.in_doubt > 0 {
+        Check::ok("ledger", format!("{} under way", counted(summary.in_doubt, "call")))
+    } else if summary.in_doubt == 0 {
         Check::ok("ledger", "no call is in doubt")
     } else {
         let text = format!("{} in doubt", counted(summary.in_doubt, "call"));

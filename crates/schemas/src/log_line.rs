@@ -88,7 +88,11 @@ pub fn message(event: &Event) -> String {
         EventKind::PhaseCompleted(end) => format!("{subject} completed revision {}", end.revision),
         EventKind::PhasePartial(end) => {
             let failed = counted(end.units.failed, "unit");
-            format!("{subject} made partial revision {}: {failed} failed", end.revision)
+            let why = match end.units.failed {
+                0 => "what it was made from lacks units".to_owned(),
+                _ => format!("{failed} failed"),
+            };
+            format!("{subject} made partial revision {}: {why}", end.revision)
         }
         EventKind::PhaseFresh { revision } => format!("{subject} is fresh at revision {revision}"),
         EventKind::PhaseFailed(error) => format!("{subject} failed: {}", error.message),

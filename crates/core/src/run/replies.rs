@@ -372,10 +372,18 @@ impl RunState {
         let first = units
             .first()
             .map_or(String::new(), |unit| format!(": `{}`: {}", unit.unit, unit.failure.message));
+        let may_pass = |unit: &UnitFailure| {
+            matches!(unit.failure.kind, FailureKind::Transient | FailureKind::RateLimited)
+        };
+        let hint = if units.iter().any(may_pass) {
+            "replies that came are kept; run again to try the others"
+        } else {
+            "replies that came are kept; mend what these units failed for, then only they are asked"
+        };
         let error = PhaseError {
             code: "unit_failed".to_owned(),
             message: format!("{n} of {total} units failed{first}"),
-            hint: Some("replies that came are kept; run again to try the others".to_owned()),
+            hint: Some(hint.to_owned()),
             units,
             missing: Vec::new(),
         };

@@ -62,6 +62,11 @@ pub(crate) fn check(project: &Project, globals: &Globals) -> Result<Checked, Cli
     Ok(Checked { model: model.map(Arc::new), problems, sources: parsed.sources() })
 }
 
+/// Reads the pipeline of a project as it is written; `None` where it cannot be made out.
+pub(crate) fn pipeline(project: &Project) -> Result<Option<Pipeline>, CliError> {
+    Ok(refrain_config::parse(&project.read()?, &project.file_name).pipeline().cloned())
+}
+
 /// Reads the files that a pipeline names. One that cannot be read is one that is not there: the check says so at the
 /// place that names it.
 fn contents(project: &Project, pipeline: &Pipeline) -> Result<BTreeMap<String, Vec<u8>>, CliError> {

@@ -8,7 +8,7 @@
 //!   files, pages ───▶ └─────────────┘
 //! ```
 //!
-//! Each turn takes the inputs that are there, applies them to the [state](state) without waiting for anything, commits
+//! Each turn takes the inputs that are there, applies them to the [state] without waiting for anything, commits
 //! the entries that came of it in one batch, tells the events, and only then lets the effects go. So an intent is
 //! durable before its call leaves and an outcome before anybody hears of it, and one commit holds a clone's last outcome
 //! together with its next intent.

@@ -2,7 +2,7 @@
 //!
 //! [`FsProjectFiles`] serves the files that the definition names, [`FsReader`] reads sources, [`FsWriter`] writes
 //! exports. All of them work below one folder and refuse whatever leads out of it. Reading streams: memory does not
-//! grow with the size of a CSV, JSONL or text file. The formats and the codes of problems are described in [`format`]
+//! grow with the size of a CSV, JSONL or text file. The formats and the codes of problems are described in [`mod@format`]
 //! and [`problems`].
 
 mod encode;

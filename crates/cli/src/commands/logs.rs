@@ -18,8 +18,8 @@ use crate::project::Project;
 use crate::render::numbers::time;
 use crate::render::page::{Page, Tone};
 use crate::report::CliError;
-use crate::runtime;
 use crate::wiring::{Follow, LogFolder};
+use crate::{runtime, wiring};
 
 /// How often `--follow` looks.
 const PAUSE: Duration = Duration::from_millis(250);
@@ -87,8 +87,7 @@ pub(crate) fn run(args: &LogsArgs, globals: &Globals, output: &mut Output) -> Re
 /// none.
 fn check_phase(args: &LogsArgs, project: &Project) -> Result<(), CliError> {
     let Some(PhaseAddress(selection)) = &args.phase else { return Ok(()) };
-    let parsed = refrain_config::parse(&project.read()?, &project.file_name);
-    let Some(pipeline) = parsed.pipeline() else { return Ok(()) };
+    let Some(pipeline) = wiring::pipeline(project)? else { return Ok(()) };
     let folder = LogFolder::new(project.state());
     let runs = folder.runs().map_err(|error| CliError::io("list the logs", &error))?;
     let mut logged = false;

@@ -1,7 +1,7 @@
 //! Building trees.
 //!
-//! A leaf ends behind an entry whose id hashes to a multiple of [`LEAF_FAN`], or when it is [`LEAF_BYTES`] long; an
-//! inner page ends behind a child whose digest is a multiple of [`INNER_FAN`], or when it has [`INNER_MOST`] children.
+//! A leaf ends behind an entry whose id hashes to a multiple of `LEAF_FAN`, or when it is `LEAF_BYTES` long; an
+//! inner page ends behind a child whose digest is a multiple of `INNER_FAN`, or when it has `INNER_MOST` children.
 //! Both rules look at the page so far and at nothing else, so a stretch that two sequences share falls into the same
 //! pages, but for a page at either end of it.
 
@@ -138,7 +138,7 @@ fn ends_inner(digest: &Digest) -> bool {
     u16::from_le_bytes([bytes[0], bytes[1]]).is_multiple_of(INNER_FAN)
 }
 
-/// A small, fixed hash: it only spreads the ends of pages, and [`LEAF_BYTES`] bounds what a crafted id can do.
+/// A small, fixed hash: it only spreads the ends of pages, and `LEAF_BYTES` bounds what a crafted id can do.
 fn id_hash(id: &str) -> u64 {
     let mut hash = 0xcbf2_9ce4_8422_2325_u64;
     for byte in id.bytes() {

@@ -15,6 +15,7 @@
 
 mod calls;
 mod driver;
+mod ends;
 pub mod input;
 pub mod job;
 mod perform;

@@ -8,11 +8,8 @@ use std::time::Duration;
 
 use refrain_schemas::digest::Digest;
 use refrain_schemas::event::{EventKind, Level, PhaseEnded};
-use refrain_schemas::failure::PhaseError;
 use refrain_schemas::freshness::{Cause, CauseKind, Freshness};
-use refrain_schemas::history::{
-    AttemptOutcome, AttemptRecord, GenerationRecord, HistoryEntry, RevisionRecord,
-};
+use refrain_schemas::history::{GenerationRecord, HistoryEntry, RevisionRecord};
 use refrain_schemas::ledger::{Lane, LedgerEntry};
 use refrain_schemas::name::{AgentName, CallId, RunId};
 use refrain_schemas::phase_spec::OnUnitFailure;
@@ -327,7 +324,7 @@ impl RunState {
         self.stop = self.stop.max(Some(stop));
     }
 
-    fn write(&mut self, entry: HistoryEntry) {
+    pub(super) fn write(&mut self, entry: HistoryEntry) {
         self.history.apply(entry.clone());
         self.batch.history.push(entry);
     }
@@ -352,8 +349,6 @@ impl RunState {
             |state| state.freshness,
         )
     }
-
-    // ---- targets -----------------------------------------------------------------------------------------------
 
     fn start_targets(&mut self) {
         for no in 0..self.targets.len() {
@@ -645,210 +640,7 @@ impl RunState {
         }
     }
 
-    // ---- ends --------------------------------------------------------------------------------------------------
-
-    fn report_latest(&mut self, no: TargetNo) {
-        let latest = self.history.latest(&self.targets[no].target);
-        let latest = latest.map(|record| (record.revision, record.artifact.digest));
-        let report = &mut self.targets[no].report;
-        (report.revision, report.digest) = latest.unzip();
-    }
-
-    fn end(&mut self, no: TargetNo, status: PhaseStatus, error: Option<PhaseError>) {
-        let target = &mut self.targets[no];
-        let was_asking = matches!(target.stage, Stage::Asking(_));
-        target.stage = Stage::Over;
-        target.report.status = status;
-        target.report.error = error;
-        target.report.calls = target.tally.calls;
-        target.report.retries = target.tally.retries;
-        target.report.usage = target.tally.usage;
-        if was_asking {
-            self.forget_waiting(no);
-        }
-    }
-
-    /// Says what a target lacks, if it lacks something.
-    fn blocked(&self, no: TargetNo, standing: &Standing) -> Option<PhaseError> {
-        let mut missing = standing.verdict.missing.clone();
-        let failed = self.targets[no].after.iter().map(|before| &self.targets[*before]).filter(|before| {
-            use PhaseStatus as S;
-            let ended_badly = matches!(
-                before.report.status,
-                S::Failed | S::Blocked | S::Waiting | S::Stopped | S::Cancelled
-            );
-            let upstream = standing.now.upstream.iter().find(|upstream| upstream.target == *before.target);
-            ended_badly && upstream.is_some_and(|upstream| upstream.hard)
-        });
-        let failed: Vec<Target> = failed.map(|before| (*before.target).clone()).collect();
-        missing.extend(failed.iter().filter(|target| !standing.verdict.missing.contains(target)).cloned());
-        if missing.is_empty() {
-            return None;
-        }
-        let names: Vec<String> = missing.iter().map(ToString::to_string).collect();
-        let message = if failed.is_empty() {
-            format!("{} is missing", names.join(", "))
-        } else {
-            format!("{} did not come to its end", names.join(", "))
-        };
-        let hint = Some(format!("refrain run {}", names.join(" ")));
-        Some(PhaseError { code: "blocked".to_owned(), message, hint, units: Vec::new(), missing })
-    }
-
-    fn block(&mut self, no: TargetNo, standing: &Standing, error: PhaseError) {
-        let stopped = self.stop.is_some_and(|stop| stop != Stop::Ceiling)
-            || error.missing.iter().any(|target| {
-                self.targets
-                    .iter()
-                    .any(|state| *state.target == *target && state.report.status == PhaseStatus::Stopped)
-            });
-        if let (true, Some(stop)) = (stopped, self.stop.or(stopped.then_some(Stop::Ceiling))) {
-            return self.end_early(no, stop);
-        }
-        self.attempt(no, standing, AttemptOutcome::Blocked, error.clone(), None);
-        self.targets[no].freshness = Freshness::Blocked;
-        self.tell(no, EventKind::PhaseBlocked(error.clone()));
-        self.end(no, PhaseStatus::Blocked, Some(error));
-    }
-
-    fn attempt(
-        &mut self,
-        no: TargetNo,
-        standing: &Standing,
-        outcome: AttemptOutcome,
-        error: PhaseError,
-        conflicts: Option<Digest>,
-    ) {
-        let counts = self.targets[no].job().map_or(self.targets[no].report.units, |job| job.counts);
-        self.targets[no].report.units = counts;
-        let record = AttemptRecord {
-            target: (*self.targets[no].target).clone(),
-            run_id: self.run_id,
-            at: self.now,
-            outcome,
-            inputs: standing.now.inputs(),
-            error,
-            counts,
-            conflicts,
-        };
-        self.write(HistoryEntry::Attempt(record));
-    }
-
-    pub(super) fn fail(
-        &mut self,
-        no: TargetNo,
-        standing: &Standing,
-        error: PhaseError,
-        conflicts: Option<Digest>,
-    ) {
-        self.attempt(no, standing, AttemptOutcome::Failed, error.clone(), conflicts);
-        self.targets[no].freshness = Freshness::Failed;
-        self.tell(no, EventKind::PhaseFailed(error.clone()));
-        self.end(no, PhaseStatus::Failed, Some(error));
-    }
-
-    fn fail_conflict(
-        &mut self,
-        no: TargetNo,
-        standing: &Standing,
-        published: &Published,
-        conflict: &refrain_schemas::why::Conflict,
-    ) {
-        let who: Vec<String> =
-            conflict.proposals.iter().map(|p| format!("{} for `{}`", p.agent, p.unit)).collect();
-        let error = PhaseError {
-            code: "conflict".to_owned(),
-            message: format!(
-                "{} differing records have the key `{}`: {}",
-                who.len(),
-                conflict.key,
-                who.join(", ")
-            ),
-            hint: Some(
-                "say how to choose with `merge: first`, `last`, `vote` or `{ union: [FIELDS] }`".to_owned(),
-            ),
-            units: Vec::new(),
-            missing: Vec::new(),
-        };
-        self.fail(no, standing, error, published.conflicts);
-    }
-
-    fn in_trouble(&mut self, no: TargetNo, standing: &Standing, trouble: Trouble) {
-        match trouble {
-            Trouble::Phase(error) => self.fail(no, standing, error, None),
-            Trouble::Engine(error) => self.fail_or_abort(no, error),
-        }
-    }
-
-    /// A file or an expression that fails is the target's trouble; a store that fails is the run's.
-    fn fail_or_abort(&mut self, no: TargetNo, error: EngineError) {
-        if matches!(error, EngineError::Store(_)) {
-            self.fatal = Some(error);
-            return;
-        }
-        let code = if matches!(error, EngineError::File(_)) { "file" } else { "definition" };
-        let error = PhaseError {
-            code: code.to_owned(),
-            message: error.to_string(),
-            hint: None,
-            units: Vec::new(),
-            missing: Vec::new(),
-        };
-        self.targets[no].freshness = Freshness::Failed;
-        self.tell(no, EventKind::PhaseFailed(error.clone()));
-        self.end(no, PhaseStatus::Failed, Some(error));
-    }
-
-    /// Ends the targets that may start no new call and have none under way.
-    fn end_stopped(&mut self) {
-        for no in 0..self.targets.len() {
-            let Some(job) = self.targets[no].job() else { continue };
-            if job.n_in_flight > 0 || job.n_open == 0 {
-                continue;
-            }
-            match self.stop {
-                Some(stop) if job.is_planned => self.end_early(no, stop),
-                _ if job.is_stopped && job.own_failures > 0 && self.stops_at_failure(no) => {
-                    self.fail_units(no);
-                }
-                _ if job.is_stopped => self.end_early(no, Stop::Ceiling),
-                _ => {}
-            }
-        }
-    }
-
-    fn stops_at_failure(&self, no: TargetNo) -> bool {
-        matches!(&self.phase(no).work, Work::Ask(work) if work.on_unit_failure == OnUnitFailure::Stop)
-    }
-
-    /// Ends a target before its work is done.
-    fn end_early(&mut self, no: TargetNo, stop: Stop) {
-        let counts = self.targets[no].job().map(|job| job.counts);
-        if let Some(counts) = counts {
-            self.targets[no].report.units = counts;
-        }
-        let (code, message, status) = match stop {
-            Stop::Ceiling => ("budget", "the ceiling on calls was reached", PhaseStatus::Stopped),
-            Stop::Credentials => ("credentials", "credentials are missing or wrong", PhaseStatus::Failed),
-            Stop::Drained | Stop::Aborted => ("cancelled", "the run was cancelled", PhaseStatus::Cancelled),
-        };
-        let error = PhaseError {
-            code: code.to_owned(),
-            message: message.to_owned(),
-            hint: Some("run again to go on where it stopped".to_owned()),
-            units: Vec::new(),
-            missing: Vec::new(),
-        };
-        let kind = match status {
-            PhaseStatus::Stopped => EventKind::PhaseStopped(error.clone()),
-            PhaseStatus::Failed => EventKind::PhaseFailed(error.clone()),
-            _ => EventKind::PhaseCancelled(error.clone()),
-        };
-        self.tell(no, kind);
-        self.end(no, status, Some(error));
-    }
-
-    fn tell_progress(&mut self) {
+    pub(super) fn tell_progress(&mut self) {
         if self.time.saturating_sub(self.told_at) < crate::recorder::PROGRESS_EVERY {
             return;
         }

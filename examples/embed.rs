@@ -18,11 +18,13 @@ use refrain_core::model::Model;
 use refrain_core::ports::agent::{Agent, AgentError, AgentFactory, AnsweredUnit, Reply, Request};
 use refrain_core::ports::cancel::Cancel;
 use refrain_core::ports::sink::{LogSink, SinkError};
+use refrain_core::ports::tools::NoTools;
 use refrain_files::{FsProjectFiles, FsReader, FsWriter};
 use refrain_schemas::event::{Event, Level};
 use refrain_schemas::failure::{Failure, FailureKind};
 use refrain_schemas::json::Json;
 use refrain_schemas::log_line;
+use refrain_schemas::money::Budget;
 use refrain_schemas::pipeline::Pipeline;
 use refrain_schemas::report::{RunReport, RunStatus};
 use refrain_schemas::status::Holder;
@@ -45,7 +47,7 @@ impl Agent for Triage {
             .map_err(|error| AgentError::new(FailureKind::Permanent, format!("params.urgent: {error}")))?;
         let answer = |input: &Json| triage(&input.value(), &urgent);
         let units = request.units.iter();
-        let units = units.map(|unit| AnsweredUnit { id: unit.id.clone(), result: answer(&unit.input) });
+        let units = units.map(|unit| AnsweredUnit::new(unit.id.clone(), answer(&unit.input)));
         Ok(Reply { units: units.collect(), usage: Usage::default() })
     }
 }
@@ -113,6 +115,7 @@ fn engine(folder: &Path) -> Outcome<Engine> {
         store: Arc::new(FileStore::open(folder, Durability::Process)?),
         factories: factories.clone(),
         executor: None,
+        tools: Arc::new(NoTools),
         files: Arc::new(FsProjectFiles::new(folder)),
         reader: Arc::new(FsReader::new(folder)),
         writer: Arc::new(FsWriter::new(folder)),
@@ -137,7 +140,7 @@ async fn run(engine: &Engine) -> Outcome<RunReport> {
         only: false,
         force: false,
         offline: false,
-        max_calls: Some(10),
+        budget: Budget { calls: Some(10), ..Budget::default() },
         holder,
     };
     // Another task could fire `drain` or `abort` of the control.

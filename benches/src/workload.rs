@@ -13,8 +13,10 @@ use refrain_core::engine::{Control, Engine, Ports, RunRequest};
 use refrain_core::ports::agent::{Agent, AgentError, AgentFactory, AnsweredUnit, Reply, Request};
 use refrain_core::ports::cancel::Cancel;
 use refrain_core::ports::files::{SourceReader as _, TargetWriter as _};
+use refrain_core::ports::tools::NoTools;
 use refrain_files::{FsProjectFiles, FsReader, FsWriter};
 use refrain_schemas::json::Json;
+use refrain_schemas::money::Budget;
 use refrain_schemas::pipeline::Pipeline;
 use refrain_schemas::status::Holder;
 use refrain_schemas::usage::Usage;
@@ -75,7 +77,7 @@ pub(crate) async fn run(dir: &Path) -> u64 {
         only: false,
         force: false,
         offline: false,
-        max_calls: None,
+        budget: Budget::default(),
         holder: Holder {
             pid: std::process::id(),
             host: "bench".into(),
@@ -117,6 +119,7 @@ fn engine(dir: &Path) -> Engine {
         store: Arc::new(FileStore::open(dir, Durability::Process).unwrap()),
         factories,
         executor: None,
+        tools: Arc::new(NoTools),
         files: Arc::new(FsProjectFiles::new(dir)),
         reader: Arc::new(FsReader::new(dir)),
         writer: Arc::new(FsWriter::new(dir)),
@@ -138,7 +141,7 @@ impl Agent for Noop {
         ASKS.fetch_add(request.units.len() as u64, Ordering::Relaxed);
         let units = request.units.into_iter().map(|unit| {
             let text = unit.input.field("text").unwrap_or("\"a scene\"");
-            AnsweredUnit { result: Ok(Json::object([("text", text)])), id: unit.id }
+            AnsweredUnit::new(unit.id, Ok(Json::object([("text", text)])))
         });
         Ok(Reply { units: units.collect(), usage: Usage::default() })
     }

@@ -11,6 +11,7 @@ use refrain_core::model::Model;
 use refrain_core::ports::agent::AgentFactory;
 use refrain_core::ports::clock::Ids;
 use refrain_core::ports::files::ProjectFiles as _;
+use refrain_core::ports::tools::NoTools;
 use refrain_schemas::event::Level;
 use refrain_schemas::name::RunId;
 use refrain_schemas::pipeline::{Durability, Pipeline};
@@ -199,6 +200,7 @@ fn ports(dir: &Path, model: &Model) -> Result<Ports, CliError> {
         store: Arc::new(refrain_store::FileStore::open(dir, durability)?),
         factories: factories(dir)?,
         executor: None,
+        tools: Arc::new(NoTools),
         files: Arc::new(refrain_files::FsProjectFiles::new(dir)),
         reader: Arc::new(refrain_files::FsReader::new(dir)),
         writer: Arc::new(refrain_files::FsWriter::new(dir)),

@@ -74,9 +74,14 @@ impl PipelineBuilder {
             description: None,
             params: indexmap::IndexMap::new(),
             dimensions: indexmap::IndexMap::new(),
+            endpoints: indexmap::IndexMap::new(),
+            servers: indexmap::IndexMap::new(),
+            prices: indexmap::IndexMap::new(),
+            system: None,
             agents: indexmap::IndexMap::new(),
             phases: indexmap::IndexMap::new(),
             limits: None,
+            budget: None,
             durability: None,
         };
         Self { pipeline, mistakes: Mistakes::default() }

@@ -60,6 +60,10 @@ pub struct Broken {
     pub params: BTreeSet<String>,
     /// Names under `dimensions:`.
     pub dimensions: BTreeSet<String>,
+    /// Names under `endpoints:`.
+    pub endpoints: BTreeSet<String>,
+    /// Names under `servers:`.
+    pub servers: BTreeSet<String>,
     /// Names under `agents:`.
     pub agents: BTreeSet<String>,
     /// Names under `phases:`.
@@ -111,6 +115,8 @@ pub fn check_rest(
         agents,
         phases,
         limits: pipeline.limits.unwrap_or_default(),
+        budget: pipeline.budget.unwrap_or_default(),
+        declared: Arc::new(pipeline.declarations()),
         durability: pipeline.durability.unwrap_or_default(),
     };
     (Some(model), problems)

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use refrain_schemas::json::Json;
 use refrain_schemas::ledger::LedgerReport;
+use refrain_schemas::money::Budget;
 use refrain_schemas::name::{PhaseName, Revision};
 use refrain_schemas::plan::PlanReport;
 use refrain_schemas::report::RunReport;
@@ -19,6 +20,7 @@ use crate::ports::executor::Executor;
 use crate::ports::files::{FileError, ProjectFiles, SourceReader, TargetWriter};
 use crate::ports::sink::{LogSink, ProgressSink};
 use crate::ports::store::{CallFilter, Collected, Store, StoreError};
+use crate::ports::tools::Tools;
 
 /// What the engine works through.
 #[derive(Debug, Clone)]
@@ -29,6 +31,8 @@ pub struct Ports {
     pub factories: Vec<Arc<dyn AgentFactory>>,
     /// Where calls run; the local executor over `factories` where absent.
     pub executor: Option<Arc<dyn Executor>>,
+    /// The tools of MCP servers.
+    pub tools: Arc<dyn Tools>,
     /// The files that the definition names.
     pub files: Arc<dyn ProjectFiles>,
     /// Reads sources.
@@ -46,7 +50,7 @@ pub struct Ports {
 }
 
 /// What a run is asked to do.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct RunRequest {
     /// The phases, each in some of its scopes; the whole plan where empty.
     pub targets: Vec<Selection>,
@@ -58,8 +62,8 @@ pub struct RunRequest {
     pub force: bool,
     /// Answer from the ledger only.
     pub offline: bool,
-    /// The most calls of this run.
-    pub max_calls: Option<u64>,
+    /// What this run may spend, besides what the pipeline says.
+    pub budget: Budget,
     /// Who runs it, for the lock and the history.
     pub holder: Holder,
 }

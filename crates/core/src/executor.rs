@@ -72,7 +72,13 @@ impl LocalExecutor {
             self.factories.iter().find(|factory| factory.handles(&model.spec)).ok_or_else(unknown)?;
         let remarks = Arc::new(SlotRemarks { slot: slot.clone(), remarks: self.remarks.clone() });
         let (name, spec) = (model.name.clone(), model.spec.clone());
-        factory.make(&Blueprint { name, spec, clone: slot.clone, remarks })
+        factory.make(&Blueprint {
+            name,
+            spec,
+            declared: self.model.declared.clone(),
+            clone: slot.clone,
+            remarks,
+        })
     }
 
     async fn answer(&self, clone: &Clone, call: Call, cancel: &Cancel) -> Result<Reply, AgentError> {

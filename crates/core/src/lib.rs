@@ -21,6 +21,7 @@ pub mod plan;
 pub mod ports;
 pub mod prepare;
 pub mod progress;
+pub mod prompt;
 pub mod publish;
 mod queries;
 pub mod recorder;

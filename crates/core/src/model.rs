@@ -9,13 +9,15 @@ use std::time::Duration;
 use indexmap::IndexMap;
 use refrain_schemas::agent_spec::AgentSpec;
 use refrain_schemas::json::Json;
+use refrain_schemas::money::Budget;
 use refrain_schemas::name::{AgentName, DimensionName, PhaseName};
 use refrain_schemas::phase_spec::{Fan, MergeSpec, OnUnitFailure};
-use refrain_schemas::pipeline::{Durability, Limits};
+use refrain_schemas::pipeline::{Declarations, Durability, Limits};
 use refrain_schemas::scope::{Scope, Target};
 use serde_json::{Map, Value};
 
 use crate::ports::agent::AgentTraits;
+use crate::prompt::Prompt;
 
 /// A project as it is meant.
 #[derive(Debug, Clone)]
@@ -33,6 +35,10 @@ pub struct Model {
     pub phases: Vec<Phase>,
     /// Ceilings of a run.
     pub limits: Limits,
+    /// What a run may spend.
+    pub budget: Budget,
+    /// What agents refer to by name.
+    pub declared: Arc<Declarations>,
     /// What a commit survives.
     pub durability: Durability,
 }
@@ -123,6 +129,8 @@ pub struct Phase {
     pub work: Work,
     /// Ceilings over all its scopes.
     pub limits: Limits,
+    /// What it may spend in one run, over all its scopes.
+    pub budget: Budget,
     /// Digest-relevant settings as written, part by part: `units`, `context.NAME`, `fan`, `accept`, `merge`,
     /// `output`, `when`, `gather`, `on_unit_failure`. Wants, needs, packing, limits and descriptions are not in it.
     pub written: IndexMap<String, Json>,
@@ -287,6 +295,8 @@ pub struct PoolMember {
     pub clones: u32,
     /// How often it is asked about each unit.
     pub samples: u32,
+    /// For a model: what it is told in this phase.
+    pub prompt: Option<Arc<Prompt>>,
 }
 
 /// What a phase makes.

@@ -5,9 +5,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use refrain_schemas::digest::Digest;
+use refrain_schemas::exchange::Exchange;
 use refrain_schemas::history::HistoryEntry;
 use refrain_schemas::json::Json;
-use refrain_schemas::ledger::CallView;
+use refrain_schemas::ledger::{CallView, LaneSum};
+use refrain_schemas::name::CallId;
 use refrain_schemas::status::Holder;
 
 use crate::ports::store::{
@@ -81,6 +83,18 @@ impl Store for Overlay {
 
     async fn ledger_summary(&self) -> Result<LedgerSummary, StoreError> {
         self.below.ledger_summary().await
+    }
+
+    async fn lane_sums(&self) -> Result<Vec<LaneSum>, StoreError> {
+        self.below.lane_sums().await
+    }
+
+    async fn recorded(&self) -> Result<Vec<Digest>, StoreError> {
+        self.below.recorded().await
+    }
+
+    async fn exchanges(&self, call: CallId) -> Result<Vec<Exchange>, StoreError> {
+        self.below.exchanges(call).await
     }
 
     async fn collect(&self, _: Keep) -> Result<Collected, StoreError> {

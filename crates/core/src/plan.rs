@@ -68,6 +68,7 @@ fn report(phases: Vec<PhasePlan>, in_doubt: u64) -> PlanReport {
         run: sum(|phase| &phase.run),
         reuse: sum(|phase| &phase.reuse),
         calls: sum(|phase| &phase.calls),
+        outlay: None,
         in_doubt,
         phases,
     }
@@ -326,6 +327,7 @@ fn blank(standing: &Standing) -> PhasePlan {
         reuse: Range::exactly(0),
         calls: Range::exactly(0),
         retries: Some(0),
+        outlay: None,
         missing: Vec::new(),
     }
 }

@@ -8,3 +8,4 @@ pub mod executor;
 pub mod files;
 pub mod sink;
 pub mod store;
+pub mod tools;

@@ -40,6 +40,7 @@ fn state(history: &History, standing: Standing) -> PhaseState {
         records: latest.map(|record| record.artifact.records),
         units: latest.map(|record| record.counts),
         conflicts: latest.map_or(0, |record| record.n_conflicts),
+        usage: refrain_schemas::usage::Usage::default(),
         error: attempt.filter(|_| ended).map(|attempt| attempt.error.clone()),
     }
 }

@@ -94,7 +94,7 @@ async fn look_ahead(engine: &Engine, ahead: &mut Ahead, target: &Target) -> Resu
         only: false,
         force: false,
         offline: false,
-        max_calls: None,
+        budget: refrain_schemas::money::Budget::default(),
         holder: crate::plan::nobody(),
     };
     let planned = Planned::of(engine, &request)?;

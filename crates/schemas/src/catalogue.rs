@@ -34,6 +34,7 @@ pub fn documents() -> Vec<Document> {
     vec![
         document::<crate::protocol::AnswerLine>("answer", "What a command agent prints, one line per call"),
         document::<crate::problem::CheckReport>("check", "What `refrain check --json` prints"),
+        document::<crate::ledger::CallReport>("call", "What `refrain show --call --json` prints"),
         document::<crate::why::DiffReport>("diff", "What `refrain diff --json` prints"),
         document::<crate::event::EventKind>("event", "The data of log lines, by event"),
         document::<crate::status::HistoryReport>("history", "What `refrain history --json` prints"),
@@ -43,6 +44,7 @@ pub fn documents() -> Vec<Document> {
         document::<crate::log_line::LogLine>("log-line", "One line of the log"),
         document::<crate::pipeline::Pipeline>("pipeline", "The pipeline file, refrain.yaml"),
         document::<crate::plan::PlanReport>("plan", "What `refrain plan --json` prints"),
+        document::<crate::plan_file::PlanFile>("plan-file", "What `refrain plan -o` writes"),
         document::<crate::progress::RunProgress>("progress", "One line of the progress file"),
         document::<crate::protocol::RequestLine>("request", "What a command agent reads, one line per call"),
         document::<crate::report::RunReport>("run", "What `refrain run --json` prints"),

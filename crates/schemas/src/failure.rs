@@ -18,8 +18,12 @@ pub enum FailureKind {
     RateLimited,
     /// The reply does not have the shape that was asked for.
     Invalid,
+    /// The reply was cut off at a limit on its length.
+    Truncated,
     /// The agent will not answer this.
     Refused,
+    /// A filter of the provider withheld the reply.
+    Filtered,
     /// It will never work.
     Permanent,
     /// A ceiling on calls or money is reached.
@@ -40,7 +44,9 @@ impl FailureKind {
             Self::Transient => "transient",
             Self::RateLimited => "rate_limited",
             Self::Invalid => "invalid",
+            Self::Truncated => "truncated",
             Self::Refused => "refused",
+            Self::Filtered => "filtered",
             Self::Permanent => "permanent",
             Self::Budget => "budget",
             Self::Credentials => "credentials",

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
+use crate::exchange::{Exchange, Served};
 use crate::failure::Failure;
 use crate::json::Json;
 use crate::name::{AgentName, CallId, RunId, UnitId};
@@ -25,6 +26,8 @@ pub enum LedgerEntry {
     Abandoned(Abandoned),
     /// A reply also counts for another key, because a person said so.
     Alias(Alias),
+    /// A reply that was paid for elsewhere.
+    Imported(Imported),
 }
 
 /// Who calls whom.
@@ -39,10 +42,13 @@ pub struct Lane {
     pub target: Target,
     /// The agent.
     pub agent: AgentName,
+    /// The model behind it, as `provider/name`, if there is one.
+    #[serde(default)]
+    pub model: Option<String>,
 }
 
 /// A call that is about to leave; durable before it does.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Intent {
     /// The call.
@@ -51,10 +57,49 @@ pub struct Intent {
     pub lane: u32,
     /// Which attempt at these asks it is, from 1.
     pub attempt: u32,
+    /// Why it is made.
+    #[serde(default)]
+    pub rung: Rung,
     /// When.
     pub at: Timestamp,
+    /// The most it can consume, where that is known; so much counts as spent while it is in doubt.
+    #[serde(default)]
+    pub ceiling: Option<Usage>,
     /// What is asked.
     pub asks: Vec<IntentAsk>,
+}
+
+/// Why a call is made.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Rung {
+    /// Nobody has asked yet.
+    #[default]
+    First,
+    /// The call before failed for a reason that may pass.
+    Retry,
+    /// The reply before was invalid; the agent is told why.
+    Repair,
+    /// A call that carried more failed as a whole, or could not be repaired.
+    Split,
+    /// The agents before in a cascade had no reply that was good enough.
+    Cascade,
+}
+
+impl Rung {
+    /// Returns the name used in JSON.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::First => "first",
+            Self::Retry => "retry",
+            Self::Repair => "repair",
+            Self::Split => "split",
+            Self::Cascade => "cascade",
+        }
+    }
 }
 
 /// One ask of a call.
@@ -77,6 +122,9 @@ pub struct Outcome {
     pub at: Timestamp,
     /// What it consumed.
     pub usage: Usage,
+    /// Who served it, where that is not plain from the agent.
+    #[serde(default)]
+    pub served: Option<Served>,
     /// The result of each ask.
     pub asks: Vec<OutcomeAsk>,
 }
@@ -123,6 +171,38 @@ pub struct Alias {
     pub of: Digest,
 }
 
+/// A reply that was paid for elsewhere and counts here.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Imported {
+    /// The key.
+    pub key: Digest,
+    /// The reply.
+    pub reply: Json,
+}
+
+/// One line of a file that `ledger export` writes and `ledger import` reads, behind a first line with the header.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ExportedReply {
+    /// The key.
+    pub key: Digest,
+    /// The reply.
+    pub reply: Json,
+}
+
+/// The first line of such a file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ExportHeader {
+    /// The version of the format; 1.
+    pub refrain_ledger: u32,
+    /// The project it was exported from.
+    pub project: String,
+    /// How many replies follow.
+    pub replies: u64,
+}
+
 /// One call as `refrain ledger` shows it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -135,8 +215,14 @@ pub struct CallView {
     pub target: Target,
     /// The agent.
     pub agent: AgentName,
+    /// The model behind it, if there is one.
+    #[serde(default)]
+    pub model: Option<String>,
     /// Which attempt it was.
     pub attempt: u32,
+    /// Why it was made.
+    #[serde(default)]
+    pub rung: Rung,
     /// When the intent was written.
     pub intended_at: Timestamp,
     /// When the outcome was written; null where there is none.
@@ -145,8 +231,78 @@ pub struct CallView {
     pub state: CallState,
     /// What it consumed.
     pub usage: Usage,
+    /// The most it could consume, where that was known.
+    #[serde(default)]
+    pub ceiling: Option<Usage>,
+    /// Who served it, where that is not plain from the agent.
+    #[serde(default)]
+    pub served: Option<Served>,
     /// Its asks.
     pub asks: Vec<AskView>,
+}
+
+/// What `show --call --json` prints.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CallReport {
+    /// The version of this document; 1.
+    pub schema_version: u32,
+    /// The call.
+    pub call: CallView,
+    /// What went over the wire, in order; empty where that is not kept.
+    pub exchanges: Vec<Exchange>,
+}
+
+/// What the calls of one lane came to, for one reason to make them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LaneSum {
+    /// Who called whom.
+    pub lane: Lane,
+    /// Why.
+    pub rung: Rung,
+    /// Calls with an outcome.
+    pub done: u64,
+    /// Calls in doubt, noted or not.
+    pub in_doubt: u64,
+    /// What the calls with an outcome consumed.
+    pub usage: Usage,
+    /// The most that the calls in doubt can have consumed, as far as that is known.
+    pub doubtful: Usage,
+}
+
+impl LaneSum {
+    /// Returns the sum over no calls.
+    #[must_use]
+    pub fn new(lane: Lane, rung: Rung) -> Self {
+        Self { lane, rung, done: 0, in_doubt: 0, usage: Usage::default(), doubtful: Usage::default() }
+    }
+
+    /// Adds a call.
+    pub fn add(&mut self, state: CallState, usage: &Usage, ceiling: Option<&Usage>) {
+        if state == CallState::Done {
+            self.done += 1;
+            self.usage.add(usage);
+        } else {
+            self.in_doubt += 1;
+            self.doubtful.add(&ceiling.copied().unwrap_or_default());
+        }
+    }
+}
+
+/// Sums over calls that have something in common.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LedgerGroup {
+    /// What they have in common: a phase, a scope, an agent, a model, a run or a rung.
+    pub name: String,
+    /// Calls with an outcome.
+    pub done: u64,
+    /// Calls in doubt, noted or not.
+    pub in_doubt: u64,
+    /// What the calls with an outcome consumed.
+    pub usage: Usage,
+    /// The most that the calls in doubt can have consumed, as far as that is known.
+    pub doubtful: Usage,
 }
 
 /// Where a call stands.
@@ -187,6 +343,9 @@ pub struct LedgerReport {
     pub abandoned: u64,
     /// What all calls consumed.
     pub usage: Usage,
+    /// The sums that were asked for, by what; empty where none were.
+    #[serde(default)]
+    pub groups: Vec<LedgerGroup>,
     /// The calls that were asked for, oldest first.
     pub calls: Vec<CallView>,
 }

@@ -5,6 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::agent_spec::AgentSpec;
+use crate::money::Budget;
 use crate::name::{AgentName, DimensionName, PhaseName};
 use crate::pipeline::Limits;
 
@@ -63,9 +64,18 @@ pub struct PhaseSpec {
     /// What the phase makes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output: Option<OutputSpec>,
+    /// The second layer of its models' system prompts, behind the project's: a template, or the path of one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub system: Option<String>,
+    /// The first layer of its models' prompts, before the agent's own: a template, or the path of one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prompt: Option<String>,
     /// Ceilings for this phase over all its scopes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limits: Option<Limits>,
+    /// What this phase may spend in one run, over all its scopes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub budget: Option<Budget>,
 }
 
 /// One name or a list of names.

@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::agent_spec::AgentSpec;
+use crate::endpoint::{EndpointSpec, ServerSpec};
+use crate::money::{Budget, PriceSpec};
 use crate::name::{AgentName, DimensionName, PhaseName};
 use crate::phase_spec::PhaseSpec;
 
@@ -29,6 +31,18 @@ pub struct Pipeline {
     /// Named lists of values; a phase that is `per:` a dimension exists once per value.
     #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
     pub dimensions: IndexMap<DimensionName, Vec<String>>,
+    /// Where models are reached, by name; the usual providers are known without it.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    pub endpoints: IndexMap<String, EndpointSpec>,
+    /// MCP servers, by name.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    pub servers: IndexMap<String, ServerSpec>,
+    /// What models cost, by `provider/model`; goes before the table that Refrain ships.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    pub prices: IndexMap<String, PriceSpec>,
+    /// The first layer of every model's system prompt: a template, or the path of one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub system: Option<String>,
     /// What answers, by name.
     #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
     pub agents: IndexMap<AgentName, AgentSpec>,
@@ -37,9 +51,32 @@ pub struct Pipeline {
     /// Ceilings for a whole run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limits: Option<Limits>,
+    /// What a whole run may spend.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub budget: Option<Budget>,
     /// What a committed reply survives: `process` (a kill, the default) or `power` (a power cut as well).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub durability: Option<Durability>,
+}
+
+/// What agents refer to by name.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Declarations {
+    /// Where models are reached.
+    pub endpoints: IndexMap<String, EndpointSpec>,
+    /// MCP servers.
+    pub servers: IndexMap<String, ServerSpec>,
+    /// What models cost.
+    pub prices: IndexMap<String, PriceSpec>,
+}
+
+impl Pipeline {
+    /// Returns what agents refer to by name.
+    #[must_use]
+    pub fn declarations(&self) -> Declarations {
+        let (endpoints, servers, prices) = (&self.endpoints, &self.servers, &self.prices);
+        Declarations { endpoints: endpoints.clone(), servers: servers.clone(), prices: prices.clone() }
+    }
 }
 
 /// A parameter of the pipeline.

@@ -43,6 +43,54 @@ impl Range {
     }
 }
 
+/// An amount that is only guessed.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Estimate {
+    /// It will hardly be less.
+    pub low: f64,
+    /// As likely more as less.
+    pub median: f64,
+    /// It will hardly be more.
+    pub high: f64,
+}
+
+impl Estimate {
+    /// Adds another estimate.
+    pub fn add(&mut self, other: &Self) {
+        self.low += other.low;
+        self.median += other.median;
+        self.high += other.high;
+    }
+}
+
+/// What calls would consume, as far as it can be guessed.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Outlay {
+    /// Tokens sent.
+    pub input_tokens: Estimate,
+    /// Tokens received.
+    pub output_tokens: Estimate,
+    /// Dollars; null where an agent's price is not known.
+    pub cost_usd: Option<Estimate>,
+    /// Where the guess comes from.
+    pub basis: Basis,
+}
+
+/// Where a guess comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Basis {
+    /// What earlier calls of the same agents consumed.
+    History,
+    /// The length of the prompts.
+    #[default]
+    Prompts,
+    /// Some of each.
+    Mixed,
+}
+
 /// What a run would do with a phase.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -60,7 +108,7 @@ pub enum PlannedAction {
 }
 
 /// What a run would do with one phase in one scope.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PhasePlan {
     /// The phase.
@@ -83,12 +131,15 @@ pub struct PhasePlan {
     pub calls: Range,
     /// The most further calls that retries could add; null where unbounded.
     pub retries: Option<u64>,
+    /// What the calls would consume; null where nothing is asked that consumes tokens, or where it cannot be guessed.
+    #[serde(default)]
+    pub outlay: Option<Outlay>,
     /// For a blocked phase: what is missing.
     pub missing: Vec<Target>,
 }
 
 /// What `plan --json` prints.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PlanReport {
     /// The version of this document; 1.
@@ -101,6 +152,9 @@ pub struct PlanReport {
     pub reuse: Range,
     /// Calls over all phases, retries not counted.
     pub calls: Range,
+    /// What the calls would consume, over all phases for which it can be guessed; null where there are none.
+    #[serde(default)]
+    pub outlay: Option<Outlay>,
     /// Calls of earlier runs that are in doubt; they count against the next run's ceilings.
     pub in_doubt: u64,
     /// Every phase and scope, in the order in which they would run.

@@ -142,6 +142,9 @@ pub struct PhaseReport {
     pub calls: u64,
     /// Of these, calls that tried something again.
     pub retries: u64,
+    /// Of those, calls that told the agent what was wrong with its reply.
+    #[serde(default)]
+    pub repairs: u64,
     /// Its units.
     pub units: UnitCounts,
     /// The digest of the latest artifact.
@@ -170,6 +173,9 @@ pub struct RunReport {
     pub calls: u64,
     /// Of these, calls that tried something again.
     pub retries: u64,
+    /// Of those, calls that told the agent what was wrong with its reply.
+    #[serde(default)]
+    pub repairs: u64,
     /// Calls of earlier runs that were in doubt and count against this run's ceilings.
     pub in_doubt: u64,
     /// All units of all phases.

@@ -35,6 +35,9 @@ pub struct PhaseState {
     pub units: Option<UnitCounts>,
     /// How many conflicts its merge recorded.
     pub conflicts: u64,
+    /// What all calls for it ever consumed.
+    #[serde(default)]
+    pub usage: crate::usage::Usage,
     /// Why the last attempt at the present inputs made no revision.
     pub error: Option<PhaseError>,
 }

@@ -22,6 +22,8 @@ pub fn request(call: u64, units: &[(&str, Value)]) -> Request {
         vars: Json::object([]),
         context: Json::object([]),
         units: units.iter().map(|(id, input)| unit(id, input)).collect(),
+        conversation: None,
+        repairs: Vec::new(),
     }
 }
 

@@ -5,12 +5,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use refrain_core::ports::store::{
-    Batch, CallFilter, Collected, Keep, LedgerSummary, Opening, PageBytes, Store, StoreError,
+    Batch, CallFilter, Collected, InDoubt, Keep, LedgerSummary, Opening, PageBytes, Store, StoreError,
 };
 use refrain_schemas::digest::Digest;
+use refrain_schemas::exchange::Exchange;
 use refrain_schemas::history::HistoryEntry;
 use refrain_schemas::json::Json;
-use refrain_schemas::ledger::{AskResult, AskView, CallState, CallView, Intent, Lane, LedgerEntry, Outcome};
+use refrain_schemas::ledger::{
+    AskResult, AskView, CallState, CallView, Imported, Intent, Lane, LaneSum, LedgerEntry, Outcome, Rung,
+};
 use refrain_schemas::name::{CallId, RunId};
 use refrain_schemas::status::Holder;
 use refrain_schemas::usage::Usage;
@@ -41,6 +44,8 @@ struct Kept {
     lanes: BTreeMap<u32, Lane>,
     calls: BTreeMap<CallId, CallView>,
     order: Vec<CallId>,
+    lane_of: BTreeMap<CallId, u32>,
+    exchanges: BTreeMap<CallId, Vec<Exchange>>,
     replies: BTreeMap<Digest, Reply>,
     pages: BTreeMap<Digest, PageBytes>,
 }
@@ -149,6 +154,18 @@ impl Store for MemoryStore {
         Ok(self.lock().kept.summary())
     }
 
+    async fn lane_sums(&self) -> Result<Vec<LaneSum>, StoreError> {
+        Ok(self.lock().kept.lane_sums())
+    }
+
+    async fn recorded(&self) -> Result<Vec<Digest>, StoreError> {
+        Ok(self.lock().kept.replies.keys().copied().collect())
+    }
+
+    async fn exchanges(&self, call: CallId) -> Result<Vec<Exchange>, StoreError> {
+        Ok(self.lock().kept.exchanges.get(&call).cloned().unwrap_or_default())
+    }
+
     async fn collect(&self, keep: Keep) -> Result<Collected, StoreError> {
         let mut shared = self.lock();
         if !self.writes(&shared) {
@@ -170,6 +187,7 @@ impl Kept {
             }
             self.pages.entry(digest).or_insert_with(|| Arc::from(bytes));
         }
+        self.exchanges.extend(batch.exchanges);
         for entry in batch.ledger {
             self.enter(entry)?;
         }
@@ -196,6 +214,11 @@ impl Kept {
                 self.replies.insert(alias.key, reply);
                 Ok(())
             }
+            LedgerEntry::Imported(imported) => {
+                let Imported { key, reply } = imported;
+                self.replies.insert(key, Reply { json: reply, call: CallId(u64::MAX), key });
+                Ok(())
+            }
         }
     }
 
@@ -213,14 +236,19 @@ impl Kept {
             run_id: lane.run_id,
             target: lane.target.clone(),
             agent: lane.agent.clone(),
+            model: lane.model.clone(),
             attempt: intent.attempt,
+            rung: intent.rung,
             intended_at: intent.at,
             ended_at: None,
             state: CallState::InDoubt,
             usage: Usage::default(),
+            ceiling: intent.ceiling,
+            served: None,
             asks: asks.collect(),
         };
         self.order.push(intent.call);
+        self.lane_of.insert(intent.call, intent.lane);
         match self.calls.insert(intent.call, view) {
             Some(_) => refuse(format!("call {} is intended twice", intent.call)),
             None => Ok(()),
@@ -239,6 +267,7 @@ impl Kept {
         view.state = CallState::Done;
         view.ended_at = Some(outcome.at);
         view.usage = outcome.usage;
+        view.served = outcome.served;
         let mut replies = Vec::new();
         for ask in outcome.asks {
             let open = view.asks.iter_mut().find(|asked| asked.key == ask.key && asked.result.is_none());
@@ -263,7 +292,7 @@ impl Kept {
             recovered: Vec::new(),
             next_call: self.calls.last_key_value().map_or(CallId(0), |(call, _)| call.next()),
             next_lane: self.lanes.last_key_value().map_or(0, |(lane, _)| lane + 1),
-            in_doubt: in_doubt.map(|view| view.call).collect(),
+            in_doubt: in_doubt.map(InDoubt::from).collect(),
         }
     }
 
@@ -296,6 +325,17 @@ impl Kept {
         summary
     }
 
+    fn lane_sums(&self) -> Vec<LaneSum> {
+        let mut sums: BTreeMap<(u32, Rung), LaneSum> = BTreeMap::new();
+        for (call, view) in &self.calls {
+            let Some(lane) = self.lane_of.get(call).and_then(|lane| self.lanes.get(lane)) else { continue };
+            let sum =
+                sums.entry((lane.lane, view.rung)).or_insert_with(|| LaneSum::new(lane.clone(), view.rung));
+            sum.add(view.state, &view.usage, view.ceiling.as_ref());
+        }
+        sums.into_values().collect()
+    }
+
     fn collect(&mut self, keep: &Keep) -> Collected {
         let before = self.pages.len();
         self.pages.retain(|digest, _| keep.pages.contains(digest));
@@ -318,6 +358,9 @@ impl Kept {
                 if matches!(ask.result, Some(AskResult::Reply(_))) && !stays {
                     ask.result = None;
                 }
+            }
+            if view.asks.iter().all(|ask| ask.result.is_none()) {
+                self.exchanges.remove(&view.call);
             }
         }
         (before - self.replies.len()) as u64

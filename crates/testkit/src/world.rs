@@ -29,6 +29,7 @@ use refrain_core::model::Model;
 use refrain_core::ports::agent::AgentFactory;
 use refrain_core::ports::clock::Ids;
 use refrain_core::ports::store::Store;
+use refrain_core::ports::tools::NoTools;
 use refrain_schemas::event::Level;
 use refrain_schemas::pipeline::Pipeline;
 use refrain_schemas::report::RunReport;
@@ -252,6 +253,7 @@ impl World {
             Ports {
                 factories: self.factories(),
                 executor: None,
+                tools: Arc::new(NoTools),
                 files: self.files.clone(),
                 reader: self.files.clone(),
                 writer: self.files.clone(),
@@ -306,7 +308,7 @@ pub fn request(targets: &[&str]) -> RunRequest {
         only: false,
         force: false,
         offline: false,
-        max_calls: None,
+        budget: refrain_schemas::money::Budget::default(),
         holder: holder(),
     }
 }

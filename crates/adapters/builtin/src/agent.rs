@@ -60,7 +60,7 @@ impl Agent for PureAgent {
             }
             let result =
                 answer(unit).and_then(|value| Json::of(&value).map_err(|error| permanent(error.to_string())));
-            units.push(AnsweredUnit { id: unit.id.clone(), result });
+            units.push(AnsweredUnit::new(unit.id.clone(), result));
             yield_now().await;
         }
         Ok(Reply { units, ..Reply::default() })

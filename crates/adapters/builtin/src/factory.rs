@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use refrain_core::ports::agent::{
-    Agent, AgentError, AgentFactory, AgentRole, AgentTraits, Blueprint, SpecProblem,
+    Agent, AgentError, AgentFactory, AgentRole, AgentTraits, Blueprint, Draft, SpecProblem,
 };
 use refrain_schemas::agent_spec::AgentSpec;
 use refrain_schemas::failure::FailureKind;
@@ -110,7 +110,7 @@ impl AgentFactory for BuiltinAgents {
         spec.builtin.is_some()
     }
 
-    fn check(&self, spec: &AgentSpec) -> Vec<SpecProblem> {
+    fn check(&self, Draft { spec, .. }: &Draft<'_>) -> Vec<SpecProblem> {
         let name = name_of(spec);
         match (self.added.get(name), builtin(name)) {
             // An added agent judges its own params when it is made.
@@ -122,7 +122,7 @@ impl AgentFactory for BuiltinAgents {
         }
     }
 
-    fn describe(&self, spec: &AgentSpec) -> AgentTraits {
+    fn describe(&self, Draft { spec, .. }: &Draft<'_>) -> AgentTraits {
         let name = name_of(spec);
         let added = self.added.get(name).map(|(version, _)| *version);
         let built_in = builtin(name).filter(|_| added.is_none());
@@ -132,12 +132,8 @@ impl AgentFactory for BuiltinAgents {
             "write" if added.is_none() => AgentRole::Write,
             _ => AgentRole::Answer,
         };
-        AgentTraits {
-            identity: format!("{name}@{version}"),
-            raw_params: built_in.is_some_and(|builtin| builtin.raw_params),
-            role,
-            default_timeout: None,
-        }
+        let raw_params = built_in.is_some_and(|builtin| builtin.raw_params);
+        AgentTraits { raw_params, role, ..AgentTraits::plain(format!("{name}@{version}")) }
     }
 
     fn make(&self, blueprint: &Blueprint) -> Result<Arc<dyn Agent>, AgentError> {

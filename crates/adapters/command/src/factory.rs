@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use refrain_core::ports::agent::{
-    Agent, AgentError, AgentFactory, AgentRole, AgentTraits, Blueprint, SpecProblem,
+    Agent, AgentError, AgentFactory, AgentTraits, Blueprint, Draft, SpecProblem,
 };
 use refrain_schemas::agent_spec::AgentSpec;
 use refrain_schemas::failure::FailureKind;
@@ -63,7 +63,7 @@ impl AgentFactory for CommandAgents {
         spec.command.is_some()
     }
 
-    fn check(&self, spec: &AgentSpec) -> Vec<SpecProblem> {
+    fn check(&self, Draft { spec, .. }: &Draft<'_>) -> Vec<SpecProblem> {
         let command = spec.command.as_deref().unwrap_or_default();
         let Some(program) = command.first() else {
             return vec![SpecProblem {
@@ -77,13 +77,8 @@ impl AgentFactory for CommandAgents {
         self.check_program(program).into_iter().chain(nuls).collect()
     }
 
-    fn describe(&self, _: &AgentSpec) -> AgentTraits {
-        AgentTraits {
-            identity: "command".to_owned(),
-            raw_params: false,
-            role: AgentRole::Answer,
-            default_timeout: Some(DEFAULT_TIMEOUT),
-        }
+    fn describe(&self, _: &Draft<'_>) -> AgentTraits {
+        AgentTraits { default_timeout: Some(DEFAULT_TIMEOUT), ..AgentTraits::plain("command") }
     }
 
     fn make(&self, blueprint: &Blueprint) -> Result<Arc<dyn Agent>, AgentError> {
@@ -100,12 +95,17 @@ impl AgentFactory for CommandAgents {
 
 #[cfg(test)]
 mod tests {
+    use refrain_schemas::pipeline::Declarations;
+
     use super::*;
 
     fn check(command: &[&str], expect: &[&str]) {
         let factory = CommandAgents::new(Path::new("/nowhere")).unwrap();
         let command = Some(command.iter().map(|&word| word.to_owned()).collect());
-        let problems = factory.check(&AgentSpec { command, ..AgentSpec::default() });
+        let problems = factory.check(&Draft {
+            spec: &AgentSpec { command, ..AgentSpec::default() },
+            declared: &Declarations::default(),
+        });
         let found: Vec<String> = problems.iter().map(|p| format!("{}: {}", p.field, p.message)).collect();
         assert_eq!(found, expect);
     }

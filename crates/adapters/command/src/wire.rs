@@ -80,7 +80,7 @@ pub(crate) fn hear(line: &[u8], call: &str) -> Heard {
 
 fn reply(answer: AnswerLine) -> Reply {
     let units = answer.units.into_iter().map(unit).collect();
-    Reply { units, usage: answer.usage.map(usage).unwrap_or_default() }
+    Reply { units, usage: answer.usage.map(usage).unwrap_or_default(), ..Reply::default() }
 }
 
 fn unit(unit: AnswerUnit) -> AnsweredUnit {
@@ -91,7 +91,7 @@ fn unit(unit: AnswerUnit) -> AnsweredUnit {
         (Some(_), Some(_)) => Err(invalid("the answer has an output and an error".to_owned())),
         (None, None) => Err(invalid("the answer has neither output nor error".to_owned())),
     };
-    AnsweredUnit { id: unit.id, result }
+    AnsweredUnit::new(unit.id, result)
 }
 
 const fn kind(kind: AnswerErrorKind) -> FailureKind {
@@ -105,6 +105,7 @@ const fn kind(kind: AnswerErrorKind) -> FailureKind {
 
 fn usage(usage: AnswerUsage) -> Usage {
     Usage {
+        cached_input_tokens: 0,
         input_tokens: usage.input_tokens.unwrap_or(0),
         output_tokens: usage.output_tokens.unwrap_or(0),
         // Sums of money only grow; a refund is not a thing an agent can report.

@@ -20,6 +20,10 @@ pub(crate) fn read(tree: &Node) -> Option<(Pipeline, Broken)> {
     let mut sections = BTreeSet::new();
     let (params, bad_params) = entries(tree, "params", &mut sections);
     let (dimensions, bad_dimensions) = entries(tree, "dimensions", &mut sections);
+    // What is wrong with one of these was reported; what names it is judged as if it were there.
+    let (endpoints, bad_endpoints) = entries(tree, "endpoints", &mut sections);
+    let (servers, bad_servers) = entries(tree, "servers", &mut sections);
+    let (prices, _) = entries(tree, "prices", &mut sections);
     let (agents, bad_agents) = entries(tree, "agents", &mut sections);
     let (phases, bad_phases) = entries(tree, "phases", &mut sections);
     if tree.get("phases").is_none() {
@@ -32,14 +36,21 @@ pub(crate) fn read(tree: &Node) -> Option<(Pipeline, Broken)> {
         description: None,
         params,
         dimensions,
+        endpoints,
+        servers,
+        prices,
+        system: field(tree, "system"),
         agents,
         phases,
+        budget: field(tree, "budget"),
         limits: field(tree, "limits"),
         durability: field(tree, "durability"),
     };
     let broken = Broken {
         params: bad_params,
         dimensions: bad_dimensions,
+        endpoints: bad_endpoints,
+        servers: bad_servers,
         agents: bad_agents,
         phases: bad_phases,
         sections,

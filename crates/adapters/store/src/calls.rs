@@ -137,11 +137,15 @@ fn view(caller: &Caller, intent: &IntentWire<'_>) -> CallView {
         run_id: caller.run_id,
         target: caller.target.clone(),
         agent: caller.agent.clone(),
+        model: None,
         attempt: intent.attempt,
+        rung: refrain_schemas::ledger::Rung::First,
         intended_at: Timestamp::from_micros(intent.at),
         ended_at: None,
         state: CallState::InDoubt,
         usage: Usage::default(),
+        ceiling: None,
+        served: None,
         asks: asks.collect(),
     }
 }

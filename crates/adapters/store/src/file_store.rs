@@ -8,9 +8,11 @@ use refrain_core::ports::store::{
     Batch, CallFilter, Collected, Keep, LedgerSummary, Opening, PageBytes, Store, StoreError,
 };
 use refrain_schemas::digest::Digest;
+use refrain_schemas::exchange::Exchange;
 use refrain_schemas::history::HistoryEntry;
 use refrain_schemas::json::Json;
-use refrain_schemas::ledger::CallView;
+use refrain_schemas::ledger::{CallView, LaneSum};
+use refrain_schemas::name::CallId;
 use refrain_schemas::status::Holder;
 
 use crate::calls::calls;
@@ -143,6 +145,18 @@ impl Store for FileStore {
 
     async fn ledger_summary(&self) -> Result<LedgerSummary, StoreError> {
         self.aside(Session::ledger_summary).await
+    }
+
+    async fn lane_sums(&self) -> Result<Vec<LaneSum>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    async fn recorded(&self) -> Result<Vec<Digest>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    async fn exchanges(&self, _: CallId) -> Result<Vec<Exchange>, StoreError> {
+        Ok(Vec::new())
     }
 
     async fn collect(&self, keep: Keep) -> Result<Collected, StoreError> {

@@ -3,9 +3,12 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use refrain_core::ports::store::{Batch, Collected, Keep, LedgerSummary, Opening, StoreError};
+use refrain_core::ports::store::{
+    Batch, CallFilter, Collected, InDoubt, Keep, LedgerSummary, Opening, StoreError,
+};
 use refrain_schemas::status::Holder;
 
+use crate::calls::calls;
 use crate::checkpoint::Checkpoint;
 use crate::collect::collect;
 use crate::error::failed_to;
@@ -61,12 +64,14 @@ impl Session {
         self.logs = Logs::open(&self.folder)?;
         self.written = Checkpoint::read(&self.folder)?;
         let recovered = self.logs.start_writing(self.written.as_ref())?;
+        let filter = CallFilter { in_doubt: true, ..CallFilter::default() };
+        let in_doubt = calls(self.logs.ledger.log(), &filter)?;
         let tally = self.logs.ledger.tally();
         Ok(Opening {
             recovered,
             next_call: tally.next_call(),
             next_lane: tally.next_lane(),
-            in_doubt: tally.in_doubt(),
+            in_doubt: in_doubt.iter().map(InDoubt::from).collect(),
         })
     }
 

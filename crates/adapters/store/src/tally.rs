@@ -49,11 +49,6 @@ impl Tally {
         }
     }
 
-    /// Returns the calls with an intent and nothing else.
-    pub(crate) fn in_doubt(&self) -> Vec<CallId> {
-        self.open.iter().map(|call| CallId(*call)).collect()
-    }
-
     /// Returns the number for the next call.
     pub(crate) const fn next_call(&self) -> CallId {
         CallId(self.next_call)

@@ -109,6 +109,9 @@ impl<'a> From<&'a LedgerEntry> for Entry<'a> {
                 at: abandoned.at.as_micros(),
             },
             LedgerEntry::Alias(alias) => Self::Alias { key: alias.key, of: alias.of },
+            LedgerEntry::Imported(imported) => {
+                Self::Kept { key: imported.key, reply: imported.reply.as_str() }
+            }
         }
     }
 }
@@ -169,7 +172,7 @@ impl OutcomeWire<'_> {
     /// Returns what the call consumed.
     pub(crate) const fn usage(&self) -> Usage {
         let (input_tokens, output_tokens, cost_usd) = self.usage;
-        Usage { input_tokens, output_tokens, cost_usd }
+        Usage { input_tokens, cached_input_tokens: 0, output_tokens, cost_usd }
     }
 }
 

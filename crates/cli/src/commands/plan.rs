@@ -3,6 +3,7 @@
 use clap::Args;
 use refrain_core::engine::RunRequest;
 use refrain_schemas::exit_code::ExitCode;
+use refrain_schemas::money::Budget;
 
 use crate::address::PhaseAddress;
 use crate::args::{Globals, ScopeArgs};
@@ -51,7 +52,7 @@ pub(crate) fn run(args: PlanArgs, globals: &Globals, output: &mut Output) -> Res
         only: args.only,
         force: args.force,
         offline: false,
-        max_calls: None,
+        budget: Budget::default(),
         holder: opened.holder(),
     };
     show(&opened, &request, args.detailed_exitcode, output)

@@ -4,6 +4,7 @@ use clap::Args;
 use refrain_core::engine::{Control, RunRequest};
 use refrain_schemas::exit_code::{ExitCode, PRECEDENCE};
 use refrain_schemas::failure::{FailureKind, UnitFailure};
+use refrain_schemas::money::Budget;
 use refrain_schemas::report::{PhaseStatus, RunReport};
 use refrain_schemas::scope::Target;
 
@@ -74,7 +75,7 @@ pub(crate) fn run(args: RunArgs, globals: &Globals, output: &mut Output) -> Resu
         only: args.only,
         force: args.force,
         offline: args.offline,
-        max_calls: args.max_calls,
+        budget: Budget { calls: args.max_calls, ..Budget::default() },
         holder: opened.holder(),
     };
     if args.dry_run {

@@ -125,7 +125,8 @@ mod tests {
     #[test]
     fn usage_says_only_what_is_known() {
         assert_eq!(usage(&Usage::default()), None);
-        let known = Usage { input_tokens: 1_200, output_tokens: 300, cost_usd: Some(0.0042) };
+        let known =
+            Usage { cached_input_tokens: 0, input_tokens: 1_200, output_tokens: 300, cost_usd: Some(0.0042) };
         assert_eq!(usage(&known).as_deref(), Some("1,200 tokens in, 300 out, $0.0042"));
     }
 }

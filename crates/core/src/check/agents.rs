@@ -12,6 +12,7 @@ use super::code::Code;
 use super::files::may_be_file;
 use super::{Checker, suggest};
 use crate::model::{AgentModel, RetryPolicy};
+use crate::ports::agent::Draft;
 
 const ATTEMPTS: u32 = 4;
 const INITIAL: Duration = Duration::from_millis(500);
@@ -56,15 +57,17 @@ impl Checker<'_> {
             return None;
         }
         let around = self.around;
+        let declared = self.pipeline.declarations();
+        let draft = Draft { spec, declared: &declared };
         let Some(factory) = around.factories.iter().find(|factory| factory.handles(spec)) else {
             self.no_factory(spec, path);
             return None;
         };
-        for problem in factory.check(spec) {
+        for problem in factory.check(&draft) {
             let path = format!("{path}.{}", problem.field);
             self.problems.add_with(Code::AgentParams, path, problem.message, problem.hint);
         }
-        let traits = factory.describe(spec);
+        let traits = factory.describe(&draft);
         if !traits.raw_params {
             self.agent_templates(name, spec, path);
         }

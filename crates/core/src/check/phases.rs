@@ -82,6 +82,7 @@ impl Checker<'_> {
             written: written(spec, &work)?,
             work,
             limits: spec.limits.unwrap_or_default(),
+            budget: spec.budget.unwrap_or_default(),
         })
     }
 

@@ -98,7 +98,7 @@ impl Checker<'_> {
                 (detail.clones.unwrap_or(1), detail.samples.unwrap_or(1))
             }
         };
-        PoolMember { agent: agent.clone(), clones, samples }
+        PoolMember { agent: agent.clone(), clones, samples, prompt: None }
     }
 
     fn named_agent(&mut self, name: &AgentName, path: &str) {
@@ -118,6 +118,6 @@ impl Checker<'_> {
 
 fn single(name: &str, agents: &IndexMap<AgentName, AgentModel>) -> Pool {
     let Some(agent) = agents.get(name) else { return Pool::default() };
-    let member = PoolMember { agent: agent.name.clone(), clones: 1, samples: 1 };
+    let member = PoolMember { agent: agent.name.clone(), clones: 1, samples: 1, prompt: None };
     Pool { members: vec![member], role: Some(agent.traits.role) }
 }

@@ -6,9 +6,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use refrain_schemas::agent_spec::AgentSpec;
+use refrain_schemas::endpoint::RateLimits;
+use refrain_schemas::exchange::{Exchange, Served};
 use refrain_schemas::failure::{Failure, FailureKind};
 use refrain_schemas::json::Json;
+use refrain_schemas::money::PriceSpec;
 use refrain_schemas::name::{AgentName, CallId, PhaseName, UnitId};
+use refrain_schemas::pipeline::Declarations;
 use refrain_schemas::scope::Scope;
 use refrain_schemas::usage::Usage;
 
@@ -44,10 +48,10 @@ pub trait AgentFactory: Debug + Send + Sync + 'static {
     fn handles(&self, spec: &AgentSpec) -> bool;
 
     /// Checks a spec without running anything; every problem names a field of the spec, such as `params.sentences`.
-    fn check(&self, spec: &AgentSpec) -> Vec<SpecProblem>;
+    fn check(&self, draft: &Draft<'_>) -> Vec<SpecProblem>;
 
     /// Says who the agent is, beyond what the spec's `command`, `files`, `version` and `params` tell.
-    fn describe(&self, spec: &AgentSpec) -> AgentTraits;
+    fn describe(&self, draft: &Draft<'_>) -> AgentTraits;
 
     /// Makes one clone. Nothing is started before [`Agent::open`].
     ///
@@ -56,8 +60,17 @@ pub trait AgentFactory: Debug + Send + Sync + 'static {
     fn make(&self, blueprint: &Blueprint) -> Result<Arc<dyn Agent>, AgentError>;
 }
 
+/// An agent as it is written, and what it may refer to.
+#[derive(Debug, Clone, Copy)]
+pub struct Draft<'a> {
+    /// Its spec.
+    pub spec: &'a AgentSpec,
+    /// The endpoints, servers and prices of the pipeline.
+    pub declared: &'a Declarations,
+}
+
 /// What an agent is like.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct AgentTraits {
     /// Name and version for built-in agents (`summary@1`); the technology for others (`command`). Keyed.
     pub identity: String,
@@ -67,6 +80,53 @@ pub struct AgentTraits {
     pub role: AgentRole,
     /// The time-out where the spec gives none; `None` for agents that cannot hang.
     pub default_timeout: Option<Duration>,
+    /// The gate that its calls go through, if there is one; agents with the same gate share its limits.
+    pub gate: Option<GateSpec>,
+    /// What there is to know of the model behind it, if it is one. The engine renders its prompts.
+    pub model: Option<ModelTraits>,
+}
+
+impl AgentTraits {
+    /// Returns the traits of an agent that answers, has no gate and is no model.
+    #[must_use]
+    pub fn plain(identity: impl Into<String>) -> Self {
+        Self {
+            identity: identity.into(),
+            raw_params: false,
+            role: AgentRole::Answer,
+            default_timeout: None,
+            gate: None,
+            model: None,
+        }
+    }
+}
+
+/// Where calls queue for what a provider allows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GateSpec {
+    /// Its name, such as `openai/gpt-5-mini`.
+    pub name: String,
+    /// What the provider is known to allow. What it allows in truth is found out on the way.
+    pub limits: RateLimits,
+    /// The gate around it, such as that of the whole endpoint.
+    pub within: Option<Box<Self>>,
+}
+
+/// What there is to know of a model.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ModelTraits {
+    /// What it is called in ledgers and reports: `provider/name`.
+    pub name: String,
+    /// What it costs, where that is known.
+    pub price: Option<PriceSpec>,
+    /// The most tokens of one answer, where the spec says.
+    pub max_output: Option<u64>,
+    /// How many requests one call can take: 1 and, with tools, one more for each round.
+    pub requests: u32,
+    /// The most bytes that each round of tools adds to the next request.
+    pub round_bytes: u64,
+    /// The MCP servers whose tools it may use, and which of them; all where empty. Their schemas are part of its identity.
+    pub tools: Vec<(String, Vec<String>)>,
 }
 
 /// What an agent is to the engine.
@@ -98,6 +158,8 @@ pub struct Blueprint {
     pub name: AgentName,
     /// Its spec.
     pub spec: AgentSpec,
+    /// The endpoints, servers and prices of the pipeline.
+    pub declared: Arc<Declarations>,
     /// The number of the clone, from 0.
     pub clone: u32,
     /// Where the agent's remarks go.
@@ -130,6 +192,38 @@ pub struct Request {
     pub context: Json,
     /// What is asked.
     pub units: Vec<AskedUnit>,
+    /// For a model: what it is told about these units.
+    pub conversation: Option<Arc<Conversation>>,
+    /// What was wrong with the replies to these units before, if the agent is asked to do better.
+    pub repairs: Vec<Repair>,
+}
+
+/// What a model is told in one call, rendered.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Conversation {
+    /// What it is; empty where nobody wrote a system prompt.
+    pub system: String,
+    /// What it is asked.
+    pub user: String,
+    /// The JSON Schema of its answer: about the one unit, or, where `numbered`, an object whose `units` list has one
+    /// `{"n": …, "output": …}` per unit, `n` counting from 1 in the order of the request. Where there is none the
+    /// answer is text.
+    pub schema: Option<Json>,
+    /// Whether the answer carries several units.
+    pub numbered: bool,
+    /// Without a schema: the field of the record that the text becomes.
+    pub field: String,
+}
+
+/// A reply that was no good.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Repair {
+    /// The unit it was about.
+    pub unit: UnitId,
+    /// The reply as it came.
+    pub said: String,
+    /// What is wrong with it.
+    pub error: String,
 }
 
 /// One unit of a call.
@@ -148,8 +242,32 @@ pub struct AskedUnit {
 pub struct Reply {
     /// The answers, in any order.
     pub units: Vec<AnsweredUnit>,
-    /// What the call consumed.
+    /// What the call consumed. The engine adds the cost where the agent is a model with a price and the agent does not.
     pub usage: Usage,
+    /// What else there is to know of the call.
+    pub trace: Trace,
+}
+
+/// What is known of how a call went, whether it succeeded or not.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Trace {
+    /// Who served it.
+    pub served: Option<Served>,
+    /// What went over the wire, without secrets.
+    pub exchanges: Vec<Exchange>,
+    /// What the provider said of its limits.
+    pub signal: RateSignal,
+}
+
+/// What a provider said of its limits along with a response.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct RateSignal {
+    /// Requests that it allows per minute.
+    pub requests_per_minute: Option<u32>,
+    /// Tokens that it allows per minute.
+    pub tokens_per_minute: Option<u64>,
+    /// When nothing is left of one of the two: how long until there is.
+    pub exhausted_for: Option<Duration>,
 }
 
 /// The answer to one unit.
@@ -159,10 +277,20 @@ pub struct AnsweredUnit {
     pub id: UnitId,
     /// One record, a list of records, or any JSON for a document; or why there is none.
     pub result: Result<Json, Failure>,
+    /// What the agent said instead, where it can be asked to do better.
+    pub said: Option<String>,
+}
+
+impl AnsweredUnit {
+    /// Returns an answer as the agent meant it.
+    #[must_use]
+    pub const fn new(id: UnitId, result: Result<Json, Failure>) -> Self {
+        Self { id, result, said: None }
+    }
 }
 
 /// A call that failed as a whole.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[error("{message}")]
 pub struct AgentError {
     /// The kind; the engine's policy decides from this alone.
@@ -171,13 +299,23 @@ pub struct AgentError {
     pub message: String,
     /// How long the agent asks to be left alone.
     pub retry_after: Option<Duration>,
+    /// What the call consumed all the same.
+    pub usage: Usage,
+    /// What else there is to know of the call.
+    pub trace: Box<Trace>,
 }
 
 impl AgentError {
     /// Returns an error without a wish for a pause.
     #[must_use]
     pub fn new(kind: FailureKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), retry_after: None }
+        Self {
+            kind,
+            message: message.into(),
+            retry_after: None,
+            usage: Usage::default(),
+            trace: Box::default(),
+        }
     }
 
     /// Returns the failure of each unit of the call.

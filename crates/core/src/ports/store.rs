@@ -6,10 +6,12 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use refrain_schemas::digest::Digest;
+use refrain_schemas::exchange::Exchange;
 use refrain_schemas::history::HistoryEntry;
 use refrain_schemas::json::Json;
-use refrain_schemas::ledger::{CallView, LedgerEntry};
-use refrain_schemas::name::{CallId, RunId};
+use refrain_schemas::ledger::{CallView, LaneSum, LedgerEntry};
+use refrain_schemas::name::{AgentName, CallId, RunId};
+use refrain_schemas::scope::Target;
 use refrain_schemas::status::Holder;
 use refrain_schemas::usage::Usage;
 
@@ -23,8 +25,8 @@ pub type PageBytes = Arc<[u8]>;
 /// - Readers, in this and in other processes, need no permission, change nothing (no file either) and are never
 ///   blocked. They see every commit that returned before they looked, and nothing torn.
 /// - [`Store::commit`] MUST have made everything in it durable when it returns: written to the kernel or, where the
-///   store was opened so, synced. It MUST be atomic as far as each of its three lists goes, in this order: pages,
-///   ledger, history. After a failed commit nothing of it is seen, or all of a prefix of the three lists.
+///   store was opened so, synced. It MUST be atomic as far as each of its four lists goes, in this order: pages,
+///   exchanges, ledger, history. After a failed commit nothing of it is seen, or all of a prefix of the four lists.
 /// - After a kill at any point the store opens by itself and holds every commit that returned.
 /// - Keys are looked up in what was committed before the look-up, including by this process a moment ago.
 #[async_trait]
@@ -56,6 +58,15 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// Returns the sums over the ledger without reading its replies.
     async fn ledger_summary(&self) -> Result<LedgerSummary, StoreError>;
 
+    /// Returns the sums of each lane, by rung, without reading any replies; lanes stand in the order of their numbers.
+    async fn lane_sums(&self) -> Result<Vec<LaneSum>, StoreError>;
+
+    /// Returns every key that has a reply, in no particular order.
+    async fn recorded(&self) -> Result<Vec<Digest>, StoreError>;
+
+    /// Returns what went over the wire in a call, as far as that was kept.
+    async fn exchanges(&self, call: CallId) -> Result<Vec<Exchange>, StoreError>;
+
     /// Removes every page that is not kept, and, where `replies` is given, every reply that is not. A dry run counts what
     /// would be removed, and changes nothing; it needs the writer's place like any other, lest it count what a run is
     /// about to refer to.
@@ -63,7 +74,7 @@ pub trait Store: Debug + Send + Sync + 'static {
 }
 
 /// What the store has to say when its writer's place is taken.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Opening {
     /// What had to be mended, for people.
     pub recovered: Vec<String>,
@@ -71,8 +82,28 @@ pub struct Opening {
     pub next_call: CallId,
     /// The number for the next lane.
     pub next_lane: u32,
-    /// Calls of dead runs that have an intent, no outcome, and no [`LedgerEntry::Abandoned`] yet.
-    pub in_doubt: Vec<CallId>,
+    /// Calls of dead runs that have an intent, no outcome, and no [`LedgerEntry::Abandoned`] yet, oldest first.
+    pub in_doubt: Vec<InDoubt>,
+}
+
+/// A call that may have been answered or not.
+#[derive(Debug, Clone, PartialEq)]
+pub struct InDoubt {
+    /// The call.
+    pub call: CallId,
+    /// Whose phase and scope it was for.
+    pub target: Target,
+    /// The agent.
+    pub agent: AgentName,
+    /// The most it can have consumed, where that was known.
+    pub ceiling: Option<Usage>,
+}
+
+impl From<&CallView> for InDoubt {
+    fn from(view: &CallView) -> Self {
+        let (target, agent) = (view.target.clone(), view.agent.clone());
+        Self { call: view.call, target, agent, ceiling: view.ceiling }
+    }
 }
 
 /// What is committed at once.
@@ -80,6 +111,8 @@ pub struct Opening {
 pub struct Batch {
     /// Pages; one that is there already is not written again.
     pub pages: Vec<(Digest, Vec<u8>)>,
+    /// What went over the wire in calls whose outcomes stand in this batch; kept compressed, and gone with the replies.
+    pub exchanges: Vec<(CallId, Vec<Exchange>)>,
     /// Ledger entries.
     pub ledger: Vec<LedgerEntry>,
     /// History entries.
@@ -90,7 +123,10 @@ impl Batch {
     /// Whether there is nothing to commit.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
-        self.pages.is_empty() && self.ledger.is_empty() && self.history.is_empty()
+        self.pages.is_empty()
+            && self.exchanges.is_empty()
+            && self.ledger.is_empty()
+            && self.history.is_empty()
     }
 }
 

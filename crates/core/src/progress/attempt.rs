@@ -36,7 +36,7 @@ impl Attempt {
             units: UnitCounts { total: 0, ran: 0, reused: 0, failed: 0 },
             given: 0,
             calls: 0,
-            usage: Usage { input_tokens: 0, output_tokens: 0, cost_usd: None },
+            usage: Usage { input_tokens: 0, cached_input_tokens: 0, output_tokens: 0, cost_usd: None },
             percent: 0.0,
         }
     }

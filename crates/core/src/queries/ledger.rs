@@ -15,6 +15,7 @@ pub(crate) async fn ledger(engine: &Engine, filter: &CallFilter) -> Result<Ledge
         in_doubt: sums.in_doubt,
         abandoned: sums.abandoned,
         usage: sums.usage,
+        groups: Vec::new(),
         calls: store.calls(filter).await?,
     })
 }

@@ -6,7 +6,7 @@ use refrain_schemas::digest::Digest;
 use refrain_schemas::event::{EventKind, Level};
 use refrain_schemas::failure::{Failure, FailureKind};
 use refrain_schemas::json::Json;
-use refrain_schemas::ledger::{AskResult, Intent, IntentAsk, LedgerEntry, Outcome, OutcomeAsk};
+use refrain_schemas::ledger::{AskResult, Intent, IntentAsk, LedgerEntry, Outcome, OutcomeAsk, Rung};
 use refrain_schemas::name::{AgentName, CallId, UnitId};
 use refrain_schemas::usage::Usage;
 
@@ -122,7 +122,15 @@ impl RunState {
             pack.asks.iter().zip(&request.units).filter_map(|(ask, unit)| {
                 Some(IntentAsk { key: self.open_key(*ask)?, unit: unit.id.clone() })
             });
-        let intent = Intent { call, lane, attempt: pack.attempt, at: self.now, asks: asks.collect() };
+        let intent = Intent {
+            call,
+            lane,
+            attempt: pack.attempt,
+            rung: Rung::First,
+            at: self.now,
+            ceiling: None,
+            asks: asks.collect(),
+        };
         if self.wants(Level::Debug) {
             let units = intent.asks.iter().map(|ask| ask.unit.clone()).collect();
             self.tell(pack.target, EventKind::CallIntended { call, agent: agent.clone(), units });
@@ -168,6 +176,8 @@ impl RunState {
             vars: agent.vars.clone(),
             context: job.shared.clone(),
             units: units.collect(),
+            conversation: None,
+            repairs: Vec::new(),
         })
     }
 
@@ -211,7 +221,13 @@ impl RunState {
                 }
             }
         }
-        self.ledger(LedgerEntry::Outcome(Outcome { call, at: self.now, usage, asks: outcomes }));
+        self.ledger(LedgerEntry::Outcome(Outcome {
+            call,
+            at: self.now,
+            usage,
+            served: None,
+            asks: outcomes,
+        }));
         if self.wants(Level::Debug) {
             let replies = good.len() as u64;
             self.tell(
@@ -279,7 +295,8 @@ impl RunState {
             pack.asks.iter().filter_map(|ask| Some((*ask, self.open_key(*ask)?))).collect();
         let asks =
             open.iter().map(|(_, key)| OutcomeAsk { key: *key, result: AskResult::Failed(failure.clone()) });
-        let outcome = Outcome { call, at: self.now, usage: Usage::default(), asks: asks.collect() };
+        let outcome =
+            Outcome { call, at: self.now, usage: Usage::default(), served: None, asks: asks.collect() };
         self.ledger(LedgerEntry::Outcome(outcome));
         if self.stop.is_some() || self.ends_run(error.kind) {
             return;
@@ -373,7 +390,7 @@ type Answers = std::collections::BTreeMap<UnitId, Option<Result<Json, Failure>>>
 
 fn answers(units: Vec<AnsweredUnit>) -> Answers {
     let mut answers = Answers::new();
-    for AnsweredUnit { id, result } in units {
+    for AnsweredUnit { id, result, .. } in units {
         let is_second = answers.contains_key(&id);
         answers.insert(id, if is_second { None } else { Some(result) });
     }

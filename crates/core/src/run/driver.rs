@@ -65,8 +65,12 @@ async fn run_held(
     let targets: Vec<Target> = planned.targets.iter().map(|(target, _)| target.clone()).collect();
     let mut recorder = Recorder::new(ports, run_id, &targets);
     let in_doubt = opening.in_doubt.len() as u64;
-    let options =
-        Options { offline: request.offline, max_calls: request.max_calls, in_doubt, level: recorder.level() };
+    let options = Options {
+        offline: request.offline,
+        max_calls: request.budget.calls,
+        in_doubt,
+        level: recorder.level(),
+    };
     begin(engine, request, run_id, &opening, &mut recorder, targets).await?;
     let attempts =
         planned.targets.iter().map(|(target, _)| history.target(target)?.last_attempt.clone()).collect();
@@ -139,7 +143,7 @@ async fn begin(
     let at = ports.clock.now();
     let named: Vec<String> = request.targets.iter().map(ToString::to_string).collect();
     let abandoned =
-        opening.in_doubt.iter().map(|call| LedgerEntry::Abandoned(Abandoned { call: *call, run_id, at }));
+        opening.in_doubt.iter().map(|call| LedgerEntry::Abandoned(Abandoned { call: call.call, run_id, at }));
     let history = vec![HistoryEntry::RunStarted(RunStart { run_id, at, targets: named.clone() })];
     ports.store.commit(Batch { ledger: abandoned.collect(), history, ..Batch::default() }).await?;
     let in_doubt = opening.in_doubt.len() as u64;
@@ -222,6 +226,7 @@ fn report(state: &RunState, run_id: RunId, in_doubt: u64) -> RunReport {
         exit_code,
         calls,
         retries,
+        repairs: phases.iter().map(|phase| phase.repairs).sum(),
         in_doubt,
         units,
         usage,

@@ -338,7 +338,13 @@ impl RunState {
         self.next_lane += 1;
         self.lanes.insert((no, agent.clone()), lane);
         let target = (*self.targets[no].target).clone();
-        self.ledger(LedgerEntry::Lane(Lane { lane, run_id: self.run_id, target, agent: agent.clone() }));
+        self.ledger(LedgerEntry::Lane(Lane {
+            lane,
+            run_id: self.run_id,
+            target,
+            agent: agent.clone(),
+            model: None,
+        }));
         lane
     }
 

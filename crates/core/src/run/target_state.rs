@@ -82,6 +82,7 @@ impl TargetState {
             revision: None,
             calls: 0,
             retries: 0,
+            repairs: 0,
             units: UnitCounts::default(),
             digest: None,
             usage: refrain_schemas::usage::Usage::default(),

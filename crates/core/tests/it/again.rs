@@ -11,7 +11,7 @@ use refrain_schemas::report::{PhaseStatus, RunStatus};
 use refrain_testkit::world::{Act, Ending, World, reply_to, request};
 use serde_json::{Value, json};
 
-use crate::pieces::{error, failure, mark, world};
+use crate::pieces::{calls, error, failure, mark, world};
 
 fn plain(more: Value) -> World {
     let mut phases = json!({
@@ -87,7 +87,7 @@ fn a_store_that_fails_ends_the_run_and_no_reply_is_lost() {
 #[test]
 fn a_ceiling_of_nothing_asks_nothing() {
     let mut world = plain(json!({}));
-    let report = world.run_with(&RunRequest { max_calls: Some(0), ..request(&[]) });
+    let report = world.run_with(&RunRequest { budget: calls(0), ..request(&[]) });
     assert_eq!((report.status, report.calls, report.exit_code), (RunStatus::Stopped, 0, 3));
     assert_eq!(world.run().status, RunStatus::Completed);
 }
@@ -97,7 +97,7 @@ fn retries_count_against_the_ceiling() {
     let mut world = plain(json!({}));
     world.redefine(|file| file["agents"]["mark"]["retry"] = json!({"attempts": 99}));
     world.calls("mark", |_| Act::Fail(error(FailureKind::Transient)));
-    let report = world.run_with(&RunRequest { max_calls: Some(20), ..request(&[]) });
+    let report = world.run_with(&RunRequest { budget: calls(20), ..request(&[]) });
     assert_eq!((report.status, report.calls), (RunStatus::Stopped, 20));
 }
 
@@ -159,10 +159,10 @@ fn an_unfinished_generation_is_continued() {
     let mut world = plain(json!({}));
     world.run();
     let forced = RunRequest { force: true, ..request(&["t"]) };
-    let report = world.run_with(&RunRequest { max_calls: Some(5), ..forced.clone() });
+    let report = world.run_with(&RunRequest { budget: calls(5), ..forced.clone() });
     assert_eq!((report.status, report.calls), (RunStatus::Stopped, 5));
     assert!(world.unfresh().contains(&"t@ja".to_owned()), "what was forced stays stale");
-    let report = world.run_with(&RunRequest { max_calls: Some(3), ..forced });
+    let report = world.run_with(&RunRequest { budget: calls(3), ..forced });
     assert_eq!(report.calls, 3, "forced again, it goes on");
     let report = world.run();
     assert_eq!((report.status, report.calls), (RunStatus::Completed, 4));
@@ -178,7 +178,7 @@ fn volatile_agents_are_asked_in_every_run() {
     let report = world.run();
     assert_eq!((report.status, report.calls), (RunStatus::Completed, 12), "the same words cut the rest off");
     assert_eq!(world.unfresh(), [""; 0]);
-    let stopped = world.run_with(&RunRequest { max_calls: Some(4), ..request(&[]) });
+    let stopped = world.run_with(&RunRequest { budget: calls(4), ..request(&[]) });
     assert_eq!(stopped.calls, 4);
     assert_eq!(world.run().calls, 8);
 }
@@ -336,7 +336,7 @@ fn calls_in_doubt_count_against_the_ceiling() {
     assert!(world.run_killed(40).is_killed());
     assert_eq!(world.in_doubt(), 2);
     world.agent("mark", |asked| Ok(mark(asked)));
-    let report = world.run_with(&RunRequest { max_calls: Some(5), ..request(&[]) });
+    let report = world.run_with(&RunRequest { budget: calls(5), ..request(&[]) });
     assert_eq!((report.in_doubt, report.calls), (2, 3));
 }
 

@@ -163,7 +163,7 @@ fn one_unit_of_a_pack_fails_alone() {
 }
 
 fn unit(id: &str, value: &Value) -> AnsweredUnit {
-    AnsweredUnit { id: UnitId::new(id), result: Ok(Json::of(value).unwrap()) }
+    AnsweredUnit::new(UnitId::new(id), Ok(Json::of(value).unwrap()))
 }
 
 #[test]

@@ -6,7 +6,7 @@ use refrain_schemas::failure::FailureKind;
 use refrain_testkit::world::{Act, World, reply_to, request};
 use serde_json::json;
 
-use crate::pieces::{failure, lines, mark, world};
+use crate::pieces::{calls, failure, lines, mark, world};
 
 fn small() -> World {
     let mut world = world(json!({
@@ -71,7 +71,7 @@ fn blocked() {
 #[test]
 fn stopped() {
     let mut world = small();
-    world.run_with(&RunRequest { max_calls: Some(1), ..request(&[]) });
+    world.run_with(&RunRequest { budget: calls(1), ..request(&[]) });
     insta::assert_snapshot!("stopped", log(&world, 0));
 }
 

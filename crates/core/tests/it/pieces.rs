@@ -71,3 +71,8 @@ pub(crate) fn ids(records: &[Value]) -> Vec<&str> {
 pub(crate) fn fields<'a>(records: &'a [Value], name: &str) -> Vec<&'a Value> {
     records.iter().map(|record| &record[name]).collect()
 }
+
+/// Returns a budget of so many calls.
+pub fn calls(calls: u64) -> refrain_schemas::money::Budget {
+    refrain_schemas::money::Budget { calls: Some(calls), ..Default::default() }
+}

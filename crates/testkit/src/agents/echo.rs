@@ -12,7 +12,7 @@ pub struct EchoAgent;
 impl Agent for EchoAgent {
     async fn answer(&self, request: Request, _: &Cancel) -> Result<Reply, AgentError> {
         let units = request.units.into_iter();
-        let units = units.map(|unit| AnsweredUnit { id: unit.id, result: Ok(unit.input) }).collect();
+        let units = units.map(|unit| AnsweredUnit::new(unit.id, Ok(unit.input))).collect();
         Ok(Reply { units, ..Reply::default() })
     }
 }

@@ -123,9 +123,8 @@ impl Agent for ScriptedAgent {
 }
 
 fn reply(request: &Request, output: Option<&Json>) -> Reply {
-    let answer = |unit: &refrain_core::ports::agent::AskedUnit| AnsweredUnit {
-        id: unit.id.clone(),
-        result: Ok(output.unwrap_or(&unit.input).clone()),
+    let answer = |unit: &refrain_core::ports::agent::AskedUnit| {
+        AnsweredUnit::new(unit.id.clone(), Ok(output.unwrap_or(&unit.input).clone()))
     };
     Reply { units: request.units.iter().map(answer).collect(), ..Reply::default() }
 }

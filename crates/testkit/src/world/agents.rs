@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use refrain_core::ports::agent::{
-    Agent, AgentError, AgentFactory, AgentRole, AgentTraits, AnsweredUnit, Blueprint, Reply, Request,
+    Agent, AgentError, AgentFactory, AgentRole, AgentTraits, AnsweredUnit, Blueprint, Draft, Reply, Request,
     SpecProblem,
 };
 use refrain_core::ports::cancel::Cancel;
@@ -85,9 +85,9 @@ pub fn reply_to(call: &AskedCall, answer: &dyn Fn(&Asked) -> Result<Value, Failu
         let value = answer(asked)?;
         Json::of(&value).map_err(|error| Failure { kind: FailureKind::Permanent, message: error.to_string() })
     };
-    let unit = |asked: &Asked| AnsweredUnit { id: UnitId::new(&asked.id), result: result(asked) };
+    let unit = |asked: &Asked| AnsweredUnit::new(UnitId::new(&asked.id), result(asked));
     let usage = Usage { input_tokens: call.units.len() as u64, ..Usage::default() };
-    Reply { units: call.units.iter().map(unit).collect(), usage }
+    Reply { units: call.units.iter().map(unit).collect(), usage, ..Reply::default() }
 }
 
 type Script = Arc<dyn Fn(&AskedCall) -> Act + Send + Sync>;
@@ -213,18 +213,18 @@ impl AgentFactory for Factory {
         spec.builtin.as_ref().is_some_and(known)
     }
 
-    fn check(&self, _: &AgentSpec) -> Vec<SpecProblem> {
+    fn check(&self, _: &Draft<'_>) -> Vec<SpecProblem> {
         Vec::new()
     }
 
-    fn describe(&self, spec: &AgentSpec) -> AgentTraits {
-        let name = spec.builtin.clone().unwrap_or_default();
+    fn describe(&self, draft: &Draft<'_>) -> AgentTraits {
+        let name = draft.spec.builtin.clone().unwrap_or_default();
         let role = match name.as_str() {
             "read" => AgentRole::Read,
             "write" => AgentRole::Write,
             _ => AgentRole::Answer,
         };
-        AgentTraits { identity: format!("{name}@1"), raw_params: false, role, default_timeout: None }
+        AgentTraits { role, ..AgentTraits::plain(format!("{name}@1")) }
     }
 
     fn make(&self, blueprint: &Blueprint) -> Result<Arc<dyn Agent>, AgentError> {

@@ -8,12 +8,13 @@ use std::sync::Arc;
 
 use refrain_builtin::BuiltinAgents;
 use refrain_core::ports::agent::{
-    Agent, AgentError, AgentFactory as _, AgentRole, AnsweredUnit, Blueprint, Reply, Request,
+    Agent, AgentError, AgentFactory as _, AgentRole, AnsweredUnit, Blueprint, Draft, Reply, Request,
 };
 use refrain_core::ports::cancel::Cancel;
 use refrain_schemas::agent_spec::AgentSpec;
 use refrain_schemas::failure::FailureKind;
 use refrain_schemas::json::Json;
+use refrain_schemas::pipeline::Declarations;
 use refrain_testkit::agents::EchoAgent;
 use refrain_testkit::ask::{json as canonical, request};
 use refrain_testkit::contract::agent::conforms;
@@ -78,10 +79,15 @@ async fn one_unit_that_fails_costs_no_other() {
     assert_eq!(kinds, [None, Some(FailureKind::Permanent), None]);
 }
 
+fn draft(spec: &AgentSpec) -> Draft<'_> {
+    static NOTHING: std::sync::LazyLock<Declarations> = std::sync::LazyLock::new(Declarations::default);
+    Draft { spec, declared: &NOTHING }
+}
+
 #[test]
 fn traits_and_roles() {
     let agents = BuiltinAgents::new();
-    let traits = |name: &str| agents.describe(&spec(name, json!({})));
+    let traits = |name: &str| agents.describe(&draft(&spec(name, json!({}))));
     assert_eq!((traits("template").identity.as_str(), traits("template").raw_params), ("template@1", true));
     assert_eq!((traits("summary").identity.as_str(), traits("summary").raw_params), ("summary@1", false));
     assert_eq!(traits("read").role, AgentRole::Read);
@@ -94,10 +100,10 @@ fn traits_and_roles() {
 #[test]
 fn unknown_builtins_have_a_hint() {
     let agents = BuiltinAgents::new().with("shout", 1, |_| Ok(Arc::new(EchoAgent)));
-    let problems = agents.check(&spec("shuot", json!({})));
+    let problems = agents.check(&draft(&spec("shuot", json!({}))));
     assert_eq!(problems[0].field, "builtin");
     assert_eq!(problems[0].hint.as_deref(), Some("did you mean `shout`?"));
-    let problems = agents.check(&spec("xyz", json!({})));
+    let problems = agents.check(&draft(&spec("xyz", json!({}))));
     let all = "there are checks, filter, map, read, shout, summary, template, write";
     assert_eq!(problems[0].hint.as_deref(), Some(all));
     assert!(make(&agents, &spec("xyz", json!({}))).is_err());
@@ -111,7 +117,7 @@ impl Agent for Shout {
     async fn answer(&self, request: Request, _: &Cancel) -> Result<Reply, AgentError> {
         let answer = |unit: refrain_core::ports::agent::AskedUnit| {
             let text = unit.input.value()["text"].as_str().unwrap_or_default().to_uppercase();
-            AnsweredUnit { id: unit.id, result: Ok(Json::string(&text)) }
+            AnsweredUnit::new(unit.id, Ok(Json::string(&text)))
         };
         Ok(Reply { units: request.units.into_iter().map(answer).collect(), ..Reply::default() })
     }
@@ -122,7 +128,7 @@ async fn an_embedding_program_adds_agents_of_its_own() {
     let agents = BuiltinAgents::new().with("shout", 3, |_| Ok(Arc::new(Shout)));
     let spec = spec("shout", json!({"whatever": 1}));
     assert!(agents.handles(&spec) && agents.check(&spec).is_empty());
-    assert_eq!(agents.describe(&spec).identity, "shout@3");
+    assert_eq!(agents.describe(&draft(&spec)).identity, "shout@3");
     let agent = make(&agents, &spec).unwrap();
     let reply = agent.answer(ask(&json!({}), json!({"text": "hi"})), &Cancel::new()).await.unwrap();
     assert_eq!(reply.units[0].result.as_ref().unwrap().as_str(), "\"HI\"");

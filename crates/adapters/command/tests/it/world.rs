@@ -38,7 +38,8 @@ impl World {
         let remarks = RecordingRemarks::new();
         let spec = AgentSpec { command: Some(command.to_vec()), oneshot, ..AgentSpec::default() };
         let name = "fake".parse().unwrap();
-        let blueprint = Blueprint { name, spec, clone: 0, remarks: remarks.clone() };
+        let blueprint =
+            Blueprint { declared: Arc::default(), name, spec, clone: 0, remarks: remarks.clone() };
         let agent = CommandAgents::new(folder).unwrap().make(&blueprint).unwrap();
         Self { agent, remarks }
     }

@@ -8,7 +8,7 @@ use refrain_schemas::failure::{Failure, FailureKind};
 use refrain_schemas::history::{GenerationRecord, HistoryEntry, Lineage, RunEnd, RunStart, WaiverRecord};
 use refrain_schemas::json::Json;
 use refrain_schemas::ledger::{
-    Abandoned, Alias, AskResult, Intent, IntentAsk, Lane, LedgerEntry, Outcome, OutcomeAsk,
+    Abandoned, Alias, AskResult, Intent, IntentAsk, Lane, LedgerEntry, Outcome, OutcomeAsk, Rung,
 };
 use refrain_schemas::name::{CallId, Revision, RunId, UnitId};
 use refrain_schemas::report::RunReport;
@@ -66,7 +66,7 @@ pub fn failure(message: &str) -> AskResult {
 /// Returns what every call of these tests consumes; such sums are exact.
 #[must_use]
 pub const fn usage() -> Usage {
-    Usage { input_tokens: 3, output_tokens: 2, cost_usd: Some(0.25) }
+    Usage { input_tokens: 3, cached_input_tokens: 1, output_tokens: 2, cost_usd: Some(0.25) }
 }
 
 /// Declares a lane.
@@ -75,14 +75,22 @@ pub const fn usage() -> Usage {
 /// Never: the name of the agent is one.
 #[must_use]
 pub fn lane(lane: u32, run_id: RunId, target: Target) -> LedgerEntry {
-    LedgerEntry::Lane(Lane { lane, run_id, target, agent: "agent".parse().unwrap() })
+    LedgerEntry::Lane(Lane { lane, run_id, target, agent: "agent".parse().unwrap(), model: None })
 }
 
 /// Intends a call about the units of these names; their keys have the same names.
 #[must_use]
 pub fn intent(call: u64, lane: u32, units: &[&str]) -> LedgerEntry {
     let asks = units.iter().map(|unit| IntentAsk { key: key(unit), unit: UnitId::new(unit) });
-    LedgerEntry::Intent(Intent { call: CallId(call), lane, attempt: 1, at: at(call), asks: asks.collect() })
+    LedgerEntry::Intent(Intent {
+        call: CallId(call),
+        lane,
+        attempt: 1,
+        rung: Rung::First,
+        at: at(call),
+        ceiling: None,
+        asks: asks.collect(),
+    })
 }
 
 /// Ends a call.
@@ -93,6 +101,7 @@ pub fn outcome(call: u64, results: &[(&str, AskResult)]) -> LedgerEntry {
         call: CallId(call),
         at: at(call + 1),
         usage: usage(),
+        served: None,
         asks: asks.collect(),
     })
 }

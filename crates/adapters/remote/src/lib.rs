@@ -1,0 +1,1 @@
+//! Agents behind HTTP: models and plain services.

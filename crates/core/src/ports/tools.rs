@@ -1,0 +1,95 @@
+//! The tools of MCP servers.
+
+use std::fmt::Debug;
+
+use async_trait::async_trait;
+use refrain_schemas::digest::Digest;
+use serde_json::{Map, Value};
+
+use super::agent::AgentError;
+use super::cancel::Cancel;
+
+/// Knows the tools of the pipeline's MCP servers, and uses them.
+///
+/// - A server's tools are listed once and remembered beside the project, so that `status` and `plan` start nothing; what
+///   is remembered goes with the server's spec, and is forgotten when that changes.
+/// - A server that is connected to and lists other tools than are remembered MUST be found out: the call fails with
+///   [`FailureKind::Permanent`](refrain_schemas::failure::FailureKind::Permanent), and the new list is remembered.
+/// - Nothing of Refrain's own environment reaches a server but what its spec names.
+#[async_trait]
+pub trait Tools: Debug + Send + Sync + 'static {
+    /// Returns the tools of a server, from memory where they are remembered.
+    async fn list(&self, server: &str) -> Result<ToolList, AgentError>;
+
+    /// Uses a tool.
+    async fn call(&self, use_: ToolUse, cancel: &Cancel) -> Result<ToolResult, AgentError>;
+
+    /// Lets go of every server.
+    async fn close(&self);
+}
+
+/// The tools of a server.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ToolList {
+    /// The tools, by name in order.
+    pub tools: Vec<Tool>,
+}
+
+/// One tool.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Tool {
+    /// Its name.
+    pub name: String,
+    /// What it does.
+    pub description: String,
+    /// The JSON Schema of its arguments.
+    pub input: Value,
+    /// The digest of all of the above.
+    pub digest: Digest,
+}
+
+/// A use of a tool.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ToolUse {
+    /// The server.
+    pub server: String,
+    /// The tool.
+    pub tool: String,
+    /// Its arguments.
+    pub arguments: Map<String, Value>,
+}
+
+/// What a tool said.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ToolResult {
+    /// Its structured result where it has one, else what its text parses as, else `{"text": …}`.
+    pub value: Value,
+    /// Its text, for a model to read.
+    pub text: String,
+    /// Whether the tool says that it failed.
+    pub is_error: bool,
+}
+
+/// Knows no servers.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NoTools;
+
+#[async_trait]
+impl Tools for NoTools {
+    async fn list(&self, server: &str) -> Result<ToolList, AgentError> {
+        Err(unknown(server))
+    }
+
+    async fn call(&self, use_: ToolUse, _: &Cancel) -> Result<ToolResult, AgentError> {
+        Err(unknown(&use_.server))
+    }
+
+    async fn close(&self) {}
+}
+
+fn unknown(server: &str) -> AgentError {
+    AgentError::new(
+        refrain_schemas::failure::FailureKind::Permanent,
+        format!("nothing here connects to MCP servers, `{server}` among them"),
+    )
+}

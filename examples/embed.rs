@@ -48,7 +48,7 @@ impl Agent for Triage {
         let answer = |input: &Json| triage(&input.value(), &urgent);
         let units = request.units.iter();
         let units = units.map(|unit| AnsweredUnit::new(unit.id.clone(), answer(&unit.input)));
-        Ok(Reply { units: units.collect(), usage: Usage::default() })
+        Ok(Reply { units: units.collect(), ..Reply::default() })
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use refrain_config::{Loaded, load};
 use refrain_core::check::Surroundings;
 use refrain_core::ports::agent::{
-    Agent, AgentError, AgentFactory, AgentRole, AgentTraits, Blueprint, SpecProblem,
+    Agent, AgentError, AgentFactory, AgentRole, AgentTraits, Blueprint, Draft, SpecProblem,
 };
 use refrain_schemas::agent_spec::AgentSpec;
 use refrain_schemas::failure::FailureKind;
@@ -22,7 +22,7 @@ impl AgentFactory for FakeFactory {
         spec.command.is_some() || spec.builtin.as_ref().is_some_and(|name| known.contains(&name.as_str()))
     }
 
-    fn check(&self, spec: &AgentSpec) -> Vec<SpecProblem> {
+    fn check(&self, Draft { spec, .. }: &Draft<'_>) -> Vec<SpecProblem> {
         let sentences = spec.params.get("sentences");
         let bad = sentences.filter(|value| !value.is_u64()).map(|value| SpecProblem {
             field: "params.sentences".into(),
@@ -32,7 +32,7 @@ impl AgentFactory for FakeFactory {
         bad.into_iter().collect()
     }
 
-    fn describe(&self, spec: &AgentSpec) -> AgentTraits {
+    fn describe(&self, Draft { spec, .. }: &Draft<'_>) -> AgentTraits {
         let name = spec.builtin.as_deref().unwrap_or("command");
         let role = match name {
             "read" => AgentRole::Read,
@@ -40,7 +40,12 @@ impl AgentFactory for FakeFactory {
             _ => AgentRole::Answer,
         };
         let default_timeout = spec.command.is_some().then(|| Duration::from_secs(120));
-        AgentTraits { identity: format!("{name}@1"), raw_params: name == "raw", role, default_timeout }
+        AgentTraits {
+            raw_params: name == "raw",
+            role,
+            default_timeout,
+            ..AgentTraits::plain(format!("{name}@1"))
+        }
     }
 
     fn make(&self, _: &Blueprint) -> Result<Arc<dyn Agent>, AgentError> {

@@ -28,7 +28,6 @@ use refrain_schemas::money::Budget;
 use refrain_schemas::pipeline::Pipeline;
 use refrain_schemas::report::{RunReport, RunStatus};
 use refrain_schemas::status::Holder;
-use refrain_schemas::usage::Usage;
 use refrain_store::{Durability, FileStore};
 use refrain_system::{RandomIds, SystemClock};
 use serde_json::{Value, json};

@@ -19,7 +19,6 @@ use refrain_schemas::json::Json;
 use refrain_schemas::money::Budget;
 use refrain_schemas::pipeline::Pipeline;
 use refrain_schemas::status::Holder;
-use refrain_schemas::usage::Usage;
 use refrain_store::{Durability, FileStore};
 use refrain_system::{RandomIds, SystemClock};
 use serde_json::{Value, json};
@@ -143,6 +142,6 @@ impl Agent for Noop {
             let text = unit.input.field("text").unwrap_or("\"a scene\"");
             AnsweredUnit::new(unit.id, Ok(Json::object([("text", text)])))
         });
-        Ok(Reply { units: units.collect(), usage: Usage::default() })
+        Ok(Reply { units: units.collect(), ..Reply::default() })
     }
 }

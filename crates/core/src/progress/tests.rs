@@ -39,7 +39,7 @@ fn counts(total: u64, ran: u64, reused: u64, failed: u64) -> UnitCounts {
 }
 
 fn usage(tokens: u64, cost: Option<f64>) -> Usage {
-    Usage { input_tokens: tokens, output_tokens: tokens / 2, cost_usd: cost }
+    Usage { cached_input_tokens: 0, input_tokens: tokens, output_tokens: tokens / 2, cost_usd: cost }
 }
 
 fn started(revision: u32) -> EventKind {

@@ -73,6 +73,6 @@ pub(crate) fn fields<'a>(records: &'a [Value], name: &str) -> Vec<&'a Value> {
 }
 
 /// Returns a budget of so many calls.
-pub fn calls(calls: u64) -> refrain_schemas::money::Budget {
+pub(crate) fn calls(calls: u64) -> refrain_schemas::money::Budget {
     refrain_schemas::money::Budget { calls: Some(calls), ..Default::default() }
 }

@@ -28,7 +28,13 @@ fn spec(name: &str, params: Value) -> AgentSpec {
 
 fn make(agents: &BuiltinAgents, spec: &AgentSpec) -> Result<Arc<dyn Agent>, AgentError> {
     let remarks = RecordingRemarks::new();
-    agents.make(&Blueprint { name: "it".parse().unwrap(), spec: spec.clone(), clone: 0, remarks })
+    agents.make(&Blueprint {
+        declared: Arc::default(),
+        name: "it".parse().unwrap(),
+        spec: spec.clone(),
+        clone: 0,
+        remarks,
+    })
 }
 
 fn ask(params: &Value, input: Value) -> Request {
@@ -47,7 +53,7 @@ async fn every_builtin_conforms() {
         ("checks", json!({"max_length": 3})),
     ] {
         let spec = spec(name, params.clone());
-        assert_eq!(agents.check(&spec), []);
+        assert_eq!(agents.check(&draft(&spec)), []);
         let request = ask(&params, json!({"text": "a"}));
         let wrong = params["where"] == json!("unit.text");
         let agent = make(&agents, &spec).unwrap();
@@ -127,7 +133,7 @@ impl Agent for Shout {
 async fn an_embedding_program_adds_agents_of_its_own() {
     let agents = BuiltinAgents::new().with("shout", 3, |_| Ok(Arc::new(Shout)));
     let spec = spec("shout", json!({"whatever": 1}));
-    assert!(agents.handles(&spec) && agents.check(&spec).is_empty());
+    assert!(agents.handles(&spec) && agents.check(&draft(&spec)).is_empty());
     assert_eq!(agents.describe(&draft(&spec)).identity, "shout@3");
     let agent = make(&agents, &spec).unwrap();
     let reply = agent.answer(ask(&json!({}), json!({"text": "hi"})), &Cancel::new()).await.unwrap();

@@ -7,7 +7,7 @@ use std::path::Path;
 use refrain_core::ports::store::{Batch, Store};
 use refrain_schemas::digest::Digest;
 use refrain_schemas::json::Json;
-use refrain_schemas::ledger::{AskResult, Intent, IntentAsk, LedgerEntry, Outcome, OutcomeAsk};
+use refrain_schemas::ledger::{AskResult, Intent, IntentAsk, LedgerEntry, Outcome, OutcomeAsk, Rung};
 use refrain_schemas::name::{CallId, UnitId};
 use refrain_store::{Durability, FileStore};
 use refrain_testkit::contract::store::fixture::{at, holder, lane, ledger, run, target, usage};
@@ -74,8 +74,22 @@ fn group(first: u64) -> Batch {
         let asks = vec![IntentAsk { key: unit_key(n), unit: UnitId::new(&format!("line_{n}")) }];
         let results = vec![OutcomeAsk { key: unit_key(n), result: AskResult::Reply(reply) }];
         [
-            LedgerEntry::Intent(Intent { call: CallId(n), lane: 0, attempt: 1, at: at(n), asks }),
-            LedgerEntry::Outcome(Outcome { call: CallId(n), at: at(n), usage: usage(), asks: results }),
+            LedgerEntry::Intent(Intent {
+                call: CallId(n),
+                lane: 0,
+                attempt: 1,
+                rung: Rung::First,
+                at: at(n),
+                ceiling: None,
+                asks,
+            }),
+            LedgerEntry::Outcome(Outcome {
+                call: CallId(n),
+                at: at(n),
+                usage: usage(),
+                served: None,
+                asks: results,
+            }),
         ]
     };
     ledger((first..UNITS.min(first + GROUP)).flat_map(pair).collect())

@@ -8,9 +8,11 @@ use refrain_core::ports::store::{
     Batch, CallFilter, Collected, Keep, LedgerSummary, Opening, PageBytes, Store, StoreError,
 };
 use refrain_schemas::digest::Digest;
+use refrain_schemas::exchange::Exchange;
 use refrain_schemas::history::HistoryEntry;
 use refrain_schemas::json::Json;
-use refrain_schemas::ledger::CallView;
+use refrain_schemas::ledger::{CallView, LaneSum};
+use refrain_schemas::name::CallId;
 use refrain_schemas::status::Holder;
 
 /// A store that counts the pages that are read.
@@ -68,6 +70,18 @@ impl Store for Counting {
 
     async fn ledger_summary(&self) -> Result<LedgerSummary, StoreError> {
         self.inner.ledger_summary().await
+    }
+
+    async fn lane_sums(&self) -> Result<Vec<LaneSum>, StoreError> {
+        self.inner.lane_sums().await
+    }
+
+    async fn recorded(&self) -> Result<Vec<Digest>, StoreError> {
+        self.inner.recorded().await
+    }
+
+    async fn exchanges(&self, call: CallId) -> Result<Vec<Exchange>, StoreError> {
+        self.inner.exchanges(call).await
     }
 
     async fn collect(&self, keep: Keep) -> Result<Collected, StoreError> {

@@ -77,28 +77,29 @@ impl Checker<'_> {
     }
 
     fn agent_kind(&mut self, name: &AgentName, spec: &AgentSpec, path: &str) -> bool {
+        match kinds(spec)[..] {
+            [_] => {}
+            [first, second, ..] => {
+                let message = format!("agent `{name}` has both `{first}` and `{second}`");
+                self.problems.add(Code::AgentKind, path, message);
+                return false;
+            }
+            [] => {
+                let hint = "add `model: provider/name`, `command: [program, argument]` or `builtin: NAME`";
+                let message = format!("agent `{name}` does not say what answers");
+                self.problems.add_with(Code::AgentKind, path, message, Some(hint.to_owned()));
+                return false;
+            }
+        }
         match (&spec.builtin, &spec.command) {
-            (Some(_), Some(_)) => {
-                self.problems.add(
-                    Code::AgentKind,
-                    path,
-                    format!("agent `{name}` has both `builtin` and `command`"),
-                );
-                return false;
-            }
-            (None, None) => {
-                let hint = Some("add `builtin: NAME` or `command: [program, argument]`".to_owned());
-                let message = format!("agent `{name}` has neither `builtin` nor `command`");
-                self.problems.add_with(Code::AgentKind, path, message, hint);
-                return false;
-            }
             (None, Some(command)) if command.first().is_none_or(|program| program.trim().is_empty()) => {
                 let message = format!("the command of agent `{name}` names no program");
                 self.problems.add(Code::EmptyCommand, format!("{path}.command"), message);
                 return false;
             }
-            (Some(_), None) => self.builtin_fields(spec, path),
+            (Some(_), _) => self.builtin_fields(spec, path),
             (None, Some(command)) => self.command_files(command, path),
+            (None, None) => {}
         }
         true
     }
@@ -189,6 +190,18 @@ impl Checker<'_> {
         files.dedup();
         files
     }
+}
+
+/// Returns the fields that say what answers; exactly one should.
+fn kinds(spec: &AgentSpec) -> Vec<&'static str> {
+    let fields = [
+        ("model", spec.model.is_some()),
+        ("command", spec.command.is_some()),
+        ("builtin", spec.builtin.is_some()),
+        ("http", spec.http.is_some()),
+        ("mcp", spec.mcp.is_some()),
+    ];
+    fields.into_iter().filter(|(_, given)| *given).map(|(name, _)| name).collect()
 }
 
 fn retry_policy(spec: &AgentSpec) -> RetryPolicy {

@@ -33,8 +33,8 @@ pub fn documents() -> Vec<Document> {
     }
     vec![
         document::<crate::protocol::AnswerLine>("answer", "What a command agent prints, one line per call"),
-        document::<crate::problem::CheckReport>("check", "What `refrain check --json` prints"),
         document::<crate::ledger::CallReport>("call", "What `refrain show --call --json` prints"),
+        document::<crate::problem::CheckReport>("check", "What `refrain check --json` prints"),
         document::<crate::why::DiffReport>("diff", "What `refrain diff --json` prints"),
         document::<crate::event::EventKind>("event", "The data of log lines, by event"),
         document::<crate::status::HistoryReport>("history", "What `refrain history --json` prints"),

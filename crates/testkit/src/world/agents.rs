@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use refrain_core::ports::agent::{
-    Agent, AgentError, AgentFactory, AgentRole, AgentTraits, AnsweredUnit, Blueprint, Draft, Reply, Request,
-    SpecProblem,
+    Agent, AgentError, AgentFactory, AgentRole, AgentTraits, AnsweredUnit, Blueprint, Draft, GateSpec,
+    ModelTraits, Reply, Request, SpecProblem,
 };
 use refrain_core::ports::cancel::Cancel;
 use refrain_core::ports::clock::Clock as _;
@@ -210,7 +210,7 @@ impl AgentFactory for Factory {
         let known = |name: &String| {
             matches!(name.as_str(), "read" | "write") || self.0.lock().scripts.contains_key(name)
         };
-        spec.builtin.as_ref().is_some_and(known)
+        spec.builtin.as_ref().or(spec.model.as_ref()).is_some_and(known)
     }
 
     fn check(&self, _: &Draft<'_>) -> Vec<SpecProblem> {
@@ -218,6 +218,9 @@ impl AgentFactory for Factory {
     }
 
     fn describe(&self, draft: &Draft<'_>) -> AgentTraits {
+        if let Some(name) = &draft.spec.model {
+            return model_traits(name, draft);
+        }
         let name = draft.spec.builtin.clone().unwrap_or_default();
         let role = match name.as_str() {
             "read" => AgentRole::Read,
@@ -228,7 +231,8 @@ impl AgentFactory for Factory {
     }
 
     fn make(&self, blueprint: &Blueprint) -> Result<Arc<dyn Agent>, AgentError> {
-        let name = blueprint.spec.builtin.clone().unwrap_or_default();
+        let spec = &blueprint.spec;
+        let name = spec.builtin.clone().or_else(|| spec.model.clone()).unwrap_or_default();
         let script = self.0.lock().scripts.get(&name).cloned();
         let script = script.ok_or_else(|| AgentError::new(FailureKind::Permanent, "no such agent"))?;
         Ok(Arc::new(Player {
@@ -239,6 +243,23 @@ impl AgentFactory for Factory {
             busy: Mutex::default(),
         }))
     }
+}
+
+/// A scripted model goes by its endpoint's limits and its declared price, like a real one.
+fn model_traits(name: &str, Draft { spec, declared }: &Draft<'_>) -> AgentTraits {
+    let endpoint = name.split('/').next().and_then(|endpoint| declared.endpoints.get(endpoint));
+    let limits = endpoint.and_then(|endpoint| endpoint.limits);
+    let tools = spec.tools.iter().flat_map(|tools| tools.from.clone()).collect();
+    let model = ModelTraits {
+        name: name.to_owned(),
+        price: declared.prices.get(name).copied(),
+        max_output: spec.max_tokens.map(u64::from),
+        requests: 1,
+        round_bytes: 0,
+        tools,
+    };
+    let gate = GateSpec { name: name.to_owned(), limits: limits.unwrap_or_default(), within: None };
+    AgentTraits { model: Some(model), gate: Some(gate), ..AgentTraits::plain(format!("model {name}")) }
 }
 
 /// One clone.

@@ -231,7 +231,7 @@ impl Connection {
     async fn after_timeout(&self, waited: Duration) -> Trouble {
         let trouble = of_service(&ServiceError::Timeout { timeout: waited });
         let ping = ClientRequest::PingRequest(PingRequest::default());
-        let pulse = timeout(PULSE, self.peer.send_request(ping)).await;
+        let pulse = timeout(PULSE.min(self.patience), self.peer.send_request(ping)).await;
         // An answer of any kind is a sign of life.
         if matches!(pulse, Ok(Ok(_) | Err(ServiceError::McpError(_)))) {
             return trouble;

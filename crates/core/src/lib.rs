@@ -12,6 +12,7 @@ pub mod engine;
 pub mod executor;
 pub mod expression;
 pub mod facts;
+pub mod fill;
 pub mod history;
 pub mod judge;
 pub mod merge;

@@ -26,6 +26,7 @@ pub mod prompt;
 pub mod publish;
 mod queries;
 pub mod recorder;
+pub mod redactor;
 pub mod reply;
 pub mod request;
 pub mod run;

@@ -93,7 +93,7 @@ impl<'a> Calls<'a> {
         view.state = CallState::Done;
         view.ended_at = Some(Timestamp::from_micros(outcome.at));
         view.usage = outcome.usage.into();
-        view.served = outcome.served.as_ref().map(Served::from);
+        view.served = outcome.served.as_deref().map(Served::from);
         for (key, result) in &outcome.asks {
             if let Some(ask) = view.asks.iter_mut().find(|ask| ask.key == key.0 && ask.result.is_none()) {
                 ask.result = Some(result.result());

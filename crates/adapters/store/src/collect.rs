@@ -283,7 +283,7 @@ impl Rewriting<'_> {
     }
 
     fn outcome(&mut self, outcome: &OutcomeWire<'_>, place: PlaceOf<'_>) -> Result<(), StoreError> {
-        let mut kept = OutcomeWire { asks: Vec::new(), ..*outcome };
+        let mut kept = OutcomeWire { asks: Vec::new(), served: outcome.served.clone(), ..*outcome };
         for (key, result) in &outcome.asks {
             let stays = match result {
                 ResultWire::Reply(text) => {

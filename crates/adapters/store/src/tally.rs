@@ -45,7 +45,7 @@ struct Sum {
 struct OpenCall {
     lane: u32,
     rung: RungWire,
-    ceiling: Option<UsageWire>,
+    ceiling: Option<Box<UsageWire>>,
 }
 
 /// A call whose lane was not declared, or not with names that are allowed today.
@@ -77,7 +77,8 @@ impl Tally {
 
     fn intend(&mut self, intent: &IntentWire<'_>) {
         self.next_call = self.next_call.max(intent.call.saturating_add(1));
-        let IntentWire { lane, rung, ceiling, .. } = *intent;
+        let IntentWire { lane, rung, .. } = *intent;
+        let ceiling = intent.ceiling.map(Box::new);
         self.open.insert(intent.call, OpenCall { lane, rung, ceiling });
     }
 
@@ -85,7 +86,7 @@ impl Tally {
         let Some(call) = self.open.remove(&call) else { return };
         let sum = self.sums.entry((call.lane, call.rung)).or_default();
         sum.abandoned += 1;
-        sum.given_up.add(call.ceiling.unwrap_or_default());
+        sum.given_up.add(call.ceiling.map(|ceiling| *ceiling).unwrap_or_default());
     }
 
     /// Returns the sums over everything.
@@ -106,7 +107,7 @@ impl Tally {
         for call in self.open.values() {
             *open.entry((call.lane, call.rung)).or_default() += 1;
             let sum = sums.entry((call.lane, call.rung)).or_default();
-            sum.given_up.add(call.ceiling.unwrap_or_default());
+            sum.given_up.add(call.ceiling.as_deref().copied().unwrap_or_default());
         }
         let sum = |((lane, rung), sum): ((u32, RungWire), Sum)| {
             Ok(LaneSum {
@@ -125,7 +126,12 @@ impl Tally {
     pub(crate) fn in_doubt(&self) -> Result<Vec<InDoubt>, NoLane> {
         let doubt = |(call, open): (&u64, &OpenCall)| {
             let Lane { target, agent, .. } = self.lane(open.lane)?;
-            Ok(InDoubt { call: CallId(*call), target, agent, ceiling: open.ceiling.map(Into::into) })
+            Ok(InDoubt {
+                call: CallId(*call),
+                target,
+                agent,
+                ceiling: open.ceiling.as_deref().map(|ceiling| (*ceiling).into()),
+            })
         };
         self.open.iter().map(doubt).collect()
     }

@@ -84,8 +84,9 @@ pub(crate) struct OutcomeWire<'a> {
     pub(crate) call: u64,
     pub(crate) at: i64,
     pub(crate) usage: UsageWire,
+    /// Boxed, because most entries that are read are moved and have none.
     #[serde(borrow)]
-    pub(crate) served: Option<ServedWire<'a>>,
+    pub(crate) served: Option<Box<ServedWire<'a>>>,
     #[serde(borrow)]
     pub(crate) asks: Vec<(Key, ResultWire<'a>)>,
 }
@@ -170,7 +171,7 @@ fn outcome_wire(outcome: &Outcome) -> OutcomeWire<'_> {
         call: outcome.call.0,
         at: outcome.at.as_micros(),
         usage: UsageWire::from(&outcome.usage),
-        served: outcome.served.as_ref().map(ServedWire::from),
+        served: outcome.served.as_ref().map(|served| Box::new(ServedWire::from(served))),
         asks: outcome.asks.iter().map(|ask| (Key(ask.key), ResultWire::from(&ask.result))).collect(),
     }
 }

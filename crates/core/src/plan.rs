@@ -6,8 +6,13 @@
 //! the bounds hold whatever the reply turns out to be.
 
 mod asks;
+mod conclude;
+mod counted;
+mod guess;
+mod outlay;
 mod outlook;
 mod packs;
+mod spent;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
@@ -15,7 +20,7 @@ use std::sync::Arc;
 use refrain_schemas::digest::Digest;
 use refrain_schemas::freshness::{Cause, CauseKind, Freshness};
 use refrain_schemas::history::{HistoryEntry, RevisionRecord};
-use refrain_schemas::name::RunId;
+use refrain_schemas::name::{PhaseName, RunId};
 use refrain_schemas::plan::{PhasePlan, PlanReport, PlannedAction, Range};
 use refrain_schemas::scope::Target;
 
@@ -32,6 +37,9 @@ use crate::survey::{Standing, is_kept, is_volatile, stand, survey};
 use crate::tree::build::TreeBuilder;
 use crate::tree::page::Entry;
 
+use outlay::Size;
+use spent::Spent;
+
 pub(crate) use outlook::Outlook;
 
 /// Says what a run would do.
@@ -44,6 +52,7 @@ pub(crate) async fn plan(engine: &Engine, request: &RunRequest) -> Result<PlanRe
             .words
             .extend(standings.into_iter().map(|standing| (standing.target, standing.verdict.freshness)));
     }
+    ahead.spent = Spent::of(ahead.ports.store.lane_sums().await?);
     let mut phases = Vec::new();
     for (target, _) in &planned.targets {
         let forced = request.force && planned.named.contains(target);
@@ -68,7 +77,7 @@ fn report(phases: Vec<PhasePlan>, in_doubt: u64) -> PlanReport {
         run: sum(|phase| &phase.run),
         reuse: sum(|phase| &phase.reuse),
         calls: sum(|phase| &phase.calls),
-        outlay: None,
+        outlay: phases.iter().fold(None, |all, phase| outlay::sum(all, phase.outlay)),
         in_doubt,
         phases,
     }
@@ -87,6 +96,10 @@ pub(crate) struct Ahead {
     doubtful: BTreeSet<Target>,
     /// Keys without a reply that an earlier ask counts already: whoever comes first pays for all.
     asked: HashSet<Digest>,
+    /// What earlier calls came to.
+    spent: Spent,
+    /// What the records of the targets so far are like.
+    sizes: BTreeMap<PhaseName, Size>,
 }
 
 impl Ahead {
@@ -105,6 +118,8 @@ impl Ahead {
             outlooks: BTreeMap::new(),
             doubtful: BTreeSet::new(),
             asked: HashSet::new(),
+            spent: Spent::default(),
+            sizes: BTreeMap::new(),
         })
     }
 
@@ -182,6 +197,7 @@ impl Ahead {
         for range in [&mut plan.run, &mut plan.reuse, &mut plan.calls] {
             range.min = 0;
         }
+        plan.outlay.iter_mut().for_each(outlay::doubt);
         self.doubtful.insert(target.clone());
         self.settle(target, Freshness::Stale, Outlook::Unknown { touched: None });
     }
@@ -328,6 +344,7 @@ fn blank(standing: &Standing) -> PhasePlan {
         calls: Range::exactly(0),
         retries: Some(0),
         outlay: None,
+        unpriced: Vec::new(),
         missing: Vec::new(),
     }
 }

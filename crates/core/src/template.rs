@@ -177,6 +177,18 @@ impl Template {
         }
     }
 
+    /// Returns the text that the template was compiled from.
+    #[must_use]
+    pub fn source(&self) -> String {
+        match &self.0 {
+            Form::Plain(text) => text.clone(),
+            Form::Compiled(environment) => environment
+                .get_template(NAME)
+                .map(|template| template.source().to_owned())
+                .unwrap_or_default(),
+        }
+    }
+
     /// Returns what the template reads from its context, as paths such as `scope.language`.
     #[must_use]
     pub fn variables(&self) -> BTreeSet<String> {

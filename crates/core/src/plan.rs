@@ -8,6 +8,8 @@
 mod asks;
 mod conclude;
 mod counted;
+pub mod drift;
+mod file;
 mod guess;
 mod outlay;
 mod outlook;
@@ -40,10 +42,16 @@ use crate::tree::page::Entry;
 use outlay::Size;
 use spent::Spent;
 
+pub(crate) use file::plan_file;
 pub(crate) use outlook::Outlook;
 
 /// Says what a run would do.
 pub(crate) async fn plan(engine: &Engine, request: &RunRequest) -> Result<PlanReport, EngineError> {
+    Ok(look_ahead(engine, request).await?.0)
+}
+
+/// Says what a run would do, and the most that any one of its calls can cost, where all of them have a ceiling.
+async fn look_ahead(engine: &Engine, request: &RunRequest) -> Result<(PlanReport, Option<f64>), EngineError> {
     let planned = Planned::of(engine, request)?;
     let mut ahead = Ahead::new(engine).await?;
     if request.only {
@@ -59,7 +67,7 @@ pub(crate) async fn plan(engine: &Engine, request: &RunRequest) -> Result<PlanRe
         phases.push(ahead.plan_target(target, forced).await?);
     }
     let in_doubt = ahead.ports.store.ledger_summary().await?.in_doubt;
-    Ok(report(phases, in_doubt))
+    Ok((report(phases, in_doubt), ahead.dearest))
 }
 
 fn report(phases: Vec<PhasePlan>, in_doubt: u64) -> PlanReport {
@@ -100,6 +108,8 @@ pub(crate) struct Ahead {
     spent: Spent,
     /// What the records of the targets so far are like.
     sizes: BTreeMap<PhaseName, Size>,
+    /// The most that any call so far can cost; `None` where one has no ceiling.
+    dearest: Option<f64>,
 }
 
 impl Ahead {
@@ -120,6 +130,7 @@ impl Ahead {
             asked: HashSet::new(),
             spent: Spent::default(),
             sizes: BTreeMap::new(),
+            dearest: Some(0.0),
         })
     }
 

@@ -5,12 +5,15 @@ use refrain_schemas::name::AgentName;
 use refrain_schemas::plan::{Basis, Estimate, Outlay, PhasePlan};
 use refrain_schemas::scope::Target;
 
-use crate::model::{AgentModel, AskWork, Split};
+use crate::model::{AgentModel, AskWork, Model, Split};
 use crate::run::job::Job;
 
 use super::Ahead;
 use super::guess::Said;
 use super::spent::float;
+
+/// A ceiling counts every byte that is sent as a token; so many of them are one in truth.
+const BYTES_PER_TOKEN: f64 = 6.0;
 
 /// What one call of an agent comes to.
 #[derive(Debug, Clone, Copy)]
@@ -84,11 +87,12 @@ impl Ahead {
         expected: &[Expected],
         plan: &mut PhasePlan,
     ) {
-        let mut shares = Vec::new();
+        let (mut shares, all) = (Vec::new(), self.model.clone());
         for expected in expected.iter().filter(|expected| expected.calls.is_some()) {
-            let Some(agent) = self.agent(work, expected.member) else { continue };
+            let Some(agent) = agent_of(&all, work, expected.member) else { continue };
             let said = self.said(work, wanted, expected);
             let model = agent.traits.model.as_ref();
+            self.dearest = self.dearest.zip(ceiling(agent, &said)).map(|(a, b)| f64::max(a, b));
             let known = self.spent.per_call(target, &agent.name, model.map(|model| model.name.as_str()));
             if let Some(per_call) = known.or_else(|| said.per_call(agent)) {
                 let price = model.and_then(|model| model.price);
@@ -98,10 +102,6 @@ impl Ahead {
             self.sizes.insert(target.phase.clone(), Size { record: said.unit(), records });
         }
         note(plan, &shares);
-    }
-
-    fn agent(&self, work: &AskWork, member: u32) -> Option<&AgentModel> {
-        self.model.agents.get(work.pool.get(member as usize)?.agent.as_str())
     }
 
     /// Makes out what would be said in a call: of units that are there by measuring, of others by what they come from.
@@ -116,6 +116,22 @@ impl Ahead {
             Said::imagine(prompt, wanted.map(|wanted| &wanted.job.shared), unit, expected.asks_per_call)
         })
     }
+}
+
+fn agent_of<'a>(model: &'a Model, work: &AskWork, member: u32) -> Option<&'a AgentModel> {
+    model.agents.get(work.pool.get(member as usize)?.agent.as_str())
+}
+
+/// Returns the most that a call can cost; `None` where that has no ceiling.
+fn ceiling(agent: &AgentModel, said: &Said) -> Option<f64> {
+    let Some(model) = &agent.traits.model else {
+        // What computes here costs nothing; of what a program, a service or a tool costs nobody knows the most.
+        return agent.spec.builtin.is_some().then_some(0.0);
+    };
+    let rounds = float(u64::from(model.requests.max(1)));
+    let sent = (said.sent * BYTES_PER_TOKEN + float(model.round_bytes) * (rounds - 1.0)) * rounds;
+    let price = model.price?;
+    Some((sent * price.input + float(model.max_output?) * rounds * price.output) / 1e6)
 }
 
 impl Share {

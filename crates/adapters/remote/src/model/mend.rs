@@ -21,10 +21,8 @@ pub fn find(text: &str, finished: bool) -> Option<Found> {
     if let Ok(value) = serde_json::from_str(text) {
         return Some(Found { value, mended: false });
     }
-    let value = fenced(text)
-        .and_then(|inner| parse(inner, finished))
-        .or_else(|| embedded(text))
-        .or_else(|| parse(text, finished))?;
+    let value = fenced(text).and_then(|inner| parse(inner, finished)).or_else(|| parse(text, finished));
+    let value = value.or_else(|| embedded(text))?;
     Some(Found { value, mended: true })
 }
 
@@ -84,27 +82,25 @@ fn embedded(text: &str) -> Option<Value> {
     let mut rest = text;
     while let Some(at) = rest.find(['{', '[']) {
         rest = &rest[at..];
-        let (value, length) = leading(rest).unzip();
-        if value.is_some() && found.is_some() {
-            return None;
+        // What is never closed is no JSON, and what stands inside it is not the whole of what was said.
+        let length = scan(rest).first_end?;
+        if let Some(value) = parse(&rest[..length], false).filter(|value| !is_bare(value)) {
+            if found.replace(value).is_some() {
+                return None;
+            }
         }
-        found = found.or(value);
-        rest = &rest[length.unwrap_or(1)..];
+        rest = &rest[length..];
     }
     found
 }
 
-/// Parses the object or list a text begins with, and returns how long it is.
-fn leading(text: &str) -> Option<(Value, usize)> {
-    let length = scan(text).first_end?;
-    let value = parse(&text[..length], false)?;
-    let is_bare = match &value {
+/// `[1]` in prose is a footnote, and `{}` is a manner of speaking.
+fn is_bare(value: &Value) -> bool {
+    match value {
         Value::Object(fields) => fields.is_empty(),
         Value::Array(items) => !items.iter().any(Value::is_object),
         _ => true,
-    };
-    // `[1]` in prose is a footnote, and `{}` is a manner of speaking.
-    (!is_bare).then_some((value, length))
+    }
 }
 
 /// What a look at brackets, strings and commas tells.

@@ -34,6 +34,7 @@ pub mod run;
 pub mod status;
 pub mod survey;
 pub mod template;
+pub mod tokens;
 pub mod tree;
 pub mod unit_table;
 pub mod units;

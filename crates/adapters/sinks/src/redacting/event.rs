@@ -44,6 +44,7 @@ fn kind(secrets: &Redactor, kind: &mut EventKind) {
         EventKind::AgentRestarted { agent: _, clone: _, reason } => text(secrets, reason),
         EventKind::AgentLogged { agent: _, clone: _, line } => text(secrets, line),
         EventKind::ExportWritten { files, records: _ } => files.iter_mut().for_each(|f| text(secrets, f)),
+        EventKind::EndpointFellBack { call: _, agent: _, endpoint } => text(secrets, endpoint),
         EventKind::StoreRecovered { message } => text(secrets, message),
         // These hold counts, digests and names from the pipeline file.
         EventKind::RunCompleted(_)
@@ -53,6 +54,7 @@ fn kind(secrets: &Redactor, kind: &mut EventKind) {
         | EventKind::RunWaiting(_)
         | EventKind::RunStopped(_)
         | EventKind::RunCancelled(_)
+        | EventKind::CeilingPassed { call: _, agent: _, ceiling: _, usage: _ }
         | EventKind::PhasePlanned { total: _, reused: _, holes: _ }
         | EventKind::PhaseProgressed { units: _, calls: _, usage: _ }
         | EventKind::PhaseCompleted(_)

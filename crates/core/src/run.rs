@@ -16,14 +16,19 @@
 mod calls;
 mod driver;
 mod ends;
+mod gate;
+mod gates;
 pub mod input;
 pub mod job;
+mod key_map;
 mod perform;
 pub mod pool;
 mod replies;
 pub(crate) mod request;
+mod revisions;
 pub mod state;
 pub mod target_state;
+mod targets;
 pub mod unit_state;
 
 pub(crate) use driver::run;

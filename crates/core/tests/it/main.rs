@@ -16,4 +16,5 @@ mod pieces;
 mod same_bytes;
 mod seeing;
 mod simulated;
+mod tokens;
 mod trees;

@@ -13,6 +13,7 @@ mod fans;
 mod flow;
 mod logs;
 mod pieces;
+mod prompts;
 mod same_bytes;
 mod seeing;
 mod simulated;

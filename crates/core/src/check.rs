@@ -30,13 +30,16 @@ mod params;
 mod phases;
 mod pool;
 mod problems;
+mod prompts;
 mod scopes;
 mod templates;
 mod units;
+mod variables;
 mod written;
 
 pub use files::{FileUse, NamedFile, named_files};
 pub use problems::problem;
+pub use variables::{NamedVariable, VariableUse, named_variables};
 
 use code::Code;
 use problems::Problems;

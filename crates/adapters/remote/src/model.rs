@@ -16,4 +16,5 @@ pub mod redact;
 pub mod schema;
 pub mod signal;
 pub mod talk;
+mod tools;
 pub mod wire;

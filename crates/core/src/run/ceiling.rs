@@ -13,7 +13,8 @@ const BYTES_PER_TOKEN: u64 = 4;
 /// How long an answer is, about, where nobody says how long it may get.
 const USUAL_OUTPUT: u64 = 500;
 
-/// Returns what has to be set aside for a call; so many bytes of each of its requests are about tools. A token has at least one byte, so there are never more tokens than bytes.
+/// Returns what has to be set aside for a call; so many bytes of each of its requests are about tools. A token has at
+/// least one byte, so there are never more tokens than bytes.
 pub(super) fn hold(model: Option<&ModelTraits>, request: &Request, tool_bytes: u64) -> Hold {
     let one = Amount { calls: 1, ..Amount::default() };
     let Some(model) = model else { return Hold { amount: one, ..Hold::default() } };

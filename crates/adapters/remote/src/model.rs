@@ -15,5 +15,6 @@ pub mod price;
 pub mod redact;
 pub mod schema;
 pub mod signal;
+pub mod stream;
 pub mod talk;
 pub mod wire;

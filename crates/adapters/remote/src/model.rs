@@ -12,6 +12,7 @@ pub mod endpoint;
 pub mod factory;
 pub mod mend;
 pub mod price;
+pub mod probe;
 pub mod redact;
 pub mod schema;
 pub mod signal;

@@ -130,7 +130,9 @@ impl<'a> Talk<'a> {
         };
         let body = wire::encode(endpoint.kind, &chat);
         let url = endpoint.url(&wire::path(endpoint.kind, &chat), wire::query(endpoint.kind, chat.stream));
-        let headers = self.headers(seat)?;
+        let headers = endpoint.all_headers(self.agent.remote.secrets.as_ref());
+        let headers =
+            headers.map_err(|missing| AgentError::new(FailureKind::Credentials, missing.to_string()))?;
         let outgoing = Outgoing { method: "POST".to_owned(), url, headers, body: Some(body.to_string()) };
         Ok((outgoing, body))
     }
@@ -168,18 +170,6 @@ impl<'a> Talk<'a> {
             self.system,
             shape.json.as_str()
         )
-    }
-
-    fn headers(&self, seat: &Seat) -> Result<Vec<(String, String)>, AgentError> {
-        let secrets = self.agent.remote.secrets.as_ref();
-        let missing = |error: super::endpoint::MissingSecret| {
-            AgentError::new(FailureKind::Credentials, error.to_string())
-        };
-        let own = seat.endpoint.secret_headers(secrets).map_err(missing)?;
-        let key = seat.endpoint.secret_key(secrets).map_err(missing)?;
-        let usual = wire::headers(seat.endpoint.kind, key.as_deref());
-        let is_own = |name: &String| own.iter().any(|(mine, _)| mine == name);
-        Ok(usual.into_iter().filter(|(name, _)| !is_own(name)).chain(own.clone()).collect())
     }
 
     async fn receive(

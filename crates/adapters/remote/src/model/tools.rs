@@ -331,3 +331,73 @@ fn safe(entry: &Entry) -> String {
 fn permanent(message: String) -> AgentError {
     AgentError::new(FailureKind::Permanent, message)
 }
+
+#[cfg(test)]
+mod tests {
+    use refrain_schemas::digest::Digest;
+
+    use super::*;
+
+    fn names(tools: &[(&str, &str)]) -> Vec<String> {
+        let entry = |(server, name): &(&str, &str)| Entry {
+            server: (*server).to_owned(),
+            tool: Tool {
+                name: (*name).to_owned(),
+                description: String::new(),
+                input: Value::Null,
+                digest: Digest::of_content(b""),
+            },
+        };
+        let named = named(tools.iter().map(entry).collect());
+        let name = |(server, tool): &(&str, &str)| {
+            let mut of =
+                named.iter().filter(|(_, entry)| entry.server == *server && entry.tool.name == *tool);
+            of.next().map(|(name, _)| name.clone()).unwrap_or_default()
+        };
+        tools.iter().map(name).collect()
+    }
+
+    #[test]
+    fn every_tool_has_a_name_of_its_own_that_providers_take() {
+        assert_eq!(
+            names(&[("files", "read_file"), ("web", "read-file")]),
+            ["files__read_file", "web__read-file"]
+        );
+        let long = "x".repeat(200);
+        let odd = [
+            ("a", "b__c"),
+            ("a__b", "c"),
+            ("a", "日本"),
+            ("a", "日大"),
+            ("9", "x"),
+            ("a", long.as_str()),
+            ("", ""),
+        ];
+        let named = names(&odd);
+        let valid = |name: &String| {
+            let first = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
+            first && name.len() <= NAME && name.chars().all(|c| c.is_ascii_alphanumeric() || "_-".contains(c))
+        };
+        assert!(named.iter().all(valid), "{named:?}");
+        let all: BTreeSet<&String> = named.iter().collect();
+        assert_eq!(all.len(), odd.len(), "{named:?}");
+        let mut turned = odd;
+        turned.reverse();
+        let mut again = names(&turned);
+        again.reverse();
+        assert_eq!(again, named, "their order does not matter");
+    }
+
+    #[test]
+    fn what_is_cut_fits() {
+        let check = |text: &str, room: usize, expect: &str| assert_eq!(cut(text.to_owned(), room), expect);
+        check("short", 5, "short");
+        check("longer", 5, "longe");
+        check("日本", 5, "日");
+        check(&"x".repeat(100), 40, "xxxxxxxxx\n[cut: the whole has 100 bytes]");
+        check("x", 0, "");
+        for room in 0..200 {
+            assert!(cut("日本語".repeat(100), room).len() <= room);
+        }
+    }
+}

@@ -15,4 +15,5 @@ mod responses;
 mod secrets;
 mod server;
 mod streams;
+mod tools;
 mod world;

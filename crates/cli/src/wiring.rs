@@ -60,7 +60,8 @@ pub(crate) fn check(project: &Project, globals: &Globals) -> Result<Checked, Cli
     let set = globals.set.iter().map(|(name, text)| (name.clone(), Value::String(text.clone()))).collect();
     let factories = factories(&project.dir)?;
     let (model, problems) = parsed.check(&Surroundings { factories: &factories, files: &files, set: &set });
-    Ok(Checked { model: model.map(Arc::new), problems, sources: parsed.sources() })
+    let sources = parsed.sources_of(&problems, &files);
+    Ok(Checked { model: model.map(Arc::new), problems, sources })
 }
 
 /// Reads the pipeline of a project as it is written; `None` where it cannot be made out.

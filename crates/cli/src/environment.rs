@@ -15,17 +15,18 @@ pub(crate) const LOCALE: [&str; 3] = ["LC_ALL", "LC_CTYPE", "LANG"];
 
 /// A variable whose name holds one of these holds a secret.
 const SECRET_NAMES: [&str; 5] = ["KEY", "TOKEN", "SECRET", "PASSWORD", "CREDENTIAL"];
-/// Shorter values are no secrets; redacting them would tear words apart.
-const SHORTEST_SECRET: usize = 8;
 
-/// Returns the values that must not be seen in logs, should an agent print one.
+/// Whether a variable holds a secret, by its name.
+pub(crate) fn is_secret(name: &str) -> bool {
+    let name = name.to_uppercase();
+    SECRET_NAMES.iter().any(|part| name.contains(part))
+}
+
+/// Returns the values that must not be seen, should an agent print one.
 pub(crate) fn secrets() -> Vec<String> {
-    let variables = std::env::vars_os().map(|(name, value)| (name.to_string_lossy().to_uppercase(), value));
-    variables
-        .filter(|(name, _)| SECRET_NAMES.iter().any(|part| name.contains(part)))
-        .filter_map(|(_, value)| value.into_string().ok())
-        .filter(|value| value.len() >= SHORTEST_SECRET)
-        .collect()
+    let variables = std::env::vars_os().filter(|(name, _)| is_secret(&name.to_string_lossy()));
+    // What is no text is looked for as it would be shown.
+    variables.map(|(_, value)| value.to_string_lossy().into_owned()).collect()
 }
 
 /// Returns the value of a variable, or nothing where it is not set or empty.

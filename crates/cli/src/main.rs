@@ -12,6 +12,7 @@ mod interrupt;
 mod output;
 mod panic;
 mod project;
+mod redaction;
 mod render;
 mod report;
 mod runtime;

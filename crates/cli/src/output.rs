@@ -11,9 +11,9 @@ use std::io::{self, BufWriter, IsTerminal as _, Stdout, Write};
 use serde::Serialize;
 
 use crate::args::{ColorChoice, Globals};
-use crate::environment;
 use crate::render::page::{Page, Theme};
 use crate::report::CliError;
+use crate::{environment, redaction};
 
 /// Where a command shows things.
 #[derive(Debug)]
@@ -73,13 +73,18 @@ impl Output {
 
     /// Prints a line of JSON text. On a terminal, what could steer it is written as JSON escapes.
     pub(crate) fn json_line(&mut self, text: &str) -> Result<(), CliError> {
-        let text = if self.on_terminal { json_clean(text) } else { Cow::Borrowed(text) };
-        self.write(&text)?;
-        self.write("\n")
+        let text = redaction::json(text);
+        let text = if self.on_terminal { json_clean(&text) } else { text };
+        self.send(&text)?;
+        self.send("\n")
     }
 
-    /// Prints text as it is: a schema, a completion script.
+    /// Prints text as it is, without secrets: a page, a schema, a completion script.
     pub(crate) fn write(&mut self, text: &str) -> Result<(), CliError> {
+        self.send(&redaction::text(text))
+    }
+
+    fn send(&mut self, text: &str) -> Result<(), CliError> {
         self.out.write_all(text.as_bytes()).map_err(|error| CliError::output(&error))
     }
 
@@ -96,9 +101,9 @@ impl Output {
     }
 }
 
-/// Writes to standard error; where that is closed there is nobody left to tell.
+/// Writes to standard error, without secrets; where that is closed there is nobody left to tell.
 pub(crate) fn complain(text: &str) {
-    let _nobody_listens = io::stderr().write_all(text.as_bytes());
+    let _nobody_listens = io::stderr().write_all(redaction::text(text).as_bytes());
 }
 
 /// Returns a text on one line that cannot steer a terminal: control characters and those that reorder text become

@@ -12,6 +12,7 @@ use refrain_core::ports::agent::AgentFactory;
 use refrain_core::ports::clock::Ids;
 use refrain_core::ports::files::ProjectFiles as _;
 use refrain_core::ports::tools::NoTools;
+use refrain_core::redactor::Redactor;
 use refrain_schemas::event::Level;
 use refrain_schemas::name::RunId;
 use refrain_schemas::pipeline::{Durability, Pipeline};
@@ -22,14 +23,18 @@ use refrain_sinks::log_file::last_progress;
 // For the other files of this crate, which name no adapter themselves.
 pub(crate) use refrain_sinks::log_file::{Follow, LogFileError};
 pub(crate) use refrain_sinks::log_folder::LogFolder;
-use refrain_sinks::{ConsoleLog, JsonlLog, JsonlProgress, Redacting, Secrets, TerminalSink};
+use refrain_sinks::{ConsoleLog, JsonlLog, JsonlProgress, Redacting, TerminalSink};
 use serde_json::Value;
 
 use crate::args::{Globals, ProgressChoice};
 use crate::output::Output;
 use crate::project::Project;
 use crate::report::CliError;
-use crate::{environment, holder, runtime};
+use crate::{holder, runtime};
+
+mod safety;
+
+use safety::Safety;
 
 /// A project that was read and checked.
 pub(crate) struct Checked {
@@ -37,6 +42,9 @@ pub(crate) struct Checked {
     pub(crate) model: Option<Arc<Model>>,
     /// Everything that was found, in file order.
     pub(crate) problems: Vec<Problem>,
+    /// What it may know of the environment.
+    pub(crate) safety: Safety,
+    factories: Vec<Arc<dyn AgentFactory>>,
     sources: BTreeMap<String, String>,
 }
 
@@ -55,18 +63,23 @@ impl Checked {
 /// Reads and checks a project.
 pub(crate) fn check(project: &Project, globals: &Globals) -> Result<Checked, CliError> {
     let parsed = refrain_config::parse(&project.read()?, &project.file_name);
+    let safety = Safety::of(&project.dir, parsed.pipeline())?;
     let files =
         parsed.pipeline().map_or_else(|| Ok(BTreeMap::new()), |pipeline| contents(project, pipeline))?;
     let set = globals.set.iter().map(|(name, text)| (name.clone(), Value::String(text.clone()))).collect();
-    let factories = factories(&project.dir)?;
-    let (model, problems) = parsed.check(&Surroundings { factories: &factories, files: &files, set: &set });
+    let factories = factories(&project.dir, &safety)?;
+    let (model, mut problems) =
+        parsed.check(&Surroundings { factories: &factories, files: &files, set: &set });
+    problems.extend(safety.problems());
     let sources = parsed.sources_of(&problems, &files);
-    Ok(Checked { model: model.map(Arc::new), problems, sources })
+    Ok(Checked { model: model.map(Arc::new), problems, safety, factories, sources })
 }
 
 /// Reads the pipeline of a project as it is written; `None` where it cannot be made out.
 pub(crate) fn pipeline(project: &Project) -> Result<Option<Pipeline>, CliError> {
-    Ok(refrain_config::parse(&project.read()?, &project.file_name).pipeline().cloned())
+    let pipeline = refrain_config::parse(&project.read()?, &project.file_name).pipeline().cloned();
+    Safety::of(&project.dir, pipeline.as_ref())?;
+    Ok(pipeline)
 }
 
 /// Reads the files that a pipeline names. One that cannot be read is one that is not there: the check says so at the
@@ -114,7 +127,7 @@ impl Opened {
         let mut ports = self.engine.ports().clone();
         let run_id = ports.ids.run_id();
         ports.ids = Arc::new(OneRun(run_id));
-        let secrets = Secrets::new(environment::secrets());
+        let secrets = self.checked.safety.redactor.clone();
         if let Err(error) = self.attach_files(&mut ports, run_id, globals, &secrets) {
             output.note(&format!("warning: this run has no log: {error}"));
         }
@@ -140,7 +153,7 @@ impl Opened {
         ports: &mut Ports,
         run_id: RunId,
         globals: &Globals,
-        secrets: &Secrets,
+        secrets: &Redactor,
     ) -> std::io::Result<()> {
         let folder = LogFolder::new(self.project.state());
         self.run_files = vec![folder.log(run_id), folder.progress(run_id)];
@@ -188,18 +201,18 @@ pub(crate) fn open(globals: &Globals) -> Result<Opened, CliError> {
         let color = crate::output::colored_errors(globals.color);
         return Err(CliError::pipeline(&project.file_name, checked.n_errors(), checked.rendered(color)));
     };
-    let engine = Engine::new(Arc::clone(&model), ports(&project.dir, &model)?);
+    let engine = Engine::new(Arc::clone(&model), ports(&project.dir, &model, &checked)?);
     Ok(Opened { project, engine, checked, model, run_files: Vec::new() })
 }
 
-fn ports(dir: &Path, model: &Model) -> Result<Ports, CliError> {
+fn ports(dir: &Path, model: &Model, checked: &Checked) -> Result<Ports, CliError> {
     let durability = match model.durability {
         Durability::Process => refrain_store::Durability::Process,
         Durability::Power => refrain_store::Durability::Power,
     };
     Ok(Ports {
         store: Arc::new(refrain_store::FileStore::open(dir, durability)?),
-        factories: factories(dir)?,
+        factories: checked.factories.clone(),
         executor: None,
         tools: Arc::new(NoTools),
         files: Arc::new(refrain_files::FsProjectFiles::new(dir)),
@@ -212,10 +225,10 @@ fn ports(dir: &Path, model: &Model) -> Result<Ports, CliError> {
     })
 }
 
-fn factories(dir: &Path) -> Result<Vec<Arc<dyn AgentFactory>>, CliError> {
-    let commands = refrain_command::CommandAgents::new(dir);
+fn factories(dir: &Path, safety: &Safety) -> Result<Vec<Arc<dyn AgentFactory>>, CliError> {
+    let commands = refrain_command::CommandAgents::new(dir, safety.environment.clone());
     let commands = commands.map_err(|error| CliError::io("find the project folder", &error))?;
-    Ok(vec![Arc::new(refrain_builtin::BuiltinAgents::new()), Arc::new(commands)])
+    Ok(safety.guard(vec![Arc::new(refrain_builtin::BuiltinAgents::new()), Arc::new(commands)]))
 }
 
 /// What a run shows on standard error while it is under way.

@@ -37,10 +37,12 @@ mod scopes;
 mod services;
 mod templates;
 mod units;
+mod variables;
 mod written;
 
 pub use files::{FileUse, NamedFile, named_files};
 pub use problems::problem;
+pub use variables::{NamedVariable, VariableUse, named_variables};
 
 use code::Code;
 use problems::Problems;

@@ -11,12 +11,12 @@ use refrain_schemas::scope::Scope;
 use serde_json::{Map, Value, json};
 
 use crate::engine::EngineError;
-use crate::expression::Expression;
+use crate::fill::{FillError, fill};
 use crate::model::{AgentModel, ContextSource, Model, OutputSchema, Phase, Select, Work};
 use crate::ports::files::ProjectFiles;
 use crate::ports::tools::{Tool, Tools};
 use crate::prompt::Prompt;
-use crate::template::{self, Template};
+use crate::template;
 
 /// Parts of a phase as written that change neither its requests nor its artifact.
 const NOT_PART: [&str; 2] = ["when", "on_unit_failure"];
@@ -230,40 +230,14 @@ fn raw_params(agent: &AgentModel) -> Json {
 /// Fails where a template does, or a number has no canonical form.
 pub fn filled_params(model: &Model, agent: &AgentModel, scope: &Scope) -> Result<Json, EngineError> {
     let context = template::Context::of(&json!({ "params": model.params, "scope": scope }));
-    let filled =
-        fill(&Value::Object(agent.spec.params.clone()), &context, &format!("agents.{}.params", agent.name))?;
+    let params = Value::Object(agent.spec.params.clone());
+    let filled = fill(&params, &context, &format!("agents.{}.params", agent.name)).map_err(
+        |FillError { path, error }| EngineError::Expression { what: path, message: error.to_string() },
+    )?;
     Json::of(&filled).map_err(|error| EngineError::Expression {
         what: format!("agents.{}.params", agent.name),
         message: error.to_string(),
     })
-}
-
-fn fill(value: &Value, context: &template::Context, path: &str) -> Result<Value, EngineError> {
-    Ok(match value {
-        Value::String(text) if template::is_template(text) => fill_text(text, context)
-            .map_err(|error| EngineError::Expression { what: path.to_owned(), message: error.to_string() })?,
-        Value::Array(items) => {
-            let filled =
-                items.iter().enumerate().map(|(n, item)| fill(item, context, &format!("{path}[{n}]")));
-            Value::Array(filled.collect::<Result<_, _>>()?)
-        }
-        Value::Object(map) => {
-            let filled = map
-                .iter()
-                .map(|(key, item)| Ok((key.clone(), fill(item, context, &format!("{path}.{key}"))?)));
-            Value::Object(filled.collect::<Result<Map<_, _>, EngineError>>()?)
-        }
-        other => other.clone(),
-    })
-}
-
-/// Fills one text; what is a single `{{ … }}` keeps the type of its value.
-fn fill_text(text: &str, context: &template::Context) -> Result<Value, template::TemplateError> {
-    let inner = text.trim().strip_prefix("{{").and_then(|rest| rest.strip_suffix("}}"));
-    match inner.filter(|inner| !inner.contains("{{") && !inner.contains("}}")) {
-        Some(inner) => Expression::compile(inner)?.eval(context),
-        None => Template::compile("", text)?.render(context).map(Value::String),
-    }
 }
 
 /// Returns the project's params that an agent's own templates refer to.

@@ -14,16 +14,27 @@
 //! together with its next intent.
 
 mod calls;
+mod ceiling;
 mod driver;
 mod ends;
+mod gate;
+mod gates;
 pub mod input;
 pub mod job;
+mod key_map;
+mod ladder;
 mod perform;
 pub mod pool;
+mod purse;
+mod purses;
 mod replies;
 pub(crate) mod request;
+mod retry;
+mod returns;
+mod revisions;
 pub mod state;
 pub mod target_state;
+mod targets;
 pub mod unit_state;
 
 pub(crate) use driver::run;

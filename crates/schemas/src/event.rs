@@ -196,6 +196,26 @@ pub enum EventKind {
         /// How it failed.
         failure: Failure,
     },
+    /// A reply cost more than the most that its call was reckoned to cost.
+    CeilingPassed {
+        /// The call.
+        call: CallId,
+        /// The agent.
+        agent: AgentName,
+        /// The most that it was reckoned to consume.
+        ceiling: Usage,
+        /// What it consumed.
+        usage: Usage,
+    },
+    /// An endpoint answers in the place of another one that is down; told once per endpoint and run.
+    EndpointFellBack {
+        /// The call in which it did so first.
+        call: CallId,
+        /// The agent.
+        agent: AgentName,
+        /// The endpoint that answered.
+        endpoint: String,
+    },
     /// A unit failed for good.
     UnitFailed {
         /// The unit.
@@ -337,6 +357,8 @@ impl EventKind {
             | Self::PhaseStopped(_)
             | Self::PhaseCancelled(_)
             | Self::CallRetried { .. }
+            | Self::CeilingPassed { .. }
+            | Self::EndpointFellBack { .. }
             | Self::AgentRestarted { .. }
             | Self::StoreRecovered { .. } => Level::Warn,
             Self::RunFailed(_) | Self::PhaseFailed(_) | Self::CallFailed { .. } | Self::UnitFailed { .. } => {

@@ -11,6 +11,7 @@ pub mod catalogue;
 pub mod digest;
 pub mod duration;
 pub mod endpoint;
+pub mod environment;
 pub mod event;
 pub mod exchange;
 pub mod exit_code;

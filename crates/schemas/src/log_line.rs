@@ -117,6 +117,14 @@ pub fn message(event: &Event) -> String {
         EventKind::CallFailed { call, agent, failure } => {
             format!("{subject}: {call} to {agent} failed ({})", failure.message)
         }
+        EventKind::CeilingPassed { call, agent, .. } => {
+            format!("{subject}: {call} to {agent} consumed more than it was reckoned to at most")
+        }
+        EventKind::EndpointFellBack { call, agent, endpoint } => {
+            format!(
+                "{subject}: {endpoint} answers for {agent} in the place of an endpoint that is down ({call})"
+            )
+        }
         EventKind::UnitFailed { unit, failure } => format!("{subject}/{unit} failed: {}", failure.message),
         EventKind::ArtifactWritten { digest, records, .. } => {
             format!("{subject}: {} stored as {}", counted(*records, "record"), digest.short())

@@ -187,7 +187,7 @@ impl Kept {
             }
             self.pages.entry(digest).or_insert_with(|| Arc::from(bytes));
         }
-        self.exchanges.extend(batch.exchanges);
+        self.exchanges.extend(batch.exchanges.into_iter().filter(|(_, exchanges)| !exchanges.is_empty()));
         for entry in batch.ledger {
             self.enter(entry)?;
         }
@@ -298,7 +298,9 @@ impl Kept {
 
     fn calls(&self, filter: &CallFilter) -> Vec<CallView> {
         let wanted = |view: &&CallView| {
-            filter.run_id.is_none_or(|run_id| run_id == view.run_id)
+            filter.call.is_none_or(|call| call == view.call)
+                && filter.run_id.is_none_or(|run_id| run_id == view.run_id)
+                && filter.agent.as_ref().is_none_or(|agent| *agent == view.agent)
                 && filter.phase.as_deref().is_none_or(|phase| phase == view.target.phase.as_str())
                 && filter
                     .unit
@@ -359,7 +361,7 @@ impl Kept {
                     ask.result = None;
                 }
             }
-            if view.asks.iter().all(|ask| ask.result.is_none()) {
+            if view.state == CallState::Done && view.asks.iter().all(|ask| ask.result.is_none()) {
                 self.exchanges.remove(&view.call);
             }
         }

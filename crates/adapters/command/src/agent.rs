@@ -8,12 +8,13 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use refrain_core::ports::agent::{Agent, AgentError, Blueprint, Remarks, Reply, Request};
 use refrain_core::ports::cancel::Cancel;
+use refrain_core::ports::secrets::{Secrets, process_environment};
+use refrain_core::protocol::request_line;
 use refrain_schemas::failure::FailureKind;
 use tokio::process::Command;
 use tokio::sync::Mutex;
 
 use crate::process::{Process, Trouble};
-use crate::wire::request_line;
 
 /// One clone of a command agent: a process that is kept alive, or one process per call.
 ///
@@ -21,10 +22,13 @@ use crate::wire::request_line;
 ///   is replaced at the next call.
 /// - A cancelled call kills the process group, because nobody knows how far the call went.
 /// - Answers to other calls are dropped with a remark.
+/// - The process gets the variables that are always passed and those its spec lists, and no other.
 pub struct CommandAgent {
     program: PathBuf,
     arguments: Vec<String>,
     folder: PathBuf,
+    env: Vec<String>,
+    secrets: Arc<dyn Secrets>,
     oneshot: bool,
     remarks: Arc<dyn Remarks>,
     seat: Mutex<Seat>,
@@ -39,19 +43,18 @@ struct Seat {
 }
 
 impl CommandAgent {
-    /// Returns a clone that will run a command in a folder; a program with a slash in it is looked for from there.
-    pub(crate) fn new(
-        command: &[String],
-        folder: &Path,
-        oneshot: bool,
-        blueprint: &Blueprint,
-    ) -> Option<Self> {
-        let (program, arguments) = command.split_first()?;
+    /// Returns a clone that will run the command of its spec in a folder; a program with a slash in it is looked for from
+    /// there.
+    pub(crate) fn new(folder: PathBuf, secrets: Arc<dyn Secrets>, blueprint: &Blueprint) -> Option<Self> {
+        let spec = &blueprint.spec;
+        let (program, arguments) = spec.command.as_deref()?.split_first()?;
         Some(Self {
-            program: program_path(program, folder),
+            program: program_path(program, &folder),
             arguments: arguments.to_vec(),
-            folder: folder.to_owned(),
-            oneshot,
+            folder,
+            env: spec.env.clone(),
+            secrets,
+            oneshot: spec.oneshot,
             remarks: blueprint.remarks.clone(),
             seat: Mutex::default(),
         })
@@ -60,6 +63,7 @@ impl CommandAgent {
     fn start(&self) -> Result<Process, AgentError> {
         let mut command = Command::new(&self.program);
         command.args(&self.arguments).current_dir(&self.folder);
+        command.env_clear().envs(process_environment(&self.env, &*self.secrets)?);
         Process::start(command, self.remarks.clone()).map_err(|error| self.not_started(&error))
     }
 
@@ -68,7 +72,7 @@ impl CommandAgent {
         let permanent =
             |why: &str| AgentError::new(FailureKind::Permanent, format!("cannot start `{program}`: {why}"));
         match error.kind() {
-            io::ErrorKind::NotFound if !self.folder.is_dir() => permanent("the project folder is gone"),
+            io::ErrorKind::NotFound if !self.folder.is_dir() => permanent("the folder it runs in is gone"),
             io::ErrorKind::NotFound if self.program.is_file() => {
                 permanent("the interpreter in its first line was not found")
             }

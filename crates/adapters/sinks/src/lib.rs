@@ -18,6 +18,6 @@ mod tracing_log;
 pub use crate::console_log::{ConsoleLog, stderr_has_colour};
 pub use crate::jsonl_log::JsonlLog;
 pub use crate::jsonl_progress::JsonlProgress;
-pub use crate::redacting::{Redacting, Secrets};
+pub use crate::redacting::Redacting;
 pub use crate::terminal::TerminalSink;
 pub use crate::tracing_log::TracingLog;

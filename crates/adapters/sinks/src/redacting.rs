@@ -1,14 +1,12 @@
 //! Keeps the values of secrets out of sinks.
 
 mod event;
-mod secrets;
 
 use async_trait::async_trait;
 use refrain_core::ports::sink::{LogSink, ProgressSink, SinkError};
+use refrain_core::redactor::Redactor;
 use refrain_schemas::event::{Event, Level};
 use refrain_schemas::progress::RunProgress;
-
-pub use self::secrets::Secrets;
 
 /// Puts `[redacted]` in the place of secrets in whatever reaches a sink.
 ///
@@ -16,14 +14,14 @@ pub use self::secrets::Secrets;
 /// scope values. Names from the pipeline file are not; they are no place for a secret.
 #[derive(Debug)]
 pub struct Redacting<S> {
-    secrets: Secrets,
+    secrets: Redactor,
     sink: S,
 }
 
 impl<S> Redacting<S> {
     /// Wraps a sink.
     #[must_use]
-    pub const fn new(secrets: Secrets, sink: S) -> Self {
+    pub const fn new(secrets: Redactor, sink: S) -> Self {
         Self { secrets, sink }
     }
 }

@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, HashMap};
 
 use refrain_core::ports::store::{CallFilter, StoreError};
+use refrain_schemas::exchange::Served;
+use refrain_schemas::ledger::Lane;
 use refrain_schemas::ledger::{AskView, CallState, CallView};
-use refrain_schemas::name::{AgentName, CallId, RunId, UnitId};
-use refrain_schemas::scope::Target;
+use refrain_schemas::name::{CallId, UnitId};
 use refrain_schemas::time::Timestamp;
 use refrain_schemas::usage::Usage;
 
@@ -13,7 +14,7 @@ use crate::error::damaged;
 use crate::keyed_log::scan_patiently;
 use crate::ledger_log::each;
 use crate::record_log::{Frame, Position, RecordLog};
-use crate::wire::{Entry, IntentWire, LaneWire, OutcomeWire};
+use crate::wire::{Asks, Entry, IntentWire, LaneWire, OutcomeWire};
 
 /// Returns the calls that a filter lets through, in the order of their intents.
 pub(crate) fn calls(log: &RecordLog, filter: &CallFilter) -> Result<Vec<CallView>, StoreError> {
@@ -25,18 +26,11 @@ pub(crate) fn calls(log: &RecordLog, filter: &CallFilter) -> Result<Vec<CallView
     Ok(calls.finish())
 }
 
-#[derive(Debug)]
-struct Caller {
-    run_id: RunId,
-    target: Target,
-    agent: AgentName,
-}
-
 /// The calls seen so far that may be wanted.
 #[derive(Debug)]
 struct Calls<'a> {
     filter: &'a CallFilter,
-    lanes: HashMap<u32, Caller>,
+    lanes: HashMap<u32, Lane>,
     places: HashMap<u64, u64>,
     views: BTreeMap<u64, CallView>,
     next: u64,
@@ -60,15 +54,13 @@ impl<'a> Calls<'a> {
     }
 
     fn lane(&mut self, lane: &LaneWire<'_>) {
-        match (lane.target(), lane.agent.parse()) {
-            (Some(target), Ok(agent)) => {
-                self.lanes.insert(lane.lane, Caller { run_id: lane.run_id, target, agent });
-            }
-            _ => self.puzzled = true,
+        match lane.lane() {
+            Some(lane) => drop(self.lanes.insert(lane.lane, lane)),
+            None => self.puzzled = true,
         }
     }
 
-    fn intent(&mut self, intent: &IntentWire<'_>) {
+    fn intent(&mut self, intent: &IntentWire<Asks<'_>>) {
         let Some(caller) = self.lanes.get(&intent.lane) else {
             self.puzzled = true;
             return;
@@ -100,7 +92,8 @@ impl<'a> Calls<'a> {
         let Some(view) = self.views.get_mut(&place) else { return };
         view.state = CallState::Done;
         view.ended_at = Some(Timestamp::from_micros(outcome.at));
-        view.usage = outcome.usage();
+        view.usage = outcome.usage.into();
+        view.served = outcome.served.as_deref().map(Served::from);
         for (key, result) in &outcome.asks {
             if let Some(ask) = view.asks.iter_mut().find(|ask| ask.key == key.0 && ask.result.is_none()) {
                 ask.result = Some(result.result());
@@ -123,13 +116,15 @@ impl<'a> Calls<'a> {
     }
 }
 
-fn wants(filter: &CallFilter, caller: &Caller, intent: &IntentWire<'_>) -> bool {
-    filter.run_id.is_none_or(|run_id| run_id == caller.run_id)
+fn wants(filter: &CallFilter, caller: &Lane, intent: &IntentWire<Asks<'_>>) -> bool {
+    filter.call.is_none_or(|call| call.0 == intent.call)
+        && filter.run_id.is_none_or(|run_id| run_id == caller.run_id)
+        && filter.agent.as_ref().is_none_or(|agent| *agent == caller.agent)
         && filter.phase.as_deref().is_none_or(|phase| phase == caller.target.phase.as_str())
         && filter.unit.as_deref().is_none_or(|unit| intent.asks.iter().any(|(_, asked)| *asked == unit))
 }
 
-fn view(caller: &Caller, intent: &IntentWire<'_>) -> CallView {
+fn view(caller: &Lane, intent: &IntentWire<Asks<'_>>) -> CallView {
     let asks =
         intent.asks.iter().map(|(key, unit)| AskView { key: key.0, unit: UnitId::new(unit), result: None });
     CallView {
@@ -137,14 +132,14 @@ fn view(caller: &Caller, intent: &IntentWire<'_>) -> CallView {
         run_id: caller.run_id,
         target: caller.target.clone(),
         agent: caller.agent.clone(),
-        model: None,
+        model: caller.model.clone(),
         attempt: intent.attempt,
-        rung: refrain_schemas::ledger::Rung::First,
+        rung: intent.rung.into(),
         intended_at: Timestamp::from_micros(intent.at),
         ended_at: None,
         state: CallState::InDoubt,
         usage: Usage::default(),
-        ceiling: None,
+        ceiling: intent.ceiling.map(Usage::from),
         served: None,
         asks: asks.collect(),
     }

@@ -9,6 +9,8 @@ use crate::record_log::{Position, RecordLog};
 use crate::tally::Tally;
 
 const NAME: &str = "checkpoint";
+/// The form of a checkpoint; one of any other is not needed. The first had no number, and began with the length of a name.
+const FORM: u8 = 2;
 
 /// A place in a log that was read up to there and found whole.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,6 +41,8 @@ pub(crate) struct Checkpoint {
     pub(crate) ledger: Mark,
     /// The pages.
     pub(crate) pages: Mark,
+    /// The exchanges.
+    pub(crate) exchanges: Mark,
     /// The account of the ledger up to its mark.
     pub(crate) tally: Tally,
 }
@@ -47,12 +51,16 @@ impl Checkpoint {
     /// Reads the checkpoint; one that is missing or damaged is not needed.
     pub(crate) fn read(folder: &Folder) -> Result<Option<Self>, StoreError> {
         let bytes = folder.read(NAME)?;
-        Ok(bytes.as_deref().and_then(only_payload).and_then(|payload| postcard::from_bytes(payload).ok()))
+        let numbered = bytes.as_deref().and_then(only_payload).and_then(|payload| payload.split_first());
+        // The number comes before anything else: one of another form would not fail to decode for certain.
+        let ours = numbered.filter(|(form, _)| **form == FORM);
+        Ok(ours.and_then(|(_, rest)| postcard::from_bytes(rest).ok()))
     }
 
     /// Replaces the checkpoint.
     pub(crate) fn write(&self, folder: &Folder) -> Result<(), StoreError> {
         let mut frame = FrameBuilder::new();
+        frame.payload().push(FORM);
         let buffer = std::mem::take(frame.payload());
         // A checkpoint is plain numbers and names: encoding it does not fail, and it may always be missing.
         let Ok(buffer) = postcard::to_extend(self, buffer) else { return Ok(()) };

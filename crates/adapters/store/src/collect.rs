@@ -8,14 +8,15 @@ use std::collections::{BTreeSet, HashMap};
 use refrain_core::ports::store::{Collected, Keep, StoreError};
 use refrain_schemas::digest::Digest;
 use refrain_schemas::history::HistoryEntry;
-use refrain_schemas::name::RunId;
+use refrain_schemas::name::{CallId, RunId};
 
 use crate::error::damaged;
+use crate::exchange_log;
 use crate::folder::Folder;
 use crate::frame::FrameBuilder;
 use crate::key_index::DigestMap;
 use crate::ledger_log::{LedgerLog, each, place_of};
-use crate::logs::{HISTORY, LEDGER, Logs, PAGES, next_generation, read_history, write_history};
+use crate::logs::{EXCHANGES, HISTORY, LEDGER, Logs, PAGES, next_generation, read_history, write_history};
 use crate::page_log;
 use crate::record_log::{Position, RecordLog, Scanned};
 use crate::wire::{self, Entry, OutcomeWire, ResultWire};
@@ -30,12 +31,17 @@ pub(crate) fn collect(folder: &Folder, logs: &mut Logs, keep: &Keep) -> Result<C
         Some(kept) => collect_history(folder, &logs.history, kept, dry)?,
         None => Removed::default(),
     };
-    let replies = match &keep.replies {
-        Some(kept) => collect_replies(folder, &mut logs.ledger, kept, dry)?,
-        None => Removed::default(),
+    let (replies, exchanges) = match &keep.replies {
+        Some(kept) => {
+            let (replies, silent) = collect_replies(folder, &mut logs.ledger, kept, dry)?;
+            let spoken = |call: &Digest| !silent.contains_key(call);
+            (replies, collect_records(folder, EXCHANGES, logs.exchanges.log(), spoken, dry)?)
+        }
+        None => Default::default(),
     };
-    let pages = collect_pages(folder, logs.pages.log(), &keep.pages, dry)?;
-    let bytes = history.bytes + replies.bytes + pages.bytes;
+    let kept = |page: &Digest| keep.pages.contains(page);
+    let pages = collect_records(folder, PAGES, logs.pages.log(), kept, dry)?;
+    let bytes = history.bytes + replies.bytes + exchanges.bytes + pages.bytes;
     Ok(Collected { pages: pages.count, replies: replies.count, history: history.count, bytes })
 }
 
@@ -171,18 +177,20 @@ fn is_kept(entry: &HistoryEntry, named: bool, forgotten: &BTreeSet<RunId>) -> bo
     }
 }
 
-fn collect_pages(
+/// Removes pages, or what has their form.
+fn collect_records(
     folder: &Folder,
+    kind: &'static str,
     log: &RecordLog,
-    keep: &BTreeSet<Digest>,
+    keep: impl Fn(&Digest) -> bool,
     dry: bool,
 ) -> Result<Removed, StoreError> {
-    let mut new = Successor::new(folder, PAGES, log, dry)?;
+    let mut new = Successor::new(folder, kind, log, dry)?;
     let mut removed: u64 = 0;
     log.scan(Position::START, &mut |frame| {
         for page in page_log::pages(frame.payload) {
-            let page = page.ok_or_else(|| damaged(log.name(), frame.offset, "a page is not understood"))?;
-            if keep.contains(&page.digest) {
+            let page = page.ok_or_else(|| damaged(log.name(), frame.offset, "a record is not understood"))?;
+            if keep(&page.digest) {
                 page_log::write(&page.digest, page.bytes, new.frame.payload())?;
                 new.settle()?;
             } else {
@@ -194,13 +202,16 @@ fn collect_pages(
     new.end(removed)
 }
 
-/// Removes replies. Calls stay on record with what they cost; only what they answered goes.
+/// The keys in the log of exchanges of calls of which no result is on record any more.
+type Silent = DigestMap<()>;
+
+/// Removes replies. Calls stay on record with what they cost; only what they answered goes, and with it what was said.
 fn collect_replies(
     folder: &Folder,
     ledger: &mut LedgerLog,
     keep: &BTreeSet<Digest>,
     dry: bool,
-) -> Result<Removed, StoreError> {
+) -> Result<(Removed, Silent), StoreError> {
     let owners = owners(ledger, keep)?;
     let log = ledger.log();
     let mut rewriting = Rewriting {
@@ -208,6 +219,8 @@ fn collect_replies(
         keep,
         owners,
         gone: DigestMap::default(),
+        emptied: Silent::default(),
+        empty: Silent::default(),
     };
     log.scan(Position::START, &mut |frame| {
         let mut result = Ok(());
@@ -223,7 +236,9 @@ fn collect_replies(
         result
     })?;
     let removed = rewriting.gone.len() as u64;
-    rewriting.new.end(removed)
+    // Where nothing goes, the ledger stays as it is.
+    let silent = if removed > 0 { rewriting.emptied } else { rewriting.empty };
+    Ok((rewriting.new.end(removed)?, silent))
 }
 
 /// The kept keys by the place of their reply, which under an alias belongs to another key.
@@ -245,6 +260,10 @@ struct Rewriting<'a> {
     keep: &'a BTreeSet<Digest>,
     owners: Owners,
     gone: DigestMap<()>,
+    /// Calls that have no result in the new ledger.
+    emptied: Silent,
+    /// Calls that have none in the old one; a collection that was killed may have left their exchanges.
+    empty: Silent,
 }
 
 type PlaceOf<'a> = &'a dyn Fn(&str) -> (u64, u32);
@@ -264,7 +283,7 @@ impl Rewriting<'_> {
     }
 
     fn outcome(&mut self, outcome: &OutcomeWire<'_>, place: PlaceOf<'_>) -> Result<(), StoreError> {
-        let mut kept = OutcomeWire { asks: Vec::new(), ..*outcome };
+        let mut kept = OutcomeWire { asks: Vec::new(), served: outcome.served.clone(), ..*outcome };
         for (key, result) in &outcome.asks {
             let stays = match result {
                 ResultWire::Reply(text) => {
@@ -275,6 +294,12 @@ impl Rewriting<'_> {
             if stays {
                 kept.asks.push((*key, result.clone()));
             }
+        }
+        if kept.asks.is_empty() {
+            self.emptied.insert(exchange_log::key(CallId(outcome.call)), ());
+        }
+        if outcome.asks.is_empty() {
+            self.empty.insert(exchange_log::key(CallId(outcome.call)), ());
         }
         self.write(&Entry::Outcome(kept))?;
         for (key, result) in &outcome.asks {

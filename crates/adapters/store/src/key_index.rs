@@ -141,6 +141,19 @@ impl KeyIndex {
         Ok(found)
     }
 
+    /// Returns all keys, each once, in their order.
+    pub(crate) fn keys(&self) -> Result<Vec<Digest>, Lost> {
+        let mut keys: Vec<Digest> = self.tail.keys().copied().collect();
+        for segment in &self.segments {
+            for entry in segment.entries() {
+                keys.push(entry?.0);
+            }
+        }
+        keys.sort_unstable();
+        keys.dedup();
+        Ok(keys)
+    }
+
     /// Writes a segment where the tail has grown too long to be kept in memory.
     pub(crate) fn flush_long_tail(&mut self) -> Result<bool, StoreError> {
         if self.tail.len() < self.flush_at && self.tail_bytes() < MOST_BYTES {

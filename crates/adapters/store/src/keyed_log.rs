@@ -74,6 +74,17 @@ impl KeyedLog {
         self.index.as_ref().and_then(|index| index.find(keys).ok()).ok_or_else(lost)
     }
 
+    /// Returns every key that has a record.
+    pub(crate) fn keys(&mut self) -> Result<Vec<Digest>, StoreError> {
+        self.catch_up()?;
+        if let Some(Ok(keys)) = self.index.as_ref().map(KeyIndex::keys) {
+            return Ok(keys);
+        }
+        self.read_again()?;
+        let lost = || damaged(self.log.name(), 0, "the index cannot be read");
+        self.index.as_ref().and_then(|index| index.keys().ok()).ok_or_else(lost)
+    }
+
     /// Appends a frame; the index knows its keys at once.
     pub(crate) fn append(&mut self, frame: FrameBuilder) -> Result<(), StoreError> {
         self.catch_up()?;

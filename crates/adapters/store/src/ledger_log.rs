@@ -1,9 +1,9 @@
 //! The log of the ledger: entries, the look-up of replies, and the account.
 
-use refrain_core::ports::store::StoreError;
+use refrain_core::ports::store::{InDoubt, StoreError};
 use refrain_schemas::digest::Digest;
 use refrain_schemas::json::Json;
-use refrain_schemas::ledger::LedgerEntry;
+use refrain_schemas::ledger::{LaneSum, LedgerEntry};
 
 use crate::checkpoint::{Checkpoint, resume};
 use crate::error::damaged;
@@ -12,7 +12,7 @@ use crate::frame::{FrameBuilder, HEADER};
 use crate::key_index::Place;
 use crate::keyed_log::{Item, KeyedLog, scan_patiently};
 use crate::record_log::{Frame, Position, RecordLog, Scanned};
-use crate::tally::Tally;
+use crate::tally::{NoLane, Tally};
 use crate::wire::{self, Entry, ResultWire};
 
 /// The ledger.
@@ -59,6 +59,20 @@ impl LedgerLog {
     /// Returns the account as of the last count and the commits since.
     pub(crate) const fn tally(&self) -> &Tally {
         &self.tally
+    }
+
+    /// Returns the sums of each lane, as of the account.
+    pub(crate) fn lane_sums(&self) -> Result<Vec<LaneSum>, StoreError> {
+        self.tally.lane_sums().map_err(|NoLane| self.no_lane())
+    }
+
+    /// Returns the calls in doubt, as of the account.
+    pub(crate) fn in_doubt(&self) -> Result<Vec<InDoubt>, StoreError> {
+        self.tally.in_doubt().map_err(|NoLane| self.no_lane())
+    }
+
+    fn no_lane(&self) -> StoreError {
+        damaged(self.log().name(), self.counted.end, "an intent has no lane")
     }
 
     /// Commits entries.
@@ -120,7 +134,7 @@ pub(crate) fn place_of(frame: Frame<'_>, text: &str) -> Place {
 
 /// Lists the replies of a frame for the index; failures are not among them.
 fn read_items(frame: Frame<'_>, found: &mut dyn FnMut(Item)) -> bool {
-    wire::entries(frame.payload).all(|entry| {
+    wire::answers(frame.payload).all(|entry| {
         match entry {
             Some(Entry::Outcome(outcome)) => {
                 for (key, result) in &outcome.asks {

@@ -6,6 +6,7 @@
 //!            history-1.log   JSON, one frame per commit
 //!            ledger-1.log    the store's own binary form; ledger-1.*.idx: where the reply under each key lies
 //!            pages-1.log     pages by digest;             pages-1.*.idx:  where each page lies
+//!            exchanges-1.log what went over the wire;     exchanges-1.*.idx: where that of each call lies
 //! ```
 //!
 //! A commit is one `write` per log. Nothing is ever read at open in proportion to what is kept: a writer goes on from
@@ -19,6 +20,7 @@ mod calls;
 mod checkpoint;
 mod collect;
 mod error;
+mod exchange_log;
 mod folder;
 mod format;
 mod frame;

@@ -1,10 +1,11 @@
-//! The three logs of a store and which generation of each is in force.
+//! The logs of a store and which generation of each is in force.
 
 use refrain_core::ports::store::StoreError;
 use refrain_schemas::history::HistoryEntry;
 
 use crate::checkpoint::{Checkpoint, Mark, resume};
 use crate::error::{damaged, failed_to};
+use crate::exchange_log::ExchangeLog;
 use crate::folder::Folder;
 use crate::frame::FrameBuilder;
 use crate::keyed_log::{KeyedLog, scan_patiently};
@@ -15,6 +16,8 @@ use crate::record_log::{Frame, Position, RecordLog, Scanned};
 pub(crate) const HISTORY: &str = "history";
 pub(crate) const LEDGER: &str = "ledger";
 pub(crate) const PAGES: &str = "pages";
+pub(crate) const EXCHANGES: &str = "exchanges";
+const KINDS: [&str; 4] = [HISTORY, LEDGER, PAGES, EXCHANGES];
 /// How often a reader looks again for a log that a collection has just replaced.
 const LOOKS: usize = 16;
 
@@ -24,18 +27,24 @@ pub(crate) struct LogNames {
     pub(crate) history: String,
     pub(crate) ledger: String,
     pub(crate) pages: String,
+    pub(crate) exchanges: String,
 }
 
 impl LogNames {
     /// Returns the newest generation of each log; the first where there is none yet.
     fn among(names: &[String]) -> Self {
-        Self { history: newest(names, HISTORY), ledger: newest(names, LEDGER), pages: newest(names, PAGES) }
+        Self {
+            history: newest(names, HISTORY),
+            ledger: newest(names, LEDGER),
+            pages: newest(names, PAGES),
+            exchanges: newest(names, EXCHANGES),
+        }
     }
 
     /// Whether a file belongs to one of these logs.
     fn owns(&self, name: &str) -> bool {
         // `ledger-1.log` owns everything that begins with `ledger-1.`.
-        [&self.history, &self.ledger, &self.pages]
+        [&self.history, &self.ledger, &self.pages, &self.exchanges]
             .iter()
             .any(|log| name.starts_with(log.trim_end_matches("log")))
     }
@@ -68,6 +77,7 @@ pub(crate) struct Logs {
     pub(crate) history: RecordLog,
     pub(crate) ledger: LedgerLog,
     pub(crate) pages: KeyedLog,
+    pub(crate) exchanges: ExchangeLog,
 }
 
 impl Logs {
@@ -90,6 +100,7 @@ impl Logs {
             history: RecordLog::open(folder, &names.history)?,
             ledger: LedgerLog::open(folder, &names.ledger)?,
             pages: KeyedLog::open(folder, &names.pages, page_log::read_items)?,
+            exchanges: ExchangeLog::open(folder, &names.exchanges)?,
         })
     }
 
@@ -99,11 +110,12 @@ impl Logs {
             history: self.history.name().to_owned(),
             ledger: self.ledger.log().name().to_owned(),
             pages: self.pages.log().name().to_owned(),
+            exchanges: self.exchanges.log().name().to_owned(),
         }
     }
 
     fn are_in_force(&self, names: &[String]) -> bool {
-        let all = [&self.history, self.ledger.log(), self.pages.log()];
+        let all = [&self.history, self.ledger.log(), self.pages.log(), self.exchanges.log()];
         LogNames::among(names) == self.names()
             && all.iter().all(|log| log.exists() || names.iter().all(|name| name != log.name()))
     }
@@ -118,6 +130,7 @@ impl Logs {
         replace(&mut self.history, new.history, |log| log);
         replace(&mut self.ledger, new.ledger, LedgerLog::log);
         replace(&mut self.pages, new.pages, KeyedLog::log);
+        replace(&mut self.exchanges, new.exchanges, ExchangeLog::log);
         Ok(())
     }
 
@@ -128,14 +141,21 @@ impl Logs {
     ) -> Result<Vec<String>, StoreError> {
         let history = verify(&self.history, checkpoint.map(|checkpoint| &checkpoint.history))?;
         let pages = verify(self.pages.log(), checkpoint.map(|checkpoint| &checkpoint.pages))?;
+        let exchanges = verify(self.exchanges.log(), checkpoint.map(|checkpoint| &checkpoint.exchanges))?;
         let ledger = self.ledger.count(checkpoint)?;
-        let recovered = [(&self.history, history), (self.ledger.log(), ledger), (self.pages.log(), pages)]
-            .iter()
-            .filter(|(_, scanned)| scanned.torn > 0)
-            .map(|(log, scanned)| cut_off(log.name(), *scanned))
-            .collect();
+        let recovered = [
+            (&self.history, history),
+            (self.ledger.log(), ledger),
+            (self.exchanges.log(), exchanges),
+            (self.pages.log(), pages),
+        ]
+        .iter()
+        .filter(|(_, scanned)| scanned.torn > 0)
+        .map(|(log, scanned)| cut_off(log.name(), *scanned))
+        .collect();
         self.history.start_writing(history)?;
         self.pages.start_writing(pages)?;
+        self.exchanges.keyed().start_writing(exchanges)?;
         self.ledger.keyed().start_writing(ledger)?;
         Ok(recovered)
     }
@@ -143,6 +163,7 @@ impl Logs {
     /// Goes back to reading.
     pub(crate) fn stop_writing(&mut self) {
         self.pages.stop_writing();
+        self.exchanges.keyed().stop_writing();
         self.ledger.keyed().stop_writing();
     }
 
@@ -152,6 +173,7 @@ impl Logs {
             history: Mark::end_of(&self.history),
             ledger: Mark::end_of(self.ledger.log()),
             pages: Mark::end_of(self.pages.log()),
+            exchanges: Mark::end_of(self.exchanges.log()),
             tally: self.ledger.tally().clone(),
         }
     }
@@ -203,7 +225,7 @@ pub(crate) fn tidy(folder: &Folder) -> Result<(), StoreError> {
     let names = folder.names()?;
     let in_force = LogNames::among(&names);
     for name in &names {
-        let of_a_log = [HISTORY, LEDGER, PAGES].iter().any(|kind| generation(kind, name).is_some());
+        let of_a_log = KINDS.iter().any(|kind| generation(kind, name).is_some());
         let ours = of_a_log || name == "checkpoint.tmp" || name == "format.tmp" || name == ".gitignore.tmp";
         if ours && (name.ends_with(".tmp") || !in_force.owns(name)) {
             folder.remove(name)?;

@@ -90,7 +90,8 @@ pub(crate) fn fetch(log: &mut KeyedLog, digests: &[Digest]) -> Result<Vec<PageBy
         .collect()
 }
 
-fn fetch_one(log: &RecordLog, digest: &Digest, place: Place) -> Result<PageBytes, StoreError> {
+/// Reads one page, checking it.
+pub(crate) fn fetch_one(log: &RecordLog, digest: &Digest, place: Place) -> Result<PageBytes, StoreError> {
     let mut bytes = vec![0; place.length as usize];
     let n = log.read_at(&mut bytes, place.offset)?;
     match read(&bytes[..n]) {

@@ -3,12 +3,10 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use refrain_core::ports::store::{
-    Batch, CallFilter, Collected, InDoubt, Keep, LedgerSummary, Opening, StoreError,
-};
+use refrain_core::ports::store::{Batch, Collected, Keep, LedgerSummary, Opening, StoreError};
+use refrain_schemas::ledger::LaneSum;
 use refrain_schemas::status::Holder;
 
-use crate::calls::calls;
 use crate::checkpoint::Checkpoint;
 use crate::collect::collect;
 use crate::error::failed_to;
@@ -64,15 +62,9 @@ impl Session {
         self.logs = Logs::open(&self.folder)?;
         self.written = Checkpoint::read(&self.folder)?;
         let recovered = self.logs.start_writing(self.written.as_ref())?;
-        let filter = CallFilter { in_doubt: true, ..CallFilter::default() };
-        let in_doubt = calls(self.logs.ledger.log(), &filter)?;
+        let in_doubt = self.logs.ledger.in_doubt()?;
         let tally = self.logs.ledger.tally();
-        Ok(Opening {
-            recovered,
-            next_call: tally.next_call(),
-            next_lane: tally.next_lane(),
-            in_doubt: in_doubt.iter().map(InDoubt::from).collect(),
-        })
+        Ok(Opening { recovered, next_call: tally.next_call(), next_lane: tally.next_lane(), in_doubt })
     }
 
     /// Gives the writer's place back.
@@ -83,6 +75,7 @@ impl Session {
         // What was committed stands; all that can fail here is what saves the next process some reading.
         let _slower = self.logs.ledger.keyed().flush_worthwhile();
         let _slower = self.logs.pages.flush_worthwhile();
+        let _slower = self.logs.exchanges.keyed().flush_worthwhile();
         let _slower = self.write_checkpoint();
         self.logs.stop_writing();
         self.lock = None;
@@ -105,13 +98,16 @@ impl Session {
         }
     }
 
-    /// Commits a batch: pages, ledger, history.
+    /// Commits a batch: pages, exchanges, ledger, history.
     pub(crate) fn commit(&mut self, batch: &Batch) -> Result<(), StoreError> {
         if self.lock.is_none() {
             return Err(StoreError::ReadOnly);
         }
         if !batch.pages.is_empty() {
             page_log::append(&mut self.logs.pages, &batch.pages)?;
+        }
+        if !batch.exchanges.is_empty() {
+            self.logs.exchanges.append(&batch.exchanges)?;
         }
         if !batch.ledger.is_empty() {
             self.logs.ledger.append(&batch.ledger)?;
@@ -125,7 +121,11 @@ impl Session {
 
     /// Keeps the memory of the index bounded. The commit stands whether this works or not.
     fn flush_long_tails(&mut self) {
-        let flushed = [self.logs.ledger.keyed().flush_long_tail(), self.logs.pages.flush_long_tail()];
+        let flushed = [
+            self.logs.ledger.keyed().flush_long_tail(),
+            self.logs.pages.flush_long_tail(),
+            self.logs.exchanges.keyed().flush_long_tail(),
+        ];
         if flushed.iter().any(|flushed| matches!(flushed, Ok(true))) {
             let _slower = self.write_checkpoint();
         }
@@ -133,11 +133,22 @@ impl Session {
 
     /// Returns the sums over the ledger.
     pub(crate) fn ledger_summary(&mut self) -> Result<LedgerSummary, StoreError> {
+        self.count()?;
+        Ok(self.logs.ledger.tally().summary())
+    }
+
+    /// Returns the sums of each lane.
+    pub(crate) fn lane_sums(&mut self) -> Result<Vec<LaneSum>, StoreError> {
+        self.count()?;
+        self.logs.ledger.lane_sums()
+    }
+
+    fn count(&mut self) -> Result<(), StoreError> {
         if self.lock.is_none() {
             let checkpoint = Checkpoint::read(&self.folder)?;
             self.logs()?.ledger.count(checkpoint.as_ref())?;
         }
-        Ok(self.logs.ledger.tally().summary())
+        Ok(())
     }
 
     /// Removes what is not kept.
@@ -158,6 +169,7 @@ impl Session {
         tidy(&self.folder)?;
         self.open_to_write()?;
         self.logs.ledger.keyed().catch_up()?;
+        self.logs.exchanges.keyed().catch_up()?;
         self.logs.pages.catch_up()
     }
 }

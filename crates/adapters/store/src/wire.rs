@@ -1,36 +1,44 @@
 //! The binary form of ledger entries.
 //!
 //! It is the store's own and changes only with the store's format: the public types may gain fields without making
-//! old ledgers unreadable. Decoding borrows from the frame, so that a scan copies nothing.
+//! old ledgers unreadable. Decoding borrows from the frame, so that a scan copies nothing. How an entry is told from
+//! another, and what earlier formats wrote, is in [`stored`].
+
+mod stored;
+
+use std::fmt;
 
 use refrain_core::ports::store::StoreError;
 use refrain_schemas::digest::Digest;
+use refrain_schemas::exchange::Served;
 use refrain_schemas::failure::{Failure, FailureKind};
 use refrain_schemas::json::Json;
-use refrain_schemas::ledger::{AskResult, Lane, LedgerEntry, Outcome};
+use refrain_schemas::ledger::{AskResult, Intent, Lane, LedgerEntry, Outcome, Rung};
 use refrain_schemas::name::RunId;
 use refrain_schemas::scope::{Scope, Target};
 use refrain_schemas::usage::Usage;
-use serde::de::Error as _;
+use serde::de::{Error as _, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::wire::stored::Stored;
+
+/// What a call asks: keys and units.
+pub(crate) type Asks<'a> = Vec<(Key, &'a str)>;
+
 /// One entry.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) enum Entry<'a> {
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Entry<'a, A = Asks<'a>> {
     /// Who calls.
-    #[serde(borrow)]
     Lane(LaneWire<'a>),
     /// A call is about to leave.
-    #[serde(borrow)]
-    Intent(IntentWire<'a>),
+    Intent(IntentWire<A>),
     /// A call has come back.
-    #[serde(borrow)]
     Outcome(OutcomeWire<'a>),
     /// A call of a dead run.
     Abandoned { call: u64, run_id: RunId, at: i64 },
     /// A key has the reply of another.
     Alias { key: Digest, of: Digest },
-    /// A key has this reply; what a collection leaves of an alias whose own reply is not kept.
+    /// A key has this reply: an imported one, or what a collection leaves of an alias whose own reply is not kept.
     Kept { key: Digest, reply: &'a str },
 }
 
@@ -59,17 +67,42 @@ pub(crate) struct LaneWire<'a> {
     pub(crate) phase: &'a str,
     pub(crate) scope: Vec<(&'a str, &'a str)>,
     pub(crate) agent: &'a str,
+    pub(crate) model: Option<&'a str>,
 }
 
 /// A call that is about to leave.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) struct IntentWire<'a> {
+pub(crate) struct IntentWire<A> {
     pub(crate) call: u64,
     pub(crate) lane: u32,
     pub(crate) attempt: u32,
+    pub(crate) rung: RungWire,
     pub(crate) at: i64,
-    #[serde(borrow)]
-    pub(crate) asks: Vec<(Key, &'a str)>,
+    pub(crate) ceiling: Option<UsageWire>,
+    pub(crate) asks: A,
+}
+
+/// What stands in the place of [`Asks`] that are passed over.
+#[derive(Debug)]
+pub(crate) struct PassedOver;
+
+impl<'de> Deserialize<'de> for PassedOver {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Passing;
+        impl<'de> Visitor<'de> for Passing {
+            type Value = PassedOver;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("asks")
+            }
+
+            fn visit_seq<S: SeqAccess<'de>>(self, mut asks: S) -> Result<PassedOver, S::Error> {
+                while asks.next_element::<(Key, &str)>()?.is_some() {}
+                Ok(PassedOver)
+            }
+        }
+        deserializer.deserialize_seq(Passing)
+    }
 }
 
 /// A call that has come back.
@@ -77,9 +110,36 @@ pub(crate) struct IntentWire<'a> {
 pub(crate) struct OutcomeWire<'a> {
     pub(crate) call: u64,
     pub(crate) at: i64,
-    pub(crate) usage: (u64, u64, Option<f64>),
+    pub(crate) usage: UsageWire,
+    /// Boxed, because most entries that are read are moved and have none.
+    #[serde(borrow)]
+    pub(crate) served: Option<Box<ServedWire<'a>>>,
     #[serde(borrow)]
     pub(crate) asks: Vec<(Key, ResultWire<'a>)>,
+}
+
+/// Why a call is made; new reasons go to the end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(crate) enum RungWire {
+    First,
+    Retry,
+    Repair,
+    Split,
+    Cascade,
+}
+
+/// Tokens sent, those of them that were cached, tokens received, dollars.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct UsageWire(pub(crate) u64, pub(crate) u64, pub(crate) u64, pub(crate) Option<f64>);
+
+/// Who served a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ServedWire<'a> {
+    pub(crate) endpoint: &'a str,
+    pub(crate) model: Option<&'a str>,
+    pub(crate) fallback: bool,
+    pub(crate) requests: u32,
+    pub(crate) mended: bool,
 }
 
 /// A reply or a failure.
@@ -95,13 +155,7 @@ impl<'a> From<&'a LedgerEntry> for Entry<'a> {
     fn from(entry: &'a LedgerEntry) -> Self {
         match entry {
             LedgerEntry::Lane(lane) => Self::Lane(lane_wire(lane)),
-            LedgerEntry::Intent(intent) => Self::Intent(IntentWire {
-                call: intent.call.0,
-                lane: intent.lane,
-                attempt: intent.attempt,
-                at: intent.at.as_micros(),
-                asks: intent.asks.iter().map(|ask| (Key(ask.key), ask.unit.as_str())).collect(),
-            }),
+            LedgerEntry::Intent(intent) => Self::Intent(intent_wire(intent)),
             LedgerEntry::Outcome(outcome) => Self::Outcome(outcome_wire(outcome)),
             LedgerEntry::Abandoned(abandoned) => Self::Abandoned {
                 call: abandoned.call.0,
@@ -123,6 +177,19 @@ fn lane_wire(lane: &Lane) -> LaneWire<'_> {
         phase: lane.target.phase.as_str(),
         scope: lane.target.scope.iter().map(|(name, value)| (name.as_str(), value)).collect(),
         agent: lane.agent.as_str(),
+        model: lane.model.as_deref(),
+    }
+}
+
+fn intent_wire(intent: &Intent) -> IntentWire<Asks<'_>> {
+    IntentWire {
+        call: intent.call.0,
+        lane: intent.lane,
+        attempt: intent.attempt,
+        rung: intent.rung.into(),
+        at: intent.at.as_micros(),
+        ceiling: intent.ceiling.as_ref().map(UsageWire::from),
+        asks: intent.asks.iter().map(|ask| (Key(ask.key), ask.unit.as_str())).collect(),
     }
 }
 
@@ -130,7 +197,8 @@ fn outcome_wire(outcome: &Outcome) -> OutcomeWire<'_> {
     OutcomeWire {
         call: outcome.call.0,
         at: outcome.at.as_micros(),
-        usage: (outcome.usage.input_tokens, outcome.usage.output_tokens, outcome.usage.cost_usd),
+        usage: UsageWire::from(&outcome.usage),
+        served: outcome.served.as_ref().map(|served| Box::new(ServedWire::from(served))),
         asks: outcome.asks.iter().map(|ask| (Key(ask.key), ResultWire::from(&ask.result))).collect(),
     }
 }
@@ -158,21 +226,86 @@ impl ResultWire<'_> {
 }
 
 impl LaneWire<'_> {
-    /// Returns the phase and scope; `None` where a name has no shape that is allowed today.
-    pub(crate) fn target(&self) -> Option<Target> {
+    /// Returns the public form; `None` where a name has no shape that is allowed today.
+    pub(crate) fn lane(&self) -> Option<Lane> {
         let values = self.scope.iter().map(|(name, value)| Some((name.parse().ok()?, (*value).to_owned())));
-        Some(Target {
-            phase: self.phase.parse().ok()?,
-            scope: Scope::new(values.collect::<Option<Vec<_>>>()?),
+        let scope = Scope::new(values.collect::<Option<Vec<_>>>()?);
+        Some(Lane {
+            lane: self.lane,
+            run_id: self.run_id,
+            target: Target { phase: self.phase.parse().ok()?, scope },
+            agent: self.agent.parse().ok()?,
+            model: self.model.map(str::to_owned),
         })
     }
 }
 
-impl OutcomeWire<'_> {
-    /// Returns what the call consumed.
-    pub(crate) const fn usage(&self) -> Usage {
-        let (input_tokens, output_tokens, cost_usd) = self.usage;
-        Usage { input_tokens, cached_input_tokens: 0, output_tokens, cost_usd }
+impl From<&Usage> for UsageWire {
+    fn from(usage: &Usage) -> Self {
+        Self(usage.input_tokens, usage.cached_input_tokens, usage.output_tokens, usage.cost_usd)
+    }
+}
+
+impl From<UsageWire> for Usage {
+    fn from(UsageWire(input_tokens, cached_input_tokens, output_tokens, cost_usd): UsageWire) -> Self {
+        Self { input_tokens, cached_input_tokens, output_tokens, cost_usd }
+    }
+}
+
+impl UsageWire {
+    /// Adds another usage to this one.
+    pub(crate) fn add(&mut self, other: Self) {
+        let mut sum = Usage::from(*self);
+        sum.add(&other.into());
+        *self = Self::from(&sum);
+    }
+}
+
+impl<'a> From<&'a Served> for ServedWire<'a> {
+    fn from(served: &'a Served) -> Self {
+        Self {
+            endpoint: &served.endpoint,
+            model: served.model.as_deref(),
+            fallback: served.fallback,
+            requests: served.requests,
+            mended: served.mended,
+        }
+    }
+}
+
+impl From<&ServedWire<'_>> for Served {
+    fn from(served: &ServedWire<'_>) -> Self {
+        Self {
+            endpoint: served.endpoint.to_owned(),
+            model: served.model.map(str::to_owned),
+            fallback: served.fallback,
+            requests: served.requests,
+            mended: served.mended,
+        }
+    }
+}
+
+impl From<Rung> for RungWire {
+    fn from(rung: Rung) -> Self {
+        match rung {
+            Rung::First => Self::First,
+            Rung::Retry => Self::Retry,
+            Rung::Repair => Self::Repair,
+            Rung::Split => Self::Split,
+            Rung::Cascade => Self::Cascade,
+        }
+    }
+}
+
+impl From<RungWire> for Rung {
+    fn from(rung: RungWire) -> Self {
+        match rung {
+            RungWire::First => Self::First,
+            RungWire::Retry => Self::Retry,
+            RungWire::Repair => Self::Repair,
+            RungWire::Split => Self::Split,
+            RungWire::Cascade => Self::Cascade,
+        }
     }
 }
 
@@ -187,14 +320,23 @@ pub(crate) fn write(entry: &Entry<'_>, out: &mut Vec<u8>) -> Result<(), StoreErr
 }
 
 /// Returns the entries of a payload; stops with `None` where it is not understood.
-pub(crate) fn entries(mut payload: &[u8]) -> impl Iterator<Item = Option<Entry<'_>>> {
+pub(crate) fn entries(payload: &[u8]) -> impl Iterator<Item = Option<Entry<'_>>> {
+    read(payload)
+}
+
+/// As [`entries`], but passes over what calls ask, which not everyone wants.
+pub(crate) fn answers(payload: &[u8]) -> impl Iterator<Item = Option<Entry<'_, PassedOver>>> {
+    read(payload)
+}
+
+fn read<'a, A: Deserialize<'a>>(mut payload: &'a [u8]) -> impl Iterator<Item = Option<Entry<'a, A>>> {
     std::iter::from_fn(move || {
         if payload.is_empty() {
             return None;
         }
-        let taken = postcard::take_from_bytes(payload).ok();
+        let taken = postcard::take_from_bytes::<Stored<'a, A>>(payload).ok();
         payload = taken.as_ref().map_or(&[], |(_, rest)| *rest);
-        Some(taken.map(|(entry, _)| entry))
+        Some(taken.map(|(stored, _)| Entry::from(stored)))
     })
 }
 

@@ -69,6 +69,7 @@ pub(crate) fn run(args: &LedgerArgs, globals: &Globals, output: &mut Output) -> 
         unit: args.unit.clone(),
         in_doubt: args.in_doubt,
         last: Some(args.last),
+        ..CallFilter::default()
     };
     let report = runtime::on_this_thread(async {
         let report = opened.engine.ledger(&filter).await?;

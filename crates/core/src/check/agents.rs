@@ -9,7 +9,7 @@ use refrain_schemas::name::AgentName;
 use refrain_schemas::phase_spec::AgentRef;
 
 use super::code::Code;
-use super::files::may_be_file;
+use super::files::argument_file;
 use super::{Checker, suggest};
 use crate::model::{AgentModel, RetryPolicy};
 use crate::ports::agent::Draft;
@@ -97,7 +97,7 @@ impl Checker<'_> {
                 self.problems.add(Code::EmptyCommand, format!("{path}.command"), message);
                 return false;
             }
-            (None, Some(command)) => self.command_files(command, path),
+            (None, Some(command)) => self.command_files(spec, command, path),
             _ => {}
         }
         self.agent_fields(spec, kinds(spec)[0], path);
@@ -105,18 +105,18 @@ impl Checker<'_> {
     }
 
     /// A word of a command may be anything, so only what can hardly be anything but a file of the project is missed.
-    fn command_files(&mut self, command: &[String], path: &str) {
+    fn command_files(&mut self, spec: &AgentSpec, command: &[String], path: &str) {
         for (n, word) in command.iter().enumerate() {
             let is_program = n == 0 && word.contains('/');
-            if !(is_program || names_script(word))
-                || !may_be_file(word)
-                || self.around.files.contains_key(word)
-            {
+            let Some(file) = argument_file(spec, word).filter(|_| is_program || names_script(word)) else {
+                continue;
+            };
+            if self.around.files.contains_key(&file) {
                 continue;
             }
-            let near = suggest::nearest(word, self.around.files.keys().map(String::as_str));
+            let near = suggest::nearest(&file, self.around.files.keys().map(String::as_str));
             let hint = near.map(|near| format!("did you mean `{near}`?"));
-            let message = format!("there is no file `{word}`");
+            let message = format!("there is no file `{file}`");
             self.problems.add_with(Code::CommandFile, format!("{path}.command[{n}]"), message, hint);
         }
     }
@@ -170,8 +170,9 @@ impl Checker<'_> {
         for (n, file) in spec.files.iter().enumerate() {
             self.project_file(file, &format!("{path}.files[{n}]"));
         }
-        let argv = spec.command.iter().flatten().filter(|argument| self.around.files.contains_key(*argument));
-        let mut files: Vec<String> = spec.files.iter().chain(argv).cloned().collect();
+        let argv = spec.command.iter().flatten().filter_map(|word| argument_file(spec, word));
+        let argv = argv.filter(|path| self.around.files.contains_key(path));
+        let mut files: Vec<String> = spec.files.iter().cloned().chain(argv).collect();
         files.sort();
         files.dedup();
         files

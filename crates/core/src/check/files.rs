@@ -72,8 +72,8 @@ fn agent_files(spec: &AgentSpec, files: &mut BTreeSet<NamedFile>) {
     files.extend(spec.files.iter().map(|path| named(path, FileUse::Identity)));
     files.extend(spec.output.iter().map(|path| named(path, FileUse::Schema)));
     prompt_files([&spec.system, &spec.prompt], files);
-    let arguments = spec.command.iter().flatten().filter(|argument| may_be_file(argument));
-    files.extend(arguments.map(|path| named(path, FileUse::Argument)));
+    let arguments = spec.command.iter().flatten().filter_map(|word| argument_file(spec, word));
+    files.extend(arguments.map(|path| named(&path, FileUse::Argument)));
 }
 
 fn prompt_files<const N: usize>(layers: [&Option<String>; N], files: &mut BTreeSet<NamedFile>) {
@@ -85,7 +85,16 @@ fn named(path: &str, used_as: FileUse) -> NamedFile {
     NamedFile { path: path.to_owned(), used_as }
 }
 
-pub(super) fn may_be_file(argument: &str) -> bool {
+/// Returns the path that a word of a command stands for, if it can be one of the project: the command sees it from the
+/// folder it runs in.
+pub(super) fn argument_file(spec: &AgentSpec, word: &str) -> Option<String> {
+    let inside = may_be_file(word).then(|| word.to_owned())?;
+    let Some(cwd) = &spec.cwd else { return Some(inside) };
+    let names = cwd.split('/').chain(word.split('/')).filter(|name| !name.is_empty() && *name != ".");
+    Some(names.collect::<Vec<_>>().join("/")).filter(|path| may_be_file(path))
+}
+
+fn may_be_file(argument: &str) -> bool {
     !argument.is_empty() && argument.len() < 1_000 && !argument.starts_with('-') && is_inside(argument)
 }
 

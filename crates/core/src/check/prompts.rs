@@ -123,6 +123,7 @@ impl Checker<'_> {
         let answer = self.answer(agent, work, &own);
         let (system, user) = (system?, user?);
         let sight = self.sight(&user);
+        system.iter().chain(&user).for_each(|found| self.layer_filters(found));
         let mut reader = Reader { phase, spec, work, is_system: true, sight, is_behind };
         system.iter().for_each(|found| self.layer_names(found, &reader));
         reader.is_system = false;

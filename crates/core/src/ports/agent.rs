@@ -84,6 +84,9 @@ pub struct AgentTraits {
     pub gate: Option<GateSpec>,
     /// What there is to know of the model behind it, if it is one. The engine renders its prompts.
     pub model: Option<ModelTraits>,
+    /// The MCP servers whose tools it uses besides those of [`ModelTraits::tools`], and which of them; all where empty.
+    /// The digests of these tools are part of its identity.
+    pub tools: Vec<(String, Vec<String>)>,
 }
 
 impl AgentTraits {
@@ -97,6 +100,7 @@ impl AgentTraits {
             default_timeout: None,
             gate: None,
             model: None,
+            tools: Vec::new(),
         }
     }
 }

@@ -133,10 +133,14 @@ impl Batch {
 /// Which calls of the ledger are wanted; what is not given is not filtered.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CallFilter {
+    /// Only this call.
+    pub call: Option<CallId>,
     /// Only calls of this run.
     pub run_id: Option<RunId>,
     /// Only calls of this phase.
     pub phase: Option<String>,
+    /// Only calls to this agent.
+    pub agent: Option<AgentName>,
     /// Only calls with an ask about this unit.
     pub unit: Option<String>,
     /// Only calls that are in doubt.

@@ -1,12 +1,13 @@
 //! The tools of MCP servers.
 
 use std::fmt::Debug;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use refrain_schemas::digest::Digest;
 use serde_json::{Map, Value};
 
-use super::agent::AgentError;
+use super::agent::{AgentError, Remarks};
 use super::cancel::Cancel;
 
 /// Knows the tools of the pipeline's MCP servers, and uses them.
@@ -21,10 +22,14 @@ pub trait Tools: Debug + Send + Sync + 'static {
     /// Returns the tools of a server, from memory where they are remembered.
     async fn list(&self, server: &str) -> Result<ToolList, AgentError>;
 
-    /// Uses a tool.
+    /// Takes somebody who wants to hear what a server says besides its answers, on stderr for instance. One of those who
+    /// listen hears a line, for as long as somebody else holds them.
+    fn listen(&self, _server: &str, _remarks: &Arc<dyn Remarks>) {}
+
+    /// Uses a tool. What it says of itself, and that there is no such tool, is a result; an error is about the server.
     async fn call(&self, use_: ToolUse, cancel: &Cancel) -> Result<ToolResult, AgentError>;
 
-    /// Lets go of every server.
+    /// Lets go of every server, and of what was listed; the next use starts anew.
     async fn close(&self);
 }
 
@@ -44,7 +49,8 @@ pub struct Tool {
     pub description: String,
     /// The JSON Schema of its arguments.
     pub input: Value,
-    /// The digest of all of the above.
+    /// The digest of all of the above, and of who the server is: its command and version, the project files that its
+    /// command names, or its address.
     pub digest: Digest,
 }
 
@@ -62,7 +68,7 @@ pub struct ToolUse {
 /// What a tool said.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ToolResult {
-    /// Its structured result where it has one, else what its text parses as, else `{"text": …}`.
+    /// Its structured result where it has one, else its text where that is a JSON object or list, else `{"text": …}`.
     pub value: Value,
     /// Its text, for a model to read.
     pub text: String,

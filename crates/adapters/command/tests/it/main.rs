@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail by panics, too")]
 
 mod contract;
+mod environment;
 mod failures;
 mod processes;
 mod talk;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use refrain_command::CommandAgents;
 use refrain_core::ports::agent::{Agent, AgentError, AgentFactory as _, Blueprint, Reply, Request};
 use refrain_core::ports::cancel::Cancel;
+use refrain_core::ports::secrets::Secrets;
 use refrain_schemas::agent_spec::AgentSpec;
 use refrain_testkit::ask::request;
 use refrain_testkit::bin::fake_agent;
@@ -35,12 +36,15 @@ impl World {
     }
 
     pub(crate) fn within(folder: &Path, command: &[String], oneshot: bool) -> Self {
+        Self::made(folder, AgentSpec { command: Some(command.to_vec()), oneshot, ..AgentSpec::default() })
+    }
+
+    pub(crate) fn made(folder: &Path, spec: AgentSpec) -> Self {
         let remarks = RecordingRemarks::new();
-        let spec = AgentSpec { command: Some(command.to_vec()), oneshot, ..AgentSpec::default() };
         let name = "fake".parse().unwrap();
         let blueprint =
             Blueprint { declared: Arc::default(), name, spec, clone: 0, remarks: remarks.clone() };
-        let agent = CommandAgents::new(folder).unwrap().make(&blueprint).unwrap();
+        let agent = CommandAgents::new(folder, Arc::new(Machine)).unwrap().make(&blueprint).unwrap();
         Self { agent, remarks }
     }
 
@@ -75,6 +79,16 @@ impl World {
     /// Waits until the agent has said something that begins so, and returns its rest.
     pub(crate) async fn hear(&self, sign: &str) -> String {
         until(|| self.remarks.said().iter().find_map(|line| line.strip_prefix(sign).map(str::to_owned))).await
+    }
+}
+
+/// The environment of this process, and a key.
+#[derive(Debug)]
+struct Machine;
+
+impl Secrets for Machine {
+    fn get(&self, name: &str) -> Option<String> {
+        if name == "API_KEY" { Some("the-key".to_owned()) } else { std::env::var(name).ok() }
     }
 }
 

@@ -87,7 +87,7 @@ pub(crate) static FILES: LazyLock<BTreeMap<String, Vec<u8>>> = LazyLock::new(|| 
             "\u{feff}{# unti #}\r\n{{ unit.text }}\r\n  {{ context.glosary | json }} {{ params.tone }}{{ unti.id }}\r\n",
         ),
         ("prompts/broken.md", "fine\n{% if unit.x %}\n"),
-        ("prompts/all.md", "{% for u in units %}{{ u.text }}{% endfor %}{{ context.near }}"),
+        ("prompts/all.md", "{% for u in units %}{{ u.text | uper }}{% endfor %}{{ context.near }}"),
         ("schemas/line.schema.json", r#"{"type": "object"}"#),
         ("schemas/issues.schema.json", r##"{"$ref": "#/$defs/a", "$defs": {"a": {"type": "object"}}}"##),
         ("schemas/broken.json", r#"{"type": "#),

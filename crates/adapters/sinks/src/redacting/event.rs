@@ -2,26 +2,25 @@
 //!
 //! Every kind of event is taken apart by name, so that a new one, or a new text in one, is not passed on unseen.
 
+use refrain_core::redactor::Redactor;
 use refrain_schemas::event::{Event, EventKind};
 use refrain_schemas::failure::{Failure, PhaseError, UnitFailure};
 use refrain_schemas::freshness::Cause;
 use refrain_schemas::name::UnitId;
 use refrain_schemas::scope::{Scope, Target};
 
-use crate::redacting::Secrets;
-
-pub(super) fn redact(secrets: &Secrets, event: &Event) -> Event {
+pub(super) fn redact(secrets: &Redactor, event: &Event) -> Event {
     let mut event = event.clone();
     event.scope = event.scope.as_ref().map(|found| scope(secrets, found));
     kind(secrets, &mut event.kind);
     event
 }
 
-pub(super) fn scope(secrets: &Secrets, scope: &Scope) -> Scope {
-    Scope::new(scope.iter().map(|(name, value)| (name.clone(), secrets.redact(value))))
+pub(super) fn scope(secrets: &Redactor, scope: &Scope) -> Scope {
+    Scope::new(scope.iter().map(|(name, value)| (name.clone(), secrets.text(value).into_owned())))
 }
 
-fn kind(secrets: &Secrets, kind: &mut EventKind) {
+fn kind(secrets: &Redactor, kind: &mut EventKind) {
     match kind {
         EventKind::RunStarted { targets, in_doubt: _ } => targets.iter_mut().for_each(|t| text(secrets, t)),
         EventKind::RunPlanned { targets: found } => targets(secrets, found),
@@ -45,6 +44,7 @@ fn kind(secrets: &Secrets, kind: &mut EventKind) {
         EventKind::AgentRestarted { agent: _, clone: _, reason } => text(secrets, reason),
         EventKind::AgentLogged { agent: _, clone: _, line } => text(secrets, line),
         EventKind::ExportWritten { files, records: _ } => files.iter_mut().for_each(|f| text(secrets, f)),
+        EventKind::EndpointFellBack { call: _, agent: _, endpoint } => text(secrets, endpoint),
         EventKind::StoreRecovered { message } => text(secrets, message),
         // These hold counts, digests and names from the pipeline file.
         EventKind::RunCompleted(_)
@@ -54,6 +54,7 @@ fn kind(secrets: &Secrets, kind: &mut EventKind) {
         | EventKind::RunWaiting(_)
         | EventKind::RunStopped(_)
         | EventKind::RunCancelled(_)
+        | EventKind::CeilingPassed { call: _, agent: _, ceiling: _, usage: _ }
         | EventKind::PhasePlanned { total: _, reused: _, holes: _ }
         | EventKind::PhaseProgressed { units: _, calls: _, usage: _ }
         | EventKind::PhaseCompleted(_)
@@ -68,32 +69,32 @@ fn kind(secrets: &Secrets, kind: &mut EventKind) {
     }
 }
 
-fn text(secrets: &Secrets, text: &mut String) {
-    *text = secrets.redact(text);
+fn text(secrets: &Redactor, text: &mut String) {
+    secrets.hide(text);
 }
 
-fn unit(secrets: &Secrets, unit: &mut UnitId) {
-    *unit = UnitId::new(&secrets.redact(unit.as_str()));
+fn unit(secrets: &Redactor, unit: &mut UnitId) {
+    *unit = UnitId::new(&secrets.text(unit.as_str()));
 }
 
-fn targets(secrets: &Secrets, targets: &mut [Target]) {
+fn targets(secrets: &Redactor, targets: &mut [Target]) {
     for target in targets {
         target.scope = scope(secrets, &target.scope);
     }
 }
 
-fn cause(secrets: &Secrets, cause: &mut Cause) {
+fn cause(secrets: &Redactor, cause: &mut Cause) {
     let Cause { kind: _, subject, old, new } = cause;
     text(secrets, subject);
     old.iter_mut().chain(new).for_each(|mark| text(secrets, mark));
 }
 
-fn failure(secrets: &Secrets, failure: &mut Failure) {
+fn failure(secrets: &Redactor, failure: &mut Failure) {
     let Failure { kind: _, message } = failure;
     text(secrets, message);
 }
 
-fn error(secrets: &Secrets, error: &mut PhaseError) {
+fn error(secrets: &Redactor, error: &mut PhaseError) {
     let PhaseError { code: _, message, hint, units, missing } = error;
     text(secrets, message);
     hint.iter_mut().for_each(|hint| text(secrets, hint));

@@ -87,6 +87,8 @@ pub(crate) fn every_kind(text: &str) -> Vec<EventKind> {
         EventKind::CallCompleted { call, agent: agent(), replies: 1, usage, seconds: 0.1 },
         EventKind::CallRetried { call, agent: agent(), attempt: 2, pause_seconds: 0.1, failure: failure() },
         EventKind::CallFailed { call, agent: agent(), failure: failure() },
+        EventKind::CeilingPassed { call, agent: agent(), ceiling: usage, usage },
+        EventKind::EndpointFellBack { call, agent: agent(), endpoint: text.to_owned() },
         EventKind::UnitFailed { unit: unit(), failure: failure() },
         EventKind::ArtifactWritten { digest, records: 1, holes: 0, conflicts: 0 },
         EventKind::ArtifactReused { digest },

@@ -1,15 +1,16 @@
 //! Secrets never reach a sink.
 
 use refrain_core::ports::sink::{LogSink as _, ProgressSink as _};
+use refrain_core::redactor::Redactor;
 use refrain_schemas::event::Level;
-use refrain_sinks::{ConsoleLog, JsonlLog, JsonlProgress, Redacting, Secrets};
+use refrain_sinks::{ConsoleLog, JsonlLog, JsonlProgress, Redacting};
 
 use crate::events::{Captured, block_on, event, every_kind, phase, progress, scope};
 
 const SECRET: &str = "sk-\"12\u{e9}34";
 
-fn secrets() -> Secrets {
-    Secrets::new([SECRET.to_owned()])
+fn secrets() -> Redactor {
+    Redactor::new([SECRET.to_owned()])
 }
 
 #[test]

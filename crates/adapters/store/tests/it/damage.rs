@@ -2,12 +2,13 @@ use std::fs::{self, OpenOptions};
 
 use refrain_core::ports::store::{CallFilter, StoreError};
 use refrain_schemas::digest::Digest;
+use refrain_schemas::name::CallId;
 use refrain_testkit::contract::store::fixture::{begin, holder, key};
 
 use crate::project::{Held, Project, batch, flip, held, write};
 
 const BATCHES: u64 = 3;
-const WHOLE: Held = Held { pages: BATCHES, replies: BATCHES, history: BATCHES };
+const WHOLE: Held = Held { pages: BATCHES, exchanges: BATCHES, replies: BATCHES, history: BATCHES };
 
 async fn written(ended: bool) -> Project {
     let project = Project::new();
@@ -50,6 +51,7 @@ async fn check_cut(project: &Project, name: &str, bytes: &[u8], ends: &[usize]) 
         // The first commit of the ledger is a lane alone.
         "ledger-1.log" => Held { replies: whole.saturating_sub(1), ..WHOLE },
         "pages-1.log" => Held { pages: whole, ..WHOLE },
+        "exchanges-1.log" => Held { exchanges: whole, ..WHOLE },
         _ => WHOLE,
     };
     assert_eq!(held(&cut.open(), BATCHES).await, expected, "{name} cut at {}", bytes.len());
@@ -78,7 +80,7 @@ async fn zeros_behind_the_last_commit_are_cut_off() {
 #[tokio::test]
 async fn a_flipped_byte_in_a_log_is_noticed_with_its_place() {
     let project = written(true).await;
-    for name in ["history-1.log", "ledger-1.log", "pages-1.log"] {
+    for name in ["history-1.log", "ledger-1.log", "pages-1.log", "exchanges-1.log"] {
         let bytes = fs::read(project.state().join(name)).unwrap();
         let ends = ends(&bytes);
         // What is flipped in the last commit is taken for one that did not finish.
@@ -103,6 +105,7 @@ async fn first_error(project: &Project) -> Option<StoreError> {
         store.replies(&keys).await.err(),
         store.calls(&CallFilter::default()).await.err(),
         store.pages(&digests).await.err(),
+        store.exchanges(CallId(BATCHES - 1)).await.err(),
     ];
     errors.into_iter().flatten().next()
 }
@@ -114,9 +117,9 @@ async fn an_index_that_is_lost_or_damaged_is_made_again() {
     let store = project.open();
     write(&store, MANY).await;
     store.end_writing().await.unwrap();
-    let whole = Held { pages: MANY, replies: MANY, history: MANY };
+    let whole = Held { pages: MANY, exchanges: MANY, replies: MANY, history: MANY };
     let names: Vec<String> = project.names().into_iter().filter(|name| name.ends_with(".idx")).collect();
-    assert_eq!(names.len(), 2, "{names:?}");
+    assert_eq!(names.len(), 3, "{names:?}");
     for name in names {
         let size = fs::metadata(project.state().join(&name)).unwrap().len() as usize;
         for damage in [None, Some(3), Some(30), Some(4096), Some(4200), Some(size / 2), Some(size - 3000)] {
@@ -132,7 +135,7 @@ async fn an_index_that_is_lost_or_damaged_is_made_again() {
             let sound = copy.open();
             assert_eq!(
                 held(&sound, MANY + 1).await,
-                Held { pages: MANY + 1, replies: MANY + 1, history: MANY + 1 }
+                Held { pages: MANY + 1, exchanges: MANY + 1, replies: MANY + 1, history: MANY + 1 }
             );
         }
     }
@@ -149,7 +152,7 @@ async fn an_index_of_another_log_is_not_believed() {
     let older = written(true).await;
     let path = project.state().join("ledger-1.log");
     fs::copy(older.state().join("ledger-1.log"), path).unwrap();
-    let expected = Held { pages: MANY, replies: BATCHES, history: MANY };
+    let expected = Held { pages: MANY, exchanges: MANY, replies: BATCHES, history: MANY };
     assert_eq!(held(&project.open(), MANY).await, expected);
     let store = project.open();
     let opening = store.begin_writing(&holder("refrain run")).await.unwrap();

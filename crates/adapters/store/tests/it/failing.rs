@@ -65,7 +65,7 @@ impl StorageFile for FullFile {
 
 #[tokio::test]
 async fn a_commit_that_does_not_fit_leaves_a_prefix_and_the_next_one_stands() {
-    let mut stages = [false; 3];
+    let mut stages = [false; 4];
     for left in (0..1400).step_by(9) {
         let project = Project::new();
         let bytes = Arc::new(AtomicI64::new(i64::MAX));
@@ -77,14 +77,15 @@ async fn a_commit_that_does_not_fit_leaves_a_prefix_and_the_next_one_stands() {
         stages[failing_log(store.commit(large_batch()).await)] = true;
         let found = held(&store, 3).await;
         assert_eq!(held(&project.open(), 3).await, found);
-        assert!(found.pages >= found.replies && found.replies >= found.history && found.history == 2);
+        assert!(found.pages >= found.exchanges && found.exchanges >= found.replies);
+        assert!(found.replies >= found.history && found.history == 2);
         bytes.store(i64::MAX, Ordering::SeqCst);
         // What is committed now is shorter than what did not fit, of which nothing may stay behind it.
         let rest = if found.replies == 2 { batch(2) } else { history(batch(2).history) };
         store.commit(rest).await.unwrap();
-        assert_eq!(held(&project.open(), 3).await, Held { pages: 3, replies: 3, history: 3 });
+        assert_eq!(held(&project.open(), 3).await, Held { pages: 3, exchanges: 3, replies: 3, history: 3 });
     }
-    assert_eq!(stages, [true; 3], "each log was the one that did not fit");
+    assert_eq!(stages, [true; 4], "each log was the one that did not fit");
 }
 
 /// A batch with everything of the third and more; its history alone is longer than what is left of the disk.
@@ -98,6 +99,6 @@ fn large_batch() -> Batch {
 
 fn failing_log(committed: Result<(), StoreError>) -> usize {
     let Err(StoreError::Io { action, .. }) = committed else { panic!("{committed:?}") };
-    let logs = ["pages", "ledger", "history"];
+    let logs = ["pages", "exchanges", "ledger", "history"];
     logs.iter().position(|log| action == format!("write .refrain/{log}-1.log")).unwrap()
 }

@@ -11,7 +11,7 @@ use crate::project::{Held, Project, held, write};
 async fn reading_creates_nothing_and_writing_keeps_out_of_version_control() {
     let project = Project::new();
     let store = project.open();
-    assert_eq!(held(&store, 1).await, Held { pages: 0, replies: 0, history: 0 });
+    assert_eq!(held(&store, 1).await, Held { pages: 0, exchanges: 0, replies: 0, history: 0 });
     assert!(!project.state().exists());
     begin(&store).await;
     assert_eq!(fs::read_to_string(project.state().join(".gitignore")).unwrap(), "*\n");
@@ -50,7 +50,7 @@ async fn a_read_only_folder_is_read() {
     let seen = held(&project.open(), 3).await;
     let held_by = project.open().holder().await;
     chmod(&project, "u+w");
-    assert_eq!(seen, Held { pages: 3, replies: 3, history: 3 });
+    assert_eq!(seen, Held { pages: 3, exchanges: 3, replies: 3, history: 3 });
     assert_eq!(held_by.unwrap(), None);
     assert_eq!(project.names(), before);
 }
@@ -68,12 +68,12 @@ async fn what_a_killed_collection_left_is_tidied_up() {
     // The new pages were not finished; the new ledger was, but the old one had not been removed yet.
     fs::write(project.state().join("pages-2.log.tmp"), b"half").unwrap();
     fs::copy(project.state().join("ledger-1.log"), project.state().join("ledger-2.log")).unwrap();
-    let whole = Held { pages: 3, replies: 3, history: 3 };
+    let whole = Held { pages: 3, exchanges: 3, replies: 3, history: 3 };
     assert_eq!(held(&project.open(), 3).await, whole);
     begin(&store).await;
     assert_eq!(held(&store, 3).await, whole);
     let logs: Vec<String> = project.names().into_iter().filter(|name| name.contains("-")).collect();
-    assert_eq!(logs, ["history-1.log", "ledger-2.log", "pages-1.log"]);
+    assert_eq!(logs, ["exchanges-1.log", "history-1.log", "ledger-2.log", "pages-1.log"]);
 }
 
 #[tokio::test]

@@ -6,9 +6,10 @@ use refrain_core::ports::store::{Batch, Store};
 use refrain_schemas::digest::Digest;
 use refrain_schemas::history::HistoryEntry;
 use refrain_schemas::json::Json;
+use refrain_schemas::name::CallId;
 use refrain_store::{Durability, FileStore};
 use refrain_testkit::contract::store::fixture::{
-    begin, generation, intent, key, lane, ledger, outcome, pages, reply, run, run_started, target,
+    begin, exchange, generation, intent, key, lane, ledger, outcome, pages, reply, run, run_started, target,
 };
 use tempfile::TempDir;
 
@@ -51,6 +52,7 @@ pub(crate) fn batch(n: u64) -> Batch {
     let unit = format!("unit {n}");
     let mut batch = pages(&[&format!("page {n}")]);
     batch.ledger = vec![intent(n, 0, &[&unit]), outcome(n, &[(&unit, reply(&format!("reply {n}")))])];
+    batch.exchanges = vec![(CallId(n), vec![exchange(&format!("call {n}"))])];
     batch.history = vec![run_started(n.into()), generation(n as u32)];
     batch
 }
@@ -68,6 +70,7 @@ pub(crate) async fn write(store: &Arc<dyn Store>, batches: u64) {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Held {
     pub(crate) pages: u64,
+    pub(crate) exchanges: u64,
     pub(crate) replies: u64,
     pub(crate) history: u64,
 }
@@ -92,7 +95,28 @@ pub(crate) async fn held(store: &Arc<dyn Store>, batches: u64) -> Held {
     }
     let summary = store.ledger_summary().await.unwrap();
     assert_eq!(summary.done, n_replies);
-    Held { pages: n_pages, replies: n_replies, history: history.len() as u64 / 2 }
+    assert_eq!(store.recorded().await.unwrap().len() as u64, n_replies);
+    let n_exchanges = exchanges(store, batches).await;
+    Held { pages: n_pages, exchanges: n_exchanges, replies: n_replies, history: history.len() as u64 / 2 }
+}
+
+/// Returns how many batches the exchanges are there of; of many, some are looked at.
+async fn exchanges(store: &Arc<dyn Store>, batches: u64) -> u64 {
+    let found = async |n: u64| {
+        let found = store.exchanges(CallId(n)).await.unwrap();
+        let whole = found == [exchange(&format!("call {n}"))];
+        assert!(whole || found.is_empty(), "{found:?}");
+        whole
+    };
+    let (mut low, mut high) = (0, batches);
+    while low < high {
+        let middle = u64::midpoint(low, high);
+        if found(middle).await { low = middle + 1 } else { high = middle }
+    }
+    for n in (0..batches).step_by(batches as usize / 50 + 1) {
+        assert_eq!(found(n).await, n < low, "exchanges of call {n}, of {low}");
+    }
+    low
 }
 
 pub(crate) fn flip(path: &Path, at: usize) {

@@ -6,11 +6,12 @@ use std::sync::Arc;
 use refrain_core::ports::store::{CallFilter, Keep, LedgerSummary, Store, StoreError};
 use refrain_schemas::digest::Digest;
 use refrain_schemas::ledger::CallState;
+use refrain_schemas::name::CallId;
 
 use super::Open;
 use super::fixture::{
-    alias, begin, check_replies, failure, generation, history, intent, key, lane, ledger, outcome, pages,
-    reply, run, run_ended, run_started, target, usage, waiver,
+    alias, begin, check_replies, exchange, failure, generation, history, intent, key, lane, ledger, outcome,
+    pages, reply, run, run_ended, run_started, target, usage, waiver,
 };
 
 fn keys(names: &[&str]) -> BTreeSet<Digest> {
@@ -122,6 +123,47 @@ pub async fn a_dry_collection_removes_nothing(open: Open<'_>) {
     assert_eq!(store.collect(Keep { dry_run: false, ..keep }).await.unwrap(), told);
     check_replies(&reader, &[("a", None), ("b", None), ("of a", Some("A"))]).await;
     assert_eq!(reader.history().await.unwrap(), []);
+}
+
+/// What was said in a call stays as long as one of its results is on record, and a plain collection keeps it.
+pub async fn exchanges_go_with_the_replies(open: Open<'_>) {
+    let (store, reader) = (open(), open());
+    begin(&store).await;
+    let mut batch = ledger(vec![
+        lane(0, run(1), target("translate", "ja")),
+        intent(0, 0, &["a", "b"]),
+        outcome(0, &[("a", reply("A")), ("b", reply("B"))]),
+        intent(1, 0, &["c"]),
+        outcome(1, &[("c", reply("C"))]),
+        intent(2, 0, &["d"]),
+        outcome(2, &[("d", failure("no"))]),
+        intent(3, 0, &["e"]),
+        alias("of c", "c"),
+    ]);
+    batch.exchanges = (0..4).map(|call| (CallId(call), vec![exchange(&format!("call {call}"))])).collect();
+    store.commit(batch).await.unwrap();
+    let check = async |kept: &[u64]| {
+        for store in [&store, &reader, &open()] {
+            for call in 0..4 {
+                let found = store.exchanges(CallId(call)).await.unwrap();
+                let expected = kept.contains(&call).then(|| exchange(&format!("call {call}")));
+                assert_eq!(found, Vec::from_iter(expected), "call {call}");
+            }
+        }
+    };
+    store.collect(Keep::default()).await.unwrap();
+    check(&[0, 1, 2, 3]).await;
+    let all = keys(&["a", "b", "c", "of c"]);
+    store.collect(Keep { replies: Some(all), ..Keep::default() }).await.unwrap();
+    check(&[0, 1, 2, 3]).await;
+    let keep = Keep { replies: Some(keys(&["a", "of c"])), ..Keep::default() };
+    store.collect(Keep { dry_run: true, ..keep.clone() }).await.unwrap();
+    check(&[0, 1, 2, 3]).await;
+    store.collect(keep).await.unwrap();
+    // The reply of call 1 lives on under another key alone; in call 3 nothing has come back yet.
+    check(&[0, 2, 3]).await;
+    store.collect(Keep { replies: Some(BTreeSet::new()), ..Keep::default() }).await.unwrap();
+    check(&[2, 3]).await;
 }
 
 /// Ended runs and waivers that are not kept are gone, the runs with their beginnings; what says how things stand stays.

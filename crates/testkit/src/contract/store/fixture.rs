@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use refrain_core::ports::store::{Batch, Store};
 use refrain_schemas::digest::Digest;
+use refrain_schemas::exchange::{Exchange, Served};
 use refrain_schemas::failure::{Failure, FailureKind};
 use refrain_schemas::history::{GenerationRecord, HistoryEntry, Lineage, RunEnd, RunStart, WaiverRecord};
 use refrain_schemas::json::Json;
 use refrain_schemas::ledger::{
-    Abandoned, Alias, AskResult, Intent, IntentAsk, Lane, LedgerEntry, Outcome, OutcomeAsk, Rung,
+    Abandoned, Alias, AskResult, Imported, Intent, IntentAsk, Lane, LedgerEntry, Outcome, OutcomeAsk, Rung,
 };
 use refrain_schemas::name::{CallId, Revision, RunId, UnitId};
 use refrain_schemas::report::RunReport;
@@ -104,6 +105,68 @@ pub fn outcome(call: u64, results: &[(&str, AskResult)]) -> LedgerEntry {
         served: None,
         asks: asks.collect(),
     })
+}
+
+/// Returns the most that the calls of these tests may consume.
+#[must_use]
+pub const fn ceiling() -> Usage {
+    Usage { input_tokens: 8, cached_input_tokens: 0, output_tokens: 4, cost_usd: Some(0.5) }
+}
+
+/// Intends a call for a reason, with a ceiling.
+#[must_use]
+pub fn intent_for(call: u64, lane: u32, rung: Rung, units: &[&str]) -> LedgerEntry {
+    match intent(call, lane, units) {
+        LedgerEntry::Intent(plain) => LedgerEntry::Intent(Intent { rung, ceiling: Some(ceiling()), ..plain }),
+        other => other,
+    }
+}
+
+/// Returns who served a call.
+#[must_use]
+pub fn served(endpoint: &str) -> Served {
+    let model = Some("model-1".to_owned());
+    Served { endpoint: endpoint.to_owned(), model, fallback: true, requests: 2, mended: true }
+}
+
+/// Ends a call that this endpoint served.
+#[must_use]
+pub fn outcome_by(endpoint: &str, call: u64, results: &[(&str, AskResult)]) -> LedgerEntry {
+    match outcome(call, results) {
+        LedgerEntry::Outcome(plain) => {
+            LedgerEntry::Outcome(Outcome { served: Some(served(endpoint)), ..plain })
+        }
+        other => other,
+    }
+}
+
+/// Declares a lane with a model.
+///
+/// # Panics
+/// Never: the name of the agent is one.
+#[must_use]
+pub fn model_lane(lane: u32, run_id: RunId, target: Target, model: &str) -> LedgerEntry {
+    let agent = "critic".parse().unwrap();
+    LedgerEntry::Lane(Lane { lane, run_id, target, agent, model: Some(model.to_owned()) })
+}
+
+/// Gives a key a reply from elsewhere.
+#[must_use]
+pub fn imported(name: &str, text: &str) -> LedgerEntry {
+    LedgerEntry::Imported(Imported { key: key(name), reply: Json::string(text) })
+}
+
+/// Returns what went over the wire about this text.
+#[must_use]
+pub fn exchange(text: &str) -> Exchange {
+    Exchange {
+        to: "POST http://127.0.0.1/v1/chat".to_owned(),
+        request: serde_json::json!({ "messages": [{ "role": "user", "content": text }] }),
+        status: Some(200),
+        response: Some(serde_json::json!({ "choices": [text, { "n": 1.5 }] })),
+        error: None,
+        seconds: 0.25,
+    }
 }
 
 /// Takes note of a call that is in doubt.

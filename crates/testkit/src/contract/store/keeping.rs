@@ -4,14 +4,16 @@ use std::sync::Arc;
 
 use refrain_core::ports::store::{CallFilter, LedgerSummary, StoreError};
 use refrain_schemas::digest::Digest;
+use refrain_schemas::exchange::Exchange;
 use refrain_schemas::json::Json;
 use refrain_schemas::ledger::{CallState, LedgerEntry};
+use refrain_schemas::name::CallId;
 use refrain_schemas::usage::Usage;
 
 use super::Open;
 use super::fixture::{
-    alias, at, begin, check_replies, failure, generation, history, holder, intent, key, lane, ledger,
-    outcome, pages, reply, run, run_ended, run_started, target, usage,
+    alias, at, begin, check_replies, exchange, failure, generation, history, holder, imported, intent, key,
+    lane, ledger, outcome, pages, reply, run, run_ended, run_started, target, usage,
 };
 
 /// A store that was never written to answers every question, with nothing.
@@ -23,6 +25,9 @@ pub async fn what_does_not_exist_is_empty(open: Open<'_>) {
     assert_eq!(store.pages(&[]).await.unwrap(), [] as [Arc<[u8]>; 0]);
     assert_eq!(store.calls(&CallFilter::default()).await.unwrap(), []);
     assert_eq!(store.ledger_summary().await.unwrap(), LedgerSummary::default());
+    assert_eq!(store.lane_sums().await.unwrap(), []);
+    assert_eq!(store.recorded().await.unwrap(), []);
+    assert_eq!(store.exchanges(CallId(0)).await.unwrap(), []);
     store.end_writing().await.unwrap();
 }
 
@@ -174,6 +179,74 @@ pub async fn calls_are_put_together_and_filtered(open: Open<'_>) {
         (calls[2].state, calls[2].ended_at, calls[2].usage),
         (CallState::InDoubt, None, Usage::default())
     );
+}
+
+/// Every key that has a reply is named, once: by an answer, an alias or an import, in this turn or an earlier one.
+pub async fn every_key_with_a_reply_is_recorded(open: Open<'_>) {
+    let recorded = async |expected: &[&str]| {
+        let mut expected: Vec<Digest> = expected.iter().map(|name| key(name)).collect();
+        expected.sort_unstable();
+        let mut found = open().recorded().await.unwrap();
+        found.sort_unstable();
+        assert_eq!(found, expected);
+    };
+    let store = open();
+    begin(&store).await;
+    let entries = vec![
+        lane(0, run(1), target("translate", "ja")),
+        intent(0, 0, &["a", "b", "c"]),
+        outcome(0, &[("a", reply("A")), ("b", failure("no"))]),
+        alias("of a", "a"),
+        imported("d", "D"),
+    ];
+    store.commit(ledger(entries)).await.unwrap();
+    recorded(&["a", "of a", "d"]).await;
+    store.end_writing().await.unwrap();
+    let store = open();
+    begin(&store).await;
+    let more = vec![intent(1, 0, &["a"]), outcome(1, &[("a", reply("A2"))]), imported("e", "E")];
+    store.commit(ledger(more)).await.unwrap();
+    recorded(&["a", "of a", "d", "e"]).await;
+    for store in [&store, &open()] {
+        check_replies(store, &[("d", Some("D")), ("e", Some("E")), ("a", Some("A2"))]).await;
+    }
+    assert_eq!(open().calls(&CallFilter::default()).await.unwrap().len(), 2, "an import is no call");
+    assert_eq!(open().ledger_summary().await.unwrap().done, 2);
+}
+
+/// What went over the wire comes back whole, by call, over several turns; a call without it has none.
+pub async fn exchanges_are_kept_by_call(open: Open<'_>) {
+    let long = "a long text, ".repeat(5000);
+    let said = |call: u64| match call {
+        0 => vec![exchange("one"), Exchange { response: None, status: None, ..exchange("two") }],
+        2 => vec![exchange(&long)],
+        3 => vec![exchange("three \u{1F600} \0 \n")],
+        _ => Vec::new(),
+    };
+    let (reader, store) = (open(), open());
+    assert_eq!(reader.exchanges(CallId(0)).await.unwrap(), []);
+    begin(&store).await;
+    let mut batch = ledger(vec![
+        lane(0, run(1), target("translate", "ja")),
+        intent(0, 0, &["a"]),
+        outcome(0, &[("a", reply("A"))]),
+        intent(1, 0, &["b"]),
+        intent(2, 0, &["c"]),
+        outcome(2, &[("c", failure("no"))]),
+    ]);
+    batch.exchanges = vec![(CallId(0), said(0)), (CallId(2), said(2))];
+    store.commit(batch).await.unwrap();
+    store.end_writing().await.unwrap();
+    let store = open();
+    begin(&store).await;
+    let mut batch = ledger(vec![intent(3, 0, &["d"]), outcome(3, &[("d", reply("D"))])]);
+    batch.exchanges = vec![(CallId(3), said(3)), (CallId(1), Vec::new())];
+    store.commit(batch).await.unwrap();
+    for store in [&store, &reader, &open()] {
+        for call in 0..5 {
+            assert_eq!(store.exchanges(CallId(call)).await.unwrap(), said(call), "call {call}");
+        }
+    }
 }
 
 /// Many keys over several turns are all found, by the writer and by others, in one look-up and one by one.

@@ -8,13 +8,14 @@ use refrain_core::ports::store::{Batch, CallFilter, Keep, LedgerSummary, Store, 
 use refrain_schemas::digest::Digest;
 use refrain_schemas::history::HistoryEntry;
 use refrain_schemas::json::Json;
+use refrain_schemas::ledger::{CallView, LaneSum, Rung};
 use refrain_schemas::name::CallId;
 use refrain_schemas::usage::Usage;
 
 use super::Open;
 use super::fixture::{
-    abandoned, alias, begin, failure, holder, intent, key, lane, ledger, outcome, reply, run, run_started,
-    target, usage,
+    abandoned, alias, begin, exchange, failure, holder, intent, intent_for, key, lane, ledger, model_lane,
+    outcome, reply, run, run_started, target, usage,
 };
 
 /// How many names there are for keys and pages; few, so that they meet.
@@ -81,6 +82,8 @@ struct Model {
     pages: BTreeSet<u8>,
     history: Vec<HistoryEntry>,
     summary: LedgerSummary,
+    /// The calls with an outcome: their key, their reply, and whether that is on record.
+    ended: BTreeMap<u64, (u8, Option<String>, bool)>,
     in_doubt: Vec<CallId>,
     next_call: u64,
 }
@@ -94,7 +97,8 @@ pub async fn follows_the_model(open: Open<'_>, script: &[Step]) {
     let reader = open();
     let mut writer = open();
     begin(&writer).await;
-    writer.commit(ledger(vec![lane(0, run(1), target("translate", "ja"))])).await.unwrap();
+    let lanes = vec![lane(0, run(1), target("a", "ja")), model_lane(1, run(1), target("b", "ja"), "p/m")];
+    writer.commit(ledger(lanes)).await.unwrap();
     for step in script {
         match step {
             Step::Commit(ops) => writer.commit(model.batch(ops)).await.unwrap(),
@@ -143,7 +147,11 @@ impl Model {
         let call = self.next_call;
         self.next_call += 1;
         let unit = name(key);
-        batch.ledger.push(intent(call, 0, &[&unit]));
+        batch.ledger.push(match call % 3 {
+            0 => intent(call, 0, &[&unit]),
+            1 => intent_for(call, 0, Rung::Repair, &[&unit]),
+            _ => intent_for(call, 1, Rung::First, &[&unit]),
+        });
         let Some(answered) = end else {
             self.in_doubt.push(CallId(call));
             return;
@@ -153,6 +161,8 @@ impl Model {
         self.summary.usage.add(&usage());
         let result = if answered { reply(&text) } else { failure("no") };
         batch.ledger.push(outcome(call, &[(&unit, result)]));
+        batch.exchanges.push((CallId(call), vec![exchange(&text)]));
+        self.ended.insert(call, (key, answered.then(|| text.clone()), true));
         if answered {
             self.replies.insert(key, text);
         }
@@ -172,7 +182,7 @@ impl Model {
         drop(writer);
         let store = open();
         let opening = store.begin_writing(&holder("refrain run")).await.unwrap();
-        assert_eq!((opening.next_call, opening.next_lane), (CallId(self.next_call), 1));
+        assert_eq!((opening.next_call, opening.next_lane), (CallId(self.next_call), 2));
         let in_doubt: Vec<CallId> = opening.in_doubt.iter().map(|call| call.call).collect();
         assert_eq!(in_doubt, self.in_doubt);
         assert_eq!(opening.recovered, [] as [String; 0]);
@@ -196,6 +206,11 @@ impl Model {
         self.replies.retain(|key, _| replies.is_none_or(|replies| replies.contains(key)));
         assert_eq!(collected.pages, (before.0 - self.pages.len()) as u64);
         assert_eq!(collected.replies, (before.1 - self.replies.len()) as u64);
+        if collected.replies > 0 {
+            for (key, reply, on_record) in self.ended.values_mut() {
+                *on_record &= reply.is_none() || *reply == self.replies.get(key).cloned();
+            }
+        }
     }
 
     async fn check(&self, store: &Arc<dyn Store>) {
@@ -217,5 +232,30 @@ impl Model {
         let mut sum = Usage::default();
         calls.iter().for_each(|call| sum.add(&call.usage));
         assert_eq!(sum, self.summary.usage);
+        self.check_sums(store, &calls).await;
+        let mut recorded = store.recorded().await.unwrap();
+        let mut expected = named(self.replies.keys().copied());
+        recorded.sort_unstable();
+        expected.sort_unstable();
+        assert_eq!(recorded, expected);
+        for call in 0..self.next_call {
+            let on_record = self.ended.get(&call).is_some_and(|(_, _, on_record)| *on_record);
+            let expected = on_record.then(|| exchange(&format!("reply {call}")));
+            assert_eq!(store.exchanges(CallId(call)).await.unwrap(), Vec::from_iter(expected));
+        }
+    }
+
+    /// The sums by lane are those over the calls.
+    async fn check_sums(&self, store: &Arc<dyn Store>, calls: &[CallView]) {
+        let found = store.lane_sums().await.unwrap();
+        let mut expected: BTreeMap<(String, Rung), LaneSum> = BTreeMap::new();
+        for call in calls {
+            let phase = call.target.phase.to_string();
+            let lane = found.iter().find(|sum| sum.lane.target == call.target).unwrap().lane.clone();
+            let sum = expected.entry((phase, call.rung)).or_insert_with(|| LaneSum::new(lane, call.rung));
+            sum.add(call.state, &call.usage, call.ceiling.as_ref());
+        }
+        // The phase of the first lane comes first.
+        assert_eq!(found, expected.into_values().collect::<Vec<_>>());
     }
 }

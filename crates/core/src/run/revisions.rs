@@ -1,0 +1,147 @@
+//! From replies to a revision: when a target's units are over, and what is published and told then.
+
+use std::sync::Arc;
+
+use refrain_schemas::event::{EventKind, PhaseEnded};
+use refrain_schemas::freshness::{Cause, CauseKind};
+use refrain_schemas::history::{HistoryEntry, RevisionRecord};
+use refrain_schemas::phase_spec::OnUnitFailure;
+use refrain_schemas::report::PhaseStatus;
+use refrain_schemas::scope::Target;
+
+use crate::engine::EngineError;
+use crate::judge::judge;
+use crate::model::Work;
+use crate::publish::Published;
+use crate::survey::Standing;
+
+use super::input::{Effect, TargetNo, Whole};
+use super::job::Job;
+use super::state::RunState;
+use super::target_state::Stage;
+
+impl RunState {
+    /// Ends the asking about a target whose units are all over.
+    pub(super) fn finish_asking(&mut self, no: TargetNo) {
+        let Work::Ask(work) = &self.phase(no).work else { return };
+        let rule = work.on_unit_failure;
+        let Some(job) = self.targets[no].job() else { return };
+        // Holes were not tried; they count neither way.
+        let failed = job.own_failures;
+        let total = job.counts.total - (job.counts.failed - failed);
+        let enough = match rule {
+            OnUnitFailure::Stop => failed == 0,
+            OnUnitFailure::Continue => failed == 0 || failed < total,
+            OnUnitFailure::Quorum(share) => failed == 0 || (total - failed) as f64 >= share * total as f64,
+        };
+        if !enough {
+            return self.fail_units(no);
+        }
+        let Stage::Asking(mut job) = std::mem::replace(&mut self.targets[no].stage, Stage::Judging) else {
+            return;
+        };
+        if job.prepared.before.is_some() {
+            // Should units turn out not to be keepable, all are made again, and these have been asked about already.
+            let called = job.units.iter().zip(&job.prepared.units).filter(|(state, _)| state.was_called);
+            self.targets[no].called = called.map(|(_, unit)| unit.id.clone()).collect();
+        }
+        let outcomes = job.take_outcomes();
+        let Job { standing, prepared, counts, .. } = *job;
+        let mut standing = standing;
+        standing.verdict.missing.clear();
+        self.targets[no].context_artifacts.clone_from(&prepared.context_artifacts);
+        self.targets[no].stage = Stage::Publishing(standing, counts);
+        self.effect(Effect::Publish(no, prepared, outcomes));
+    }
+
+    pub(super) fn published(&mut self, no: TargetNo, published: Result<Box<Option<Published>>, EngineError>) {
+        let Stage::Publishing(standing, counts) =
+            std::mem::replace(&mut self.targets[no].stage, Stage::Judging)
+        else {
+            return;
+        };
+        let published = match published.map(|published| *published) {
+            Ok(Some(published)) => published,
+            Ok(None) => return self.start_work(no, standing, Whole::Yes),
+            Err(error) => return self.fail_or_abort(no, error),
+        };
+        if let Some(conflict) = &published.open_conflict {
+            return self.fail_conflict(no, &standing, &published, conflict);
+        }
+        let tally = self.targets[no].tally;
+        let record = RevisionRecord {
+            target: (*self.targets[no].target).clone(),
+            revision: self.history.next_revision(&self.targets[no].target),
+            run_id: self.run_id,
+            at: self.now,
+            artifact: published.artifact,
+            lineage: standing.now.lineage(&self.targets[no].context_artifacts),
+            units: Some(published.units),
+            local: published.local,
+            counts,
+            usage: tally.usage,
+            missing: published.missing,
+            own_failures: published.own_failures,
+            conflicts: published.conflicts,
+            n_conflicts: published.n_conflicts,
+            files: Vec::new(),
+            causes: self.targets[no].causes().to_vec(),
+        };
+        self.targets[no].report.units = counts;
+        self.publish_revision(no, record, &standing);
+    }
+
+    pub(super) fn publish_revision(&mut self, no: TargetNo, record: RevisionRecord, standing: &Standing) {
+        let before = self.history.latest(&record.target).map(|before| before.artifact.digest);
+        let (artifact, n_conflicts) = (record.artifact.clone(), record.n_conflicts);
+        let partial = record.is_partial() || standing.now.reads_partial();
+        let verdict = judge(&standing.now, Some(&record), Some(&record.lineage), None);
+        let tally = self.targets[no].tally;
+        let ended = PhaseEnded {
+            revision: record.revision,
+            digest: artifact.digest,
+            units: record.counts,
+            calls: tally.calls,
+            usage: tally.usage,
+        };
+        self.write(HistoryEntry::Revision(Box::new(record)));
+        if before == Some(artifact.digest) {
+            self.tell(no, EventKind::ArtifactReused { digest: artifact.digest });
+        } else {
+            let (digest, records, holes) = (artifact.digest, artifact.records, artifact.holes);
+            self.tell(no, EventKind::ArtifactWritten { digest, records, holes, conflicts: n_conflicts });
+        }
+        self.report_latest(no);
+        self.targets[no].freshness = verdict.freshness;
+        let status = if partial { PhaseStatus::Partial } else { PhaseStatus::Completed };
+        self.tell(
+            no,
+            if partial { EventKind::PhasePartial(ended) } else { EventKind::PhaseCompleted(ended) },
+        );
+        if before.is_some_and(|before| before != artifact.digest) {
+            self.invalidate(no);
+        }
+        self.end(no, status, None);
+    }
+
+    /// Tells of the revisions downstream that are no longer fresh, each once a run.
+    pub(super) fn invalidate(&mut self, no: TargetNo) {
+        let changed = self.targets[no].target.clone();
+        let mut reached: Vec<Target> = vec![(*changed).clone()];
+        for target in self.model.targets() {
+            let Some(phase) = self.model.phase(target.phase.as_str()) else { continue };
+            let before = crate::upstream::upstream(&self.model, phase, &target.scope);
+            let through = before.iter().find(|upstream| upstream.read && reached.contains(&upstream.target));
+            let Some(through) = through else { continue };
+            let direct = through.target == *changed;
+            let kind = if direct { CauseKind::Upstream } else { CauseKind::UpstreamStale };
+            let cause = Cause::new(kind, through.target.to_string());
+            reached.push(target.clone());
+            let latest = self.history.latest(&target).map(|record| record.revision);
+            if let Some(revision) = latest.filter(|_| !self.invalidated.contains(&target)) {
+                self.invalidated.push(target.clone());
+                self.told.push((Some(Arc::new(target)), EventKind::PhaseInvalidated { revision, cause }));
+            }
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! Targets on their way to their units: judging, preparing, reading and writing.
+
+use std::collections::BTreeMap;
+
+use refrain_schemas::event::EventKind;
+use refrain_schemas::freshness::{Cause, CauseKind, Freshness};
+use refrain_schemas::history::{GenerationRecord, HistoryEntry, RevisionRecord};
+use refrain_schemas::report::PhaseStatus;
+use refrain_schemas::scope::Target;
+
+use crate::engine::EngineError;
+use crate::facts::upstream_now;
+use crate::model::Work;
+use crate::survey::{Standing, is_kept, is_volatile};
+
+use super::input::{Effect, TargetNo, Transferred, Trouble, Whole};
+use super::job::Job;
+use super::state::{RunState, Stop};
+use super::target_state::Stage;
+
+impl RunState {
+    pub(super) fn freshness(&self, target: &Target) -> Freshness {
+        let inside = self.targets.iter().find(|state| *state.target == *target);
+        inside.map_or_else(
+            || self.outside.get(target).copied().unwrap_or(Freshness::Missing),
+            |state| state.freshness,
+        )
+    }
+
+    pub(super) fn start_targets(&mut self) {
+        for no in 0..self.targets.len() {
+            let ready = matches!(self.targets[no].stage, Stage::Waiting)
+                && self.targets[no].after.iter().all(|before| self.targets[*before].is_over());
+            if !ready {
+                continue;
+            }
+            if let Some(stop) = self.stop {
+                self.end_early(no, stop);
+                continue;
+            }
+            self.targets[no].stage = Stage::Judging;
+            let target = self.targets[no].target.clone();
+            let upstream = upstream_now(&self.model, self.phase(no), &target, &self.history, |other| {
+                self.freshness(other)
+            });
+            let prior = self.history.prior(&target).map(Box::new);
+            let generation = self.history.generation(&target);
+            self.effect(Effect::Judge(no, upstream, prior, generation));
+        }
+    }
+
+    pub(super) fn judged(&mut self, no: TargetNo, judged: Result<Box<Standing>, EngineError>) {
+        let mut standing = match judged {
+            Ok(standing) => standing,
+            Err(error) => return self.fail_or_abort(no, error),
+        };
+        self.targets[no].freshness = standing.verdict.freshness;
+        self.targets[no].report.causes.clone_from(&standing.verdict.causes);
+        self.report_latest(no);
+        if let Some(reason) = standing.now.skipped.clone() {
+            self.tell(no, EventKind::PhaseSkipped { reason });
+            return self.end(no, PhaseStatus::Skipped, None);
+        }
+        if let Some(error) = self.blocked(no, &standing) {
+            return self.block(no, &standing, error);
+        }
+        let is_volatile = self.is_volatile(no);
+        if !self.is_to_run(no, &standing, is_volatile) {
+            return self.keep(no, &standing);
+        }
+        if self.stop.is_some() {
+            return self.end_early(no, self.stop.unwrap_or(Stop::Drained));
+        }
+        if (self.targets[no].is_forced || is_volatile) && !self.options.offline {
+            self.raise_generation(no, &mut standing);
+        }
+        let revision = self.history.next_revision(&self.targets[no].target);
+        let causes = self.targets[no].causes().to_vec();
+        self.tell(no, EventKind::PhaseStarted { revision, causes });
+        self.start_work(no, standing, Whole::No);
+    }
+
+    /// Whether there is anything to do about a target.
+    pub(super) fn is_to_run(&self, no: TargetNo, standing: &Standing, is_volatile: bool) -> bool {
+        let target = &self.targets[no];
+        target.is_forced || is_volatile || !is_kept(&self.history, &target.target, standing.verdict.freshness)
+    }
+
+    pub(super) fn keep(&mut self, no: TargetNo, standing: &Standing) {
+        let partial = standing.verdict.freshness == Freshness::Partial;
+        if let Some(record) = self.history.latest(&self.targets[no].target) {
+            let revision = record.revision;
+            let mut counts = record.counts;
+            (counts.reused, counts.ran) = (counts.reused + counts.ran, 0);
+            self.targets[no].report.units = counts;
+            self.tell(no, EventKind::PhaseFresh { revision });
+        }
+        self.end(no, if partial { PhaseStatus::Partial } else { PhaseStatus::Fresh }, None);
+    }
+
+    pub(super) fn is_volatile(&self, no: TargetNo) -> bool {
+        is_volatile(&self.model, self.phase(no))
+    }
+
+    /// Gives all asks of a target new keys, unless an earlier run did so and did not come to its end.
+    pub(super) fn raise_generation(&mut self, no: TargetNo, standing: &mut Standing) {
+        let target = (*self.targets[no].target).clone();
+        let made_from = self.history.lineage(&target).map(|lineage| lineage.generation);
+        // One whose replies do not go together has all of its replies; only other ones can help.
+        let attempt = self.history.target(&target).and_then(|target| target.last_attempt.as_ref());
+        let is_conflict = attempt.is_some_and(|attempt| attempt.error.code == "conflict");
+        let is_open = made_from.is_none_or(|made_from| made_from < standing.now.generation) && !is_conflict;
+        if !is_open {
+            standing.now.generation += 1;
+        }
+        if matches!(self.phase(no).work, Work::Ask(_)) && !is_open {
+            let (run_id, at, generation) = (self.run_id, self.now, standing.now.generation);
+            self.write(HistoryEntry::Generation(GenerationRecord {
+                target: target.clone(),
+                generation,
+                run_id,
+                at,
+            }));
+        }
+        if self.targets[no].report.causes.is_empty() {
+            self.targets[no].report.causes.push(Cause::new(CauseKind::Generation, target.to_string()));
+        }
+    }
+
+    pub(super) fn start_work(&mut self, no: TargetNo, standing: Box<Standing>, whole: Whole) {
+        if matches!(self.phase(no).work, Work::Ask(_)) {
+            let prior = self.history.prior(&self.targets[no].target).map(Box::new);
+            self.targets[no].stage = Stage::Preparing(standing.clone());
+            self.effect(Effect::Prepare(no, standing, prior, whole));
+        } else {
+            self.targets[no].stage = Stage::Transferring(standing.clone());
+            self.effect(Effect::Transfer(no, standing));
+        }
+    }
+
+    pub(super) fn prepared(
+        &mut self,
+        no: TargetNo,
+        prepared: Result<Box<crate::prepare::Prepared>, Trouble>,
+    ) {
+        let Stage::Preparing(mut standing) = std::mem::replace(&mut self.targets[no].stage, Stage::Judging)
+        else {
+            return;
+        };
+        let prepared = match prepared {
+            Ok(prepared) => prepared,
+            Err(trouble) => return self.in_trouble(no, &standing, trouble),
+        };
+        let model = self.model.clone();
+        let Work::Ask(work) = &model.phases[self.targets[no].phase].work else { return };
+        // What was read is what the revision is made from, even if it changed since the target was judged.
+        standing.now.context_files.clone_from(&prepared.context_files);
+        let job = Job::new(&model, work, standing, prepared);
+        self.targets[no].stage = Stage::Asking(Box::new(job));
+        self.start_asks(no);
+    }
+
+    pub(super) fn transferred(&mut self, no: TargetNo, transferred: Result<Box<Transferred>, Trouble>) {
+        let Stage::Transferring(mut standing) =
+            std::mem::replace(&mut self.targets[no].stage, Stage::Judging)
+        else {
+            return;
+        };
+        let transferred = match transferred {
+            Ok(transferred) => *transferred,
+            Err(trouble) => return self.in_trouble(no, &standing, trouble),
+        };
+        if matches!(self.phase(no).work, Work::Read(_)) {
+            // What was read is what the revision is made from, even if it changed a moment before.
+            standing.now.sources.clone_from(&transferred.files);
+        }
+        self.tell(no, transferred.event);
+        let record = RevisionRecord {
+            target: (*self.targets[no].target).clone(),
+            revision: self.history.next_revision(&self.targets[no].target),
+            run_id: self.run_id,
+            at: self.now,
+            artifact: transferred.artifact,
+            lineage: standing.now.lineage(&BTreeMap::new()),
+            units: None,
+            local: false,
+            counts: refrain_schemas::report::UnitCounts::default(),
+            usage: refrain_schemas::usage::Usage::default(),
+            missing: Vec::new(),
+            own_failures: 0,
+            conflicts: None,
+            n_conflicts: 0,
+            files: transferred.files,
+            causes: self.targets[no].causes().to_vec(),
+        };
+        standing.now.altered.clear();
+        self.publish_revision(no, record, &standing);
+    }
+}

@@ -3,9 +3,12 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use futures::FutureExt as _;
+
 use refrain_core::ports::agent::Conversation;
 use refrain_schemas::failure::FailureKind;
 use refrain_schemas::report::{PhaseStatus, RunStatus};
+use refrain_schemas::why::UnitWhy;
 use refrain_testkit::world::{Asked, World};
 use serde_json::{Value, json};
 
@@ -277,4 +280,109 @@ fn the_glossary_is_rendered_by_a_loop() {
     let report = world.run();
     assert_eq!(report.phases.last().unwrap().status, PhaseStatus::Completed);
     assert_eq!(told(&world.take_asked())[0].user, "text 1: one\ntext 1");
+}
+
+/// What `why` says of `t`: the causes, and by unit the parts that differ.
+fn why(world: &mut World) -> (Vec<String>, Vec<(String, Vec<String>)>) {
+    let engine = world.engine(false);
+    let target = world.revision("t").unwrap().target;
+    let report = async move { engine.why(&target, None, 100).await }.now_or_never().unwrap().unwrap();
+    assert!(report.causes.iter().all(|cause| cause.old.is_some() || cause.new.is_some()));
+    let causes = report.causes.iter().map(|cause| cause.subject.clone()).collect();
+    let parts = |unit: &UnitWhy| unit.parts.iter().map(|part| part.part.clone()).collect();
+    (causes, report.units.iter().map(|unit| (unit.unit.to_string(), parts(unit))).collect())
+}
+
+#[test]
+fn each_layer_that_changed_is_named() {
+    let changes: [(&str, &str, &str); 6] = [
+        ("/system", "project.system", "project.system"),
+        ("/phases/t/system", "phase.system", "phase.system"),
+        ("/phases/t/prompt", "phase.prompt", "phase.prompt"),
+        ("/agents/cheap/system", "cheap (system)", "agent.cheap.system"),
+        ("/agents/cheap/prompt", "cheap (prompt)", "agent.cheap.prompt"),
+        ("/agents/cheap/field", "cheap (output)", "agent.cheap.output"),
+    ];
+    for (field, cause, part) in changes {
+        let mut world = telling(
+            json!({"system": "{# a #}agent", "prompt": "{# a #}{{ unit.text }}", "field": "a"}),
+            json!({"system": "{# a #}phase", "prompt": "{# a #}{{ unit.id }}"}),
+        );
+        world.redefine(|pipeline| pipeline["system"] = json!("{# a #}project"));
+        world.run();
+        assert_eq!(why(&mut world), (vec![], vec![]));
+        let edit = |world: &mut World, to: &str| {
+            world.redefine(|pipeline| {
+                let layer = pipeline.pointer_mut(field).unwrap();
+                *layer = json!(layer.as_str().unwrap().replacen('a', to, 1));
+            });
+        };
+        edit(&mut world, "b");
+        let (causes, units) = why(&mut world);
+        assert_eq!(causes, [cause]);
+        if field.ends_with("field") {
+            assert_eq!(units.len(), 6);
+            assert_eq!(units[0], ("l1".to_owned(), vec![part.to_owned()]));
+        } else {
+            assert_eq!(units, [], "a comment touches no unit");
+            assert_eq!(world.run().calls, 0);
+            world.redefine(|pipeline| {
+                let layer = pipeline.pointer_mut(field).unwrap();
+                *layer = json!(format!("{} more", layer.as_str().unwrap()));
+            });
+            let (causes, units) = why(&mut world);
+            assert_eq!(causes, [cause]);
+            assert_eq!(units.len(), 6);
+            assert_eq!(units[5], ("l6".to_owned(), vec![part.to_owned()]));
+            world.take_asked();
+            assert_eq!(world.run().calls, 6);
+        }
+    }
+}
+
+#[test]
+fn why_names_the_units_that_render_otherwise_and_no_others() {
+    for fan in ["split", "chain", "cascade", "panel"] {
+        let prompt = "{% if 'text 1' in unit.text %}{{ context.glossary[0].says }} {{ previous | d('') }}{% endif %}{{ unit.text }}";
+        let prompt = if fan == "chain" { prompt } else { &prompt.replace("{{ previous | d('') }}", "") };
+        let context = json!({"glossary": {"file": "glossary.csv"}});
+        let mut world = telling(
+            json!({"prompt": "{{ unit.text }}"}),
+            json!({"agents": {"cheap": 1, "good": 1}, "fan": fan, "context": context, "merge": "first", "accept": "reply.good is defined"}),
+        );
+        world.redefine(|pipeline| {
+            pipeline["agents"]["good"] = json!({"model": "m/good", "prompt": prompt});
+            if fan != "cascade" {
+                pipeline["phases"]["t"].as_object_mut().unwrap().remove("accept");
+            }
+        });
+        world.agent("m/good", |_| Ok(json!({"good": true})));
+        world.run();
+        world.edit("glossary.csv", |terms| terms[0]["says"] = json!("uno"));
+        world.edit("glossary.csv", |terms| terms[1]["says"] = json!("cuatro"));
+        let (causes, units) = why(&mut world);
+        assert_eq!(causes, ["glossary.csv"]);
+        let ids: Vec<&str> = units.iter().map(|(id, _)| id.as_str()).collect();
+        world.take_asked();
+        world.run();
+        assert_eq!(ids, asked_ids(&mut world), "{fan}");
+    }
+}
+
+#[test]
+fn accepting_a_new_wording_keeps_what_is_there() {
+    let mut world = telling(json!({"prompt": "Say {{ unit.text }}"}), json!({}));
+    world.run();
+    world.redefine(|pipeline| pipeline["agents"]["cheap"]["prompt"] = json!("Please say {{ unit.text }}"));
+    let (engine, target) = (world.engine(false), world.revision("t").unwrap().target);
+    let holder = refrain_testkit::world::request(&[]).holder;
+    async move { engine.accept(&[target], "a politer wording", &holder).await }
+        .now_or_never()
+        .unwrap()
+        .unwrap();
+    assert_eq!(world.unfresh(), Vec::<String>::new());
+    world.take_asked();
+    world.edit("lines.csv", |lines| lines[0]["text"] = json!("new"));
+    world.run();
+    assert_eq!(asked_ids(&mut world), ["l1"]);
 }

@@ -212,3 +212,18 @@ fn a_limit_that_is_raised_is_used_in_time() {
     let used = sum(&seconds[600..]).used(1200.0, 300.0);
     assert!(used >= 0.9, "{used}");
 }
+#[test]
+fn explore() {
+    for counting in COUNTINGS {
+        for latency in [20, 1000, 3000, 8000] {
+            for says_when in [false, true] {
+            for known in [None, Some(600)] {
+                let mut provider = Provider::new(counting, says_when);
+                let s = run(declared(known), 100, &mut provider, 20, latency);
+                let all = sum(&s);
+                let last = sum(&s[600..]);
+                eprintln!("X {counting:?} {latency} {says_when} {known:?}: all {:.3} {:.4} last10 {:.3} {:.4}", all.used(600.0, 1200.0), all.refusals(), last.used(600.0,600.0), last.refusals());
+            }}
+        }
+    }
+}

@@ -64,8 +64,13 @@ impl RunState {
         *job.stages.entry((group, stage)).or_default() += 1;
         let mut made = Vec::with_capacity(asks.len());
         for (member, sample) in asks {
-            made.push(job.add_ask(unit, member, sample, previous));
+            let Some(ask) = job.add_ask(unit, member, sample, previous) else { continue };
+            made.push(ask);
             *job.looking.entry(group).or_default() += 1;
+        }
+        if made.is_empty() {
+            // Nothing could be rendered, so there is nothing to wait for.
+            self.check_unit(no, unit);
         }
         for (ask, key) in made {
             self.look_up(AskRef { target: no, unit, ask }, key);
@@ -375,7 +380,10 @@ impl RunState {
         let may_pass = |unit: &UnitFailure| {
             matches!(unit.failure.kind, FailureKind::Transient | FailureKind::RateLimited)
         };
-        let hint = if units.iter().any(may_pass) {
+        let is_cut_off = |unit: &UnitFailure| unit.failure.kind == FailureKind::Truncated;
+        let hint = if units.iter().any(is_cut_off) {
+            "raise `max_tokens:` of the agent, then only the units without replies are asked"
+        } else if units.iter().any(may_pass) {
             "replies that came are kept; run again to try the others"
         } else {
             "replies that came are kept; mend what these units failed for, then only they are asked"

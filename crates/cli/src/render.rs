@@ -10,6 +10,7 @@ pub(crate) mod groups;
 pub(crate) mod history;
 pub(crate) mod import;
 pub(crate) mod ledger;
+pub(crate) mod nearest;
 pub(crate) mod numbers;
 pub(crate) mod plan;
 pub(crate) mod records;

@@ -4,7 +4,10 @@
 //! found by looking [ahead](crate::plan), and the two are compared part by part.
 
 mod past;
+mod unrecorded;
 mod untouched;
+
+pub(crate) use unrecorded::unrecorded;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

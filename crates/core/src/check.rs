@@ -30,6 +30,7 @@ mod params;
 mod phases;
 mod pool;
 mod problems;
+mod prompts;
 mod scopes;
 mod templates;
 mod units;

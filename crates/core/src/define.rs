@@ -14,6 +14,8 @@ use crate::engine::EngineError;
 use crate::fill::{FillError, fill};
 use crate::model::{AgentModel, ContextSource, Model, OutputSchema, Phase, Select, Work};
 use crate::ports::files::ProjectFiles;
+use crate::ports::tools::{Tool, Tools};
+use crate::prompt::Prompt;
 use crate::template;
 
 /// Parts of a phase as written that change neither its requests nor its artifact.
@@ -23,7 +25,9 @@ const NOT_PART: [&str; 2] = ["when", "on_unit_failure"];
 #[derive(Debug, Clone)]
 pub struct Definition {
     /// The parts by name: `units`, `context.glossary`, `agent.critic`, `agent.critic.params`,
-    /// `agent.critic.file.prompts/critic.md`, `schema.schemas/line.json` and so on.
+    /// `agent.critic.file.agents/critic.py`, `schema.schemas/line.json` and so on; of models also the layers of their
+    /// prompts (`project.system`, `phase.prompt`, `agent.critic.prompt`), the shape of their answers
+    /// (`agent.critic.output`) and their tools (`agent.critic.tools.search`).
     pub parts: BTreeMap<String, Digest>,
     /// The agents, in file order.
     pub agents: Vec<Arc<BoundAgent>>,
@@ -34,7 +38,7 @@ pub struct Definition {
 pub struct BoundAgent {
     /// Its name.
     pub name: AgentName,
-    /// The digest of who it is: kind, command, version and files.
+    /// The digest of who it is: kind, command, version and files; of a model its tools and the shape of its answer too.
     pub identity: Digest,
     /// Its params: filled, unless they are its own templates.
     pub params: Json,
@@ -42,6 +46,8 @@ pub struct BoundAgent {
     pub vars: Json,
     /// The digest of params and vars.
     pub params_digest: Digest,
+    /// For a model: what it is told.
+    pub prompt: Option<Arc<Prompt>>,
 }
 
 /// The digests of project files as one command sees them: each file is looked at once.
@@ -81,6 +87,7 @@ pub async fn define(
     phase: &Phase,
     scope: &Scope,
     files: &FileDigests,
+    tools: &dyn Tools,
 ) -> Result<Definition, EngineError> {
     let written = phase.written.iter().filter(|(name, _)| !NOT_PART.contains(&name.as_str()));
     let mut parts: BTreeMap<String, Digest> =
@@ -90,12 +97,73 @@ pub async fn define(
         parts.insert(format!("schema.{}", schema.path), Digest::of_content(schema.json.as_str().as_bytes()));
     }
     let mut agents = Vec::new();
-    for name in agent_names(phase) {
+    for (name, prompt) in agent_names(phase).into_iter().zip(prompts(phase)) {
         if let Some(agent) = model.agents.get(name.as_str()) {
-            agents.push(Arc::new(bind(model, agent, scope, files, &mut parts).await?));
+            let mut bound = bind(model, agent, scope, files, &mut parts).await?;
+            if let Some(prompt) = prompt {
+                bound.identity = as_model(model, agent, &prompt, bound.identity, tools, &mut parts).await?;
+                bound.prompt = Some(prompt);
+            }
+            agents.push(Arc::new(bound));
         }
     }
     Ok(Definition { parts, agents })
+}
+
+/// Adds what only models are defined by. What they are told is a part of the definition and not of who they are: in
+/// their keys counts what is rendered.
+async fn as_model(
+    model: &Model,
+    agent: &AgentModel,
+    prompt: &Prompt,
+    identity: Digest,
+    tools: &dyn Tools,
+    parts: &mut BTreeMap<String, Digest>,
+) -> Result<Digest, EngineError> {
+    let name = agent.name.as_str();
+    parts.extend(prompt.parts(name));
+    parts.extend(params_read(model, prompt));
+    let shape = prompt.shape();
+    parts.insert(format!("agent.{name}.output"), shape);
+    let mut digester = Digester::new("refrain model v1");
+    digester.digest(&identity).digest(&shape);
+    for (server, names) in agent.traits.model.iter().flat_map(|model| &model.tools) {
+        let digest = tools_digest(model, server, names, tools).await?;
+        parts.insert(format!("agent.{name}.tools.{server}"), digest);
+        digester.part(server.as_bytes()).digest(&digest);
+    }
+    Ok(digester.finish())
+}
+
+/// The project's params that a prompt reads. They are in no key by themselves, but where one differs every unit is to be
+/// looked at.
+fn params_read(model: &Model, prompt: &Prompt) -> Vec<(String, Digest)> {
+    let read = prompt.params();
+    let read = model.params.iter().filter(|(name, _)| read.as_ref().is_none_or(|read| read.contains(*name)));
+    let digest =
+        |value: &Value| Json::of(value).ok().map(|json| Digest::of_content(json.as_str().as_bytes()));
+    read.filter_map(|(name, value)| Some((format!("params.{name}"), digest(value)?))).collect()
+}
+
+/// Returns the digest of the tools of a server that a model may use; all where none is named.
+async fn tools_digest(
+    model: &Model,
+    server: &str,
+    names: &[String],
+    tools: &dyn Tools,
+) -> Result<Digest, EngineError> {
+    let listed = tools
+        .list(server)
+        .await
+        .map_err(|error| EngineError::Tools { server: server.to_owned(), message: error.message })?;
+    let version = model.declared.servers.get(server).and_then(|server| server.version.as_deref());
+    let mut digester = Digester::new("refrain tools v1");
+    digester.part(version.unwrap_or_default().as_bytes());
+    let used = |tool: &&Tool| names.is_empty() || names.contains(&tool.name);
+    for tool in listed.tools.iter().filter(used) {
+        digester.part(tool.name.as_bytes()).digest(&tool.digest);
+    }
+    Ok(digester.finish())
 }
 
 /// Whether a joined phase is needed or wanted: a hole in a needed one makes its units holes.
@@ -137,7 +205,8 @@ async fn bind(
     let params_digest =
         params_digest.part(params.as_str().as_bytes()).part(vars.as_str().as_bytes()).finish();
     parts.insert(format!("agent.{name}.params"), params_digest);
-    Ok(BoundAgent { name: name.clone(), identity: identity.finish(), params, vars, params_digest })
+    let (name, identity) = (name.clone(), identity.finish());
+    Ok(BoundAgent { name, identity, params, vars, params_digest, prompt: None })
 }
 
 /// The part of an agent's identity that stands in the pipeline file and in its technology.
@@ -203,6 +272,14 @@ pub fn agent_names(phase: &Phase) -> Vec<&AgentName> {
         Work::Read(work) => vec![&work.agent],
         Work::Write(work) => vec![&work.agent],
         Work::Ask(work) => work.pool.iter().map(|member| &member.agent).collect(),
+    }
+}
+
+/// Returns what the agents of a phase are told, in file order; nothing where they are no models.
+fn prompts(phase: &Phase) -> Vec<Option<Arc<Prompt>>> {
+    match &phase.work {
+        Work::Read(_) | Work::Write(_) => vec![None],
+        Work::Ask(work) => work.pool.iter().map(|member| member.prompt.clone()).collect(),
     }
 }
 

@@ -411,6 +411,14 @@ pub enum EngineError {
         /// What, by name.
         drifts: Vec<Drift>,
     },
+    /// The tools of an MCP server cannot be listed.
+    #[error("the tools of server `{server}`: {message}")]
+    Tools {
+        /// The server.
+        server: String,
+        /// What went wrong.
+        message: String,
+    },
     /// An expression or a template failed.
     #[error("{what}: {message}")]
     Expression {

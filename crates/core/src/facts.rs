@@ -71,7 +71,7 @@ pub async fn gather(
     let phase = model
         .phase(target.phase.as_str())
         .ok_or_else(|| EngineError::UnknownPhase { phase: target.phase.to_string(), known: Vec::new() })?;
-    let definition = define::define(model, phase, &target.scope, digests).await?;
+    let definition = define::define(model, phase, &target.scope, digests, &*ports.tools).await?;
     let mut now = Now {
         skipped: skipped(model, phase, target, &upstream)?,
         definition: definition.parts.clone(),

@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 
 use refrain_schemas::failure::{Failure, FailureKind};
 use refrain_schemas::json::{Json, field, scalar_text};
+use refrain_schemas::name::UnitId;
 use serde_json::value::RawValue;
 
-use crate::model::{AskWork, Output, OutputShape, Split};
+use crate::model::{AskWork, Output, OutputSchema, OutputShape, Split};
 use crate::request::Requests;
 use crate::units::{Members, Unit};
 
@@ -25,6 +26,8 @@ pub struct Rules<'a> {
     pub keys_made_later: bool,
     /// Whether the source gathers scopes, so that unit ids are not the values of the field they come from.
     pub is_gathered: bool,
+    /// Whether a model answered, whose reply may be that about another unit which it was told the same about.
+    pub is_by_model: bool,
 }
 
 impl<'a> Rules<'a> {
@@ -34,13 +37,28 @@ impl<'a> Rules<'a> {
         let keys_made_later = matches!(work.merge, refrain_schemas::phase_spec::MergeSpec::Union(_));
         let id_field = work.units.id_field.as_deref();
         let split = &work.units.split;
-        Self { output: &work.output, split, id_field, source_key, keys_made_later, is_gathered: false }
+        Self {
+            output: &work.output,
+            split,
+            id_field,
+            source_key,
+            keys_made_later,
+            is_gathered: false,
+            is_by_model: false,
+        }
     }
 
     /// Says whether the source gathers scopes.
     #[must_use]
     pub const fn gathered(mut self, is_gathered: bool) -> Self {
         self.is_gathered = is_gathered;
+        self
+    }
+
+    /// Says whether a model answered.
+    #[must_use]
+    pub const fn by_model(mut self, is_by_model: bool) -> Self {
+        self.is_by_model = is_by_model;
         self
     }
 
@@ -83,7 +101,7 @@ impl<'a> Rules<'a> {
         }
         if !reply.is_array() {
             return Err(invalid(
-                unit,
+                &unit.id,
                 &format!("a record or a list of records was expected, not `{}`", excerpt(reply)),
             ));
         }
@@ -98,10 +116,11 @@ impl<'a> Rules<'a> {
     /// Adds the field that the unit's id comes from and, for a single record, the key.
     fn stamp(&self, record: Json, key: &str, unit: &Unit, single: bool) -> Result<Stamped, Failure> {
         if !record.is_object() {
-            return Err(invalid(unit, &format!("a record was expected, not `{}`", excerpt(&record))));
+            return Err(invalid(&unit.id, &format!("a record was expected, not `{}`", excerpt(&record))));
         }
         let mut record = record;
         let id = || Json::string(unit.id.as_str());
+        self.check_id(&record, unit)?;
         if let Some(name) = self.id_field
             && (name != key || single)
         {
@@ -114,31 +133,27 @@ impl<'a> Rules<'a> {
         let found = record.field(key).and_then(scalar_text).filter(|text| !text.is_empty());
         match found {
             Some(found) if self.keys_are_units() && found != unit.id.as_str() => {
-                Err(invalid(unit, &format!("a record has the `{key}` of another unit: `{found}`")))
+                Err(invalid(&unit.id, &format!("a record has the `{key}` of another unit: `{found}`")))
             }
             Some(found) => Ok(Stamped { key: found.into_owned(), record }),
             None if self.keys_made_later => Ok(Stamped { key: String::new(), record }),
-            None => Err(invalid(unit, &format!("a record has no `{key}`: `{}`", excerpt(&record)))),
+            None => Err(invalid(&unit.id, &format!("a record has no `{key}`: `{}`", excerpt(&record)))),
+        }
+    }
+
+    /// Refuses a model's record that says it is about another unit: the reply may be shared, and the id must not be.
+    fn check_id(&self, record: &Json, unit: &Unit) -> Result<(), Failure> {
+        let is_own = matches!(self.split, Split::Record | Split::By(_)) && !self.is_gathered;
+        let Some(name) = self.id_field.filter(|_| self.is_by_model && is_own) else { return Ok(()) };
+        match record.field(name).map(scalar_text) {
+            None => Ok(()),
+            Some(Some(found)) if found == unit.id.as_str() => Ok(()),
+            Some(_) => Err(invalid(&unit.id, &format!("a record has the `{name}` of another unit"))),
         }
     }
 
     fn check_schema(&self, value: &Json, unit: &Unit) -> Result<(), Failure> {
-        let Some(schema) = &self.output.schema else { return Ok(()) };
-        let value = value.value();
-        let errors: Vec<String> = schema
-            .validator
-            .iter_errors(&value)
-            .take(3)
-            .map(|error| match error.instance_path().to_string() {
-                path if path.is_empty() => error.to_string(),
-                path => format!("at {path}: {error}"),
-            })
-            .collect();
-        if errors.is_empty() {
-            Ok(())
-        } else {
-            Err(invalid(unit, &format!("{}: {}", schema.path, errors.join("; "))))
-        }
+        self.output.schema.as_ref().map_or(Ok(()), |schema| check_answer(schema, value, &unit.id))
     }
 
     fn check_aligned(&self, records: &[Stamped], unit: &Unit, requests: &Requests) -> Result<(), Failure> {
@@ -157,14 +172,36 @@ impl<'a> Rules<'a> {
         match (missing.is_empty(), invented.is_empty(), twice) {
             (true, true, false) => Ok(()),
             (false, _, _) => {
-                Err(invalid(unit, &format!("not aligned: no record for {}", missing.join(", "))))
+                Err(invalid(&unit.id, &format!("not aligned: no record for {}", missing.join(", "))))
             }
             (_, false, _) => Err(invalid(
-                unit,
+                &unit.id,
                 &format!("not aligned: records for {} were not asked for", invented.join(", ")),
             )),
-            (_, _, true) => Err(invalid(unit, "not aligned: a record is there twice")),
+            (_, _, true) => Err(invalid(&unit.id, "not aligned: a record is there twice")),
         }
+    }
+}
+
+/// Checks an answer about a unit against a schema.
+///
+/// # Errors
+/// Refuses what does not fulfil it.
+pub(crate) fn check_answer(schema: &OutputSchema, answer: &Json, unit: &UnitId) -> Result<(), Failure> {
+    let value = answer.value();
+    let errors: Vec<String> = schema
+        .validator
+        .iter_errors(&value)
+        .take(3)
+        .map(|error| match error.instance_path().to_string() {
+            path if path.is_empty() => error.to_string(),
+            path => format!("at {path}: {error}"),
+        })
+        .collect();
+    if errors.is_empty() {
+        Ok(())
+    } else {
+        Err(invalid(unit, &format!("{}: {}", schema.path, errors.join("; "))))
     }
 }
 
@@ -184,8 +221,8 @@ fn with_default(record: Json, name: &str, value: impl Fn() -> Json) -> Json {
     record.with_field(name, &value()).unwrap_or(record)
 }
 
-fn invalid(unit: &Unit, message: &str) -> Failure {
-    Failure { kind: FailureKind::Invalid, message: format!("reply for `{}`: {message}", unit.id) }
+fn invalid(unit: &UnitId, message: &str) -> Failure {
+    Failure { kind: FailureKind::Invalid, message: format!("reply for `{unit}`: {message}") }
 }
 
 /// Returns the beginning of a value, for messages.

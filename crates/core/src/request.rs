@@ -3,6 +3,9 @@
 //! The key of an ask is a hash of the request as it would be if its unit were sent alone: the agent's identity, its
 //! params, the scope, the unit's id and input, every context entry as this unit sees it, and the numbers of the sample
 //! and the generation. Nothing else: not the phase, the call, the packing or the attempt.
+//!
+//! What a model is asked is what its prompt renders, so that is what its key is made from, in place of the unit, its
+//! context and the scope: see [`prompt`](crate::prompt).
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -241,6 +244,11 @@ impl Requests {
     /// Returns the digest of everything that all asks of one agent in this target share.
     #[must_use]
     pub fn base(&self, agent: &BoundAgent) -> Digest {
+        if agent.prompt.is_some() {
+            let mut digester = Digester::new("refrain model ask base v1");
+            digester.digest(&agent.identity).digest(&agent.params_digest);
+            return digester.number(u64::from(self.generation)).finish();
+        }
         let mut digester = Digester::new("refrain ask base v1");
         digester.digest(&agent.identity).digest(&agent.params_digest).digest(&scope_digest(&self.scope));
         for context in &self.contexts {
@@ -292,7 +300,7 @@ pub fn scope_digest(scope: &Scope) -> Digest {
 pub struct AskNumbers {
     /// The sample, from 0.
     pub sample: u32,
-    /// The digest of what a chain passes on.
+    /// The digest of what a chain passes on, unless it is rendered into the request.
     pub previous: Option<Digest>,
 }
 

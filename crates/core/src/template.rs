@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::ops::Range;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use minijinja::value::Serde;
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior, Value};
@@ -16,6 +16,7 @@ const FUEL: u64 = 2_000_000;
 /// The deepest nesting of one rendering.
 const DEPTH: usize = 60;
 mod depth;
+mod places;
 
 pub(crate) use depth::check_expression;
 
@@ -123,6 +124,11 @@ impl Context {
         self.0.insert(name.to_owned(), Value::from(Serde(value)));
     }
 
+    /// Sets a value that has been converted already.
+    pub(crate) fn put(&mut self, name: &str, value: Value) {
+        self.0.insert(name.to_owned(), value);
+    }
+
     pub(crate) fn value(&self) -> Value {
         Value::from_pairs(self.0.iter().map(|(name, value)| (name.as_str(), value.clone())))
     }
@@ -136,7 +142,8 @@ pub struct Template(Form);
 enum Form {
     /// Text without anything to fill in.
     Plain(String),
-    Compiled(Box<Environment<'static>>),
+    /// An environment that has the template, and the template's text.
+    Compiled(Box<Environment<'static>>, Arc<str>),
 }
 
 /// The one name in a template's own environment. It is short because each rendering looks it up.
@@ -160,7 +167,7 @@ impl Template {
             }
             error
         })?;
-        Ok(Self(Form::Compiled(Box::new(environment))))
+        Ok(Self(Form::Compiled(Box::new(environment), Arc::from(text))))
     }
 
     /// Fills the template in.
@@ -170,22 +177,10 @@ impl Template {
     pub fn render(&self, context: &Context) -> Result<String, TemplateError> {
         match &self.0 {
             Form::Plain(text) => Ok(text.clone()),
-            Form::Compiled(environment) => {
+            Form::Compiled(environment, _) => {
                 let template = environment.get_template(NAME).map_err(|e| TemplateError::of(&e, ""))?;
                 template.render(context.value()).map_err(|e| TemplateError::of(&e, template.source()))
             }
-        }
-    }
-
-    /// Returns the text that the template was compiled from.
-    #[must_use]
-    pub fn source(&self) -> String {
-        match &self.0 {
-            Form::Plain(text) => text.clone(),
-            Form::Compiled(environment) => environment
-                .get_template(NAME)
-                .map(|template| template.source().to_owned())
-                .unwrap_or_default(),
         }
     }
 
@@ -194,11 +189,32 @@ impl Template {
     pub fn variables(&self) -> BTreeSet<String> {
         match &self.0 {
             Form::Plain(_) => BTreeSet::new(),
-            Form::Compiled(environment) => {
+            Form::Compiled(environment, _) => {
                 let template = environment.get_template(NAME).ok();
                 own(template.map(|template| template.undeclared_variables(true)).into_iter().flatten())
             }
         }
+    }
+}
+
+impl Template {
+    /// Returns the text that was compiled.
+    #[must_use]
+    pub fn source(&self) -> &str {
+        match &self.0 {
+            Form::Plain(text) => text,
+            Form::Compiled(_, text) => text,
+        }
+    }
+
+    /// Returns where the template first reads one of its [`variables`](Self::variables), or a path that one starts with:
+    /// the line, the column in characters and the length in characters.
+    #[must_use]
+    pub fn place_of(&self, path: &str) -> Option<(u32, u32, u32)> {
+        let source = self.source();
+        let range = places::place_of(source, path)?;
+        let (line, column) = position(source, range.start);
+        Some((line, column, u32::try_from(source[range].chars().count()).unwrap_or(u32::MAX)))
     }
 }
 
@@ -218,10 +234,7 @@ impl fmt::Debug for Template {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
             Form::Plain(text) => f.debug_tuple("Template").field(text).finish(),
-            Form::Compiled(environment) => {
-                let template = environment.get_template(NAME).ok();
-                f.debug_tuple("Template").field(&template.map(|t| t.source().to_owned())).finish()
-            }
+            Form::Compiled(..) => f.debug_tuple("Template").field(&self.source()).finish(),
         }
     }
 }

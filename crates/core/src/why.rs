@@ -359,7 +359,7 @@ impl Comparison {
             };
             let mut job = Job::new(&ahead.model, work, Box::new(self.standing.clone()), Box::new(one));
             for (member, sample) in job.stage(work, 0, 0) {
-                let (_, key) = job.add_ask(0, member, sample, None);
+                let Some((_, key)) = job.add_ask(0, member, sample, None) else { continue };
                 let recorded = !hangs && store.replies(&[key]).await?.iter().any(Option::is_some);
                 let agent = work.pool[member as usize].agent.clone();
                 why.asks.push(AskState { agent, sample, key: (!hangs).then_some(key), recorded });

@@ -147,7 +147,7 @@ impl World {
         self.cast.shuffle(Some(seed));
     }
 
-    /// Sets the contents of a file: a list of objects is records, anything else a document.
+    /// Sets the contents of a file: a list of objects is records, a text is text, anything else a document.
     pub fn set(&mut self, path: &str, contents: Value) {
         self.files.set(path, contents);
         self.model = None;

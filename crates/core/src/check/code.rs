@@ -111,6 +111,11 @@ codes! {
     ExpressionSyntax "E0503" Value "a condition does not parse" "write a condition without `{{ }}`, such as `params.draft == false`";
     ExpressionName "E0504" Value "a condition reads something that is not there" "`when` sees params, scope and phases; `accept` sees reply and unit";
     ConditionPhase "E0505" Value "a condition reads a phase that may not have run" "add the phase to `needs` or `wants`";
+    PromptText "E0506" Value "a prompt file is no text" "save the file as UTF-8";
+    PromptName "E0507" Value "a prompt reads something that is not there" "prompts see `unit` or `units`, `context`, `scope`, `params` and, in a chain, `previous`";
+    PromptBoth "E0508" Value "a prompt reads both `unit` and `units`" "read `unit` to be told about each unit by itself, or `units` to be told about all of a call";
+    PromptSystem "E0509" Value "a system prompt hangs on the unit where units are packed" "move it to `prompt`, or leave `pack` out";
+    PromptUnread "W0510" Value "a prompt that no model is told" "leave it out, or use `model:` for an agent of the phase";
 
     UnknownPhase "E0601" Value "there is no such phase" "declare it under `phases:`";
     UnknownDimension "E0602" Value "there is no such dimension" "declare it under `dimensions:`";

@@ -9,9 +9,10 @@ use refrain_schemas::phase_spec::AgentRef;
 use refrain_schemas::pipeline::Pipeline;
 use serde_json::Value;
 
-use super::Checker;
 use super::code::Code;
+use super::{Checker, suggest};
 use crate::model::OutputSchema;
+use crate::prompt::is_path;
 
 /// A project file that a pipeline names.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -29,6 +30,8 @@ pub enum FileUse {
     Schema,
     /// An entry of a phase's context.
     Context,
+    /// A layer of a prompt.
+    Prompt,
     /// Part of an agent's identity.
     Identity,
     /// An argument of a command. It is a file if there is one of that name (a folder is none); else just a word.
@@ -48,6 +51,7 @@ impl FileUse {
 #[must_use]
 pub fn named_files(pipeline: &Pipeline) -> Vec<NamedFile> {
     let mut files = BTreeSet::new();
+    prompt_files([&pipeline.system], &mut files);
     for spec in pipeline.agents.values() {
         agent_files(spec, &mut files);
     }
@@ -59,14 +63,22 @@ pub fn named_files(pipeline: &Pipeline) -> Vec<NamedFile> {
         files.extend(schema.map(|path| named(path, FileUse::Schema)));
         let context = phase.context.values().filter_map(|entry| entry.file.as_ref());
         files.extend(context.map(|path| named(path, FileUse::Context)));
+        prompt_files([&phase.system, &phase.prompt], &mut files);
     }
     files.into_iter().collect()
 }
 
 fn agent_files(spec: &AgentSpec, files: &mut BTreeSet<NamedFile>) {
     files.extend(spec.files.iter().map(|path| named(path, FileUse::Identity)));
+    files.extend(spec.output.iter().map(|path| named(path, FileUse::Schema)));
+    prompt_files([&spec.system, &spec.prompt], files);
     let arguments = spec.command.iter().flatten().filter_map(|word| argument_file(spec, word));
     files.extend(arguments.map(|path| named(&path, FileUse::Argument)));
+}
+
+fn prompt_files<const N: usize>(layers: [&Option<String>; N], files: &mut BTreeSet<NamedFile>) {
+    let paths = layers.into_iter().flatten().filter(|layer| is_path(layer));
+    files.extend(paths.map(|path| named(path, FileUse::Prompt)));
 }
 
 fn named(path: &str, used_as: FileUse) -> NamedFile {
@@ -105,7 +117,9 @@ impl Checker<'_> {
         }
         let contents = around.files.get(file).map(Vec::as_slice);
         if contents.is_none() {
-            self.problems.add(Code::FileMissing, path, format!("there is no file `{file}`"));
+            let near = suggest::nearest(file, around.files.keys().map(String::as_str));
+            let hint = near.map(|near| format!("did you mean `{near}`?"));
+            self.problems.add_with(Code::FileMissing, path, format!("there is no file `{file}`"), hint);
         }
         contents
     }

@@ -47,7 +47,7 @@ impl Checker<'_> {
         let mut phases = Vec::new();
         for n in order {
             let (name, spec) = specs[n];
-            let checked = self.phase(name, spec, &pools[n], &links[n], &mut made);
+            let checked = self.phase(name, spec, &pools[n], &links[n], &mut made, agents);
             phases.extend(checked);
         }
         phases
@@ -60,6 +60,7 @@ impl Checker<'_> {
         pool: &Pool,
         links: &Links,
         made: &mut MadeBy,
+        agents: &IndexMap<AgentName, AgentModel>,
     ) -> Option<Phase> {
         self.scopes(name, spec, links);
         self.conditions(name, spec, links);
@@ -68,7 +69,10 @@ impl Checker<'_> {
         let work = match pool.role {
             Some(AgentRole::Read) => self.read_work(name, spec, pool, made),
             Some(AgentRole::Write) => self.write_work(name, spec, pool, links, made),
-            Some(AgentRole::Answer) | None => self.ask_work(name, spec, pool, links, made),
+            Some(AgentRole::Answer) | None => self.ask_work(name, spec, pool, links, made).map(|mut work| {
+                self.prompts(name, spec, &mut work, agents);
+                Work::Ask(Box::new(work))
+            }),
         }?;
         let enabled = spec.enabled.unwrap_or(true);
         Some(Phase {
@@ -153,7 +157,7 @@ impl Checker<'_> {
         pool: &Pool,
         links: &Links,
         made: &mut MadeBy,
-    ) -> Option<Work> {
+    ) -> Option<AskWork> {
         let source = self.source(links, made);
         let units = self.units(name, spec, links, &source);
         let context = self.context(name, spec, links, &units, made);
@@ -167,7 +171,7 @@ impl Checker<'_> {
         };
         made.insert(name.clone(), shape);
         let pack = spec.pack.as_ref();
-        Some(Work::Ask(Box::new(AskWork {
+        Some(AskWork {
             units,
             context,
             pack: pack.map_or(1, |pack| pack.max as usize),
@@ -178,7 +182,7 @@ impl Checker<'_> {
             merge: spec.merge.clone().unwrap_or_default(),
             on_unit_failure: spec.on_unit_failure.unwrap_or_default(),
             output: output?,
-        })))
+        })
     }
 
     fn pack(&mut self, name: &PhaseName, spec: &PhaseSpec) {

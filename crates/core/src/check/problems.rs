@@ -1,6 +1,6 @@
 //! The list that checks write their findings into.
 
-use refrain_schemas::problem::{Problem, Severity};
+use refrain_schemas::problem::{Place, Problem, Severity};
 
 use super::code::Code;
 
@@ -25,6 +25,23 @@ impl Problems {
         let found = problem(code, path, message);
         let hint = hint.or_else(|| found.hint.clone());
         self.0.push(Problem { hint, ..found });
+    }
+
+    /// Adds a finding whose place is known, unless it is there already.
+    pub(crate) fn add_at(
+        &mut self,
+        code: Code,
+        path: impl Into<String>,
+        message: impl Into<String>,
+        hint: Option<String>,
+        place: Option<Place>,
+    ) {
+        let found = problem(code, path, message);
+        let hint = hint.or_else(|| found.hint.clone());
+        let found = Problem { hint, place, ..found };
+        if !self.0.contains(&found) {
+            self.0.push(found);
+        }
     }
 
     pub(crate) fn into_vec(self) -> Vec<Problem> {

@@ -111,8 +111,8 @@ impl Ahead {
             for unit in &open {
                 let previous = if stage > 0 { job.previous(*unit, stage) } else { None };
                 for (member, sample) in job.stage(work, *unit, stage) {
-                    let (ask, key) = job.add_ask(*unit, member, sample, previous.as_ref());
-                    asks.push((*unit, ask, key));
+                    let ask = job.add_ask(*unit, member, sample, previous.as_ref());
+                    asks.extend(ask.map(|(ask, key)| (*unit, ask, key)));
                 }
             }
             self.look_up(job, phase, work, asks).await?;
@@ -258,9 +258,23 @@ fn count_missing(
     }
 }
 
+/// Returns why an ask of a unit's stage is sure to fail: its prompt cannot be rendered.
+fn failure_of(job: &Job, unit: usize, stage: usize, fan: Fan) -> Option<Failure> {
+    let asks = &job.units[unit].asks;
+    let of_stage = if matches!(fan, Fan::Cascade | Fan::Chain) { asks.get(stage..)? } else { &asks[..] };
+    of_stage.iter().find_map(|ask| match &ask.state {
+        AskState::Failed(failure) => Some(failure.clone()),
+        _ => None,
+    })
+}
+
 /// Says how a unit ends whose replies so far are all there; `None` where it goes on to another stage.
 fn follow(job: &Job, work: &AskWork, unit: usize, stage: usize) -> Option<UnitProgress> {
     let is_last = stage + 1 >= work.pool.len();
+    if let Some(failure) = failure_of(job, unit, stage, work.fan) {
+        let goes_on = work.fan == Fan::Cascade && !is_last;
+        return (!goes_on).then_some(UnitProgress::Failed(failure));
+    }
     match work.fan {
         Fan::Split | Fan::Panel => Some(UnitProgress::Done),
         Fan::Chain => is_last.then_some(UnitProgress::Done),

@@ -209,13 +209,17 @@ pub struct Conversation {
     pub system: String,
     /// What it is asked.
     pub user: String,
-    /// The JSON Schema of its answer: about the one unit, or, where `numbered`, an object whose `units` list has one
-    /// `{"n": …, "output": …}` per unit, `n` counting from 1 in the order of the request. Where there is none the
-    /// answer is text.
+    /// The JSON Schema of its answer, always of an object; where there is none the answer is text. What it is about:
+    /// the one unit; where `wrapped`, `{"answer": …}` about the one unit; where `numbered`,
+    /// `{"units": [{"n": 1, "output": …}, …]}`, `n` counting from 1 in the order of the request.
+    /// [`Conversation::outputs`] undoes either.
     pub schema: Option<Json>,
     /// Whether the answer carries several units.
     pub numbered: bool,
-    /// Without a schema: the field of the record that the text becomes.
+    /// Whether the answer about the one unit is no object and stands in the field `answer` of one.
+    pub wrapped: bool,
+    /// The field of the record that a text becomes: the whole answer where there is no schema, and each output where
+    /// texts are asked for and `numbered`; see [`Conversation::record`].
     pub field: String,
 }
 

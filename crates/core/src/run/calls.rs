@@ -168,6 +168,8 @@ impl RunState {
             let request = job.prepared.requests.request(&job.prepared.units[ask.unit]);
             request.asked(job.previous(ask.unit, ask.ask).as_ref())
         });
+        let open = pack.asks.iter().filter(|ask| self.open_key(**ask).is_some());
+        let conversation = job.conversation(pack.member, open.map(|ask| (ask.unit, ask.ask)));
         Some(Request {
             call,
             phase: self.targets[pack.target].target.phase.clone(),
@@ -176,7 +178,7 @@ impl RunState {
             vars: agent.vars.clone(),
             context: job.shared.clone(),
             units: units.collect(),
-            conversation: None,
+            conversation,
             repairs: Vec::new(),
         })
     }

@@ -1,6 +1,7 @@
 //! One target whose units are being asked about.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use refrain_schemas::digest::{Digest, Digester};
 use refrain_schemas::failure::Failure;
@@ -11,10 +12,12 @@ use refrain_schemas::report::UnitCounts;
 use refrain_schemas::usage::Usage;
 
 use crate::model::{AskWork, Model, Phase, Work};
+use crate::ports::agent::Conversation;
 use crate::prepare::Prepared;
+use crate::prompt::{About, Ground, Prompt, Renderer};
 use crate::publish::UnitOutcome;
-use crate::reply::Rules;
-use crate::request::{AskNumbers, key};
+use crate::reply::{self, Rules};
+use crate::request::{AskNumbers, UnitRequest, key};
 use crate::survey::Standing;
 use crate::unit_table::AskRow;
 
@@ -31,6 +34,8 @@ pub struct Job {
     pub units: Vec<UnitState>,
     /// What all asks of an agent share, by its place in the pool.
     pub bases: Vec<Digest>,
+    /// What renders the prompts of the agents that are models, by their places in the pool.
+    pub renderers: Vec<Option<Renderer>>,
     /// The context that all units share.
     pub shared: Json,
     /// The key of the source's records, if they have one.
@@ -69,6 +74,8 @@ impl Job {
     #[must_use]
     pub fn new(model: &Model, work: &AskWork, standing: Box<Standing>, prepared: Box<Prepared>) -> Self {
         let bases = standing.definition.agents.iter().map(|agent| prepared.requests.base(agent)).collect();
+        let shared = prepared.requests.shared();
+        let renderers = renderers(model, &standing, &shared);
         let total = prepared.n_units();
         let counts = UnitCounts { total, reused: prepared.n_kept(), ..UnitCounts::default() };
         let groups = groups(&prepared, work.pack_within.as_deref());
@@ -82,9 +89,10 @@ impl Job {
         let source_key = crate::prepare::chosen_source(&standing.now, &work.units.of)
             .and_then(|name| source_key(model.phase(name.as_str())?));
         Self {
-            shared: prepared.requests.shared(),
+            shared,
             n_open: units.iter().filter(|unit| !unit.is_over()).count(),
             bases,
+            renderers,
             units,
             source_key,
             looking: BTreeMap::new(),
@@ -123,29 +131,78 @@ impl Job {
         ask: usize,
         reply: &Json,
     ) -> Result<AskState, Failure> {
+        let member = self.units[unit].asks.get(ask).map_or(0, |ask| ask.row.member as usize);
+        let prompt = work.pool.get(member).and_then(|member| member.prompt.as_deref());
+        if let Some(answer) = prompt.and_then(|prompt| prompt.answer.as_ref()) {
+            reply::check_answer(answer, reply, self.unit_id(unit))?;
+        }
         let keep = (work.fan == Fan::Chain).then(|| reply.clone());
         if work.fan == Fan::Chain && ask + 1 < work.pool.len() {
             // What an inner link of a chain says may have any shape.
             return Ok(AskState::Done { records: Vec::new(), reply: keep });
         }
         let rules = Rules::of(work, self.source_key.as_deref()).gathered(!phase.gather.is_empty());
+        let rules = rules.by_model(prompt.is_some());
         let records = rules.accept(reply, &self.prepared.units[unit], &self.prepared.requests)?;
         Ok(AskState::Done { records, reply: keep })
     }
 
-    /// Adds an ask to a unit and returns its place and its key.
+    /// Adds an ask to a unit and returns its place and its key; `None` where its prompt cannot be rendered, so that it
+    /// has failed.
     pub fn add_ask(
         &mut self,
         unit: usize,
         member: u32,
         sample: u32,
         previous: Option<&Json>,
-    ) -> (usize, Digest) {
-        let numbers = AskNumbers { sample, previous: previous.map(digest_of) };
-        let key = key(&self.bases[member as usize], &self.units[unit].digest, &numbers);
-        let row = AskRow::new(member, sample, key);
-        self.units[unit].asks.push(Ask { row, state: AskState::Looking });
-        (self.units[unit].asks.len() - 1, key)
+    ) -> Option<(usize, Digest)> {
+        let (key, state) = match self.key(unit, member, sample, previous) {
+            Ok(key) => (key, AskState::Looking),
+            // Nothing is ever recorded under this key.
+            Err(failure) => (Digest::of_content(failure.message.as_bytes()), AskState::Failed(failure)),
+        };
+        let is_failed = matches!(state, AskState::Failed(_));
+        self.units[unit].asks.push(Ask { row: AskRow::new(member, sample, key), state });
+        (!is_failed).then_some((self.units[unit].asks.len() - 1, key))
+    }
+
+    /// Returns the key of an ask.
+    ///
+    /// # Errors
+    /// Fails where the prompt of a model cannot be rendered about this unit.
+    pub fn key(
+        &self,
+        unit: usize,
+        member: u32,
+        sample: u32,
+        previous: Option<&Json>,
+    ) -> Result<Digest, Failure> {
+        let base = &self.bases[member as usize];
+        let Some(renderer) = self.renderers.get(member as usize).and_then(Option::as_ref) else {
+            let numbers = AskNumbers { sample, previous: previous.map(digest_of) };
+            return Ok(key(base, &self.units[unit].digest, &numbers));
+        };
+        let request = self.prepared.requests.request(&self.prepared.units[unit]);
+        let rendered = renderer.alone(About { request: &request, previous })?;
+        Ok(key(base, &rendered.digest(), &AskNumbers { sample, previous: None }))
+    }
+
+    /// Returns what a model is told in one call about some asks; `None` where the agent is no model.
+    #[must_use]
+    pub fn conversation(
+        &self,
+        member: usize,
+        asks: impl Iterator<Item = (usize, usize)>,
+    ) -> Option<Arc<Conversation>> {
+        let renderer = self.renderers.get(member)?.as_ref()?;
+        let seen = asks.map(|(unit, ask)| {
+            (self.prepared.requests.request(&self.prepared.units[unit]), self.previous(unit, ask))
+        });
+        let seen: Vec<(UnitRequest, Option<Json>)> = seen.collect();
+        let abouts = seen.iter().map(|(request, previous)| About { request, previous: previous.as_ref() });
+        let abouts: Vec<About<'_>> = abouts.collect();
+        // Each of them has been rendered for its key.
+        renderer.conversation(&abouts).ok().map(Arc::new)
     }
 
     /// Gives an ask its next key, because the reply under the present one is refused, and returns that key.
@@ -178,6 +235,16 @@ impl Job {
         let units = std::mem::take(&mut self.units).into_iter();
         units.zip(&self.prepared.units).map(|(state, unit)| outcome(state, unit.id.clone())).collect()
     }
+}
+
+fn renderers(model: &Model, standing: &Standing, shared: &Json) -> Vec<Option<Renderer>> {
+    let agents = &standing.definition.agents;
+    if agents.iter().all(|agent| agent.prompt.is_none()) {
+        return Vec::new();
+    }
+    let ground = Arc::new(Ground::new(&model.params, &standing.target.scope, shared));
+    let renderer = |prompt: &Arc<Prompt>| Renderer::new(prompt.clone(), ground.clone());
+    agents.iter().map(|agent| agent.prompt.as_ref().map(renderer)).collect()
 }
 
 /// Returns the agents and samples that a stage of a unit asks; nothing where there is no such stage.

@@ -64,8 +64,13 @@ impl RunState {
         *job.stages.entry((group, stage)).or_default() += 1;
         let mut made = Vec::with_capacity(asks.len());
         for (member, sample) in asks {
-            made.push(job.add_ask(unit, member, sample, previous));
+            let Some(ask) = job.add_ask(unit, member, sample, previous) else { continue };
+            made.push(ask);
             *job.looking.entry(group).or_default() += 1;
+        }
+        if made.is_empty() {
+            // Nothing could be rendered, so there is nothing to wait for.
+            self.check_unit(no, unit);
         }
         for (ask, key) in made {
             self.look_up(AskRef { target: no, unit, ask }, key);

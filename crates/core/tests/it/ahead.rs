@@ -13,7 +13,8 @@ use serde_json::json;
 
 use crate::pieces::{failure, line, lines, world};
 
-fn plan(world: &mut World) -> PlanReport {
+/// Plans everything.
+pub(crate) fn plan(world: &mut World) -> PlanReport {
     let engine = world.engine(false);
     async move { engine.plan(&request(&[])).await }.now_or_never().unwrap().unwrap()
 }

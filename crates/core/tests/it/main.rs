@@ -14,6 +14,7 @@ mod flow;
 mod logs;
 mod money;
 mod pieces;
+mod prompts;
 mod same_bytes;
 mod seeing;
 mod simulated;

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use refrain_core::ports::agent::{
-    Agent, AgentError, AgentFactory, AgentRole, AgentTraits, AnsweredUnit, Blueprint, Draft, GateSpec,
-    ModelTraits, Reply, Request, SpecProblem,
+    Agent, AgentError, AgentFactory, AgentRole, AgentTraits, AnsweredUnit, Blueprint, Conversation, Draft,
+    GateSpec, ModelTraits, Reply, Request, SpecProblem,
 };
 use refrain_core::ports::cancel::Cancel;
 use refrain_core::ports::clock::Clock as _;
@@ -60,6 +60,8 @@ pub struct Asked {
     pub context: Value,
     /// How often this agent was asked about this unit of this phase, from 1.
     pub attempt: u32,
+    /// What a model is told in the call that the unit is part of.
+    pub told: Option<Arc<Conversation>>,
 }
 
 impl Asked {
@@ -170,6 +172,7 @@ impl Cast {
                 input: unit.input.value(),
                 context,
                 attempt: *attempt,
+                told: request.conversation.clone(),
             });
         }
         state.asked.extend(units.iter().cloned());

@@ -33,11 +33,11 @@ impl Files {
         self.lock().get(path).cloned()
     }
 
-    /// The files as a check sees them: of records under a CSV name it looks at the header alone.
+    /// The files as a check sees them: texts as they are, and of records under a CSV name it looks at the header alone.
     pub(super) fn bytes(&self) -> BTreeMap<String, Vec<u8>> {
         let bytes = |path: &String, value: &Value| match value {
             Value::Array(records) if path.ends_with(".csv") => header(records).into_bytes(),
-            other => other.to_string().into_bytes(),
+            other => plain(other),
         };
         self.lock().iter().map(|(path, value)| (path.clone(), bytes(path, value))).collect()
     }
@@ -65,6 +65,11 @@ impl Files {
             .collect();
         if found.is_empty() { Err(missing(pattern)) } else { Ok(found) }
     }
+}
+
+/// A text is a text file; anything else is JSON.
+fn plain(value: &Value) -> Vec<u8> {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned).into_bytes()
 }
 
 fn missing(path: &str) -> FileError {
@@ -96,7 +101,7 @@ fn record(value: &Value) -> Json {
 #[async_trait]
 impl ProjectFiles for Files {
     async fn read(&self, path: &str) -> Result<Vec<u8>, FileError> {
-        Ok(self.get(path)?.to_string().into_bytes())
+        Ok(plain(&self.get(path)?))
     }
 
     async fn stamp(&self, path: &str, _: Option<&FileStamp>) -> Result<FileStamp, FileError> {

@@ -15,7 +15,6 @@ use crate::engine::{Engine, EngineError};
 use crate::model::AskWork;
 use crate::ports::store::{Batch, Store, StoreError};
 use crate::prepare::Prepared;
-use crate::request::{AskNumbers, key};
 use crate::run::job::Job;
 use crate::survey::Standing;
 use crate::tree::build::TreeBuilder;
@@ -101,7 +100,7 @@ fn under_new_keys(
     replies: &BTreeMap<Digest, Json>,
     ledger: &mut Vec<LedgerEntry>,
 ) -> UnitRow {
-    let mut previous: Option<Digest> = None;
+    let mut previous: Option<&Json> = None;
     for ask in &mut row.asks {
         let reply = replies.get(&ask.key);
         if let Some(now) = present(job, work, unit, ask, previous) {
@@ -111,15 +110,14 @@ fn under_new_keys(
             *ask = now;
         }
         // A chain passes on what the link before it said, which is the same under either key.
-        let passed_on = reply.filter(|_| work.fan == Fan::Chain);
-        previous = passed_on.map(|reply| Digest::of_content(reply.as_str().as_bytes()));
+        previous = reply.filter(|_| work.fan == Fan::Chain);
     }
     row
 }
 
 /// Returns an ask as it would be made now, if it would be: of several agents that share the units, by the one whose
 /// unit it is today.
-fn present(job: &Job, work: &AskWork, unit: usize, ask: &AskRow, previous: Option<Digest>) -> Option<AskRow> {
+fn present(job: &Job, work: &AskWork, unit: usize, ask: &AskRow, previous: Option<&Json>) -> Option<AskRow> {
     let stage = match work.fan {
         Fan::Split | Fan::Panel => 0,
         Fan::Cascade | Fan::Chain => ask.member as usize,
@@ -128,9 +126,7 @@ fn present(job: &Job, work: &AskWork, unit: usize, ask: &AskRow, previous: Optio
         *sample == ask.sample && (work.fan == Fan::Split || *member == ask.member)
     };
     let (member, sample) = job.stage(work, unit, stage).into_iter().find(fits)?;
-    let base = job.bases.get(member as usize)?;
-    let unit = &job.units.get(unit)?.digest;
-    let row = AskRow::new(member, sample, key(base, unit, &AskNumbers { sample, previous }));
+    let row = AskRow::new(member, sample, job.key(unit, member, sample, previous).ok()?);
     // An ask that keeps its key keeps the chain behind it; under a new key the reply is the first.
     Some(if ask.first.unwrap_or(ask.key) == row.key { *ask } else { row })
 }

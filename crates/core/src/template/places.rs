@@ -1,0 +1,125 @@
+//! Where a template reads something.
+
+use std::ops::Range;
+
+/// Returns where a path such as `context.glossary` is read first: the bytes of as much of it as stands there.
+pub(super) fn place_of(source: &str, path: &str) -> Option<Range<usize>> {
+    let parts: Vec<&str> = path.split('.').collect();
+    blocks(source).into_iter().find_map(|block| {
+        let words = words(source, block);
+        (0..words.len()).find_map(|at| starts(source, &words[at..], &parts))
+    })
+}
+
+/// A word of an expression, and whether it is the attribute of what stands before it.
+struct Word {
+    range: Range<usize>,
+    is_attribute: bool,
+}
+
+fn starts(source: &str, words: &[Word], parts: &[&str]) -> Option<Range<usize>> {
+    let first = words.first().filter(|word| !word.is_attribute && source[word.range.clone()] == *parts[0])?;
+    let mut end = first.range.end;
+    for (n, part) in parts.iter().enumerate().skip(1) {
+        let word = words.get(n).filter(|word| word.is_attribute && source[word.range.clone()] == **part)?;
+        end = word.range.end;
+    }
+    Some(first.range.start..end)
+}
+
+/// Returns what stands between `{{` and `}}`, and between `{%` and `%}`; comments are passed over.
+fn blocks(source: &str) -> Vec<Range<usize>> {
+    let mut blocks = Vec::new();
+    let mut at = 0;
+    while let Some(found) = source[at..].find('{') {
+        at += found + 1;
+        let end = match source.as_bytes().get(at) {
+            Some(b'{') => "}}",
+            Some(b'%') => "%}",
+            Some(b'#') => "#}",
+            _ => continue,
+        };
+        let start = at + 1;
+        let length = length_of(&source[start..], end);
+        if end != "#}" {
+            blocks.push(start..start + length);
+        }
+        at = start + length;
+    }
+    blocks
+}
+
+/// Returns how long a block is; what stands in quotes ends none, but in comments there are no quotes.
+fn length_of(rest: &str, end: &str) -> usize {
+    let mut quote: Option<char> = None;
+    let mut is_escaped = false;
+    for (at, c) in rest.char_indices() {
+        match quote {
+            Some(_) if is_escaped => is_escaped = false,
+            Some(_) if c == '\\' => is_escaped = true,
+            Some(open) if c == open => quote = None,
+            Some(_) => {}
+            None if rest[at..].starts_with(end) => return at,
+            None if end != "#}" && matches!(c, '\'' | '"') => quote = Some(c),
+            None => {}
+        }
+    }
+    rest.len()
+}
+
+fn words(source: &str, block: Range<usize>) -> Vec<Word> {
+    let mut words: Vec<Word> = Vec::new();
+    let mut quote: Option<char> = None;
+    let mut before = ' ';
+    let mut chars = source[block.clone()].char_indices().peekable();
+    while let Some((at, c)) = chars.next() {
+        match quote {
+            Some(_) if c == '\\' => drop(chars.next()),
+            Some(open) => quote = quote.filter(|_| c != open),
+            None if matches!(c, '\'' | '"') => quote = Some(c),
+            None if is_letter(c) => {
+                let mut end = at + c.len_utf8();
+                while let Some((next, c)) = chars.next_if(|(_, c)| is_letter(*c)) {
+                    end = next + c.len_utf8();
+                }
+                let range = block.start + at..block.start + end;
+                words.push(Word { range, is_attribute: before == '.' });
+            }
+            None => {}
+        }
+        if !c.is_whitespace() {
+            before = c;
+        }
+    }
+    words
+}
+
+fn is_letter(c: char) -> bool {
+    c.is_alphanumeric() || c == '_'
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(source: &str, path: &str, expect: Option<(usize, &str)>) {
+        let found = place_of(source, path);
+        let shown = found.map(|range| (range.start, &source[range]));
+        assert_eq!(shown, expect, "{source}");
+    }
+
+    #[test]
+    fn paths_are_found_where_they_are_read() {
+        check("{{ unit.id }} {{ context.gloss }}", "context.gloss", Some((17, "context.gloss")));
+        check(
+            "{{ unit.context }} {{ context . gloss | json }}",
+            "context.gloss",
+            Some((22, "context . gloss")),
+        );
+        check("{# unti #}{{ 'unti }} ' ~ unti }}", "unti", Some((26, "unti")));
+        check("unti {% if a and unti.text %}", "unti", Some((17, "unti")));
+        check("{{ été.x }}", "été", Some((3, "été")));
+        check("{{ unit }}", "units", None);
+        check("{{ \"\\\" unti\" }}", "unti", None);
+    }
+}

@@ -20,6 +20,9 @@ const MEASURED: usize = 32;
 const OFF: (f64, f64) = (0.8, 1.25);
 const FAR_OFF: (f64, f64) = (0.4, 2.5);
 
+/// A token has fewer bytes than this, in nearly all texts.
+const BYTES_PER_TOKEN: f64 = 8.0;
+
 /// What an answer has besides its contents, in tokens.
 const AROUND_ANSWER: f64 = 8.0;
 
@@ -63,6 +66,11 @@ impl Said {
         let shared = shared.map_or(0, |shared| count(shared.as_str()));
         let units = record * per_call;
         Self { sent: float(fixed + shared) + units, units, n_units: per_call, is_measured: false }
+    }
+
+    /// Returns how many bytes a call is at most, as far as can be told: a ceiling counts each of them as a token.
+    pub(super) fn bytes(&self) -> u64 {
+        whole(self.sent * BYTES_PER_TOKEN) as u64
     }
 
     /// Returns the tokens of one unit.
@@ -153,14 +161,14 @@ fn sent(job: &Job, member: usize, requests: &[UnitRequest]) -> Option<u64> {
     Some(count(&said.system) + count(&said.user) + schema)
 }
 
-/// Returns a number of units as one that a call can carry.
+/// Returns an amount of one or more as a whole number.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
-    reason = "packs are far smaller than 2^32"
+    reason = "packs and prompts are far smaller"
 )]
-const fn whole(units: f64) -> usize {
-    units.clamp(1.0, 1e6) as usize
+const fn whole(amount: f64) -> usize {
+    amount.clamp(1.0, 1e9) as usize
 }
 
 /// Returns how long a model thinks, in tokens.

@@ -7,13 +7,11 @@ use refrain_schemas::scope::Target;
 
 use crate::model::{AgentModel, AskWork, Model, Split};
 use crate::run::job::Job;
+use crate::run::most;
 
 use super::Ahead;
 use super::guess::Said;
 use super::spent::float;
-
-/// A ceiling counts every byte that is sent as a token; so many of them are one in truth.
-const BYTES_PER_TOKEN: f64 = 6.0;
 
 /// What one call of an agent comes to.
 #[derive(Debug, Clone, Copy)]
@@ -130,10 +128,7 @@ fn ceiling(agent: &AgentModel, said: &Said, is_known: bool) -> Option<f64> {
         // been asked may cost anything.
         return (is_known || agent.spec.builtin.is_some()).then_some(0.0);
     };
-    let rounds = float(u64::from(model.requests.max(1)));
-    let sent = (said.sent * BYTES_PER_TOKEN + float(model.round_bytes) * (rounds - 1.0)) * rounds;
-    let price = model.price?;
-    Some((sent * price.input + float(model.max_output?) * rounds * price.output) / 1e6)
+    most(model, said.bytes(), model.max_output?).cost_usd
 }
 
 impl Share {

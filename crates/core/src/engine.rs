@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use refrain_schemas::json::Json;
-use refrain_schemas::ledger::LedgerReport;
+use refrain_schemas::ledger::{CallReport, ImportReport, LedgerReport};
 use refrain_schemas::money::Budget;
-use refrain_schemas::name::{PhaseName, Revision};
+use refrain_schemas::name::{CallId, PhaseName, Revision};
 use refrain_schemas::plan::PlanReport;
 use refrain_schemas::plan_file::PlanFile;
 use refrain_schemas::report::RunReport;
@@ -23,6 +23,8 @@ use crate::ports::files::{FileError, ProjectFiles, SourceReader, TargetWriter};
 use crate::ports::sink::{LogSink, ProgressSink};
 use crate::ports::store::{CallFilter, Collected, Store, StoreError};
 use crate::ports::tools::Tools;
+pub use crate::queries::export::Export;
+pub use crate::queries::import::{Lines, OpenLines};
 
 /// What the engine works through.
 #[derive(Debug, Clone)]
@@ -100,6 +102,27 @@ pub struct Control {
 pub struct Engine {
     model: Arc<Model>,
     ports: Ports,
+}
+
+/// What calls of the ledger are summed up by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum By {
+    /// The phase, in all scopes.
+    Phase,
+    /// The scope, of all phases.
+    Scope,
+    /// The phase in one scope.
+    Target,
+    /// The agent.
+    Agent,
+    /// The model.
+    Model,
+    /// The run.
+    Run,
+    /// Why the call was made.
+    Rung,
+    /// The unit; a call about several counts for each, and what it consumed is shared evenly.
+    Unit,
 }
 
 /// What was collected.
@@ -251,12 +274,37 @@ impl Engine {
         crate::queries::diff::diff(self, target, revisions).await
     }
 
-    /// Returns calls of the ledger and its sums.
+    /// Returns calls of the ledger, the sums over all of it and, where asked for, those over groups of the calls that the
+    /// filter lets through.
     ///
     /// # Errors
     /// Fails where the store does.
-    pub async fn ledger(&self, filter: &CallFilter) -> Result<LedgerReport, EngineError> {
-        crate::queries::ledger::ledger(self, filter).await
+    pub async fn ledger(&self, filter: &CallFilter, by: Option<By>) -> Result<LedgerReport, EngineError> {
+        crate::queries::ledger::ledger(self, filter, by).await
+    }
+
+    /// Returns one call and what went over the wire in it.
+    ///
+    /// # Errors
+    /// Fails where there is no such call, and where the store does.
+    pub async fn call(&self, call: CallId) -> Result<CallReport, EngineError> {
+        crate::queries::call::call(self, call).await
+    }
+
+    /// Returns the replies of some targets, or of all where none are named, for another project.
+    ///
+    /// # Errors
+    /// Fails where the store does.
+    pub async fn export(&self, targets: &[Target]) -> Result<Export, EngineError> {
+        crate::queries::export::export(self, targets).await
+    }
+
+    /// Takes over the replies of a file that was exported; one under a key that has a reply already is left out.
+    ///
+    /// # Errors
+    /// Fails where a line is not right, before anything is written; where the store does, or where it is held.
+    pub async fn import(&self, open: OpenLines<'_>, holder: &Holder) -> Result<ImportReport, EngineError> {
+        crate::queries::import::import(self, open, holder).await
     }
 
     /// Declares the present output of a phase good for its present definition; returns what was waived.
@@ -389,6 +437,20 @@ pub enum EngineError {
         /// What was named: a number or `yet`.
         revision: String,
     },
+    /// There is no such call.
+    #[error("there is no call {call}")]
+    NoCall {
+        /// What was named.
+        call: CallId,
+    },
+    /// A line of an exported ledger is not right; nothing was imported.
+    #[error("line {line}: {message}")]
+    Import {
+        /// Its number, from 1.
+        line: u64,
+        /// What is wrong.
+        message: String,
+    },
     /// There is no such unit.
     #[error("{target} has no unit `{unit}`")]
     NoUnit {
@@ -405,12 +467,6 @@ pub enum EngineError {
         /// Why not.
         reason: String,
     },
-    /// What a plan was made from has changed.
-    #[error("the plan does not hold any more: {}", .drifts.iter().map(|drift| drift.name.as_str()).collect::<Vec<_>>().join(", "))]
-    Drifted {
-        /// What, by name.
-        drifts: Vec<Drift>,
-    },
     /// The tools of an MCP server cannot be listed.
     #[error("the tools of server `{server}`: {message}")]
     Tools {
@@ -418,6 +474,12 @@ pub enum EngineError {
         server: String,
         /// What went wrong.
         message: String,
+    },
+    /// What a plan was made from has changed.
+    #[error("the plan does not hold any more: {}", .drifts.iter().map(|drift| drift.name.as_str()).collect::<Vec<_>>().join(", "))]
+    Drifted {
+        /// What, by name.
+        drifts: Vec<Drift>,
     },
     /// An expression or a template failed.
     #[error("{what}: {message}")]

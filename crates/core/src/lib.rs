@@ -23,6 +23,7 @@ pub mod ports;
 pub mod prepare;
 pub mod progress;
 pub mod prompt;
+pub mod protocol;
 pub mod publish;
 mod queries;
 pub mod recorder;

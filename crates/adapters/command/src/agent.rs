@@ -9,12 +9,12 @@ use async_trait::async_trait;
 use refrain_core::ports::agent::{Agent, AgentError, Blueprint, Remarks, Reply, Request};
 use refrain_core::ports::cancel::Cancel;
 use refrain_core::ports::secrets::{Secrets, process_environment};
+use refrain_core::protocol::request_line;
 use refrain_schemas::failure::FailureKind;
 use tokio::process::Command;
 use tokio::sync::Mutex;
 
 use crate::process::{Process, Trouble};
-use crate::wire::request_line;
 
 /// One clone of a command agent: a process that is kept alive, or one process per call.
 ///

@@ -1,47 +1,9 @@
-//! The JSON lines themselves.
+//! What a process says on its standard output.
 
-use refrain_core::ports::agent::{AnsweredUnit, AskedUnit, Reply, Request};
-use refrain_schemas::failure::{Failure, FailureKind};
-use refrain_schemas::json::Json;
-use refrain_schemas::protocol::{AnswerErrorKind, AnswerLine, AnswerUnit, AnswerUsage};
-use refrain_schemas::usage::Usage;
+use refrain_core::ports::agent::Reply;
+use refrain_core::protocol::reply;
+use refrain_schemas::protocol::AnswerLine;
 use serde::Deserialize;
-
-/// Returns a request as one line of JSON, its end included.
-///
-/// Most of a request is canonical JSON already, so the line is put together from text and no tree is built.
-pub(crate) fn request_line(request: &Request) -> Vec<u8> {
-    let mut line = String::with_capacity(256);
-    push(&mut line, "{\"call\":", Json::string(&request.call.to_string()).as_str());
-    push(&mut line, ",\"phase\":", Json::string(request.phase.as_str()).as_str());
-    line.push_str(",\"scope\":{");
-    for (n, (name, value)) in request.scope.iter().enumerate() {
-        line.push_str(if n > 0 { "," } else { "" });
-        push(&mut line, Json::string(name.as_str()).as_str(), ":");
-        line.push_str(Json::string(value).as_str());
-    }
-    push(&mut line, "},\"params\":", request.params.as_str());
-    push(&mut line, ",\"context\":", request.context.as_str());
-    line.push_str(",\"units\":[");
-    for (n, unit) in request.units.iter().enumerate() {
-        line.push_str(if n > 0 { "," } else { "" });
-        push_unit(&mut line, unit);
-    }
-    line.push_str("]}\n");
-    line.into_bytes()
-}
-
-fn push_unit(line: &mut String, unit: &AskedUnit) {
-    push(line, "{\"id\":", Json::string(unit.id.as_str()).as_str());
-    push(line, ",\"input\":", unit.input.as_str());
-    push(line, ",\"context\":", unit.context.as_str());
-    line.push('}');
-}
-
-fn push(line: &mut String, label: &str, value: &str) {
-    line.push_str(label);
-    line.push_str(value);
-}
 
 /// What a line on stdout turned out to be.
 #[derive(Debug)]
@@ -78,41 +40,6 @@ pub(crate) fn hear(line: &[u8], call: &str) -> Heard {
     }
 }
 
-fn reply(answer: AnswerLine) -> Reply {
-    let units = answer.units.into_iter().map(unit).collect();
-    Reply { units, usage: answer.usage.map(usage).unwrap_or_default(), ..Reply::default() }
-}
-
-fn unit(unit: AnswerUnit) -> AnsweredUnit {
-    let invalid = |message: String| Failure { kind: FailureKind::Invalid, message };
-    let result = match (unit.output, unit.error) {
-        (Some(output), None) => Json::of(&output).map_err(|error| invalid(error.to_string())),
-        (None, Some(error)) => Err(Failure { kind: kind(error.kind), message: error.message }),
-        (Some(_), Some(_)) => Err(invalid("the answer has an output and an error".to_owned())),
-        (None, None) => Err(invalid("the answer has neither output nor error".to_owned())),
-    };
-    AnsweredUnit::new(unit.id, result)
-}
-
-const fn kind(kind: AnswerErrorKind) -> FailureKind {
-    match kind {
-        AnswerErrorKind::Transient => FailureKind::Transient,
-        AnswerErrorKind::Invalid => FailureKind::Invalid,
-        AnswerErrorKind::Refused => FailureKind::Refused,
-        AnswerErrorKind::Permanent => FailureKind::Permanent,
-    }
-}
-
-fn usage(usage: AnswerUsage) -> Usage {
-    Usage {
-        cached_input_tokens: 0,
-        input_tokens: usage.input_tokens.unwrap_or(0),
-        output_tokens: usage.output_tokens.unwrap_or(0),
-        // Sums of money only grow; a refund is not a thing an agent can report.
-        cost_usd: usage.cost_usd.filter(|cost| cost.is_finite() && *cost >= 0.0),
-    }
-}
-
 /// Returns the beginning of a line, fit for a message.
 fn excerpt(line: &[u8]) -> String {
     let head = String::from_utf8_lossy(&line[..line.len().min(400)]);
@@ -124,25 +51,10 @@ fn excerpt(line: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use refrain_schemas::protocol::RequestLine;
-    use refrain_testkit::ask;
-    use serde_json::json;
+    use refrain_core::ports::agent::AnsweredUnit;
+    use refrain_schemas::usage::Usage;
 
-    #[test]
-    fn a_request_is_one_line_that_reads_back() {
-        let mut request =
-            ask::request(7, &[("é\"\n\0", json!({"text": "a\u{2028}\"b\\", "n": 1.5})), ("b", json!(null))]);
-        request.scope = ask::scope(&[("language", "ja"), ("tone", "\"x\"")]);
-        request.params = Json::of(&json!({"p": [1, {}]})).unwrap();
-        let line = String::from_utf8(request_line(&request)).unwrap();
-        assert_eq!(line.matches('\n').count(), 1);
-        let read: RequestLine = serde_json::from_str(&line).unwrap();
-        assert_eq!((read.call.as_str(), read.units.len()), ("c7", 2));
-        assert_eq!((read.scope, read.params), ((*request.scope).clone(), request.params));
-        assert_eq!(read.units[0].id, request.units[0].id);
-        assert_eq!(read.units[0].input, request.units[0].input);
-    }
+    use super::*;
 
     fn check(line: &str, expect: &str) {
         let text = match hear(line.as_bytes(), "c1") {

@@ -1,1 +1,42 @@
 //! Agents behind HTTP: models and plain services.
+//!
+//! [`model`] speaks to providers of language models: pure wires (encode and decode, no I/O), one function that says what
+//! each failure is, and the agent that puts them together. [`client`] is the one HTTP client of all of them. Nothing in
+//! here retries, waits for limits or counts money: the engine does.
+
+pub mod client;
+pub mod model;
+
+use std::sync::Arc;
+
+use refrain_core::ports::secrets::Secrets;
+use refrain_core::ports::tools::Tools;
+
+use crate::client::Client;
+use crate::model::breaker::Breakers;
+use crate::model::factory::ModelAgents;
+
+pub use crate::model::price::prices_date;
+
+/// What all agents behind HTTP share: one client, the secrets, the tools and the state of the endpoints.
+#[derive(Debug, Clone)]
+pub struct RemoteAgents {
+    pub(crate) client: Client,
+    pub(crate) secrets: Arc<dyn Secrets>,
+    pub(crate) tools: Arc<dyn Tools>,
+    pub(crate) breakers: Breakers,
+}
+
+impl RemoteAgents {
+    /// Returns what makes agents that know these secrets and may use these tools. Nothing is opened or read yet.
+    #[must_use]
+    pub fn new(secrets: Arc<dyn Secrets>, tools: Arc<dyn Tools>) -> Self {
+        Self { client: Client::default(), secrets, tools, breakers: Breakers::default() }
+    }
+
+    /// Returns the factory of model agents.
+    #[must_use]
+    pub fn models(&self) -> ModelAgents {
+        ModelAgents::new(self.clone())
+    }
+}

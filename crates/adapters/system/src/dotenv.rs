@@ -15,7 +15,7 @@ use refrain_schemas::environment::is_variable_name;
 pub(crate) struct Dotenv {
     /// The values, by name.
     pub(crate) entries: BTreeMap<String, String>,
-    /// The text of the lines that could not be made out, from the equals sign on where there is one.
+    /// The text of the lines that could not be made out, from the equals sign or colon on where there is one.
     pub(crate) unread: Vec<String>,
     /// What is wrong with them.
     pub(crate) problems: Vec<DotenvProblem>,
@@ -50,7 +50,7 @@ pub(crate) fn parse(bytes: &[u8]) -> Dotenv {
             }
             Err(message) => {
                 found.problems.push(DotenvProblem { line, message });
-                let value = one.split_once('=').map_or(one, |(_, value)| value);
+                let value = one.split_once(['=', ':']).map_or(one, |(_, value)| value);
                 found.unread.push(value.trim().trim_matches(['"', '\'']).to_owned());
                 one.len()
             }

@@ -1,0 +1,217 @@
+//! What a failure is: the one place that looks into what providers say.
+
+use refrain_core::ports::agent::AgentError;
+use refrain_schemas::endpoint::EndpointKind;
+use refrain_schemas::failure::FailureKind;
+use serde_json::Value;
+use std::time::Duration;
+
+use crate::client::{TransportError, TransportErrorKind};
+
+/// The longest message that is passed on.
+const MESSAGE_CHARS: usize = 600;
+
+/// A response that is no answer.
+#[derive(Debug, Clone, Copy)]
+pub struct Failed<'a> {
+    /// The endpoint.
+    pub endpoint: &'a str,
+    /// Its status; a good one where the error came in the body of a response that began well.
+    pub status: u16,
+    /// Its body, as text where it is no JSON.
+    pub body: &'a Value,
+    /// How long its headers ask for a pause.
+    pub retry_after: Option<Duration>,
+}
+
+/// Whether a failure says that the endpoint is down.
+#[must_use]
+pub const fn is_outage(status: u16) -> bool {
+    status >= 500
+}
+
+/// Says what it is that no response, or no whole one, came.
+#[must_use]
+pub fn transport(endpoint: &str, error: &TransportError) -> AgentError {
+    let kind = match error.kind {
+        TransportErrorKind::Connect | TransportErrorKind::Timeout | TransportErrorKind::Cut => {
+            FailureKind::Transient
+        }
+        TransportErrorKind::TooLarge | TransportErrorKind::Unsendable => FailureKind::Permanent,
+    };
+    AgentError::new(kind, format!("endpoint `{endpoint}`: {error}"))
+}
+
+/// Says what a response is that is no answer.
+#[must_use]
+pub fn response(kind: EndpointKind, failed: &Failed<'_>) -> AgentError {
+    let told = Told::of(failed.body);
+    let verdict = match kind {
+        EndpointKind::Openai | EndpointKind::Responses => openai(failed.status, &told),
+        EndpointKind::Anthropic => anthropic(&told),
+        EndpointKind::Gemini => gemini(&told, failed.body),
+    };
+    let kind = verdict.unwrap_or_else(|| by_status(told.status(failed.status)));
+    let pause = failed.retry_after.or_else(|| retry_info(failed.body));
+    AgentError {
+        retry_after: pause.filter(|_| matches!(kind, FailureKind::RateLimited | FailureKind::Transient)),
+        ..AgentError::new(kind, message(kind, failed, &told))
+    }
+}
+
+fn message(kind: FailureKind, failed: &Failed<'_>, told: &Told) -> String {
+    let (endpoint, status) = (failed.endpoint, told.status(failed.status));
+    let what = match kind {
+        FailureKind::Credentials if is_spent(told) => "the account has nothing left to spend: ",
+        _ => "",
+    };
+    let said: String = told.message.chars().take(MESSAGE_CHARS).collect();
+    format!("endpoint `{endpoint}` answered {status}: {what}{said}")
+}
+
+/// What a provider says of an error, wherever in the body it says it.
+#[derive(Debug, Default)]
+struct Told {
+    /// Its word for it: `insufficient_quota`, `overloaded_error`, `RESOURCE_EXHAUSTED`.
+    words: Vec<String>,
+    /// The status it names in the body.
+    status: Option<u16>,
+    message: String,
+    /// Whether it says why it does not like what it was asked.
+    is_moderation: bool,
+}
+
+impl Told {
+    fn of(body: &Value) -> Self {
+        // One provider wraps its errors in a list.
+        let body = body.as_array().and_then(|items| items.first()).unwrap_or(body);
+        let error = body.get("error").filter(|error| !error.is_null()).unwrap_or(body);
+        let word = |name: &str| error.get(name).and_then(Value::as_str).map(str::to_owned);
+        Self {
+            words: ["code", "type", "status"].into_iter().filter_map(word).collect(),
+            status: error.get("code").and_then(Value::as_u64).and_then(|code| u16::try_from(code).ok()),
+            message: message_of(error),
+            is_moderation: error.pointer("/metadata/reasons").is_some(),
+        }
+    }
+
+    fn says(&self, words: &[&str]) -> bool {
+        self.words.iter().any(|word| words.contains(&word.as_str()))
+    }
+
+    fn mentions(&self, phrases: &[&str]) -> bool {
+        let message = self.message.to_lowercase();
+        phrases.iter().any(|phrase| message.contains(phrase))
+    }
+
+    /// Returns the status: that of the response, or what the body names where that one is good.
+    fn status(&self, status: u16) -> u16 {
+        if status < 300 {
+            self.status.filter(|named| (400..600).contains(named)).unwrap_or(status)
+        } else {
+            status
+        }
+    }
+}
+
+fn message_of(error: &Value) -> String {
+    let fields = ["message", "detail", "error"];
+    let field = fields.iter().find_map(|name| error.get(name).filter(|value| !value.is_null()));
+    match field.unwrap_or(error) {
+        Value::String(text) if text.trim().is_empty() => "nothing".to_owned(),
+        Value::String(text) => text.trim().to_owned(),
+        Value::Null => "nothing".to_owned(),
+        other => other.to_string(),
+    }
+}
+
+/// What a status means where the body says nothing more exact.
+const fn by_status(status: u16) -> FailureKind {
+    match status {
+        401..=403 => FailureKind::Credentials,
+        429 | 503 | 529 => FailureKind::RateLimited,
+        // A response that began well, and then did not go on.
+        200..=299 | 408 | 409 | 425 | 500.. => FailureKind::Transient,
+        _ => FailureKind::Permanent,
+    }
+}
+
+const SPENT: [&str; 5] = [
+    "insufficient_quota",
+    "billing_hard_limit_reached",
+    "billing_not_active",
+    "billing_error",
+    "insufficient_balance",
+];
+
+/// An account that is spent stops the run, as a wrong key does: no other call will do better.
+fn is_spent(told: &Told) -> bool {
+    told.says(&SPENT)
+        || told.mentions(&["credit balance is too low", "insufficient balance", "insufficient credits"])
+}
+
+fn openai(status: u16, told: &Told) -> Option<FailureKind> {
+    if is_spent(told) {
+        return Some(FailureKind::Credentials);
+    }
+    if told.says(&["content_filter", "content_policy_violation", "ResponsibleAIPolicyViolation"])
+        || (status == 403 && told.is_moderation)
+    {
+        return Some(FailureKind::Filtered);
+    }
+    // A request beyond what is allowed per minute is never let in, however long it waits.
+    if told.says(&["context_length_exceeded"])
+        || told.mentions(&["maximum context length", "request too large", "context window"])
+    {
+        return Some(FailureKind::Permanent);
+    }
+    if told.says(&["invalid_api_key", "authentication_error"]) {
+        return Some(FailureKind::Credentials);
+    }
+    if told.says(&["rate_limit_exceeded", "rate_limit_error", "overloaded_error", "engine_overloaded"]) {
+        return Some(FailureKind::RateLimited);
+    }
+    told.says(&["server_error"]).then_some(FailureKind::Transient).filter(|_| status < 300)
+}
+
+fn anthropic(told: &Told) -> Option<FailureKind> {
+    if is_spent(told) || told.says(&["authentication_error", "permission_error"]) {
+        return Some(FailureKind::Credentials);
+    }
+    if told.says(&["rate_limit_error", "overloaded_error"]) {
+        return Some(FailureKind::RateLimited);
+    }
+    if told.says(&["api_error", "timeout_error"]) {
+        return Some(FailureKind::Transient);
+    }
+    told.says(&["invalid_request_error", "not_found_error", "request_too_large"])
+        .then_some(FailureKind::Permanent)
+}
+
+fn gemini(told: &Told, body: &Value) -> Option<FailureKind> {
+    let details = body.to_string();
+    if told.says(&["UNAUTHENTICATED", "PERMISSION_DENIED"]) || details.contains("API_KEY_INVALID") {
+        return Some(FailureKind::Credentials);
+    }
+    if told.says(&["RESOURCE_EXHAUSTED"]) {
+        // What is spent for the day does not come back while anybody waits.
+        let is_daily = details.contains("PerDay");
+        return Some(if is_daily { FailureKind::Credentials } else { FailureKind::RateLimited });
+    }
+    if told.says(&["UNAVAILABLE"]) {
+        return Some(FailureKind::RateLimited);
+    }
+    if told.says(&["INTERNAL", "DEADLINE_EXCEEDED", "ABORTED", "CANCELLED", "UNKNOWN"]) {
+        return Some(FailureKind::Transient);
+    }
+    told.says(&["INVALID_ARGUMENT", "NOT_FOUND", "FAILED_PRECONDITION", "OUT_OF_RANGE"])
+        .then_some(FailureKind::Permanent)
+}
+
+/// Reads the pause that Google asks for in the body: `"retryDelay": "17s"`.
+fn retry_info(body: &Value) -> Option<Duration> {
+    let body = body.as_array().and_then(|items| items.first()).unwrap_or(body);
+    let details = body.pointer("/error/details")?.as_array()?;
+    let delay = details.iter().find_map(|detail| detail.get("retryDelay")?.as_str())?;
+    Duration::try_from_secs_f64(delay.strip_suffix('s')?.parse().ok()?).ok()
+}

@@ -1,0 +1,302 @@
+//! One call to a model: what is said, and what is known of how it went.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use refrain_core::ports::agent::{AgentError, AskedUnit, Conversation, Repair, Trace};
+use refrain_schemas::exchange::{Exchange, Served};
+use refrain_schemas::failure::FailureKind;
+use refrain_schemas::usage::Usage;
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use super::agent::{ModelAgent, Seat};
+use super::classify::{self, Failed};
+use super::redact::Redactor;
+use super::schema::{self, Shape};
+use super::signal::{rate_signal, retry_after};
+use super::wire::{self, Chat, Heard, ToolOffer, Turn};
+use crate::client::{Incoming, Outgoing, TransportError, TransportErrorKind};
+use refrain_schemas::agent_spec::Structured;
+use refrain_schemas::endpoint::EndpointKind;
+
+/// One call under way.
+#[derive(Debug)]
+pub struct Talk<'a> {
+    pub(crate) agent: &'a ModelAgent,
+    system: String,
+    shape: Option<Arc<Shape>>,
+    /// What was said so far, the last word being ours.
+    pub turns: Vec<Turn>,
+    /// The tools that are offered.
+    pub offers: Vec<ToolOffer>,
+    /// Whether a tool has to be used in the next round.
+    pub must_use: bool,
+    /// Whether the provider was told the shape in the last round.
+    pub(super) native: bool,
+    /// What the call consumed so far.
+    pub usage: Usage,
+    /// What else is known so far.
+    pub trace: Trace,
+}
+
+/// A response as it came.
+struct Received {
+    status: u16,
+    retry_after: Option<Duration>,
+    body: Value,
+    /// What ended it before it was whole.
+    broken: Option<TransportError>,
+}
+
+impl<'a> Talk<'a> {
+    /// Begins a call.
+    pub(super) fn new(
+        agent: &'a ModelAgent,
+        conversation: &Conversation,
+        shape: Option<Arc<Shape>>,
+        units: &[AskedUnit],
+        repairs: &[Repair],
+    ) -> Self {
+        let mut turns = vec![Turn::User(conversation.user.clone())];
+        turns.extend(repair_turns(conversation, units, repairs));
+        Self {
+            agent,
+            system: conversation.system.clone(),
+            shape,
+            turns,
+            offers: Vec::new(),
+            must_use: false,
+            native: false,
+            usage: Usage::default(),
+            trace: Trace::default(),
+        }
+    }
+
+    /// Says all there is to say, in one HTTP request, and returns what the model says to it.
+    ///
+    /// # Errors
+    /// Fails where no answer came; what it cost all the same is noted here.
+    pub async fn round(&mut self) -> Result<Heard, AgentError> {
+        let (seat, fallback) = self.agent.seat();
+        let secrets = self.agent.remote.secrets.clone();
+        let redactor = seat.endpoint.redactor(secrets.as_ref());
+        let (outgoing, body) = self.outgoing(seat)?;
+        let exchange = Exchange {
+            to: outgoing.to(),
+            request: redactor.value(body),
+            status: None,
+            response: None,
+            error: None,
+            seconds: 0.0,
+        };
+        self.agent.began(seat);
+        let started = Instant::now();
+        let received = self.receive(seat, outgoing, &redactor).await;
+        self.agent.ended();
+        let seconds = started.elapsed().as_secs_f64();
+        self.note_exchange(Exchange { seconds, ..exchange }, received.as_ref());
+        self.note_served(seat, fallback, received.as_ref().ok());
+        self.agent.judge(
+            seat,
+            received.as_ref().map_or_else(|e| Err(e.kind), |r| Ok((r.status, r.broken.is_some()))),
+        );
+        let heard = self.heard(seat, received)?;
+        self.trace.served.get_or_insert_default().model.clone_from(&heard.model);
+        Ok(heard)
+    }
+
+    /// Returns an error with all that is known of the call.
+    pub(super) fn failed(self, error: AgentError) -> AgentError {
+        AgentError { usage: self.usage, trace: Box::new(self.trace), ..error }
+    }
+
+    fn outgoing(&mut self, seat: &Seat) -> Result<(Outgoing, Value), AgentError> {
+        let endpoint = &seat.endpoint;
+        let fitted = self.fitted(seat)?;
+        self.native = fitted.is_some();
+        let system = self.system_prompt();
+        let chat = Chat {
+            model: &seat.model,
+            system: &system,
+            turns: &self.turns,
+            settings: &self.agent.settings,
+            schema: fitted.as_ref(),
+            tools: &self.offers,
+            must_use: self.must_use,
+            stream: self.agent.stream,
+            completion_tokens: endpoint.is_openai(),
+        };
+        let body = wire::encode(endpoint.kind, &chat);
+        let url = endpoint.url(&wire::path(endpoint.kind, &chat), wire::query(endpoint.kind, chat.stream));
+        let headers = self.headers(seat)?;
+        let outgoing = Outgoing { method: "POST".to_owned(), url, headers, body: Some(body.to_string()) };
+        Ok((outgoing, body))
+    }
+
+    /// Returns the schema as the provider is told it, or `None` where it stands in the prompt.
+    fn fitted(&self, seat: &Seat) -> Result<Option<Value>, AgentError> {
+        let Some(shape) = &self.shape else { return Ok(None) };
+        let structured = self.agent.structured;
+        let tools_forbid = seat.endpoint.kind == EndpointKind::Gemini && !self.offers.is_empty();
+        let wanted = match structured {
+            Structured::Native => true,
+            Structured::Prompt => false,
+            Structured::Auto => {
+                seat.endpoint.native_schema
+                    && !tools_forbid
+                    && schema::is_known_to_model(seat.endpoint.kind, &seat.model)
+            }
+        };
+        match wanted.then(|| schema::fit(seat.endpoint.kind, &shape.value)) {
+            None => Ok(None),
+            Some(Ok(fitted)) => Ok(Some(fitted)),
+            Some(Err(_)) if structured == Structured::Auto => Ok(None),
+            Some(Err(unfit)) => {
+                let why = format!("the provider does not take the schema: {unfit}; say `structured: prompt`");
+                Err(AgentError::new(FailureKind::Permanent, why))
+            }
+        }
+    }
+
+    fn system_prompt(&self) -> String {
+        let Some(shape) = self.shape.as_ref().filter(|_| !self.native) else { return self.system.clone() };
+        let gap = if self.system.is_empty() { "" } else { "\n\n" };
+        format!(
+            "{}{gap}Answer with one JSON value that fits this JSON Schema, and with nothing else: no prose, no fences.\n{}",
+            self.system,
+            shape.json.as_str()
+        )
+    }
+
+    fn headers(&self, seat: &Seat) -> Result<Vec<(String, String)>, AgentError> {
+        let secrets = self.agent.remote.secrets.as_ref();
+        let missing = |error: super::endpoint::MissingSecret| {
+            AgentError::new(FailureKind::Credentials, error.to_string())
+        };
+        let own = seat.endpoint.secret_headers(secrets).map_err(missing)?;
+        let key = seat.endpoint.secret_key(secrets).map_err(missing)?;
+        let usual = wire::headers(seat.endpoint.kind, key.as_deref());
+        let is_own = |name: &String| own.iter().any(|(mine, _)| mine == name);
+        Ok(usual.into_iter().filter(|(name, _)| !is_own(name)).chain(own.clone()).collect())
+    }
+
+    async fn receive(
+        &mut self,
+        seat: &Seat,
+        outgoing: Outgoing,
+        redactor: &Redactor,
+    ) -> Result<Received, TransportError> {
+        let redacted =
+            |error: TransportError| TransportError { message: redactor.text(&error.message), ..error };
+        let mut incoming = self.agent.remote.client.send(outgoing).await.map_err(redacted)?;
+        let now = jiff::Timestamp::now();
+        self.trace.signal = rate_signal(&incoming.headers, now);
+        let retry_after = retry_after(&incoming.headers, now);
+        let (body, broken) = self.body(seat, &mut incoming).await;
+        let (body, broken) = (redactor.value(body), broken.map(redacted));
+        Ok(Received { status: incoming.status, retry_after, body, broken })
+    }
+
+    async fn body(&self, _seat: &Seat, incoming: &mut Incoming) -> (Value, Option<TransportError>) {
+        match incoming.rest().await {
+            Ok(text) => (serde_json::from_str(&text).unwrap_or(Value::String(text)), None),
+            Err(error) => (Value::Null, Some(error)),
+        }
+    }
+
+    fn heard(
+        &mut self,
+        seat: &Seat,
+        received: Result<Received, TransportError>,
+    ) -> Result<Heard, AgentError> {
+        let (kind, endpoint) = (seat.endpoint.kind, seat.endpoint.name.as_str());
+        let received = received.map_err(|error| classify::transport(endpoint, &error))?;
+        let Received { status, retry_after, body, broken } = received;
+        let heard = wire::decode(kind, &body);
+        if let Ok(heard) = &heard {
+            self.usage.add(&heard.usage);
+        }
+        if let Some(error) = broken {
+            return Err(classify::transport(endpoint, &error));
+        }
+        let has_error = body.get("error").is_some_and(|error| !error.is_null());
+        if !(200..300).contains(&status) || (has_error && heard.is_err()) {
+            return Err(classify::response(kind, &Failed { endpoint, status, body: &body, retry_after }));
+        }
+        let transient =
+            |what: String| AgentError::new(FailureKind::Transient, format!("endpoint `{endpoint}`: {what}"));
+        if body.is_string() || body.is_null() {
+            return Err(transient("the response is not JSON".to_owned()));
+        }
+        heard.map_err(|odd| transient(odd.to_string()))
+    }
+
+    fn note_exchange(&mut self, mut exchange: Exchange, received: Result<&Received, &TransportError>) {
+        match received {
+            Ok(received) => {
+                exchange.status = Some(received.status);
+                exchange.response = (!received.body.is_null()).then(|| received.body.clone());
+                exchange.error = received.broken.as_ref().map(ToString::to_string);
+            }
+            Err(error) => exchange.error = Some(error.to_string()),
+        }
+        self.trace.exchanges.push(exchange);
+    }
+
+    fn note_served(&mut self, seat: &Seat, fallback: bool, received: Option<&Received>) {
+        let served = self.trace.served.get_or_insert_with(Served::default);
+        served.endpoint.clone_from(&seat.endpoint.name);
+        served.fallback |= fallback;
+        served.requests += 1;
+        let _ = received;
+    }
+}
+
+/// Returns what is said again and what is said to it, where earlier answers were no good.
+fn repair_turns(conversation: &Conversation, units: &[AskedUnit], repairs: &[Repair]) -> Vec<Turn> {
+    if repairs.is_empty() {
+        return Vec::new();
+    }
+    let said = said_before(conversation, units, repairs);
+    let number =
+        |repair: &Repair| units.iter().position(|unit| unit.id == repair.unit).map_or(0, |at| at + 1);
+    let errors: Vec<String> = repairs
+        .iter()
+        .map(|repair| match (conversation.numbered, repair.error.as_str()) {
+            (true, error) => format!("- number {}: {error}", number(repair)),
+            (false, error) => format!("- {error}"),
+        })
+        .collect();
+    let again = if conversation.numbered {
+        "Answer again, with all units, in the form that was asked for."
+    } else {
+        "Answer again in the form that was asked for."
+    };
+    let complaint = format!("That answer cannot be used:\n{}\n{again}", errors.join("\n"));
+    let said = wire::Said { text: said, ..wire::Said::default() };
+    vec![Turn::Model(said), Turn::User(complaint)]
+}
+
+/// Returns the earlier answer as the model may have given it.
+fn said_before(conversation: &Conversation, units: &[AskedUnit], repairs: &[Repair]) -> String {
+    let mut texts: Vec<&str> = repairs.iter().map(|repair| repair.said.as_str()).collect();
+    texts.dedup();
+    let parsed = |repair: &Repair| serde_json::from_str::<Value>(&repair.said).ok();
+    if conversation.numbered && (texts.len() > 1 || repairs.len() == 1) {
+        let item = |(at, unit): (usize, &AskedUnit)| {
+            let repair = repairs.iter().find(|repair| repair.unit == unit.id)?;
+            Some(
+                json!({ "n": at + 1, "output": parsed(repair).unwrap_or_else(|| repair.said.clone().into()) }),
+            )
+        };
+        let items: Vec<Value> = units.iter().enumerate().filter_map(item).collect();
+        return json!({ "units": items }).to_string();
+    }
+    let text = texts.join("\n");
+    // A turn without words is refused by some providers.
+    if text.trim().is_empty() { "(nothing)".to_owned() } else { text }
+}
+
+/// What a response said of an endpoint: its status and whether it broke off, or why there was none.
+pub(super) type Verdict = Result<(u16, bool), TransportErrorKind>;

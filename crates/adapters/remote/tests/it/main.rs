@@ -1,0 +1,8 @@
+//! Models, over a server in this process.
+
+#![cfg(test)]
+
+mod contract;
+mod openai;
+mod server;
+mod world;

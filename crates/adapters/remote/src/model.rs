@@ -14,6 +14,7 @@ pub mod mend;
 pub mod price;
 pub mod probe;
 pub mod redact;
+mod repair;
 pub mod schema;
 pub mod signal;
 pub mod stream;

@@ -7,12 +7,13 @@ use refrain_core::ports::agent::{AgentError, AskedUnit, Conversation, Repair, Tr
 use refrain_schemas::exchange::{Exchange, Served};
 use refrain_schemas::failure::FailureKind;
 use refrain_schemas::usage::Usage;
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::time::Instant;
 
 use super::agent::{ModelAgent, Seat};
 use super::classify::{self, Failed};
 use super::redact::Redactor;
+use super::repair::repair_turns;
 use super::schema::{self, Shape};
 use super::signal::{rate_signal, retry_after};
 use super::stream::Assembly;
@@ -279,51 +280,6 @@ async fn streamed(kind: EndpointKind, incoming: &mut Incoming) -> (Value, Option
     // A stream that ends with an error says so itself.
     let has_error = body.get("error").is_some_and(|error| !error.is_null());
     (body, broken.filter(|_| !has_error))
-}
-
-/// Returns what is said again and what is said to it, where earlier answers were no good.
-fn repair_turns(conversation: &Conversation, units: &[AskedUnit], repairs: &[Repair]) -> Vec<Turn> {
-    if repairs.is_empty() {
-        return Vec::new();
-    }
-    let said = said_before(conversation, units, repairs);
-    let number =
-        |repair: &Repair| units.iter().position(|unit| unit.id == repair.unit).map_or(0, |at| at + 1);
-    let errors: Vec<String> = repairs
-        .iter()
-        .map(|repair| match (conversation.numbered, repair.error.as_str()) {
-            (true, error) => format!("- number {}: {error}", number(repair)),
-            (false, error) => format!("- {error}"),
-        })
-        .collect();
-    let again = if conversation.numbered {
-        "Answer again, with all units, in the form that was asked for."
-    } else {
-        "Answer again in the form that was asked for."
-    };
-    let complaint = format!("That answer cannot be used:\n{}\n{again}", errors.join("\n"));
-    let said = wire::Said { text: said, ..wire::Said::default() };
-    vec![Turn::Model(said), Turn::User(complaint)]
-}
-
-/// Returns the earlier answer as the model may have given it.
-fn said_before(conversation: &Conversation, units: &[AskedUnit], repairs: &[Repair]) -> String {
-    let mut texts: Vec<&str> = repairs.iter().map(|repair| repair.said.as_str()).collect();
-    texts.dedup();
-    let parsed = |repair: &Repair| serde_json::from_str::<Value>(&repair.said).ok();
-    if conversation.numbered && (texts.len() > 1 || repairs.len() == 1) {
-        let item = |(at, unit): (usize, &AskedUnit)| {
-            let repair = repairs.iter().find(|repair| repair.unit == unit.id)?;
-            Some(
-                json!({ "n": at + 1, "output": parsed(repair).unwrap_or_else(|| repair.said.clone().into()) }),
-            )
-        };
-        let items: Vec<Value> = units.iter().enumerate().filter_map(item).collect();
-        return json!({ "units": items }).to_string();
-    }
-    let text = texts.join("\n");
-    // A turn without words is refused by some providers.
-    if text.trim().is_empty() { "(nothing)".to_owned() } else { text }
 }
 
 /// What a response said of an endpoint: its status and whether it broke off, or why there was none.

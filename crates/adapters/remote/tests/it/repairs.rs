@@ -12,7 +12,7 @@ use crate::world::{World, ask_one, ask_packed};
 
 async fn asked_again(request: Request, repairs: &[(&str, &str, &str)]) -> Value {
     let repair = |(unit, said, error): &(&str, &str, &str)| Repair {
-        unit: UnitId::new(*unit),
+        unit: UnitId::new(unit),
         said: (*said).to_owned(),
         error: (*error).to_owned(),
     };

@@ -5,4 +5,5 @@
 mod contract;
 mod openai;
 mod server;
+mod services;
 mod world;

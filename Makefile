@@ -9,7 +9,7 @@ GAME := examples/game
 WITH_PATH := PATH="$(BIN):$$PATH"
 
 .DEFAULT_GOAL := help
-.PHONY: help all demo test lint fmt fmt-check doc schemas schemas-check examples bench crash deny clean-state build
+.PHONY: help all demo test lint fmt fmt-check doc schemas schemas-check examples peers bench crash deny clean-state build
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -20,7 +20,10 @@ demo: build ## Run the demo project; run it again and nothing is asked twice
 	@$(WITH_PATH) refrain -C $(GAME) run
 	@printf '\nThe translations are in $(GAME)/out. Try `make demo` again, then see $(GAME)/README.md.\n'
 
-test: ## Run all tests
+peers: ## Install the servers that tests run against, where they are not there yet
+	@peers/install.sh
+
+test: peers ## Run all tests
 	$(CARGO) test $(WORKSPACE)
 
 lint: ## Run clippy; a warning is an error

@@ -3,16 +3,18 @@
 use std::sync::Arc;
 
 use refrain_schemas::json::Json;
-use refrain_schemas::ledger::LedgerReport;
+use refrain_schemas::ledger::{CallReport, ImportReport, LedgerReport};
 use refrain_schemas::money::Budget;
-use refrain_schemas::name::{PhaseName, Revision};
+use refrain_schemas::name::{CallId, PhaseName, Revision};
 use refrain_schemas::plan::PlanReport;
+use refrain_schemas::plan_file::PlanFile;
 use refrain_schemas::report::RunReport;
 use refrain_schemas::scope::{Scope, Target};
 use refrain_schemas::status::{HistoryReport, Holder, StatusReport};
 use refrain_schemas::why::{Conflict, DiffReport, WhyReport};
 
 use crate::model::Model;
+use crate::plan::drift::Drift;
 use crate::ports::agent::AgentFactory;
 use crate::ports::cancel::Cancel;
 use crate::ports::clock::{Clock, Ids};
@@ -21,6 +23,8 @@ use crate::ports::files::{FileError, ProjectFiles, SourceReader, TargetWriter};
 use crate::ports::sink::{LogSink, ProgressSink};
 use crate::ports::store::{CallFilter, Collected, Store, StoreError};
 use crate::ports::tools::Tools;
+pub use crate::queries::export::Export;
+pub use crate::queries::import::{Lines, OpenLines};
 
 /// What the engine works through.
 #[derive(Debug, Clone)]
@@ -100,6 +104,27 @@ pub struct Engine {
     ports: Ports,
 }
 
+/// What calls of the ledger are summed up by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum By {
+    /// The phase, in all scopes.
+    Phase,
+    /// The scope, of all phases.
+    Scope,
+    /// The phase in one scope.
+    Target,
+    /// The agent.
+    Agent,
+    /// The model.
+    Model,
+    /// The run.
+    Run,
+    /// Why the call was made.
+    Rung,
+    /// The unit; a call about several counts for each, and what it consumed is shared evenly.
+    Unit,
+}
+
 /// What was collected.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GcReport {
@@ -150,7 +175,20 @@ impl Engine {
     /// # Errors
     /// Fails only where there can be no report: the project is held, the request names what is not there, the store fails.
     pub async fn run(&self, request: &RunRequest, control: &Control) -> Result<RunReport, EngineError> {
-        crate::run::run(self, request, control).await
+        crate::run::run(self, request, None, control).await
+    }
+
+    /// Runs a plan that was written down, if everything it was made from is as it was.
+    ///
+    /// # Errors
+    /// Fails as [`Engine::run`] does, and where something has changed, naming it; nothing was run or stored then.
+    pub async fn run_plan(
+        &self,
+        request: &RunRequest,
+        plan: &PlanFile,
+        control: &Control,
+    ) -> Result<RunReport, EngineError> {
+        crate::run::run(self, request, Some(&plan.drift), control).await
     }
 
     /// Says what a run would do, without doing or storing anything.
@@ -159,6 +197,14 @@ impl Engine {
     /// Fails where the request names what is not there, and where the store or a file fails.
     pub async fn plan(&self, request: &RunRequest) -> Result<PlanReport, EngineError> {
         crate::plan::plan(self, request).await
+    }
+
+    /// Says what a run would do, what that was made out from, and what the run may spend.
+    ///
+    /// # Errors
+    /// Fails as [`Engine::plan`] does, and where something changes meanwhile.
+    pub async fn plan_file(&self, request: &RunRequest) -> Result<PlanFile, EngineError> {
+        crate::plan::plan_file(self, request).await
     }
 
     /// Says where every phase stands.
@@ -228,12 +274,37 @@ impl Engine {
         crate::queries::diff::diff(self, target, revisions).await
     }
 
-    /// Returns calls of the ledger and its sums.
+    /// Returns calls of the ledger, the sums over all of it and, where asked for, those over groups of the calls that the
+    /// filter lets through.
     ///
     /// # Errors
     /// Fails where the store does.
-    pub async fn ledger(&self, filter: &CallFilter) -> Result<LedgerReport, EngineError> {
-        crate::queries::ledger::ledger(self, filter).await
+    pub async fn ledger(&self, filter: &CallFilter, by: Option<By>) -> Result<LedgerReport, EngineError> {
+        crate::queries::ledger::ledger(self, filter, by).await
+    }
+
+    /// Returns one call and what went over the wire in it.
+    ///
+    /// # Errors
+    /// Fails where there is no such call, and where the store does.
+    pub async fn call(&self, call: CallId) -> Result<CallReport, EngineError> {
+        crate::queries::call::call(self, call).await
+    }
+
+    /// Returns the replies of some targets, or of all where none are named, for another project.
+    ///
+    /// # Errors
+    /// Fails where the store does.
+    pub async fn export(&self, targets: &[Target]) -> Result<Export, EngineError> {
+        crate::queries::export::export(self, targets).await
+    }
+
+    /// Takes over the replies of a file that was exported; one under a key that has a reply already is left out.
+    ///
+    /// # Errors
+    /// Fails where a line is not right, before anything is written; where the store does, or where it is held.
+    pub async fn import(&self, open: OpenLines<'_>, holder: &Holder) -> Result<ImportReport, EngineError> {
+        crate::queries::import::import(self, open, holder).await
     }
 
     /// Declares the present output of a phase good for its present definition; returns what was waived.
@@ -366,6 +437,20 @@ pub enum EngineError {
         /// What was named: a number or `yet`.
         revision: String,
     },
+    /// There is no such call.
+    #[error("there is no call {call}")]
+    NoCall {
+        /// What was named.
+        call: CallId,
+    },
+    /// A line of an exported ledger is not right; nothing was imported.
+    #[error("line {line}: {message}")]
+    Import {
+        /// Its number, from 1.
+        line: u64,
+        /// What is wrong.
+        message: String,
+    },
     /// There is no such unit.
     #[error("{target} has no unit `{unit}`")]
     NoUnit {
@@ -389,6 +474,12 @@ pub enum EngineError {
         server: String,
         /// What went wrong.
         message: String,
+    },
+    /// What a plan was made from has changed.
+    #[error("the plan does not hold any more: {}", .drifts.iter().map(|drift| drift.name.as_str()).collect::<Vec<_>>().join(", "))]
+    Drifted {
+        /// What, by name.
+        drifts: Vec<Drift>,
     },
     /// An expression or a template failed.
     #[error("{what}: {message}")]

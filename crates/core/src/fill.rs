@@ -16,7 +16,7 @@ pub struct Pattern(Node);
 #[derive(Debug)]
 enum Node {
     Fixed(Value),
-    Value { expression: Expression, path: String },
+    Value { expression: Box<Expression>, path: String },
     Text { template: Template, path: String },
     List(Vec<Self>),
     Object(Vec<(String, Self)>),
@@ -88,7 +88,9 @@ impl Node {
         let at = |error| FillError { path: path.to_owned(), error };
         let path = path.to_owned();
         Ok(match lone(text) {
-            Some(inner) => Self::Value { expression: Expression::compile(inner).map_err(at)?, path },
+            Some(inner) => {
+                Self::Value { expression: Box::new(Expression::compile(inner).map_err(at)?), path }
+            }
             None => Self::Text { template: Template::compile("", text).map_err(at)?, path },
         })
     }

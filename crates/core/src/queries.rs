@@ -1,13 +1,16 @@
 //! What can be asked of a project, and what a person can do to it without a run.
 //!
-//! Everything here reads the history, the trees and the ledger. Only [`accept`] and [`gc`] write, and they take the
+//! Everything here reads the history, the trees and the ledger. Only [`accept`], [`gc`] and [`import`] write, and they take the
 //! writer's place for it.
 
 pub(crate) mod accept;
+pub(crate) mod call;
 pub(crate) mod conflicts;
 pub(crate) mod diff;
+pub(crate) mod export;
 pub(crate) mod gc;
 pub(crate) mod history;
+pub(crate) mod import;
 pub(crate) mod ledger;
 pub(crate) mod show;
 

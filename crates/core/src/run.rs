@@ -14,6 +14,7 @@
 //! together with its next intent.
 
 mod calls;
+mod ceiling;
 mod driver;
 mod ends;
 mod gate;
@@ -21,10 +22,15 @@ mod gates;
 pub mod input;
 pub mod job;
 mod key_map;
+mod ladder;
 mod perform;
 pub mod pool;
+mod purse;
+mod purses;
 mod replies;
 pub(crate) mod request;
+mod retry;
+mod returns;
 mod revisions;
 pub mod state;
 pub mod target_state;

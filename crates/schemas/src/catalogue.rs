@@ -39,6 +39,7 @@ pub fn documents() -> Vec<Document> {
         document::<crate::event::EventKind>("event", "The data of log lines, by event"),
         document::<crate::status::HistoryReport>("history", "What `refrain history --json` prints"),
         document::<crate::history::HistoryEntry>("history-entry", "One entry of the run history"),
+        document::<crate::ledger::ImportReport>("import", "What `refrain ledger import --json` prints"),
         document::<crate::ledger::LedgerReport>("ledger", "What `refrain ledger --json` prints"),
         document::<crate::ledger::LedgerEntry>("ledger-entry", "One entry of the ledger"),
         document::<crate::log_line::LogLine>("log-line", "One line of the log"),

@@ -203,6 +203,24 @@ pub struct ExportHeader {
     pub replies: u64,
 }
 
+/// What `ledger import --json` prints.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ImportReport {
+    /// The version of this document; 1.
+    pub schema_version: u32,
+    /// The project that the replies come from.
+    pub project: String,
+    /// How many replies were taken over.
+    pub imported: u64,
+    /// How many were on record already.
+    pub kept: u64,
+    /// How many were left out because another reply is on record under their key.
+    pub differing: u64,
+    /// The first of the keys of those.
+    pub keys: Vec<Digest>,
+}
+
 /// One call as `refrain ledger` shows it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

@@ -17,6 +17,16 @@ pub fn fake_agent() -> PathBuf {
     PATH.get_or_init(|| program(env!("CARGO_PKG_NAME"), "fake_agent")).clone()
 }
 
+/// Returns the path of the `fake_mcp` program, an MCP server whose flags its `--help` tells; found as [`fake_agent`] is.
+///
+/// # Panics
+/// Where it cannot be found or built.
+#[must_use]
+pub fn fake_mcp() -> PathBuf {
+    static PATH: OnceLock<PathBuf> = OnceLock::new();
+    PATH.get_or_init(|| program(env!("CARGO_PKG_NAME"), "fake_mcp")).clone()
+}
+
 /// Returns the path of a program of this workspace, as [`fake_agent`] does.
 ///
 /// # Panics

@@ -14,7 +14,7 @@ use crate::error::damaged;
 use crate::keyed_log::scan_patiently;
 use crate::ledger_log::each;
 use crate::record_log::{Frame, Position, RecordLog};
-use crate::wire::{Entry, IntentWire, LaneWire, OutcomeWire};
+use crate::wire::{Asks, Entry, IntentWire, LaneWire, OutcomeWire};
 
 /// Returns the calls that a filter lets through, in the order of their intents.
 pub(crate) fn calls(log: &RecordLog, filter: &CallFilter) -> Result<Vec<CallView>, StoreError> {
@@ -60,7 +60,7 @@ impl<'a> Calls<'a> {
         }
     }
 
-    fn intent(&mut self, intent: &IntentWire<'_>) {
+    fn intent(&mut self, intent: &IntentWire<Asks<'_>>) {
         let Some(caller) = self.lanes.get(&intent.lane) else {
             self.puzzled = true;
             return;
@@ -116,7 +116,7 @@ impl<'a> Calls<'a> {
     }
 }
 
-fn wants(filter: &CallFilter, caller: &Lane, intent: &IntentWire<'_>) -> bool {
+fn wants(filter: &CallFilter, caller: &Lane, intent: &IntentWire<Asks<'_>>) -> bool {
     filter.call.is_none_or(|call| call.0 == intent.call)
         && filter.run_id.is_none_or(|run_id| run_id == caller.run_id)
         && filter.agent.as_ref().is_none_or(|agent| *agent == caller.agent)
@@ -124,7 +124,7 @@ fn wants(filter: &CallFilter, caller: &Lane, intent: &IntentWire<'_>) -> bool {
         && filter.unit.as_deref().is_none_or(|unit| intent.asks.iter().any(|(_, asked)| *asked == unit))
 }
 
-fn view(caller: &Lane, intent: &IntentWire<'_>) -> CallView {
+fn view(caller: &Lane, intent: &IntentWire<Asks<'_>>) -> CallView {
     let asks =
         intent.asks.iter().map(|(key, unit)| AskView { key: key.0, unit: UnitId::new(unit), result: None });
     CallView {

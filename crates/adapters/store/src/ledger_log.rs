@@ -134,7 +134,7 @@ pub(crate) fn place_of(frame: Frame<'_>, text: &str) -> Place {
 
 /// Lists the replies of a frame for the index; failures are not among them.
 fn read_items(frame: Frame<'_>, found: &mut dyn FnMut(Item)) -> bool {
-    wire::entries(frame.payload).all(|entry| {
+    wire::answers(frame.payload).all(|entry| {
         match entry {
             Some(Entry::Outcome(outcome)) => {
                 for (key, result) in &outcome.asks {

@@ -9,7 +9,7 @@ use refrain_schemas::ledger::{Lane, LaneSum};
 use refrain_schemas::name::{CallId, RunId};
 use serde::{Deserialize, Serialize};
 
-use crate::wire::{Entry, IntentWire, LaneWire, RungWire, UsageWire};
+use crate::wire::{Asks, Entry, IntentWire, LaneWire, RungWire, UsageWire};
 
 /// Sums and ends of the ledger up to some place.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -75,7 +75,7 @@ impl Tally {
         self.lanes.insert(lane.lane, LaneNote::from(lane));
     }
 
-    fn intend(&mut self, intent: &IntentWire<'_>) {
+    fn intend(&mut self, intent: &IntentWire<Asks<'_>>) {
         self.next_call = self.next_call.max(intent.call.saturating_add(1));
         let IntentWire { lane, rung, .. } = *intent;
         let ceiling = intent.ceiling.map(Box::new);

@@ -6,6 +6,8 @@
 
 mod stored;
 
+use std::fmt;
+
 use refrain_core::ports::store::StoreError;
 use refrain_schemas::digest::Digest;
 use refrain_schemas::exchange::Served;
@@ -15,18 +17,21 @@ use refrain_schemas::ledger::{AskResult, Intent, Lane, LedgerEntry, Outcome, Run
 use refrain_schemas::name::RunId;
 use refrain_schemas::scope::{Scope, Target};
 use refrain_schemas::usage::Usage;
-use serde::de::Error as _;
+use serde::de::{Error as _, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::wire::stored::Stored;
 
+/// What a call asks: keys and units.
+pub(crate) type Asks<'a> = Vec<(Key, &'a str)>;
+
 /// One entry.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Entry<'a> {
+pub(crate) enum Entry<'a, A = Asks<'a>> {
     /// Who calls.
     Lane(LaneWire<'a>),
     /// A call is about to leave.
-    Intent(IntentWire<'a>),
+    Intent(IntentWire<A>),
     /// A call has come back.
     Outcome(OutcomeWire<'a>),
     /// A call of a dead run.
@@ -67,15 +72,37 @@ pub(crate) struct LaneWire<'a> {
 
 /// A call that is about to leave.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) struct IntentWire<'a> {
+pub(crate) struct IntentWire<A> {
     pub(crate) call: u64,
     pub(crate) lane: u32,
     pub(crate) attempt: u32,
     pub(crate) rung: RungWire,
     pub(crate) at: i64,
     pub(crate) ceiling: Option<UsageWire>,
-    #[serde(borrow)]
-    pub(crate) asks: Vec<(Key, &'a str)>,
+    pub(crate) asks: A,
+}
+
+/// What stands in the place of [`Asks`] that are passed over.
+#[derive(Debug)]
+pub(crate) struct PassedOver;
+
+impl<'de> Deserialize<'de> for PassedOver {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Passing;
+        impl<'de> Visitor<'de> for Passing {
+            type Value = PassedOver;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("asks")
+            }
+
+            fn visit_seq<S: SeqAccess<'de>>(self, mut asks: S) -> Result<PassedOver, S::Error> {
+                while asks.next_element::<(Key, &str)>()?.is_some() {}
+                Ok(PassedOver)
+            }
+        }
+        deserializer.deserialize_seq(Passing)
+    }
 }
 
 /// A call that has come back.
@@ -154,7 +181,7 @@ fn lane_wire(lane: &Lane) -> LaneWire<'_> {
     }
 }
 
-fn intent_wire(intent: &Intent) -> IntentWire<'_> {
+fn intent_wire(intent: &Intent) -> IntentWire<Asks<'_>> {
     IntentWire {
         call: intent.call.0,
         lane: intent.lane,
@@ -293,12 +320,21 @@ pub(crate) fn write(entry: &Entry<'_>, out: &mut Vec<u8>) -> Result<(), StoreErr
 }
 
 /// Returns the entries of a payload; stops with `None` where it is not understood.
-pub(crate) fn entries(mut payload: &[u8]) -> impl Iterator<Item = Option<Entry<'_>>> {
+pub(crate) fn entries(payload: &[u8]) -> impl Iterator<Item = Option<Entry<'_>>> {
+    read(payload)
+}
+
+/// As [`entries`], but passes over what calls ask, which not everyone wants.
+pub(crate) fn answers(payload: &[u8]) -> impl Iterator<Item = Option<Entry<'_, PassedOver>>> {
+    read(payload)
+}
+
+fn read<'a, A: Deserialize<'a>>(mut payload: &'a [u8]) -> impl Iterator<Item = Option<Entry<'a, A>>> {
     std::iter::from_fn(move || {
         if payload.is_empty() {
             return None;
         }
-        let taken = postcard::take_from_bytes::<Stored<'_>>(payload).ok();
+        let taken = postcard::take_from_bytes::<Stored<'a, A>>(payload).ok();
         payload = taken.as_ref().map_or(&[], |(_, rest)| *rest);
         Some(taken.map(|(stored, _)| Entry::from(stored)))
     })

@@ -11,6 +11,7 @@ mod help;
 mod init;
 mod interrupt;
 mod limits;
+mod models;
 mod numbers;
 mod project;
 mod reading;

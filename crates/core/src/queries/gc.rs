@@ -157,23 +157,30 @@ impl Refs {
         Ok(pages)
     }
 
-    /// Returns the keys of all asks that the units came from, those of a cascade's rejected rungs included.
     async fn all_keys(&self, store: &dyn Store) -> Result<BTreeSet<Digest>, StoreError> {
-        let mut keys = BTreeSet::new();
-        for root in &self.tables {
-            let table = Sequence::open(store, *root).await?;
-            for first in (0..table.n_leaves()).step_by(LEAVES) {
-                // A copy, so that no more than one stretch of a large table is held at a time.
-                let mut part = table.clone();
-                part.load(store, first..(first + LEAVES).min(table.n_leaves())).await?;
-                for (_, entry) in part.iter() {
-                    let row = UnitRow::decode(&entry).ok_or_else(|| malformed(*root))?;
-                    keys.extend(row.asks.iter().flat_map(AskRow::keys));
-                }
+        keys_of(store, &self.tables).await
+    }
+}
+
+/// Returns the keys of all asks that the units of some tables came from, those of a cascade's rejected rungs included.
+pub(super) async fn keys_of(
+    store: &dyn Store,
+    tables: &BTreeSet<Digest>,
+) -> Result<BTreeSet<Digest>, StoreError> {
+    let mut keys = BTreeSet::new();
+    for root in tables {
+        let table = Sequence::open(store, *root).await?;
+        for first in (0..table.n_leaves()).step_by(LEAVES) {
+            // A copy, so that no more than one stretch of a large table is held at a time.
+            let mut part = table.clone();
+            part.load(store, first..(first + LEAVES).min(table.n_leaves())).await?;
+            for (_, entry) in part.iter() {
+                let row = UnitRow::decode(&entry).ok_or_else(|| malformed(*root))?;
+                keys.extend(row.asks.iter().flat_map(AskRow::keys));
             }
         }
-        Ok(keys)
     }
+    Ok(keys)
 }
 
 /// A row that is not understood must not cost the replies it names.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::future::{BoxFuture, FutureExt as _};
 use futures::stream::{FuturesUnordered, StreamExt as _};
@@ -20,10 +21,11 @@ use crate::define::FileDigests;
 use crate::engine::{Control, Engine, EngineError, RunRequest};
 use crate::executor::{LocalExecutor, RemarkBox};
 use crate::history::History;
+use crate::plan::drift::{self, Origins};
 use crate::ports::cancel::Cancel;
 use crate::ports::executor::Executor;
 use crate::ports::store::{Batch, Opening};
-use crate::recorder::Recorder;
+use crate::recorder::{PROGRESS_EVERY, Recorder};
 use crate::survey::survey;
 
 use super::input::Input;
@@ -34,16 +36,28 @@ use super::state::{Options, RunState, Stop};
 /// The most inputs that one turn takes, so that no commit grows without bound.
 const TURN: usize = 1024;
 
-/// Runs a plan to its end.
+/// The least time between two turns in which nothing happened.
+const LEAST_PAUSE: Duration = Duration::from_millis(1);
+
+/// Runs a plan to its end; one that was written down only if it still holds, which nobody else's run can change once the
+/// writer's place is taken.
 pub(crate) async fn run(
     engine: &Engine,
     request: &RunRequest,
+    origins: Option<&Origins>,
     control: &Control,
 ) -> Result<RunReport, EngineError> {
     let planned = Planned::of(engine, request)?;
     let store = engine.ports().store.clone();
     let opening = store.begin_writing(&request.holder).await?;
-    let result = run_held(engine, request, control, &planned, opening).await;
+    let held = match origins {
+        Some(origins) => drift::check(engine, request, origins).await,
+        None => Ok(()),
+    };
+    let result = match held {
+        Ok(()) => run_held(engine, request, control, &planned, opening).await,
+        Err(error) => Err(error),
+    };
     let ended = store.end_writing().await;
     let report = result?;
     ended?;
@@ -67,8 +81,8 @@ async fn run_held(
     let in_doubt = opening.in_doubt.len() as u64;
     let options = Options {
         offline: request.offline,
-        max_calls: request.budget.calls,
-        in_doubt,
+        budget: request.budget,
+        in_doubt: opening.in_doubt.clone(),
         level: recorder.level(),
     };
     begin(engine, request, run_id, &opening, &mut recorder, targets).await?;
@@ -186,7 +200,8 @@ async fn turn_until_over(
             return Ok(());
         }
         // A person's wish comes first; else whatever is there, and at least one thing.
-        let mut tick = pin!(clock.sleep(crate::recorder::PROGRESS_EVERY).fuse());
+        let pause = turn.wake.map_or(PROGRESS_EVERY, |wake| wake.clamp(LEAST_PAUSE, PROGRESS_EVERY));
+        let mut tick = pin!(clock.sleep(pause).fuse());
         futures::select_biased! {
             () = abort => inputs.push(Input::Abort),
             () = drain => inputs.push(Input::Drain),

@@ -34,6 +34,7 @@ impl RunState {
         target.report.error = error;
         target.report.calls = target.tally.calls;
         target.report.retries = target.tally.retries;
+        target.report.repairs = target.tally.repairs;
         target.report.usage = target.tally.usage;
         if was_asking {
             self.forget_waiting(no);
@@ -200,14 +201,18 @@ impl RunState {
             self.targets[no].report.units = counts;
         }
         let (code, message, status) = match stop {
-            Stop::Ceiling => ("budget", "the ceiling on calls was reached", PhaseStatus::Stopped),
+            Stop::Ceiling => ("budget", "the budget is used up", PhaseStatus::Stopped),
             Stop::Credentials => ("credentials", "credentials are missing or wrong", PhaseStatus::Failed),
             Stop::Drained | Stop::Aborted => ("cancelled", "the run was cancelled", PhaseStatus::Cancelled),
         };
+        let shortage = self.targets[no].shortage.clone().or_else(|| self.shortage.clone());
+        let (message, hint) = shortage
+            .filter(|_| stop == Stop::Ceiling)
+            .unwrap_or_else(|| (message.to_owned(), "run again to go on where it stopped".to_owned()));
         let error = PhaseError {
             code: code.to_owned(),
-            message: message.to_owned(),
-            hint: Some("run again to go on where it stopped".to_owned()),
+            message,
+            hint: Some(hint),
             units: Vec::new(),
             missing: Vec::new(),
         };

@@ -65,6 +65,8 @@ pub struct Tally {
     pub calls: u64,
     /// Of these, calls that tried something again.
     pub retries: u64,
+    /// Of those, calls that told the agent what was wrong with its reply.
+    pub repairs: u64,
     /// What they consumed.
     pub usage: Usage,
 }

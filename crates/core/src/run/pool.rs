@@ -2,6 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use refrain_schemas::ledger::Rung;
+
+use crate::ports::agent::Repair;
+
 use super::input::{AskRef, TargetNo};
 
 /// The clones of one agent in one phase, shared by the scopes of the phase.
@@ -26,8 +30,22 @@ pub struct Pack {
     pub member: usize,
     /// The asks, in source order.
     pub asks: Vec<AskRef>,
-    /// Which attempt at them it is, from 1.
+    /// Which attempt at them it is, from 1; those that the provider had no room for are not among them.
     pub attempt: u32,
+    /// How often the provider had no room for them.
+    pub limited: u32,
+    /// Why they are asked.
+    pub rung: Rung,
+    /// What was wrong with the replies to them before, where the agent is told.
+    pub repairs: Vec<Repair>,
+}
+
+impl Pack {
+    /// Returns asks that nobody has been asked.
+    #[must_use]
+    pub const fn new(target: TargetNo, member: usize, asks: Vec<AskRef>) -> Self {
+        Self { target, member, asks, attempt: 1, limited: 0, rung: Rung::First, repairs: Vec::new() }
+    }
 }
 
 impl Pool {
@@ -45,6 +63,11 @@ impl Pool {
     /// Adds a pack that is to be tried again.
     pub fn wait_again(&mut self, pack: Pack) {
         self.again.push_back(pack);
+    }
+
+    /// Puts a pack back that could not leave after all.
+    pub fn put_back(&mut self, pack: Pack) {
+        self.again.push_front(pack);
     }
 
     /// Whether a clone is free.
@@ -100,7 +123,7 @@ impl Pool {
         if groups.is_empty() {
             self.waiting.remove(&target);
         }
-        Some(Pack { target, member, asks, attempt: 1 })
+        Some(Pack::new(target, member, asks))
     }
 
     /// Forgets everything that waits for a target.

@@ -380,7 +380,10 @@ impl RunState {
         let may_pass = |unit: &UnitFailure| {
             matches!(unit.failure.kind, FailureKind::Transient | FailureKind::RateLimited)
         };
-        let hint = if units.iter().any(may_pass) {
+        let is_cut_off = |unit: &UnitFailure| unit.failure.kind == FailureKind::Truncated;
+        let hint = if units.iter().any(is_cut_off) {
+            "raise `max_tokens:` of the agent, then only the units without replies are asked"
+        } else if units.iter().any(may_pass) {
             "replies that came are kept; run again to try the others"
         } else {
             "replies that came are kept; mend what these units failed for, then only they are asked"

@@ -1,15 +1,17 @@
 //! The state of a run. Everything that changes it starts in [`RunState::apply`] and [`RunState::schedule`]; nothing in
 //! here waits for anything.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use refrain_schemas::digest::Digest;
 use refrain_schemas::event::{EventKind, Level};
+use refrain_schemas::exchange::Exchange;
 use refrain_schemas::freshness::Freshness;
 use refrain_schemas::history::HistoryEntry;
 use refrain_schemas::ledger::{Lane, LedgerEntry};
+use refrain_schemas::money::Budget;
 use refrain_schemas::name::{AgentName, CallId, RunId};
 use refrain_schemas::pipeline::Limits;
 use refrain_schemas::report::PhaseReport;
@@ -19,11 +21,15 @@ use refrain_schemas::time::Timestamp;
 use crate::engine::EngineError;
 use crate::history::History;
 use crate::model::{Model, Phase, Work};
-use crate::ports::store::Batch;
+use crate::ports::store::{Batch, InDoubt};
 
+use super::gate::Pass;
+use super::gates::{Chain, Gates};
 use super::input::{AskRef, Effect, Input, TargetNo, Told};
 use super::key_map::KeyMap;
 use super::pool::{Pack, Pool};
+use super::purse::Hold;
+use super::purses::Purses;
 use super::target_state::TargetState;
 
 /// The state of a run.
@@ -46,7 +52,17 @@ pub struct RunState {
     pub(super) lanes: BTreeMap<(TargetNo, AgentName), u32>,
     pub(super) next_lane: u32,
     pub(super) next_call: CallId,
-    pub(super) calls: Spent,
+    pub(super) in_flight: InFlight,
+    pub(super) gates: Gates,
+    pub(super) purses: Purses,
+    /// What the run lacks to go on, and what could be done.
+    pub(super) shortage: Option<(String, String)>,
+    /// Endpoints that were told to stand in for others.
+    pub(super) fell_back: BTreeSet<String>,
+    /// The pool that had a call last.
+    pub(super) served: PoolNo,
+    /// When a gate lets the next call through, if one waits for that.
+    pub(super) wake: Option<Duration>,
     pub(super) stop: Option<Stop>,
     pub(super) credentials_failed: bool,
     pub(super) offline_missed: bool,
@@ -63,34 +79,25 @@ pub struct RunState {
 }
 
 /// What was asked of the run, as far as the state has to know.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Options {
     /// Answer from the ledger only.
     pub offline: bool,
-    /// The most calls.
-    pub max_calls: Option<u64>,
+    /// What the run may spend, besides what the pipeline says.
+    pub budget: Budget,
     /// Calls of earlier runs that are in doubt.
-    pub in_doubt: u64,
+    pub in_doubt: Vec<InDoubt>,
     /// The least level of events that anybody wants.
     pub level: Level,
 }
 
-/// Calls that were made, by what they count against.
+/// How many calls are in flight, by what they count against.
 #[derive(Debug, Default)]
-pub(super) struct Spent {
-    pub(super) run: u64,
-    pub(super) retries: u64,
+pub(super) struct InFlight {
     /// By phase, in model order.
-    pub(super) phases: Vec<Spending>,
+    pub(super) phases: Vec<usize>,
     /// By agent, in model order.
-    pub(super) agents: Vec<Spending>,
-}
-
-/// Calls that count against one phase or agent.
-#[derive(Debug, Default, Clone, Copy)]
-pub(super) struct Spending {
-    pub(super) calls: u64,
-    pub(super) in_flight: usize,
+    pub(super) agents: Vec<usize>,
 }
 
 /// The place of a pool among all of them.
@@ -105,6 +112,8 @@ pub(super) struct Seat {
     pub(super) agent_no: usize,
     pub(super) limits: Limits,
     pub(super) timeout: Option<Duration>,
+    /// The gates that its calls go through.
+    pub(super) chain: Chain,
     pub(super) pool: Pool,
 }
 
@@ -114,6 +123,8 @@ pub(super) struct Flight {
     pub(super) pack: Pack,
     pub(super) clone: u32,
     pub(super) started: Duration,
+    pub(super) passes: Vec<Pass>,
+    pub(super) hold: Hold,
 }
 
 /// Asks with one key: one of them is asked, the others wait for its reply.
@@ -145,6 +156,8 @@ pub struct Turn {
     pub told: Vec<Told>,
     /// What is to be done.
     pub effects: Vec<Effect>,
+    /// How long it may take until the next turn, even if nothing happens before.
+    pub wake: Option<Duration>,
 }
 
 impl RunState {
@@ -159,6 +172,8 @@ impl RunState {
         outside: BTreeMap<Target, Freshness>,
         (next_call, next_lane): (CallId, u32),
     ) -> Self {
+        let purses = Purses::new(&model, options.budget, &options.in_doubt);
+        let level = options.level;
         let mut state = Self {
             model,
             history,
@@ -174,7 +189,13 @@ impl RunState {
             lanes: BTreeMap::new(),
             next_lane,
             next_call,
-            calls: Spent { run: options.in_doubt, ..Spent::default() },
+            in_flight: InFlight::default(),
+            gates: Gates::default(),
+            purses,
+            shortage: None,
+            fell_back: BTreeSet::new(),
+            served: 0,
+            wake: None,
             stop: None,
             credentials_failed: false,
             offline_missed: false,
@@ -183,7 +204,7 @@ impl RunState {
             batch: Batch::default(),
             told: Vec::new(),
             effects: Vec::new(),
-            level: options.level,
+            level,
             told_at: Duration::ZERO,
             fatal: None,
             invalidated: Vec::new(),
@@ -194,13 +215,15 @@ impl RunState {
 
     fn open_pools(&mut self) {
         let model = self.model.clone();
-        self.calls.phases = vec![Spending::default(); model.phases.len()];
-        self.calls.agents = vec![Spending::default(); model.agents.len()];
+        self.in_flight.phases = vec![0; model.phases.len()];
+        self.in_flight.agents = vec![0; model.agents.len()];
         for (phase_no, phase) in model.phases.iter().enumerate() {
             self.first_pool.push(self.pools.len());
             let Work::Ask(work) = &phase.work else { continue };
             for (member_no, member) in work.pool.iter().enumerate() {
                 let agent = model.agents.get_full(member.agent.as_str());
+                let gate = agent.and_then(|(.., agent)| agent.traits.gate.as_ref());
+                let chain = self.gates.chain(gate, member.clones);
                 self.pools.push(Seat {
                     phase: phase_no,
                     member: member_no,
@@ -208,6 +231,7 @@ impl RunState {
                     agent_no: agent.map_or(0, |(no, ..)| no),
                     limits: agent.and_then(|(.., agent)| agent.spec.limits).unwrap_or_default(),
                     timeout: agent.and_then(|(.., agent)| agent.timeout),
+                    chain,
                     pool: Pool::new(member.clones),
                 });
             }
@@ -257,6 +281,7 @@ impl RunState {
             batch: std::mem::take(&mut self.batch),
             told: std::mem::take(&mut self.told),
             effects: std::mem::take(&mut self.effects),
+            wake: self.wake.map(|wake| wake.saturating_sub(self.time)),
         }
     }
 
@@ -284,6 +309,11 @@ impl RunState {
         self.batch.ledger.push(entry);
     }
 
+    /// Keeps what went over the wire in a call; its outcome stands in the same batch.
+    pub(super) fn exchanged(&mut self, call: CallId, exchanges: Vec<Exchange>) {
+        self.batch.exchanges.push((call, exchanges));
+    }
+
     pub(super) const fn wants(&self, level: Level) -> bool {
         (level as u8) >= (self.level as u8)
     }
@@ -302,7 +332,8 @@ impl RunState {
     }
 
     /// Returns the lane of a target's calls to an agent, declared when it is first needed.
-    pub(super) fn lane(&mut self, no: TargetNo, agent: &AgentName) -> u32 {
+    pub(super) fn lane(&mut self, no: TargetNo, pool: PoolNo) -> u32 {
+        let agent = self.pools[pool].agent.clone();
         if let Some(lane) = self.lanes.get(&(no, agent.clone())) {
             return *lane;
         }
@@ -314,8 +345,8 @@ impl RunState {
             lane,
             run_id: self.run_id,
             target,
-            agent: agent.clone(),
-            model: None,
+            agent,
+            model: self.model_of(pool).map(|model| model.name.clone()),
         }));
         lane
     }

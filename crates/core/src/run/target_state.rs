@@ -29,6 +29,8 @@ pub struct TargetState {
     pub stage: Stage,
     /// How fresh it is, as far as the run knows.
     pub freshness: Freshness,
+    /// What it lacks to go on, and what could be done.
+    pub shortage: Option<(String, String)>,
     /// What its calls came to.
     pub tally: Tally,
     /// What had been told of its progress when progress was told last.
@@ -96,6 +98,7 @@ impl TargetState {
             is_forced,
             stage: Stage::Waiting,
             freshness: Freshness::Missing,
+            shortage: None,
             tally: Tally::default(),
             told: 0,
             called: BTreeSet::new(),

@@ -11,6 +11,9 @@ pub(crate) struct File {
     pub(crate) text: String,
 }
 
+/// Folders that git ignores.
+const IGNORED: [&str; 7] = ["target", ".git", ".refrain", "out", "bench-work", "node_modules", ".venv"];
+
 /// Returns the root of the repository.
 pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
@@ -29,7 +32,7 @@ fn collect(root: &Path, folder: &Path, files: &mut Vec<File>) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap().to_str().unwrap();
-        if path.is_symlink() || ["target", ".git", ".refrain", "out", "bench-work"].contains(&name) {
+        if path.is_symlink() || IGNORED.contains(&name) {
             continue;
         }
         if path.is_dir() {

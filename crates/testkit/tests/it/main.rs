@@ -6,5 +6,7 @@
 mod architecture;
 mod files;
 mod memory_store;
+mod peers;
+mod provider;
 mod queries;
 mod repository;

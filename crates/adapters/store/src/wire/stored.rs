@@ -10,13 +10,13 @@ use crate::wire::{Entry, IntentWire, Key, LaneWire, OutcomeWire, ResultWire, Run
 
 /// An entry as it lies in a log, written by any format up to this one.
 #[derive(Debug, Deserialize)]
-pub(super) enum Stored<'a> {
+#[serde(bound(deserialize = "A: Deserialize<'de>"))]
+pub(super) enum Stored<'a, A> {
     /// Format 1.
     #[serde(borrow)]
     FirstLane(FirstLane<'a>),
     /// Format 1.
-    #[serde(borrow)]
-    FirstIntent(FirstIntent<'a>),
+    FirstIntent(FirstIntent<A>),
     /// Format 1.
     #[serde(borrow)]
     FirstOutcome(FirstOutcome<'a>),
@@ -30,8 +30,7 @@ pub(super) enum Stored<'a> {
     #[serde(borrow)]
     Lane(LaneWire<'a>),
     /// Since format 2: with the reason and the ceiling.
-    #[serde(borrow)]
-    Intent(IntentWire<'a>),
+    Intent(IntentWire<A>),
     /// Since format 2: with cached tokens and who served it.
     #[serde(borrow)]
     Outcome(OutcomeWire<'a>),
@@ -49,13 +48,12 @@ pub(super) struct FirstLane<'a> {
 
 /// An intent of format 1.
 #[derive(Debug, Deserialize)]
-pub(super) struct FirstIntent<'a> {
+pub(super) struct FirstIntent<A> {
     call: u64,
     lane: u32,
     attempt: u32,
     at: i64,
-    #[serde(borrow)]
-    asks: Vec<(Key, &'a str)>,
+    asks: A,
 }
 
 /// An outcome of format 1.
@@ -68,8 +66,8 @@ pub(super) struct FirstOutcome<'a> {
     asks: Vec<(Key, ResultWire<'a>)>,
 }
 
-impl<'a> From<Stored<'a>> for Entry<'a> {
-    fn from(stored: Stored<'a>) -> Self {
+impl<'a, A> From<Stored<'a, A>> for Entry<'a, A> {
+    fn from(stored: Stored<'a, A>) -> Self {
         match stored {
             Stored::FirstLane(lane) => Self::Lane(lane.into()),
             Stored::FirstIntent(intent) => Self::Intent(intent.into()),
@@ -91,8 +89,8 @@ impl<'a> From<FirstLane<'a>> for LaneWire<'a> {
     }
 }
 
-impl<'a> From<FirstIntent<'a>> for IntentWire<'a> {
-    fn from(intent: FirstIntent<'a>) -> Self {
+impl<A> From<FirstIntent<A>> for IntentWire<A> {
+    fn from(intent: FirstIntent<A>) -> Self {
         let FirstIntent { call, lane, attempt, at, asks } = intent;
         // Retries were not told from first calls otherwise.
         let rung = if attempt > 1 { RungWire::Retry } else { RungWire::First };

@@ -12,7 +12,7 @@ fn sums_are_over_all_calls_and_calls_are_those_asked_for() {
     world.run();
     let engine = world.engine(false);
     let check = |filter: CallFilter, units: &[&str]| {
-        let report = now(engine.ledger(&filter)).unwrap();
+        let report = now(engine.ledger(&filter, None)).unwrap();
         let sums = (report.schema_version, report.done, report.in_doubt, report.abandoned);
         assert_eq!(sums, (1, 7, 0, 0));
         assert_eq!(report.usage.input_tokens, 7);

@@ -1,0 +1,237 @@
+//! The ladder: what happens next to asks whose call brought no good reply.
+//!
+//! ```text
+//!   invalid ──▶ repair: asked again together, and told why ──▶ split: asked in halves, afresh ──▶ alone
+//!   cut off ──▶ split; alone it is final                    anything that may pass ──▶ retry, after a pause
+//!   then the next agent of a cascade, then the unit has failed
+//! ```
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use refrain_schemas::digest::Digest;
+use refrain_schemas::event::{EventKind, Level};
+use refrain_schemas::failure::{Failure, FailureKind};
+use refrain_schemas::ledger::Rung;
+use refrain_schemas::name::AgentName;
+
+use crate::model::RetryPolicy;
+use crate::ports::agent::{AgentError, Repair};
+
+use super::gate::longer;
+use super::input::{AskRef, Effect};
+use super::pool::Pack;
+use super::retry::jitter;
+use super::returns::Landing;
+use super::state::{RunState, Stop};
+
+/// How often a provider may have no room for a pack until it has failed.
+const MOST_LIMITED: u32 = 50;
+
+/// An ask that a call brought no good reply to.
+#[derive(Debug)]
+pub(super) struct Miss {
+    pub(super) ask: AskRef,
+    pub(super) key: Digest,
+    pub(super) failure: Failure,
+    /// What the agent said instead.
+    pub(super) said: String,
+}
+
+/// How asks go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Step {
+    /// The agent is told what was wrong with its replies.
+    Repair,
+    /// They are asked in two halves, afresh.
+    Split,
+    /// They are asked again.
+    Retry,
+    /// They are asked again when the provider has room.
+    Limited,
+}
+
+impl RunState {
+    /// Goes on with the asks of a call that brought no good reply to them, and fails those that nothing helps.
+    pub(super) fn climb(&mut self, landing: &Landing, missed: Vec<Miss>) {
+        let pack = &landing.pack;
+        let policy = self.policy(&self.pools[landing.no].agent);
+        let n_invalid = missed.iter().filter(|miss| miss.failure.kind == FailureKind::Invalid).count();
+        let mut steps: BTreeMap<Step, Vec<Miss>> = BTreeMap::new();
+        for miss in missed {
+            if self.ends_run(miss.failure.kind) {
+                continue;
+            }
+            let step = next_step(pack, policy, miss.failure.kind, n_invalid);
+            match step.filter(|_| self.open_key(miss.ask).is_some()) {
+                Some(step) => steps.entry(step).or_default().push(miss),
+                None => self.give_up(pack, miss),
+            }
+        }
+        for (step, missed) in steps {
+            self.take_step(landing, step, missed, policy);
+        }
+    }
+
+    fn give_up(&mut self, pack: &Pack, Miss { key, failure, .. }: Miss) {
+        match failure.kind {
+            FailureKind::Invalid => self.refuse_key(self.targets[pack.target].phase, key, &failure),
+            _ => self.fail_key(key, &with_hint(failure)),
+        }
+    }
+
+    fn take_step(&mut self, landing: &Landing, step: Step, missed: Vec<Miss>, policy: RetryPolicy) {
+        let Some(failure) = missed.first().map(|miss| miss.failure.clone()) else { return };
+        let asks: Vec<AskRef> = missed.iter().map(|miss| miss.ask).collect();
+        let pack = &landing.pack;
+        match step {
+            Step::Repair => {
+                let repairs = missed.into_iter().filter_map(|miss| self.repair(miss)).collect();
+                let (attempt, rung) = (pack.attempt + 1, Rung::Repair);
+                let next = Pack { asks, attempt, rung, repairs, ..pack.clone() };
+                self.rest(landing, next, Duration::ZERO, failure);
+            }
+            Step::Split => self.split(landing, &asks, Duration::ZERO, &failure),
+            Step::Retry => {
+                let next = Pack { asks, attempt: pack.attempt + 1, rung: Rung::Retry, ..pack.clone() };
+                self.rest(landing, next, policy.pause(pack.attempt), failure);
+            }
+            Step::Limited => self.wait_for_room(landing, asks, None, failure),
+        }
+    }
+
+    fn repair(&self, Miss { ask, failure, said, .. }: Miss) -> Option<Repair> {
+        let unit = self.targets[ask.target].job()?.unit_id(ask.unit).clone();
+        Some(Repair { unit, said, error: failure.message })
+    }
+
+    /// Goes on after a call that failed as a whole.
+    pub(super) fn try_again(&mut self, landing: &Landing, open: Vec<(AskRef, Digest)>, error: &AgentError) {
+        let (pack, failure) = (&landing.pack, error.failure());
+        let policy = self.policy(&self.pools[landing.no].agent);
+        let asks: Vec<AskRef> = open.iter().map(|(ask, _)| *ask).collect();
+        let usual = match error.kind {
+            FailureKind::Invalid | FailureKind::Truncated => Duration::ZERO,
+            _ => policy.pause(pack.attempt),
+        };
+        let pause = error.retry_after.unwrap_or(usual);
+        if error.kind == FailureKind::RateLimited && pack.limited < MOST_LIMITED {
+            return self.wait_for_room(landing, asks, error.retry_after, failure);
+        }
+        if asks.len() > 1 && error.kind != FailureKind::RateLimited {
+            return self.split(landing, &asks, pause, &failure);
+        }
+        if may_pass(error.kind) && pack.attempt < policy.attempts {
+            let next = Pack { asks, attempt: pack.attempt + 1, rung: Rung::Retry, ..pack.clone() };
+            return self.rest(landing, next, pause, failure);
+        }
+        let failure = with_hint(failure);
+        if self.wants(Level::Error) {
+            let agent = self.pools[landing.no].agent.clone();
+            let failed = EventKind::CallFailed { call: landing.call, agent, failure: failure.clone() };
+            self.tell(pack.target, failed);
+        }
+        for (_, key) in open {
+            self.fail_key(key, &failure);
+        }
+    }
+
+    /// Stops the run where a failure says that no other call will do better.
+    pub(super) fn ends_run(&mut self, kind: FailureKind) -> bool {
+        match kind {
+            FailureKind::Credentials => {
+                self.credentials_failed = true;
+                self.stop(Stop::Credentials);
+                true
+            }
+            FailureKind::Budget => {
+                self.stop(Stop::Ceiling);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Asks in two halves: one bad unit must not cost the others their replies, and their attempts are not spent by it.
+    fn split(&mut self, landing: &Landing, asks: &[AskRef], pause: Duration, failure: &Failure) {
+        let (head, tail) = asks.split_at(asks.len().div_ceil(2));
+        for half in [head, tail].into_iter().filter(|half| !half.is_empty()) {
+            let (asks, repairs) = (half.to_vec(), Vec::new());
+            let next = Pack { asks, repairs, rung: Rung::Split, ..landing.pack.clone() };
+            self.rest(landing, next, pause, failure.clone());
+        }
+    }
+
+    /// Lets asks wait until the provider has room; where there is a gate, it knows when that is.
+    fn wait_for_room(
+        &mut self,
+        landing: &Landing,
+        asks: Vec<AskRef>,
+        retry_after: Option<Duration>,
+        failure: Failure,
+    ) {
+        let limited = landing.pack.limited + 1;
+        let next = Pack { asks, limited, rung: Rung::Retry, ..landing.pack.clone() };
+        let seat = &self.pools[landing.no];
+        let pause = match retry_after {
+            _ if !seat.chain.is_empty() => Duration::ZERO,
+            Some(pause) => pause,
+            None => self.policy(&seat.agent).pause(limited),
+        };
+        self.rest(landing, next, pause, failure);
+    }
+
+    /// Lets a pack rest before it is tried again.
+    fn rest(&mut self, landing: &Landing, pack: Pack, pause: Duration, failure: Failure) {
+        let call = landing.call;
+        let pause = longer(pause, jitter(self.run_id, call));
+        let (attempt, pause_seconds) = (pack.attempt + pack.limited, pause.as_secs_f64());
+        let agent = self.pools[landing.no].agent.clone();
+        self.tell(pack.target, EventKind::CallRetried { call, agent, attempt, pause_seconds, failure });
+        if pause.is_zero() {
+            self.rested(pack);
+        } else {
+            self.effect(Effect::Rest(pause, pack));
+        }
+    }
+
+    pub(super) fn rested(&mut self, pack: Pack) {
+        if self.targets[pack.target].job().is_some() {
+            let no = self.pool_no(pack.target, pack.member);
+            self.pools[no].pool.wait_again(pack);
+        }
+    }
+
+    pub(super) fn policy(&self, agent: &AgentName) -> RetryPolicy {
+        let known = self.model.agents.get(agent.as_str()).map(|agent| agent.retry);
+        known.unwrap_or(RetryPolicy { attempts: 1, initial: Duration::ZERO, max: Duration::ZERO, factor: 0 })
+    }
+}
+
+/// Returns how an ask of a pack goes on; nothing where its agent cannot help it any more.
+fn next_step(pack: &Pack, policy: RetryPolicy, kind: FailureKind, n_invalid: usize) -> Option<Step> {
+    let has_attempts = pack.attempt < policy.attempts;
+    let is_several = n_invalid > 1;
+    match kind {
+        FailureKind::Invalid if pack.rung == Rung::Repair && is_several => Some(Step::Split),
+        FailureKind::Invalid if has_attempts => Some(Step::Repair),
+        FailureKind::Invalid => (pack.rung == Rung::Split && is_several).then_some(Step::Split),
+        // An answer about fewer units is shorter.
+        FailureKind::Truncated => (pack.asks.len() > 1).then_some(Step::Split),
+        FailureKind::RateLimited => (pack.limited < MOST_LIMITED).then_some(Step::Limited),
+        kind => (may_pass(kind) && has_attempts).then_some(Step::Retry),
+    }
+}
+
+const fn may_pass(kind: FailureKind) -> bool {
+    // A call that was cancelled although nobody cancelled it here may work next time.
+    matches!(kind, FailureKind::Transient | FailureKind::Invalid | FailureKind::Cancelled)
+}
+
+/// Says what helps against answers that are cut off even about one unit.
+fn with_hint(failure: Failure) -> Failure {
+    if failure.kind != FailureKind::Truncated {
+        return failure;
+    }
+    Failure { message: format!("{}; raise `max_tokens:` of the agent", failure.message), ..failure }
+}

@@ -1,0 +1,225 @@
+//! Calls on their way back: what they consumed, what they brought, and what they tell of their provider.
+
+use std::collections::BTreeMap;
+
+use refrain_schemas::digest::Digest;
+use refrain_schemas::event::{EventKind, Level};
+use refrain_schemas::failure::{Failure, FailureKind};
+use refrain_schemas::json::Json;
+use refrain_schemas::ledger::{AskResult, LedgerEntry, Outcome, OutcomeAsk};
+use refrain_schemas::name::{CallId, UnitId};
+use refrain_schemas::usage::Usage;
+
+use crate::ports::agent::{AgentError, AnsweredUnit, Reply, Trace};
+
+use super::gate::Refusal;
+use super::input::AskRef;
+use super::ladder::Miss;
+use super::pool::Pack;
+use super::purse::Amount;
+use super::retry::jitter;
+use super::state::{Flight, PoolNo, RunState};
+use super::unit_state::AskState;
+
+/// A call that has come back.
+#[derive(Debug)]
+pub(super) struct Landing {
+    pub(super) call: CallId,
+    /// The pool that it came from.
+    pub(super) no: PoolNo,
+    pub(super) pack: Pack,
+    /// What it consumed, with its cost where that is known.
+    pub(super) usage: Usage,
+    pub(super) trace: Trace,
+    /// How long it took.
+    pub(super) seconds: f64,
+}
+
+impl RunState {
+    /// Takes what a call brought.
+    pub(super) fn called(&mut self, call: CallId, reply: Result<Reply, AgentError>) {
+        let Some(flight) = self.flights.remove(&call) else { return };
+        let no = self.pool_no(flight.pack.target, flight.pack.member);
+        let (usage, trace) = match &reply {
+            Ok(reply) => (reply.usage, reply.trace.clone()),
+            Err(error) => (error.usage, (*error.trace).clone()),
+        };
+        let usage = self.priced(no, usage);
+        self.land(call, no, &flight, &reply, usage);
+        self.hear(call, no, &flight, &reply, &trace);
+        let seconds = self.time.saturating_sub(flight.started).as_secs_f64();
+        let landing = Landing { call, no, pack: flight.pack, usage, trace, seconds };
+        match reply {
+            Ok(reply) => self.replied(landing, reply.units),
+            Err(error) => self.call_failed(landing, &error),
+        }
+    }
+
+    /// Adds what a usage costs, where the agent did not and there is a price.
+    fn priced(&self, no: PoolNo, usage: Usage) -> Usage {
+        let price = self.model_of(no).and_then(|model| model.price);
+        match price {
+            Some(price) if usage.cost_usd.is_none() && usage.tokens() > 0 => {
+                Usage { cost_usd: Some(price.cost(&usage)), ..usage }
+            }
+            _ => usage,
+        }
+    }
+
+    /// Gives back what the call had taken, and pays for it.
+    fn land(
+        &mut self,
+        call: CallId,
+        no: PoolNo,
+        flight: &Flight,
+        reply: &Result<Reply, AgentError>,
+        usage: Usage,
+    ) {
+        let seat = &mut self.pools[no];
+        seat.pool.give_clone(flight.clone);
+        self.in_flight.phases[seat.phase] -= 1;
+        self.in_flight.agents[seat.agent_no] -= 1;
+        let target = &mut self.targets[flight.pack.target];
+        target.tally.usage.add(&usage);
+        if let Some(job) = target.job_mut() {
+            job.n_in_flight -= 1;
+        }
+        let is_told = usage.tokens() > 0 || usage.cost_usd.is_some();
+        let taken = match flight.hold.ceiling {
+            // An answer is never free: where nobody tells what it took, it took all that it could.
+            Some(_) if reply.is_ok() && !is_told => flight.hold.amount,
+            _ => Amount::of(&usage),
+        };
+        self.purses.settle(self.payers(no), &flight.hold, &taken);
+        let most = flight.hold.amount;
+        if let Some(ceiling) = flight.hold.ceiling
+            && (taken.tokens > most.tokens || taken.nanos > most.nanos)
+        {
+            let agent = self.pools[no].agent.clone();
+            self.tell(flight.pack.target, EventKind::CeilingPassed { call, agent, ceiling, usage });
+        }
+    }
+
+    /// Lets the gates hear how it went, and people of an endpoint that stands in for another one.
+    fn hear(
+        &mut self,
+        call: CallId,
+        no: PoolNo,
+        flight: &Flight,
+        reply: &Result<Reply, AgentError>,
+        trace: &Trace,
+    ) {
+        let (chain, passes, now) = (&self.pools[no].chain, &flight.passes, self.time);
+        let jitter = jitter(self.run_id, call);
+        let used = match reply {
+            Ok(reply) => Some(reply.usage.tokens()).filter(|tokens| *tokens > 0),
+            Err(error) => Some(error.usage.tokens()),
+        };
+        self.gates.leave(chain, passes, used, now);
+        match reply {
+            Ok(_) => self.gates.succeeded(chain, passes),
+            Err(error) if error.kind == FailureKind::RateLimited => {
+                let policy = self.policy(&self.pools[no].agent);
+                let refusal = Refusal { retry_after: error.retry_after, jitter };
+                self.gates.refused(chain, passes, refusal, now, |strikes| policy.pause(strikes));
+            }
+            Err(_) => {}
+        }
+        self.gates.told(chain, trace.signal, jitter, now);
+        if let Some(served) = trace.served.as_ref().filter(|served| served.fallback)
+            && self.fell_back.insert(served.endpoint.clone())
+        {
+            let (agent, endpoint) = (self.pools[no].agent.clone(), served.endpoint.clone());
+            self.tell(flight.pack.target, EventKind::EndpointFellBack { call, agent, endpoint });
+        }
+    }
+
+    /// Writes down how a call ended.
+    fn outcome(&mut self, landing: &mut Landing, asks: Vec<OutcomeAsk>) {
+        let (call, usage) = (landing.call, landing.usage);
+        let served = landing.trace.served.take();
+        let exchanges = std::mem::take(&mut landing.trace.exchanges);
+        if !exchanges.is_empty() {
+            self.exchanged(call, exchanges);
+        }
+        self.ledger(LedgerEntry::Outcome(Outcome { call, at: self.now, usage, served, asks }));
+    }
+
+    fn replied(&mut self, mut landing: Landing, units: Vec<AnsweredUnit>) {
+        let mut answers = answers(units);
+        let mut outcomes = Vec::with_capacity(landing.pack.asks.len());
+        let mut good: Vec<(AskRef, Digest, Json, AskState)> = Vec::new();
+        let mut missed: Vec<Miss> = Vec::new();
+        for ask in landing.pack.asks.iter().copied() {
+            let Some(key) = self.open_key(ask) else { continue };
+            match self.check_answer(ask, &mut answers) {
+                Ok((reply, done)) => {
+                    outcomes.push(OutcomeAsk { key, result: AskResult::Reply(reply.clone()) });
+                    good.push((ask, key, reply, done));
+                }
+                Err((failure, said)) => {
+                    outcomes.push(OutcomeAsk { key, result: AskResult::Failed(failure.clone()) });
+                    missed.push(Miss { ask, key, failure, said });
+                }
+            }
+        }
+        self.outcome(&mut landing, outcomes);
+        if self.wants(Level::Debug) {
+            let agent = self.pools[landing.no].agent.clone();
+            let (call, usage, seconds) = (landing.call, landing.usage, landing.seconds);
+            let replies = good.len() as u64;
+            let completed = EventKind::CallCompleted { call, agent, replies, usage, seconds };
+            self.tell(landing.pack.target, completed);
+        }
+        for (ask, key, reply, done) in good {
+            self.answer_key(ask, key, &reply, done);
+        }
+        self.climb(&landing, missed);
+    }
+
+    /// Takes the answer to an ask; where it is no good, says what is wrong and what was said.
+    fn check_answer(
+        &self,
+        ask: AskRef,
+        answers: &mut Answers,
+    ) -> Result<(Json, AskState), (Failure, String)> {
+        let id = self.targets[ask.target].job().map(|job| job.unit_id(ask.unit).clone());
+        let invalid = |message: &str| Failure { kind: FailureKind::Invalid, message: message.to_owned() };
+        let (result, said) = match id.as_ref().and_then(|id| answers.remove(id)) {
+            Some(Some(answer)) => (answer.result, answer.said.unwrap_or_default()),
+            Some(None) => (Err(invalid("the unit was answered twice in one call")), String::new()),
+            None => (Err(invalid("the answer leaves the unit out")), String::new()),
+        };
+        let reply = result.map_err(|failure| (failure, said))?;
+        match self.check_reply(ask, &reply) {
+            Ok(done) => Ok((reply, done)),
+            Err(failure) => Err((failure, reply.as_str().to_owned())),
+        }
+    }
+
+    fn call_failed(&mut self, mut landing: Landing, error: &AgentError) {
+        let failure = error.failure();
+        let open: Vec<(AskRef, Digest)> =
+            landing.pack.asks.iter().filter_map(|ask| Some((*ask, self.open_key(*ask)?))).collect();
+        let asks =
+            open.iter().map(|(_, key)| OutcomeAsk { key: *key, result: AskResult::Failed(failure.clone()) });
+        self.outcome(&mut landing, asks.collect());
+        if self.stop.is_some() || self.ends_run(error.kind) {
+            return;
+        }
+        self.try_again(&landing, open, error);
+    }
+}
+
+/// Answers by unit; `None` where a unit was answered twice.
+type Answers = BTreeMap<UnitId, Option<AnsweredUnit>>;
+
+fn answers(units: Vec<AnsweredUnit>) -> Answers {
+    let mut answers = Answers::new();
+    for unit in units {
+        let id = unit.id.clone();
+        let is_second = answers.contains_key(&id);
+        answers.insert(id, if is_second { None } else { Some(unit) });
+    }
+    answers
+}

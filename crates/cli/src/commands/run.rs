@@ -85,7 +85,9 @@ pub(crate) fn run(args: RunArgs, globals: &Globals, output: &mut Output) -> Resu
     let control = Control::default();
     let report = runtime::with_workers(async {
         let _watch = Watch::start(&control);
-        Ok(opened.engine.run(&request, &control).await?)
+        let report = opened.engine.run(&request, &control).await;
+        opened.engine.ports().tools.close().await;
+        Ok(report?)
     });
     let report = report.inspect_err(|_| opened.discard_empty_logs())?;
     show(&opened, &report, &again, output)?;

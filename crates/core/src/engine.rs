@@ -7,12 +7,14 @@ use refrain_schemas::ledger::{CallReport, ImportReport, LedgerReport};
 use refrain_schemas::money::Budget;
 use refrain_schemas::name::{CallId, PhaseName, Revision};
 use refrain_schemas::plan::PlanReport;
+use refrain_schemas::plan_file::PlanFile;
 use refrain_schemas::report::RunReport;
 use refrain_schemas::scope::{Scope, Target};
 use refrain_schemas::status::{HistoryReport, Holder, StatusReport};
 use refrain_schemas::why::{Conflict, DiffReport, WhyReport};
 
 use crate::model::Model;
+use crate::plan::drift::Drift;
 use crate::ports::agent::AgentFactory;
 use crate::ports::cancel::Cancel;
 use crate::ports::clock::{Clock, Ids};
@@ -173,7 +175,20 @@ impl Engine {
     /// # Errors
     /// Fails only where there can be no report: the project is held, the request names what is not there, the store fails.
     pub async fn run(&self, request: &RunRequest, control: &Control) -> Result<RunReport, EngineError> {
-        crate::run::run(self, request, control).await
+        crate::run::run(self, request, None, control).await
+    }
+
+    /// Runs a plan that was written down, if everything it was made from is as it was.
+    ///
+    /// # Errors
+    /// Fails as [`Engine::run`] does, and where something has changed, naming it; nothing was run or stored then.
+    pub async fn run_plan(
+        &self,
+        request: &RunRequest,
+        plan: &PlanFile,
+        control: &Control,
+    ) -> Result<RunReport, EngineError> {
+        crate::run::run(self, request, Some(&plan.drift), control).await
     }
 
     /// Says what a run would do, without doing or storing anything.
@@ -182,6 +197,14 @@ impl Engine {
     /// Fails where the request names what is not there, and where the store or a file fails.
     pub async fn plan(&self, request: &RunRequest) -> Result<PlanReport, EngineError> {
         crate::plan::plan(self, request).await
+    }
+
+    /// Says what a run would do, what that was made out from, and what the run may spend.
+    ///
+    /// # Errors
+    /// Fails as [`Engine::plan`] does, and where something changes meanwhile.
+    pub async fn plan_file(&self, request: &RunRequest) -> Result<PlanFile, EngineError> {
+        crate::plan::plan_file(self, request).await
     }
 
     /// Says where every phase stands.
@@ -451,6 +474,12 @@ pub enum EngineError {
         server: String,
         /// What went wrong.
         message: String,
+    },
+    /// What a plan was made from has changed.
+    #[error("the plan does not hold any more: {}", .drifts.iter().map(|drift| drift.name.as_str()).collect::<Vec<_>>().join(", "))]
+    Drifted {
+        /// What, by name.
+        drifts: Vec<Drift>,
     },
     /// An expression or a template failed.
     #[error("{what}: {message}")]

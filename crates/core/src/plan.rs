@@ -6,8 +6,15 @@
 //! the bounds hold whatever the reply turns out to be.
 
 mod asks;
+mod conclude;
+mod counted;
+pub mod drift;
+mod file;
+mod guess;
+mod outlay;
 mod outlook;
 mod packs;
+mod spent;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
@@ -15,7 +22,7 @@ use std::sync::Arc;
 use refrain_schemas::digest::Digest;
 use refrain_schemas::freshness::{Cause, CauseKind, Freshness};
 use refrain_schemas::history::{HistoryEntry, RevisionRecord};
-use refrain_schemas::name::RunId;
+use refrain_schemas::name::{PhaseName, RunId};
 use refrain_schemas::plan::{PhasePlan, PlanReport, PlannedAction, Range};
 use refrain_schemas::scope::Target;
 
@@ -32,10 +39,19 @@ use crate::survey::{Standing, is_kept, is_volatile, stand, survey};
 use crate::tree::build::TreeBuilder;
 use crate::tree::page::Entry;
 
+use outlay::Size;
+use spent::Spent;
+
+pub(crate) use file::plan_file;
 pub(crate) use outlook::Outlook;
 
 /// Says what a run would do.
 pub(crate) async fn plan(engine: &Engine, request: &RunRequest) -> Result<PlanReport, EngineError> {
+    Ok(look_ahead(engine, request).await?.0)
+}
+
+/// Says what a run would do, and the most that any one of its calls can cost, where all of them have a ceiling.
+async fn look_ahead(engine: &Engine, request: &RunRequest) -> Result<(PlanReport, Option<f64>), EngineError> {
     let planned = Planned::of(engine, request)?;
     let mut ahead = Ahead::new(engine).await?;
     if request.only {
@@ -44,13 +60,14 @@ pub(crate) async fn plan(engine: &Engine, request: &RunRequest) -> Result<PlanRe
             .words
             .extend(standings.into_iter().map(|standing| (standing.target, standing.verdict.freshness)));
     }
+    ahead.spent = Spent::of(ahead.ports.store.lane_sums().await?);
     let mut phases = Vec::new();
     for (target, _) in &planned.targets {
         let forced = request.force && planned.named.contains(target);
         phases.push(ahead.plan_target(target, forced).await?);
     }
     let in_doubt = ahead.ports.store.ledger_summary().await?.in_doubt;
-    Ok(report(phases, in_doubt))
+    Ok((report(phases, in_doubt), ahead.dearest))
 }
 
 fn report(phases: Vec<PhasePlan>, in_doubt: u64) -> PlanReport {
@@ -68,7 +85,7 @@ fn report(phases: Vec<PhasePlan>, in_doubt: u64) -> PlanReport {
         run: sum(|phase| &phase.run),
         reuse: sum(|phase| &phase.reuse),
         calls: sum(|phase| &phase.calls),
-        outlay: None,
+        outlay: phases.iter().fold(None, |all, phase| outlay::sum(all, phase.outlay)),
         in_doubt,
         phases,
     }
@@ -87,6 +104,12 @@ pub(crate) struct Ahead {
     doubtful: BTreeSet<Target>,
     /// Keys without a reply that an earlier ask counts already: whoever comes first pays for all.
     asked: HashSet<Digest>,
+    /// What earlier calls came to.
+    spent: Spent,
+    /// What the records of the targets so far are like.
+    sizes: BTreeMap<PhaseName, Size>,
+    /// The most that any call so far can cost; `None` where one has no ceiling.
+    dearest: Option<f64>,
 }
 
 impl Ahead {
@@ -105,6 +128,9 @@ impl Ahead {
             outlooks: BTreeMap::new(),
             doubtful: BTreeSet::new(),
             asked: HashSet::new(),
+            spent: Spent::default(),
+            sizes: BTreeMap::new(),
+            dearest: Some(0.0),
         })
     }
 
@@ -182,6 +208,7 @@ impl Ahead {
         for range in [&mut plan.run, &mut plan.reuse, &mut plan.calls] {
             range.min = 0;
         }
+        plan.outlay.iter_mut().for_each(outlay::doubt);
         self.doubtful.insert(target.clone());
         self.settle(target, Freshness::Stale, Outlook::Unknown { touched: None });
     }
@@ -328,6 +355,7 @@ fn blank(standing: &Standing) -> PhasePlan {
         calls: Range::exactly(0),
         retries: Some(0),
         outlay: None,
+        unpriced: Vec::new(),
         missing: Vec::new(),
     }
 }

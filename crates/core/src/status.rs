@@ -1,11 +1,16 @@
 //! Where every phase stands.
 
+use std::collections::BTreeMap;
+
 use refrain_schemas::freshness::Freshness;
+use refrain_schemas::scope::Target;
 use refrain_schemas::status::{PhaseState, StatusReport};
+use refrain_schemas::usage::Usage;
 
 use crate::define::FileDigests;
 use crate::engine::{Engine, EngineError};
 use crate::history::History;
+use crate::ports::store::Store;
 use crate::survey::{Standing, survey};
 
 /// Says where every phase stands. The progress of a run under way is for the caller to add: it is told to sinks, not
@@ -15,16 +20,26 @@ pub(crate) async fn status(engine: &Engine) -> Result<StatusReport, EngineError>
     let history = History::fold(ports.store.history().await?);
     let digests = FileDigests::new(ports.files.clone());
     let standings = survey(engine.model(), ports, &history, &digests).await?;
+    let usages = usages(&*ports.store).await?;
     Ok(StatusReport {
         schema_version: 1,
         holder: ports.store.holder().await?,
         run: None,
         in_doubt: ports.store.ledger_summary().await?.in_doubt,
-        phases: standings.into_iter().map(|standing| state(&history, standing)).collect(),
+        phases: standings.into_iter().map(|standing| state(&history, &usages, standing)).collect(),
     })
 }
 
-fn state(history: &History, standing: Standing) -> PhaseState {
+/// Returns what all calls for each target ever consumed.
+async fn usages(store: &dyn Store) -> Result<BTreeMap<Target, Usage>, EngineError> {
+    let mut usages: BTreeMap<Target, Usage> = BTreeMap::new();
+    for sum in store.lane_sums().await? {
+        usages.entry(sum.lane.target).or_default().add(&sum.usage);
+    }
+    Ok(usages)
+}
+
+fn state(history: &History, usages: &BTreeMap<Target, Usage>, standing: Standing) -> PhaseState {
     let target = &standing.target;
     let latest = history.latest(target);
     let attempt = history.target(target).and_then(|target| target.last_attempt.as_ref());
@@ -40,7 +55,7 @@ fn state(history: &History, standing: Standing) -> PhaseState {
         records: latest.map(|record| record.artifact.records),
         units: latest.map(|record| record.counts),
         conflicts: latest.map_or(0, |record| record.n_conflicts),
-        usage: refrain_schemas::usage::Usage::default(),
+        usage: usages.get(target).copied().unwrap_or_default(),
         error: attempt.filter(|_| ended).map(|attempt| attempt.error.clone()),
     }
 }

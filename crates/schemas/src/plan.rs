@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::freshness::{Cause, Freshness};
-use crate::name::PhaseName;
+use crate::name::{AgentName, PhaseName};
 use crate::scope::{Scope, Target};
 
 /// A count that is known exactly or within bounds.
@@ -134,6 +134,9 @@ pub struct PhasePlan {
     /// What the calls would consume; null where nothing is asked that consumes tokens, or where it cannot be guessed.
     #[serde(default)]
     pub outlay: Option<Outlay>,
+    /// Its agents whose calls cost what nobody knows.
+    #[serde(default)]
+    pub unpriced: Vec<AgentName>,
     /// For a blocked phase: what is missing.
     pub missing: Vec<Target>,
 }

@@ -32,6 +32,7 @@ use refrain_core::ports::store::Store;
 use refrain_core::ports::tools::NoTools;
 use refrain_schemas::event::Level;
 use refrain_schemas::pipeline::Pipeline;
+use refrain_schemas::plan_file::PlanFile;
 use refrain_schemas::report::RunReport;
 use refrain_schemas::status::Holder;
 use refrain_schemas::time::Timestamp;
@@ -211,6 +212,23 @@ impl World {
     /// Fails where the engine does.
     pub fn try_run(&mut self, request: &RunRequest, control: &Control) -> Result<RunReport, EngineError> {
         match self.run_until(request, control, None) {
+            Ending::Over(result) => result,
+            Ending::Killed => Err(EngineError::Ambiguous { phase: "killed".to_owned(), targets: Vec::new() }),
+        }
+    }
+
+    /// Runs a plan that was written down, within its ceiling.
+    ///
+    /// # Errors
+    /// Fails where the engine does.
+    ///
+    /// # Panics
+    /// Where the run does not end.
+    pub fn run_plan(&mut self, request: &RunRequest, plan: &PlanFile) -> Result<RunReport, EngineError> {
+        let request = RunRequest { budget: plan.ceiling, ..request.clone() };
+        let engine = self.engine(false);
+        let control = Control::default();
+        match drive(&self.clock, None, async { engine.run_plan(&request, plan, &control).await }) {
             Ending::Over(result) => result,
             Ending::Killed => Err(EngineError::Ambiguous { phase: "killed".to_owned(), targets: Vec::new() }),
         }

@@ -13,10 +13,8 @@ pub(super) const LOOK_UPS: u64 = 4096;
 /// Asks that would be made.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Packs {
-    /// By agent and group.
-    groups: BTreeMap<(u32, u32), Asks>,
-    /// Asks whose group is not known.
-    loose: u64,
+    /// By agent and group; asks whose group is not known stand under `None`.
+    groups: BTreeMap<(u32, Option<u32>), Asks>,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -28,10 +26,6 @@ struct Asks {
 impl Packs {
     /// Adds asks of one unit to one agent.
     pub(super) fn add(&mut self, member: u32, group: Option<u32>, asks: u64) {
-        let Some(group) = group else {
-            self.loose += asks;
-            return;
-        };
         let sum = self.groups.entry((member, group)).or_default();
         (sum.asks, sum.units) = (sum.asks + asks, sum.units + 1);
     }
@@ -46,14 +40,24 @@ impl Packs {
 
     /// Adds what others add up to.
     pub(super) fn merge(&mut self, other: &Self) {
-        self.loose += other.loose;
         for (key, more) in &other.groups {
             let sum = self.groups.entry(*key).or_default();
             (sum.asks, sum.units) = (sum.asks + more.asks, sum.units + more.units);
         }
     }
 
-    /// Returns the fewest calls.
+    /// Returns those to one agent.
+    pub(super) fn of(&self, member: u32) -> Self {
+        let own = self.groups.iter().filter(|((of, _), _)| *of == member);
+        Self { groups: own.map(|(key, asks)| (*key, *asks)).collect() }
+    }
+
+    /// Returns how many there are.
+    pub(super) fn asks(&self) -> u64 {
+        self.groups.values().map(|asks| asks.asks).sum()
+    }
+
+    /// Returns the fewest calls; asks whose group is not known share them with their like.
     pub(super) fn fewest(&self, work: &AskWork) -> u64 {
         let max = max(work);
         self.groups.values().map(|asks| asks.asks.div_ceil(max)).sum()
@@ -61,12 +65,20 @@ impl Packs {
 
     /// Returns the most calls that these asks could take; `is_sure` where none of them may fall away.
     pub(super) fn most(&self, work: &AskWork, is_sure: bool) -> u64 {
-        let (max, is_sure) = (max(work), is_sure && self.loose == 0);
-        let most = |(key, asks): (&(u32, u32), &Asks)| {
-            let samples = work.pool.get(key.0 as usize).map_or(1, |member| u64::from(member.samples));
-            asks.most(max, samples, is_sure)
+        let (max, is_sure) = (max(work), is_sure && self.is_grouped());
+        let most = |(key, asks): (&(u32, Option<u32>), &Asks)| match key.1 {
+            None => asks.asks,
+            Some(_) => {
+                let samples = work.pool.get(key.0 as usize).map_or(1, |member| u64::from(member.samples));
+                asks.most(max, samples, is_sure)
+            }
         };
-        self.groups.iter().map(most).sum::<u64>() + self.loose
+        self.groups.iter().map(most).sum()
+    }
+
+    /// Whether the group of every ask is known.
+    pub(super) fn is_grouped(&self) -> bool {
+        self.groups.keys().all(|(_, group)| group.is_some())
     }
 }
 

@@ -21,6 +21,7 @@ use crate::define::FileDigests;
 use crate::engine::{Control, Engine, EngineError, RunRequest};
 use crate::executor::{LocalExecutor, RemarkBox};
 use crate::history::History;
+use crate::plan::drift::{self, Origins};
 use crate::ports::cancel::Cancel;
 use crate::ports::executor::Executor;
 use crate::ports::store::{Batch, Opening};
@@ -38,16 +39,25 @@ const TURN: usize = 1024;
 /// The least time between two turns in which nothing happened.
 const LEAST_PAUSE: Duration = Duration::from_millis(1);
 
-/// Runs a plan to its end.
+/// Runs a plan to its end; one that was written down only if it still holds, which nobody else's run can change once the
+/// writer's place is taken.
 pub(crate) async fn run(
     engine: &Engine,
     request: &RunRequest,
+    origins: Option<&Origins>,
     control: &Control,
 ) -> Result<RunReport, EngineError> {
     let planned = Planned::of(engine, request)?;
     let store = engine.ports().store.clone();
     let opening = store.begin_writing(&request.holder).await?;
-    let result = run_held(engine, request, control, &planned, opening).await;
+    let held = match origins {
+        Some(origins) => drift::check(engine, request, origins).await,
+        None => Ok(()),
+    };
+    let result = match held {
+        Ok(()) => run_held(engine, request, control, &planned, opening).await,
+        Err(error) => Err(error),
+    };
     let ended = store.end_writing().await;
     let report = result?;
     ended?;

@@ -12,6 +12,7 @@ mod failing;
 mod fans;
 mod flow;
 mod logs;
+mod money;
 mod pieces;
 mod prompts;
 mod same_bytes;

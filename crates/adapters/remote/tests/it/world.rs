@@ -122,6 +122,7 @@ pub(crate) fn with(request: Request, schema: Option<&Value>, numbered: bool) -> 
         user: "Translate: hello".to_owned(),
         schema: schema.map(json),
         numbered,
+        wrapped: false,
         field: "text".to_owned(),
     };
     Request { conversation: Some(Arc::new(conversation)), ..request }

@@ -3,10 +3,14 @@
 pub(crate) mod page;
 pub(crate) mod table;
 
+pub(crate) mod call;
 pub(crate) mod conflicts;
 pub(crate) mod diff;
+pub(crate) mod groups;
 pub(crate) mod history;
+pub(crate) mod import;
 pub(crate) mod ledger;
+pub(crate) mod nearest;
 pub(crate) mod numbers;
 pub(crate) mod plan;
 pub(crate) mod records;

@@ -177,6 +177,9 @@ impl From<EngineError> for CliError {
             EngineError::NoRevision { target, .. } => {
                 Self::usage(message).hint(format!("`refrain history {target}` lists those there are"))
             }
+            EngineError::NoCall { .. } => {
+                Self::usage(message).hint("`refrain ledger` lists the latest calls")
+            }
             EngineError::NoUnit { target, .. } => {
                 Self::usage(message).hint(format!("`refrain show {target}` lists what there is"))
             }

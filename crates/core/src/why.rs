@@ -4,6 +4,9 @@
 //! found by looking [ahead](crate::plan), and the two are compared part by part.
 
 mod past;
+mod unrecorded;
+
+pub(crate) use unrecorded::unrecorded;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -348,16 +351,7 @@ impl Comparison {
         for why in units {
             let Some(place) = by_id.places.get(why.unit.as_str()).copied() else { continue };
             let hangs = why.parts.iter().any(hangs);
-            let one = Prepared {
-                requests: new.requests.clone(),
-                pieces: Vec::new(),
-                units: vec![new.units[place].clone()],
-                before: None,
-                context_files: BTreeMap::new(),
-                context_artifacts: BTreeMap::new(),
-                pages: Vec::new(),
-            };
-            let mut job = Job::new(&ahead.model, work, Box::new(self.standing.clone()), Box::new(one));
+            let mut job = self.job(ahead, work, new, place);
             for (member, sample) in job.stage(work, 0, 0) {
                 let Some((_, key)) = job.add_ask(0, member, sample, None) else { continue };
                 let recorded = !hangs && store.replies(&[key]).await?.iter().any(Option::is_some);
@@ -366,6 +360,20 @@ impl Comparison {
             }
         }
         Ok(())
+    }
+
+    /// Returns a job about one unit alone.
+    fn job(&self, ahead: &Ahead, work: &AskWork, new: &Prepared, place: usize) -> Job {
+        let one = Prepared {
+            requests: new.requests.clone(),
+            pieces: Vec::new(),
+            units: vec![new.units[place].clone()],
+            before: None,
+            context_files: BTreeMap::new(),
+            context_artifacts: BTreeMap::new(),
+            pages: Vec::new(),
+        };
+        Job::new(&ahead.model, work, Box::new(self.standing.clone()), Box::new(one))
     }
 }
 

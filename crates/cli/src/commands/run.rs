@@ -5,13 +5,15 @@ use refrain_core::engine::{Control, RunRequest};
 use refrain_schemas::exit_code::{ExitCode, PRECEDENCE};
 use refrain_schemas::failure::{FailureKind, UnitFailure};
 use refrain_schemas::money::Budget;
-use refrain_schemas::report::{PhaseStatus, RunReport};
+use refrain_schemas::name::UnitId;
+use refrain_schemas::report::{PhaseReport, PhaseStatus, RunReport};
 use refrain_schemas::scope::Target;
 
 use crate::address::PhaseAddress;
 use crate::args::{Globals, ScopeArgs};
 use crate::interrupt::Watch;
 use crate::output::{Output, complain};
+use crate::render::numbers::counted;
 use crate::render::page::Page;
 use crate::render::run::Holes;
 use crate::report::CliError;
@@ -22,6 +24,8 @@ use crate::{commands, render, runtime, wiring};
 const PARTIAL_SHOWN: usize = 5;
 const UNITS_SHOWN: usize = 3;
 const UNITS_SEEN: usize = 20;
+/// Of how many requests that `--offline` missed in each phase the nearest is shown.
+const MISSES_SHOWN: usize = 3;
 
 /// Bring phases up to date
 ///
@@ -123,20 +127,50 @@ fn holes(opened: &Opened, report: &RunReport) -> Result<Vec<Holes>, CliError> {
     Ok(holes)
 }
 
-/// Shows on standard error what the first request that `--offline` missed in each phase is nearest to.
+/// Shows on standard error what the first requests that `--offline` missed are nearest to, and how many more there are.
 fn show_misses(opened: &Opened, report: &RunReport, output: &Output) -> Result<(), CliError> {
     let mut page = Page::new(output.error_theme);
     for phase in &report.phases {
-        let failed = phase.error.iter().flat_map(|error| &error.units);
-        let missed = failed.filter(|unit| unit.failure.kind == FailureKind::Offline);
-        for unit in missed.take(1) {
-            let target = Target { phase: phase.phase.clone(), scope: phase.scope.clone() };
-            let id = unit.unit.as_str();
-            let why = runtime::on_this_thread(async { Ok(opened.engine.why(&target, Some(id), 1).await?) })?;
-            render::why::write_nearest(&mut page, &why);
+        let target = Target { phase: phase.phase.clone(), scope: phase.scope.clone() };
+        let missed = missed(opened, phase, &target)?;
+        for unit in missed.iter().take(MISSES_SHOWN) {
+            show_miss(opened, &target, unit, &mut page)?;
+        }
+        let more = phase.units.failed.saturating_sub(MISSES_SHOWN as u64);
+        if missed.len() > MISSES_SHOWN && more > 0 {
+            page.gap();
+            page.plain(&format!("{} more of {target} were not made", counted(more, "unit")));
         }
     }
     complain(page.as_str());
+    Ok(())
+}
+
+/// Returns the first units of a phase that failed for want of a reply on record; a phase that goes on without them has
+/// them in its revision.
+fn missed(opened: &Opened, phase: &PhaseReport, target: &Target) -> Result<Vec<UnitId>, CliError> {
+    let mut failed: Vec<UnitFailure> = phase.error.iter().flat_map(|error| error.units.clone()).collect();
+    if phase.status == PhaseStatus::Partial {
+        let why = runtime::on_this_thread(async { Ok(opened.engine.why(target, None, UNITS_SEEN).await?) })?;
+        let holes = why.units.into_iter();
+        failed.extend(holes.filter_map(|unit| Some(UnitFailure { unit: unit.unit, failure: unit.failure? })));
+    }
+    failed.retain(|unit| unit.failure.kind == FailureKind::Offline);
+    Ok(failed.into_iter().map(|unit| unit.unit).collect())
+}
+
+/// Of a model, what it would be told beside what it was; of others, the parts of the unit's request that differ from
+/// those in the latest revision.
+fn show_miss(opened: &Opened, target: &Target, unit: &UnitId, page: &mut Page) -> Result<(), CliError> {
+    let id = unit.as_str();
+    let nearest = runtime::on_this_thread(async { Ok(opened.engine.nearest(target, id).await?) })?;
+    match nearest {
+        Some(nearest) => render::nearest::write(page, &format!("{target}/{unit}"), &nearest),
+        None => {
+            let why = runtime::on_this_thread(async { Ok(opened.engine.why(target, Some(id), 1).await?) })?;
+            render::why::write_nearest(page, &why);
+        }
+    }
     Ok(())
 }
 

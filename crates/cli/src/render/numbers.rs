@@ -24,6 +24,11 @@ pub(crate) fn counted(n: u64, noun: &str) -> String {
     format!("{} {noun}{}", count(n), if n == 1 { "" } else { "s" })
 }
 
+/// Returns a count of replies.
+pub(crate) fn replies(n: u64) -> String {
+    if n == 1 { "1 reply".to_owned() } else { format!("{} replies", count(n)) }
+}
+
 /// Returns a count that is nothing where it is zero.
 pub(crate) fn some(n: u64) -> String {
     if n == 0 { String::new() } else { count(n) }

@@ -7,6 +7,7 @@
 pub mod client;
 pub mod model;
 
+use std::fmt;
 use std::sync::Arc;
 
 use refrain_core::ports::secrets::Secrets;
@@ -17,14 +18,22 @@ use crate::model::breaker::Breakers;
 use crate::model::factory::ModelAgents;
 
 pub use crate::model::price::prices_date;
+pub use crate::model::probe::{KeyFound, Probe, Reached, SchemaWay};
 
 /// What all agents behind HTTP share: one client, the secrets, the tools and the state of the endpoints.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct RemoteAgents {
     pub(crate) client: Client,
     pub(crate) secrets: Arc<dyn Secrets>,
     pub(crate) tools: Arc<dyn Tools>,
     pub(crate) breakers: Breakers,
+}
+
+impl fmt::Debug for RemoteAgents {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Nobody knows what the secrets would say of themselves.
+        f.debug_struct("RemoteAgents").field("breakers", &self.breakers).finish_non_exhaustive()
+    }
 }
 
 impl RemoteAgents {

@@ -172,10 +172,8 @@ impl ModelAgent {
 impl Agent for ModelAgent {
     async fn open(&self) -> Result<(), AgentError> {
         let Some(seat) = self.seats.first() else { return Ok(()) };
-        let secrets = self.remote.secrets.as_ref();
-        let found = seat.endpoint.secret_key(secrets).map(drop);
-        let found = found.and_then(|()| seat.endpoint.secret_headers(secrets).map(drop));
-        found.map_err(|missing| AgentError::new(FailureKind::Credentials, missing.to_string()))
+        let found = seat.endpoint.all_headers(self.remote.secrets.as_ref());
+        found.map(drop).map_err(|missing| AgentError::new(FailureKind::Credentials, missing.to_string()))
     }
 
     async fn answer(&self, request: Request, cancel: &Cancel) -> Result<Reply, AgentError> {

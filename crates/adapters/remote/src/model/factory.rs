@@ -77,7 +77,7 @@ impl AgentFactory for ModelAgents {
 }
 
 /// Returns where an agent asks: its endpoint, and those that stand in for it.
-fn seats(spec: &AgentSpec, declared: &Declarations) -> Result<Vec<Seat>, SpecProblem> {
+pub(super) fn seats(spec: &AgentSpec, declared: &Declarations) -> Result<Vec<Seat>, SpecProblem> {
     let written = spec.model.as_deref().unwrap_or_default();
     let (endpoint, model) = split_model(written).ok_or_else(|| {
         let hint = "write the endpoint and the model's name there, as in `openai/gpt-5-mini`";

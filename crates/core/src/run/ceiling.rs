@@ -31,7 +31,7 @@ pub(super) fn hold(model: Option<&ModelTraits>, request: &Request) -> Hold {
 
 /// Returns the most that the requests of one call consume: each later one carries the answers to those before, and what
 /// tools said to them.
-fn most(model: &ModelTraits, bytes: u64, output: u64) -> Usage {
+pub(crate) fn most(model: &ModelTraits, bytes: u64, output: u64) -> Usage {
     let n = u64::from(model.requests.max(1));
     let before = n.saturating_mul(n - 1) / 2;
     let input = n.saturating_mul(bytes.saturating_add(FRAME));

@@ -14,6 +14,7 @@ mod repairs;
 mod responses;
 mod secrets;
 mod server;
+mod services;
 mod streams;
 mod tools;
 mod world;

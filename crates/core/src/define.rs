@@ -210,11 +210,9 @@ async fn bind(
         parts.insert(format!("agent.{name}.file.{path}"), digest);
         identity.part(path.as_bytes()).digest(&digest);
     }
-    let (params, vars) = if agent.traits.raw_params {
-        (raw_params(agent), used_vars(model, agent)?)
-    } else {
-        (filled_params(model, agent, scope)?, Json::object([]))
-    };
+    let vars = used_vars(model, agent)?;
+    let params =
+        if agent.traits.raw_params { raw_params(agent) } else { filled_params(model, agent, scope)? };
     let mut params_digest = Digester::new("refrain params v1");
     let params_digest =
         params_digest.part(params.as_str().as_bytes()).part(vars.as_str().as_bytes()).finish();
@@ -254,10 +252,20 @@ pub fn filled_params(model: &Model, agent: &AgentModel, scope: &Scope) -> Result
     })
 }
 
-/// Returns the project's params that an agent's own templates refer to.
+/// Returns the project's params that an agent's own templates refer to: those of raw params, of a tool's arguments and of
+/// a service's request.
 fn used_vars(model: &Model, agent: &AgentModel) -> Result<Json, EngineError> {
     let mut text = String::new();
-    collect_strings(&Value::Object(agent.spec.params.clone()), &mut text);
+    let spec = &agent.spec;
+    if agent.traits.raw_params {
+        spec.params.values().for_each(|value| collect_strings(value, &mut text));
+    }
+    let arguments = spec.mcp.iter().filter_map(|mcp| mcp.arguments.as_ref());
+    arguments.flat_map(Map::values).for_each(|value| collect_strings(value, &mut text));
+    if let Some(http) = &spec.http {
+        http.body.iter().for_each(|body| collect_strings(body, &mut text));
+        text.push_str(&http.url);
+    }
     let used = model
         .params
         .iter()

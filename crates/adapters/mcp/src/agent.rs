@@ -17,7 +17,7 @@ use refrain_schemas::failure::{Failure, FailureKind};
 use refrain_schemas::json::Json;
 use serde_json::{Map, Value, json};
 
-use crate::arguments::{Arguments, View, complaint};
+use crate::arguments::{Arguments, complaint};
 use crate::trouble::kind_of_tool_error;
 
 /// The longest result that is kept with a call so that people can look at it; the reply itself is kept whole.
@@ -79,20 +79,20 @@ impl McpAgent {
         &self,
         tool: &Tool,
         unit: &AskedUnit,
-        view: &View,
+        request: &Request,
         cancel: &Cancel,
     ) -> (Option<Exchange>, Result<Result<Json, Failure>, AgentError>) {
-        let arguments = match self.fitting(tool, unit, view) {
+        let arguments = match self.fitting(tool, unit, request) {
             Ok(arguments) => arguments,
             Err(message) => return (None, Ok(Err(permanent(message)))),
         };
-        let request = Value::Object(arguments.clone());
+        let sent = Value::Object(arguments.clone());
         let use_ = ToolUse { server: self.server.clone(), tool: self.tool.clone(), arguments };
         let begun = Instant::now();
         let outcome = self.tools.call(use_, cancel).await;
         let exchange = Exchange {
             to: format!("tool {}/{}", self.server, self.tool),
-            request,
+            request: sent,
             status: None,
             response: outcome.as_ref().ok().map(|result| shown(&result.value)),
             error: outcome.as_ref().err().map(ToString::to_string),
@@ -101,8 +101,13 @@ impl McpAgent {
         (Some(exchange), outcome.map(|result| self.output(result)))
     }
 
-    fn fitting(&self, tool: &Tool, unit: &AskedUnit, view: &View) -> Result<Map<String, Value>, String> {
-        let arguments = self.arguments.of(unit, view)?;
+    fn fitting(
+        &self,
+        tool: &Tool,
+        unit: &AskedUnit,
+        request: &Request,
+    ) -> Result<Map<String, Value>, String> {
+        let arguments = self.arguments.of(unit, request)?;
         let value = Value::Object(arguments);
         match (complaint(&tool.input, &value), value) {
             (Some(complaint), _) => {
@@ -148,11 +153,10 @@ impl Agent for McpAgent {
             () = cancel.fired() => return Err(AgentError::new(FailureKind::Cancelled, "the call was cancelled")),
             tool = self.listed() => tool?,
         };
-        let view = View::of(&request);
         let mut reply = Reply::default();
         let alone = request.units.len() == 1;
         for unit in &request.units {
-            let (exchange, outcome) = self.ask(&tool, unit, &view, cancel).await;
+            let (exchange, outcome) = self.ask(&tool, unit, &request, cancel).await;
             reply.trace.exchanges.extend(exchange);
             let result = match outcome {
                 Ok(result) => result,

@@ -8,7 +8,6 @@ use std::time::Duration;
 use refrain_core::ports::cancel::Cancel;
 use refrain_core::ports::secrets::Secrets;
 use refrain_schemas::endpoint::ServerSpec;
-use refrain_schemas::failure::FailureKind;
 use rmcp::ServiceExt as _;
 use rmcp::handler::client::ClientHandler;
 use rmcp::model::{
@@ -24,12 +23,11 @@ use tokio::sync::Mutex;
 use tokio::time::timeout;
 
 use crate::ears::Ears;
-use crate::environment::{environment, headers};
-use crate::http;
 use crate::pipe::{MESSAGE_LIMIT, Pipe};
 use crate::process::Process;
 use crate::scrub::Scrub;
 use crate::trouble::{Trouble, is_about_the_call, of_service, of_start};
+use crate::{environment, http};
 
 /// How long a conversation may take to end.
 const FAREWELL: Duration = Duration::from_secs(1);
@@ -100,21 +98,20 @@ impl Connection {
     ) -> Result<Self, Trouble> {
         let burst = Arc::new(AtomicBool::new(false));
         let announced = Arc::new(AtomicU64::new(0));
-        let host =
-            |scrub: &Scrub| Host { ears: ears.clone(), announced: announced.clone(), scrub: scrub.clone() };
-        let (service, process, scrub) = if spec.command.is_some() {
-            let environment = environment(spec, secrets).map_err(|name| unset(&name))?;
-            let scrub = environment.scrub.clone();
-            let (process, (stdout, stdin)) = Process::start(spec, project, environment, ears)?;
+        let scrub = environment::scrub(spec, secrets);
+        let host = Host { ears: ears.clone(), announced: announced.clone(), scrub: scrub.clone() };
+        let (service, process) = if spec.command.is_some() {
+            let variables = environment::environment(spec, secrets)?;
+            let heard = (ears.clone(), scrub.clone());
+            let (process, (stdout, stdin)) = Process::start(spec, project, &variables, heard)?;
             let pipe = Pipe::new(stdout, MESSAGE_LIMIT, burst.clone());
             // The pipe's limit comes first: a line that is merely left out would be waited for in vain.
             let transport = AsyncRwTransport::new_client(pipe, stdin).with_max_line_length(2 * MESSAGE_LIMIT);
-            let begun = begin(host(&scrub).serve(transport), Some(&process), patience).await;
-            (told(begun, ears)?, Some(process), scrub)
+            let begun = begin(host.serve(transport), Some(&process), patience).await;
+            (told(begun, ears)?, Some(process))
         } else {
-            let (headers, scrub) = headers(spec, secrets).map_err(|name| unset(&name))?;
-            let transport = http::transport(spec, &headers)?;
-            (begin(host(&scrub).serve(transport), None, patience).await?, None, scrub)
+            let transport = http::transport(spec, &environment::headers(spec, secrets)?)?;
+            (begin(host.serve(transport), None, patience).await?, None)
         };
         let peer = service.peer().clone();
         let service = Mutex::new(service);
@@ -308,8 +305,4 @@ fn told<S>(begun: Result<S, Trouble>, ears: &Ears) -> Result<S, Trouble> {
         words if words.is_empty() => trouble,
         words => Trouble { message: format!("{}; it said: {words}", trouble.message), ..trouble },
     })
-}
-
-fn unset(name: &str) -> Trouble {
-    Trouble::new(FailureKind::Credentials, format!("it wants the variable `{name}`, which is not set"))
 }

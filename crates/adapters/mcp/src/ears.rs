@@ -156,7 +156,7 @@ mod tests {
         ears.add(&first_one);
         ears.add(&(second.clone() as Arc<dyn Remarks>));
         let mut scrub = Scrub::default();
-        scrub.hide("KEY", "hunter2hunter2");
+        scrub.hide("KEY", Some("hunter2hunter2".to_owned()));
         ears.listen("one\n\n\u{1b}[1mtwo hunter2hunter2\r\nthree".as_bytes(), &scrub).await;
         assert_eq!(first.said(), ["one", "[1mtwo [KEY]", "three"]);
         assert_eq!(second.said(), Vec::<String>::new());

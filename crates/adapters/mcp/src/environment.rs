@@ -1,102 +1,58 @@
-//! What a server sees of the environment.
+//! What a server is given that nobody else may see.
 
-use refrain_core::ports::secrets::Secrets;
+use std::collections::BTreeMap;
+
+use refrain_core::ports::agent::AgentError;
+use refrain_core::ports::secrets::{Secrets, process_environment, secret};
 use refrain_schemas::endpoint::{HeaderValue, ServerSpec};
+use refrain_schemas::environment::Variable;
 
 use crate::scrub::Scrub;
+use crate::trouble::Trouble;
 
-/// The variables that every server gets: without them programs are not found, or write where they should not.
-pub const DEFAULT_ENV: [&str; 9] =
-    ["PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR"];
-
-/// The variables of a server, in order, and the secrets among them.
-#[derive(Debug)]
-pub(crate) struct Environment {
-    pub(crate) variables: Vec<(String, String)>,
-    pub(crate) scrub: Scrub,
-}
-
-/// Returns what a server of this spec is started with.
-///
-/// # Errors
-/// Names the first variable that is nowhere.
-pub(crate) fn environment(spec: &ServerSpec, secrets: &dyn Secrets) -> Result<Environment, String> {
-    let inherited =
-        DEFAULT_ENV.iter().filter_map(|name| Some(((*name).to_owned(), std::env::var(name).ok()?)));
-    let mut variables: Vec<(String, String)> = inherited.collect();
-    let mut scrub = Scrub::default();
-    for entry in &spec.env {
-        let (name, value) = match entry.split_once('=') {
-            Some((name, value)) => (name, value.to_owned()),
-            None => {
-                let value = secrets.get(entry).ok_or_else(|| entry.clone())?;
-                scrub.hide(entry, &value);
-                (entry.as_str(), value)
-            }
-        };
-        variables.retain(|(known, _)| known != name);
-        variables.push((name.to_owned(), value));
-    }
-    Ok(Environment { variables, scrub })
-}
-
-/// The headers that a server gets, in order, and the secrets among them.
-///
-/// # Errors
-/// Names the first variable that is nowhere.
-pub(crate) fn headers(
+/// Returns the whole environment of a server's process.
+pub(crate) fn environment(
     spec: &ServerSpec,
     secrets: &dyn Secrets,
-) -> Result<(Vec<(String, String)>, Scrub), String> {
-    let mut scrub = Scrub::default();
-    let mut headers = Vec::new();
-    for (name, value) in &spec.headers {
+) -> Result<BTreeMap<String, String>, Trouble> {
+    process_environment(&spec.env, secrets).map_err(unset)
+}
+
+/// Returns the headers that a server gets, in order.
+pub(crate) fn headers(spec: &ServerSpec, secrets: &dyn Secrets) -> Result<Vec<(String, String)>, Trouble> {
+    let header = |(name, value): (&String, &HeaderValue)| {
         let value = match value {
             HeaderValue::Text(text) => text.clone(),
             HeaderValue::Env(from) => {
-                let value = secrets.get(&from.env).ok_or_else(|| from.env.clone())?;
-                scrub.hide(&from.env, &value);
+                let value = secret(&from.env, secrets).map_err(unset)?;
                 format!("{}{value}", from.prefix.as_deref().unwrap_or_default())
             }
         };
-        headers.push((name.clone(), value));
-    }
-    Ok((headers, scrub))
+        Ok((name.clone(), value))
+    };
+    spec.headers.iter().map(header).collect()
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[derive(Debug)]
-    struct One;
-
-    impl Secrets for One {
-        fn get(&self, name: &str) -> Option<String> {
-            (name == "TOKEN").then(|| "t0ps3cret".to_owned())
-        }
+/// Returns the secrets that a server is given.
+pub(crate) fn scrub(spec: &ServerSpec, secrets: &dyn Secrets) -> Scrub {
+    let passed = spec.env.iter().filter_map(|entry| match Variable::parse(entry) {
+        Ok(Variable::Passed(name)) => Some(name),
+        _ => None,
+    });
+    let sent = spec.headers.values().filter_map(|value| match value {
+        HeaderValue::Env(from) => Some(from.env.as_str()),
+        HeaderValue::Text(_) => None,
+    });
+    let mut scrub = Scrub::default();
+    for name in passed {
+        scrub.hide_if_secret(name, secrets.get(name));
     }
-
-    fn check(env: &[&str], expect: Result<&[(&str, &str)], &str>) {
-        let env = env.iter().map(|&entry| entry.to_owned()).collect();
-        let made = environment(&ServerSpec { env, ..ServerSpec::default() }, &One);
-        let made =
-            made.map(|made| made.variables.into_iter().filter(|(name, _)| !is_default(name)).collect());
-        let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
-        let expect: Result<Vec<_>, _> =
-            expect.map(|all| all.iter().map(owned).collect()).map_err(str::to_owned);
-        assert_eq!(made, expect);
+    for name in sent {
+        scrub.hide(name, secrets.get(name));
     }
+    scrub
+}
 
-    fn is_default(name: &str) -> bool {
-        DEFAULT_ENV.contains(&name)
-    }
-
-    #[test]
-    fn only_what_is_named_gets_in() {
-        check(&[], Ok(&[]));
-        check(&["TOKEN", "MODE=a=b"], Ok(&[("TOKEN", "t0ps3cret"), ("MODE", "a=b")]));
-        check(&["A=1", "A=2"], Ok(&[("A", "2")]));
-        check(&["TOKEN", "ELSEWHERE"], Err("ELSEWHERE"));
-    }
+fn unset(error: AgentError) -> Trouble {
+    Trouble::new(error.kind, error.message)
 }

@@ -7,13 +7,14 @@ use refrain_core::ports::agent::{
     Agent, AgentError, AgentFactory, AgentTraits, Blueprint, Draft, SpecProblem,
 };
 use refrain_core::ports::tools::Tools;
+use refrain_core::protocol::TEMPLATE_ROOTS;
 use refrain_schemas::agent_spec::{AgentSpec, McpSpec};
 use refrain_schemas::failure::FailureKind;
 use refrain_schemas::json::Json;
 use serde_json::json;
 
 use crate::agent::McpAgent;
-use crate::arguments::{Arguments, ROOTS};
+use crate::arguments::Arguments;
 
 /// Makes the agents of specs that say `mcp:`.
 #[derive(Debug, Clone)]
@@ -90,7 +91,7 @@ fn check_arguments(spec: &McpSpec) -> Vec<SpecProblem> {
             .strangers()
             .into_iter()
             .map(|path| {
-                let hint = format!("there are {}", ROOTS.join(", "));
+                let hint = format!("there are {}", TEMPLATE_ROOTS.join(", "));
                 problem("mcp.arguments", &format!("`{path}` is unknown here"), Some(&hint))
             })
             .collect(),

@@ -5,7 +5,7 @@
 //! HTTP.
 //!
 //! **What is guaranteed about processes.** Every server leads a process group of its own, with an environment that
-//! holds nothing but what its spec names and the few variables of [`DEFAULT_ENV`]. The whole group is killed when the
+//! holds nothing but what its spec names and what is [always passed](refrain_core::ports::secrets::ALWAYS_PASSED). The whole group is killed when the
 //! server dies, stops answering, is closed or dropped; a child that leaves the group (`setsid`) is out of reach.
 //!
 //! What is decided here and why is in `specs/0014-tools.md`.
@@ -28,6 +28,5 @@ mod server;
 mod servers;
 mod trouble;
 
-pub use environment::DEFAULT_ENV;
 pub use factory::McpAgents;
 pub use servers::McpServers;

@@ -114,7 +114,7 @@ mod tests {
         let said = result(Err(error), &Scrub::default());
         assert_eq!((said.text.as_str(), said.is_error), ("unknown tool: x", true));
         let mut scrub = Scrub::default();
-        scrub.hide("A_KEY", "swordfish!");
+        scrub.hide("A_KEY", Some("swordfish!".to_owned()));
         let answer = json!({"content": [{"type": "text", "text": "swordfish!"}], "isError": true});
         let said = result(Ok(serde_json::from_value(answer).unwrap()), &scrub);
         assert_eq!(

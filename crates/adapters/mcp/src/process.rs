@@ -1,5 +1,6 @@
 //! The process of a server, from its start to its end.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -15,8 +16,8 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use crate::ears::Ears;
-use crate::environment::Environment;
 use crate::group::Group;
+use crate::scrub::Scrub;
 use crate::trouble::Trouble;
 
 /// How long a process may take to end by itself once its standard input is closed.
@@ -42,8 +43,8 @@ impl Process {
     pub(crate) fn start(
         spec: &ServerSpec,
         project: &Path,
-        environment: Environment,
-        ears: &Arc<Ears>,
+        variables: &BTreeMap<String, String>,
+        heard: (Arc<Ears>, Scrub),
     ) -> Result<(Self, Pipes), Trouble> {
         let command = spec.command.as_deref().unwrap_or_default();
         let (program, arguments) =
@@ -52,20 +53,19 @@ impl Process {
         // What is written with a slash is a path of the project, wherever the program then runs.
         let program = if program.contains('/') { project.join(program) } else { PathBuf::from(program) };
         let mut command = Command::new(&program);
-        command.args(arguments).current_dir(&folder).env_clear().envs(environment.variables.iter().cloned());
+        command.args(arguments).current_dir(&folder).env_clear().envs(variables);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         // Subscribed before the start, so that no death goes unnoticed.
         let deaths = signal(SignalKind::child()).map_err(|error| Trouble::transient(error.to_string()))?;
         let child = command.process_group(0).kill_on_drop(true).spawn();
         let child = child.map_err(|error| not_started(&program, &error))?;
-        Self::watched(child, deaths, environment, ears).map_err(|error| Trouble::transient(error.to_string()))
+        Self::watched(child, deaths, heard).map_err(|error| Trouble::transient(error.to_string()))
     }
 
     fn watched(
         mut child: Child,
         deaths: Signal,
-        environment: Environment,
-        ears: &Arc<Ears>,
+        (ears, scrub): (Arc<Ears>, Scrub),
     ) -> io::Result<(Self, Pipes)> {
         let group = child.id().and_then(Group::led_by);
         let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
@@ -73,9 +73,9 @@ impl Process {
             return Err(io::Error::other("the process has no pipes"));
         };
         ears.forget();
-        let (dead, ears) = (Cancel::new(), ears.clone());
+        let dead = Cancel::new();
         let watcher = tokio::spawn(watch(group, deaths, dead.clone()));
-        let stderr = tokio::spawn(async move { ears.listen(stderr, &environment.scrub).await });
+        let stderr = tokio::spawn(async move { ears.listen(stderr, &scrub).await });
         Ok((Self { child: Mutex::new(child), group, dead, watcher, stderr }, (stdout, stdin)))
     }
 

@@ -13,10 +13,17 @@ pub(crate) struct Scrub(Vec<(String, String)>);
 
 impl Scrub {
     /// Remembers a value if, going by the name of its variable, it is a secret.
-    pub(crate) fn hide(&mut self, name: &str, value: &str) {
+    pub(crate) fn hide_if_secret(&mut self, name: &str, value: Option<String>) {
         let upper = name.to_uppercase();
-        if value.len() >= SHORTEST && NAMES.iter().any(|part| upper.contains(part)) {
-            self.0.push((value.to_owned(), format!("[{name}]")));
+        if NAMES.iter().any(|part| upper.contains(part)) {
+            self.hide(name, value);
+        }
+    }
+
+    /// Remembers a value.
+    pub(crate) fn hide(&mut self, name: &str, value: Option<String>) {
+        if let Some(value) = value.filter(|value| value.len() >= SHORTEST) {
+            self.0.push((value, format!("[{name}]")));
             // Values that hold others go first.
             self.0.sort_by(|(a, _), (b, _)| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
         }
@@ -60,10 +67,10 @@ mod tests {
     #[test]
     fn secrets_are_replaced_by_their_names() {
         let mut scrub = Scrub::default();
-        scrub.hide("API_KEY", "12345678");
-        scrub.hide("LONG_TOKEN", "x12345678y");
-        scrub.hide("SHORT_KEY", "abc");
-        scrub.hide("HOME", "/home/somebody");
+        scrub.hide_if_secret("API_KEY", Some("12345678".to_owned()));
+        scrub.hide_if_secret("LONG_TOKEN", Some("x12345678y".to_owned()));
+        scrub.hide_if_secret("SHORT_KEY", Some("abc".to_owned()));
+        scrub.hide_if_secret("HOME", Some("/home/somebody".to_owned()));
         let said = json!({"12345678": ["a x12345678y b", "abc /home/somebody"], "n": 12_345_678});
         let expect = json!({"[API_KEY]": ["a [LONG_TOKEN] b", "abc /home/somebody"], "n": 12_345_678});
         assert_eq!(scrub.value(said), expect);

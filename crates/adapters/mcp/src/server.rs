@@ -16,7 +16,7 @@ use tokio::sync::{Mutex, MutexGuard};
 
 use crate::connection::Connection;
 use crate::ears::Ears;
-use crate::environment::{environment, headers};
+use crate::environment::scrub;
 use crate::listing::listing;
 use crate::memory::{Basis, Memory};
 use crate::outcome;
@@ -192,12 +192,7 @@ impl Server {
     fn error(&self, trouble: Trouble) -> AgentError {
         let mut error = trouble.of_server(&self.name);
         // What a server says of a request may repeat it.
-        if let Ok(environment) = environment(&self.spec, &*self.secrets) {
-            error.message = environment.scrub.text(error.message);
-        }
-        if let Ok((_, scrub)) = headers(&self.spec, &*self.secrets) {
-            error.message = scrub.text(error.message);
-        }
+        error.message = scrub(&self.spec, &*self.secrets).text(error.message);
         error
     }
 }

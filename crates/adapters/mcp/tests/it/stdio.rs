@@ -81,7 +81,7 @@ async fn only_the_declared_environment_gets_in() {
     let world = World::of(&json!({ "command": command(&[]), "env": ["NOWHERE"] }));
     let error = world.call("echo", json!({"text": "x"})).await.unwrap_err();
     assert_eq!(error.kind, FailureKind::Credentials);
-    assert!(error.message.contains("`NOWHERE`, which is not set"), "{error}");
+    assert!(error.message.contains("`NOWHERE` is not set"), "{error}");
 }
 
 #[tokio::test]

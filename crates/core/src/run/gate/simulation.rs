@@ -217,13 +217,20 @@ fn explore() {
     for counting in COUNTINGS {
         for latency in [20, 1000, 3000, 8000] {
             for says_when in [false, true] {
-            for known in [None, Some(600)] {
-                let mut provider = Provider::new(counting, says_when);
-                let s = run(declared(known), 100, &mut provider, 20, latency);
-                let all = sum(&s);
-                let last = sum(&s[600..]);
-                eprintln!("X {counting:?} {latency} {says_when} {known:?}: all {:.3} {:.4} last10 {:.3} {:.4}", all.used(600.0, 1200.0), all.refusals(), last.used(600.0,600.0), last.refusals());
-            }}
+                for known in [None, Some(600)] {
+                    let mut provider = Provider::new(counting, says_when);
+                    let s = run(declared(known), 100, &mut provider, 20, latency);
+                    let all = sum(&s);
+                    let last = sum(&s[600..]);
+                    eprintln!(
+                        "X {counting:?} {latency} {says_when} {known:?}: all {:.3} {:.4} last10 {:.3} {:.4}",
+                        all.used(600.0, 1200.0),
+                        all.refusals(),
+                        last.used(600.0, 600.0),
+                        last.refusals()
+                    );
+                }
+            }
         }
     }
 }

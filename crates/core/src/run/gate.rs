@@ -197,11 +197,12 @@ impl Gate {
         let least = if self.strikes > 1 { backoff(self.strikes - 1) } else { Duration::ZERO };
         let pause = refusal.retry_after.map_or_else(|| backoff(self.strikes), |pause| pause.max(least));
         self.close(pause, refusal.jitter, now);
-        if pass.was_full {
+        // Where the pace is what holds calls back, it is the pace that was too high.
+        if pass.was_full && !self.requests.holds() {
             self.window.halve();
         }
         self.lowered = Some(now);
-        self.slow_down(pause, now);
+        self.slow_down(pass.left, pause, now);
     }
 
     /// Takes another refusal of a round trip that has had its consequences: it only tells more of what went through.
@@ -219,11 +220,14 @@ impl Gate {
     }
 
     /// Lowers the pace by what went through.
-    fn slow_down(&mut self, pause: Duration, now: Duration) {
+    fn slow_down(&mut self, left: Duration, pause: Duration, now: Duration) {
         let first = self.tide.first().unwrap_or(now);
         let since = |back: Duration| first.max(self.struck.saturating_sub(back));
         self.derived = None;
-        if !self.requests.is_set() {
+        let recent = since(LOOK_BACK).max(self.round);
+        // What left behind the refused call may have been refused as well.
+        let is_known = left.saturating_sub(recent) >= EVIDENCE;
+        if !self.requests.is_set() || (self.strikes == 1 && !is_known && self.requests.is_guess()) {
             let since = since(LOOK_FAR_BACK).max(self.round);
             self.derived = Some(since);
             self.derive(since, now);
@@ -235,9 +239,7 @@ impl Gate {
             let achieved = self.achieved(since(LOOK_FAR_BACK), self.opens);
             self.requests.settle(achieved, now);
         } else if self.strikes == 1 {
-            let since = since(LOOK_BACK).max(self.round);
-            let is_known = now.saturating_sub(since) >= EVIDENCE;
-            self.requests.lower(is_known.then(|| self.achieved(since, now)), now);
+            self.requests.lower(is_known.then(|| self.achieved(recent, left)), now);
         }
     }
 
@@ -249,7 +251,7 @@ impl Gate {
     /// Returns what went through per second.
     fn achieved(&self, since: Duration, until: Duration) -> f64 {
         let seconds = until.saturating_sub(since).as_secs_f64().max(0.1);
-        f64::from(self.tide.admitted(since).max(1)) / seconds
+        f64::from(self.tide.admitted(since, until).max(1)) / seconds
     }
 
     /// Takes what a provider says of its limits.

@@ -117,7 +117,7 @@ fn a_gate_is_shared_by_all_agents_of_a_model() {
     other["agent"]["params"] = json!({"again": true});
     let mut world = world(json!({"t": phase, "u": other}));
     world.redefine(|file| {
-        file["endpoints"] = json!({"sim": {"base_url": "http://sim", "limits": {"concurrency": 1}}})
+        file["endpoints"] = json!({"sim": {"base_url": "http://sim", "limits": {"concurrency": 1}}});
     });
     world.calls("sim/small", good);
     assert_eq!(world.run().calls, 12);

@@ -87,6 +87,16 @@ impl Pace {
         self.rate.is_some()
     }
 
+    /// Whether the pace is a guess that is far off, most likely.
+    pub(super) const fn is_guess(&self) -> bool {
+        self.searching
+    }
+
+    /// Whether calls were held back by the pace of late.
+    pub(super) const fn holds(&self) -> bool {
+        self.held
+    }
+
     /// Lowers the pace after a refusal, as far as one refusal is a reason to. `achieved` is what went through per second
     /// of late, where that is known.
     pub(super) fn lower(&mut self, achieved: Option<f64>, now: Duration) {

@@ -49,11 +49,11 @@ impl Tide {
         }
     }
 
-    /// Returns how many calls left since then and were not refused, as far as is known.
-    pub(super) fn admitted(&self, since: Duration) -> u32 {
-        let no = slot_no(since);
-        let late = self.slots.iter().rev().take_while(|slot| slot.no >= no);
-        late.map(|slot| slot.left.saturating_sub(slot.refused)).sum()
+    /// Returns how many calls left in a stretch of time and were not refused, as far as is known.
+    pub(super) fn admitted(&self, since: Duration, until: Duration) -> u32 {
+        let (first, last) = (slot_no(since), slot_no(until));
+        let late = self.slots.iter().rev().skip_while(|slot| slot.no > last);
+        late.take_while(|slot| slot.no >= first).map(|slot| slot.left.saturating_sub(slot.refused)).sum()
     }
 
     /// Returns when the first call left of those that are remembered.
@@ -74,7 +74,10 @@ mod tests {
         let at = Duration::from_secs;
         (0..5).for_each(|second| tide.left(at(second)));
         tide.refused(at(3));
-        assert_eq!((tide.admitted(at(0)), tide.admitted(at(2)), tide.admitted(at(9))), (4, 2, 0));
+        assert_eq!(
+            (tide.admitted(at(0), at(9)), tide.admitted(at(2), at(3)), tide.admitted(at(9), at(9))),
+            (4, 1, 0)
+        );
         assert_eq!(tide.first(), Some(at(0)));
     }
 }

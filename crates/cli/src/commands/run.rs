@@ -75,10 +75,12 @@ pub(crate) fn run(args: &RunArgs, globals: &Globals, output: &mut Output) -> Res
     let control = Control::default();
     let report = runtime::with_workers(async {
         let _watch = Watch::start(&control);
-        Ok(match &plan {
-            Some(plan) => opened.engine.run_plan(&request, plan, &control).await?,
-            None => opened.engine.run(&request, &control).await?,
-        })
+        let report = match &plan {
+            Some(plan) => opened.engine.run_plan(&request, plan, &control).await,
+            None => opened.engine.run(&request, &control).await,
+        };
+        opened.engine.ports().tools.close().await;
+        Ok(report?)
     });
     let report = report.inspect_err(|_| opened.discard_empty_logs())?;
     show(&opened, &report, &again, output)?;

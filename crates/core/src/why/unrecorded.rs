@@ -33,7 +33,7 @@ pub(crate) async fn unrecorded(
     let comparison = compare(&ahead, phase, work, &standing).await?;
     let Some(new) = &comparison.new else { return Ok(None) };
     let Some(place) = new.units.iter().position(|found| found.id.as_str() == unit) else { return Ok(None) };
-    let mut job = comparison.job(&ahead, work, new, place);
+    let mut job = comparison.job(&ahead, work, new, vec![new.units[place].clone()]);
     for (member, sample) in job.stage(work, 0, 0) {
         let Some((ask, key)) = job.add_ask(0, member, sample, None) else { continue };
         if ahead.ports.store.replies(&[key]).await?.iter().any(Option::is_some) {

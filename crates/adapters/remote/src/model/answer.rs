@@ -76,7 +76,7 @@ impl Asked<'_> {
         if text.is_empty() {
             return self.all_invalid("the answer is empty", text);
         }
-        let record = Json::object([(self.conversation.field.as_str(), Json::string(text).as_str())]);
+        let record = self.conversation.record(text);
         let answer = |unit: &AskedUnit| AnsweredUnit::new(unit.id.clone(), Ok(record.clone()));
         Answered { units: self.units.iter().map(answer).collect(), mended: false }
     }
@@ -89,8 +89,13 @@ impl Asked<'_> {
     fn single(&self, mut value: Value, said: &str) -> Vec<AnsweredUnit> {
         self.drop_nulls(&mut value);
         let wrong = self.wrong(&value);
-        let why = (!wrong.is_empty()).then(|| told(wrong.into_iter().map(|(path, what)| at(&path, &what))));
-        self.units.iter().map(|unit| answered(&unit.id, &value, why.clone(), said)).collect()
+        let why = (!wrong.is_empty()).then(|| {
+            told(wrong.into_iter().map(|(path, what)| {
+                at(if self.conversation.wrapped { path.trim_start_matches("/answer") } else { &path }, &what)
+            }))
+        });
+        let output = if self.conversation.wrapped { value["answer"].take() } else { value };
+        self.units.iter().map(|unit| answered(&unit.id, &output, why.clone(), said)).collect()
     }
 
     fn numbered(&self, mut value: Value, said: &str) -> Vec<AnsweredUnit> {
@@ -140,7 +145,7 @@ impl Asked<'_> {
                 Some([only]) => {
                     let output = items[*only].get("output").unwrap_or(&Value::Null);
                     let why = wrong.get(only).map(|wrong| told(wrong.iter().cloned()));
-                    answered(&unit.id, output, why, &output.to_string())
+                    self.item(&unit.id, output, why)
                 }
                 Some(_) => {
                     let all = items.iter().filter(|item| item.get("n") == Some(&n.into()));
@@ -150,6 +155,15 @@ impl Asked<'_> {
             }
         };
         self.units.iter().enumerate().map(answer).collect()
+    }
+
+    fn item(&self, unit: &UnitId, output: &Value, why: Option<String>) -> AnsweredUnit {
+        let said = output.to_string();
+        match output.as_str().map(str::trim).filter(|_| self.conversation.asks_for_text() && why.is_none()) {
+            Some("") => invalid(unit, "the answer is empty".to_owned(), said),
+            Some(text) => AnsweredUnit::new(unit.clone(), Ok(self.conversation.record(text))),
+            None => answered(unit, output, why, &said),
+        }
     }
 
     fn drop_nulls(&self, value: &mut Value) {

@@ -33,13 +33,17 @@ pub const fn is_outage(status: u16) -> bool {
 /// Says what it is that no response, or no whole one, came.
 #[must_use]
 pub fn transport(endpoint: &str, error: &TransportError) -> AgentError {
-    let kind = match error.kind {
+    AgentError::new(transport_kind(error.kind), format!("endpoint `{endpoint}`: {error}"))
+}
+
+/// What it means that no response, or no whole one, came.
+pub(crate) const fn transport_kind(kind: TransportErrorKind) -> FailureKind {
+    match kind {
         TransportErrorKind::Connect | TransportErrorKind::Timeout | TransportErrorKind::Cut => {
             FailureKind::Transient
         }
         TransportErrorKind::TooLarge | TransportErrorKind::Unsendable => FailureKind::Permanent,
-    };
-    AgentError::new(kind, format!("endpoint `{endpoint}`: {error}"))
+    }
 }
 
 /// Says what a response is that is no answer.
@@ -126,7 +130,7 @@ fn message_of(error: &Value) -> String {
 }
 
 /// What a status means where the body says nothing more exact.
-const fn by_status(status: u16) -> FailureKind {
+pub(crate) const fn by_status(status: u16) -> FailureKind {
     match status {
         401..=403 => FailureKind::Credentials,
         429 | 503 | 529 => FailureKind::RateLimited,
@@ -214,4 +218,176 @@ fn retry_info(body: &Value) -> Option<Duration> {
     let details = body.pointer("/error/details")?.as_array()?;
     let delay = details.iter().find_map(|detail| detail.get("retryDelay")?.as_str())?;
     Duration::try_from_secs_f64(delay.strip_suffix('s')?.parse().ok()?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use EndpointKind::{Anthropic, Gemini, Openai};
+    use FailureKind::{Credentials, Filtered, Permanent, RateLimited, Transient};
+    use serde_json::json;
+
+    fn check(kind: EndpointKind, status: u16, body: &Value, expect: FailureKind) {
+        let failed = Failed { endpoint: "e", status, body, retry_after: None };
+        let error = response(kind, &failed);
+        assert_eq!(error.kind, expect, "{kind:?} {status} {body}: {error}");
+    }
+
+    #[test]
+    fn openai_and_its_kin() {
+        let error = |kind: &str, code: Value, message: &str| json!({"error": {"message": message, "type": kind, "param": null, "code": code}});
+        let check = |status, body: Value, expect| check(Openai, status, &body, expect);
+        check(
+            401,
+            error("invalid_request_error", json!("invalid_api_key"), "Incorrect API key"),
+            Credentials,
+        );
+        check(
+            403,
+            error("invalid_request_error", json!("unsupported_country_region_territory"), "no"),
+            Credentials,
+        );
+        check(429, error("requests", json!("rate_limit_exceeded"), "Rate limit reached for m"), RateLimited);
+        check(
+            429,
+            error("tokens", json!("rate_limit_exceeded"), "Request too large for m on tokens per min"),
+            Permanent,
+        );
+        check(
+            429,
+            error("insufficient_quota", json!("insufficient_quota"), "You exceeded your quota"),
+            Credentials,
+        );
+        check(
+            400,
+            error(
+                "invalid_request_error",
+                json!("context_length_exceeded"),
+                "This model's maximum context length is 8192 tokens",
+            ),
+            Permanent,
+        );
+        check(
+            400,
+            error("invalid_request_error", json!("content_filter"), "The response was filtered"),
+            Filtered,
+        );
+        check(
+            400,
+            error("invalid_request_error", json!(null), "Invalid schema for response_format"),
+            Permanent,
+        );
+        check(
+            404,
+            error("invalid_request_error", json!("model_not_found"), "The model `m` does not exist"),
+            Permanent,
+        );
+        check(500, error("server_error", json!(null), "The server had an error"), Transient);
+        check(503, error("server_error", json!(null), "The engine is currently overloaded"), RateLimited);
+        check(
+            402,
+            json!({"error": {"message": "Insufficient Balance", "code": "invalid_request_error"}}),
+            Credentials,
+        );
+        check(402, json!({"error": {"message": "Insufficient credits", "code": 402}}), Credentials);
+        check(
+            403,
+            json!({"error": {"message": "flagged", "code": 403, "metadata": {"reasons": ["x"]}}}),
+            Filtered,
+        );
+        check(200, json!({"error": {"message": "Provider returned error", "code": 502}}), Transient);
+        check(200, json!({"error": {"message": "slow down", "code": 429}}), RateLimited);
+        check(404, json!({"detail": "Not Found"}), Permanent);
+        check(
+            400,
+            json!({"object": "error", "message": "This model's maximum context length is 4096 tokens", "code": 400}),
+            Permanent,
+        );
+        check(404, json!({"error": "model 'x' not found"}), Permanent);
+    }
+
+    #[test]
+    fn statuses_where_the_body_says_nothing() {
+        for kind in [Openai, Anthropic, Gemini] {
+            let check = |status, expect| check(kind, status, &json!("<html>oops</html>"), expect);
+            for status in [408, 409, 425, 500, 502, 504, 520, 522, 524] {
+                check(status, Transient);
+            }
+            for status in [429, 503, 529] {
+                check(status, RateLimited);
+            }
+            for status in [301, 400, 404, 405, 413, 422] {
+                check(status, Permanent);
+            }
+            for status in [401, 402, 403] {
+                check(status, Credentials);
+            }
+        }
+    }
+
+    #[test]
+    fn anthropic() {
+        let check = |status, kind: &str, message: &str, expect| {
+            let body =
+                json!({"type": "error", "error": {"type": kind, "message": message}, "request_id": "r"});
+            check(Anthropic, status, &body, expect);
+        };
+        check(400, "invalid_request_error", "prompt is too long: 210000 tokens > 200000 maximum", Permanent);
+        check(
+            400,
+            "invalid_request_error",
+            "Your credit balance is too low to access the Anthropic API.",
+            Credentials,
+        );
+        check(401, "authentication_error", "invalid x-api-key", Credentials);
+        check(402, "billing_error", "There's an issue with your billing", Credentials);
+        check(403, "permission_error", "no", Credentials);
+        check(404, "not_found_error", "model: claude-x", Permanent);
+        check(413, "request_too_large", "Request exceeds the maximum size", Permanent);
+        check(429, "rate_limit_error", "Number of requests has exceeded your limit", RateLimited);
+        check(500, "api_error", "Internal server error", Transient);
+        check(504, "timeout_error", "took too long", Transient);
+        check(529, "overloaded_error", "Overloaded", RateLimited);
+        // In the middle of a stream.
+        check(200, "overloaded_error", "Overloaded", RateLimited);
+        check(200, "api_error", "Internal server error", Transient);
+    }
+
+    #[test]
+    fn gemini() {
+        let body = |code: u16, status: &str, details: Value| json!({"error": {"code": code, "message": "m", "status": status, "details": details}});
+        let check =
+            |code, status: &str, details, expect| check(Gemini, code, &body(code, status, details), expect);
+        check(400, "INVALID_ARGUMENT", json!([]), Permanent);
+        check(400, "INVALID_ARGUMENT", json!([{"reason": "API_KEY_INVALID"}]), Credentials);
+        check(400, "FAILED_PRECONDITION", json!([]), Permanent);
+        check(403, "PERMISSION_DENIED", json!([]), Credentials);
+        check(404, "NOT_FOUND", json!([]), Permanent);
+        check(429, "RESOURCE_EXHAUSTED", json!([]), RateLimited);
+        check(
+            429,
+            "RESOURCE_EXHAUSTED",
+            json!([{"violations": [{"quotaId": "RequestsPerDay-FreeTier"}]}]),
+            Credentials,
+        );
+        check(500, "INTERNAL", json!([]), Transient);
+        check(503, "UNAVAILABLE", json!([]), RateLimited);
+        check(504, "DEADLINE_EXCEEDED", json!([]), Transient);
+
+        let details = json!([{"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "17.5s"}]);
+        let body = json!([body(429, "RESOURCE_EXHAUSTED", details)]);
+        let failed = Failed { endpoint: "e", status: 429, body: &body, retry_after: None };
+        assert_eq!(response(Gemini, &failed).retry_after, Some(Duration::from_millis(17_500)));
+    }
+
+    #[test]
+    fn messages_say_who_said_what() {
+        let body =
+            json!({"error": {"message": "You exceeded your current quota", "code": "insufficient_quota"}});
+        let failed = Failed { endpoint: "openai", status: 429, body: &body, retry_after: None };
+        assert_eq!(
+            response(Openai, &failed).message,
+            "endpoint `openai` answered 429: the account has nothing left to spend: You exceeded your current quota"
+        );
+    }
 }

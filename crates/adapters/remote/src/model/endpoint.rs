@@ -10,6 +10,7 @@ use refrain_schemas::pipeline::Declarations;
 use reqwest::Url;
 
 use super::redact::Redactor;
+use super::wire;
 
 /// How long one call may take where nobody says.
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(120);
@@ -276,6 +277,18 @@ impl Endpoint {
             }
         };
         self.headers.iter().map(|(name, header)| Ok((name.to_lowercase(), value(header)?))).collect()
+    }
+
+    /// Returns all headers of a request; declared ones stand for the usual ones of their names.
+    ///
+    /// # Errors
+    /// Fails where a secret has no value.
+    pub fn all_headers(&self, secrets: &dyn Secrets) -> Result<Vec<(String, String)>, MissingSecret> {
+        let own = self.secret_headers(secrets)?;
+        let mut all = wire::headers(self.kind, self.secret_key(secrets)?.as_deref());
+        all.retain(|(name, _)| !own.iter().any(|(mine, _)| mine == name));
+        all.extend(own);
+        Ok(all)
     }
 
     fn secret(&self, secrets: &dyn Secrets, name: &str) -> Result<String, MissingSecret> {

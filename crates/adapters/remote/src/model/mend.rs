@@ -84,11 +84,11 @@ fn embedded(text: &str) -> Option<Value> {
         rest = &rest[at..];
         // What is never closed is no JSON, and what stands inside it is not the whole of what was said.
         let length = scan(rest).first_end?;
-        if let Some(value) = parse(&rest[..length], false).filter(|value| !is_bare(value)) {
-            if found.replace(value).is_some() {
-                return None;
-            }
+        let value = parse(&rest[..length], false).filter(|value| !is_bare(value));
+        if value.is_some() && found.is_some() {
+            return None;
         }
+        found = found.or(value);
         rest = &rest[length..];
     }
     found

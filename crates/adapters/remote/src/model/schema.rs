@@ -4,12 +4,17 @@
 //! answer is checked against the whole schema anyway. Where something is left that shapes answers, such as objects with
 //! any fields, the schema cannot be cut to size and the model is asked in its prompt.
 
-use std::collections::BTreeMap;
+mod cycles;
+mod nulls;
+mod subset;
 
 use jsonschema::Validator;
 use refrain_schemas::endpoint::EndpointKind;
 use refrain_schemas::json::Json;
 use serde_json::{Map, Value, json};
+
+pub use nulls::drop_nulls;
+use subset::subset;
 
 /// A schema of answers.
 #[derive(Debug)]
@@ -44,73 +49,13 @@ pub struct Unfit {
     pub at: String,
 }
 
-/// What a provider takes.
-struct Subset {
-    /// The keywords besides those that are handled one by one.
-    keywords: &'static [&'static str],
-    formats: &'static [&'static str],
-    /// Whether every property has to be required; optional ones become nullable.
-    all_required: bool,
-    /// Whether objects may have fields that the schema does not name.
-    open_objects: bool,
-    recursion: bool,
-}
-
-const FORMATS: &[&str] =
-    &["date-time", "time", "date", "duration", "email", "hostname", "ipv4", "ipv6", "uuid"];
-
-const OPENAI: Subset = Subset {
-    keywords: &[
-        "description",
-        "enum",
-        "const",
-        "$ref",
-        "pattern",
-        "multipleOf",
-        "minimum",
-        "maximum",
-        "exclusiveMinimum",
-        "exclusiveMaximum",
-        "minItems",
-        "maxItems",
-    ],
-    formats: FORMATS,
-    all_required: true,
-    open_objects: false,
-    recursion: true,
-};
-
-const ANTHROPIC: Subset = Subset {
-    keywords: &["description", "enum", "const", "$ref"],
-    formats: FORMATS,
-    all_required: false,
-    open_objects: false,
-    recursion: false,
-};
-
-const GEMINI: Subset = Subset {
-    keywords: &["description", "title", "enum", "$ref", "minimum", "maximum", "minItems", "maxItems"],
-    formats: &["date-time", "date", "time"],
-    all_required: false,
-    open_objects: true,
-    recursion: false,
-};
-
-const fn subset(kind: EndpointKind) -> &'static Subset {
-    match kind {
-        EndpointKind::Openai | EndpointKind::Responses => &OPENAI,
-        EndpointKind::Anthropic => &ANTHROPIC,
-        EndpointKind::Gemini => &GEMINI,
-    }
-}
-
 /// Cuts a schema to what a provider takes.
 ///
 /// # Errors
 /// Fails where something is left that the provider does not take and that shapes answers.
 pub fn fit(kind: EndpointKind, schema: &Value) -> Result<Value, Unfit> {
     let subset = subset(kind);
-    if !subset.recursion && is_recursive(schema) {
+    if !subset.recursion && cycles::is_recursive(schema) {
         return Err(Unfit { what: "a schema that refers to itself".to_owned(), at: "#".to_owned() });
     }
     let mut fitted = subset.fit(schema, "#")?;
@@ -123,252 +68,6 @@ pub fn fit(kind: EndpointKind, schema: &Value) -> Result<Value, Unfit> {
         }
     }
     Ok(fitted)
-}
-
-impl Subset {
-    fn fit(&self, schema: &Value, at: &str) -> Result<Value, Unfit> {
-        let unfit = |what: &str| Unfit { what: what.to_owned(), at: at.to_owned() };
-        let Value::Object(fields) = schema else { return Err(unfit("a schema that allows anything")) };
-        let mut out = Map::new();
-        for keyword in self.keywords {
-            if let Some(value) = fields.get(*keyword) {
-                out.insert((*keyword).to_owned(), value.clone());
-            }
-        }
-        self.fit_rest(fields, &mut out, at)?;
-        let shaped = ["type", "enum", "const", "$ref", "anyOf"];
-        if !shaped.iter().any(|keyword| out.contains_key(*keyword)) {
-            return Err(unfit("a schema that allows anything"));
-        }
-        Ok(Value::Object(out))
-    }
-
-    fn fit_rest(
-        &self,
-        fields: &Map<String, Value>,
-        out: &mut Map<String, Value>,
-        at: &str,
-    ) -> Result<(), Unfit> {
-        for shaping in ["allOf", "patternProperties", "prefixItems", "$dynamicRef", "dependentSchemas"] {
-            if fields.contains_key(shaping) {
-                return Err(Unfit { what: format!("`{shaping}`"), at: at.to_owned() });
-            }
-        }
-        if let Some(constant) = fields.get("const").filter(|_| !self.keywords.contains(&"const")) {
-            out.insert("enum".to_owned(), json!([constant]));
-        }
-        if let Some(format) = fields.get("format").filter(|format| self.knows_format(format)) {
-            out.insert("format".to_owned(), format.clone());
-        }
-        for name in ["anyOf", "oneOf"] {
-            if let Some(Value::Array(choices)) = fields.get(name) {
-                let fit = |(n, choice)| self.fit(choice, &format!("{at}/{name}/{n}"));
-                let choices: Result<Vec<Value>, Unfit> = choices.iter().enumerate().map(fit).collect();
-                out.insert("anyOf".to_owned(), choices?.into());
-            }
-        }
-        let Some(kind) = implied_type(fields) else { return Ok(()) };
-        if has_type(&kind, "object") {
-            self.fit_object(fields, out, at)?;
-        }
-        if has_type(&kind, "array") {
-            let items = fields.get("items").unwrap_or(&Value::Null);
-            out.insert("items".to_owned(), self.fit(items, &format!("{at}/items"))?);
-        }
-        out.insert("type".to_owned(), kind);
-        Ok(())
-    }
-
-    fn fit_object(
-        &self,
-        fields: &Map<String, Value>,
-        out: &mut Map<String, Value>,
-        at: &str,
-    ) -> Result<(), Unfit> {
-        let unfit = |what: &str| Unfit { what: what.to_owned(), at: at.to_owned() };
-        let additional = fields.get("additionalProperties");
-        if !self.open_objects && additional.is_some_and(Value::is_object) {
-            return Err(unfit("`additionalProperties` with a schema"));
-        }
-        let none = Map::new();
-        let properties = fields.get("properties").and_then(Value::as_object).unwrap_or(&none);
-        if !self.open_objects && properties.is_empty() && additional != Some(&Value::Bool(false)) {
-            return Err(unfit("an object with any fields"));
-        }
-        let mut properties = self.fit_each(properties, &format!("{at}/properties"))?;
-        let required = required(fields);
-        if self.all_required {
-            for (name, property) in &mut properties {
-                if !required.contains(&name.as_str()) {
-                    *property = nullable(property);
-                }
-            }
-        }
-        let required: Vec<Value> = properties
-            .keys()
-            .filter(|name| self.all_required || required.contains(&name.as_str()))
-            .map(|name| name.as_str().into())
-            .collect();
-        out.insert("required".to_owned(), required.into());
-        out.insert("properties".to_owned(), properties.into());
-        if !self.open_objects {
-            out.insert("additionalProperties".to_owned(), false.into());
-        } else if let Some(additional) = additional {
-            out.insert("additionalProperties".to_owned(), additional.clone());
-        }
-        Ok(())
-    }
-
-    fn fit_each(&self, parts: &Map<String, Value>, at: &str) -> Result<Map<String, Value>, Unfit> {
-        parts
-            .iter()
-            .map(|(name, part)| Ok((name.clone(), self.fit(part, &format!("{at}/{name}"))?)))
-            .collect()
-    }
-
-    fn knows_format(&self, format: &Value) -> bool {
-        format.as_str().is_some_and(|format| self.formats.contains(&format))
-    }
-}
-
-fn required(fields: &Map<String, Value>) -> Vec<&str> {
-    let names = fields.get("required").and_then(Value::as_array);
-    names.map(|names| names.iter().filter_map(Value::as_str).collect()).unwrap_or_default()
-}
-
-/// Returns the type of a schema, said or implied by what it says of it.
-fn implied_type(fields: &Map<String, Value>) -> Option<Value> {
-    let implied = || {
-        let has = |name: &str| fields.contains_key(name);
-        if has("properties") { Some("object".into()) } else { has("items").then(|| "array".into()) }
-    };
-    fields.get("type").cloned().or_else(implied)
-}
-
-fn has_type(kind: &Value, name: &str) -> bool {
-    match kind {
-        Value::String(kind) => kind == name,
-        Value::Array(kinds) => kinds.iter().any(|kind| kind == name),
-        _ => false,
-    }
-}
-
-/// Returns a schema that allows `null` besides.
-fn nullable(schema: &Value) -> Value {
-    let mut schema = schema.clone();
-    let is_simple = schema.get("anyOf").is_none() && schema.get("const").is_none();
-    match schema.get("type").cloned().filter(|_| is_simple) {
-        Some(Value::String(kind)) if kind != "null" => schema["type"] = json!([kind, "null"]),
-        Some(Value::Array(mut kinds)) if !kinds.contains(&json!("null")) => {
-            kinds.push("null".into());
-            schema["type"] = kinds.into();
-        }
-        Some(_) => {}
-        None => return json!({ "anyOf": [schema, { "type": "null" }] }),
-    }
-    if let Some(Value::Array(values)) = schema.get_mut("enum")
-        && !values.contains(&Value::Null)
-    {
-        values.push(Value::Null);
-    }
-    schema
-}
-
-/// Takes out the `null`s that stand for optional fields which are not there: the provider made every field required.
-pub fn drop_nulls(schema: &Value, value: &mut Value) {
-    drop_nulls_within(schema, schema, value, 0);
-}
-
-fn drop_nulls_within(root: &Value, schema: &Value, value: &mut Value, depth: usize) {
-    if depth > 64 {
-        return;
-    }
-    let schema = resolve(root, schema);
-    for choice in ["anyOf", "oneOf"].iter().filter_map(|name| schema.get(*name)?.as_array()).flatten() {
-        drop_nulls_within(root, choice, value, depth + 1);
-    }
-    match value {
-        Value::Object(fields) => {
-            let none = Map::new();
-            let properties = schema.get("properties").and_then(Value::as_object).unwrap_or(&none);
-            let required = schema.as_object().map(required).unwrap_or_default();
-            fields.retain(|name, field| {
-                let Some(property) = properties.get(name) else { return true };
-                !field.is_null() || required.contains(&name.as_str()) || allows_null(root, property, 0)
-            });
-            for (name, field) in fields {
-                if let Some(property) = properties.get(name) {
-                    drop_nulls_within(root, property, field, depth + 1);
-                }
-            }
-        }
-        Value::Array(items) => {
-            if let Some(schema) = schema.get("items") {
-                items.iter_mut().for_each(|item| drop_nulls_within(root, schema, item, depth + 1));
-            }
-        }
-        _ => {}
-    }
-}
-
-fn allows_null(root: &Value, schema: &Value, depth: usize) -> bool {
-    if depth > 64 {
-        return true;
-    }
-    let schema = resolve(root, schema);
-    let holds =
-        |name: &str| schema.get(name).and_then(Value::as_array).is_some_and(|all| all.contains(&Value::Null));
-    let mut choices = ["anyOf", "oneOf"].iter().filter_map(|name| schema.get(*name)?.as_array()).flatten();
-    schema.get("type").is_some_and(|kind| has_type(kind, "null"))
-        || holds("enum")
-        || schema.get("const") == Some(&Value::Null)
-        || choices.any(|choice| allows_null(root, choice, depth + 1))
-}
-
-/// Follows a reference within the document.
-fn resolve<'a>(root: &'a Value, schema: &'a Value) -> &'a Value {
-    let target = schema.get("$ref").and_then(Value::as_str).and_then(|path| path.strip_prefix('#'));
-    target.and_then(|path| root.pointer(path)).unwrap_or(schema)
-}
-
-fn is_recursive(schema: &Value) -> bool {
-    let mut graph: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for name in ["$defs", "definitions"] {
-        for (part, schema) in schema.get(name).and_then(Value::as_object).into_iter().flatten() {
-            graph.insert(format!("#/{name}/{part}"), references(schema));
-        }
-    }
-    let mut whole = schema.clone();
-    if let Value::Object(fields) = &mut whole {
-        fields.remove("$defs");
-        fields.remove("definitions");
-    }
-    references(&whole).contains(&"#".to_owned()) || graph.keys().any(|start| reaches(&graph, start))
-}
-
-fn reaches(graph: &BTreeMap<String, Vec<String>>, start: &String) -> bool {
-    let (mut seen, mut open) = (Vec::new(), graph.get(start).cloned().unwrap_or_default());
-    while let Some(next) = open.pop() {
-        if &next == start || next == "#" {
-            return true;
-        }
-        if !seen.contains(&next) {
-            open.extend(graph.get(&next).cloned().unwrap_or_default());
-            seen.push(next);
-        }
-    }
-    false
-}
-
-fn references(schema: &Value) -> Vec<String> {
-    match schema {
-        Value::Object(fields) => {
-            let own = fields.get("$ref").and_then(Value::as_str).map(str::to_owned);
-            own.into_iter().chain(fields.values().flat_map(references)).collect()
-        }
-        Value::Array(items) => items.iter().flat_map(references).collect(),
-        _ => Vec::new(),
-    }
 }
 
 /// Whether a model is one that takes schemas. Older models of a provider that does may not.
@@ -384,5 +83,147 @@ pub fn is_known_to_model(kind: EndpointKind, model: &str) -> bool {
             version.is_none_or(|version| version >= (4, 5) || (version == (4, 1) && model.contains("opus")))
         }
         EndpointKind::Gemini => !model.contains("gemini-1"),
+    }
+}
+
+fn required(fields: &Map<String, Value>) -> Vec<&str> {
+    let names = fields.get("required").and_then(Value::as_array);
+    names.map(|names| names.iter().filter_map(Value::as_str).collect()).unwrap_or_default()
+}
+
+fn has_type(kind: &Value, name: &str) -> bool {
+    match kind {
+        Value::String(kind) => kind == name,
+        Value::Array(kinds) => kinds.iter().any(|kind| kind == name),
+        _ => false,
+    }
+}
+
+/// Follows a reference within the document.
+fn resolve<'a>(root: &'a Value, schema: &'a Value) -> &'a Value {
+    let target = schema.get("$ref").and_then(Value::as_str).and_then(|path| path.strip_prefix('#'));
+    target.and_then(|path| root.pointer(path)).unwrap_or(schema)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use EndpointKind::{Anthropic, Gemini, Openai};
+
+    fn check(kind: EndpointKind, schema: &Value, expect: Result<Value, &str>) {
+        let fitted = fit(kind, schema).map_err(|unfit| unfit.to_string());
+        assert_eq!(fitted, expect.map_err(str::to_owned), "{kind:?}");
+    }
+
+    fn of(properties: &Value, required: &Value) -> Value {
+        json!({"type": "object", "properties": properties, "required": required, "additionalProperties": false})
+    }
+
+    #[test]
+    fn what_only_forbids_more_is_left_out() {
+        let schema = json!({
+            "$schema": "https://json-schema.org/draft/2020-12/schema", "title": "Line", "type": "object",
+            "properties": {
+                "text": {"type": "string", "minLength": 1, "format": "uri", "default": ""},
+                "score": {"type": "number", "minimum": 0, "format": "double"},
+                "day": {"type": "string", "format": "date"},
+            },
+            "required": ["text", "score", "day"],
+        });
+        let all = json!(["day", "score", "text"]);
+        let score = json!({"type": "number", "minimum": 0});
+        let day = json!({"type": "string", "format": "date"});
+        let text = json!({"type": "string"});
+        let narrow = of(&json!({"text": text, "score": {"type": "number"}, "day": day}), &all);
+        let wide = json!({"text": text, "score": score, "day": day});
+        check(Openai, &schema, Ok(of(&wide, &all)));
+        check(Anthropic, &schema, Ok(narrow));
+        let open = json!({"type": "object", "title": "Line", "properties": wide, "required": all});
+        check(Gemini, &schema, Ok(open));
+    }
+
+    #[test]
+    fn openai_has_every_field_required() {
+        let schema = json!({
+            "properties": {
+                "a": {"type": "string"},
+                "b": {"enum": ["x", "y"], "type": "string"},
+                "c": {"$ref": "#/$defs/c"},
+                "d": {"type": ["integer", "null"]},
+            },
+            "required": ["a"],
+            "$defs": {"c": {"type": "array", "items": {"type": "boolean"}}},
+        });
+        let properties = json!({
+            "a": {"type": "string"},
+            "b": {"enum": ["x", "y", null], "type": ["string", "null"]},
+            "c": {"anyOf": [{"$ref": "#/$defs/c"}, {"type": "null"}]},
+            "d": {"type": ["integer", "null"]},
+        });
+        let mut expect = of(&properties, &json!(["a", "b", "c", "d"]));
+        expect["$defs"] = schema["$defs"].clone();
+        check(Openai, &schema, Ok(expect));
+    }
+
+    #[test]
+    fn what_shapes_answers_is_not_left_out() {
+        let with = |property: Value| json!({"type": "object", "properties": {"a": property}});
+        let check = |property: Value, expect: &str| check(Openai, &with(property), Err(expect));
+        check(json!({}), "a schema that allows anything at `#/properties/a`");
+        check(json!(true), "a schema that allows anything at `#/properties/a`");
+        check(json!({"type": "object"}), "an object with any fields at `#/properties/a`");
+        check(
+            json!({"type": "object", "additionalProperties": {"type": "string"}}),
+            "`additionalProperties` with a schema at `#/properties/a`",
+        );
+        check(json!({"type": "array"}), "a schema that allows anything at `#/properties/a/items`");
+        check(json!({"allOf": [{"type": "string"}]}), "`allOf` at `#/properties/a`");
+        let map = json!({"type": "object", "additionalProperties": {"type": "string"}});
+        assert!(fit(Gemini, &map).is_ok(), "Gemini knows maps");
+    }
+
+    #[test]
+    fn answers_are_objects_and_some_may_not_nest() {
+        check(Openai, &json!({"type": "string"}), Err("an answer that is no object at `#`"));
+        let tree = json!({
+            "type": "object", "properties": {"tree": {"$ref": "#/$defs/t"}}, "required": ["tree"],
+            "$defs": {"t": {
+                "type": "object", "properties": {"kids": {"type": "array", "items": {"$ref": "#/$defs/t"}}},
+                "required": ["kids"],
+            }},
+        });
+        assert!(fit(Openai, &tree).is_ok());
+        check(Anthropic, &tree, Err("a schema that refers to itself at `#`"));
+        check(Gemini, &tree, Err("a schema that refers to itself at `#`"));
+    }
+
+    #[test]
+    fn nulls_stand_for_what_is_not_there() {
+        let schema = json!({
+            "type": "object",
+            "properties": {
+                "need": {"type": ["string", "null"]}, "may": {"type": "string"}, "null": {"type": ["string", "null"]},
+                "list": {"type": "array", "items": {"$ref": "#/$defs/x"}},
+            },
+            "required": ["need"],
+            "$defs": {"x": {"type": "object", "properties": {"y": {"type": "integer"}}}},
+        });
+        let mut value =
+            json!({"need": null, "may": null, "null": null, "list": [{"y": null}, {"y": 1}], "else": null});
+        drop_nulls(&schema, &mut value);
+        assert_eq!(value, json!({"need": null, "null": null, "list": [{}, {"y": 1}], "else": null}));
+    }
+
+    #[test]
+    fn old_models_take_no_schemas() {
+        let check = |kind, model: &str, expect| assert_eq!(is_known_to_model(kind, model), expect, "{model}");
+        check(Anthropic, "claude-sonnet-4-5-20250929", true);
+        check(Anthropic, "claude-opus-4-1", true);
+        check(Anthropic, "claude-opus-4-20250514", false);
+        check(Anthropic, "claude-3-7-sonnet-latest", false);
+        check(Anthropic, "claude-haiku-4.5", true);
+        check(Openai, "gpt-4-turbo", false);
+        check(Openai, "gpt-4o-mini", true);
+        check(Openai, "llama3", true);
     }
 }

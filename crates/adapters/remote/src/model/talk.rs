@@ -7,14 +7,16 @@ use refrain_core::ports::agent::{AgentError, AskedUnit, Conversation, Repair, Tr
 use refrain_schemas::exchange::{Exchange, Served};
 use refrain_schemas::failure::FailureKind;
 use refrain_schemas::usage::Usage;
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::time::Instant;
 
 use super::agent::{ModelAgent, Seat};
 use super::classify::{self, Failed};
 use super::redact::Redactor;
+use super::repair::repair_turns;
 use super::schema::{self, Shape};
 use super::signal::{rate_signal, retry_after};
+use super::stream::Assembly;
 use super::wire::{self, Chat, Heard, ToolOffer, Turn};
 use crate::client::{Incoming, Outgoing, TransportError, TransportErrorKind};
 use refrain_schemas::agent_spec::Structured;
@@ -96,7 +98,7 @@ impl<'a> Talk<'a> {
         self.agent.ended();
         let seconds = started.elapsed().as_secs_f64();
         self.note_exchange(Exchange { seconds, ..exchange }, received.as_ref());
-        self.note_served(seat, fallback, received.as_ref().ok());
+        self.note_served(seat, fallback);
         self.agent.judge(
             seat,
             received.as_ref().map_or_else(|e| Err(e.kind), |r| Ok((r.status, r.broken.is_some()))),
@@ -129,7 +131,9 @@ impl<'a> Talk<'a> {
         };
         let body = wire::encode(endpoint.kind, &chat);
         let url = endpoint.url(&wire::path(endpoint.kind, &chat), wire::query(endpoint.kind, chat.stream));
-        let headers = self.headers(seat)?;
+        let headers = endpoint.all_headers(self.agent.remote.secrets.as_ref());
+        let headers =
+            headers.map_err(|missing| AgentError::new(FailureKind::Credentials, missing.to_string()))?;
         let outgoing = Outgoing { method: "POST".to_owned(), url, headers, body: Some(body.to_string()) };
         Ok((outgoing, body))
     }
@@ -169,18 +173,6 @@ impl<'a> Talk<'a> {
         )
     }
 
-    fn headers(&self, seat: &Seat) -> Result<Vec<(String, String)>, AgentError> {
-        let secrets = self.agent.remote.secrets.as_ref();
-        let missing = |error: super::endpoint::MissingSecret| {
-            AgentError::new(FailureKind::Credentials, error.to_string())
-        };
-        let own = seat.endpoint.secret_headers(secrets).map_err(missing)?;
-        let key = seat.endpoint.secret_key(secrets).map_err(missing)?;
-        let usual = wire::headers(seat.endpoint.kind, key.as_deref());
-        let is_own = |name: &String| own.iter().any(|(mine, _)| mine == name);
-        Ok(usual.into_iter().filter(|(name, _)| !is_own(name)).chain(own.clone()).collect())
-    }
-
     async fn receive(
         &mut self,
         seat: &Seat,
@@ -193,12 +185,15 @@ impl<'a> Talk<'a> {
         let now = jiff::Timestamp::now();
         self.trace.signal = rate_signal(&incoming.headers, now);
         let retry_after = retry_after(&incoming.headers, now);
-        let (body, broken) = self.body(seat, &mut incoming).await;
+        let (body, broken) = self.body(seat.endpoint.kind, &mut incoming).await;
         let (body, broken) = (redactor.value(body), broken.map(redacted));
         Ok(Received { status: incoming.status, retry_after, body, broken })
     }
 
-    async fn body(&self, _seat: &Seat, incoming: &mut Incoming) -> (Value, Option<TransportError>) {
+    async fn body(&self, kind: EndpointKind, incoming: &mut Incoming) -> (Value, Option<TransportError>) {
+        if self.agent.stream && (200..300).contains(&incoming.status) && !is_json(incoming) {
+            return streamed(kind, incoming).await;
+        }
         match incoming.rest().await {
             Ok(text) => (serde_json::from_str(&text).unwrap_or(Value::String(text)), None),
             Err(error) => (Value::Null, Some(error)),
@@ -221,7 +216,7 @@ impl<'a> Talk<'a> {
             return Err(classify::transport(endpoint, &error));
         }
         let has_error = body.get("error").is_some_and(|error| !error.is_null());
-        if !(200..300).contains(&status) || (has_error && heard.is_err()) {
+        if !(200..300).contains(&status) || has_error {
             return Err(classify::response(kind, &Failed { endpoint, status, body: &body, retry_after }));
         }
         let transient =
@@ -244,58 +239,47 @@ impl<'a> Talk<'a> {
         self.trace.exchanges.push(exchange);
     }
 
-    fn note_served(&mut self, seat: &Seat, fallback: bool, received: Option<&Received>) {
+    fn note_served(&mut self, seat: &Seat, fallback: bool) {
         let served = self.trace.served.get_or_insert_with(Served::default);
         served.endpoint.clone_from(&seat.endpoint.name);
         served.fallback |= fallback;
         served.requests += 1;
-        let _ = received;
     }
 }
 
-/// Returns what is said again and what is said to it, where earlier answers were no good.
-fn repair_turns(conversation: &Conversation, units: &[AskedUnit], repairs: &[Repair]) -> Vec<Turn> {
-    if repairs.is_empty() {
-        return Vec::new();
-    }
-    let said = said_before(conversation, units, repairs);
-    let number =
-        |repair: &Repair| units.iter().position(|unit| unit.id == repair.unit).map_or(0, |at| at + 1);
-    let errors: Vec<String> = repairs
-        .iter()
-        .map(|repair| match (conversation.numbered, repair.error.as_str()) {
-            (true, error) => format!("- number {}: {error}", number(repair)),
-            (false, error) => format!("- {error}"),
-        })
-        .collect();
-    let again = if conversation.numbered {
-        "Answer again, with all units, in the form that was asked for."
-    } else {
-        "Answer again in the form that was asked for."
+/// Whether a server answers at once although it was asked for pieces.
+fn is_json(incoming: &Incoming) -> bool {
+    let kind = incoming.headers.get("content-type").and_then(|value| value.to_str().ok());
+    kind.is_some_and(|kind| kind.starts_with("application/json"))
+}
+
+/// How long the rest of a stream is waited for once its end marker has come, so that the connection can be used again.
+const REST: Duration = Duration::from_secs(1);
+
+/// Puts a stream together; what came is returned even where it was cut off.
+async fn streamed(kind: EndpointKind, incoming: &mut Incoming) -> (Value, Option<TransportError>) {
+    let mut assembly = Assembly::new(kind);
+    let cut = |message: String| TransportError { kind: TransportErrorKind::Cut, message };
+    let broken = loop {
+        match incoming.chunk().await {
+            Ok(Some(chunk)) => {
+                if let Err(odd) = assembly.push(&chunk) {
+                    break Some(cut(odd.to_string()));
+                }
+            }
+            Ok(None) if assembly.has_ended() => break None,
+            Ok(None) => break Some(cut("the stream ended before the answer did".to_owned())),
+            Err(error) => break Some(error),
+        }
+        if assembly.has_ended() && kind != EndpointKind::Gemini {
+            let _rest = tokio::time::timeout(REST, incoming.rest()).await;
+            break None;
+        }
     };
-    let complaint = format!("That answer cannot be used:\n{}\n{again}", errors.join("\n"));
-    let said = wire::Said { text: said, ..wire::Said::default() };
-    vec![Turn::Model(said), Turn::User(complaint)]
-}
-
-/// Returns the earlier answer as the model may have given it.
-fn said_before(conversation: &Conversation, units: &[AskedUnit], repairs: &[Repair]) -> String {
-    let mut texts: Vec<&str> = repairs.iter().map(|repair| repair.said.as_str()).collect();
-    texts.dedup();
-    let parsed = |repair: &Repair| serde_json::from_str::<Value>(&repair.said).ok();
-    if conversation.numbered && (texts.len() > 1 || repairs.len() == 1) {
-        let item = |(at, unit): (usize, &AskedUnit)| {
-            let repair = repairs.iter().find(|repair| repair.unit == unit.id)?;
-            Some(
-                json!({ "n": at + 1, "output": parsed(repair).unwrap_or_else(|| repair.said.clone().into()) }),
-            )
-        };
-        let items: Vec<Value> = units.iter().enumerate().filter_map(item).collect();
-        return json!({ "units": items }).to_string();
-    }
-    let text = texts.join("\n");
-    // A turn without words is refused by some providers.
-    if text.trim().is_empty() { "(nothing)".to_owned() } else { text }
+    let body = assembly.into_body();
+    // A stream that ends with an error says so itself.
+    let has_error = body.get("error").is_some_and(|error| !error.is_null());
+    (body, broken.filter(|_| !has_error))
 }
 
 /// What a response said of an endpoint: its status and whether it broke off, or why there was none.

@@ -39,7 +39,6 @@ pub(crate) fn remote() -> RemoteAgents {
 pub(crate) struct World {
     pub(crate) agent: Arc<dyn Agent>,
     pub(crate) remarks: Arc<RecordingRemarks>,
-    pub(crate) declared: Declarations,
 }
 
 pub(crate) fn endpoint(server: &Server, kind: EndpointKind) -> EndpointSpec {
@@ -69,11 +68,11 @@ impl World {
         let blueprint = Blueprint {
             name: "model".parse().unwrap(),
             spec,
-            declared: Arc::new(declared.clone()),
+            declared: Arc::new(declared),
             clone: 0,
             remarks: remarks.clone(),
         };
-        Self { agent: remote.models().make(&blueprint).unwrap(), remarks, declared }
+        Self { agent: remote.models().make(&blueprint).unwrap(), remarks }
     }
 
     pub(crate) async fn ask(&self, request: Request) -> Result<Reply, AgentError> {

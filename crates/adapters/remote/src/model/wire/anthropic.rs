@@ -143,6 +143,7 @@ fn call(block: &Value) -> ToolCall {
         arguments: match &block["input"] {
             Value::Object(input) => Ok(input.clone()),
             Value::Null => Ok(Map::new()),
+            Value::String(text) => Err(text.clone()),
             other => Err(other.to_string()),
         },
     }

@@ -53,11 +53,11 @@ fn thinking(model: &str, effort: Effort) -> Value {
     let is_old = ["gemini-1", "gemini-2"].iter().any(|old| model.contains(old));
     let (budget, level) = match effort {
         // The least that later models know is `minimal`.
-        Effort::None => (0, "minimal"),
-        Effort::Minimal => (512, "minimal"),
-        Effort::Low => (2048, "low"),
-        Effort::Medium => (8192, "medium"),
-        Effort::High => (24_576, "high"),
+        Effort::None => (0, "MINIMAL"),
+        Effort::Minimal => (512, "MINIMAL"),
+        Effort::Low => (2048, "LOW"),
+        Effort::Medium => (8192, "MEDIUM"),
+        Effort::High => (24_576, "HIGH"),
     };
     if is_old { json!({ "thinkingBudget": budget }) } else { json!({ "thinkingLevel": level }) }
 }

@@ -78,6 +78,9 @@ fn tool_answer(answer: &ToolAnswer) -> Value {
 }
 
 pub(super) fn decode(body: &Value) -> Result<Heard, Odd> {
+    if text(body, "/status") == Some("failed") {
+        return Err(Odd("the provider failed to answer".to_owned()));
+    }
     let output = body.get("output").and_then(Value::as_array);
     let output = output.ok_or_else(|| Odd("the response has no `output`".to_owned()))?;
     let parts = || {

@@ -296,7 +296,7 @@ mod tests {
             Code::Drift,
             &format!(
                 "source a.csv: {} → {}\nparam x: none → {}\nerror: the plan does not hold any more: 2 things changed since \
-                 it was\n       made; nothing was run\n  hint: `refrain plan -o FILE` plans anew\n",
+                 it was made;\n       nothing was run\n  hint: `refrain plan -o FILE` plans anew\n",
                 old.short(),
                 new.short(),
                 new.short()

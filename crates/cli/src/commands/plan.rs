@@ -28,7 +28,7 @@ use crate::{plan_file, render, runtime, wiring};
 Examples:
   refrain plan                       the whole pipeline
   refrain plan translate@ja          one scope, and what it needs
-  refrain plan -o plan.json          written down, for `refrain run --plan plan.json`
+  refrain plan -o plan.json          written down, for run --plan
   refrain plan --max-cost 5          whether five dollars will do
   refrain plan --detailed-exitcode   10 if anything is to be done
   refrain plan --json | jq .outlay")]

@@ -43,7 +43,7 @@ Examples:
   refrain run                      everything that is not fresh
   refrain run translate@ja qa@ja   these, and what they need
   refrain run translate --scope language=ja --max-cost 2.50
-  refrain run --plan plan.json     what `refrain plan -o plan.json` planned, or nothing
+  refrain run --plan plan.json     what was planned, or nothing
   refrain run export --only        this phase alone
   refrain run --offline            from the ledger alone
   refrain run --json | jq .units   one JSON object")]

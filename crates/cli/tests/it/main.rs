@@ -11,6 +11,7 @@ mod help;
 mod init;
 mod interrupt;
 mod limits;
+mod money;
 mod models;
 mod numbers;
 mod project;

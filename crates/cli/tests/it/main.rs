@@ -10,6 +10,7 @@ mod demo;
 mod help;
 mod init;
 mod interrupt;
+mod ledger;
 mod limits;
 mod models;
 mod numbers;

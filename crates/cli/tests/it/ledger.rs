@@ -70,21 +70,21 @@ fn one_call_is_shown_with_what_is_known_of_it() {
 fn replies_are_taken_to_another_project() {
     let (from, to) = (ran(), pipeline(", --usage"));
     let text = from.run(&["ledger", "export"]).expect(0).stdout;
-    assert_eq!(text.lines().count(), 9, "eight replies: what two languages ask alike is asked once");
+    assert_eq!(text.lines().count(), 17, "a header and sixteen replies");
     let file = from.outside("replies.jsonl");
     let path = file.to_str().unwrap();
     let said = from.run(&["ledger", "export", path]).expect(0);
     assert_eq!((said.stdout.as_str(), std::fs::read_to_string(&file).unwrap()), ("", text.clone()));
-    assert!(said.stderr.starts_with("8 replies written to "), "{}", said.stderr);
+    assert!(said.stderr.starts_with("16 replies written to "), "{}", said.stderr);
     to.run(&["run", "--offline", "--quiet"]).expect(11);
     let report = to.run(&["ledger", "import", path, "--json"]).expect(0).json();
     schema::check("import", &report);
-    assert_eq!((&report["imported"], &report["kept"]), (&8.into(), &0.into()));
+    assert_eq!((&report["imported"], &report["kept"]), (&16.into(), &0.into()));
     assert_eq!(to.run_json(&["--offline"], 0)["calls"], 0);
     let again = to.run(&["ledger", "import", path]).expect(0).stdout;
-    assert_eq!(again, "imported 0 replies from `small`, 8 on record already\n");
+    assert_eq!(again, "imported 0 replies from `small`, 16 on record already\n");
     let part = from.run(&["ledger", "export", "-", "--phase", "translate@ja"]).expect(0).stdout;
-    assert!(part.lines().count() < 9 && part.lines().count() > 1, "{part}");
+    assert!(part.lines().count() < 17 && part.lines().count() > 1, "{part}");
     assert!(
         from.run(&["ledger", "export", "--phase", "no"]).expect(2).stderr.contains("there is no phase `no`")
     );
@@ -97,7 +97,7 @@ fn a_file_that_is_not_right_is_refused_with_its_line() {
     let cut: Vec<&str> = text.lines().take(5).collect();
     project.write("cut.jsonl", &cut.join("\n"));
     let refused = project.run(&["ledger", "import", "cut.jsonl"]).expect(2).stderr;
-    let expected = "cut.jsonl:5: the file ends after 4 replies and its first line promises 8\n  hint: nothing was imported\n";
+    let expected = "cut.jsonl:5: the file ends after 4 replies and its first line promises 16\n  hint: nothing was imported\n";
     assert_eq!(refused, format!("error: {expected}"));
     project.write("bad.jsonl", "\u{1b}[2J\n");
     let refused = project.run(&["ledger", "import", "bad.jsonl"]).expect(2).stderr;

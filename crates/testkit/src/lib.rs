@@ -12,4 +12,5 @@ pub mod peers;
 pub mod provider;
 pub mod remarks;
 pub mod sinks;
+pub mod witnessed_store;
 pub mod world;

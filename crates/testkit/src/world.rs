@@ -42,6 +42,7 @@ use crate::clock::{ManualClock, START_MICROS};
 use crate::ids::SeqIds;
 use crate::memory_store::MemoryStore;
 use crate::sinks::{RecordingLog, RecordingProgress};
+use crate::witnessed_store::WitnessedStore;
 
 mod agents;
 mod files;
@@ -55,7 +56,6 @@ pub use simulator::Ending;
 use agents::{Cast, Factory};
 use files::Files;
 use simulator::drive;
-use stores::WitnessedStore;
 
 /// A project in memory.
 #[derive(Debug)]
@@ -259,7 +259,7 @@ impl World {
         let model = self.model();
         let store = self.store.reopen();
         let store: Arc<dyn Store> = if self.is_watched || yields || self.fail_commit.is_some() {
-            let witness = WitnessedStore::new(store, yields, self.fail_commit);
+            let witness = WitnessedStore::new(Arc::new(store), yields, self.fail_commit);
             self.cast.watch(Some(witness.clone()));
             witness
         } else {

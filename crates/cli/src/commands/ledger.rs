@@ -29,12 +29,12 @@ use crate::{render, runtime, wiring};
 Examples:
   refrain ledger                                    the last 20 calls
   refrain ledger --by model                         what each model cost
-  refrain ledger --by unit --phase translate        what each unit of a phase cost
+  refrain ledger --by unit --phase translate        what each unit cost
   refrain ledger --in-doubt                         calls without outcome
   refrain ledger --phase translate --unit line_17   all about one unit
   refrain ledger --last 0 --json | jq .usage        the sums alone
-  refrain ledger export replies.jsonl               for another project, or CI
-  refrain show --call c17                           what was said in one call"
+  refrain ledger export replies.jsonl               for elsewhere, or CI
+  refrain show --call c17                           what one call said"
 )]
 pub(crate) struct LedgerArgs {
     #[command(subcommand)]

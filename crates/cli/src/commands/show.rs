@@ -30,7 +30,7 @@ Examples:
   refrain show translate@ja --key line_17   one record
   refrain show qa@ja --format table         for reading
   refrain show qa@ja --conflicts            who disagreed, and who won
-  refrain show --call c17                   one call; `refrain ledger` lists them")]
+  refrain show --call c17                   one call of the ledger")]
 pub(crate) struct ShowArgs {
     /// The phase; its scope may be left out where there is only one
     #[arg(value_name = "PHASE[@SCOPE][#REVISION]", required_unless_present = "call")]

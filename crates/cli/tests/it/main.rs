@@ -10,6 +10,7 @@ mod demo;
 mod help;
 mod init;
 mod interrupt;
+mod ledger;
 mod limits;
 mod money;
 mod models;

@@ -43,7 +43,10 @@ fn every_log_line_fits_the_schema_and_filters_narrow_them() {
 fn the_ledger_shows_calls_with_what_they_cost() {
     let project = pipeline(", --usage");
     let report = project.run_json(&[], 0);
-    assert_eq!(report["usage"], json!({"input_tokens": 40, "output_tokens": 8, "cost_usd": 1.0}));
+    assert_eq!(
+        report["usage"],
+        json!({"input_tokens": 40, "cached_input_tokens": 0, "output_tokens": 8, "cost_usd": 1.0})
+    );
     assert_eq!(report["cost_usd"], 1.0);
     let ledger = project.json(&["ledger", "--last", "0"], 0);
     assert_eq!((&ledger["done"], &ledger["usage"]["input_tokens"]), (&12.into(), &40.into()));

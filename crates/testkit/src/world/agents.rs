@@ -22,7 +22,7 @@ use serde_json::Value;
 
 use crate::clock::ManualClock;
 
-use super::stores::WitnessedStore;
+use crate::witnessed_store::WitnessedStore;
 
 /// What an agent does with a call.
 #[derive(Debug)]

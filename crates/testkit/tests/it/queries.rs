@@ -2,7 +2,6 @@
 
 mod accept;
 mod conflicts;
-mod counting;
 mod diff;
 mod gc;
 mod history;

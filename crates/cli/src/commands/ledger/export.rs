@@ -31,7 +31,7 @@ Examples:
 pub(super) struct ExportArgs {
     /// Where to; `-` is standard output
     #[arg(value_name = "FILE", default_value = "-")]
-    file: PathBuf,
+    path: PathBuf,
     /// Only replies that this phase was made from or asked for; may be repeated
     #[arg(long, value_name = "PHASE[@SCOPE]")]
     phase: Vec<PhaseAddress>,
@@ -46,16 +46,16 @@ pub(super) fn run(args: &ExportArgs, globals: &Globals, output: &mut Output) -> 
     }
     let mut export = runtime::on_this_thread(async { Ok(opened.engine.export(&targets).await?) })?;
     let header = export.header();
-    if args.file == Path::new("-") {
+    if args.path == Path::new("-") {
         lines(&mut export, &header, |line| output.json_line(line))?;
         return Ok(ExitCode::Ok);
     }
-    to_file(&mut export, &header, &args.file)?;
+    to_file(&mut export, &header, &args.path)?;
     if output.wants_json() {
         output.json(&header)?;
     } else {
         let replies = numbers::replies(header.replies);
-        output.note(&format!("{replies} written to {}", args.file.display()));
+        output.note(&format!("{replies} written to {}", args.path.display()));
     }
     Ok(ExitCode::Ok)
 }

@@ -27,20 +27,20 @@ Examples:
 pub(super) struct ImportArgs {
     /// The file; `-` is standard input
     #[arg(value_name = "FILE")]
-    file: PathBuf,
+    path: PathBuf,
 }
 
 /// Imports.
 pub(super) fn run(args: &ImportArgs, globals: &Globals, output: &mut Output) -> Result<ExitCode, CliError> {
     let opened = wiring::open(globals)?;
-    let source = Source::open(&args.file)
-        .map_err(|error| CliError::io(&format!("read {}", args.file.display()), &error))?;
+    let source = Source::open(&args.path)
+        .map_err(|error| CliError::io(&format!("read {}", args.path.display()), &error))?;
     let holder = opened.holder();
     let report = runtime::on_this_thread(async {
         let imported = opened.engine.import(&|| source.lines(), &holder).await;
         imported.map_err(|error| match error {
             EngineError::Import { line, message } => {
-                CliError::usage(format!("{}:{line}: {message}", args.file.display()))
+                CliError::usage(format!("{}:{line}: {message}", args.path.display()))
                     .hint("nothing was imported")
             }
             error => error.into(),

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use proptest::prelude::{Just, ProptestConfig, Strategy, prop_assert, prop_assert_eq, proptest};
 use refrain_schemas::name::Revision;
 use refrain_schemas::why::DiffReport;
+use refrain_testkit::witnessed_store::WitnessedStore;
 use refrain_testkit::world::World;
 use serde_json::{Value, json};
 
-use super::counting::Counting;
 use super::{lines, marked, now, over, project, target};
 
 fn diff(world: &mut World, name: &str, revisions: Option<(u32, u32)>) -> Result<DiffReport, String> {
@@ -105,12 +105,12 @@ fn comparing_costs_the_difference() {
     world.edit("lines.csv", |lines| lines[2500]["text"] = json!("new"));
     world.run();
     let engine = world.engine(false);
-    let store = Counting::new(engine.ports().store.clone());
+    let store = WitnessedStore::counting(engine.ports().store.clone());
     let (engine, target) = (over(&engine, store.clone()), target(&engine, "ingest"));
     assert_eq!(marks(&now(engine.diff(&target, None)).unwrap()), ["~l2501"]);
-    let few = store.take();
+    let few = store.take_pages();
     now(engine.show(&target, None, 0, None)).unwrap();
-    let all = store.take();
+    let all = store.take_pages();
     assert!(all > 50 && few * 3 < all, "{few} pages, of {all} of one revision");
 }
 

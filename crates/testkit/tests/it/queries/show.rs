@@ -2,10 +2,10 @@
 
 use refrain_core::engine::{EngineError, Shown};
 use refrain_schemas::failure::{Failure, FailureKind};
+use refrain_testkit::witnessed_store::WitnessedStore;
 use refrain_testkit::world::World;
 use serde_json::{Value, json};
 
-use super::counting::Counting;
 use super::{lines, marked, now, over, project, set_text, shown, target};
 
 /// Every seventh line fails.
@@ -50,12 +50,12 @@ fn records_are_counted_without_the_holes() {
 fn only_the_pages_that_are_shown_are_read() {
     let mut world = with_holes(3000);
     let engine = world.engine(false);
-    let store = Counting::new(engine.ports().store.clone());
+    let store = WitnessedStore::counting(engine.ports().store.clone());
     let (engine, target) = (over(&engine, store.clone()), target(&engine, "mark"));
     now(engine.show(&target, None, 0, None)).unwrap();
-    let all = store.take();
+    let all = store.take_pages();
     now(engine.show(&target, None, 1500, Some(1))).unwrap();
-    let few = store.take();
+    let few = store.take_pages();
     assert!(all > 30 && few * 4 < all, "{few} of {all} pages");
 }
 

@@ -1,12 +1,17 @@
 //! What people see: reports as aligned text that stays readable at 80 columns. Colour only stresses what the words say.
 
+pub(crate) mod outlay;
 pub(crate) mod page;
 pub(crate) mod table;
 
+pub(crate) mod call;
 pub(crate) mod conflicts;
 pub(crate) mod diff;
+pub(crate) mod groups;
 pub(crate) mod history;
+pub(crate) mod import;
 pub(crate) mod ledger;
+pub(crate) mod nearest;
 pub(crate) mod numbers;
 pub(crate) mod plan;
 pub(crate) mod records;

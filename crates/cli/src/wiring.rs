@@ -11,7 +11,8 @@ use refrain_core::model::Model;
 use refrain_core::ports::agent::AgentFactory;
 use refrain_core::ports::clock::Ids;
 use refrain_core::ports::files::ProjectFiles as _;
-use refrain_core::ports::tools::NoTools;
+use refrain_core::ports::secrets::Secrets;
+use refrain_core::ports::tools::Tools;
 use refrain_core::redactor::Redactor;
 use refrain_schemas::event::Level;
 use refrain_schemas::name::RunId;
@@ -44,7 +45,7 @@ pub(crate) struct Checked {
     pub(crate) problems: Vec<Problem>,
     /// What it may know of the environment.
     pub(crate) safety: Safety,
-    factories: Vec<Arc<dyn AgentFactory>>,
+    agents: Agents,
     sources: BTreeMap<String, String>,
 }
 
@@ -67,11 +68,12 @@ pub(crate) fn check(project: &Project, globals: &Globals) -> Result<Checked, Cli
     let files =
         parsed.pipeline().map_or_else(|| Ok(BTreeMap::new()), |pipeline| contents(project, pipeline))?;
     let set = globals.set.iter().map(|(name, text)| (name.clone(), Value::String(text.clone()))).collect();
-    let factories = factories(&project.dir, &safety)?;
+    let agents = Agents::new(&project.dir, parsed.pipeline(), &safety)?;
     let (model, mut problems) =
-        parsed.check(&Surroundings { factories: &factories, files: &files, set: &set });
+        parsed.check(&Surroundings { factories: &agents.factories, files: &files, set: &set });
     problems.extend(safety.problems());
-    Ok(Checked { model: model.map(Arc::new), problems, safety, factories, sources: parsed.sources() })
+    let sources = parsed.sources_of(&problems, &files);
+    Ok(Checked { model: model.map(Arc::new), problems, safety, agents, sources })
 }
 
 /// Reads the pipeline of a project as it is written; `None` where it cannot be made out.
@@ -211,9 +213,9 @@ fn ports(dir: &Path, model: &Model, checked: &Checked) -> Result<Ports, CliError
     };
     Ok(Ports {
         store: Arc::new(refrain_store::FileStore::open(dir, durability)?),
-        factories: checked.factories.clone(),
+        factories: checked.agents.factories.clone(),
         executor: None,
-        tools: Arc::new(NoTools),
+        tools: checked.agents.tools.clone(),
         files: Arc::new(refrain_files::FsProjectFiles::new(dir)),
         reader: Arc::new(refrain_files::FsReader::new(dir)),
         writer: Arc::new(refrain_files::FsWriter::new(dir)),
@@ -224,10 +226,29 @@ fn ports(dir: &Path, model: &Model, checked: &Checked) -> Result<Ports, CliError
     })
 }
 
-fn factories(dir: &Path, safety: &Safety) -> Result<Vec<Arc<dyn AgentFactory>>, CliError> {
-    let commands = refrain_command::CommandAgents::new(dir, safety.environment.clone());
-    let commands = commands.map_err(|error| CliError::io("find the project folder", &error))?;
-    Ok(safety.guard(vec![Arc::new(refrain_builtin::BuiltinAgents::new()), Arc::new(commands)]))
+/// Everything that answers. Nothing is started, connected or read before it is needed.
+struct Agents {
+    factories: Vec<Arc<dyn AgentFactory>>,
+    tools: Arc<dyn Tools>,
+}
+
+impl Agents {
+    fn new(dir: &Path, pipeline: Option<&Pipeline>, safety: &Safety) -> Result<Self, CliError> {
+        let lost = |error: std::io::Error| CliError::io("find the project folder", &error);
+        let secrets: Arc<dyn Secrets> = safety.environment.clone();
+        let servers = pipeline.map(|pipeline| pipeline.servers.clone()).unwrap_or_default();
+        let servers = refrain_mcp::McpServers::new(dir, &servers, &secrets).map_err(lost)?;
+        let tools = safety.guard_tools(Arc::new(servers));
+        let remote = refrain_remote::RemoteAgents::new(secrets.clone(), tools.clone());
+        let factories = safety.guard(vec![
+            Arc::new(refrain_builtin::BuiltinAgents::new()),
+            Arc::new(refrain_command::CommandAgents::new(dir, secrets).map_err(lost)?),
+            Arc::new(remote.models()),
+            Arc::new(remote.services()),
+            Arc::new(refrain_mcp::McpAgents::new(tools.clone())),
+        ]);
+        Ok(Self { factories, tools })
+    }
 }
 
 /// What a run shows on standard error while it is under way.

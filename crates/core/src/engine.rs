@@ -25,6 +25,7 @@ use crate::ports::store::{CallFilter, Collected, Store, StoreError};
 use crate::ports::tools::Tools;
 pub use crate::queries::export::Export;
 pub use crate::queries::import::{Lines, OpenLines};
+pub use crate::queries::nearest::{Nearest, Recorded};
 
 /// What the engine works through.
 #[derive(Debug, Clone)]
@@ -289,6 +290,15 @@ impl Engine {
     /// Fails where there is no such call, and where the store does.
     pub async fn call(&self, call: CallId) -> Result<CallReport, EngineError> {
         crate::queries::call::call(self, call).await
+    }
+
+    /// Returns the first request about a unit that the ledger has no reply for, and the one on record that is nearest to
+    /// it; `None` where there is no such request, or it is not one to a model.
+    ///
+    /// # Errors
+    /// Fails where the store or a file does.
+    pub async fn nearest(&self, target: &Target, unit: &str) -> Result<Option<Nearest>, EngineError> {
+        crate::queries::nearest::nearest(self, target, unit).await
     }
 
     /// Returns the replies of some targets, or of all where none are named, for another project.

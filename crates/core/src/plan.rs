@@ -44,6 +44,7 @@ use spent::Spent;
 
 pub(crate) use file::plan_file;
 pub(crate) use outlook::Outlook;
+pub(crate) use packs::LOOK_UPS;
 
 /// Says what a run would do.
 pub(crate) async fn plan(engine: &Engine, request: &RunRequest) -> Result<PlanReport, EngineError> {

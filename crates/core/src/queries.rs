@@ -12,6 +12,7 @@ pub(crate) mod gc;
 pub(crate) mod history;
 pub(crate) mod import;
 pub(crate) mod ledger;
+pub(crate) mod nearest;
 pub(crate) mod show;
 
 use refrain_schemas::history::RevisionRecord;

@@ -4,6 +4,10 @@
 //! found by looking [ahead](crate::plan), and the two are compared part by part.
 
 mod past;
+mod unrecorded;
+mod untouched;
+
+pub(crate) use unrecorded::unrecorded;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -25,8 +29,10 @@ use crate::run::request::Planned;
 use crate::survey::{Standing, survey};
 use crate::tree::sequence::Sequence;
 use crate::unit_table::UnitRow;
+use crate::units::Unit;
 
 use past::{PastFiles, past};
+use untouched::untouched;
 
 /// Says why a target, or one of its units, would run.
 pub(crate) async fn why(
@@ -173,12 +179,12 @@ fn known(prepared: Result<Prepared, PrepareError>) -> Result<Option<Prepared>, E
     }
 }
 
-/// The parts of the definition that are in every key.
+/// The parts of the definition that requests are made from. What a prompt reads is in the keys of those units alone of
+/// which it renders otherwise.
 fn definition_changes(standing: &Standing, prior: Option<&Prior>) -> Vec<PartChange> {
     let Some(prior) = prior else { return Vec::new() };
     let (old, new) = (&prior.lineage.definition, &standing.now.definition);
-    let names: BTreeSet<&String> =
-        old.keys().chain(new.keys()).filter(|name| name.starts_with("agent.")).collect();
+    let names: BTreeSet<&String> = old.keys().chain(new.keys()).filter(|name| is_of_requests(name)).collect();
     let differing = names.into_iter().filter(|name| old.get(*name) != new.get(*name));
     let mut out: Vec<PartChange> = differing
         .map(|name| change(name, old.get(name).copied(), new.get(name).copied(), None, None))
@@ -189,6 +195,11 @@ fn definition_changes(standing: &Standing, prior: Option<&Prior>) -> Vec<PartCha
         out.push(change("generation", None, None, json(was), json(is)));
     }
     out
+}
+
+fn is_of_requests(part: &str) -> bool {
+    let roots = ["agent.", "project.", "phase.", "params."];
+    roots.iter().any(|root| part.starts_with(root))
 }
 
 fn shared_changes(old: &Requests, new: &Requests) -> Vec<PartChange> {
@@ -240,6 +251,7 @@ impl Comparison {
         let old = requests_by_id(self.old.as_ref());
         let new = requests_by_id(self.new.as_ref());
         let rows = self.rows(ahead).await?;
+        let same = self.untouched(ahead, work, &rows).await?;
         let order = new.order.iter().chain(old.order.iter().filter(|id| !new.by_id.contains_key(*id)));
         let mut n_units = 0;
         // Units that surely differ come before those that may come out the same after all.
@@ -250,7 +262,10 @@ impl Comparison {
                 continue;
             }
             let row = rows.get(id);
-            let (change, parts) = self.judge(id, &old, &new, row);
+            let (mut change, mut parts) = self.judge(id, &old, &new, row);
+            if same.contains(id) && !parts.iter().any(hangs) {
+                (change, parts) = (UnitChange::Same, Vec::new());
+            }
             if change == UnitChange::Same && unit.is_none() {
                 continue;
             }
@@ -321,6 +336,34 @@ impl Comparison {
         }
     }
 
+    /// Returns the ids of units that models are asked the same about as before.
+    async fn untouched(
+        &self,
+        ahead: &Ahead,
+        work: &AskWork,
+        rows: &BTreeMap<String, UnitRow>,
+    ) -> Result<BTreeSet<String>, EngineError> {
+        let Some(new) = self.new.as_ref().filter(|_| work.pool.iter().any(|member| member.prompt.is_some()))
+        else {
+            return Ok(BTreeSet::new());
+        };
+        let job = self.job(ahead, work, new, new.units.clone());
+        Ok(untouched(&*ahead.ports.store, work, &job, rows).await?)
+    }
+
+    fn job(&self, ahead: &Ahead, work: &AskWork, new: &Prepared, units: Vec<Unit>) -> Job {
+        let prepared = Prepared {
+            requests: new.requests.clone(),
+            pieces: Vec::new(),
+            units,
+            before: None,
+            context_files: BTreeMap::new(),
+            context_artifacts: BTreeMap::new(),
+            pages: Vec::new(),
+        };
+        Job::new(&ahead.model, work, Box::new(self.standing.clone()), Box::new(prepared))
+    }
+
     async fn rows(&self, ahead: &Ahead) -> Result<BTreeMap<String, UnitRow>, EngineError> {
         let Some(units) = self.prior.as_ref().and_then(|prior| prior.units) else {
             return Ok(BTreeMap::new());
@@ -348,16 +391,7 @@ impl Comparison {
         for why in units {
             let Some(place) = by_id.places.get(why.unit.as_str()).copied() else { continue };
             let hangs = why.parts.iter().any(hangs);
-            let one = Prepared {
-                requests: new.requests.clone(),
-                pieces: Vec::new(),
-                units: vec![new.units[place].clone()],
-                before: None,
-                context_files: BTreeMap::new(),
-                context_artifacts: BTreeMap::new(),
-                pages: Vec::new(),
-            };
-            let mut job = Job::new(&ahead.model, work, Box::new(self.standing.clone()), Box::new(one));
+            let mut job = self.job(ahead, work, new, vec![new.units[place].clone()]);
             for (member, sample) in job.stage(work, 0, 0) {
                 let Some((_, key)) = job.add_ask(0, member, sample, None) else { continue };
                 let recorded = !hangs && store.replies(&[key]).await?.iter().any(Option::is_some);

@@ -1,11 +1,12 @@
 //! Agents behind HTTP: models and plain services.
 //!
 //! [`model`] speaks to providers of language models: pure wires (encode and decode, no I/O), one function that says what
-//! each failure is, and the agent that puts them together. [`client`] is the one HTTP client of all of them. Nothing in
+//! each failure is, and the agent that puts them together. [`service`] asks anything else that speaks JSON. [`client`] is the one HTTP client of all of them. Nothing in
 //! here retries, waits for limits or counts money: the engine does.
 
 pub mod client;
 pub mod model;
+pub mod service;
 
 use std::fmt;
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use refrain_core::ports::tools::Tools;
 use crate::client::Client;
 use crate::model::breaker::Breakers;
 use crate::model::factory::ModelAgents;
+use crate::service::factory::ServiceAgents;
 
 pub use crate::model::price::prices_date;
 pub use crate::model::probe::{KeyFound, Probe, Reached, SchemaWay};
@@ -47,5 +49,11 @@ impl RemoteAgents {
     #[must_use]
     pub fn models(&self) -> ModelAgents {
         ModelAgents::new(self.clone())
+    }
+
+    /// Returns the factory of agents that are plain services.
+    #[must_use]
+    pub fn services(&self) -> ServiceAgents {
+        ServiceAgents::new(self.clone())
     }
 }

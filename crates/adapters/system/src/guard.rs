@@ -116,6 +116,11 @@ impl Tools for GuardedTools {
         Ok(ToolList { tools: list.tools.into_iter().map(|tool| clean_tool(&self.redactor, tool)).collect() })
     }
 
+    fn listen(&self, server: &str, remarks: &Arc<dyn Remarks>) {
+        // Those who listen are guarded themselves.
+        self.tools.listen(server, remarks);
+    }
+
     async fn call(&self, use_: ToolUse, cancel: &Cancel) -> Result<ToolResult, AgentError> {
         let result = self.tools.call(use_, cancel).await;
         let ToolResult { value, mut text, is_error } =

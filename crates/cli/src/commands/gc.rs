@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::args::Globals;
 use crate::output::{Output, complain};
-use crate::render::numbers::{bytes, counted};
+use crate::render::numbers::{bytes, counted, replies};
 use crate::render::page::Tone;
 use crate::report::CliError;
 use crate::{runtime, wiring};
@@ -17,8 +17,8 @@ use crate::{runtime, wiring};
 /// Forget old revisions
 ///
 /// Keeps the latest revisions of every phase and scope and removes the others with what only they held. Replies are
-/// kept: they are what was paid for. `--replies` removes those that no kept revision came from as well; asking for
-/// them again costs again.
+/// kept: they are what was paid for. `--replies` removes those that no kept revision came from as well, with what was
+/// said in their calls; asking for them again costs again.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -87,10 +87,7 @@ fn show(args: &GcArgs, report: &GcReport, output: &mut Output) -> Result<(), Cli
         page.wrapped(&[(Tone::Faint, "revisions:")], &revisions.join(", "));
     }
     let pages = counted(removed.pages, "page");
-    let replies = match removed.replies {
-        1 => "1 reply".to_owned(),
-        n => format!("{} replies", crate::render::numbers::count(n)),
-    };
+    let replies = replies(removed.replies);
     let verb = if args.dry_run { "would remove" } else { "removed" };
     let text = format!("{n_revisions}, {pages}, {replies}: {}", bytes(removed.bytes));
     page.wrapped(&[(Tone::Strong, verb)], &text);

@@ -5,7 +5,7 @@ use refrain_core::engine::Shown;
 use refrain_core::model::{Model, OutputShape, Work};
 use refrain_schemas::exit_code::ExitCode;
 use refrain_schemas::json::{Json, scalar_text};
-use refrain_schemas::name::PhaseName;
+use refrain_schemas::name::{CallId, PhaseName, Revision};
 use refrain_schemas::scope::Target;
 
 use crate::address::RevisionAddress;
@@ -15,10 +15,13 @@ use crate::report::CliError;
 use crate::wiring::Opened;
 use crate::{render, runtime, wiring};
 
-/// Show what a phase made
+/// Show what a phase made, or what was said in a call
 ///
 /// Records are printed as JSON lines in artifact order, a document as JSON, files as their paths, one per line. The
 /// latest revision where none is named.
+///
+/// `--call` shows one call of the ledger: who was asked about what, what came of it, what it cost, and every request that
+/// went over the wire with its response, secrets taken out.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -26,11 +29,20 @@ Examples:
   refrain show translate@ja#2 --limit 10    the start of revision 2
   refrain show translate@ja --key line_17   one record
   refrain show qa@ja --format table         for reading
-  refrain show qa@ja --conflicts            who disagreed, and who won")]
+  refrain show qa@ja --conflicts            who disagreed, and who won
+  refrain show --call c17                   one call; `refrain ledger` lists them")]
 pub(crate) struct ShowArgs {
     /// The phase; its scope may be left out where there is only one
-    #[arg(value_name = "PHASE[@SCOPE][#REVISION]")]
-    address: RevisionAddress,
+    #[arg(value_name = "PHASE[@SCOPE][#REVISION]", required_unless_present = "call")]
+    address: Option<RevisionAddress>,
+    /// Show this call instead
+    #[arg(
+        long,
+        value_name = "ID",
+        value_parser = call_id,
+        conflicts_with_all = ["address", "limit", "offset", "key", "conflicts", "format"]
+    )]
+    call: Option<CallId>,
     /// Print at most this many records
     #[arg(long, value_name = "N")]
     limit: Option<u64>,
@@ -57,15 +69,44 @@ enum Format {
     Table,
 }
 
-/// Shows an artifact.
+/// Reads the id of a call as it is shown: `c17`.
+fn call_id(text: &str) -> Result<CallId, String> {
+    let number = text.strip_prefix('c').unwrap_or(text);
+    number.parse().map(CallId).map_err(|_| "a call has an id such as c17".to_owned())
+}
+
+/// Shows an artifact, or a call.
 pub(crate) fn run(args: &ShowArgs, globals: &Globals, output: &mut Output) -> Result<ExitCode, CliError> {
     let opened = wiring::open(globals)?;
-    let target = opened.engine.target(&args.address.selection)?;
-    if args.conflicts {
-        show_conflicts(args, &opened, &target, output)?;
-        return Ok(ExitCode::Ok);
+    match (&args.address, args.call) {
+        (Some(address), _) => show_artifact(args, address, &opened, output)?,
+        (None, Some(call)) => show_call(call, &opened, output)?,
+        (None, None) => return Err(CliError::usage("name a phase or a call")),
     }
-    let revision = args.address.revision;
+    Ok(ExitCode::Ok)
+}
+
+fn show_call(call: CallId, opened: &Opened, output: &mut Output) -> Result<(), CliError> {
+    let report = runtime::on_this_thread(async { Ok(opened.engine.call(call).await?) })?;
+    if output.wants_json() {
+        return output.json(&report);
+    }
+    let mut page = output.page();
+    render::call::write(&mut page, &report);
+    output.show(&page)
+}
+
+fn show_artifact(
+    args: &ShowArgs,
+    address: &RevisionAddress,
+    opened: &Opened,
+    output: &mut Output,
+) -> Result<(), CliError> {
+    let target = opened.engine.target(&address.selection)?;
+    let revision = address.revision;
+    if args.conflicts {
+        return show_conflicts(revision, opened, &target, output);
+    }
     let shown = runtime::on_this_thread(async {
         Ok(opened.engine.show(&target, revision, args.offset, args.limit).await?)
     })?;
@@ -83,7 +124,7 @@ pub(crate) fn run(args: &ShowArgs, globals: &Globals, output: &mut Output) -> Re
             files.iter().try_for_each(|file| output.write(&format!("{}\n", clean(file))))?;
         }
     }
-    Ok(ExitCode::Ok)
+    Ok(())
 }
 
 fn show_records(
@@ -118,12 +159,11 @@ fn show_document(document: &Json, output: &mut Output) -> Result<(), CliError> {
 }
 
 fn show_conflicts(
-    args: &ShowArgs,
+    revision: Option<Revision>,
     opened: &Opened,
     target: &Target,
     output: &mut Output,
 ) -> Result<(), CliError> {
-    let revision = args.address.revision;
     let conflicts = runtime::on_this_thread(async { Ok(opened.engine.conflicts(target, revision).await?) })?;
     if output.wants_json() {
         return conflicts.iter().try_for_each(|conflict| output.json(conflict));

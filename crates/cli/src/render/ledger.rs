@@ -1,8 +1,9 @@
 //! Calls: what was asked, what came back, what is in doubt.
 
-use refrain_schemas::ledger::{AskResult, CallState, CallView, LedgerReport};
+use refrain_schemas::ledger::{AskResult, CallState, CallView, LedgerReport, Rung};
+use refrain_schemas::usage::Usage;
 
-use crate::render::numbers::{count, counted, duration, time, usage};
+use crate::render::numbers::{count, counted, duration, money, time, usage};
 use crate::render::page::{Page, Tone};
 use crate::render::table::{Align, Cell, Table, cell, toned};
 use crate::render::words;
@@ -32,22 +33,69 @@ pub(crate) fn write(page: &mut Page, report: &LedgerReport) {
     }
 }
 
-/// Writes the calls that a filter leaves, `n` in all of which the latest are shown. `in_doubt` says that only those in
-/// doubt were wanted.
-pub(crate) fn write_filtered(page: &mut Page, report: &LedgerReport, n: u64, in_doubt: bool) {
+/// Writes the calls that a filter leaves, `n` in all of which the latest are shown.
+pub(crate) fn write_filtered(page: &mut Page, report: &LedgerReport, n: u64) {
     if n == 0 {
-        return page.plain(if in_doubt { "no call is in doubt" } else { "no such call" });
+        return page.plain("no such call");
     }
-    let shown = report.calls.len() as u64;
-    if shown > 0 {
+    if !report.calls.is_empty() {
         page.table(&table(&report.calls));
         page.gap();
     }
+    write_count(page, report, n, "such call");
+}
+
+/// Writes the calls in doubt, `n` in all of which the latest are shown, and what they can have cost.
+pub(crate) fn write_in_doubt(page: &mut Page, report: &LedgerReport, n: u64) {
+    if n == 0 {
+        return page.plain("no call is in doubt");
+    }
+    if !report.calls.is_empty() {
+        page.table(&doubtful(&report.calls));
+        page.gap();
+    }
+    write_count(page, report, n, "call in doubt");
+    let mut most = Usage::default();
+    report.calls.iter().filter_map(|call| call.ceiling.as_ref()).for_each(|ceiling| most.add(ceiling));
+    if let Some(most) = most.cost_usd {
+        page.wrapped(&[(Tone::Strong, "at most:")], &money(most));
+    }
+    let text = "each left before a kill and may have been answered and paid; the next run asks again, and counts the most \
+                it can have cost against its budget";
+    page.wrapped(&[(Tone::Warn, "note:")], text);
+}
+
+fn write_count(page: &mut Page, report: &LedgerReport, n: u64, noun: &str) {
+    let shown = report.calls.len() as u64;
     let shown = if shown < n { format!(", the latest {} are shown", count(shown)) } else { String::new() };
     let all = counted(report.done + report.in_doubt + report.abandoned, "call");
-    let noun = if in_doubt { "call in doubt" } else { "such call" };
     let noun = if n == 1 { noun.to_owned() } else { noun.replacen("call", "calls", 1) };
     page.wrapped(&[(Tone::Strong, &format!("{} {noun}", count(n)))], &format!("of {all} in all{shown}"));
+}
+
+fn doubtful(calls: &[CallView]) -> Table {
+    let mut table = Table::new(&[
+        ("CALL", Align::Left),
+        ("SINCE", Align::Left),
+        ("PHASE", Align::Left),
+        ("AGENT", Align::Left),
+        ("AT MOST", Align::Right),
+        ("UNITS", Align::Left),
+    ]);
+    for call in calls {
+        let most = call.ceiling.and_then(|ceiling| ceiling.cost_usd);
+        // What a call may cost is not known of every agent, and that is not nothing.
+        let most = most.map_or_else(|| toned(Tone::Faint, "?"), |most| cell(money(most)));
+        table.row([
+            cell(call.call.to_string()),
+            toned(Tone::Faint, time(call.intended_at)),
+            cell(call.target.to_string()),
+            cell(call.agent.to_string()),
+            most,
+            cell(units(call)),
+        ]);
+    }
+    table
 }
 
 fn table(calls: &[CallView]) -> Table {
@@ -57,7 +105,9 @@ fn table(calls: &[CallView]) -> Table {
         ("PHASE", Align::Left),
         ("AGENT", Align::Left),
         ("TRY", Align::Right),
+        ("MADE AS", Align::Left),
         ("TOOK", Align::Right),
+        ("COST", Align::Right),
         ("RESULT", Align::Left),
         ("UNITS", Align::Left),
     ]);
@@ -68,25 +118,33 @@ fn table(calls: &[CallView]) -> Table {
             cell(call.target.to_string()),
             cell(call.agent.to_string()),
             cell(call.attempt.to_string()),
+            cell(if call.rung == Rung::First { "" } else { call.rung.as_str() }),
             cell(call.ended_at.map(|end| duration(end.since(call.intended_at))).unwrap_or_default()),
+            cell(call.usage.cost_usd.map(money).unwrap_or_default()),
             result(call),
             cell(units(call)),
         ]);
     }
-    table
+    table.without_empty_columns()
 }
 
-fn result(call: &CallView) -> Cell {
+/// Returns what came of a call in a word.
+pub(crate) fn state(call: &CallView) -> (Tone, &'static str) {
     match call.state {
-        CallState::InDoubt => return toned(Tone::Warn, "in doubt"),
-        CallState::Abandoned => return toned(Tone::Faint, "given up"),
+        CallState::InDoubt => return (Tone::Warn, "in doubt"),
+        CallState::Abandoned => return (Tone::Faint, "given up"),
         CallState::Done => {}
     }
     let failure = call.asks.iter().find_map(|ask| match &ask.result {
         Some(AskResult::Failed(failure)) => Some(failure.kind),
         _ => None,
     });
-    failure.map_or_else(|| toned(Tone::Good, "replied"), |kind| toned(Tone::Bad, kind.as_str()))
+    failure.map_or((Tone::Good, "replied"), |kind| (Tone::Bad, kind.as_str()))
+}
+
+fn result(call: &CallView) -> Cell {
+    let (tone, word) = state(call);
+    toned(tone, word)
 }
 
 fn units(call: &CallView) -> String {

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use refrain_core::check::{VariableUse, named_variables};
 use refrain_core::ports::agent::AgentFactory;
 use refrain_core::ports::secrets::{ALWAYS_PASSED, Secrets as _};
+use refrain_core::ports::tools::Tools;
 use refrain_core::redactor::Redactor;
 use refrain_schemas::pipeline::Pipeline;
 use refrain_schemas::problem::{Place, Problem, Severity};
-use refrain_system::{DOTENV, Environment, GuardedAgents};
+use refrain_system::{DOTENV, Environment, GuardedAgents, GuardedTools};
 
 use crate::report::CliError;
 use crate::{environment, redaction};
@@ -42,6 +43,11 @@ impl Safety {
             Arc::new(GuardedAgents::new(factory, self.redactor.clone()))
         };
         factories.into_iter().map(guard).collect()
+    }
+
+    /// Returns tools that give no secret away.
+    pub(crate) fn guard_tools(&self, tools: Arc<dyn Tools>) -> Arc<dyn Tools> {
+        Arc::new(GuardedTools::new(tools, self.redactor.clone()))
     }
 
     /// Returns what is wrong with the lines of `.env`. They are warnings: the file may be there for other programs.

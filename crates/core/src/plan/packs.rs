@@ -8,7 +8,7 @@ use crate::model::AskWork;
 use crate::run::job::stage_of;
 
 /// How many asks a run looks up at once; they become packs together.
-pub(super) const LOOK_UPS: u64 = 4096;
+pub(crate) const LOOK_UPS: u64 = 4096;
 
 /// Asks that would be made.
 #[derive(Debug, Clone, Default)]

@@ -122,3 +122,58 @@ fn redirected(reference: &str, id: Option<&str>, to: &str) -> String {
         _ => local.to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn schema(value: Value) -> Json {
+        Json::of(&value).unwrap()
+    }
+
+    fn issues() -> Json {
+        schema(json!({
+            "$id": "https://example.org/issues", "$schema": "https://json-schema.org/draft/2020-12/schema",
+            "type": "array", "items": {"$ref": "#/$defs/issue"},
+            "$defs": {"issue": {"type": "object", "properties": {"sub": {"$ref": "#"}, "n": {"$ref": "#/$defs/n"}}},
+                      "n": {"type": "integer", "enum": [1, 2]}},
+        }))
+    }
+
+    #[track_caller]
+    fn check(schema: &Json, good: &Value, bad: &Value) {
+        let validator = jsonschema::validator_for(&schema.value()).unwrap();
+        assert!(validator.is_valid(good), "{schema:?} refuses {good}");
+        assert!(!validator.is_valid(bad), "{schema:?} accepts {bad}");
+    }
+
+    #[test]
+    fn objects_are_told_from_the_rest() {
+        for (value, expect) in [
+            (json!({"type": "object"}), true),
+            (json!({"properties": {}}), true),
+            (json!({"type": ["object", "null"]}), false),
+            (json!({"type": "array"}), false),
+            (json!({"$ref": "#/$defs/a", "$defs": {"a": {"type": "object"}}}), true),
+            (json!({"$ref": "#/$defs/a", "$defs": {"a": {"$ref": "#/$defs/a"}}}), false),
+            (json!({}), false),
+        ] {
+            assert_eq!(is_object(&schema(value.clone())), expect, "{value}");
+        }
+    }
+
+    #[test]
+    fn references_follow_a_schema_to_its_new_place() {
+        let (good, bad) = (json!([{"sub": [{"n": 1}]}]), json!([{"sub": [{"n": 3}]}]));
+        check(&issues(), &good, &bad);
+        check(&wrapped(&issues()), &json!({"answer": good}), &json!({"answer": bad}));
+        check(&list(&issues()), &json!([good]), &json!([bad]));
+        let units = |output: &Value| json!({"units": [{"n": 1, "output": output}]});
+        check(&numbered(Some(&issues())), &units(&good), &units(&bad));
+        check(&numbered(None), &units(&json!("text")), &units(&json!(1)));
+        let recursive = schema(
+            json!({"type": "object", "properties": {"a": {"$ref": "#/properties/b"}, "b": {"type": "null"}}}),
+        );
+        check(&numbered(Some(&recursive)), &units(&json!({"a": null})), &units(&json!({"a": 1})));
+    }
+}

@@ -26,7 +26,7 @@ use window::Window;
 /// How far back it is looked for what went through.
 const LOOK_BACK: Duration = Duration::from_secs(10);
 /// The same where a provider closes for so long that it counts whole minutes.
-const LOOK_FAR_BACK: Duration = Duration::from_mins(1);
+const LOOK_FAR_BACK: Duration = Duration::from_secs(60);
 /// What went through in less time than this says little of a pace.
 const EVIDENCE: Duration = Duration::from_secs(2);
 
@@ -273,7 +273,8 @@ impl Gate {
 
 /// Returns a pause that is longer by up to a quarter.
 pub(super) fn longer(pause: Duration, jitter: f64) -> Duration {
-    pause.saturating_add(pause.mul_f64(jitter.clamp(0.0, 1.0) / 4.0))
+    let more = pause.mul_f64(jitter.clamp(0.0, 1.0) / 4.0);
+    pause.saturating_add(Duration::from_millis(u64::try_from(more.as_millis()).unwrap_or(u64::MAX)))
 }
 
 #[expect(clippy::cast_precision_loss, reason = "token counts are far below 2^53")]

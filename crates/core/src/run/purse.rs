@@ -171,11 +171,6 @@ impl Purse {
         let holds = |what: Currency| self.limit(what).is_none_or(|limit| sum.get(what) <= limit);
         debug_assert!(self.is_overdrawn || Currency::ALL.into_iter().all(holds), "{self:?}");
     }
-
-    #[cfg(test)]
-    pub(super) const fn sums(&self) -> (Amount, Amount) {
-        (self.spent, self.reserved)
-    }
 }
 
 /// Returns dollars in words, with as many digits as it takes to see something.
@@ -238,5 +233,47 @@ mod tests {
         for (nanos, words) in [(100_000_000, "$0.10"), (1_234_500_000, "$1.2345"), (7, "$0.000000007")] {
             assert_eq!(dollars(nanos), words);
         }
+    }
+
+    /// A run with 64 clones whose calls cost any part of what they may, or fail; returns whether anything is left.
+    fn simulate(seed: u64) -> bool {
+        let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+        let mut random = |below: u64| {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            state % below
+        };
+        let (dollars, tokens) = (1 + random(1_000_000_000), 1 + random(100_000));
+        let budget = Budget { usd: Some(dollars as f64 / 1e9), tokens: Some(tokens), calls: Some(400) };
+        let mut purse = Purse::new(&[budget], None);
+        let mut flights: Vec<Hold> = Vec::new();
+        loop {
+            let next = hold(1 + random(2_000), 1 + random(40_000_000));
+            match purse.lack(&next) {
+                None if flights.len() < 64 => {
+                    purse.reserve(&next);
+                    flights.push(next);
+                    continue;
+                }
+                Some(lack) if !lack.may_pass && flights.is_empty() => break,
+                _ => assert!(!flights.is_empty(), "it waits for nothing"),
+            }
+            let done = flights.swap_remove(usize::try_from(random(flights.len() as u64)).unwrap());
+            let has_failed = random(5) == 0;
+            let mut part = |most: u64| if has_failed { 0 } else { random(most + 1) };
+            let taken = Amount { calls: 1, tokens: part(done.amount.tokens), nanos: part(done.amount.nanos) };
+            purse.settle(&done, &taken);
+            let sum = purse.spent.plus(&purse.reserved);
+            assert!(sum.calls <= 400 && sum.tokens <= tokens && sum.nanos <= dollars, "{purse:?}");
+        }
+        assert_eq!(purse.reserved, Amount::default(), "what was set aside is free again");
+        purse.spent.nanos < dollars
+    }
+
+    #[test]
+    fn no_budget_is_ever_passed() {
+        let n_unspent = (0..1000).filter(|seed| simulate(*seed)).count();
+        assert!(n_unspent > 0, "calls that may cost too much are not made");
     }
 }

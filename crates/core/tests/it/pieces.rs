@@ -76,3 +76,15 @@ pub(crate) fn fields<'a>(records: &'a [Value], name: &str) -> Vec<&'a Value> {
 pub(crate) fn calls(calls: u64) -> refrain_schemas::money::Budget {
     refrain_schemas::money::Budget { calls: Some(calls), ..Default::default() }
 }
+
+/// Returns a world of a phase `t` of one agent `small`, the model `sim/small`, with so many clones, behind an endpoint with limits.
+pub(crate) fn modelled(limits: &Value, agent: &Value, clones: u32) -> World {
+    let mut spec = json!({"model": "sim/small", "prompt": "{{ unit.text }}"});
+    spec.as_object_mut().unwrap().extend(agent.as_object().unwrap().clone());
+    let mut world = world(json!({"t": {"units": {"of": "ingest"}, "agents": {"small": clones}}}));
+    world.redefine(|file| {
+        file["agents"] = json!({"small": spec});
+        file["endpoints"] = json!({"sim": {"base_url": "http://sim", "limits": limits}});
+    });
+    world
+}

@@ -3,9 +3,17 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use refrain_core::ports::agent::Conversation;
+use futures::FutureExt as _;
+
+use refrain_core::engine::{Engine, Ports};
+use refrain_core::ports::agent::{AgentError, Conversation};
+use refrain_core::ports::cancel::Cancel;
+use refrain_core::ports::tools::{Tool, ToolList, ToolResult, ToolUse, Tools};
+use refrain_schemas::digest::Digest;
 use refrain_schemas::failure::FailureKind;
 use refrain_schemas::report::{PhaseStatus, RunStatus};
+use refrain_schemas::scope::{Scope, Target};
+use refrain_schemas::why::UnitWhy;
 use refrain_testkit::world::{Asked, World};
 use serde_json::{Value, json};
 
@@ -277,4 +285,226 @@ fn the_glossary_is_rendered_by_a_loop() {
     let report = world.run();
     assert_eq!(report.phases.last().unwrap().status, PhaseStatus::Completed);
     assert_eq!(told(&world.take_asked())[0].user, "text 1: one\ntext 1");
+}
+
+/// What `why` says of `t`: the causes, and by unit the parts that differ.
+fn why(world: &mut World) -> (Vec<String>, Vec<(String, Vec<String>)>) {
+    let engine = world.engine(false);
+    let target = world.revision("t").unwrap().target;
+    let report = async move { engine.why(&target, None, 100).await }.now_or_never().unwrap().unwrap();
+    assert!(report.causes.iter().all(|cause| cause.old.is_some() || cause.new.is_some()));
+    let causes = report.causes.iter().map(|cause| cause.subject.clone()).collect();
+    let parts = |unit: &UnitWhy| unit.parts.iter().map(|part| part.part.clone()).collect();
+    (causes, report.units.iter().map(|unit| (unit.unit.to_string(), parts(unit))).collect())
+}
+
+#[test]
+fn each_layer_that_changed_is_named() {
+    let changes: [(&str, &str, &str); 6] = [
+        ("/system", "project.system", "project.system"),
+        ("/phases/t/system", "phase.system", "phase.system"),
+        ("/phases/t/prompt", "phase.prompt", "phase.prompt"),
+        ("/agents/cheap/system", "cheap (system)", "agent.cheap.system"),
+        ("/agents/cheap/prompt", "cheap (prompt)", "agent.cheap.prompt"),
+        ("/agents/cheap/field", "cheap (output)", "agent.cheap.output"),
+    ];
+    for (field, cause, part) in changes {
+        let mut world = telling(
+            json!({"system": "{# a #}agent", "prompt": "{# a #}{{ unit.text }}", "field": "a"}),
+            json!({"system": "{# a #}phase", "prompt": "{# a #}{{ unit.id }}"}),
+        );
+        world.redefine(|pipeline| pipeline["system"] = json!("{# a #}project"));
+        world.run();
+        assert_eq!(why(&mut world), (vec![], vec![]));
+        let edit = |world: &mut World, to: &str| {
+            world.redefine(|pipeline| {
+                let layer = pipeline.pointer_mut(field).unwrap();
+                *layer = json!(layer.as_str().unwrap().replacen('a', to, 1));
+            });
+        };
+        edit(&mut world, "b");
+        let (causes, units) = why(&mut world);
+        assert_eq!(causes, [cause]);
+        if field.ends_with("field") {
+            assert_eq!(units.len(), 6);
+            assert_eq!(units[0], ("l1".to_owned(), vec![part.to_owned()]));
+        } else {
+            assert_eq!(units, [], "a comment touches no unit");
+            assert_eq!(world.run().calls, 0);
+            world.redefine(|pipeline| {
+                let layer = pipeline.pointer_mut(field).unwrap();
+                *layer = json!(format!("{} more", layer.as_str().unwrap()));
+            });
+            let (causes, units) = why(&mut world);
+            assert_eq!(causes, [cause]);
+            assert_eq!(units.len(), 6);
+            assert_eq!(units[5], ("l6".to_owned(), vec![part.to_owned()]));
+            world.take_asked();
+            assert_eq!(world.run().calls, 6);
+        }
+    }
+}
+
+#[test]
+fn why_names_the_units_that_render_otherwise_and_no_others() {
+    for fan in ["split", "chain", "cascade", "panel"] {
+        let prompt = "{% if 'text 1' in unit.text %}{{ context.glossary[0].says }} {{ previous | d('') }}{% endif %}{{ unit.text }}";
+        let prompt = if fan == "chain" { prompt } else { &prompt.replace("{{ previous | d('') }}", "") };
+        let context = json!({"glossary": {"file": "glossary.csv"}});
+        let mut world = telling(
+            json!({"prompt": "{{ unit.text }}"}),
+            json!({"agents": {"cheap": 1, "good": 1}, "fan": fan, "context": context, "merge": "first", "accept": "reply.good is defined"}),
+        );
+        world.redefine(|pipeline| {
+            pipeline["agents"]["good"] = json!({"model": "m/good", "prompt": prompt});
+            if fan != "cascade" {
+                pipeline["phases"]["t"].as_object_mut().unwrap().remove("accept");
+            }
+        });
+        world.agent("m/good", |_| Ok(json!({"good": true})));
+        world.run();
+        world.edit("glossary.csv", |terms| terms[0]["says"] = json!("uno"));
+        world.edit("glossary.csv", |terms| terms[1]["says"] = json!("cuatro"));
+        let (causes, units) = why(&mut world);
+        assert_eq!(causes, ["glossary.csv"]);
+        let ids: Vec<&str> = units.iter().map(|(id, _)| id.as_str()).collect();
+        world.take_asked();
+        world.run();
+        assert_eq!(ids, asked_ids(&mut world), "{fan}");
+    }
+}
+
+#[test]
+fn accepting_a_new_wording_keeps_what_is_there() {
+    let mut world = telling(json!({"prompt": "Say {{ unit.text }}"}), json!({}));
+    world.run();
+    world.redefine(|pipeline| pipeline["agents"]["cheap"]["prompt"] = json!("Please say {{ unit.text }}"));
+    let (engine, target) = (world.engine(false), world.revision("t").unwrap().target);
+    let holder = refrain_testkit::world::request(&[]).holder;
+    async move { engine.accept(&[target], "a politer wording", &holder).await }
+        .now_or_never()
+        .unwrap()
+        .unwrap();
+    assert_eq!(world.unfresh(), Vec::<String>::new());
+    world.take_asked();
+    world.edit("lines.csv", |lines| lines[0]["text"] = json!("new"));
+    world.run();
+    assert_eq!(asked_ids(&mut world), ["l1"]);
+}
+
+/// Runs a world whose phase has a schema of its records, and returns the schema that was sent along.
+fn sent(world: &mut World, records: Value) -> (Conversation, RunStatus) {
+    world.set("line.json", records);
+    let status = world.run().status;
+    let told = told(&world.take_asked());
+    ((*told[0]).clone(), status)
+}
+
+fn line_schema() -> Value {
+    json!({
+        "type": "object", "required": ["id", "said"], "additionalProperties": false,
+        "properties": {"id": {"type": "string"}, "said": {"type": "string"}},
+    })
+}
+
+#[test]
+fn the_answer_has_the_shape_of_the_phase_without_what_the_engine_stamps_on() {
+    let mut world = telling(json!({"prompt": "{{ unit.text }}"}), json!({"output": {"schema": "line.json"}}));
+    let (told, status) = sent(&mut world, line_schema());
+    let expect = json!({
+        "type": "object", "required": ["said"], "additionalProperties": false,
+        "properties": {"said": {"type": "string"}},
+    });
+    assert_eq!((told.schema.unwrap().value(), told.wrapped, status), (expect, false, RunStatus::Completed));
+    assert_eq!(world.artifact("t")[0], json!({"id": "l1", "said": "text 1"}));
+    // A model that says the id all the same is right if it is the unit's.
+    let mut world = telling(json!({"prompt": "{{ unit.id }}"}), json!({"output": {"schema": "line.json"}}));
+    world.agent("m/cheap", |asked| Ok(json!({"said": "x", "id": asked.id})));
+    assert_eq!(sent(&mut world, line_schema()).1, RunStatus::Completed);
+}
+
+#[test]
+fn aligned_groups_are_answered_with_a_list() {
+    let phase = json!({
+        "units": {"of": "ingest", "by": "scene"}, "output": {"key": "id", "aligned": true, "schema": "line.json"},
+    });
+    let mut world = telling(json!({}), phase);
+    world.agent("m/cheap", |asked| {
+        let records = asked.input["records"].as_array().unwrap().iter();
+        Ok(records.map(|record| json!({"id": record["id"], "said": "x"})).collect())
+    });
+    let mut schema = line_schema();
+    schema["properties"]["scene"] = json!({"type": "string"});
+    let (told, status) = sent(&mut world, schema.clone());
+    assert_eq!((told.wrapped, status), (true, RunStatus::Completed));
+    assert_eq!(told.schema.as_ref().unwrap().value()["properties"]["answer"]["items"], schema);
+    let outputs = told.outputs(&json!({"answer": [1]})).unwrap();
+    assert_eq!(outputs[0].1.as_str(), "[1]");
+}
+
+#[test]
+fn an_agents_own_shape_goes_before_the_phases_and_is_part_of_its_key() {
+    let mut world = telling(
+        json!({"prompt": "{{ unit.text }}", "output": "own.json", "retry": {"attempts": 1}}),
+        json!({"pack": {"max": 2}, "on_unit_failure": "continue"}),
+    );
+    world.agent("m/cheap", |asked| Ok(json!({"said": if asked.id == "l2" { json!(2) } else { json!("x") }})));
+    world.set("own.json", json!({"type": "object", "properties": {"said": {"type": "string"}}}));
+    assert_eq!(world.run().status, RunStatus::Partial);
+    assert_eq!(world.holes("t"), ["l2"]);
+    let told = told(&world.take_asked());
+    let sent = told[0].schema.as_ref().unwrap().value();
+    assert_eq!(
+        sent["properties"]["units"]["items"]["properties"]["output"]["properties"]["said"]["type"],
+        "string"
+    );
+    world.set("own.json", json!({"type": "object"}));
+    world.run();
+    assert_eq!(asked_ids(&mut world).len(), 6, "another shape is another question");
+}
+
+/// A server with one tool.
+#[derive(Debug)]
+struct OneTool(&'static str);
+
+#[async_trait::async_trait]
+impl Tools for OneTool {
+    async fn list(&self, server: &str) -> Result<ToolList, AgentError> {
+        let tool = |name: &str| Tool {
+            name: name.to_owned(),
+            description: String::new(),
+            input: json!({}),
+            digest: Digest::of_content(self.0.as_bytes()),
+        };
+        assert_eq!(server, "search");
+        let other = Tool { digest: Digest::of_content(b"never used"), ..tool("other") };
+        Ok(ToolList { tools: vec![tool("find"), other] })
+    }
+
+    async fn call(&self, _: ToolUse, _: &Cancel) -> Result<ToolResult, AgentError> {
+        Err(AgentError::new(FailureKind::Permanent, "nobody uses it"))
+    }
+
+    async fn close(&self) {}
+}
+
+#[test]
+fn the_schemas_of_its_tools_are_part_of_who_a_model_is() {
+    let mut world = telling(json!({"tools": {"from": {"search": ["find"]}}}), json!({}));
+    world.redefine(|pipeline| pipeline["servers"] = json!({"search": {"command": ["x"], "version": "1"}}));
+    let plan = |world: &mut World, schema: &'static str| {
+        let engine = world.engine(false);
+        let ports = Ports { tools: Arc::new(OneTool(schema)), ..engine.ports().clone() };
+        let engine = Engine::new(world.model(), ports);
+        let target = Target { phase: "t".parse().unwrap(), scope: Scope::new(Vec::new()) };
+        let why = async move { engine.why(&target, Some("l1"), 1).await };
+        let ingested = world.run_targets(&["ingest"]);
+        assert_eq!(ingested.calls, 0);
+        why.now_or_never().unwrap().unwrap().units[0].asks[0].key.unwrap()
+    };
+    let key = plan(&mut world, "a");
+    assert_eq!(key, plan(&mut world, "a"));
+    assert_ne!(key, plan(&mut world, "b"));
+    world.redefine(|pipeline| pipeline["servers"]["search"]["version"] = json!("2"));
+    assert_ne!(key, plan(&mut world, "a"));
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use refrain_core::ports::agent::{
     Agent, AgentError, AgentFactory, AgentRole, AgentTraits, AnsweredUnit, Blueprint, Conversation, Draft,
-    GateSpec, ModelTraits, Reply, Request, SpecProblem,
+    GateSpec, ModelTraits, Repair, Reply, Request, SpecProblem,
 };
 use refrain_core::ports::cancel::Cancel;
 use refrain_core::ports::clock::Clock as _;
@@ -31,6 +31,8 @@ pub enum Act {
     Reply(Reply),
     /// Answers after a time, whether it is cancelled or not.
     Late(Duration, Reply),
+    /// Fails after a time, whether it is cancelled or not.
+    FailLate(Duration, AgentError),
     /// Fails.
     Fail(AgentError),
     /// Answers nothing until the call is cancelled.
@@ -79,6 +81,12 @@ pub struct AskedCall {
     pub units: Vec<Asked>,
     /// How many calls this agent has had, from 1.
     pub count: u64,
+    /// The number of the call.
+    pub call: u64,
+    /// When it came in.
+    pub at: Duration,
+    /// What was wrong with the replies before, where the agent is told.
+    pub repairs: Vec<Repair>,
 }
 
 /// Answers a call unit by unit.
@@ -178,7 +186,8 @@ impl Cast {
         state.asked.extend(units.iter().cloned());
         let count = state.counts.entry(agent.to_owned()).or_default();
         *count += 1;
-        AskedCall { units, count: *count }
+        let (count, repairs) = (*count, request.repairs.clone());
+        AskedCall { units, count, call: request.call.0, at: self.clock.monotonic(), repairs }
     }
 
     /// Returns how long a call takes.
@@ -314,7 +323,7 @@ impl Agent for Player {
         let call = self.cast.note(&self.name, self.clone, &request);
         let act = (self.script)(&call);
         let clock = &self.cast.clock;
-        if !matches!(act, Act::Late(..)) {
+        if !matches!(act, Act::Late(..) | Act::FailLate(..)) {
             let pause = clock.sleep(self.cast.latency(request.call.0));
             let cancelled = std::pin::pin!(cancel.fired());
             if let futures::future::Either::Right(_) = futures::future::select(pause, cancelled).await {
@@ -326,6 +335,10 @@ impl Agent for Player {
             Act::Late(pause, reply) => {
                 clock.sleep(pause).await;
                 Ok(reply)
+            }
+            Act::FailLate(pause, error) => {
+                clock.sleep(pause).await;
+                Err(error)
             }
             Act::Fail(error) => Err(error),
             Act::Hang => {

@@ -127,6 +127,13 @@ impl World {
         must(now(store.calls(&CallFilter::default())))
     }
 
+    /// Returns what went over the wire in a call, as far as that was kept.
+    #[must_use]
+    pub fn exchanges(&self, call: refrain_schemas::name::CallId) -> Vec<refrain_schemas::exchange::Exchange> {
+        let store = self.store.reopen();
+        must(now(store.exchanges(call)))
+    }
+
     /// Returns how many calls are in doubt.
     #[must_use]
     pub fn in_doubt(&self) -> usize {

@@ -7,6 +7,8 @@ mod diff;
 mod gc;
 mod history;
 mod ledger;
+mod moving;
+mod nearest;
 mod show;
 
 use std::sync::Arc;

@@ -33,13 +33,17 @@ pub const fn is_outage(status: u16) -> bool {
 /// Says what it is that no response, or no whole one, came.
 #[must_use]
 pub fn transport(endpoint: &str, error: &TransportError) -> AgentError {
-    let kind = match error.kind {
+    AgentError::new(transport_kind(error.kind), format!("endpoint `{endpoint}`: {error}"))
+}
+
+/// What it means that no response, or no whole one, came.
+pub(crate) const fn transport_kind(kind: TransportErrorKind) -> FailureKind {
+    match kind {
         TransportErrorKind::Connect | TransportErrorKind::Timeout | TransportErrorKind::Cut => {
             FailureKind::Transient
         }
         TransportErrorKind::TooLarge | TransportErrorKind::Unsendable => FailureKind::Permanent,
-    };
-    AgentError::new(kind, format!("endpoint `{endpoint}`: {error}"))
+    }
 }
 
 /// Says what a response is that is no answer.
@@ -126,7 +130,7 @@ fn message_of(error: &Value) -> String {
 }
 
 /// What a status means where the body says nothing more exact.
-const fn by_status(status: u16) -> FailureKind {
+pub(crate) const fn by_status(status: u16) -> FailureKind {
     match status {
         401..=403 => FailureKind::Credentials,
         429 | 503 | 529 => FailureKind::RateLimited,

@@ -14,5 +14,6 @@ mod repairs;
 mod responses;
 mod secrets;
 mod server;
+mod services;
 mod streams;
 mod world;

@@ -150,11 +150,6 @@ impl Pace {
         let rate = self.rate?;
         Some(self.bucket.get_or_insert_with(|| Bucket::new(rate, burst(rate), now)))
     }
-
-    #[cfg(test)]
-    pub(super) const fn rate(&self) -> Option<f64> {
-        self.rate
-    }
 }
 
 fn burst(rate: f64) -> f64 {

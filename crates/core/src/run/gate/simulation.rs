@@ -7,6 +7,8 @@ use refrain_schemas::endpoint::RateLimits;
 
 use super::{Admission, Gate, Pass, Refusal};
 
+const MINUTE: Duration = Duration::from_secs(60);
+
 /// How a provider counts.
 #[derive(Debug, Clone, Copy)]
 enum Counting {
@@ -44,7 +46,7 @@ impl Provider {
         }
         let wait = match self.counting {
             Counting::Bucket(size) => self.pour(size, now),
-            Counting::Sliding => self.count(now.saturating_sub(Duration::from_mins(1)), now),
+            Counting::Sliding => self.count(now.saturating_sub(MINUTE), now),
             Counting::Fixed => self.count(Duration::from_secs(now.as_secs() / 60 * 60), now),
         };
         match wait {
@@ -73,8 +75,8 @@ impl Provider {
             return None;
         }
         Some(match self.counting {
-            Counting::Fixed => since + Duration::from_mins(1) - now,
-            _ => self.served[self.served.len() - self.limit as usize] + Duration::from_mins(1) - now,
+            Counting::Fixed => since + MINUTE - now,
+            _ => self.served[self.served.len() - self.limit as usize] + MINUTE - now,
         })
     }
 }
@@ -120,9 +122,9 @@ fn run(limits: RateLimits, clones: u32, provider: &mut Provider, minutes: u64, l
             let answer = provider.serve(now);
             let second = &mut seconds[usize::try_from(now.as_secs()).unwrap()];
             if answer.is_ok() {
-                second.served += 1.0
+                second.served += 1.0;
             } else {
-                second.refused += 1.0
+                second.refused += 1.0;
             }
             flights.push_back((now + Duration::from_millis(latency), pass, answer));
         }
@@ -190,7 +192,7 @@ fn a_limit_that_is_halved_is_settled_for_within_half_a_minute() {
     for counting in COUNTINGS {
         for (says_when, known) in [(false, Some(600)), (true, Some(600)), (false, None), (true, None)] {
             let mut provider = Provider::new(counting, says_when);
-            provider.later = Some((Duration::from_mins(10), 300.0));
+            provider.later = Some((MINUTE * 10, 300.0));
             let seconds = run(declared(known), 32, &mut provider, 20, 200);
             let settling = sum(&seconds[600..630]);
             let after = sum(&seconds[630..]);
@@ -205,8 +207,23 @@ fn a_limit_that_is_halved_is_settled_for_within_half_a_minute() {
 #[test]
 fn a_limit_that_is_raised_is_used_in_time() {
     let mut provider = Provider::new(Counting::Bucket(10.0), true);
-    provider.later = Some((Duration::from_mins(2), 1200.0));
+    provider.later = Some((MINUTE * 2, 1200.0));
     let seconds = run(declared(None), 32, &mut provider, 15, 200);
     let used = sum(&seconds[600..]).used(1200.0, 300.0);
     assert!(used >= 0.9, "{used}");
+}
+#[test]
+fn explore() {
+    for counting in COUNTINGS {
+        for latency in [20, 1000, 3000, 8000] {
+            for says_when in [false, true] {
+            for known in [None, Some(600)] {
+                let mut provider = Provider::new(counting, says_when);
+                let s = run(declared(known), 100, &mut provider, 20, latency);
+                let all = sum(&s);
+                let last = sum(&s[600..]);
+                eprintln!("X {counting:?} {latency} {says_when} {known:?}: all {:.3} {:.4} last10 {:.3} {:.4}", all.used(600.0, 1200.0), all.refusals(), last.used(600.0,600.0), last.refusals());
+            }}
+        }
+    }
 }

@@ -102,7 +102,7 @@ impl ModelAgent {
             Ok((status, _)) if is_outage(status) => self.outage(&seat.endpoint.name),
             Ok((_, false)) => self.remote.breakers.worked(&seat.endpoint.name),
             Err(TransportErrorKind::Connect | TransportErrorKind::Timeout) => {
-                self.outage(&seat.endpoint.name)
+                self.outage(&seat.endpoint.name);
             }
             // A connection that broke says neither, and what cannot be sent says nothing of where it would have gone.
             Ok((_, true)) | Err(_) => {}

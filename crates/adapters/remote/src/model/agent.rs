@@ -98,17 +98,14 @@ impl ModelAgent {
 
     /// Notes what a response says of its endpoint.
     pub(super) fn judge(&self, seat: &Seat, verdict: Verdict) {
-        let is_down = match verdict {
-            Ok((status, _)) => is_outage(status),
-            Err(TransportErrorKind::Connect | TransportErrorKind::Timeout) => true,
-            // What cannot be sent says nothing of where it would have gone.
-            Err(TransportErrorKind::Unsendable) => return,
-            Err(TransportErrorKind::Cut | TransportErrorKind::TooLarge) => false,
-        };
-        if is_down {
-            self.outage(&seat.endpoint.name);
-        } else {
-            self.remote.breakers.worked(&seat.endpoint.name);
+        match verdict {
+            Ok((status, _)) if is_outage(status) => self.outage(&seat.endpoint.name),
+            Ok((_, false)) => self.remote.breakers.worked(&seat.endpoint.name),
+            Err(TransportErrorKind::Connect | TransportErrorKind::Timeout) => {
+                self.outage(&seat.endpoint.name);
+            }
+            // A connection that broke says neither, and what cannot be sent says nothing of where it would have gone.
+            Ok((_, true)) | Err(_) => {}
         }
     }
 

@@ -135,8 +135,7 @@ impl Asked<'_> {
         let wrong = self.wrong_items(&items);
         let mut by_number: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
         for (position, item) in items.iter().enumerate() {
-            let number = item.get("n").and_then(Value::as_u64).and_then(|n| usize::try_from(n).ok());
-            by_number.entry(number.unwrap_or(0)).or_default().push(position);
+            by_number.entry(number(item)).or_default().push(position);
         }
         let answer = |(position, unit): (usize, &AskedUnit)| {
             let n = position + 1;
@@ -147,9 +146,8 @@ impl Asked<'_> {
                     let why = wrong.get(only).map(|wrong| told(wrong.iter().cloned()));
                     self.item(&unit.id, output, why)
                 }
-                Some(_) => {
-                    let all = items.iter().filter(|item| item.get("n") == Some(&n.into()));
-                    let said: Vec<String> = all.map(Value::to_string).collect();
+                Some(all) => {
+                    let said: Vec<String> = all.iter().map(|at| items[*at].to_string()).collect();
                     invalid(&unit.id, format!("the answer has number {n} more than once"), said.join("\n"))
                 }
             }
@@ -192,6 +190,12 @@ impl Asked<'_> {
         }
         by_position
     }
+}
+
+/// Returns the number of an item, 0 where it has none; `1.0` is 1, as it is for schemas.
+fn number(item: &Value) -> usize {
+    let n = item.get("n").and_then(|n| Json::of(n).ok());
+    n.and_then(|n| n.as_str().parse().ok()).unwrap_or(0)
 }
 
 fn at(path: &str, what: &str) -> String {

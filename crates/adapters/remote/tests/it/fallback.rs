@@ -1,6 +1,10 @@
 //! Endpoints that stand in for others.
 
+use std::time::Duration;
+
+use refrain_core::ports::cancel::Cancel;
 use refrain_schemas::agent_spec::AgentSpec;
+use refrain_schemas::duration::Span;
 use refrain_schemas::endpoint::{EndpointKind, EndpointModel, EndpointSpec};
 use refrain_schemas::failure::FailureKind;
 use serde_json::json;
@@ -51,4 +55,26 @@ async fn a_limit_is_no_outage() {
         assert_eq!(world.ask(ask_text()).await.unwrap_err().kind, FailureKind::RateLimited);
     }
     assert!(other.asked().is_empty());
+}
+
+#[tokio::test]
+async fn calls_that_take_as_long_as_they_may_are_outages() {
+    let slow = Server::always(Canned::hang()).await;
+    let other = Server::always(Canned::json(200, &answer("hallo"))).await;
+    let first = EndpointSpec { fallback: vec!["there".to_owned()], ..endpoint(&slow, EndpointKind::Openai) };
+    let endpoints = [("here", first), ("there", endpoint(&other, EndpointKind::Openai))];
+    let spec = AgentSpec { timeout: Some(Span(Duration::ZERO)), ..AgentSpec::default() };
+    let world = World::among(&remote(), endpoints, spec);
+    for asked in 1..=2 {
+        let cancel = Cancel::new();
+        let fire = async {
+            while slow.asked().len() < asked {
+                tokio::task::yield_now().await;
+            }
+            cancel.fire();
+        };
+        let (outcome, ()) = tokio::join!(world.agent.answer(ask_text(), &cancel), fire);
+        assert_eq!(outcome.unwrap_err().kind, FailureKind::Cancelled);
+    }
+    assert!(world.ask(ask_text()).await.unwrap().trace.served.unwrap().fallback);
 }

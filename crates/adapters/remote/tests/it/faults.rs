@@ -100,3 +100,13 @@ async fn numbers_that_would_be_rounded_are_invalid() {
     let reply = world.ask(crate::world::ask_one()).await.unwrap();
     assert!(outputs(&reply)[0].1.as_ref().unwrap_err().starts_with("invalid: the integer 9007199254740993"));
 }
+
+#[tokio::test]
+async fn a_connection_that_is_closed_without_an_answer_is_not_tried_again() {
+    let server = Server::start([Canned::json(200, &answer("hallo"))]).await;
+    let world = World::at(&server, EndpointKind::Openai, AgentSpec::default());
+    assert!(world.ask(ask_text()).await.is_ok());
+    // The connection is kept, and behind the end of its script the server hangs up.
+    let error = world.ask(ask_text()).await.unwrap_err();
+    assert_eq!((error.kind, server.asked().len()), (FailureKind::Transient, 2), "{error}");
+}

@@ -1,14 +1,17 @@
 //! OpenAI's chat completions.
 
-use refrain_core::ports::agent::RateSignal;
+use std::sync::Arc;
+
+use refrain_core::ports::agent::{Conversation, RateSignal, Request};
 use refrain_schemas::agent_spec::{AgentSpec, Effort};
 use refrain_schemas::endpoint::EndpointKind;
 use refrain_schemas::exchange::Served;
 use refrain_schemas::usage::Usage;
+use refrain_testkit::ask::request;
 use serde_json::{Value, json};
 
 use crate::server::{Canned, Server};
-use crate::world::{KEY, World, ask_one, ask_packed, ask_text, outputs};
+use crate::world::{KEY, World, ask_one, ask_packed, ask_text, endpoint, outputs, remote, with};
 
 pub(crate) fn answer(text: &str) -> Value {
     json!({
@@ -108,4 +111,70 @@ async fn a_pack_is_taken_apart() {
     ];
     assert_eq!(outputs(&reply), expect);
     assert_eq!(reply.units[0].said.as_deref(), Some("{\"text\":\"\"}"));
+}
+
+#[tokio::test]
+async fn what_a_model_thought_is_no_part_of_its_answer() {
+    let text = "<think>\n{\"text\": \"no\"}?\n</think>\n\nhallo";
+    let server = Server::start([Canned::json(200, &answer(text))]).await;
+    let reply = World::at(&server, EndpointKind::Openai, AgentSpec::default()).ask(ask_text()).await.unwrap();
+    assert_eq!(outputs(&reply), [("a".to_owned(), Ok(json!({"text": "hallo"})))]);
+}
+
+#[tokio::test]
+async fn only_openai_itself_reads_the_newer_field_for_the_longest_answer() {
+    let server = Server::start([Canned::json(200, &answer("hallo"))]).await;
+    let spec = AgentSpec { model: Some("openai/m".to_owned()), max_tokens: Some(9), ..AgentSpec::default() };
+    let endpoints = [("openai", endpoint(&server, EndpointKind::Openai))];
+    World::among(&remote(), endpoints, spec).ask(ask_text()).await.unwrap();
+    let body = &server.asked()[0].body;
+    assert_eq!((&body["max_completion_tokens"], body.get("max_tokens")), (&json!(9), None));
+}
+
+#[tokio::test]
+async fn numbers_in_a_pack_count_once() {
+    let text = r#"{"units": [{"n": 1.0, "output": {"text": "eins"}}, {"n": 2, "output": {"text": "x"}}, {"n": 2, "output": {"text": "y"}}]}"#;
+    let server = Server::start([Canned::json(200, &answer(text))]).await;
+    let world = World::at(&server, EndpointKind::Openai, AgentSpec::default());
+    let reply = world.ask(ask_packed(&["a", "b"])).await.unwrap();
+    let expect = [
+        ("a".to_owned(), Ok(json!({"text": "eins"}))),
+        ("b".to_owned(), Err("invalid: the answer has number 2 more than once".to_owned())),
+    ];
+    assert_eq!(outputs(&reply), expect);
+}
+
+#[tokio::test]
+async fn what_was_mended_is_marked() {
+    let check = async |text: &str, mended| {
+        let server = Server::start([Canned::json(200, &answer(text))]).await;
+        let world = World::at(&server, EndpointKind::Openai, AgentSpec::default());
+        let reply = world.ask(ask_one()).await.unwrap();
+        assert_eq!(outputs(&reply), [("a".to_owned(), Ok(json!({"text": "hallo"})))], "{text}");
+        assert_eq!(reply.trace.served.map(|served| served.mended), Some(mended), "{text}");
+    };
+    check("{\"text\": \"hallo\"}", false).await;
+    check("Here:\n```json\n{\"text\": \"hallo\",}\n```", true).await;
+}
+
+#[tokio::test]
+async fn answers_that_are_no_objects_come_in_one() {
+    let schema = json!({"type": "array", "items": {"type": "string"}});
+    let wrapped = json!({
+        "type": "object", "properties": {"answer": schema}, "required": ["answer"], "additionalProperties": false,
+    });
+    let ask = async |text: &str| {
+        let request = with(request(1, &[("a", json!({}))]), Some(&wrapped), false);
+        let conversation = Conversation { wrapped: true, ..(*request.conversation.clone().unwrap()).clone() };
+        let request = Request { conversation: Some(Arc::new(conversation)), ..request };
+        let server = Server::start([Canned::json(200, &answer(text))]).await;
+        let reply =
+            World::at(&server, EndpointKind::Openai, AgentSpec::default()).ask(request).await.unwrap();
+        outputs(&reply).remove(0).1
+    };
+    assert_eq!(ask(r#"{"answer": ["a", "b"]}"#).await, Ok(json!(["a", "b"])));
+    assert_eq!(
+        ask(r#"{"answer": [1]}"#).await,
+        Err("invalid: at `/0`: 1 is not of type \"string\"".to_owned())
+    );
 }

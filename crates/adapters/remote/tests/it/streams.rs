@@ -1,6 +1,7 @@
 //! Answers that come piece by piece.
 
 use refrain_core::ports::agent::{AgentError, Reply};
+use refrain_remote::RemoteAgents;
 use refrain_schemas::agent_spec::AgentSpec;
 use refrain_schemas::endpoint::EndpointKind;
 use refrain_schemas::failure::FailureKind;
@@ -8,7 +9,7 @@ use refrain_schemas::usage::Usage;
 use serde_json::{Value, json};
 
 use crate::server::{Asked, Canned, Server};
-use crate::world::{World, ask_text, outputs};
+use crate::world::{World, ask_text, endpoint, outputs, remote};
 
 /// The events of an answer `hallo`, as each provider sends them.
 fn events(kind: EndpointKind) -> Vec<Value> {
@@ -70,9 +71,17 @@ fn stream(kind: EndpointKind, events: &[Value]) -> Canned {
 }
 
 async fn ask(kind: EndpointKind, canned: Canned) -> (Result<Reply, AgentError>, Asked) {
+    ask_by(&remote(), kind, canned).await
+}
+
+async fn ask_by(
+    remote: &RemoteAgents,
+    kind: EndpointKind,
+    canned: Canned,
+) -> (Result<Reply, AgentError>, Asked) {
     let server = Server::start([canned]).await;
     let spec = AgentSpec { stream: true, ..AgentSpec::default() };
-    let reply = World::at(&server, kind, spec).ask(ask_text()).await;
+    let reply = World::among(remote, [("here", endpoint(&server, kind))], spec).ask(ask_text()).await;
     (reply, server.asked().remove(0))
 }
 
@@ -105,13 +114,14 @@ async fn pieces_make_a_whole() {
 
 #[tokio::test]
 async fn a_stream_without_its_end_is_no_answer() {
+    let remote = remote();
     for kind in KINDS {
         let events = events(kind);
         for length in 0..events.len() {
             for broken in [false, true] {
                 let canned = stream(kind, &events[..length]);
                 let canned = if broken { canned.cut() } else { canned };
-                let (reply, _) = ask(kind, canned).await;
+                let (reply, _) = ask_by(&remote, kind, canned).await;
                 let error = reply.expect_err(&format!("{kind:?}, {length} events"));
                 assert_eq!(error.kind, FailureKind::Transient, "{kind:?}, {length} events: {error}");
                 assert!(error.trace.exchanges[0].error.is_some());

@@ -100,13 +100,15 @@ fn said(message: &Value) -> Said {
     }
 }
 
-/// Returns the text of a message; some servers send a list of parts.
+/// Returns the text of a message; some servers send a list of parts, and some put before it what the model thought.
 fn content(message: &Value) -> String {
-    match &message["content"] {
+    let text = match &message["content"] {
         Value::String(text) => text.clone(),
         Value::Array(parts) => parts.iter().filter_map(|part| text(part, "/text")).collect(),
         _ => String::new(),
-    }
+    };
+    let thought = text.trim_start().strip_prefix("<think>").and_then(|rest| rest.split_once("</think>"));
+    thought.map_or(text.clone(), |(_, said)| said.trim_start().to_owned())
 }
 
 /// Returns a message as it may be sent back: with the fields that requests know.

@@ -10,6 +10,8 @@ use crate::commands;
 use crate::report::CliError;
 use crate::suggest::did_you_mean;
 
+pub(crate) mod work;
+
 /// make for agents
 ///
 /// A project declares phases in refrain.yaml; each phase splits its input into units, fans them out over agents,

@@ -11,6 +11,7 @@ mod holder;
 mod interrupt;
 mod output;
 mod panic;
+mod plan_file;
 mod project;
 mod redaction;
 mod render;

@@ -1,5 +1,6 @@
 //! What people see: reports as aligned text that stays readable at 80 columns. Colour only stresses what the words say.
 
+pub(crate) mod outlay;
 pub(crate) mod page;
 pub(crate) mod table;
 

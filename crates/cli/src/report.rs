@@ -4,8 +4,10 @@ use std::io;
 use std::process::ExitCode;
 
 use refrain_core::engine::EngineError;
+use refrain_core::plan::drift::Drift;
 use refrain_core::ports::files::FileError;
 use refrain_core::ports::store::StoreError;
+use refrain_schemas::digest::Digest;
 use refrain_schemas::exit_code::ExitCode as Code;
 use refrain_schemas::problem::Problem;
 
@@ -36,6 +38,8 @@ enum Kind {
     Blocked,
     /// The store or a file failed.
     Store,
+    /// A plan does not hold any more.
+    Drift,
     /// Something failed that has no code of its own.
     Failed,
     /// The reader of standard output has left.
@@ -49,6 +53,7 @@ impl Kind {
             Self::Held => Code::Held,
             Self::Blocked => Code::Blocked,
             Self::Store => Code::Store,
+            Self::Drift => Code::Drift,
             Self::Failed => Code::Failed,
             Self::NobodyReads => Code::Ok,
         }
@@ -95,6 +100,17 @@ impl CliError {
         let mut error = Self::usage(format!("{file} has {count}; nothing was run"));
         error.body = Some(rendered);
         error
+    }
+
+    /// Returns the error of a plan that does not hold any more; names everything that has changed.
+    fn drifted(drifts: &[Drift]) -> Self {
+        let count = counted(drifts.len() as u64, "thing");
+        let mut error = Self::new(
+            Kind::Drift,
+            format!("the plan does not hold any more: {count} changed since it was made; nothing was run"),
+        );
+        error.body = Some(drifts.iter().map(drift_line).collect());
+        error.hint("`refrain plan -o FILE` plans anew")
     }
 
     /// Adds a hint.
@@ -183,6 +199,7 @@ impl From<EngineError> for CliError {
             EngineError::NoUnit { target, .. } => {
                 Self::usage(message).hint(format!("`refrain show {target}` lists what there is"))
             }
+            EngineError::Drifted { drifts } => Self::drifted(&drifts),
             EngineError::NotAcceptable { .. } => Self::new(Kind::Blocked, message),
             _ => Self::usage(message),
         }
@@ -227,6 +244,12 @@ impl From<LogFileError> for CliError {
     }
 }
 
+/// Returns what has changed on one line, the old digest before the new one.
+fn drift_line(drift: &Drift) -> String {
+    let digest = |digest: &Option<Digest>| digest.as_ref().map_or_else(|| "none".to_owned(), Digest::short);
+    format!("{}: {} → {}\n", clean(&drift.name), digest(&drift.planned), digest(&drift.now))
+}
+
 /// Returns a problem of a data file on one line; data files are not quoted, as a row may be anything.
 fn line_of(problem: &Problem) -> String {
     let place = problem.place.as_ref();
@@ -264,6 +287,20 @@ mod tests {
             EngineError::NoRevision { target: "qa@ja".into(), revision: "yet".into() },
             Code::Usage,
             "error: qa@ja has no revision yet\n  hint: make one with `refrain run qa@ja`\n",
+        );
+        let (old, new) = (Digest::of_content(b"a"), Digest::of_content(b"b"));
+        let drift = |name: &str, planned, now| Drift { name: name.into(), planned, now };
+        let drifts = vec![drift("source a.csv", Some(old), Some(new)), drift("param x", None, Some(new))];
+        check(
+            EngineError::Drifted { drifts },
+            Code::Drift,
+            &format!(
+                "source a.csv: {} → {}\nparam x: none → {}\nerror: the plan does not hold any more: 2 things changed since \
+                 it was\n       made; nothing was run\n  hint: `refrain plan -o FILE` plans anew\n",
+                old.short(),
+                new.short(),
+                new.short()
+            ),
         );
         check(
             StoreError::Newer { found: 3, supported: 1 },

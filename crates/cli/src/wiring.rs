@@ -72,7 +72,8 @@ pub(crate) fn check(project: &Project, globals: &Globals) -> Result<Checked, Cli
     let (model, mut problems) =
         parsed.check(&Surroundings { factories: &agents.factories, files: &files, set: &set });
     problems.extend(safety.problems());
-    Ok(Checked { model: model.map(Arc::new), problems, safety, agents, sources: parsed.sources() })
+    let sources = parsed.sources_of(&problems, &files);
+    Ok(Checked { model: model.map(Arc::new), problems, safety, agents, sources })
 }
 
 /// Reads the pipeline of a project as it is written; `None` where it cannot be made out.

@@ -18,12 +18,14 @@ pub mod code;
 pub mod files;
 pub mod suggest;
 
+mod agent_fields;
 mod agents;
 mod columns;
 mod conditions;
 mod context;
 mod fan;
 mod links;
+mod money;
 mod order;
 mod output;
 mod params;
@@ -32,6 +34,7 @@ mod pool;
 mod problems;
 mod prompts;
 mod scopes;
+mod services;
 mod templates;
 mod units;
 mod variables;
@@ -105,8 +108,11 @@ pub fn check_rest(
     checker.header();
     checker.dimensions();
     let params = checker.params();
+    checker.services();
     let agents = checker.agents();
+    checker.money(&agents);
     let phases = checker.phases(&agents);
+    checker.unread_prompts(&agents);
     let problems = checker.problems.into_vec();
     if problems.iter().any(|problem| problem.severity == Severity::Error) {
         return (None, problems);

@@ -48,6 +48,8 @@ pub struct BoundAgent {
     pub params_digest: Digest,
     /// For a model: what it is told.
     pub prompt: Option<Arc<Prompt>>,
+    /// For a model: how many bytes of each of its requests tell it of its tools, at most.
+    pub tool_bytes: u64,
 }
 
 /// The digests of project files as one command sees them: each file is looked at once.
@@ -101,8 +103,15 @@ pub async fn define(
         if let Some(agent) = model.agents.get(name.as_str()) {
             let mut bound = bind(model, agent, scope, files, &mut parts).await?;
             if let Some(prompt) = prompt {
-                bound.identity = as_model(model, agent, &prompt, bound.identity, tools, &mut parts).await?;
+                as_model(model, agent, &prompt, &mut bound, tools, &mut parts).await?;
                 bound.prompt = Some(prompt);
+            }
+            for (server, names) in &agent.traits.tools {
+                let (digest, _) = tools_digest(model, server, names, tools).await?;
+                parts.insert(format!("agent.{name}.tools.{server}"), digest);
+                // What such a server is called here, nobody outside is told.
+                let mut digester = Digester::new("refrain tool agent v1");
+                bound.identity = digester.digest(&bound.identity).digest(&digest).finish();
             }
             agents.push(Arc::new(bound));
         }
@@ -116,23 +125,25 @@ async fn as_model(
     model: &Model,
     agent: &AgentModel,
     prompt: &Prompt,
-    identity: Digest,
+    bound: &mut BoundAgent,
     tools: &dyn Tools,
     parts: &mut BTreeMap<String, Digest>,
-) -> Result<Digest, EngineError> {
+) -> Result<(), EngineError> {
     let name = agent.name.as_str();
     parts.extend(prompt.parts(name));
     parts.extend(params_read(model, prompt));
     let shape = prompt.shape();
     parts.insert(format!("agent.{name}.output"), shape);
     let mut digester = Digester::new("refrain model v1");
-    digester.digest(&identity).digest(&shape);
+    digester.digest(&bound.identity).digest(&shape);
     for (server, names) in agent.traits.model.iter().flat_map(|model| &model.tools) {
-        let digest = tools_digest(model, server, names, tools).await?;
+        let (digest, bytes) = tools_digest(model, server, names, tools).await?;
+        bound.tool_bytes += bytes;
         parts.insert(format!("agent.{name}.tools.{server}"), digest);
         digester.part(server.as_bytes()).digest(&digest);
     }
-    Ok(digester.finish())
+    bound.identity = digester.finish();
+    Ok(())
 }
 
 /// The project's params that a prompt reads. They are in no key by themselves, but where one differs every unit is to be
@@ -145,13 +156,14 @@ fn params_read(model: &Model, prompt: &Prompt) -> Vec<(String, Digest)> {
     read.filter_map(|(name, value)| Some((format!("params.{name}"), digest(value)?))).collect()
 }
 
-/// Returns the digest of the tools of a server that a model may use; all where none is named.
+/// Returns the digest of the tools of a server that an agent may use, all where none is named, and how many bytes it
+/// takes to tell a model of them.
 async fn tools_digest(
     model: &Model,
     server: &str,
     names: &[String],
     tools: &dyn Tools,
-) -> Result<Digest, EngineError> {
+) -> Result<(Digest, u64), EngineError> {
     let listed = tools
         .list(server)
         .await
@@ -160,10 +172,12 @@ async fn tools_digest(
     let mut digester = Digester::new("refrain tools v1");
     digester.part(version.unwrap_or_default().as_bytes());
     let used = |tool: &&Tool| names.is_empty() || names.contains(&tool.name);
+    let mut bytes = 0;
     for tool in listed.tools.iter().filter(used) {
         digester.part(tool.name.as_bytes()).digest(&tool.digest);
+        bytes += tool.told_bytes();
     }
-    Ok(digester.finish())
+    Ok((digester.finish(), bytes))
 }
 
 /// Whether a joined phase is needed or wanted: a hole in a needed one makes its units holes.
@@ -206,7 +220,7 @@ async fn bind(
         params_digest.part(params.as_str().as_bytes()).part(vars.as_str().as_bytes()).finish();
     parts.insert(format!("agent.{name}.params"), params_digest);
     let (name, identity) = (name.clone(), identity.finish());
-    Ok(BoundAgent { name, identity, params, vars, params_digest, prompt: None })
+    Ok(BoundAgent { name, identity, params, vars, params_digest, prompt: None, tool_bytes: 0 })
 }
 
 /// The part of an agent's identity that stands in the pipeline file and in its technology.

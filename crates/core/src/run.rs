@@ -37,5 +37,6 @@ pub mod target_state;
 mod targets;
 pub mod unit_state;
 
+pub(crate) use ceiling::most;
 pub(crate) use driver::run;
 pub(crate) use replies::is_accepted;

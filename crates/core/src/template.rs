@@ -16,15 +16,18 @@ const FUEL: u64 = 2_000_000;
 /// The deepest nesting of one rendering.
 const DEPTH: usize = 60;
 mod depth;
+mod entries;
+mod filters;
 mod places;
 
 pub(crate) use depth::check_expression;
+pub(crate) use entries::Entries;
 
 pub(crate) static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(environment);
 
 /// Makes the environment that templates and expressions live in.
 ///
-/// Besides the filters of the language it has `json`, which gives canonical JSON text.
+/// Besides the filters of the language it has those of `docs/prompts.md`, such as `json` for canonical JSON.
 #[must_use]
 pub fn environment() -> Environment<'static> {
     let mut environment = Environment::new();
@@ -34,15 +37,44 @@ pub fn environment() -> Environment<'static> {
     environment.set_recursion_limit(DEPTH);
     // Errors carry the line and the range only in debug mode.
     environment.set_debug(true);
-    environment.add_filter("json", json_filter);
+    filters::add(&mut environment);
     environment
 }
 
-fn json_filter(value: Value) -> Result<String, Error> {
-    let failed = |message: String| Error::new(ErrorKind::InvalidOperation, message);
-    let value = serde_json::to_value(value).map_err(|e| failed(e.to_string()))?;
-    let json = refrain_schemas::json::Json::of(&value).map_err(|e| failed(e.to_string()))?;
-    Ok(json.as_str().to_owned())
+/// Whether there is a filter of this name.
+pub(crate) fn known_filter(name: &str) -> bool {
+    let expression = ENVIRONMENT.compile_expression_owned(format!("1|{name}"));
+    let evaluated = expression.and_then(|expression| expression.eval(()));
+    evaluated.err().is_none_or(|error| error.kind() != ErrorKind::UnknownFilter)
+}
+
+/// The names of filters that are worth a suggestion.
+pub(crate) fn filters() -> impl Iterator<Item = &'static str> + Clone {
+    const USUAL: [&str; 22] = [
+        "lines",
+        "indent",
+        "join",
+        "length",
+        "map",
+        "sort",
+        "unique",
+        "upper",
+        "lower",
+        "title",
+        "trim",
+        "replace",
+        "default",
+        "first",
+        "last",
+        "list",
+        "items",
+        "select",
+        "selectattr",
+        "rejectattr",
+        "groupby",
+        "round",
+    ];
+    filters::NAMES.into_iter().chain(USUAL)
 }
 
 /// A template or an expression that does not parse, or that failed.
@@ -211,10 +243,20 @@ impl Template {
     /// the line, the column in characters and the length in characters.
     #[must_use]
     pub fn place_of(&self, path: &str) -> Option<(u32, u32, u32)> {
+        Some(self.place(places::place_of(self.source(), path)?))
+    }
+
+    /// Returns the filters that the template goes through, with the places where each is named first.
+    #[must_use]
+    pub fn filters(&self) -> Vec<(&str, (u32, u32, u32))> {
+        let found = places::filters(self.source()).into_iter();
+        found.map(|(name, range)| (name, self.place(range))).collect()
+    }
+
+    fn place(&self, range: Range<usize>) -> (u32, u32, u32) {
         let source = self.source();
-        let range = places::place_of(source, path)?;
         let (line, column) = position(source, range.start);
-        Some((line, column, u32::try_from(source[range].chars().count()).unwrap_or(u32::MAX)))
+        (line, column, u32::try_from(source[range].chars().count()).unwrap_or(u32::MAX))
     }
 }
 

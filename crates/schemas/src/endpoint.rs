@@ -131,3 +131,25 @@ pub struct ServerSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout: Option<Span>,
 }
+
+impl ServerSpec {
+    /// Says what is wrong with it as it is written, if something is.
+    #[must_use]
+    pub fn problem(&self) -> Option<&'static str> {
+        let is_web = |url: &str| url.starts_with("http://") || url.starts_with("https://");
+        match (&self.command, &self.url) {
+            (Some(_), Some(_)) => Some("it has both `command` and `url`"),
+            (None, None) => Some("it has neither `command` nor `url`"),
+            (Some(command), None) if command.first().is_none_or(|program| program.trim().is_empty()) => {
+                Some("its command names no program")
+            }
+            (None, Some(url)) if !is_web(url) => {
+                Some("its address does not begin with `http://` or `https://`")
+            }
+            (Some(_), None) if !self.headers.is_empty() => Some("`headers` are for servers with a `url`"),
+            (None, Some(_)) if !self.env.is_empty() => Some("`env` is for servers with a `command`"),
+            (None, Some(_)) if self.cwd.is_some() => Some("`cwd` is for servers with a `command`"),
+            _ => None,
+        }
+    }
+}

@@ -78,6 +78,16 @@ pub struct Outlay {
     pub basis: Basis,
 }
 
+impl Outlay {
+    /// Returns all tokens, sent and received.
+    #[must_use]
+    pub fn tokens(&self) -> Estimate {
+        let mut sum = self.input_tokens;
+        sum.add(&self.output_tokens);
+        sum
+    }
+}
+
 /// Where a guess comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]

@@ -73,7 +73,7 @@ pub fn parse(bytes: &[u8], file_name: &str) -> Parsed {
         }
         Ok(source) => parsed.read(&source),
     }
-    sort(&mut parsed.problems);
+    sort(&mut parsed.problems, file_name);
     parsed
 }
 
@@ -104,6 +104,22 @@ impl Parsed {
         BTreeMap::from([(self.file.clone(), self.text.clone())])
     }
 
+    /// Returns the texts of the files by name that problems are about, for [`render_plain`].
+    #[must_use]
+    pub fn sources_of(
+        &self,
+        problems: &[Problem],
+        files: &BTreeMap<String, Vec<u8>>,
+    ) -> BTreeMap<String, String> {
+        let mut sources = self.sources();
+        for place in problems.iter().filter_map(|problem| problem.place.as_ref()) {
+            if let (false, Some(bytes)) = (sources.contains_key(&place.file), files.get(&place.file)) {
+                sources.insert(place.file.clone(), String::from_utf8_lossy(bytes).into_owned());
+            }
+        }
+        sources
+    }
+
     /// Checks what is written. Returns the model, unless any problem is an error, and all problems in file order,
     /// those of text and shape included.
     #[must_use]
@@ -111,8 +127,10 @@ impl Parsed {
         let mut problems = self.problems.clone();
         let Some(pipeline) = &self.pipeline else { return (None, problems) };
         let (model, found) = check_rest(pipeline, &self.broken, surroundings);
-        problems.extend(found.into_iter().map(|found| Problem { place: self.place(&found), ..found }));
-        sort(&mut problems);
+        // What is wrong in another file has its place there.
+        let place = |found: &Problem| found.place.clone().or_else(|| self.place(found));
+        problems.extend(found.into_iter().map(|found| Problem { place: place(&found), ..found }));
+        sort(&mut problems, &self.file);
         let good = problems.iter().all(|problem| problem.severity == Severity::Warning);
         (model.filter(|_| good), problems)
     }
@@ -192,9 +210,13 @@ impl Parsed {
     }
 }
 
-/// Sorts by place; what is found at one place stays in the order of the checks.
-fn sort(problems: &mut [Problem]) {
-    problems.sort_by_key(|problem| problem.place.as_ref().map(|place| (place.line, place.column)));
+/// Sorts by place, what stands in other files behind; what is found at one place stays in the order of the checks.
+fn sort(problems: &mut [Problem], own: &str) {
+    problems.sort_by_key(|problem| {
+        let place = problem.place.as_ref()?;
+        let other = Some(place.file.clone()).filter(|file| file != own);
+        Some((other, place.line, place.column))
+    });
 }
 
 /// Makes a problem about a pipeline file as a whole, such as that it is not there.

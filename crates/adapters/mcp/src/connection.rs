@@ -12,9 +12,9 @@ use refrain_schemas::failure::FailureKind;
 use rmcp::ServiceExt as _;
 use rmcp::handler::client::ClientHandler;
 use rmcp::model::{
-    CallToolRequest, CallToolRequestParams, CallToolResult, ClientCapabilities, ClientConfig, ClientRequest,
-    ErrorData, Implementation, ListToolsRequest, PaginatedRequestParams, PingRequest, ProtocolVersion,
-    ServerResult, Tool,
+    CallToolRequest, CallToolRequestParams, CallToolResult, CancelledNotificationParam, ClientCapabilities,
+    ClientConfig, ClientRequest, ErrorData, Implementation, ListToolsRequest, PaginatedRequestParams,
+    PingRequest, ProtocolVersion, RequestId, ServerResult, Tool,
 };
 use rmcp::service::{
     NotificationContext, Peer, PeerRequestOptions, RoleClient, RunningService, ServiceError,
@@ -202,17 +202,14 @@ impl Connection {
         let options = PeerRequestOptions::with_timeout(self.patience);
         let sent = self.peer.send_cancellable_request(request, options).await;
         let handle = sent.map_err(|error| self.over(of_service(&error)))?;
-        let (id, peer) = (handle.id.clone(), self.peer.clone());
+        let mut open = Open { peer: &self.peer, id: Some(handle.id.clone()) };
         let outcome = tokio::select! {
             biased;
-            () = cancel.fired() => {
-                // Whether the server hears of it must not hold up anybody.
-                tokio::spawn(async move { withdraw(&peer, id).await });
-                return Err(Trouble::cancelled());
-            }
+            () = cancel.fired() => return Err(Trouble::cancelled()),
             outcome = handle.await_response() => outcome,
             () = death(self.process.as_ref()) => Err(ServiceError::TransportClosed),
         };
+        open.id = None;
         match outcome {
             Ok(result) => Ok(Ok(result)),
             Err(ServiceError::McpError(error)) => Ok(Err(error)),
@@ -231,7 +228,7 @@ impl Connection {
     async fn after_timeout(&self, waited: Duration) -> Trouble {
         let trouble = of_service(&ServiceError::Timeout { timeout: waited });
         let ping = ClientRequest::PingRequest(PingRequest::default());
-        let pulse = timeout(PULSE, self.peer.send_request(ping)).await;
+        let pulse = timeout(PULSE.min(self.patience), self.peer.send_request(ping)).await;
         // An answer of any kind is a sign of life.
         if matches!(pulse, Ok(Ok(_) | Err(ServiceError::McpError(_)))) {
             return trouble;
@@ -255,9 +252,23 @@ impl Connection {
     }
 }
 
-async fn withdraw(peer: &Peer<RoleClient>, id: rmcp::model::RequestId) {
-    let params = rmcp::model::CancelledNotificationParam::new(Some(id), Some("no longer needed".to_owned()));
-    let _unheard = timeout(FAREWELL, peer.notify_cancelled(params)).await;
+/// A request that nobody waits for any more when this is dropped; the server is told.
+struct Open<'a> {
+    peer: &'a Peer<RoleClient>,
+    id: Option<RequestId>,
+}
+
+impl Drop for Open<'_> {
+    fn drop(&mut self) {
+        let Some(id) = self.id.take() else { return };
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+        let peer = self.peer.clone();
+        // Whether the server hears of it must not hold up anybody.
+        runtime.spawn(async move {
+            let params = CancelledNotificationParam::new(Some(id), Some("no longer needed".to_owned()));
+            let _unheard = timeout(FAREWELL, peer.notify_cancelled(params)).await;
+        });
+    }
 }
 
 /// Waits until a conversation has begun, the process died or patience ends.

@@ -8,7 +8,6 @@ use refrain_core::ports::agent::{
 };
 use refrain_core::ports::tools::Tools;
 use refrain_schemas::agent_spec::{AgentSpec, McpSpec};
-use refrain_schemas::endpoint::ServerSpec;
 use refrain_schemas::failure::FailureKind;
 use refrain_schemas::json::Json;
 use serde_json::json;
@@ -67,7 +66,8 @@ impl AgentFactory for McpAgents {
 fn check_server(spec: &McpSpec, draft: &Draft<'_>) -> Vec<SpecProblem> {
     let servers = &draft.declared.servers;
     match servers.get(&spec.server) {
-        Some(server) => server_problem(server)
+        Some(server) => server
+            .problem()
             .map(|message| problem("mcp.server", &format!("server `{}`: {message}", spec.server), None))
             .into_iter()
             .collect(),
@@ -80,23 +80,6 @@ fn check_server(spec: &McpSpec, draft: &Draft<'_>) -> Vec<SpecProblem> {
             let message = format!("there is no server `{}`", spec.server);
             vec![problem("mcp.server", &message, Some(&hint))]
         }
-    }
-}
-
-/// Says what is wrong with a server as it is written.
-fn server_problem(server: &ServerSpec) -> Option<&'static str> {
-    let web = |url: &str| url.starts_with("http://") || url.starts_with("https://");
-    match (&server.command, &server.url) {
-        (Some(_), Some(_)) => Some("it has both `command` and `url`"),
-        (None, None) => Some("it has neither `command` nor `url`"),
-        (Some(command), None) if command.first().is_none_or(|program| program.trim().is_empty()) => {
-            Some("its command names no program")
-        }
-        (None, Some(url)) if !web(url) => Some("its address does not begin with `http://` or `https://`"),
-        (Some(_), None) if !server.headers.is_empty() => Some("`headers` are for servers with a `url`"),
-        (None, Some(_)) if !server.env.is_empty() => Some("`env` is for servers with a `command`"),
-        (None, Some(_)) if server.cwd.is_some() => Some("`cwd` is for servers with a `command`"),
-        _ => None,
     }
 }
 

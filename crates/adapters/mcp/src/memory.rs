@@ -108,7 +108,7 @@ fn file_name(server: &str) -> String {
     if plain == server && !plain.is_empty() {
         format!("{plain}.json")
     } else {
-        format!("{plain}.{}.json", Digest::of_content(server.as_bytes()).short())
+        format!("_{plain}.{}.json", Digest::of_content(server.as_bytes()).short())
     }
 }
 

@@ -18,4 +18,5 @@ pub mod schema;
 pub mod signal;
 pub mod stream;
 pub mod talk;
+mod tools;
 pub mod wire;

@@ -15,14 +15,15 @@ use crate::report::CliError;
 
 /// Start a project
 ///
-/// Writes a small pipeline that runs at once, without network or credentials, and explains itself in comments.
-/// Existing files are never overwritten: where one is in the way, nothing is written at all.
+/// Writes a small pipeline that explains itself in comments. But for `model`, which wants the address and the key of a
+/// provider, it runs at once, without network or credentials. Existing files are never overwritten: where one is in the way, nothing is written at all.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   refrain init                             ask what to start with
   refrain init --yes                       the smallest one, without questions
   refrain init --template fanout my-game   a larger one, elsewhere
+  refrain init --template model            one that asks a language model
   refrain init --yes demo && refrain -C demo run")]
 pub(crate) struct InitArgs {
     /// The folder; made if it is not there
@@ -44,6 +45,8 @@ enum Template {
     Hello,
     /// Read, draft per language, check by a panel, write
     Fanout,
+    /// Translate with a language model, within a budget
+    Model,
 }
 
 /// A file of a template: its path and contents.
@@ -63,11 +66,36 @@ const FANOUT: [TemplateFile; 5] = [
     GITIGNORE,
 ];
 
+const MODEL: [TemplateFile; 8] = [
+    ("refrain.yaml", include_str!("../../templates/model/refrain.yaml")),
+    ("lines.csv", include_str!("../../templates/model/lines.csv")),
+    ("glossary.csv", include_str!("../../templates/model/glossary.csv")),
+    ("prompts/project.md", include_str!("../../templates/model/prompts/project.md")),
+    ("prompts/translate.md", include_str!("../../templates/model/prompts/translate.md")),
+    ("prompts/line.md", include_str!("../../templates/model/prompts/line.md")),
+    (
+        "schemas/translation.schema.json",
+        include_str!("../../templates/model/schemas/translation.schema.json"),
+    ),
+    GITIGNORE,
+];
+
 impl Template {
     const fn files(self) -> &'static [TemplateFile] {
         match self {
             Self::Hello => &HELLO,
             Self::Fanout => &FANOUT,
+            Self::Model => &MODEL,
+        }
+    }
+
+    /// What to do when the files are there; `at` is how to say where that is.
+    fn next(self, at: &str) -> String {
+        match self {
+            Self::Hello | Self::Fanout => format!("`refrain{at} plan`, then `refrain{at} run`"),
+            Self::Model => format!(
+                "put the address of your model into refrain.yaml and your key into MODEL_API_KEY, then `refrain{at} doctor`"
+            ),
         }
     }
 }
@@ -102,7 +130,7 @@ pub(crate) fn run(args: &InitArgs, globals: &Globals, output: &mut Output) -> Re
     }
     page.gap();
     let at = args.dir.as_ref().map_or(String::new(), |dir| format!(" -C {}", dir.display()));
-    page.wrapped(&[(Tone::Strong, "next:")], &format!("`refrain{at} plan`, then `refrain{at} run`"));
+    page.wrapped(&[(Tone::Strong, "next:")], &template.next(&at));
     output.show(&page)?;
     Ok(ExitCode::Ok)
 }
@@ -187,7 +215,8 @@ mod tests {
         assert_eq!(chosen("2"), Some(Template::Fanout));
         assert_eq!(chosen("fanout"), Some(Template::Fanout));
         assert_eq!(chosen("0"), None);
-        assert_eq!(chosen("3"), None);
+        assert_eq!(chosen("model"), Some(Template::Model));
+        assert_eq!(chosen("4"), None);
         assert_eq!(chosen("what"), None);
     }
 

@@ -1,79 +1,105 @@
 //! `refrain plan`
 
+use std::path::{Path, PathBuf};
+
 use clap::Args;
 use refrain_core::engine::RunRequest;
 use refrain_schemas::exit_code::ExitCode;
-use refrain_schemas::money::Budget;
+use refrain_schemas::plan::PlanReport;
 
-use crate::address::PhaseAddress;
-use crate::args::{Globals, ScopeArgs};
+use crate::args::Globals;
+use crate::args::work::WorkArgs;
 use crate::output::Output;
-use crate::render;
+use crate::render::outlay::Allowed;
 use crate::report::CliError;
-use crate::{runtime, wiring};
+use crate::{plan_file, render, runtime, wiring};
 
-/// Show what a run would do
+/// Show what a run would do and what it would cost
 ///
 /// For every phase and scope: whether it is fresh or why not, how many units would be asked and how many reused, and
 /// how many calls that takes. Counts are exact, or a minimum and a maximum where they hang on replies that are not
-/// there yet; `?` where even the number of units does. Retries are not in them. Nothing is run or stored.
+/// there yet; `?` where even the number of units does. Retries are not in them. Tokens and dollars are guessed: from
+/// what earlier calls of the same agent came to, else from the length of the prompts. Nothing is run or stored.
+///
+/// With -o the plan is written down as well; `refrain run --plan FILE` runs just that, refuses where a source, a
+/// definition, a param or a price has changed since, and stops at the planned ceiling.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   refrain plan                       the whole pipeline
   refrain plan translate@ja          one scope, and what it needs
+  refrain plan -o plan.json          written down, for `refrain run --plan plan.json`
+  refrain plan --max-cost 5          whether five dollars will do
   refrain plan --detailed-exitcode   10 if anything is to be done
-  refrain plan --json | jq .calls")]
+  refrain plan --json | jq .outlay")]
 pub(crate) struct PlanArgs {
-    /// The phases; everything where none is named
-    #[arg(value_name = "PHASE[@SCOPE]")]
-    pub(crate) phases: Vec<PhaseAddress>,
     #[command(flatten)]
-    pub(crate) scopes: ScopeArgs,
-    /// Plan exactly these phases, without what they need
-    #[arg(long)]
-    pub(crate) only: bool,
-    /// Plan as if the phases were stale
-    #[arg(long)]
-    pub(crate) force: bool,
+    pub(crate) work: WorkArgs,
+    /// Write the plan to a file
+    #[arg(short = 'o', long = "output", value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
     /// Exit with 10 if a run would do anything
     #[arg(long)]
     pub(crate) detailed_exitcode: bool,
 }
 
 /// Plans a run.
-pub(crate) fn run(args: PlanArgs, globals: &Globals, output: &mut Output) -> Result<ExitCode, CliError> {
+pub(crate) fn run(args: &PlanArgs, globals: &Globals, output: &mut Output) -> Result<ExitCode, CliError> {
     let opened = wiring::open(globals)?;
     opened.warn(output);
-    args.scopes.check(opened.engine.model())?;
-    let request = RunRequest {
-        targets: args.phases.into_iter().map(|phase| phase.0).collect(),
-        scopes: args.scopes.scopes,
-        only: args.only,
-        force: args.force,
-        offline: false,
-        budget: Budget::default(),
-        holder: opened.holder(),
+    let request = args.work.request(&opened)?;
+    let report = match &args.output {
+        Some(path) => write(&opened, &request, path, globals, output)?,
+        None => look_ahead(&opened, &request)?,
     };
-    show(&opened, &request, args.detailed_exitcode, output)
+    show(&opened, &request, report, args.detailed_exitcode, output)
 }
 
 /// Plans a run and shows the plan.
-pub(crate) fn show(
+pub(crate) fn dry_run(
     opened: &wiring::Opened,
     request: &RunRequest,
+    output: &mut Output,
+) -> Result<ExitCode, CliError> {
+    let report = look_ahead(opened, request)?;
+    show(opened, request, report, false, output)
+}
+
+fn look_ahead(opened: &wiring::Opened, request: &RunRequest) -> Result<PlanReport, CliError> {
+    runtime::on_this_thread(async { Ok(opened.engine.plan(request).await?) })
+}
+
+/// Plans a run and writes the plan down.
+fn write(
+    opened: &wiring::Opened,
+    request: &RunRequest,
+    path: &Path,
+    globals: &Globals,
+    output: &Output,
+) -> Result<PlanReport, CliError> {
+    let file = runtime::on_this_thread(async { Ok(opened.engine.plan_file(request).await?) })?;
+    plan_file::write(path, &file, globals)?;
+    let path = path.display();
+    output.note(&format!("the plan is in {path}: `refrain run --plan {path}` runs it"));
+    Ok(file.plan)
+}
+
+fn show(
+    opened: &wiring::Opened,
+    request: &RunRequest,
+    mut report: PlanReport,
     detailed_exitcode: bool,
     output: &mut Output,
 ) -> Result<ExitCode, CliError> {
-    let mut report = runtime::on_this_thread(async { Ok(opened.engine.plan(request).await?) })?;
     if output.wants_json() {
         output.json(&report)?;
     } else {
         // The calls of a run under way are not those of an earlier one.
         let live = runtime::on_this_thread(async { Ok(opened.engine.ports().store.holder().await?) })?;
         report.in_doubt = if live.is_some() { 0 } else { report.in_doubt };
+        let allowed = Allowed::of(opened.engine.model(), &request.budget);
         let mut page = output.page();
-        render::plan::write(&mut page, &report);
+        render::plan::write(&mut page, &report, &allowed);
         output.show(&page)?;
     }
     Ok(if detailed_exitcode && report.changes { ExitCode::Changes } else { ExitCode::Ok })

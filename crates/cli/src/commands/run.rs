@@ -1,16 +1,18 @@
 //! `refrain run`
 
+use std::path::PathBuf;
+
 use clap::Args;
 use refrain_core::engine::{Control, RunRequest};
 use refrain_schemas::exit_code::{ExitCode, PRECEDENCE};
 use refrain_schemas::failure::{FailureKind, UnitFailure};
-use refrain_schemas::money::Budget;
 use refrain_schemas::name::UnitId;
+use refrain_schemas::plan_file::{PlanFile, PlannedRequest};
 use refrain_schemas::report::{PhaseReport, PhaseStatus, RunReport};
 use refrain_schemas::scope::Target;
 
-use crate::address::PhaseAddress;
-use crate::args::{Globals, ScopeArgs};
+use crate::args::Globals;
+use crate::args::work::WorkArgs;
 use crate::interrupt::Watch;
 use crate::output::{Output, complain};
 use crate::render::numbers::counted;
@@ -18,7 +20,7 @@ use crate::render::page::Page;
 use crate::render::run::Holes;
 use crate::report::CliError;
 use crate::wiring::Opened;
-use crate::{commands, render, runtime, wiring};
+use crate::{commands, plan_file, render, runtime, wiring};
 
 /// How many partial phases name units, how many units each names, and among how many it looks for them.
 const PARTIAL_SHOWN: usize = 5;
@@ -40,56 +42,43 @@ const MISSES_SHOWN: usize = 3;
 Examples:
   refrain run                      everything that is not fresh
   refrain run translate@ja qa@ja   these, and what they need
-  refrain run translate --scope language=ja --max-calls 100
+  refrain run translate --scope language=ja --max-cost 2.50
+  refrain run --plan plan.json     what `refrain plan -o plan.json` planned, or nothing
   refrain run export --only        this phase alone
   refrain run --offline            from the ledger alone
   refrain run --json | jq .units   one JSON object")]
 pub(crate) struct RunArgs {
-    /// The phases; everything where none is named
-    #[arg(value_name = "PHASE[@SCOPE]")]
-    pub(crate) phases: Vec<PhaseAddress>,
     #[command(flatten)]
-    pub(crate) scopes: ScopeArgs,
-    /// Run exactly these phases, against the latest artifacts of what they need, stale ones included
-    #[arg(long, requires = "phases")]
-    pub(crate) only: bool,
-    /// Ask the phases named (all, if none is) anew even if they are fresh; this is the way to pay twice
-    #[arg(long)]
-    pub(crate) force: bool,
+    pub(crate) work: WorkArgs,
     /// Answer from the ledger only; a reply that is not there fails the run with exit code 11
     #[arg(long, conflicts_with = "force")]
     pub(crate) offline: bool,
     /// Show what would run and stop: the same as `refrain plan`
     #[arg(long)]
     pub(crate) dry_run: bool,
-    /// Stop with exit code 3 after this many calls, retries included
-    #[arg(long, value_name = "N")]
-    pub(crate) max_calls: Option<u64>,
+    /// Run what `refrain plan -o FILE` wrote down, within its ceiling; if anything it was made from has changed, nothing,
+    /// with exit code 11
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["phases", "scopes", "only", "force", "dry_run"])]
+    pub(crate) plan: Option<PathBuf>,
 }
 
 /// Runs the plan.
-pub(crate) fn run(args: RunArgs, globals: &Globals, output: &mut Output) -> Result<ExitCode, CliError> {
-    let again = again(&args, globals);
+pub(crate) fn run(args: &RunArgs, globals: &Globals, output: &mut Output) -> Result<ExitCode, CliError> {
     let mut opened = wiring::open(globals)?;
     opened.warn(output);
-    args.scopes.check(opened.engine.model())?;
-    let request = RunRequest {
-        targets: args.phases.into_iter().map(|phase| phase.0).collect(),
-        scopes: args.scopes.scopes,
-        only: args.only,
-        force: args.force,
-        offline: args.offline,
-        budget: Budget { calls: args.max_calls, ..Budget::default() },
-        holder: opened.holder(),
-    };
     if args.dry_run {
-        return commands::plan::show(&opened, &request, false, output);
+        return commands::plan::dry_run(&opened, &args.work.request(&opened)?, output);
     }
+    let (request, plan) = asked_for(args, &opened, globals)?;
+    let again = again(args, plan.as_ref(), globals);
     opened.attach_sinks(globals, output);
     let control = Control::default();
     let report = runtime::with_workers(async {
         let _watch = Watch::start(&control);
-        let report = opened.engine.run(&request, &control).await;
+        let report = match &plan {
+            Some(plan) => opened.engine.run_plan(&request, plan, &control).await,
+            None => opened.engine.run(&request, &control).await,
+        };
         opened.engine.ports().tools.close().await;
         Ok(report?)
     });
@@ -97,6 +86,22 @@ pub(crate) fn run(args: RunArgs, globals: &Globals, output: &mut Output) -> Resu
     show(&opened, &report, &again, output)?;
     show_misses(&opened, &report, output)?;
     Ok(code(&report))
+}
+
+/// Makes out what is asked for: by the arguments, or by a plan that was written down.
+fn asked_for(
+    args: &RunArgs,
+    opened: &Opened,
+    globals: &Globals,
+) -> Result<(RunRequest, Option<PlanFile>), CliError> {
+    let (request, plan) = match &args.plan {
+        Some(path) => {
+            let plan = plan_file::read(path, opened, globals)?;
+            (plan_file::request(&plan, args.work.budget.budget(), opened)?, Some(plan))
+        }
+        None => (args.work.request(opened)?, None),
+    };
+    Ok((RunRequest { offline: args.offline, ..request }, plan))
 }
 
 fn show(opened: &Opened, report: &RunReport, again: &str, output: &mut Output) -> Result<(), CliError> {
@@ -183,27 +188,35 @@ fn code(report: &RunReport) -> ExitCode {
 
 /// Returns the command that goes on with an unfinished run. It has no `--force`: the forced generation is on record
 /// and every run goes on with it; asking for another one would pay twice.
-fn again(args: &RunArgs, globals: &Globals) -> String {
+fn again(args: &RunArgs, plan: Option<&PlanFile>, globals: &Globals) -> String {
     let mut words = vec!["refrain".to_owned()];
     words.extend(globals.directory.iter().map(|dir| format!("-C {}", quoted(&dir.to_string_lossy()))));
     words.extend(globals.file.iter().map(|file| format!("-f {}", quoted(&file.to_string_lossy()))));
     words.push("run".to_owned());
-    for phase in &args.phases {
-        let values = phase.0.values.join(",");
-        let at = if values.is_empty() { "" } else { "@" };
-        words.push(quoted(&format!("{}{at}{values}", phase.0.phase)));
+    match (&args.plan, plan) {
+        (Some(path), plan) if plan.is_none_or(|plan| !plan.request.force) => {
+            words.push(format!("--plan {}", quoted(&path.to_string_lossy())));
+        }
+        (_, Some(plan)) => words.extend(what_was_planned(&plan.request)),
+        (_, None) => words.extend(what_was_named(&args.work)),
     }
-    words.extend(
-        args.scopes
-            .scopes
-            .iter()
-            .map(|(name, value)| format!("--scope {}", quoted(&format!("{name}={value}")))),
-    );
-    words.extend(args.only.then(|| "--only".to_owned()));
     words.extend(args.offline.then(|| "--offline".to_owned()));
-    words.extend(args.max_calls.map(|n| format!("--max-calls {n}")));
+    words.extend(args.work.budget.words());
     words.extend(globals.set.iter().map(|(name, _)| format!("--set {}", quoted(&format!("{name}=…")))));
     words.join(" ")
+}
+
+fn what_was_named(work: &WorkArgs) -> Vec<String> {
+    let phases = work.phases.iter().map(|phase| phase.0.to_string()).collect();
+    let (scopes, only) = (work.scopes.scopes.clone(), work.only);
+    what_was_planned(&PlannedRequest { targets: phases, scopes, only, force: work.force })
+}
+
+fn what_was_planned(request: &PlannedRequest) -> Vec<String> {
+    let scope = |(name, value): &(String, String)| format!("--scope {}", quoted(&format!("{name}={value}")));
+    let phases = request.targets.iter().map(|phase| quoted(phase));
+    let only = request.only.then(|| "--only".to_owned());
+    phases.chain(request.scopes.iter().map(scope)).chain(only).collect()
 }
 
 /// Quotes a word for a shell where it needs it.
@@ -221,11 +234,26 @@ mod tests {
     use super::*;
     use crate::args::{Cli, Command};
     use clap::Parser as _;
+    use serde_json::json;
 
     fn resumed(words: &[&str]) -> String {
         let cli = Cli::parse_from(["refrain", "run"].iter().chain(words));
         let Command::Run(args) = cli.command else { panic!("not a run") };
-        again(&args, &cli.globals)
+        again(&args, None, &cli.globals)
+    }
+
+    #[test]
+    fn a_forced_plan_is_not_forced_again() {
+        let cli = Cli::parse_from(["refrain", "run", "--plan", "p.json"]);
+        let Command::Run(args) = cli.command else { panic!("not a run") };
+        let plan = json!({
+            "refrain_plan": 1, "project": "x", "at": "2026-03-01T12:00:00.000000Z", "drift": {}, "ceiling": {},
+            "request": {"targets": ["qa@ja"], "scopes": [["tone", "formal"]], "only": true, "force": true},
+            "plan": {"schema_version": 1, "changes": true, "run": {"min": 1, "max": 1}, "reuse": {"min": 0, "max": 0},
+                "calls": {"min": 1, "max": 1}, "in_doubt": 0, "phases": []}
+        });
+        let plan: PlanFile = serde_json::from_value(plan).unwrap();
+        assert_eq!(again(&args, Some(&plan), &cli.globals), "refrain run qa@ja --scope tone=formal --only");
     }
 
     #[test]
@@ -239,5 +267,7 @@ mod tests {
             "refrain -C 'my game' run tone@ja,formal --scope language=ja --only --max-calls 5"
         );
         assert_eq!(resumed(&["--set", "token=secret"]), "refrain run --set token=…");
+        let words = ["--plan", "my plan.json", "--max-cost", "$2.50", "--max-calls", "9"];
+        assert_eq!(resumed(&words), "refrain run --plan 'my plan.json' --max-calls 9 --max-cost 2.5");
     }
 }

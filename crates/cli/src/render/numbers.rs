@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use refrain_schemas::plan::Range;
+use refrain_schemas::plan::{Estimate, Range};
 use refrain_schemas::time::Timestamp;
 use refrain_schemas::usage::Usage;
 
@@ -89,7 +89,54 @@ pub(crate) fn bytes(n: u64) -> String {
 
 /// Returns money: `$0.0042`, `$12.30`.
 pub(crate) fn money(dollars: f64) -> String {
+    if dollars > 0.0 && dollars < 0.0001 {
+        return "<$0.0001".to_owned();
+    }
     if dollars.abs() < 0.1 && dollars != 0.0 { format!("${dollars:.4}") } else { format!("${dollars:.2}") }
+}
+
+/// Returns money that is only guessed: `≈ $1.20 ($0.90–$1.60)`.
+pub(crate) fn guessed_money(estimate: &Estimate) -> String {
+    format!("≈ {} ({})", money(estimate.median), money_range(estimate))
+}
+
+/// Returns the bounds of a guess: `$0.90–$1.60`.
+pub(crate) fn money_range(estimate: &Estimate) -> String {
+    format!("{}–{}", money(estimate.low), money(estimate.high))
+}
+
+/// Returns tokens that are only guessed: `≈ 12,300 (10,000–15,000)`.
+pub(crate) fn guessed_tokens(estimate: &Estimate) -> String {
+    let [low, median, high] = [estimate.low, estimate.median, estimate.high].map(|n| count(whole(n)));
+    format!("≈ {median} ({low}–{high})")
+}
+
+/// Returns the bounds of a guess in few characters: `950`, `12k`, `1.2M`; one number where they read alike.
+pub(crate) fn token_range(estimate: &Estimate) -> String {
+    let [low, high] = [estimate.low, estimate.high].map(|n| short(whole(n)));
+    if low == high { low } else { format!("{low}–{high}") }
+}
+
+/// Returns a number to two or three places: `950`, `1.2k`, `12k`, `3.4M`.
+fn short(n: u64) -> String {
+    const UNITS: [(u64, &str); 3] = [(1_000_000_000, "G"), (1_000_000, "M"), (1_000, "k")];
+    match UNITS.into_iter().find(|(unit, _)| n >= *unit) {
+        None => n.to_string(),
+        Some((unit, letter)) if n < 10 * unit => format!("{}.{}{letter}", n / unit, n % unit * 10 / unit),
+        Some((unit, letter)) => format!("{}{letter}", n / unit),
+    }
+}
+
+/// Returns a guess to two places and no more: nobody knows the others.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "counts of tokens are far below 2^53"
+)]
+fn whole(n: f64) -> u64 {
+    let n = n.clamp(0.0, 1e15);
+    let place = 10_f64.powf((n.max(1.0).log10().floor() - 1.0).max(0.0));
+    ((n / place).round() * place) as u64
 }
 
 /// Returns what calls consumed, as far as anything is known: `1,200 tokens in, 300 out, $0.0042`.
@@ -112,11 +159,22 @@ mod tests {
         assert_eq!([0, 1, 2].map(|n| counted(n, "call")), ["0 calls", "1 call", "2 calls"]);
         assert_eq!([0, 999, 1_000, 1_550_000].map(bytes), ["0 B", "999 B", "1.0 kB", "1.5 MB"]);
         assert_eq!([0.0, 99.9, 100.0].map(percent), ["0%", "99%", "100%"]);
-        assert_eq!([0.0, 0.0042, 12.3].map(money), ["$0.00", "$0.0042", "$12.30"]);
+        assert_eq!([0.0, 0.0042, 12.3, 1e-6].map(money), ["$0.00", "$0.0042", "$12.30", "<$0.0001"]);
         let lengths = [0.85, 12.0, 185.0, 7_800.0, 273_600.0];
         assert_eq!(lengths.map(seconds), ["850ms", "12s", "3m 05s", "2h 10m", "3d 4h"]);
         assert_eq!(seconds(f64::NAN), "0ms");
         assert_eq!(time(Timestamp::from_micros(1_772_366_400_000_000)), "2026-03-01 12:00:00");
+    }
+
+    #[test]
+    fn guesses_look_like_guesses() {
+        let estimate = |low, median, high| Estimate { low, median, high };
+        let dollars = estimate(0.9, 1.2, 1.6);
+        assert_eq!(guessed_money(&dollars), "≈ $1.20 ($0.90–$1.60)");
+        assert_eq!(guessed_tokens(&estimate(9_961.0, 12_345.6, 987_654.0)), "≈ 12,000 (10,000–990,000)");
+        assert_eq!(token_range(&estimate(99.0, 1_000.0, 12_345.0)), "99–12k");
+        assert_eq!(token_range(&estimate(1_230.0, 3e6, 3_456_000.0)), "1.2k–3.5M");
+        assert_eq!(token_range(&estimate(1.2, 1.3, 1.4)), "1");
     }
 
     #[test]

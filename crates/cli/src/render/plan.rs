@@ -2,16 +2,21 @@
 
 use refrain_schemas::plan::{PhasePlan, PlanReport, PlannedAction};
 
-use crate::render::numbers::{count, counted, range};
+use crate::render::numbers::{count, counted, money_range, range, token_range};
+use crate::render::outlay::{self, Allowed};
 use crate::render::page::{Page, Tone};
 use crate::render::table::{Align, Cell, Table, cell, toned};
 use crate::render::words;
 
-/// Writes a plan.
-pub(crate) fn write(page: &mut Page, report: &PlanReport) {
+/// Writes a plan, and whether what is allowed will do.
+pub(crate) fn write(page: &mut Page, report: &PlanReport, allowed: &Allowed) {
     page.table(&table(report));
     page.gap();
     summary(page, report);
+    if report.changes {
+        outlay::write(page, report, allowed);
+    }
+    doubts(page, report);
 }
 
 fn table(report: &PlanReport) -> Table {
@@ -23,6 +28,8 @@ fn table(report: &PlanReport) -> Table {
         ("RUN", Align::Right),
         ("REUSE", Align::Right),
         ("CALLS", Align::Right),
+        ("TOKENS", Align::Right),
+        ("COST", Align::Right),
         ("WHY", Align::Left),
     ]);
     for phase in &report.phases {
@@ -38,10 +45,20 @@ fn table(report: &PlanReport) -> Table {
             counted(range(&phase.run)),
             counted(range(&phase.reuse)),
             counted(range(&phase.calls)),
+            cell(phase.outlay.map(|outlay| token_range(&outlay.tokens())).unwrap_or_default()),
+            cell(cost(phase)),
             toned(Tone::Faint, why(phase)),
         ]);
     }
     table.without_empty_columns()
+}
+
+fn cost(phase: &PhasePlan) -> String {
+    match phase.outlay.map(|outlay| outlay.cost_usd) {
+        None => String::new(),
+        Some(None) => "?".to_owned(),
+        Some(Some(cost)) => money_range(&cost),
+    }
 }
 
 fn action(action: PlannedAction) -> Cell {
@@ -80,6 +97,9 @@ fn summary(page: &mut Page, report: &PlanReport) {
     } else {
         page.line(&[(Tone::Good, "nothing to do"), (Tone::Plain, ": everything is as a run would make it")]);
     }
+}
+
+fn doubts(page: &mut Page, report: &PlanReport) {
     if report.in_doubt > 0 {
         let text = format!(
             "{} of earlier runs in doubt count against the next run's ceilings (`refrain ledger --in-doubt`)",
@@ -106,12 +126,17 @@ fn retries(report: &PlanReport) -> String {
 mod tests {
     use super::*;
     use crate::render::page::Theme;
+    use refrain_schemas::money::Budget;
     use serde_json::{Value, json};
 
     fn rendered(report: Value) -> String {
+        allowing(report, &Allowed::default())
+    }
+
+    fn allowing(report: Value, allowed: &Allowed) -> String {
         let report: PlanReport = serde_json::from_value(report).unwrap();
         let mut page = Page::new(Theme { color: false, width: 80 });
-        write(&mut page, &report);
+        write(&mut page, &report, allowed);
         page.as_str().to_owned()
     }
 
@@ -137,6 +162,52 @@ mod tests {
             "schema_version": 1, "changes": true, "run": {"min": 1, "max": null}, "reuse": {"min": 995, "max": 999},
             "calls": {"min": 1, "max": null}, "in_doubt": 2, "phases": phases
         })));
+    }
+
+    fn spends(name: &str, cost: Value) -> Value {
+        let mut phase = phase(name, "run", "missing", json!({"min": 50, "max": 60}));
+        phase["outlay"] = json!({
+            "input_tokens": {"low": 10_000.0, "median": 12_345.0, "high": 15_000.0},
+            "output_tokens": {"low": 1_000.0, "median": 2_000.0, "high": 5_000.0},
+            "cost_usd": cost, "basis": "history"
+        });
+        phase
+    }
+
+    fn costly(cost: &Value, max: Value) -> Value {
+        let phases = [spends("translate", cost.clone()), spends("qa", Value::Null)];
+        let calls = json!({"min": 50, "max": max});
+        let mut report = json!({
+            "schema_version": 1, "changes": true, "run": calls, "reuse": {"min": 0, "max": 0}, "calls": calls,
+            "in_doubt": 0, "phases": phases
+        });
+        report["outlay"] = report["phases"][0]["outlay"].clone();
+        report["phases"][1]["unpriced"] = json!(["critic"]);
+        report
+    }
+
+    #[test]
+    fn what_calls_would_cost_stands_beside_them_and_below() {
+        let cost = json!({"low": 0.9, "median": 1.2, "high": 1.6});
+        insta::assert_snapshot!(rendered(costly(&cost, json!(60))));
+    }
+
+    #[test]
+    fn what_nobody_knows_is_said_and_not_left_out() {
+        insta::assert_snapshot!(rendered(costly(&Value::Null, Value::Null)));
+    }
+
+    #[test]
+    fn a_budget_that_will_not_do_is_a_warning() {
+        let cost = json!({"low": 0.9, "median": 1.2, "high": 1.6});
+        let phase = Budget { tokens: Some(9_000), ..Budget::default() };
+        let allowed = Allowed {
+            run: Budget { usd: Some(1.0), tokens: None, calls: Some(20) },
+            phases: vec![("translate".parse().unwrap(), phase)],
+        };
+        insta::assert_snapshot!(allowing(costly(&cost, json!(60)), &allowed));
+        let enough = Allowed { run: Budget { usd: Some(1.2), ..Budget::default() }, phases: Vec::new() };
+        assert!(!allowing(costly(&cost, json!(60)), &enough).contains("will not do"));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use refrain_schemas::exit_code::ExitCode;
 use refrain_schemas::failure::{FailureKind, UnitFailure};
 use refrain_schemas::report::{PhaseReport, PhaseStatus, RunReport, RunStatus};
 
-use crate::render::numbers::{counted, some, usage};
+use crate::render::numbers::{count, counted, money, some, usage};
 use crate::render::page::{Page, Tone, cut};
 use crate::render::table::{Align, Table, cell, toned};
 use crate::render::words;
@@ -34,6 +34,9 @@ pub(crate) fn write(page: &mut Page, report: &RunReport, holes: &[Holes], again:
     errors(page, report);
     page.gap();
     summary(page, report);
+    if let Some(left) = left(report) {
+        page.wrapped(&[(Tone::Strong, "left:")], &left);
+    }
     if let Some(next) = next(report, holes, again) {
         page.wrapped(&[(Tone::Strong, "next:")], &next);
     }
@@ -48,6 +51,7 @@ fn table(report: &RunReport) -> Table {
         ("REUSED", Align::Right),
         ("FAILED", Align::Right),
         ("CALLS", Align::Right),
+        ("COST", Align::Right),
         ("WHY", Align::Left),
     ]);
     for phase in &report.phases {
@@ -60,6 +64,7 @@ fn table(report: &RunReport) -> Table {
             cell(some(units.reused)),
             toned(Tone::Bad, some(units.failed)),
             cell(some(phase.calls)),
+            cell(phase.usage.cost_usd.map(money).unwrap_or_default()),
             toned(Tone::Faint, why(phase)),
         ]);
     }
@@ -117,7 +122,7 @@ fn summary(page: &mut Page, report: &RunReport) {
     };
     let mut parts = vec![counted(report.calls, "call")];
     if report.retries > 0 {
-        parts.push(format!("{} of them retries", some(report.retries)));
+        parts.push(format!("{} of them {}", some(report.retries), retries(report)));
     }
     let units = report.units;
     if units.total > 0 {
@@ -133,6 +138,36 @@ fn summary(page: &mut Page, report: &RunReport) {
     parts.extend(usage(&report.usage));
     let status = format!("{}:", report.status.as_str());
     page.wrapped(&[(tone, &status)], &parts.join(", "));
+}
+
+/// Returns what calls were made again for.
+fn retries(report: &RunReport) -> String {
+    match report.repairs {
+        0 => "retries".to_owned(),
+        n if n == report.retries => "repairs".to_owned(),
+        n => format!("retries, {} to repair a reply", count(n)),
+    }
+}
+
+/// Returns what a run that was stopped has not come to; nothing where there is nothing left.
+fn left(report: &RunReport) -> Option<String> {
+    let stopped = report.phases.iter().filter(|phase| phase.status == PhaseStatus::Stopped);
+    let mut parts = Vec::new();
+    let mut n_unbegun = 0;
+    for phase in stopped {
+        let units = phase.units;
+        match units.total.saturating_sub(units.ran + units.reused + units.failed) {
+            0 => n_unbegun += 1,
+            n => {
+                let target = words::target(&phase.phase, &phase.scope);
+                parts.push(format!("{} of {target}", counted(n, "unit")));
+            }
+        }
+    }
+    if n_unbegun > 0 {
+        parts.push(format!("{} behind", counted(n_unbegun, "phase")));
+    }
+    (!parts.is_empty()).then(|| parts.join(", "))
 }
 
 /// Returns what a person would do next.
@@ -271,6 +306,21 @@ mod tests {
     #[test]
     fn failed_units_of_a_partial_run_are_named() {
         insta::assert_snapshot!(rendered(report("partial", &[phase("qa", "partial", 1, 0, 1)])));
+    }
+
+    #[test]
+    fn a_run_that_its_budget_stopped_says_what_is_left() {
+        let mut translate = phase("translate", "stopped", 400, 100, 0);
+        translate["units"]["total"] = json!(912);
+        translate["usage"] = json!({"input_tokens": 90_000, "output_tokens": 8_000, "cost_usd": 0.097});
+        translate["error"] = json!({
+            "code": "budget", "message": "the budget of the run is $0.10: $0.097 spent, the next call may take $0.005",
+            "hint": "raise `--max-cost` or `budget:`, and run again to go on where it stopped", "units": [], "missing": []
+        });
+        let mut report = report("stopped", &[translate, phase("qa", "stopped", 0, 0, 0)]);
+        report["retries"] = json!(3);
+        report["repairs"] = json!(2);
+        insta::assert_snapshot!(rendered(report));
     }
 
     #[test]

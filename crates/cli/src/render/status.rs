@@ -3,7 +3,7 @@
 use refrain_schemas::progress::{PhaseProgress, RunProgress};
 use refrain_schemas::status::{PhaseState, StatusReport};
 
-use crate::render::numbers::{count, counted, percent, seconds, some, time, usage};
+use crate::render::numbers::{count, counted, money, percent, seconds, some, time, usage};
 use crate::render::page::{Page, Tone};
 use crate::render::table::{Align, Table, cell, toned};
 use crate::render::words;
@@ -50,6 +50,7 @@ fn table(phases: &[PhaseState]) -> Table {
         ("RECORDS", Align::Right),
         ("FAILED", Align::Right),
         ("CONFLICTS", Align::Right),
+        ("COST", Align::Right),
         ("WHY", Align::Left),
     ]);
     for phase in phases {
@@ -60,6 +61,7 @@ fn table(phases: &[PhaseState]) -> Table {
             cell(phase.records.map(count).unwrap_or_default()),
             toned(Tone::Bad, some(phase.units.map_or(0, |units| units.failed))),
             toned(Tone::Warn, some(phase.conflicts)),
+            cell(phase.usage.cost_usd.map(money).unwrap_or_default()),
             toned(Tone::Faint, words::causes(&phase.causes)),
         ]);
     }
@@ -125,6 +127,7 @@ mod tests {
         let mut partial = state("qa", "partial");
         partial["units"]["failed"] = json!(2);
         partial["conflicts"] = json!(4);
+        partial["usage"] = json!({"input_tokens": 12_000, "output_tokens": 900, "cost_usd": 1.234});
         let report = json!({
             "schema_version": 1, "holder": null, "run": null, "in_doubt": 1,
             "phases": [state("ingest", "fresh"), stale, partial]

@@ -97,10 +97,10 @@ impl Checker<'_> {
                 self.problems.add(Code::EmptyCommand, format!("{path}.command"), message);
                 return false;
             }
-            (Some(_), _) => self.builtin_fields(spec, path),
             (None, Some(command)) => self.command_files(spec, command, path),
-            (None, None) => {}
+            _ => {}
         }
+        self.agent_fields(spec, kinds(spec)[0], path);
         true
     }
 
@@ -121,19 +121,6 @@ impl Checker<'_> {
         }
     }
 
-    fn builtin_fields(&mut self, spec: &AgentSpec, path: &str) {
-        let given = [
-            ("oneshot", spec.oneshot),
-            ("files", !spec.files.is_empty()),
-            ("env", !spec.env.is_empty()),
-            ("cwd", spec.cwd.is_some()),
-        ];
-        for (field, _) in given.into_iter().filter(|(_, given)| *given) {
-            let message = format!("`{field}` is for commands, not for built-in agents");
-            self.problems.add(Code::AgentField, format!("{path}.{field}"), message);
-        }
-    }
-
     fn no_factory(&mut self, spec: &AgentSpec, path: &str) {
         match &spec.builtin {
             Some(builtin) => {
@@ -145,8 +132,9 @@ impl Checker<'_> {
                 self.problems.add_with(Code::UnknownBuiltin, format!("{path}.builtin"), message, hint);
             }
             None => {
-                let message = "there is nothing here that runs commands";
-                self.problems.add(Code::UnknownBuiltin, format!("{path}.command"), message);
+                let kind = kinds(spec).first().copied().unwrap_or("command");
+                let message = format!("there is nothing here that answers for `{kind}`");
+                self.problems.add(Code::UnknownBuiltin, format!("{path}.{kind}"), message);
             }
         }
     }
@@ -174,13 +162,6 @@ impl Checker<'_> {
         {
             let message = format!("the first pause, {initial}, is longer than the longest, {max}");
             self.problems.add(Code::PauseOrder, format!("{path}.initial"), message);
-        }
-    }
-
-    fn some_time(&mut self, time: Option<Span>, path: &str) {
-        if time == Some(Span(Duration::ZERO)) {
-            let field = path.rsplit('.').next().unwrap_or(path);
-            self.problems.add(Code::NoTime, path, format!("`{field}` is zero"));
         }
     }
 

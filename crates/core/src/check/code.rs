@@ -88,7 +88,7 @@ codes! {
     SetUnknown "E0213" Key "`--set` names no param" "declare it under `params:`";
     SetType "E0214" Key "the value of `--set` does not fit" "give a value of the param's type";
 
-    AgentKind "E0301" Key "an agent needs exactly one of `builtin` and `command`" "keep one of the two";
+    AgentKind "E0301" Key "an agent needs exactly one of `builtin`, `command`, `model`, `http` and `mcp`" "keep one of them";
     AgentField "E0302" Key "a field that does not fit the kind of agent" "leave it out";
     EmptyCommand "E0303" Key "a command without a program" "write `command: [program, argument]`";
     UnknownBuiltin "E0304" Value "nothing answers this agent" "see `refrain doctor` for the built-in agents";
@@ -99,6 +99,19 @@ codes! {
     InlineName "E0309" Key "an agent written in a phase has the name of another agent" "rename the agent or the phase";
     RoleInPool "E0310" Key "an agent that reads or writes files is in a pool" "give it a phase of its own with `agent:`";
     CommandFile "W0311" Value "a command names a file that is not there" "paths are relative to the project folder; a program on the PATH is named without `/`";
+    UnknownEndpoint "E0320" Value "there is no such endpoint" "declare it under `endpoints:`";
+    NoAddress "E0321" Key "an endpoint does not say where it is" "add `base_url: http://…`, or `kind:` for a provider's own address";
+    Address "E0322" Value "not an address" "write `https://host/path`; keys belong into the environment, see `api_key_env` and `headers`";
+    FallbackCircle "E0323" Value "endpoints fall back on each other in a circle" "take one of them out of the circle";
+    EnvName "E0324" Value "not the name of an environment variable" "write the name, such as `OPENAI_API_KEY`, and never the secret itself";
+    Header "E0325" Key "a header that cannot be sent" "names have letters, digits and `-`; values stand on one line";
+    UnknownServer "E0326" Name "there is no such server" "declare it under `servers:`";
+    ServerKind "E0327" Key "a server needs exactly one of `command` and `url`" "keep one of the two";
+    ServerField "E0328" Key "a field that does not fit the kind of server" "leave it out";
+    RequiredTool "E0329" Value "a tool is required that the model may not use" "add it under `tools.from`";
+    NoMoney "E0330" Value "a budget must be more than nothing" "use a number above 0, or leave the field out";
+    NoCeiling "E0331" Value "a model without a ceiling under a budget" "add `max_tokens`, so that the most a call can cost is known before it is made";
+    NoPrice "E0332" Value "a model without a price under a budget in dollars" "declare it under `prices:`";
 
     FileMissing "E0401" Value "there is no such file" "paths are relative to the project folder";
     SchemaNotJson "E0402" Value "a schema is not JSON" "write a JSON Schema";

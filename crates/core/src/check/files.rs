@@ -99,7 +99,7 @@ fn may_be_file(argument: &str) -> bool {
 }
 
 /// Whether a path stays in the project folder.
-fn is_inside(path: &str) -> bool {
+pub(super) fn is_inside(path: &str) -> bool {
     let drive = path.as_bytes().get(1) == Some(&b':');
     !path.starts_with(['/', '\\', '~'])
         && !drive

@@ -11,7 +11,7 @@ pub(crate) struct Problems(Vec<Problem>);
 impl Problems {
     /// Adds a finding.
     pub(crate) fn add(&mut self, code: Code, path: impl Into<String>, message: impl Into<String>) {
-        self.0.push(problem(code, path, message));
+        self.push(problem(code, path, message));
     }
 
     /// Adds a finding with a hint of its own, where there is one.
@@ -24,10 +24,10 @@ impl Problems {
     ) {
         let found = problem(code, path, message);
         let hint = hint.or_else(|| found.hint.clone());
-        self.0.push(Problem { hint, ..found });
+        self.push(Problem { hint, ..found });
     }
 
-    /// Adds a finding whose place is known, unless it is there already.
+    /// Adds a finding whose place may be known already.
     pub(crate) fn add_at(
         &mut self,
         code: Code,
@@ -38,7 +38,11 @@ impl Problems {
     ) {
         let found = problem(code, path, message);
         let hint = hint.or_else(|| found.hint.clone());
-        let found = Problem { hint, place, ..found };
+        self.push(Problem { hint, place, ..found });
+    }
+
+    /// What several phases share is looked at for each of them, and said once.
+    fn push(&mut self, found: Problem) {
         if !self.0.contains(&found) {
             self.0.push(found);
         }

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use indexmap::IndexMap;
 use refrain_schemas::digest::Digest;
-use refrain_schemas::name::PhaseName;
-use refrain_schemas::phase_spec::{Fan, PhaseSpec};
+use refrain_schemas::name::{AgentName, PhaseName};
+use refrain_schemas::phase_spec::{AgentRef, Fan, PhaseSpec};
 use refrain_schemas::problem::Place;
 
 use super::Checker;
@@ -51,7 +52,7 @@ impl Checker<'_> {
         phase: &PhaseName,
         spec: &PhaseSpec,
         work: &mut AskWork,
-        agents: &indexmap::IndexMap<refrain_schemas::name::AgentName, AgentModel>,
+        agents: &IndexMap<AgentName, AgentModel>,
     ) {
         for n in 0..work.pool.len() {
             let Some(agent) = agents.get(&work.pool[n].agent) else { continue };
@@ -60,6 +61,40 @@ impl Checker<'_> {
             }
             let is_behind = work.fan == Fan::Chain && n > 0;
             work.pool[n].prompt = self.prompt(phase, spec, work, agent, is_behind).map(Arc::new);
+        }
+    }
+
+    /// Compiles the layers of all models, and says which layers no model is told: somebody wrote them for nothing.
+    pub(super) fn unread_prompts(&mut self, agents: &IndexMap<AgentName, AgentModel>) {
+        let pipeline = self.pipeline;
+        for agent in agents.values().filter(|agent| agent.traits.model.is_some()) {
+            let path = self.path_of(&agent.name);
+            // Of an agent that nobody asks, nothing but this is known to be wrong.
+            self.layers([
+                ("agent.system", &agent.spec.system, format!("{path}.system")),
+                ("agent.prompt", &agent.spec.prompt, format!("{path}.prompt")),
+            ]);
+        }
+        let is_known = self.broken.agents.is_empty() && !self.broken.sections.contains("agents");
+        if !is_known || agents.len() < pipeline.agents.len() {
+            return;
+        }
+        let is_model = |agent: &AgentName| agents.get(agent).is_some_and(|a| a.traits.model.is_some());
+        for (name, spec) in &pipeline.phases {
+            let inline = matches!(&spec.agent, Some(AgentRef::Inline(spec)) if spec.model.is_some());
+            let named = matches!(&spec.agent, Some(AgentRef::Name(agent)) if is_model(agent));
+            if inline || named || spec.agents.keys().any(is_model) {
+                continue;
+            }
+            for (field, _) in
+                [("system", &spec.system), ("prompt", &spec.prompt)].iter().filter(|(_, f)| f.is_some())
+            {
+                let message = format!("no agent of phase `{name}` is a model");
+                self.problems.add(Code::PromptUnread, format!("phases.{name}.{field}"), message);
+            }
+        }
+        if pipeline.system.is_some() && !agents.keys().any(is_model) {
+            self.problems.add(Code::PromptUnread, "system", "no agent is a model");
         }
     }
 
@@ -72,7 +107,7 @@ impl Checker<'_> {
         is_behind: bool,
     ) -> Option<Prompt> {
         let pipeline = self.pipeline;
-        let own = self.agent_path(phase, &agent.name);
+        let own = self.path_of(&agent.name);
         let (name, own) = (format!("phases.{phase}"), own);
         let system = [
             ("project.system", &pipeline.system, "system".to_owned()),
@@ -88,6 +123,7 @@ impl Checker<'_> {
         let answer = self.answer(agent, work, &own);
         let (system, user) = (system?, user?);
         let sight = self.sight(&user);
+        system.iter().chain(&user).for_each(|found| self.layer_filters(found));
         let mut reader = Reader { phase, spec, work, is_system: true, sight, is_behind };
         system.iter().for_each(|found| self.layer_names(found, &reader));
         reader.is_system = false;

@@ -94,14 +94,6 @@ impl Checker<'_> {
         self.problems.add_with(code, path, message, Some(hint));
     }
 
-    /// Returns the field of the pipeline that holds an agent which a phase asks.
-    pub(super) fn agent_path(&self, phase: &PhaseName, agent: &AgentName) -> String {
-        match self.pipeline.phases.get(phase).and_then(|spec| spec.agent.as_ref()) {
-            Some(AgentRef::Inline(_)) => format!("phases.{phase}.agent"),
-            _ => format!("agents.{agent}"),
-        }
-    }
-
     /// Returns the phases that ask an agent, with their dimensions.
     fn users(&self, agent: &AgentName) -> Vec<(PhaseName, Vec<DimensionName>)> {
         let uses = |name: &PhaseName, spec: &refrain_schemas::phase_spec::PhaseSpec| {

@@ -5,7 +5,9 @@ use refrain_schemas::json::Json;
 use refrain_schemas::plan::{Basis, Estimate};
 
 use crate::model::AgentModel;
-use crate::prompt::Prompt;
+use crate::prompt::{About, Prompt};
+use crate::request::UnitRequest;
+use crate::run::job::Job;
 use crate::tokens::count;
 
 use super::outlay::{Expected, PerCall, Wanted};
@@ -17,6 +19,9 @@ const MEASURED: usize = 32;
 /// How far the count of tokens may be off, and how far the length of an answer or of a unit that is not there yet.
 const OFF: (f64, f64) = (0.8, 1.25);
 const FAR_OFF: (f64, f64) = (0.4, 2.5);
+
+/// A token has fewer bytes than this, in nearly all texts.
+const BYTES_PER_TOKEN: f64 = 8.0;
 
 /// What an answer has besides its contents, in tokens.
 const AROUND_ANSWER: f64 = 8.0;
@@ -35,31 +40,18 @@ pub(super) struct Said {
 }
 
 impl Said {
-    /// Measures calls about the units that are known; `None` where there are none.
+    /// Measures calls about the units that are known; `None` where there are none, or where nothing can be said of them.
     pub(super) fn measure(wanted: &Wanted<'_>, expected: &Expected) -> Option<Self> {
-        let job = wanted.job;
-        let all: Vec<usize> = (0..job.units.len()).collect();
+        let all: Vec<usize> = (0..wanted.job.units.len()).collect();
         let units = if wanted.units.is_empty() { &all } else { wanted.units };
         let calls: Vec<&[usize]> = units.chunks(whole(expected.asks_per_call)).collect();
         let step = calls.len().div_ceil(MEASURED).max(1);
-        let (mut n_calls, mut n_units, mut sent, mut of_units) = (0_u64, 0_u64, 0, 0);
-        for call in calls.into_iter().step_by(step) {
-            n_calls += 1;
-            n_units += call.len() as u64;
-            sent += count(job.shared.as_str());
-            for unit in call {
-                let request = job.prepared.requests.request(&job.prepared.units[*unit]).asked(None);
-                of_units += count(request.input.as_str());
-                sent += count(request.input.as_str()) + count(request.context.as_str());
-            }
-        }
-        let each = |sum: u64| float(sum) / float(n_calls);
-        (n_calls > 0).then(|| Self {
-            sent: each(sent),
-            units: each(of_units),
-            n_units: each(n_units),
-            is_measured: true,
-        })
+        let mut sums = Sums::default();
+        calls
+            .into_iter()
+            .step_by(step)
+            .for_each(|call| sums.take(wanted.job, expected.member as usize, call));
+        sums.average()
     }
 
     /// Guesses calls about units that are not there yet, from what their records will be like.
@@ -74,6 +66,11 @@ impl Said {
         let shared = shared.map_or(0, |shared| count(shared.as_str()));
         let units = record * per_call;
         Self { sent: float(fixed + shared) + units, units, n_units: per_call, is_measured: false }
+    }
+
+    /// Returns how many bytes a call is at most, as far as can be told: a ceiling counts each of them as a token.
+    pub(super) fn bytes(&self) -> u64 {
+        whole(self.sent * BYTES_PER_TOKEN) as u64
     }
 
     /// Returns the tokens of one unit.
@@ -116,14 +113,62 @@ impl Said {
     }
 }
 
-/// Returns a number of units as one that a call can carry.
+/// What is said in the calls that are measured.
+#[derive(Debug, Default)]
+struct Sums {
+    calls: u64,
+    units: u64,
+    tokens_sent: u64,
+    tokens_of_units: u64,
+}
+
+impl Sums {
+    fn take(&mut self, job: &Job, member: usize, units: &[usize]) {
+        let requests = units.iter().map(|unit| job.prepared.requests.request(&job.prepared.units[*unit]));
+        let requests: Vec<UnitRequest> = requests.collect();
+        let Some(sent) = sent(job, member, &requests) else { return };
+        self.calls += 1;
+        self.units += units.len() as u64;
+        self.tokens_sent += sent;
+        self.tokens_of_units += requests.iter().map(|request| count(request.input.as_str())).sum::<u64>();
+    }
+
+    fn average(&self) -> Option<Said> {
+        let each = |sum: u64| float(sum) / float(self.calls);
+        (self.calls > 0).then(|| Said {
+            sent: each(self.tokens_sent),
+            units: each(self.tokens_of_units),
+            n_units: each(self.units),
+            is_measured: true,
+        })
+    }
+}
+
+/// Counts the tokens of one call; `None` where its prompt cannot be rendered.
+fn sent(job: &Job, member: usize, requests: &[UnitRequest]) -> Option<u64> {
+    let Some(renderer) = job.renderers.get(member).and_then(Option::as_ref) else {
+        let unit = |request: &UnitRequest| {
+            let asked = request.asked(None);
+            count(asked.input.as_str()) + count(asked.context.as_str())
+        };
+        return Some(count(job.shared.as_str()) + requests.iter().map(unit).sum::<u64>());
+    };
+    // What a link of a chain gets from the one before is not there yet; it is about as long as what that one got.
+    let about = |request| About { request, previous: (member > 0).then_some(&request.input) };
+    let abouts: Vec<About<'_>> = requests.iter().map(about).collect();
+    let said = renderer.conversation(&abouts).ok()?;
+    let schema = said.schema.as_ref().map_or(0, |schema| count(schema.as_str()));
+    Some(count(&said.system) + count(&said.user) + schema)
+}
+
+/// Returns an amount of one or more as a whole number.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
-    reason = "packs are far smaller than 2^32"
+    reason = "packs and prompts are far smaller"
 )]
-const fn whole(units: f64) -> usize {
-    units.clamp(1.0, 1e6) as usize
+const fn whole(amount: f64) -> usize {
+    amount.clamp(1.0, 1e9) as usize
 }
 
 /// Returns how long a model thinks, in tokens.

@@ -7,13 +7,11 @@ use refrain_schemas::scope::Target;
 
 use crate::model::{AgentModel, AskWork, Model, Split};
 use crate::run::job::Job;
+use crate::run::most;
 
 use super::Ahead;
 use super::guess::Said;
 use super::spent::float;
-
-/// A ceiling counts every byte that is sent as a token; so many of them are one in truth.
-const BYTES_PER_TOKEN: f64 = 6.0;
 
 /// What one call of an agent comes to.
 #[derive(Debug, Clone, Copy)]
@@ -92,8 +90,9 @@ impl Ahead {
             let Some(agent) = agent_of(&all, work, expected.member) else { continue };
             let said = self.said(work, wanted, expected);
             let model = agent.traits.model.as_ref();
-            self.dearest = self.dearest.zip(ceiling(agent, &said)).map(|(a, b)| f64::max(a, b));
             let known = self.spent.per_call(target, &agent.name, model.map(|model| model.name.as_str()));
+            let ceiling = ceiling(agent, &said, known.is_some());
+            self.dearest = self.dearest.zip(ceiling).map(|(a, b)| f64::max(a, b));
             if let Some(per_call) = known.or_else(|| said.per_call(agent)) {
                 let price = model.and_then(|model| model.price);
                 shares.push(Share { agent: agent.name.clone(), calls: expected.calls, per_call, price });
@@ -123,15 +122,13 @@ fn agent_of<'a>(model: &'a Model, work: &AskWork, member: u32) -> Option<&'a Age
 }
 
 /// Returns the most that a call can cost; `None` where that has no ceiling.
-fn ceiling(agent: &AgentModel, said: &Said) -> Option<f64> {
+fn ceiling(agent: &AgentModel, said: &Said, is_known: bool) -> Option<f64> {
     let Some(model) = &agent.traits.model else {
-        // What computes here costs nothing; of what a program, a service or a tool costs nobody knows the most.
-        return agent.spec.builtin.is_some().then_some(0.0);
+        // Nothing is set aside for a program, a service or a tool: it tells afterwards what it has cost. What has never
+        // been asked may cost anything.
+        return (is_known || agent.spec.builtin.is_some()).then_some(0.0);
     };
-    let rounds = float(u64::from(model.requests.max(1)));
-    let sent = (said.sent * BYTES_PER_TOKEN + float(model.round_bytes) * (rounds - 1.0)) * rounds;
-    let price = model.price?;
-    Some((sent * price.input + float(model.max_output?) * rounds * price.output) / 1e6)
+    most(model, said.bytes(), model.max_output?).cost_usd
 }
 
 impl Share {

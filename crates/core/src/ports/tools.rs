@@ -54,6 +54,17 @@ pub struct Tool {
     pub digest: Digest,
 }
 
+impl Tool {
+    /// Returns how many bytes it takes to tell a model of the tool, at most.
+    #[must_use]
+    pub fn told_bytes(&self) -> u64 {
+        (TOLD_AROUND + self.name.len() + self.description.len() + self.input.to_string().len()) as u64
+    }
+}
+
+/// What stands around the description of a tool: its server's name, and how a provider writes it down.
+const TOLD_AROUND: usize = 200;
+
 /// A use of a tool.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ToolUse {

@@ -13,7 +13,7 @@ use serde_json::{Map, json};
 
 use super::{Layer, Prompt, Sight};
 use crate::request::{PREVIOUS, UnitRequest};
-use crate::template::{Context, TemplateError};
+use crate::template::{Context, Entries, TemplateError};
 
 /// What all prompts of one target see alike.
 #[derive(Debug)]
@@ -68,9 +68,19 @@ impl Ground {
         let fields = fields.as_object().into_iter().flatten();
         Self {
             names: Context::of(&json!({ "params": params, "scope": scope })),
-            shared: fields.map(|(name, value)| (name.clone(), Value::from(Serde(value)))).collect(),
+            shared: fields.map(|(name, value)| (name.clone(), converted(value))).collect(),
             shared_json: shared.clone(),
         }
+    }
+}
+
+/// A list is made ready for being searched once per unit.
+fn converted(value: &serde_json::Value) -> Value {
+    match value {
+        serde_json::Value::Array(items) => {
+            Value::from_object(Entries::new(items.iter().map(|item| Value::from(Serde(item))).collect()))
+        }
+        other => Value::from(Serde(other)),
     }
 }
 

@@ -49,7 +49,7 @@ impl RunState {
         let (pack, more) = self.cut(no);
         let Some(pack) = pack else { return more };
         let Some(request) = self.request(self.next_call, &pack) else { return more };
-        let hold = ceiling::hold(self.model_of(no), &request);
+        let hold = ceiling::hold(self.model_of(no), &request, self.tool_bytes(&pack));
         let payers = self.payers(no);
         if let Err(shortage) = self.purses.reserve(payers, &hold) {
             return self.fall_short(no, pack, shortage);
@@ -188,6 +188,13 @@ impl RunState {
         }
         let passes = self.gates.enter(&seat.chain, tokens, self.time);
         self.flights.insert(call, Flight { pack, clone, started: self.time, passes, hold });
+    }
+
+    /// Returns how many bytes of each request of a pack tell the model of its tools.
+    fn tool_bytes(&self, pack: &Pack) -> u64 {
+        let job = self.targets[pack.target].job();
+        let agent = job.and_then(|job| job.standing.definition.agents.get(pack.member));
+        agent.map_or(0, |agent| agent.tool_bytes)
     }
 
     fn request(&self, call: CallId, pack: &Pack) -> Option<Request> {

@@ -13,14 +13,15 @@ const BYTES_PER_TOKEN: u64 = 4;
 /// How long an answer is, about, where nobody says how long it may get.
 const USUAL_OUTPUT: u64 = 500;
 
-/// Returns what has to be set aside for a call. A token has at least one byte, so there are never more tokens than bytes.
-pub(super) fn hold(model: Option<&ModelTraits>, request: &Request) -> Hold {
+/// Returns what has to be set aside for a call; so many bytes of each of its requests are about tools. A token has at
+/// least one byte, so there are never more tokens than bytes.
+pub(super) fn hold(model: Option<&ModelTraits>, request: &Request, tool_bytes: u64) -> Hold {
     let one = Amount { calls: 1, ..Amount::default() };
     let Some(model) = model else { return Hold { amount: one, ..Hold::default() } };
     let Some(output) = model.max_output else {
         return Hold { amount: one, ceiling: None, no_tokens: true, no_dollars: true };
     };
-    let usage = most(model, bytes(request), output);
+    let usage = most(model, bytes(request).saturating_add(tool_bytes), output);
     Hold {
         amount: Amount::of(&usage),
         ceiling: Some(usage),
@@ -31,7 +32,7 @@ pub(super) fn hold(model: Option<&ModelTraits>, request: &Request) -> Hold {
 
 /// Returns the most that the requests of one call consume: each later one carries the answers to those before, and what
 /// tools said to them.
-fn most(model: &ModelTraits, bytes: u64, output: u64) -> Usage {
+pub(crate) fn most(model: &ModelTraits, bytes: u64, output: u64) -> Usage {
     let n = u64::from(model.requests.max(1));
     let before = n.saturating_mul(n - 1) / 2;
     let input = n.saturating_mul(bytes.saturating_add(FRAME));

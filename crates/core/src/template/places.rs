@@ -11,10 +11,25 @@ pub(super) fn place_of(source: &str, path: &str) -> Option<Range<usize>> {
     })
 }
 
-/// A word of an expression, and whether it is the attribute of what stands before it.
+/// Returns the filters that a template names, each where it is named first.
+pub(super) fn filters(source: &str) -> Vec<(&str, Range<usize>)> {
+    let mut found: Vec<(&str, Range<usize>)> = Vec::new();
+    for word in blocks(source).into_iter().flat_map(|block| words(source, block)) {
+        let name = &source[word.range.clone()];
+        if word.is_filter && !found.iter().any(|(known, _)| *known == name) {
+            found.push((name, word.range));
+        }
+    }
+    found
+}
+
+/// A word of an expression.
 struct Word {
     range: Range<usize>,
+    /// Whether it is the attribute of what stands before it.
     is_attribute: bool,
+    /// Whether it is a filter of what stands before it.
+    is_filter: bool,
 }
 
 fn starts(source: &str, words: &[Word], parts: &[&str]) -> Option<Range<usize>> {
@@ -83,7 +98,7 @@ fn words(source: &str, block: Range<usize>) -> Vec<Word> {
                     end = next + c.len_utf8();
                 }
                 let range = block.start + at..block.start + end;
-                words.push(Word { range, is_attribute: before == '.' });
+                words.push(Word { range, is_attribute: before == '.', is_filter: before == '|' });
             }
             None => {}
         }
@@ -106,6 +121,13 @@ mod tests {
         let found = place_of(source, path);
         let shown = found.map(|range| (range.start, &source[range]));
         assert_eq!(shown, expect, "{source}");
+    }
+
+    #[test]
+    fn filters_are_found_where_they_are_named() {
+        let source = "{{ a | upper|json }}{% set b = 'x | y' | upper %} | z {# | c #}";
+        let found: Vec<&str> = filters(source).into_iter().map(|(name, _)| name).collect();
+        assert_eq!(found, ["upper", "json"]);
     }
 
     #[test]

@@ -27,11 +27,16 @@ fn priced(phases: Value) -> World {
         });
         file["prices"] = json!({"openai/m": {"input": 0.5, "output": 5.0}});
     });
-    world.calls("openai/m", |call| {
-        let reply = reply_to(call, &|_| Ok(json!({"text": "again"})));
-        Act::Reply(Reply { usage: consumed(), ..reply })
-    });
+    consumes(&mut world, consumed());
     world
+}
+
+/// Lets every call of the model consume the same.
+fn consumes(world: &mut World, usage: Usage) {
+    world.calls("openai/m", move |call| {
+        let reply = reply_to(call, &|_| Ok(json!({"text": "again"})));
+        Act::Reply(Reply { usage, ..reply })
+    });
 }
 
 fn consumed() -> Usage {
@@ -186,6 +191,7 @@ fn status_says_what_every_phase_has_cost_so_far() {
 #[test]
 fn a_plan_that_was_written_down_is_run_as_it_is() {
     let mut world = one_phase();
+    consumes(&mut world, Usage { input_tokens: 20, output_tokens: 20, ..Usage::default() });
     let request = request(&["t"]);
     let file = plan_file(&mut world, &request);
     assert_eq!(file.request.targets, ["t"]);
@@ -196,6 +202,16 @@ fn a_plan_that_was_written_down_is_run_as_it_is() {
     assert_eq!((run.calls, run.exit_code), (6, 0));
     // Replies that came in meanwhile are no drift.
     assert_eq!(world.run_plan(&request, &file).unwrap().calls, 0);
+}
+
+#[test]
+fn a_run_of_a_plan_stops_where_it_would_cost_more_than_planned() {
+    let mut world = one_phase();
+    let request = request(&[]);
+    let file = plan_file(&mut world, &request);
+    let run = world.run_plan(&request, &file).unwrap();
+    assert_eq!(run.exit_code, 3, "a call costs far more than its prompt promised");
+    assert!(run.calls < 6 && run.cost_usd.unwrap() <= file.ceiling.usd.unwrap(), "{run:?}");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::time::Duration;
 use refrain_config::{Loaded, load};
 use refrain_core::check::Surroundings;
 use refrain_core::ports::agent::{
-    Agent, AgentError, AgentFactory, AgentRole, AgentTraits, Blueprint, Draft, SpecProblem,
+    Agent, AgentError, AgentFactory, AgentRole, AgentTraits, Blueprint, Draft, ModelTraits, SpecProblem,
 };
 use refrain_schemas::agent_spec::AgentSpec;
 use refrain_schemas::failure::FailureKind;
@@ -19,10 +19,20 @@ struct FakeFactory;
 impl AgentFactory for FakeFactory {
     fn handles(&self, spec: &AgentSpec) -> bool {
         let known = ["read", "write", "summary", "checks", "raw"];
-        spec.command.is_some() || spec.builtin.as_ref().is_some_and(|name| known.contains(&name.as_str()))
+        spec.command.is_some()
+            || spec.model.is_some()
+            || spec.http.is_some()
+            || spec.mcp.is_some()
+            || spec.builtin.as_ref().is_some_and(|name| known.contains(&name.as_str()))
     }
 
-    fn check(&self, Draft { spec, .. }: &Draft<'_>) -> Vec<SpecProblem> {
+    fn check(&self, Draft { spec, declared }: &Draft<'_>) -> Vec<SpecProblem> {
+        let endpoint = spec.model.as_ref().map(|model| model.split('/').next().unwrap_or_default());
+        if let Some(name) = endpoint.filter(|name| *name != "fake" && !declared.endpoints.contains_key(*name))
+        {
+            let message = format!("there is no endpoint `{name}`");
+            return vec![SpecProblem { field: "model".into(), message, hint: None }];
+        }
         let sentences = spec.params.get("sentences");
         let bad = sentences.filter(|value| !value.is_u64()).map(|value| SpecProblem {
             field: "params.sentences".into(),
@@ -32,18 +42,27 @@ impl AgentFactory for FakeFactory {
         bad.into_iter().collect()
     }
 
-    fn describe(&self, Draft { spec, .. }: &Draft<'_>) -> AgentTraits {
+    fn describe(&self, Draft { spec, declared }: &Draft<'_>) -> AgentTraits {
         let name = spec.builtin.as_deref().unwrap_or("command");
         let role = match name {
             "read" => AgentRole::Read,
             "write" => AgentRole::Write,
             _ => AgentRole::Answer,
         };
+        let model = spec.model.as_ref().map(|name| ModelTraits {
+            name: name.clone(),
+            price: declared.prices.get(name).copied(),
+            max_output: spec.max_tokens.map(u64::from),
+            requests: 1,
+            round_bytes: 0,
+            tools: Vec::new(),
+        });
         let default_timeout = spec.command.is_some().then(|| Duration::from_secs(120));
         AgentTraits {
             raw_params: name == "raw",
             role,
             default_timeout,
+            model,
             ..AgentTraits::plain(format!("{name}@1"))
         }
     }
@@ -55,20 +74,28 @@ impl AgentFactory for FakeFactory {
 
 static FACTORIES: LazyLock<Vec<Arc<dyn AgentFactory>>> = LazyLock::new(|| vec![Arc::new(FakeFactory)]);
 
-static FILES: LazyLock<BTreeMap<String, Vec<u8>>> = LazyLock::new(|| {
-    let files: [(&str, &str); 10] = [
+pub(crate) static FILES: LazyLock<BTreeMap<String, Vec<u8>>> = LazyLock::new(|| {
+    let files: [(&str, &str); 14] = [
         ("glossary.csv", "term,translation\n"),
         ("notes.jsonl", "{\"scene_id\": 1}\n{\"note\": 2}\n"),
         ("agents/critic.py", "print()"),
         ("agents/translate.py", "print()"),
         ("prompt.md", "hello"),
+        ("prompts/ja.system.md", "You translate into {{ scope.langauge }}.\n\n{{ context.summary }}\n"),
+        (
+            "prompts/ja.md",
+            "\u{feff}{# unti #}\r\n{{ unit.text }}\r\n  {{ context.glosary | json }} {{ params.tone }}{{ unti.id }}\r\n",
+        ),
+        ("prompts/broken.md", "fine\n{% if unit.x %}\n"),
+        ("prompts/all.md", "{% for u in units %}{{ u.text | uper }}{% endfor %}{{ context.near }}"),
         ("schemas/line.schema.json", r#"{"type": "object"}"#),
         ("schemas/issues.schema.json", r##"{"$ref": "#/$defs/a", "$defs": {"a": {"type": "object"}}}"##),
         ("schemas/broken.json", r#"{"type": "#),
         ("schemas/wrong.json", r#"{"type": "objekt"}"#),
         ("schemas/remote.json", r#"{"properties": {"a": {"$ref": "https://example.org/a.json"}}}"#),
     ];
-    files.into_iter().map(|(path, text)| (path.to_owned(), text.as_bytes().to_vec())).collect()
+    let files = files.into_iter().map(|(path, text)| (path.to_owned(), text.as_bytes().to_vec()));
+    files.chain([("prompts/latin.md".to_owned(), b"caf\xe9".to_vec())]).collect()
 });
 
 pub(crate) fn load_with(bytes: &[u8], file: &str, set: &BTreeMap<String, Value>) -> Loaded {

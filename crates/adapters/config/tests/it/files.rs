@@ -7,7 +7,7 @@ use refrain_config::{parse, render_plain};
 use refrain_core::check::code::Code;
 use serde_json::Value;
 
-use crate::fake::load_with;
+use crate::fake::{FILES, load_with};
 
 fn folder(name: &str) -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it").join(name);
@@ -31,7 +31,8 @@ fn rendered(path: &Path, codes: &mut BTreeSet<String>) -> String {
     assert_eq!(loaded.model.is_some(), !loaded.problems.iter().any(|p| p.code.starts_with('E')), "{file}");
     codes.extend(loaded.problems.iter().map(|problem| problem.code.clone()));
     assert!(loaded.problems.iter().all(|problem| problem.place.is_some()), "{file}");
-    render_plain(&loaded.problems, &parse(&bytes, &file).sources(), false)
+    let sources = parse(&bytes, &file).sources_of(&loaded.problems, &FILES);
+    render_plain(&loaded.problems, &sources, false)
 }
 
 #[test]

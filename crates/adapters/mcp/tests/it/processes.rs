@@ -23,7 +23,7 @@ async fn a_server_that_does_not_start_says_why() {
     check_fails(&dies, FailureKind::Transient, "it said: there is no database").await;
     let slow = json!({"command": command(&["--never-begin"]), "timeout": "300ms"});
     check_fails(&slow, FailureKind::Transient, "it did not begin within 0.3s").await;
-    let stranger = json!({"command": ["cat"], "timeout": "2s"});
+    let stranger = json!({"command": ["cat"], "timeout": "300ms"});
     check_fails(&stranger, FailureKind::Transient, "MCP server `s`").await;
 }
 

@@ -16,7 +16,8 @@ use super::classify::is_outage;
 use super::endpoint::Endpoint;
 use super::schema::Shape;
 use super::talk::{Talk, Verdict};
-use super::wire::Settings;
+use super::tools::{self, Toolbox};
+use super::wire::{Heard, Settings};
 use crate::RemoteAgents;
 use crate::client::TransportErrorKind;
 
@@ -152,7 +153,7 @@ impl ModelAgent {
         })?;
         let shape = self.shape(conversation.schema.as_ref())?;
         let mut talk = Talk::new(self, conversation, shape.clone(), &request.units, &request.repairs);
-        let heard = match talk.round().await {
+        let heard = match self.hear(&mut talk).await {
             Ok(heard) => heard,
             Err(error) => return Err(talk.failed(error)),
         };
@@ -166,11 +167,21 @@ impl ModelAgent {
             Err(error) => Err(talk.failed(error)),
         }
     }
+
+    async fn hear(&self, talk: &mut Talk<'_>) -> Result<Heard, AgentError> {
+        match &self.tools {
+            None => talk.round().await,
+            Some(spec) => tools::converse(talk, &Toolbox::open(&self.remote.tools, spec).await?).await,
+        }
+    }
 }
 
 #[async_trait]
 impl Agent for ModelAgent {
     async fn open(&self) -> Result<(), AgentError> {
+        for server in self.tools.iter().flat_map(|tools| tools.from.keys()) {
+            self.remote.tools.listen(server, &self.remarks);
+        }
         let Some(seat) = self.seats.first() else { return Ok(()) };
         let found = seat.endpoint.all_headers(self.remote.secrets.as_ref());
         found.map(drop).map_err(|missing| AgentError::new(FailureKind::Credentials, missing.to_string()))

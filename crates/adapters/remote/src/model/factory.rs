@@ -14,14 +14,8 @@ use serde_json::{Map, Value};
 
 use super::agent::{ModelAgent, Seat};
 use super::endpoint::{Endpoint, EndpointError, known_names, resolve, split_model};
-use super::price;
+use super::{price, tools};
 use crate::RemoteAgents;
-
-/// How often a model may turn to its tools where the spec does not say.
-pub const ROUNDS: u32 = 8;
-
-/// How many bytes of a tool's result a model sees where the spec does not say.
-pub const RESULT_BYTES: u32 = 16_384;
 
 /// Makes the agents of specs that say `model:`.
 #[derive(Debug, Clone)]
@@ -47,6 +41,7 @@ impl AgentFactory for ModelAgents {
         };
         let mut problems = check_settings(draft.spec, &seats);
         problems.extend(check_extra(draft.spec));
+        problems.extend(draft.spec.tools.iter().flat_map(|spec| tools::check(spec, draft.declared)));
         problems
     }
 
@@ -220,15 +215,12 @@ fn tools_identity(tools: &ToolsSpec) -> Option<Value> {
 fn model_traits(draft: &Draft<'_>, endpoint: &Endpoint, model: &str) -> ModelTraits {
     let spec = draft.spec;
     let tools = spec.tools.as_ref();
-    let rounds = tools.map_or(0, |tools| tools.rounds.unwrap_or(ROUNDS));
-    let bytes = tools.map_or(0, |tools| tools.result_bytes.unwrap_or(RESULT_BYTES));
-    let from = tools.map(|tools| tools.from.iter().map(|(server, names)| (server.clone(), names.clone())));
     ModelTraits {
         name: model.to_owned(),
         price: price::of(draft.declared, endpoint, model),
         max_output: spec.max_tokens.map(u64::from),
-        requests: 1 + rounds,
-        round_bytes: u64::from(bytes),
-        tools: from.map(Iterator::collect).unwrap_or_default(),
+        requests: tools::requests(tools),
+        round_bytes: tools::round_bytes(tools),
+        tools: tools::of_traits(tools),
     }
 }

@@ -1,6 +1,7 @@
 //! What prompts read: everything must be there.
 
 use refrain_schemas::name::DimensionName;
+use refrain_schemas::problem::Place;
 
 use super::super::code::Code;
 use super::super::templates::located;
@@ -8,7 +9,7 @@ use super::super::{Checker, suggest};
 use super::{Found, Reader, place};
 use crate::model::Select;
 use crate::prompt::Sight;
-use crate::template::TemplateError;
+use crate::template::{TemplateError, filters, known_filter};
 
 /// What is wrong with a name, and what to do about it.
 type Wrong = (Code, String, Option<String>);
@@ -34,6 +35,24 @@ impl Checker<'_> {
             let Some((code, message, hint)) = wrong else { continue };
             let shown = if ROOTS.contains(&parts[0]) && parts[0] != "previous" { &path } else { parts[0] };
             self.wrong_name(found, shown, code, message, hint);
+        }
+    }
+
+    /// Checks that there is every filter that a layer names; without, it would fail for each unit by itself.
+    pub(super) fn layer_filters(&mut self, found: &Found) {
+        for (name, (line, column, length)) in found.layer.template.filters() {
+            if known_filter(name) {
+                continue;
+            }
+            let file = found.layer.path.clone();
+            let place = file.map(|file| Place { file, line, column, length });
+            let message = format!("there is no filter `{name}`");
+            let message = match place {
+                Some(_) => message,
+                None => located(&TemplateError { message, line, column, range: None }),
+            };
+            let hint = suggest::nearest(name, filters()).map(|near| format!("did you mean `{near}`?"));
+            self.problems.add_at(Code::PromptName, &*found.at, message, hint, place);
         }
     }
 

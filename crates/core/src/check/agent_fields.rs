@@ -1,0 +1,129 @@
+//! Fields of an agent that only some kinds of agents have.
+
+use refrain_schemas::agent_spec::{AgentSpec, HttpSpec, McpSpec, ToolsSpec};
+
+use super::Checker;
+use super::code::Code;
+use super::services::is_variable;
+
+/// Says whom a field is for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum For {
+    Models,
+    Commands,
+    /// Everything but what is built in.
+    Outside,
+}
+
+impl Checker<'_> {
+    /// Checks that an agent of a kind has no field of another kind.
+    pub(super) fn agent_fields(&mut self, spec: &AgentSpec, kind: &str, path: &str) {
+        for (field, whose, _) in fields(spec).into_iter().filter(|(_, _, given)| *given) {
+            let (fits, words) = match whose {
+                For::Models => (kind == "model", "models"),
+                For::Commands => (kind == "command", "commands"),
+                For::Outside => (kind != "builtin", "commands and models"),
+            };
+            if !fits {
+                let message = format!("`{field}` is for {words}, not for {}", plural(kind));
+                self.problems.add(Code::AgentField, format!("{path}.{field}"), message);
+            }
+        }
+        self.variables(&spec.env, &format!("{path}.env"));
+        self.folder(spec.cwd.as_deref(), &format!("{path}.cwd"));
+        self.at_least_one(spec.max_tokens.map(u64::from), &format!("{path}.max_tokens"));
+        self.share(spec.top_p, 1.0, &format!("{path}.top_p"));
+        self.share(spec.temperature, f64::INFINITY, &format!("{path}.temperature"));
+        if let Some(http) = &spec.http {
+            self.http(http, &format!("{path}.http"));
+        }
+        if let Some(mcp) = &spec.mcp {
+            self.mcp(mcp, &format!("{path}.mcp"));
+        }
+        if let Some(tools) = &spec.tools {
+            self.tools(tools, &format!("{path}.tools"));
+        }
+    }
+
+    fn http(&mut self, http: &HttpSpec, path: &str) {
+        self.headers(&http.headers, path);
+        match &http.endpoint {
+            Some(endpoint) => self.named_endpoint(endpoint, &format!("{path}.endpoint")),
+            // A template cannot be judged before it is filled in.
+            None if crate::template::is_template(&http.url) => {}
+            None => self.address(&http.url, &format!("{path}.url")),
+        }
+    }
+
+    fn mcp(&mut self, mcp: &McpSpec, path: &str) {
+        self.named_server(&mcp.server, &format!("{path}.server"));
+        self.field_name(Some(&mcp.tool), &format!("{path}.tool"));
+    }
+
+    fn tools(&mut self, tools: &ToolsSpec, path: &str) {
+        for server in tools.from.keys() {
+            self.named_server(server, &format!("{path}.from.{server}"));
+        }
+        self.at_least_one(tools.rounds.map(u64::from), &format!("{path}.rounds"));
+        self.at_least_one(tools.result_bytes.map(u64::from), &format!("{path}.result_bytes"));
+        let is_any = tools.from.values().any(Vec::is_empty);
+        for (n, tool) in tools.require.iter().enumerate() {
+            if !is_any && !tools.from.values().flatten().any(|known| known == tool) {
+                let message = format!("tool `{tool}` is required, and the model may not use it");
+                self.problems.add(Code::RequiredTool, format!("{path}.require[{n}]"), message);
+            }
+        }
+    }
+
+    /// Checks a number from 0 to some other.
+    fn share(&mut self, number: Option<f64>, most: f64, path: &str) {
+        let Some(number) = number.filter(|number| !(0.0..=most).contains(number)) else { return };
+        let field = path.rsplit('.').next().unwrap_or(path);
+        let range = if most.is_finite() { format!("from 0 to {most}") } else { "at least 0".to_owned() };
+        let message = format!("`{field}` is {number}, and it is {range}");
+        self.problems.add(Code::NumberRange, path, message);
+    }
+
+    /// Checks the variables that a process gets: `NAME` or `NAME=value`.
+    pub(super) fn variables(&mut self, env: &[String], path: &str) {
+        for (n, variable) in env.iter().enumerate() {
+            let name = variable.split_once('=').map_or(variable.as_str(), |(name, _)| name);
+            if !is_variable(name) {
+                let message = "what stands here is no name of an environment variable";
+                self.problems.add(Code::EnvName, format!("{path}[{n}]"), message);
+            }
+        }
+    }
+}
+
+fn fields(spec: &AgentSpec) -> [(&'static str, For, bool); 17] {
+    [
+        ("system", For::Models, spec.system.is_some()),
+        ("prompt", For::Models, spec.prompt.is_some()),
+        ("output", For::Models, spec.output.is_some()),
+        ("field", For::Models, spec.field.is_some()),
+        ("temperature", For::Models, spec.temperature.is_some()),
+        ("top_p", For::Models, spec.top_p.is_some()),
+        ("seed", For::Models, spec.seed.is_some()),
+        ("max_tokens", For::Models, spec.max_tokens.is_some()),
+        ("reasoning", For::Models, spec.reasoning.is_some()),
+        ("stream", For::Models, spec.stream),
+        ("structured", For::Models, spec.structured.is_some()),
+        ("extra", For::Models, !spec.extra.is_empty()),
+        ("tools", For::Models, spec.tools.is_some()),
+        ("env", For::Commands, !spec.env.is_empty()),
+        ("cwd", For::Commands, spec.cwd.is_some()),
+        ("oneshot", For::Commands, spec.oneshot),
+        ("files", For::Outside, !spec.files.is_empty()),
+    ]
+}
+
+fn plural(kind: &str) -> &'static str {
+    match kind {
+        "model" => "models",
+        "command" => "commands",
+        "http" => "HTTP agents",
+        "mcp" => "MCP tools",
+        _ => "built-in agents",
+    }
+}

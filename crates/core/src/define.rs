@@ -211,9 +211,9 @@ async fn bind(
         identity.part(path.as_bytes()).digest(&digest);
     }
     let (params, vars) = if agent.traits.raw_params {
-        (raw_params(agent), used_vars(model, agent)?)
+        (raw_params(agent), used_vars(model, &[Value::Object(agent.spec.params.clone())])?)
     } else {
-        (filled_params(model, agent, scope)?, Json::object([]))
+        (filled_params(model, agent, scope)?, used_vars(model, &patterns(agent))?)
     };
     let mut params_digest = Digester::new("refrain params v1");
     let params_digest =
@@ -254,10 +254,17 @@ pub fn filled_params(model: &Model, agent: &AgentModel, scope: &Scope) -> Result
     })
 }
 
+/// Returns what of an agent's spec is filled for each unit: the body of a request, the arguments of a tool.
+fn patterns(agent: &AgentModel) -> Vec<Value> {
+    let body = agent.spec.http.as_ref().and_then(|http| http.body.clone());
+    let arguments = agent.spec.mcp.as_ref().and_then(|mcp| mcp.arguments.clone()).map(Value::Object);
+    body.into_iter().chain(arguments).collect()
+}
+
 /// Returns the project's params that an agent's own templates refer to.
-fn used_vars(model: &Model, agent: &AgentModel) -> Result<Json, EngineError> {
+fn used_vars(model: &Model, templates: &[Value]) -> Result<Json, EngineError> {
     let mut text = String::new();
-    collect_strings(&Value::Object(agent.spec.params.clone()), &mut text);
+    templates.iter().for_each(|template| collect_strings(template, &mut text));
     let used = model
         .params
         .iter()

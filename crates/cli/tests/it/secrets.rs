@@ -304,3 +304,22 @@ phases:
         failed.stderr
     );
 }
+
+#[test]
+fn doctor_names_the_variables_that_are_missing() {
+    let project = project("http://127.0.0.1:9");
+    let found = |output: &Output| -> Vec<String> {
+        let document = output.json();
+        let checks = document["checks"].as_array().unwrap().iter();
+        let variables = checks.filter(|check| check["name"] == "variable");
+        variables.map(|check| format!("{} {}", check["status"], check["message"])).collect()
+    };
+    let missing = project.run(&["doctor", "--json"]).expect(4);
+    assert!(
+        found(&missing)
+            .contains(&"\"fail\" \"KEY is not set; endpoints.local.api_key_env names it\"".to_owned())
+    );
+    let set = run(&project, &["doctor", "--json"]).expect(0);
+    assert!(found(&set).iter().all(|check| check.starts_with("\"ok\"")), "{}", set.stdout);
+    check_output("doctor", &set);
+}

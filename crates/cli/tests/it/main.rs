@@ -19,6 +19,7 @@ mod project;
 mod reading;
 mod run;
 mod schema;
+mod secrets;
 mod staleness;
 mod streams;
 mod trouble;

@@ -265,6 +265,9 @@ pub struct Trace {
     pub exchanges: Vec<Exchange>,
     /// What the provider said of its limits.
     pub signal: RateSignal,
+    /// Whether the call may have consumed more than its usage tells: something was sent, it may have been served, and
+    /// nobody said what that took. Budgets reckon with all that it could take.
+    pub unsettled: bool,
 }
 
 /// What a provider said of its limits along with a response.
@@ -314,7 +317,7 @@ pub struct AgentError {
 }
 
 impl AgentError {
-    /// Returns an error without a wish for a pause.
+    /// Returns an error without a wish for a pause. It is unsettled, because most errors say nothing of what was served.
     #[must_use]
     pub fn new(kind: FailureKind, message: impl Into<String>) -> Self {
         Self {
@@ -322,8 +325,16 @@ impl AgentError {
             message: message.into(),
             retry_after: None,
             usage: Usage::default(),
-            trace: Box::default(),
+            trace: Box::new(Trace { unsettled: true, ..Trace::default() }),
         }
+    }
+
+    /// Returns the error of a call that consumed what its usage tells, for certain: nothing was sent, or what was sent was
+    /// turned away.
+    #[must_use]
+    pub fn settled(mut self) -> Self {
+        self.trace.unsettled = false;
+        self
     }
 
     /// Returns the failure of each unit of the call.

@@ -26,6 +26,15 @@ impl Amount {
         }
     }
 
+    /// Returns the larger of two amounts, currency by currency.
+    pub(super) fn most(&self, other: &Self) -> Self {
+        Self {
+            calls: self.calls.max(other.calls),
+            tokens: self.tokens.max(other.tokens),
+            nanos: self.nanos.max(other.nanos),
+        }
+    }
+
     const fn minus(&self, other: &Self) -> Self {
         Self {
             calls: self.calls.saturating_sub(other.calls),

@@ -84,11 +84,12 @@ impl RunState {
         if let Some(job) = target.job_mut() {
             job.n_in_flight -= 1;
         }
-        let is_told = usage.tokens() > 0 || usage.cost_usd.is_some();
-        let taken = match flight.hold.ceiling {
-            // An answer is never free: where nobody tells what it took, it took all that it could.
-            Some(_) if reply.is_ok() && !is_told => flight.hold.amount,
-            _ => Amount::of(&usage),
+        let told = Amount::of(&usage);
+        // Where nobody tells what a call took, it took all that it could.
+        let taken = if flight.hold.ceiling.is_some() && is_unsettled(reply) {
+            told.most(&flight.hold.amount)
+        } else {
+            told
         };
         self.purses.settle(self.payers(no), &flight.hold, &taken);
         let most = flight.hold.amount;
@@ -113,7 +114,7 @@ impl RunState {
         let jitter = jitter(self.run_id, call);
         let used = match reply {
             Ok(reply) => Some(reply.usage.tokens()).filter(|tokens| *tokens > 0),
-            Err(error) => Some(error.usage.tokens()),
+            Err(error) => Some(error.usage.tokens()).filter(|_| !error.trace.unsettled),
         };
         self.gates.leave(chain, passes, used, now);
         match reply {
@@ -208,6 +209,16 @@ impl RunState {
             return;
         }
         self.try_again(&landing, open, error);
+    }
+}
+
+/// Whether a call may have consumed more than its usage tells. An answer is never free.
+fn is_unsettled(reply: &Result<Reply, AgentError>) -> bool {
+    match reply {
+        Ok(reply) => {
+            reply.trace.unsettled || (reply.usage.tokens() == 0 && reply.usage.cost_usd.is_none())
+        }
+        Err(error) => error.trace.unsettled,
     }
 }
 

@@ -112,7 +112,7 @@ fn no_budget_is_passed_whatever_comes() {
             let dice = (seed + 1).wrapping_mul(call.call + 17).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40;
             match dice % 7 {
                 0 => Act::Fail(AgentError::new(FailureKind::Transient, "it broke off")),
-                1 => Act::Fail(AgentError::new(FailureKind::RateLimited, "too many")),
+                1 => Act::Fail(AgentError::new(FailureKind::RateLimited, "too many").settled()),
                 _ => with_usage(call, dice % 60, dice % 101),
             }
         });
@@ -159,6 +159,40 @@ fn a_reply_without_usage_is_not_free() {
     let report = world.run_with(&dollars(0.004));
     assert_eq!(report.status, RunStatus::Stopped);
     assert!(report.calls >= 1);
+}
+
+/// Runs six lines, one at a time and once each, with money for three calls at their dearest; returns how many were made.
+fn calls_within_a_small_budget(act: impl Fn() -> Act + Send + Sync + 'static) -> u64 {
+    let mut world = priced(1, &json!({"timeout": "1s", "retry": {"attempts": 1}}));
+    world.redefine(|file| file["phases"]["t"]["on_unit_failure"] = json!("continue"));
+    world.calls("sim/small", move |_| act());
+    // A call takes a hundred tokens at ten millionths, and a little more than two hundred bytes at one.
+    let report = world.run_with(&dollars(0.0038));
+    assert_eq!(report.usage.tokens(), 0, "the ledger keeps to what it was told");
+    report.calls
+}
+
+#[test]
+fn a_call_that_may_have_been_served_is_not_free() {
+    let error = || AgentError::new(FailureKind::Transient, "the connection broke");
+    assert_eq!(calls_within_a_small_budget(move || Act::Fail(error())), 3);
+    assert_eq!(calls_within_a_small_budget(|| Act::Hang), 3, "a time-out says nothing of what was served");
+    assert_eq!(calls_within_a_small_budget(|| Act::Panic), 3);
+    assert_eq!(calls_within_a_small_budget(move || Act::Fail(error().settled())), 6);
+}
+
+#[test]
+fn what_is_known_of_an_unsettled_call_is_the_least_that_it_took() {
+    let mut world = priced(1, &json!({"retry": {"attempts": 1}}));
+    world.redefine(|file| file["phases"]["t"]["on_unit_failure"] = json!("continue"));
+    world.calls("sim/small", |call| {
+        let Act::Reply(mut reply) = with_usage(call, 50, 40) else { return Act::Hang };
+        reply.trace.unsettled = true;
+        Act::Reply(reply)
+    });
+    let report = world.run_with(&dollars(0.0038));
+    assert_eq!((report.status, report.calls), (RunStatus::Stopped, 3));
+    assert_eq!(report.usage.tokens(), 270, "the ledger keeps to what it was told");
 }
 
 #[test]

@@ -174,7 +174,8 @@ impl RunState {
         let next = Pack { asks, limited, rung: Rung::Retry, ..landing.pack.clone() };
         let seat = &self.pools[landing.no];
         let pause = match retry_after {
-            _ if !seat.chain.is_empty() => Duration::ZERO,
+            // The gate keeps everybody waiting, unless such refusals come anyway.
+            _ if !seat.chain.is_empty() && !self.gates.is_scattered(&seat.chain) => Duration::ZERO,
             Some(pause) => pause,
             None => self.policy(&seat.agent).pause(limited),
         };

@@ -120,13 +120,14 @@ impl ModelAgent {
     }
 
     /// Notes a call that was given up on: an outage where it took as long as it may.
-    fn given_up(&self) {
+    fn given_up(&self) -> AgentError {
         let under_way = self.under_way.lock().unwrap_or_else(PoisonError::into_inner).take();
         // The engine's clock started a little earlier than this one.
         let limit = self.timeout.mul_f64(0.98);
         if let Some((endpoint, _)) = under_way.filter(|(_, since)| since.elapsed() >= limit) {
             self.outage(&endpoint);
         }
+        AgentError::new(FailureKind::Cancelled, "the call was cancelled")
     }
 
     fn shape(&self, schema: Option<&Json>) -> Result<Option<Arc<Shape>>, AgentError> {
@@ -144,13 +145,18 @@ impl ModelAgent {
         Ok(Some(shape))
     }
 
-    async fn converse(&self, request: &Request) -> Result<Reply, AgentError> {
+    async fn converse(&self, request: &Request, cancel: &Cancel) -> Result<Reply, AgentError> {
         let conversation = request.conversation.as_deref().ok_or_else(|| {
             AgentError::new(FailureKind::Permanent, "there is nothing to tell the model: it has no prompt")
         })?;
         let shape = self.shape(conversation.schema.as_ref())?;
         let mut talk = Talk::new(self, conversation, shape.clone(), &request.units, &request.repairs);
-        let heard = match self.hear(&mut talk).await {
+        let heard = tokio::select! {
+            biased;
+            () = cancel.fired() => Err(self.given_up()),
+            heard = self.hear(&mut talk) => heard,
+        };
+        let heard = match heard {
             Ok(heard) => heard,
             Err(error) => return Err(talk.failed(error)),
         };
@@ -185,14 +191,6 @@ impl Agent for ModelAgent {
     }
 
     async fn answer(&self, request: Request, cancel: &Cancel) -> Result<Reply, AgentError> {
-        let outcome = tokio::select! {
-            biased;
-            () = cancel.fired() => None,
-            outcome = self.converse(&request) => Some(outcome),
-        };
-        outcome.unwrap_or_else(|| {
-            self.given_up();
-            Err(AgentError::new(FailureKind::Cancelled, "the call was cancelled"))
-        })
+        self.converse(&request, cancel).await
     }
 }

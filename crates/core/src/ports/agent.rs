@@ -123,6 +123,8 @@ pub struct ModelTraits {
     pub name: String,
     /// What it costs, where that is known.
     pub price: Option<PriceSpec>,
+    /// What it costs at the dearest of the places that may serve it; nothing where there is only one.
+    pub dearest: Option<PriceSpec>,
     /// The most tokens of one answer, where the spec says.
     pub max_output: Option<u64>,
     /// How many requests one call can take: 1 and, with tools, one more for each round.

@@ -26,7 +26,7 @@ pub(super) fn hold(model: Option<&ModelTraits>, request: &Request, tool_bytes: u
         amount: Amount::of(&usage),
         ceiling: Some(usage),
         no_tokens: false,
-        no_dollars: model.price.is_none(),
+        no_dollars: usage.cost_usd.is_none(),
     }
 }
 
@@ -39,7 +39,7 @@ pub(crate) fn most(model: &ModelTraits, bytes: u64, output: u64) -> Usage {
     let input = input.saturating_add(before.saturating_mul(output.saturating_add(model.round_bytes)));
     let mut usage =
         Usage { input_tokens: input, output_tokens: n.saturating_mul(output), ..Usage::default() };
-    usage.cost_usd = model.price.map(|price| {
+    usage.cost_usd = model.dearest.or(model.price).map(|price| {
         // Nobody knows beforehand what will be in the provider's cache.
         let dearest = price.cached_input.unwrap_or(price.input).max(price.input);
         let price = refrain_schemas::money::PriceSpec { input: dearest, cached_input: None, ..price };

@@ -8,6 +8,8 @@ use refrain_core::ports::cancel::Cancel;
 use refrain_schemas::agent_spec::{Structured, ToolsSpec};
 use refrain_schemas::failure::FailureKind;
 use refrain_schemas::json::Json;
+use refrain_schemas::money::PriceSpec;
+use refrain_schemas::usage::Usage;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -52,6 +54,8 @@ pub struct Seat {
     pub endpoint: Endpoint,
     /// What the model is called there.
     pub model: String,
+    /// What it costs there, where that is known.
+    pub price: Option<PriceSpec>,
 }
 
 impl ModelAgent {
@@ -85,6 +89,14 @@ impl ModelAgent {
         let up = self.seats.iter().position(|seat| self.remote.breakers.admits(&seat.endpoint.name));
         let at = up.unwrap_or(0);
         (&self.seats[at], at > 0)
+    }
+
+    /// Adds what a usage costs where several endpoints may serve, each at its own price. Where there is only one, the
+    /// engine knows the price.
+    pub(super) fn priced(&self, seat: &Seat, usage: Usage) -> Usage {
+        let own = self.seats.first().filter(|_| self.seats.len() > 1);
+        let price = own.and_then(|own| seat.price.or(own.price)).filter(|_| usage.tokens() > 0);
+        Usage { cost_usd: price.map(|price| price.cost(&usage)).or(usage.cost_usd), ..usage }
     }
 
     pub(super) fn began(&self, seat: &Seat) {

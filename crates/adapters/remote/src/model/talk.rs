@@ -221,7 +221,7 @@ impl<'a> Talk<'a> {
         let Received { status, retry_after, body, broken } = received;
         let heard = wire::decode(kind, &body);
         if let Ok(heard) = &heard {
-            self.usage.add(&heard.usage);
+            self.usage.add(&self.agent.priced(seat, heard.usage));
         }
         let has_error = body.get("error").is_some_and(|error| !error.is_null());
         let failed = (!(200..300).contains(&status) || has_error)

@@ -221,7 +221,7 @@ pub struct Conversation {
     /// Whether the answer about the one unit is no object and stands in the field `answer` of one.
     pub wrapped: bool,
     /// The field of the record that a text becomes: the whole answer where there is no schema, and each output where
-    /// texts are asked for and `numbered`; see [`Conversation::record`].
+    /// texts are asked for and `numbered`; see [`Conversation::record`]. Empty where the outputs have a schema.
     pub field: String,
 }
 

@@ -153,7 +153,7 @@ fn check_settings(spec: &AgentSpec, seats: &[Seat]) -> Vec<SpecProblem> {
 }
 
 /// The fields of requests that Refrain sets, and how to set them.
-const OWN: [(&str, &str); 12] = [
+const OWN: [(&str, &str); 15] = [
     ("model", "write `model:` on the agent"),
     ("messages", "write `prompt:`"),
     ("input", "write `prompt:`"),
@@ -166,13 +166,18 @@ const OWN: [(&str, &str); 12] = [
     ("max_tokens", "write `max_tokens:` on the agent"),
     ("max_completion_tokens", "write `max_tokens:` on the agent"),
     ("max_output_tokens", "write `max_tokens:` on the agent"),
+    ("generationConfig.maxOutputTokens", "write `max_tokens:` on the agent"),
+    ("generation_config", "write it as `generationConfig`"),
+    ("generationConfig.candidateCount", "write `samples:` where the phase names the agent"),
 ];
 
 fn check_extra(spec: &AgentSpec) -> Vec<SpecProblem> {
     let set = |(name, hint): &(&str, &str)| {
         let field = format!("extra.{name}");
-        spec.extra
-            .contains_key(*name)
+        let (outer, inner) = name.split_once('.').map_or((*name, None), |(outer, inner)| (outer, Some(inner)));
+        let written = spec.extra.get(outer).filter(|value| inner.is_none_or(|inner| value.get(inner).is_some()));
+        written
+            .is_some()
             .then(|| problem(&field, format!("`{name}` is set elsewhere"), Some((*hint).to_owned())))
     };
     let mut problems: Vec<SpecProblem> = OWN.iter().filter_map(set).collect();

@@ -150,3 +150,14 @@ fn an_endpoint_that_stands_in_may_be_dearer() {
     assert_eq!((dearest.input, dearest.output, dearest.cached_input), (3.0, 4.0, Some(3.0)));
     assert_eq!(traits(&declared).price, Some(price(1.0, 4.0)), "what is likely is its own price");
 }
+
+#[test]
+fn nothing_gets_around_the_longest_answer() {
+    let extra = json!({"generationConfig": {"maxOutputTokens": 9, "candidateCount": 2, "topK": 3}});
+    let spec = AgentSpec { extra: extra.as_object().unwrap().clone(), ..model("google/gemini-2.5-flash") };
+    let expect = [
+        "extra.generationConfig.maxOutputTokens: `generationConfig.maxOutputTokens` is set elsewhere",
+        "extra.generationConfig.candidateCount: `generationConfig.candidateCount` is set elsewhere",
+    ];
+    check(&spec, &Declarations::default(), &expect);
+}

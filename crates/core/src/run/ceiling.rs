@@ -1,5 +1,6 @@
 //! The most that a call can consume.
 
+use refrain_schemas::json::Json;
 use refrain_schemas::usage::Usage;
 
 use crate::ports::agent::{ModelTraits, Request};
@@ -71,7 +72,9 @@ fn bytes(request: &Request) -> u64 {
     let repairs = request.repairs.iter();
     let repairs: u64 = repairs
         .map(|repair| {
-            (repair.said.len() + repair.error.len()) as u64 + repair.unit.as_str().len() as u64 + FRAME
+            // What was said may stand in JSON, where it is longer.
+            let said = Json::string(&repair.said).as_str().len();
+            (said + repair.error.len() + repair.unit.as_str().len()) as u64 + FRAME
         })
         .sum();
     asked as u64 + repairs

@@ -9,6 +9,8 @@ use super::purse::{Amount, Hold};
 
 /// What a request adds around what is said in it: roles, separators, the frame of a schema.
 const FRAME: u64 = 200;
+/// What a provider tells a model of its own accord where there are tools: some hundreds of tokens.
+const TOOLS_FRAME: u64 = 600;
 /// How many bytes a token has, about; for estimates, never for ceilings.
 const BYTES_PER_TOKEN: u64 = 4;
 /// How long an answer is, about, where nobody says how long it may get.
@@ -22,7 +24,8 @@ pub(super) fn hold(model: Option<&ModelTraits>, request: &Request, tool_bytes: u
     let Some(output) = model.max_output else {
         return Hold { amount: one, ceiling: None, no_tokens: true, no_dollars: true };
     };
-    let usage = most(model, bytes(request).saturating_add(tool_bytes), output);
+    let tools = if tool_bytes > 0 { tool_bytes.saturating_add(TOOLS_FRAME) } else { 0 };
+    let usage = most(model, bytes(request).saturating_add(tools), output);
     Hold {
         amount: Amount::of(&usage),
         ceiling: Some(usage),

@@ -174,8 +174,10 @@ const OWN: [(&str, &str); 15] = [
 fn check_extra(spec: &AgentSpec) -> Vec<SpecProblem> {
     let set = |(name, hint): &(&str, &str)| {
         let field = format!("extra.{name}");
-        let (outer, inner) = name.split_once('.').map_or((*name, None), |(outer, inner)| (outer, Some(inner)));
-        let written = spec.extra.get(outer).filter(|value| inner.is_none_or(|inner| value.get(inner).is_some()));
+        let (outer, inner) =
+            name.split_once('.').map_or((*name, None), |(outer, inner)| (outer, Some(inner)));
+        let written =
+            spec.extra.get(outer).filter(|value| inner.is_none_or(|inner| value.get(inner).is_some()));
         written
             .is_some()
             .then(|| problem(&field, format!("`{name}` is set elsewhere"), Some((*hint).to_owned())))

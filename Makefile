@@ -9,7 +9,7 @@ GAME := examples/game
 WITH_PATH := PATH="$(BIN):$$PATH"
 
 .DEFAULT_GOAL := help
-.PHONY: help all demo test lint fmt fmt-check doc schemas schemas-check examples peers bench crash deny clean-state build
+.PHONY: help all demo test lint fmt fmt-check doc schemas schemas-check examples peers bench bench-models crash deny clean-state build
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -50,8 +50,11 @@ examples: build ## Run the demo in a fresh copy, twice, and the embedding exampl
 bench: ## Measure the workload W(N) beside the floor; N is REFRAIN_BENCH_N, 100000 where it is not given
 	REFRAIN_BENCH_REPORT=$(abspath benches/report.md) $(CARGO) bench --workspace --locked --bench workload --bench commit
 
-crash: ## Kill runs 1,000 times and check that nothing is bought twice
-	REFRAIN_CRASH_KILLS=1000 $(CARGO) test $(WORKSPACE) --test it -- crash
+bench-models: ## Measure what is left of a provider's speed and limits; takes some minutes
+	$(CARGO) bench --workspace --locked --bench models
+
+crash: ## Kill runs 1,000 times, runs with models 200 times, and check that nothing is bought twice
+	REFRAIN_CRASH_KILLS=1000 REFRAIN_MODEL_KILLS=200 $(CARGO) test $(WORKSPACE) --test it -- crash
 
 deny: ## Check licences and origins of dependencies (needs cargo-deny)
 	$(CARGO) deny check

@@ -36,6 +36,7 @@ pub fn documents() -> Vec<Document> {
         document::<crate::ledger::CallReport>("call", "What `refrain show --call --json` prints"),
         document::<crate::problem::CheckReport>("check", "What `refrain check --json` prints"),
         document::<crate::why::DiffReport>("diff", "What `refrain diff --json` prints"),
+        document::<crate::doctor::DoctorReport>("doctor", "What `refrain doctor --json` prints"),
         document::<crate::event::EventKind>("event", "The data of log lines, by event"),
         document::<crate::status::HistoryReport>("history", "What `refrain history --json` prints"),
         document::<crate::history::HistoryEntry>("history-entry", "One entry of the run history"),

@@ -9,6 +9,7 @@ pub mod agent_spec;
 pub mod artifact;
 pub mod catalogue;
 pub mod digest;
+pub mod doctor;
 pub mod duration;
 pub mod endpoint;
 pub mod environment;

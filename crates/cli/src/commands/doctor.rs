@@ -3,8 +3,8 @@
 mod checks;
 
 use clap::Args;
+use refrain_schemas::doctor::{DoctorCheck, DoctorReport, DoctorStatus as Status};
 use refrain_schemas::exit_code::ExitCode;
-use serde::Serialize;
 
 use crate::args::Globals;
 use crate::output::Output;
@@ -15,8 +15,8 @@ use crate::{runtime, wiring};
 
 /// Look for what is wrong with the project or the machine
 ///
-/// Checks that there is a project and its pipeline is valid, that the programs of its agents are found, that the state
-/// folder can be written, that the store can be read, who holds the project, whether calls are in doubt, and what the
+/// Checks that there is a project and its pipeline is valid, that the programs of its agents and the
+/// variables it names are found, that the state folder can be written, that the store can be read, who holds the project, whether calls are in doubt, and what the
 /// terminal can show. Changes nothing. The exit code is that of the first check that failed.
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -26,26 +26,13 @@ Examples:
   refrain doctor --json | jq '.checks[] | select(.status != \"ok\")'")]
 pub(crate) struct DoctorArgs {}
 
-/// How a check ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-enum Status {
-    /// All is well.
-    Ok,
-    /// Worth a look.
-    Warn,
-    /// Wrong.
-    Fail,
-}
-
-/// One check.
-#[derive(Debug, Clone, Serialize)]
+/// One check, and the exit code that it asks for.
+#[derive(Debug, Clone)]
 struct Check {
     name: &'static str,
     status: Status,
     message: String,
     hint: Option<String>,
-    #[serde(skip)]
     code: ExitCode,
 }
 
@@ -68,15 +55,25 @@ impl Check {
         let hint = error.hints().first().cloned();
         Self { name, status: Status::Fail, message: error.message().to_owned(), hint, code: error.code() }
     }
-}
 
-/// What `doctor --json` prints.
-#[derive(Debug, Serialize)]
-struct DoctorDocument<'a> {
-    schema_version: u32,
-    ok: bool,
-    version: &'static str,
-    checks: &'a [Check],
+    fn credentials(message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self {
+            name: "variable",
+            status: Status::Fail,
+            message: message.into(),
+            hint: Some(hint.into()),
+            code: ExitCode::Credentials,
+        }
+    }
+
+    fn report(self) -> DoctorCheck {
+        DoctorCheck {
+            name: self.name.to_owned(),
+            status: self.status,
+            message: self.message,
+            hint: self.hint,
+        }
+    }
 }
 
 /// Examines the project and the machine.
@@ -89,12 +86,9 @@ pub(crate) fn run(_: &DoctorArgs, globals: &Globals, output: &mut Output) -> Res
         checks.iter().map(|check| check.code).find(|code| *code != ExitCode::Ok).unwrap_or(ExitCode::Ok);
     if output.wants_json() {
         let ok = code == ExitCode::Ok;
-        output.json(&DoctorDocument {
-            schema_version: 1,
-            ok,
-            version: env!("CARGO_PKG_VERSION"),
-            checks: &checks,
-        })?;
+        let version = env!("CARGO_PKG_VERSION").to_owned();
+        let checks = checks.into_iter().map(Check::report).collect();
+        output.json(&DoctorReport { schema_version: 1, ok, version, checks })?;
     } else {
         let mut page = output.page();
         write(&mut page, &checks);
@@ -120,6 +114,7 @@ fn project(globals: &Globals, checks: &mut Vec<Check>) {
         return;
     };
     checks.extend(checks::programs(&project, model));
+    checks.extend(checks::variables(&project, &checked));
     match wiring::open(globals) {
         Ok(opened) => {
             let store = runtime::on_this_thread(async { Ok(checks::store(&opened).await) });

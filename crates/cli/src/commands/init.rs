@@ -73,7 +73,10 @@ const MODEL: [TemplateFile; 8] = [
     ("prompts/project.md", include_str!("../../templates/model/prompts/project.md")),
     ("prompts/translate.md", include_str!("../../templates/model/prompts/translate.md")),
     ("prompts/line.md", include_str!("../../templates/model/prompts/line.md")),
-    ("schemas/translation.schema.json", include_str!("../../templates/model/schemas/translation.schema.json")),
+    (
+        "schemas/translation.schema.json",
+        include_str!("../../templates/model/schemas/translation.schema.json"),
+    ),
     GITIGNORE,
 ];
 

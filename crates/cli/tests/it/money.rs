@@ -49,7 +49,11 @@ fn a_plan_is_written_down_and_run_once_or_twice() {
     crate::schema::check("plan-file", &file);
     assert_eq!((&file["refrain_plan"], &file["project"]), (&1.into(), &"small".into()));
     assert_eq!(project.run_json(&["--plan", "plan.json"], 0)["calls"], 12);
-    assert_eq!(project.run_json(&["--plan", "plan.json"], 0)["calls"], 0, "what came in meanwhile is no drift");
+    assert_eq!(
+        project.run_json(&["--plan", "plan.json"], 0)["calls"],
+        0,
+        "what came in meanwhile is no drift"
+    );
 }
 
 /// Plans, changes something, and says what the refused run named.

@@ -285,7 +285,7 @@ fn exit_code(state: &RunState, phases: &[PhaseReport], status: RunStatus) -> Exi
         _ => ExitCode::Ok,
     };
     let mut code = phases.iter().map(of_phase).fold(status.exit_code(), ExitCode::stronger);
-    if state.credentials_failed {
+    if state.credentials.is_some() {
         code = code.stronger(ExitCode::Credentials);
     }
     if state.offline_missed {

@@ -206,9 +206,12 @@ impl RunState {
             Stop::Drained | Stop::Aborted => ("cancelled", "the run was cancelled", PhaseStatus::Cancelled),
         };
         let shortage = self.targets[no].shortage.clone().or_else(|| self.shortage.clone());
-        let (message, hint) = shortage
-            .filter(|_| stop == Stop::Ceiling)
-            .unwrap_or_else(|| (message.to_owned(), "run again to go on where it stopped".to_owned()));
+        let again = "run again to go on where it stopped".to_owned();
+        let refused = self.credentials.clone().filter(|_| stop == Stop::Credentials);
+        let (message, hint) = match shortage.filter(|_| stop == Stop::Ceiling) {
+            Some(shortage) => shortage,
+            None => (refused.map_or_else(|| message.to_owned(), |why| format!("{message}: {why}")), again),
+        };
         let error = PhaseError {
             code: code.to_owned(),
             message,

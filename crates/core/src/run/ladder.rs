@@ -59,7 +59,7 @@ impl RunState {
         let n_invalid = missed.iter().filter(|miss| miss.failure.kind == FailureKind::Invalid).count();
         let mut steps: BTreeMap<Step, Vec<Miss>> = BTreeMap::new();
         for miss in missed {
-            if self.ends_run(miss.failure.kind) {
+            if self.ends_run(&miss.failure) {
                 continue;
             }
             let step = next_step(pack, policy, miss.failure.kind, n_invalid);
@@ -137,10 +137,10 @@ impl RunState {
     }
 
     /// Stops the run where a failure says that no other call will do better.
-    pub(super) fn ends_run(&mut self, kind: FailureKind) -> bool {
-        match kind {
+    pub(super) fn ends_run(&mut self, failure: &Failure) -> bool {
+        match failure.kind {
             FailureKind::Credentials => {
-                self.credentials_failed = true;
+                self.credentials.get_or_insert_with(|| failure.message.clone());
                 self.stop(Stop::Credentials);
                 true
             }

@@ -205,7 +205,7 @@ impl RunState {
         let asks =
             open.iter().map(|(_, key)| OutcomeAsk { key: *key, result: AskResult::Failed(failure.clone()) });
         self.outcome(&mut landing, asks.collect());
-        if self.stop.is_some() || self.ends_run(error.kind) {
+        if self.stop.is_some() || self.ends_run(&failure) {
             return;
         }
         self.try_again(&landing, open, error);

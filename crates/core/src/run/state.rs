@@ -64,7 +64,8 @@ pub struct RunState {
     /// When a gate lets the next call through, if one waits for that.
     pub(super) wake: Option<Duration>,
     pub(super) stop: Option<Stop>,
-    pub(super) credentials_failed: bool,
+    /// What the first call said that failed for want of credentials.
+    pub(super) credentials: Option<String>,
     pub(super) offline_missed: bool,
     pub(super) now: Timestamp,
     pub(super) time: Duration,
@@ -197,7 +198,7 @@ impl RunState {
             served: 0,
             wake: None,
             stop: None,
-            credentials_failed: false,
+            credentials: None,
             offline_missed: false,
             now: Timestamp::from_micros(0),
             time: Duration::ZERO,

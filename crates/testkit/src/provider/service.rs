@@ -240,7 +240,10 @@ fn respond(
             let body = Body::Whole("{\"id\": \"half a thought, <<".to_owned());
             (Response { body, ..response }, None)
         }
-        Some(Fault::Cut) => (Response { body: cut(response.body), ..response }, None),
+        Some(Fault::Cut) => {
+            let reported = asked.wire.first_figures(told.usage).filter(|_| asked.stream);
+            (Response { body: cut(response.body), ..response }, reported)
+        }
         _ => (response, Some(told.usage)),
     }
 }

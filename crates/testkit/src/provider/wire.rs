@@ -129,6 +129,11 @@ impl Wire {
         }
     }
 
+    /// Returns the usage that the first event of a stream reports, where it does.
+    pub(super) const fn first_figures(self, usage: Figures) -> Option<Figures> {
+        if matches!(self, Self::Anthropic) { Some(Figures { output: 1, ..usage }) } else { None }
+    }
+
     /// Returns the status that says there is too much to do.
     pub(super) const fn overloaded(self) -> u16 {
         if matches!(self, Self::Anthropic) { 529 } else { 503 }

@@ -27,6 +27,15 @@ pub fn rate_signal(headers: &HeaderMap, now: Timestamp) -> RateSignal {
     }
 }
 
+/// Returns what counts of a signal that came with a refusal. Limits are learnt from answers, where every provider that
+/// tells them tells them; refusals come from whoever stands in between, too, and say more of a bad moment than of a minute.
+/// And whoever says when to come back has said when there is something left again.
+#[must_use]
+pub fn refused(signal: RateSignal, retry_after: Option<Duration>) -> RateSignal {
+    let exhausted_for = signal.exhausted_for.filter(|_| retry_after.is_none());
+    RateSignal { requests_per_minute: None, tokens_per_minute: None, exhausted_for }
+}
+
 /// Reads how long the provider asks to be left alone.
 #[must_use]
 pub fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
@@ -165,6 +174,16 @@ mod tests {
     fn limits_per_day_are_not_taken_for_limits_per_minute() {
         let fields = [("x-ratelimit-limit-requests", "14400"), ("x-ratelimit-reset-requests", "2m59.56s")];
         assert_eq!(rate_signal(&headers(&fields), now()), RateSignal::default());
+    }
+
+    #[test]
+    fn a_refusal_says_when_to_come_back_and_no_more() {
+        let pause = Some(Duration::from_secs(360));
+        let signal =
+            RateSignal { requests_per_minute: Some(60), tokens_per_minute: Some(9), exhausted_for: pause };
+        let nothing = RateSignal::default();
+        assert_eq!(refused(signal, Some(Duration::from_secs(1))), nothing);
+        assert_eq!(refused(signal, None), RateSignal { exhausted_for: pause, ..nothing });
     }
 
     #[test]

@@ -15,7 +15,7 @@ use super::classify::{self, Failed};
 use super::redact::Redactor;
 use super::repair::repair_turns;
 use super::schema::{self, Shape};
-use super::signal::{rate_signal, retry_after};
+use super::signal::{rate_signal, refused, retry_after};
 use super::stream::Assembly;
 use super::wire::{self, Chat, Heard, ToolOffer, Turn};
 use crate::client::{Incoming, Outgoing, TransportError, TransportErrorKind};
@@ -191,8 +191,9 @@ impl<'a> Talk<'a> {
             |error: TransportError| TransportError { message: redactor.text(&error.message), ..error };
         let mut incoming = self.agent.remote.client.send(outgoing).await.map_err(redacted)?;
         let now = jiff::Timestamp::now();
-        self.trace.signal = rate_signal(&incoming.headers, now);
         let retry_after = retry_after(&incoming.headers, now);
+        let signal = rate_signal(&incoming.headers, now);
+        self.trace.signal = if incoming.status == 429 { refused(signal, retry_after) } else { signal };
         let (body, broken) = self.body(seat.endpoint.kind, &mut incoming).await;
         let (body, broken) = (redactor.value(body), broken.map(redacted));
         Ok(Received { status: incoming.status, retry_after, body, broken })

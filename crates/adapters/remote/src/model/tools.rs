@@ -171,8 +171,8 @@ impl Toolbox {
             exchanges.extend(exchange);
             match outcome {
                 Ok(answer) => {
-                    if !answer.is_error {
-                        used.insert(call.name.clone());
+                    if let Some((name, _)) = self.meant(&call.name).filter(|_| !answer.is_error) {
+                        used.insert(name.clone());
                     }
                     answers.push(answer);
                 }
@@ -216,8 +216,17 @@ impl Toolbox {
         (Some(exchange), answer)
     }
 
+    /// Returns the tool that a model means: by the name it was told or, as models do, by the tool's own name, where only
+    /// one tool is called so.
+    fn meant(&self, called: &str) -> Option<(&String, &Entry)> {
+        self.entries.get_key_value(called).or_else(|| {
+            let mut namesakes = self.entries.iter().filter(|(_, entry)| entry.tool.name == called);
+            namesakes.next().filter(|_| namesakes.next().is_none())
+        })
+    }
+
     fn understood<'a>(&'a self, call: &'a ToolCall) -> Result<(&'a Entry, &'a Map<String, Value>), String> {
-        let entry = self.entries.get(&call.name).ok_or_else(|| {
+        let (_, entry) = self.meant(&call.name).ok_or_else(|| {
             let names: Vec<&str> = self.entries.keys().map(String::as_str).collect();
             format!("there is no tool `{}`; there are {}", call.name, names.join(", "))
         })?;

@@ -124,6 +124,14 @@ async fn a_tool_is_used_and_the_answer_follows() {
 }
 
 #[tokio::test]
+async fn a_tool_is_meant_by_its_own_name_too() {
+    let tools = json!({"from": {"s": ["search"]}, "require": ["search"]});
+    let scene = play(tools, vec![asks(&[("search", "{\"q\": \"a\"}")]), answers("done")]).await;
+    assert!(scene.outcome.is_ok(), "{:?}", scene.outcome);
+    assert_eq!(scene.told(), ["found aaa"]);
+}
+
+#[tokio::test]
 async fn what_is_wrong_with_a_use_is_told_to_the_model() {
     let calls = [
         ("s__serch", "{}"),

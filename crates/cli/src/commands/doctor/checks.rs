@@ -2,7 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use refrain_core::model::Model;
+use refrain_core::check::{NamedVariable, VariableUse, named_variables};
+use refrain_core::model::{AgentModel, Model};
+use refrain_core::ports::secrets::Secrets as _;
+use refrain_core::redactor::SHORTEST_SECRET;
 use refrain_schemas::history::HistoryEntry;
 
 use super::Check;
@@ -49,23 +52,54 @@ pub(super) fn state_folder(project: &Project) -> Check {
 
 /// Whether the programs of command agents are there.
 pub(super) fn programs(project: &Project, model: &Model) -> Vec<Check> {
-    let commands =
-        model.agents.iter().filter_map(|(name, agent)| Some((name, agent.spec.command.as_ref()?.first()?)));
-    let check = |(name, program): (&_, &String)| match find_program(&project.dir, program) {
-        Some(path) => Check::ok("agent", format!("{name}: {}", path.display())),
-        None => {
-            let path = project.dir.join(program);
-            let error = if program.contains('/') && path.is_file() {
-                let error = CliError::usage(format!("{name}: `{program}` may not be executed"));
-                error.hint(format!("allow it with `chmod +x {}`", path.display()))
-            } else {
-                let error = CliError::usage(format!("{name}: there is no program `{program}`"));
-                error.hint("install it, or name it by its path from the project folder")
-            };
-            Check::fail("agent", &error)
+    let commands = model
+        .agents
+        .iter()
+        .filter_map(|(name, agent)| Some((name, agent, agent.spec.command.as_ref()?.first()?)));
+    let check = |(name, agent, program): (&_, &AgentModel, &String)| {
+        let dir = agent.spec.cwd.as_ref().map_or_else(|| project.dir.clone(), |cwd| project.dir.join(cwd));
+        match find_program(&dir, program) {
+            Some(path) => Check::ok("agent", format!("{name}: {}", path.display())),
+            None => {
+                let path = dir.join(program);
+                let error = if program.contains('/') && path.is_file() {
+                    let error = CliError::usage(format!("{name}: `{program}` may not be executed"));
+                    error.hint(format!("allow it with `chmod +x {}`", path.display()))
+                } else {
+                    let error = CliError::usage(format!("{name}: there is no program `{program}`"));
+                    error.hint("install it, or name it by its path from the project folder")
+                };
+                Check::fail("agent", &error)
+            }
         }
     };
     commands.map(check).collect()
+}
+
+/// Whether the variables that the pipeline names have values. No value is looked at any closer.
+pub(super) fn variables(project: &Project, checked: &Checked) -> Vec<Check> {
+    let pipeline = match crate::wiring::pipeline(project) {
+        Ok(Some(pipeline)) => pipeline,
+        Ok(None) => return Vec::new(),
+        Err(error) => return vec![Check::fail("variable", &error)],
+    };
+    let named = named_variables(&pipeline);
+    let check = |variable: &NamedVariable| {
+        let NamedVariable { path, name, used_as } = variable;
+        match checked.safety.environment.get(name) {
+            None => Check::credentials(
+                format!("{name} is not set; {path} names it"),
+                "set it in the environment, or in `.env` beside the pipeline file",
+            ),
+            Some(value) if *used_as == VariableUse::Secret && value.len() < SHORTEST_SECRET => Check::warn(
+                "variable",
+                format!("{name} is set, and too short to be recognised where it should not be seen"),
+                format!("use a value of at least {SHORTEST_SECRET} characters where it is a secret"),
+            ),
+            Some(_) => Check::ok("variable", format!("{name} is set")),
+        }
+    };
+    named.iter().map(check).collect()
 }
 
 /// Finds a program as the system would: by its path from the project folder, or on `PATH`.

@@ -83,3 +83,12 @@ fn a_term_that_is_matched_is_asked_about_where_it_occurs() {
 ";
     check("{ file: glossary.csv, match: { field: term, in: text } }", prompt);
 }
+
+#[test]
+fn a_term_that_only_the_prompt_lets_in_is_asked_about_where_it_occurs() {
+    let prompt = "\
+{% for entry in context.glossary | occurring(unit.text, field=\"term\") %}{{ entry.term }} is {{ entry.translation }}.
+{% endfor %}<line id=\"{{ unit.id }}\">{{ unit.text }}</line>
+";
+    check("{ file: glossary.csv }", prompt);
+}

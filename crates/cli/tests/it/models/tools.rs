@@ -95,6 +95,8 @@ agents:
         entities: [{ name: \"{{ unit.id }}\", entityType: line, observations: [\"{{ unit.text }}\"] }]
 ";
     let project = project(&servers, agents, "keeper");
+    // The server reads its file, adds to it and writes it: it takes one thing at a time.
+    project.edit("refrain.yaml", "{ keeper: 2 }", "{ keeper: 1 }");
     project.run_json(&[], 0);
     let kept = std::fs::read_to_string(memory).unwrap();
     assert!(kept.contains("The door") && kept.contains("The gate"), "{kept}");

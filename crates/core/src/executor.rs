@@ -92,13 +92,20 @@ impl LocalExecutor {
                 stop.fire();
                 // The agent gets a moment to clean up; a reply that still comes was paid for and counts.
                 let late = select(answer, self.clock.sleep(GRACE)).await;
-                match (late, ended) {
-                    (Either::Left((Ok(reply), _)), _) => Ok(reply),
-                    (_, Either::Left(_)) => Err(AgentError::new(FailureKind::Cancelled, "cancelled")),
-                    (_, Either::Right(_)) => {
+                let error = match ended {
+                    Either::Left(_) => AgentError::new(FailureKind::Cancelled, "cancelled"),
+                    Either::Right(_) => {
                         let limit = refrain_schemas::duration::Span(timeout);
-                        Err(AgentError::new(FailureKind::Transient, format!("no answer within {limit}")))
+                        AgentError::new(FailureKind::Transient, format!("no answer within {limit}"))
                     }
+                };
+                match late {
+                    Either::Left((Ok(reply), _)) => Ok(reply),
+                    // What the call consumed until then, only the agent knows.
+                    Either::Left((Err(known), _)) => {
+                        Err(AgentError { usage: known.usage, trace: known.trace, ..error })
+                    }
+                    Either::Right(_) => Err(error),
                 }
             }
         }

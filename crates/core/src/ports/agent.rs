@@ -123,6 +123,8 @@ pub struct ModelTraits {
     pub name: String,
     /// What it costs, where that is known.
     pub price: Option<PriceSpec>,
+    /// What it costs at the dearest of the places that may serve it; nothing where there is only one.
+    pub dearest: Option<PriceSpec>,
     /// The most tokens of one answer, where the spec says.
     pub max_output: Option<u64>,
     /// How many requests one call can take: 1 and, with tools, one more for each round.
@@ -219,7 +221,7 @@ pub struct Conversation {
     /// Whether the answer about the one unit is no object and stands in the field `answer` of one.
     pub wrapped: bool,
     /// The field of the record that a text becomes: the whole answer where there is no schema, and each output where
-    /// texts are asked for and `numbered`; see [`Conversation::record`].
+    /// texts are asked for and `numbered`; see [`Conversation::record`]. Empty where the outputs have a schema.
     pub field: String,
 }
 

@@ -6,7 +6,7 @@ use refrain_schemas::name::CallId;
 use refrain_schemas::phase_spec::Fan;
 
 use crate::model::Work;
-use crate::ports::agent::{ModelTraits, Request};
+use crate::ports::agent::{AskedUnit, ModelTraits, Repair, Request};
 use crate::ports::executor::{Call, Slot};
 
 use super::ceiling;
@@ -206,6 +206,10 @@ impl RunState {
         });
         let open = pack.asks.iter().filter(|ask| self.open_key(**ask).is_some());
         let conversation = job.conversation(pack.member, open.map(|ask| (ask.unit, ask.ask)));
+        let units: Vec<AskedUnit> = units.collect();
+        // Of units that are not asked about any more nobody is told what was wrong.
+        let is_asked = |repair: &&Repair| units.iter().any(|unit| unit.id == repair.unit);
+        let repairs = pack.repairs.iter().filter(is_asked).cloned().collect();
         Some(Request {
             call,
             phase: self.targets[pack.target].target.phase.clone(),
@@ -213,9 +217,9 @@ impl RunState {
             params: agent.params.clone(),
             vars: agent.vars.clone(),
             context: job.shared.clone(),
-            units: units.collect(),
+            units,
             conversation,
-            repairs: pack.repairs.clone(),
+            repairs,
         })
     }
 }

@@ -1,5 +1,7 @@
 //! Money: what calls may cost is set aside before they leave, and what they did cost is counted.
 
+use std::time::Duration;
+
 use refrain_core::engine::RunRequest;
 use refrain_core::ports::agent::AgentError;
 use refrain_schemas::event::EventKind;
@@ -179,6 +181,23 @@ fn a_call_that_may_have_been_served_is_not_free() {
     assert_eq!(calls_within_a_small_budget(|| Act::Hang), 3, "a time-out says nothing of what was served");
     assert_eq!(calls_within_a_small_budget(|| Act::Panic), 3);
     assert_eq!(calls_within_a_small_budget(move || Act::Fail(error().settled())), 6);
+}
+
+#[test]
+fn what_is_known_of_a_call_that_took_too_long_is_kept() {
+    let mut world = priced(1, &json!({"timeout": "1s", "retry": {"attempts": 1}}));
+    world.calls("sim/small", |call| {
+        if call.count > 1 {
+            return with_usage(call, 50, 40);
+        }
+        let mut error = AgentError::new(FailureKind::Cancelled, "the call was cancelled");
+        error.usage = Usage { input_tokens: 50, output_tokens: 7, ..Usage::default() };
+        Act::FailLate(Duration::from_secs(2), error)
+    });
+    world.run();
+    let first = &world.ledger()[0];
+    assert_eq!((first.usage.input_tokens, first.usage.output_tokens), (50, 7));
+    assert!(first.usage.cost_usd.is_some());
 }
 
 #[test]

@@ -6,6 +6,7 @@ use refrain_schemas::failure::FailureKind;
 use serde_json::Value;
 use std::time::Duration;
 
+use super::wire::Heard;
 use crate::client::{TransportError, TransportErrorKind};
 
 /// The longest message that is passed on.
@@ -44,6 +45,21 @@ pub(crate) const fn transport_kind(kind: TransportErrorKind) -> FailureKind {
         }
         TransportErrorKind::TooLarge | TransportErrorKind::Unsendable => FailureKind::Permanent,
     }
+}
+
+/// Whether a request may have been served although no response, or no whole one, came.
+pub(super) const fn may_be_served(kind: TransportErrorKind) -> bool {
+    !matches!(kind, TransportErrorKind::Connect | TransportErrorKind::Unsendable)
+}
+
+/// Whether a request may have been served although the response is an error: a gateway that did not wait for the answer
+/// says nothing of it, and an answer that began well is served as far as it came.
+pub(super) fn is_in_doubt(status: u16, kind: FailureKind, heard: Option<&Heard>) -> bool {
+    if !(200..300).contains(&status) {
+        return matches!(status, 408 | 499 | 504 | 524);
+    }
+    let is_silent = heard.is_none_or(|heard| heard.said.text.is_empty() && heard.said.calls.is_empty());
+    !(is_silent && matches!(kind, FailureKind::RateLimited | FailureKind::Credentials))
 }
 
 /// Says what a response is that is no answer.

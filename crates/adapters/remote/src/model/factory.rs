@@ -14,6 +14,7 @@ use serde_json::{Map, Value};
 
 use super::agent::{ModelAgent, Seat};
 use super::endpoint::{Endpoint, EndpointError, known_names, resolve, split_model};
+use super::price::KnownPrice;
 use super::{price, tools};
 use crate::RemoteAgents;
 
@@ -217,7 +218,7 @@ fn model_traits(draft: &Draft<'_>, endpoint: &Endpoint, model: &str) -> ModelTra
     let tools = spec.tools.as_ref();
     ModelTraits {
         name: model.to_owned(),
-        price: price::of(draft.declared, endpoint, model),
+        price: price::of(draft.declared, endpoint, model).map(KnownPrice::spec),
         max_output: spec.max_tokens.map(u64::from),
         requests: tools::requests(tools),
         round_bytes: tools::round_bytes(tools),

@@ -153,7 +153,8 @@ async fn a_probe_asks_the_server_itself_and_remembers_nothing() {
     assert!(!world.path(".refrain").exists());
     let listed = world.servers.list("s").await.unwrap();
     world.servers_closed().await;
-    let world = world.again(&listing(&world, "more\n"));
+    let more = listing(&world, "more\n");
+    let world = world.again(&more);
     assert_eq!(probe(&world).await.tools.len(), 11, "it was asked, and its memory was not");
     let world = world.again(&spec);
     assert_eq!(world.servers.list("s").await.unwrap(), listed, "what was remembered stays");

@@ -9,7 +9,7 @@ use refrain_core::check::{Surroundings, named_files};
 use refrain_core::engine::{Engine, Ports};
 use refrain_core::model::Model;
 use refrain_core::ports::agent::AgentFactory;
-use refrain_core::ports::clock::Ids;
+use refrain_core::ports::clock::{Clock as _, Ids};
 use refrain_core::ports::files::ProjectFiles as _;
 use refrain_core::ports::secrets::Secrets;
 use refrain_core::ports::tools::Tools;
@@ -20,8 +20,12 @@ use refrain_schemas::pipeline::{Durability, Pipeline};
 use refrain_schemas::problem::{Problem, Severity};
 use refrain_schemas::progress::RunProgress;
 use refrain_schemas::status::Holder;
+use refrain_schemas::time::Timestamp;
 use refrain_sinks::log_file::last_progress;
 // For the other files of this crate, which name no adapter themselves.
+pub(crate) use refrain_remote::{
+    KeyFound, KnownPrice, Probe, Reached, SchemaWay, ServiceProbe, prices_age, prices_date,
+};
 pub(crate) use refrain_sinks::log_file::{Follow, LogFileError};
 pub(crate) use refrain_sinks::log_folder::LogFolder;
 use refrain_sinks::{ConsoleLog, JsonlLog, JsonlProgress, Redacting, TerminalSink};
@@ -33,8 +37,10 @@ use crate::project::Project;
 use crate::report::CliError;
 use crate::{holder, runtime};
 
+mod probes;
 mod safety;
 
+pub(crate) use probes::{Asked, Findings, NamedTool};
 use safety::Safety;
 
 /// A project that was read and checked.
@@ -226,10 +232,17 @@ fn ports(dir: &Path, model: &Model, checked: &Checked) -> Result<Ports, CliError
     })
 }
 
+/// Returns the time of day.
+pub(crate) fn now() -> Timestamp {
+    refrain_system::SystemClock::new().now()
+}
+
 /// Everything that answers. Nothing is started, connected or read before it is needed.
 struct Agents {
     factories: Vec<Arc<dyn AgentFactory>>,
     tools: Arc<dyn Tools>,
+    remote: refrain_remote::RemoteAgents,
+    servers: Arc<refrain_mcp::McpServers>,
 }
 
 impl Agents {
@@ -237,8 +250,8 @@ impl Agents {
         let lost = |error: std::io::Error| CliError::io("find the project folder", &error);
         let secrets: Arc<dyn Secrets> = safety.environment.clone();
         let servers = pipeline.map(|pipeline| pipeline.servers.clone()).unwrap_or_default();
-        let servers = refrain_mcp::McpServers::new(dir, &servers, &secrets).map_err(lost)?;
-        let tools = safety.guard_tools(Arc::new(servers));
+        let servers = Arc::new(refrain_mcp::McpServers::new(dir, &servers, &secrets).map_err(lost)?);
+        let tools = safety.guard_tools(servers.clone());
         let remote = refrain_remote::RemoteAgents::new(secrets.clone(), tools.clone());
         let factories = safety.guard(vec![
             Arc::new(refrain_builtin::BuiltinAgents::new()),
@@ -247,7 +260,7 @@ impl Agents {
             Arc::new(remote.services()),
             Arc::new(refrain_mcp::McpAgents::new(tools.clone())),
         ]);
-        Ok(Self { factories, tools })
+        Ok(Self { factories, tools, remote, servers })
     }
 }
 

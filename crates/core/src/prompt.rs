@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use refrain_schemas::digest::{Digest, Digester};
+use refrain_schemas::json::Json;
 
 use crate::model::OutputSchema;
 use crate::template::{Template, is_template};
@@ -74,6 +75,13 @@ impl Prompt {
             None => digester.part(b"text").part(self.field.as_bytes()),
         };
         digester.finish()
+    }
+
+    /// Returns the schema that is sent along where one unit is asked about: the shape of its answer, in an object.
+    #[must_use]
+    pub fn schema(&self) -> Option<Json> {
+        let answer = &self.answer.as_ref()?.json;
+        Some(if shape::is_object(answer) { answer.clone() } else { shape::wrapped(answer) })
     }
 
     /// Returns the names of the project's params that the layers read; `None` where that may be any of them.

@@ -80,6 +80,25 @@ impl Server {
         state.listed.clone().ok_or_else(|| self.error(changed()))
     }
 
+    /// Returns the tools as the server says now, by a connection of their own and without remembering them; nothing where
+    /// that takes longer than the limit.
+    pub(crate) async fn probe(&self, limit: Duration) -> Result<Option<ToolList>, AgentError> {
+        let patience = self.spec.timeout.map_or(PATIENCE, |span| span.0);
+        let listed = tokio::time::timeout(limit, async {
+            let connection =
+                Connection::start(&self.spec, &self.project, &*self.secrets, &self.ears, patience).await?;
+            let tools = connection.list().await;
+            Ok((connection, tools?))
+        });
+        let (connection, tools) = match listed.await {
+            Err(_) => return Ok(None),
+            Ok(listed) => listed.map_err(|trouble| self.error(self.told(trouble)))?,
+        };
+        connection.end().await;
+        let tools = listing(tools, &self.basis().await.identity);
+        tools.map(Some).map_err(|trouble| self.error(trouble))
+    }
+
     /// Uses a tool.
     pub(crate) async fn call(
         &self,

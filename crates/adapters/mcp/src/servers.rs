@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::future::join_all;
@@ -43,6 +44,13 @@ impl McpServers {
             (name.clone(), Server::new(name, spec, &project, Arc::clone(secrets)))
         };
         Ok(Self { servers: declared.iter().map(server).collect() })
+    }
+
+    /// Starts every server, or turns to it, and lists its tools, all at once; then lets go of them. Nothing of it is
+    /// remembered. A server without a list is one that took longer than the limit.
+    pub async fn probe(&self, limit: Duration) -> Vec<(String, Result<Option<ToolList>, AgentError>)> {
+        let probe = async |(name, server): (&String, &Server)| (name.clone(), server.probe(limit).await);
+        join_all(self.servers.iter().map(probe)).await
     }
 
     fn server(&self, name: &str) -> Result<&Server, AgentError> {

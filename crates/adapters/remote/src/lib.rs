@@ -19,8 +19,9 @@ use crate::model::breaker::Breakers;
 use crate::model::factory::ModelAgents;
 use crate::service::factory::ServiceAgents;
 
-pub use crate::model::price::prices_date;
-pub use crate::model::probe::{KeyFound, Probe, Reached, SchemaWay};
+pub use crate::model::price::{KnownPrice, prices_age, prices_date};
+pub use crate::model::probe::{KeyFound, Probe, Question, Reached, SchemaWay};
+pub use crate::service::probe::ServiceProbe;
 
 /// What all agents behind HTTP share: one client, the secrets, the tools and the state of the endpoints.
 #[derive(Clone)]

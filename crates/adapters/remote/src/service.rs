@@ -5,6 +5,7 @@
 //! output out of the response.
 
 pub mod factory;
+pub mod probe;
 
 mod agent;
 mod response;

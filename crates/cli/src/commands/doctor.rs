@@ -1,6 +1,7 @@
 //! `refrain doctor`
 
 mod checks;
+mod reach;
 
 use clap::Args;
 use refrain_schemas::doctor::{DoctorCheck, DoctorReport, DoctorStatus as Status};
@@ -16,8 +17,11 @@ use crate::{runtime, wiring};
 /// Look for what is wrong with the project or the machine
 ///
 /// Checks that there is a project and its pipeline is valid, that the programs of its agents and the
-/// variables it names are found, that the state folder can be written, that the store can be read, who holds the project, whether calls are in doubt, and what the
-/// terminal can show. Changes nothing. The exit code is that of the first check that failed.
+/// variables it names are found, that its models and services can be reached, with a key that is taken, a price that
+/// is known and a schema that fits, that its MCP servers start and have the tools they should have, that the state
+/// folder can be written, that the store can be read, who holds the project, whether calls are in doubt, and what the
+/// terminal can show. Changes nothing and asks for nothing that costs money; nobody is waited for longer than five
+/// seconds. The exit code is that of the first check that failed, 4 for a key that is missing or not taken.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -26,8 +30,11 @@ Examples:
   refrain doctor --json | jq '.checks[] | select(.status != \"ok\")'")]
 pub(crate) struct DoctorArgs {}
 
+/// What to do about a variable without a value.
+const SET_IT: &str = "set it in the environment, or in `.env` beside the pipeline file";
+
 /// One check, and the exit code that it asks for.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 struct Check {
     name: &'static str,
     status: Status,
@@ -56,9 +63,9 @@ impl Check {
         Self { name, status: Status::Fail, message: error.message().to_owned(), hint, code: error.code() }
     }
 
-    fn credentials(message: impl Into<String>, hint: impl Into<String>) -> Self {
+    fn credentials(name: &'static str, message: impl Into<String>, hint: impl Into<String>) -> Self {
         Self {
-            name: "variable",
+            name,
             status: Status::Fail,
             message: message.into(),
             hint: Some(hint.into()),
@@ -115,6 +122,9 @@ fn project(globals: &Globals, checks: &mut Vec<Check>) {
     };
     checks.extend(checks::programs(&project, model));
     checks.extend(checks::variables(&project, &checked));
+    let age = wiring::prices_age(wiring::now());
+    let reached = runtime::on_this_thread(async { Ok(reach::all(&checked.probe(model).await, age)) });
+    checks.extend(reached.unwrap_or_else(|error| vec![Check::fail("model", &error)]));
     match wiring::open(globals) {
         Ok(opened) => {
             let store = runtime::on_this_thread(async { Ok(checks::store(&opened).await) });

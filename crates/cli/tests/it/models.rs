@@ -5,6 +5,7 @@
 mod books;
 mod budget;
 mod crash;
+mod doctor;
 mod faults;
 mod glossary;
 mod replay;

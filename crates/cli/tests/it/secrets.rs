@@ -307,7 +307,7 @@ phases:
 
 #[test]
 fn doctor_names_the_variables_that_are_missing() {
-    let project = project("http://127.0.0.1:9");
+    let project = project(&echo());
     let found = |output: &Output| -> Vec<String> {
         let document = output.json();
         let checks = document["checks"].as_array().unwrap().iter();

@@ -27,8 +27,7 @@ impl Renderer {
         let (system, user) = first.map(|first| (first.system, first.user)).unwrap_or_default();
         if !numbered {
             let is_wrapped = answer.is_some_and(|answer| !shape::is_object(answer));
-            let schema =
-                answer.map(|answer| if is_wrapped { shape::wrapped(answer) } else { answer.clone() });
+            let schema = self.prompt().schema();
             return Ok(Conversation { system, user, schema, numbered, wrapped: is_wrapped, field });
         }
         // A system prompt hangs on no unit where units are packed: the check sees to it.

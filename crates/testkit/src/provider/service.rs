@@ -63,12 +63,25 @@ impl Service {
         match (request.method.as_str(), request.path.split('?').next().unwrap_or_default()) {
             ("POST", "/control") => self.control(&request.body),
             ("GET", "/journal") => whole(200, &json!(self.journal.entries())),
-            ("GET", path) if path.ends_with("/models") => {
-                whole(200, &wire::models(path, &self.settings().models))
-            }
+            ("GET", path) => self.tell(request, path),
             ("POST", _) => self.ask(request).await,
             _ => whole(404, &json!({"error": {"message": "nothing is here"}})),
         }
+    }
+
+    /// Tells which models there are, or about one of them.
+    fn tell(&self, request: &Request, path: &str) -> Response {
+        let settings = self.settings();
+        if !settings.tells_models {
+            return whole(404, &json!({"error": {"message": "nothing is here"}}));
+        }
+        if !has_key(&settings, request) {
+            return whole(401, &json!({"error": {"message": "the key is wrong"}}));
+        }
+        wire::models(path, &settings.models).map_or_else(
+            || whole(404, &json!({"error": {"message": "there is no such model"}})),
+            |models| whole(200, &models),
+        )
     }
 
     /// Changes the settings that a JSON object names.
@@ -173,13 +186,17 @@ fn entry(request: &Request, asked: &Asked, digest: &str, fault: Option<Fault>) -
 
 /// Returns the response to a request that is none of the provider's business.
 fn turned_away(settings: &Settings, request: &Request, asked: &Asked) -> Option<Response> {
-    let bearer = request.header("authorization").and_then(|value| value.strip_prefix("Bearer "));
-    let key = bearer.or_else(|| request.header("x-api-key")).or_else(|| request.header("x-goog-api-key"));
-    if settings.key.as_deref().is_some_and(|wanted| key != Some(wanted)) {
+    if !has_key(settings, request) {
         return Some(whole(401, &asked.wire.error(401, "the key is wrong")));
     }
     let is_unknown = !settings.models.is_empty() && !settings.models.contains(&asked.model);
     is_unknown.then(|| whole(404, &asked.wire.error(404, &format!("there is no model `{}`", asked.model))))
+}
+
+fn has_key(settings: &Settings, request: &Request) -> bool {
+    let bearer = request.header("authorization").and_then(|value| value.strip_prefix("Bearer "));
+    let key = bearer.or_else(|| request.header("x-api-key")).or_else(|| request.header("x-goog-api-key"));
+    settings.key.as_deref().is_none_or(|wanted| key == Some(wanted))
 }
 
 /// Makes up what the model says.

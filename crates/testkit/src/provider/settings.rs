@@ -29,6 +29,8 @@ pub struct Settings {
     pub key: Option<String>,
     /// The models it has; any where empty.
     pub models: Vec<String>,
+    /// Whether it tells which models it has.
+    pub tells_models: bool,
     /// The file that gets one line per request, written before the answer leaves.
     pub journal: Option<PathBuf>,
 }
@@ -45,6 +47,7 @@ impl Default for Settings {
             retry_after_ms: 50,
             key: None,
             models: Vec::new(),
+            tells_models: true,
             journal: None,
         }
     }

@@ -76,8 +76,19 @@ pub(super) fn parse(request: &Request) -> Option<Asked> {
     }
 }
 
-/// Returns the list of models there are.
-pub(super) fn models(path: &str, models: &[String]) -> Value {
+/// Returns the list of models there are, or one of them; `None` where there is no such model. A provider with any model
+/// has every one that is asked about.
+pub(super) fn models(path: &str, models: &[String]) -> Option<Value> {
+    let (before, last) = path.rsplit_once('/')?;
+    if last == "models" {
+        return Some(list(path, models));
+    }
+    let is_there = models.is_empty() || models.iter().any(|model| model == last);
+    (before.ends_with("/models") && is_there)
+        .then(|| json!({"id": last, "type": "model", "name": format!("models/{last}")}))
+}
+
+fn list(path: &str, models: &[String]) -> Value {
     if path.starts_with("/v1beta") {
         let model = |name: &String| json!({"name": format!("models/{name}")});
         return json!({"models": models.iter().map(model).collect::<Vec<_>>()});

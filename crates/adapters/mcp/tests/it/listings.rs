@@ -1,5 +1,7 @@
 //! What is remembered of a server's tools.
 
+use std::time::Duration;
+
 use refrain_core::ports::tools::Tools as _;
 use refrain_schemas::failure::FailureKind;
 use serde_json::{Value, json};
@@ -135,4 +137,35 @@ async fn a_server_nobody_declared_is_told() {
     let world = World::fake(&[]);
     let error = world.servers.list("other").await.unwrap_err();
     assert_eq!(error.message, "there is no MCP server `other` under `servers:`");
+}
+
+#[tokio::test]
+async fn a_probe_asks_the_server_itself_and_remembers_nothing() {
+    let world = World::fake(&[]);
+    let spec = listing(&world, "");
+    let world = world.again(&spec);
+    let probe = async |world: &World| {
+        let (name, listed) = world.servers.probe(Duration::from_secs(20)).await.remove(0);
+        assert_eq!(name, "s");
+        listed.unwrap().unwrap()
+    };
+    assert_eq!(probe(&world).await.tools.len(), 10);
+    assert!(!world.path(".refrain").exists());
+    let listed = world.servers.list("s").await.unwrap();
+    world.servers_closed().await;
+    let more = listing(&world, "more\n");
+    let world = world.again(&more);
+    assert_eq!(probe(&world).await.tools.len(), 11, "it was asked, and its memory was not");
+    let world = world.again(&spec);
+    assert_eq!(world.servers.list("s").await.unwrap(), listed, "what was remembered stays");
+}
+
+#[tokio::test]
+async fn a_probe_waits_no_longer_than_it_may() {
+    let world = World::fake(&["--never-begin"]);
+    let (_, listed) = world.servers.probe(Duration::from_millis(200)).await.remove(0);
+    assert_eq!(listed.unwrap(), None);
+    let world = world.again(&json!({ "command": ["no-such-program-anywhere"] }));
+    let (_, failed) = world.servers.probe(Duration::from_secs(20)).await.remove(0);
+    assert!(failed.unwrap_err().message.contains("MCP server `s`"));
 }

@@ -15,6 +15,7 @@ use serde_json::{Map, Value};
 
 use super::agent::{ModelAgent, Seat};
 use super::endpoint::{Endpoint, EndpointError, known_names, resolve, split_model};
+use super::price::KnownPrice;
 use super::{price, tools};
 use crate::RemoteAgents;
 
@@ -87,11 +88,11 @@ pub(super) fn seats(spec: &AgentSpec, declared: &Declarations) -> Result<Vec<Sea
         return Err(problem("model", format!("`{model}` is no name of a model"), None));
     }
     let first = resolve(declared, endpoint).map_err(|error| unusable(&error, declared))?;
-    let price = price::of(declared, &first, written);
+    let price = price::of(declared, &first, written).map(KnownPrice::spec);
     let mut seats = vec![Seat { model: first.model_name(model), endpoint: first.clone(), price }];
     for name in &first.fallback {
         let stand_in = resolve(declared, name).map_err(|error| unusable(&error, declared))?;
-        let price = price::of(declared, &stand_in, &format!("{name}/{model}"));
+        let price = price::of(declared, &stand_in, &format!("{name}/{model}")).map(KnownPrice::spec);
         seats.push(Seat { price, ..seat_of_stand_in(&first, stand_in, model)? });
     }
     Ok(seats)

@@ -2,9 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
+use std::time::Duration;
 
+use jiff::tz::TimeZone;
 use refrain_schemas::money::PriceSpec;
 use refrain_schemas::pipeline::Declarations;
+use refrain_schemas::time::Timestamp;
 use serde::Deserialize;
 
 use super::agent::Seat;
@@ -27,12 +30,38 @@ pub fn prices_date() -> &'static str {
     &SHIPPED.date
 }
 
+/// Returns how old the price list that ships is.
+#[must_use]
+pub fn prices_age(now: Timestamp) -> Duration {
+    let day = prices_date().parse::<jiff::civil::Date>().and_then(|date| date.to_zoned(TimeZone::UTC));
+    day.map_or(Duration::ZERO, |day| now.since(Timestamp::from_micros(day.timestamp().as_microsecond())))
+}
+
+/// A price, and who says so.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum KnownPrice {
+    /// The project's `prices:`.
+    Own(PriceSpec),
+    /// The list that ships.
+    Shipped(PriceSpec),
+}
+
+impl KnownPrice {
+    /// Returns the price.
+    #[must_use]
+    pub const fn spec(self) -> PriceSpec {
+        match self {
+            Self::Own(spec) | Self::Shipped(spec) => spec,
+        }
+    }
+}
+
 /// Returns what a model costs at an endpoint: by the project's `prices:`, else by the list that ships. A model's name
 /// may end in a date, which is left off where only the name without it has a price.
 #[must_use]
-pub fn of(declared: &Declarations, endpoint: &Endpoint, model: &str) -> Option<PriceSpec> {
-    let own = |name: &str| declared.prices.get(name).copied();
-    let shipped = |name: &str| SHIPPED.models.get(name).copied();
+pub fn of(declared: &Declarations, endpoint: &Endpoint, model: &str) -> Option<KnownPrice> {
+    let own = |name: &str| declared.prices.get(name).copied().map(KnownPrice::Own);
+    let shipped = |name: &str| SHIPPED.models.get(name).copied().map(KnownPrice::Shipped);
     let name = split_model(model)?.1;
     let listed = endpoint.provider.map(|provider| format!("{provider}/{name}"));
     either(model, own).or_else(|| either(&listed?, shipped))
@@ -55,7 +84,7 @@ pub(super) fn dearest(seats: &[Seat]) -> Option<PriceSpec> {
     (!known.is_empty()).then_some(dearest)
 }
 
-fn either(name: &str, price: impl Fn(&str) -> Option<PriceSpec>) -> Option<PriceSpec> {
+fn either(name: &str, price: impl Fn(&str) -> Option<KnownPrice>) -> Option<KnownPrice> {
     price(name).or_else(|| price(without_date(name)?))
 }
 
@@ -84,7 +113,7 @@ mod tests {
     use super::*;
     use refrain_schemas::endpoint::EndpointSpec;
 
-    fn price(declared: &Declarations, model: &str) -> Option<PriceSpec> {
+    fn price(declared: &Declarations, model: &str) -> Option<KnownPrice> {
         of(declared, &resolve(declared, split_model(model).unwrap().0).unwrap(), model)
     }
 
@@ -96,6 +125,17 @@ mod tests {
             assert!(price.cached_input.is_none_or(|cached| cached < price.input), "{name}");
             assert!(["openai", "anthropic", "google"].contains(&split_model(name).unwrap().0), "{name}");
         }
+    }
+
+    #[test]
+    fn the_list_ages() {
+        let day: jiff::Timestamp = format!("{}T12:00:00Z", prices_date()).parse().unwrap();
+        let age = |days: i64| {
+            let then = day.as_microsecond() + days * 86_400_000_000;
+            prices_age(Timestamp::from_micros(then)).as_secs() / 86_400
+        };
+        assert_eq!((age(0), age(200)), (0, 200));
+        assert_eq!(age(-3), 0, "a clock that is wrong makes it no younger than new");
     }
 
     #[test]
@@ -121,7 +161,7 @@ mod tests {
         let mine =
             EndpointSpec { base_url: Some("http://localhost:1/v1".to_owned()), ..EndpointSpec::default() };
         declared.endpoints.insert("mine".to_owned(), mine);
-        assert_eq!(price(&declared, "openai/gpt-4o-2024-08-06"), Some(own));
-        assert_eq!(price(&declared, "mine/m"), Some(own));
+        assert_eq!(price(&declared, "openai/gpt-4o-2024-08-06"), Some(KnownPrice::Own(own)));
+        assert_eq!(price(&declared, "mine/m"), Some(KnownPrice::Own(own)));
     }
 }

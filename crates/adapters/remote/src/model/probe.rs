@@ -1,22 +1,33 @@
-//! Whether a model can be asked, found out without asking it anything: no call in here costs money.
+//! Whether models can be asked, found out without asking them anything: no call in here costs money.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
+use futures::future::join_all;
 use refrain_schemas::agent_spec::{AgentSpec, Structured};
 use refrain_schemas::endpoint::EndpointKind;
 use refrain_schemas::json::Json;
-use refrain_schemas::money::PriceSpec;
 use refrain_schemas::pipeline::Declarations;
 use serde_json::Value;
 
 use super::agent::Seat;
 use super::factory::seats;
-use super::{price, schema};
+use super::price::{self, KnownPrice};
+use super::schema;
 use crate::RemoteAgents;
-use crate::client::{Outgoing, public};
+use crate::client::{Outgoing, TransportError, public};
 
-/// How long an endpoint may take to say what it has.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long whoever is asked may take.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A model agent, and the schema that is sent along where there is one.
+#[derive(Debug, Clone)]
+pub struct Question {
+    /// Its spec.
+    pub spec: AgentSpec,
+    /// The shape of its answers.
+    pub schema: Option<Json>,
+}
 
 /// What was found out about a model at one endpoint.
 #[derive(Debug, Clone, PartialEq)]
@@ -36,7 +47,7 @@ pub struct Probe {
     /// How the model is told the shape of its answer, where it has one.
     pub schema: Option<SchemaWay>,
     /// What the model costs, where that is known.
-    pub price: Option<PriceSpec>,
+    pub price: Option<KnownPrice>,
 }
 
 /// Whether a key is there.
@@ -55,7 +66,7 @@ pub enum KeyFound {
 pub enum Reached {
     /// It was not asked, because its key is missing.
     Untried,
-    /// It answers and takes the key.
+    /// It answers, and says nothing against the key.
     Yes,
     /// It answers and does not take the key; why.
     KeyRefused(String),
@@ -76,67 +87,97 @@ pub enum SchemaWay {
     Refused(String),
 }
 
+/// What an endpoint said when it was asked what it has, without its secrets.
+#[derive(Debug)]
+enum Heard {
+    /// It was not asked: this name has no value.
+    KeyMissing(String),
+    /// Nothing; why.
+    Nothing(String),
+    /// A status and a body.
+    Answer(u16, Value),
+}
+
 impl RemoteAgents {
-    /// Finds out whether a model agent could be asked: at its endpoint, and at those that stand in for it.
-    ///
-    /// # Errors
-    /// Says why its spec names no endpoint.
+    /// Finds out whether model agents could be asked: each at its endpoint, and at those that stand in for it. All are
+    /// asked at once, and each only once about the same thing; nobody is waited for longer than five seconds. An agent
+    /// whose spec names no endpoint has an error that says why.
     pub async fn probe(
         &self,
-        spec: &AgentSpec,
+        questions: &[Question],
         declared: &Declarations,
-        answer: Option<&Json>,
-    ) -> Result<Vec<Probe>, String> {
-        let seats = seats(spec, declared).map_err(|problem| problem.message)?;
-        let written = spec.model.as_deref().unwrap_or_default();
-        let mut probes = Vec::with_capacity(seats.len());
-        for seat in &seats {
-            let price = price::of(declared, &seat.endpoint, written);
-            let schema = answer.map(|answer| schema_way(spec, seat, &answer.value()));
-            probes.push(Probe { price, schema, ..self.probe_seat(seat).await });
-        }
-        Ok(probes)
+    ) -> Vec<Result<Vec<Probe>, String>> {
+        let seated = |question: &Question| seats(&question.spec, declared).map_err(|problem| problem.message);
+        let seated: Vec<Result<Vec<Seat>, String>> = questions.iter().map(seated).collect();
+        let heard = self.hear(seated.iter().flatten().flatten()).await;
+        let probes = seated.into_iter().zip(questions).map(|(seats, question)| {
+            let probe = |seat: &Seat| {
+                let heard = heard.get(&(seat.endpoint.name.clone(), path(seat)))?;
+                Some(probe(question, seat, heard, declared))
+            };
+            Ok(seats?.iter().filter_map(probe).collect())
+        });
+        probes.collect()
     }
 
-    async fn probe_seat(&self, seat: &Seat) -> Probe {
+    /// Asks every endpoint what it has, by its name and the path that is asked for.
+    async fn hear(&self, seats: impl Iterator<Item = &Seat>) -> BTreeMap<(String, String), Heard> {
+        let apart: BTreeMap<_, _> =
+            seats.map(|seat| ((seat.endpoint.name.clone(), path(seat)), seat)).collect();
+        let heard = apart.into_iter().map(async |(key, seat)| (key, self.ask_for_models(seat).await));
+        join_all(heard).await.into_iter().collect()
+    }
+
+    async fn ask_for_models(&self, seat: &Seat) -> Heard {
         let endpoint = &seat.endpoint;
-        let key = endpoint.key.clone();
-        let mut probe = Probe {
-            endpoint: endpoint.name.clone(),
-            address: public(&endpoint.base_url),
-            model: seat.model.clone(),
-            key: key.map_or(KeyFound::NotNeeded, KeyFound::Found),
-            reached: Reached::Untried,
-            has_model: None,
-            schema: None,
-            price: None,
+        let headers = match endpoint.all_headers(self.secrets.as_ref()) {
+            Ok(headers) => headers,
+            Err(missing) => return Heard::KeyMissing(missing.name),
         };
-        match endpoint.all_headers(self.secrets.as_ref()) {
-            Err(missing) => probe.key = KeyFound::Missing(missing.name),
-            Ok(headers) => (probe.reached, probe.has_model) = self.ask_for_models(seat, headers).await,
+        let redactor = endpoint.redactor(self.secrets.as_ref());
+        let outgoing =
+            Outgoing { method: "GET".to_owned(), url: endpoint.url(&path(seat), None), headers, body: None };
+        match self.told(outgoing).await {
+            Ok((status, body)) => {
+                let body = serde_json::from_str(&body).unwrap_or(Value::Null);
+                Heard::Answer(status, redactor.value(body))
+            }
+            Err(why) => Heard::Nothing(redactor.text(&why)),
         }
-        probe
     }
 
-    async fn ask_for_models(&self, seat: &Seat, headers: Vec<(String, String)>) -> (Reached, Option<bool>) {
-        let url = seat.endpoint.url(&path(seat), None);
-        let redactor = seat.endpoint.redactor(self.secrets.as_ref());
-        let outgoing = Outgoing { method: "GET".to_owned(), url, headers, body: None };
+    /// Sends a request and waits for its whole response, but not for long.
+    pub(crate) async fn told(&self, outgoing: Outgoing) -> Result<(u16, String), String> {
         let response = tokio::time::timeout(PATIENCE, async {
             let mut incoming = self.client.send(outgoing).await?;
             Ok((incoming.status, incoming.rest().await?))
         });
-        match response.await {
-            Err(_) => (Reached::No(format!("no answer within {} s", PATIENCE.as_secs())), None),
-            Ok(Err(error)) => {
-                let error: crate::client::TransportError = error;
-                (Reached::No(redactor.text(&error.message)), None)
-            }
-            Ok(Ok((status, body))) => {
-                let body = serde_json::from_str(&body).unwrap_or(Value::Null);
-                judge(seat, status, &redactor.value(body))
-            }
+        let response = response.await.map_err(|_| format!("no answer within {} s", PATIENCE.as_secs()))?;
+        response.map_err(|error: TransportError| error.message)
+    }
+}
+
+fn probe(question: &Question, seat: &Seat, heard: &Heard, declared: &Declarations) -> Probe {
+    let Question { spec, schema } = question;
+    let endpoint = &seat.endpoint;
+    let key = endpoint.key.clone().map_or(KeyFound::NotNeeded, KeyFound::Found);
+    let (key, reached, has_model) = match heard {
+        Heard::KeyMissing(name) => (KeyFound::Missing(name.clone()), Reached::Untried, None),
+        Heard::Nothing(why) => (key, Reached::No(why.clone()), None),
+        Heard::Answer(status, body) => {
+            let (reached, has_model) = judge(seat, *status, body);
+            (key, reached, has_model)
         }
+    };
+    Probe {
+        endpoint: endpoint.name.clone(),
+        address: public(&endpoint.base_url),
+        model: seat.model.clone(),
+        key,
+        reached,
+        has_model,
+        schema: schema.as_ref().map(|schema| schema_way(spec, seat, &schema.value())),
+        price: price::of(declared, endpoint, spec.model.as_deref().unwrap_or_default()),
     }
 }
 
@@ -156,11 +197,14 @@ fn judge(seat: &Seat, status: u16, body: &Value) -> (Reached, Option<bool>) {
     match status {
         200..=299 if lists => (Reached::Yes, lists_model(body, &seat.model)),
         200..=299 => (Reached::Yes, Some(true)),
+        // Some keys may ask models and may not ask which there are.
+        403 if said.contains("scope") => (Reached::Yes, None),
         401 | 403 => (Reached::KeyRefused(said.to_owned()), None),
         // Google says so of a key that it does not know.
         400 if body.to_string().contains("API_KEY_INVALID") => (Reached::KeyRefused(said.to_owned()), None),
         // Not every server tells what it has.
         404 | 405 if lists => (Reached::Yes, None),
+        429 => (Reached::Yes, None),
         404 => (Reached::Yes, Some(false)),
         _ => (Reached::Odd(format!("{status}: {said}")), None),
     }

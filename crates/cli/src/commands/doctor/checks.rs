@@ -1,5 +1,6 @@
 //! The checks of `refrain doctor`, one function each.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use refrain_core::check::{NamedVariable, VariableUse, named_variables};
@@ -7,6 +8,7 @@ use refrain_core::model::{AgentModel, Model};
 use refrain_core::ports::secrets::Secrets as _;
 use refrain_core::redactor::SHORTEST_SECRET;
 use refrain_schemas::history::HistoryEntry;
+use refrain_schemas::scope::Target;
 
 use super::Check;
 use crate::environment;
@@ -87,10 +89,9 @@ pub(super) fn variables(project: &Project, checked: &Checked) -> Vec<Check> {
     let check = |variable: &NamedVariable| {
         let NamedVariable { path, name, used_as } = variable;
         match checked.safety.environment.get(name) {
-            None => Check::credentials(
-                format!("{name} is not set; {path} names it"),
-                "set it in the environment, or in `.env` beside the pipeline file",
-            ),
+            None => {
+                Check::credentials("variable", format!("{name} is not set; {path} names it"), super::SET_IT)
+            }
             Some(value) if *used_as == VariableUse::Secret && value.len() < SHORTEST_SECRET => Check::warn(
                 "variable",
                 format!("{name} is set, and too short to be recognised where it should not be seen"),
@@ -130,7 +131,7 @@ pub(super) async fn store(opened: &Opened) -> Vec<Check> {
     let revisions = counted(count(|entry| matches!(entry, HistoryEntry::Revision(_))), "revision");
     let calls = counted(summary.done, "call");
     let mut checks = vec![Check::ok("store", format!("{runs}, {revisions}, {calls}"))];
-    checks.push(artifacts(opened).await);
+    checks.push(artifacts(opened, &history).await);
     let live = holder.is_some();
     checks.push(match holder {
         None => Check::ok("holder", "nobody writes to the project"),
@@ -156,18 +157,17 @@ pub(super) async fn store(opened: &Opened) -> Vec<Check> {
     checks
 }
 
-/// Whether the latest artifacts can be read to their end.
-async fn artifacts(opened: &Opened) -> Check {
-    let engine = &opened.engine;
-    let report = match engine.status().await {
-        Ok(report) => report,
-        Err(error) => return Check::fail("artifacts", &error.into()),
+/// Whether the latest artifacts can be read to their end. How fresh they are is not asked: that would start servers.
+async fn artifacts(opened: &Opened, history: &[HistoryEntry]) -> Check {
+    let made = |entry: &HistoryEntry| match entry {
+        HistoryEntry::Revision(record) => Some(record.target.clone()),
+        _ => None,
     };
+    let made: BTreeSet<Target> = history.iter().filter_map(made).collect();
+    let engine = &opened.engine;
     let mut readable = 0;
-    for state in report.phases.iter().filter(|state| state.revision.is_some()) {
-        let target =
-            refrain_schemas::scope::Target { phase: state.phase.clone(), scope: state.scope.clone() };
-        if let Err(error) = engine.show(&target, state.revision, 0, None).await {
+    for target in engine.model().targets().iter().filter(|target| made.contains(target)) {
+        if let Err(error) = engine.show(target, None, 0, None).await {
             return Check::fail("artifacts", &error.into());
         }
         readable += 1;

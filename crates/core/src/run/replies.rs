@@ -134,8 +134,12 @@ impl RunState {
 
     pub(super) fn enqueue(&mut self, ask: AskRef) {
         let Some(job) = self.targets[ask.target].job() else { return };
-        let (group, member) = (job.units[ask.unit].group, job.units[ask.unit].asks[ask.ask].row.member);
-        let no = self.pool_no(ask.target, member as usize);
+        let (group, row) = (job.units[ask.unit].group, job.units[ask.unit].asks[ask.ask].row);
+        let member = row.member as usize;
+        if let Some(failure) = job.why_unable(member) {
+            return self.refuse_key(self.targets[ask.target].phase, row.key, &failure);
+        }
+        let no = self.pool_no(ask.target, member);
         self.pools[no].pool.wait(group, ask);
     }
 
@@ -219,8 +223,8 @@ impl RunState {
         }
     }
 
-    /// Fails the asks of one phase with a key for good, because its rules refuse what was answered; another phase may
-    /// have other rules, and asks for itself.
+    /// Fails the asks of one phase with a key for good, because its rules refuse what was answered, or because its agent
+    /// answers nothing; another phase may have other rules and another way to the model, and asks for itself.
     pub(super) fn refuse_key(&mut self, phase: usize, key: Digest, failure: &Failure) {
         let Some(waiting) = self.by_key.remove(&key) else { return };
         let own = |ask: &AskRef| self.targets[ask.target].phase == phase;

@@ -87,7 +87,7 @@ impl Job {
             let is_hole = prepared.requests.is_hole(unit);
             let digest = prepared.requests.request(unit).digest();
             let progress = if is_hole { UnitProgress::Hole } else { UnitProgress::Open };
-            UnitState { digest, group, asks: Vec::new(), progress, was_called: false }
+            UnitState { digest, group, asks: Vec::new(), progress, refusals: Vec::new(), was_called: false }
         });
         let units: Vec<UnitState> = units.collect();
         let source_key = crate::prepare::chosen_source(&standing.now, &work.units.of)

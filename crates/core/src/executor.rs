@@ -58,7 +58,7 @@ impl LocalExecutor {
         if let Some(clone) = clones.get(slot) {
             return Ok(clone.clone());
         }
-        let agent = self.make(slot)?;
+        let agent = self.make(slot).map_err(AgentError::of_agent)?;
         let clone = Arc::new(Clone { agent, is_open: AsyncMutex::new(false) });
         clones.insert(slot.clone(), clone.clone());
         Ok(clone)
@@ -114,7 +114,8 @@ impl LocalExecutor {
     async fn open_and_answer(&self, clone: &Clone, call: Call, cancel: &Cancel) -> Result<Reply, AgentError> {
         let mut is_open = clone.is_open.lock().await;
         if !*is_open {
-            clone.agent.open().await?;
+            // Nothing has been asked yet, so it does not lie with what is.
+            clone.agent.open().await.map_err(AgentError::of_agent)?;
             *is_open = true;
             let agent = call.slot.agent.clone();
             self.remarks.put(&call.slot, EventKind::AgentOpened { agent, clone: call.slot.clone });

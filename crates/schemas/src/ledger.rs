@@ -255,6 +255,9 @@ pub struct CallView {
     /// Who served it, where that is not plain from the agent.
     #[serde(default)]
     pub served: Option<Served>,
+    /// The run whose budget it counted against, where it is in doubt and a run has taken note of it.
+    #[serde(default)]
+    pub counted_against: Option<RunId>,
     /// Its asks.
     pub asks: Vec<AskView>,
 }
@@ -331,7 +334,7 @@ pub enum CallState {
     Done,
     /// Its intent has no outcome: it may have been answered or not.
     InDoubt,
-    /// It was in doubt, and a later run has taken note of it.
+    /// It is in doubt, and a later run has taken note of it: it counted against the budget of that run.
     Abandoned,
 }
 
@@ -361,6 +364,9 @@ pub struct LedgerReport {
     pub abandoned: u64,
     /// What all calls consumed.
     pub usage: Usage,
+    /// The most that the calls in doubt can have consumed, noted or not, as far as that is known.
+    #[serde(default)]
+    pub doubtful: Usage,
     /// The sums that were asked for, by what; empty where none were.
     #[serde(default)]
     pub groups: Vec<LedgerGroup>,

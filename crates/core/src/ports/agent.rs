@@ -302,12 +302,24 @@ impl AnsweredUnit {
     }
 }
 
+/// What a failure lies with.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Blame {
+    /// What was asked, as far as anybody can tell: asked otherwise, or about fewer units, it may work.
+    #[default]
+    Units,
+    /// The agent: any other call to it would have failed alike. Its packs are never split.
+    Agent,
+}
+
 /// A call that failed as a whole.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[error("{message}")]
 pub struct AgentError {
-    /// The kind; the engine's policy decides from this alone.
+    /// The kind; the engine's policy decides from this and from `blame` alone.
     pub kind: FailureKind,
+    /// What it lay with.
+    pub blame: Blame,
     /// What to tell people.
     pub message: String,
     /// How long the agent asks to be left alone.
@@ -324,6 +336,7 @@ impl AgentError {
     pub fn new(kind: FailureKind, message: impl Into<String>) -> Self {
         Self {
             kind,
+            blame: Blame::Units,
             message: message.into(),
             retry_after: None,
             usage: Usage::default(),
@@ -336,6 +349,14 @@ impl AgentError {
     #[must_use]
     pub fn settled(mut self) -> Self {
         self.trace.unsettled = false;
+        self
+    }
+
+    /// Returns the error of a call that would have failed whatever was asked: what answers is not there, or refuses
+    /// everything.
+    #[must_use]
+    pub const fn of_agent(mut self) -> Self {
+        self.blame = Blame::Agent;
         self
     }
 

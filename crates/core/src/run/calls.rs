@@ -1,7 +1,7 @@
 //! Calls on their way out: cutting packs, asking gates and purses, writing intents.
 
 use refrain_schemas::event::{EventKind, Level};
-use refrain_schemas::ledger::{Intent, IntentAsk, LedgerEntry, Rung};
+use refrain_schemas::ledger::{Abandoned, Intent, IntentAsk, LedgerEntry, Rung};
 use refrain_schemas::name::CallId;
 use refrain_schemas::phase_spec::Fan;
 
@@ -164,12 +164,22 @@ impl RunState {
             let units = intent.asks.iter().map(|ask| ask.unit.clone()).collect();
             self.tell(pack.target, EventKind::CallIntended { call, agent: agent.clone(), units });
         }
+        self.note_doubts();
         self.ledger(LedgerEntry::Intent(intent));
         let tokens = ceiling::estimate(self.model_of(no), &request);
         let timeout = self.pools[no].timeout;
         let slot = Slot { phase: request.phase.clone(), agent, clone };
         self.effect(Effect::Call(Box::new(Call { slot, request, timeout })));
         self.depart(no, pack, call, (clone, tokens, hold));
+    }
+
+    /// Takes note of the calls in doubt, each once, along with the first call of the run: a run that makes none uses
+    /// nothing up, so the next one has to reckon with them as well.
+    fn note_doubts(&mut self) {
+        let (run_id, at) = (self.run_id, self.now);
+        for doubt in std::mem::take(&mut self.options.in_doubt) {
+            self.ledger(LedgerEntry::Abandoned(Abandoned { call: doubt.call, run_id, at }));
+        }
     }
 
     fn depart(&mut self, no: PoolNo, pack: Pack, call: CallId, (clone, tokens, hold): (u32, u64, Hold)) {

@@ -7,6 +7,7 @@ use refrain_core::ports::agent::AgentError;
 use refrain_schemas::event::EventKind;
 use refrain_schemas::exchange::{Exchange, Served};
 use refrain_schemas::failure::FailureKind;
+use refrain_schemas::ledger::CallView;
 use refrain_schemas::money::Budget;
 use refrain_schemas::report::{PhaseStatus, RunStatus};
 use refrain_schemas::usage::Usage;
@@ -152,6 +153,14 @@ fn calls_in_doubt_count_with_all_that_they_may_have_cost() {
         "there is too little left for one call"
     );
     assert!(doubtful > 0.0 && report.in_doubt > 0);
+    assert_eq!(world.in_doubt() as u64, report.in_doubt, "a run without calls uses no doubt up");
+    let again = world.run_with(&dollars(doubtful + 0.0001));
+    assert_eq!((again.status, again.calls), (RunStatus::Stopped, 0));
+    let paid = world.run_with(&dollars(doubtful + 1.0));
+    assert_eq!((paid.status, paid.in_doubt, world.in_doubt()), (RunStatus::Completed, report.in_doubt, 0));
+    let noted = |call: &&CallView| call.counted_against == Some(paid.run_id);
+    assert_eq!(world.ledger().iter().filter(noted).count() as u64, report.in_doubt);
+    assert_eq!(world.run_with(&dollars(1.0)).in_doubt, 0, "they count once");
 }
 
 #[test]

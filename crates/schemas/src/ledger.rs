@@ -283,6 +283,8 @@ pub struct LaneSum {
     pub rung: Rung,
     /// Calls with an outcome.
     pub done: u64,
+    /// What these calls were to ask, whatever came of it.
+    pub asks: u64,
     /// Calls in doubt, noted or not.
     pub in_doubt: u64,
     /// What the calls with an outcome consumed.
@@ -295,13 +297,22 @@ impl LaneSum {
     /// Returns the sum over no calls.
     #[must_use]
     pub fn new(lane: Lane, rung: Rung) -> Self {
-        Self { lane, rung, done: 0, in_doubt: 0, usage: Usage::default(), doubtful: Usage::default() }
+        Self {
+            lane,
+            rung,
+            done: 0,
+            asks: 0,
+            in_doubt: 0,
+            usage: Usage::default(),
+            doubtful: Usage::default(),
+        }
     }
 
-    /// Adds a call.
-    pub fn add(&mut self, state: CallState, usage: &Usage, ceiling: Option<&Usage>) {
+    /// Adds a call with so many asks.
+    pub fn add(&mut self, state: CallState, asks: u64, usage: &Usage, ceiling: Option<&Usage>) {
         if state == CallState::Done {
             self.done += 1;
+            self.asks += asks;
             self.usage.add(usage);
         } else {
             self.in_doubt += 1;

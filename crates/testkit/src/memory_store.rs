@@ -335,7 +335,7 @@ impl Kept {
             let Some(lane) = self.lane_of.get(call).and_then(|lane| self.lanes.get(lane)) else { continue };
             let sum =
                 sums.entry((lane.lane, view.rung)).or_insert_with(|| LaneSum::new(lane.clone(), view.rung));
-            sum.add(view.state, &view.usage, view.ceiling.as_ref());
+            sum.add(view.state, view.asks.len() as u64, &view.usage, view.ceiling.as_ref());
         }
         sums.into_values().collect()
     }

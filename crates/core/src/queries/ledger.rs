@@ -103,7 +103,7 @@ impl Groups {
             model: call.model.clone(),
         };
         let mut sum = LaneSum::new(lane, call.rung);
-        sum.add(call.state, &call.usage, call.ceiling.as_ref());
+        sum.add(call.state, call.asks.len() as u64, &call.usage, call.ceiling.as_ref());
         self.add_lane(&sum, by);
     }
 

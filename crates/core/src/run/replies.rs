@@ -312,13 +312,7 @@ impl RunState {
     }
 
     /// Returns the failure of a unit whose last rung is refused as well.
-    fn nobody_accepted(
-        &self,
-        no: TargetNo,
-        work: &AskWork,
-        unit: usize,
-        last: Option<Failure>,
-    ) -> Failure {
+    fn nobody_accepted(&self, no: TargetNo, work: &AskWork, unit: usize, last: Option<Failure>) -> Failure {
         let refusals = self.targets[no].job().map_or(&[][..], |job| &job.units[unit].refusals);
         let kind = last.as_ref().map_or(FailureKind::Invalid, |last| last.kind);
         match last {

@@ -42,7 +42,8 @@ pub fn transport(endpoint: &str, error: &TransportError) -> AgentError {
 fn blamed(error: AgentError, status: u16) -> AgentError {
     let is_agents = match status {
         404 => error.kind == FailureKind::Permanent,
-        504 | 524 => false,
+        // A server may also fail over what it is asked, or take too long over it.
+        500 | 504 | 520 | 524 => false,
         status => is_outage(status) || error.kind == FailureKind::Credentials,
     };
     if is_agents { error.of_agent() } else { error }
@@ -274,8 +275,12 @@ mod tests {
             let failed = Failed { endpoint: "e", status, body: &body, retry_after: None };
             assert_eq!(response(Openai, &failed).blame, expect, "{status}");
         };
-        [401, 403, 404, 500, 502, 503, 520].map(|status| check(status, Blame::Agent));
-        [200, 400, 408, 413, 422, 504, 524].map(|status| check(status, Blame::Units));
+        for status in [401, 403, 404, 502, 503] {
+            check(status, Blame::Agent);
+        }
+        for status in [200, 400, 408, 413, 422, 500, 504, 520, 524] {
+            check(status, Blame::Units);
+        }
         let blame = |kind| blamed_transport(kind, String::new()).blame;
         assert_eq!(blame(TransportErrorKind::Connect), Blame::Agent);
         assert_eq!([TransportErrorKind::Timeout, TransportErrorKind::Cut].map(blame), [Blame::Units; 2]);

@@ -83,7 +83,7 @@ pub(super) fn seats(spec: &AgentSpec, declared: &Declarations) -> Result<Vec<Sea
         return Err(problem("model", format!("`{model}` is no name of a model"), None));
     }
     let first = resolve(declared, endpoint).map_err(|error| unusable(&error, declared))?;
-    let mut seats = vec![Seat { model: first.model_name(model), endpoint: first.clone() }];
+    let mut seats = vec![Seat::new(first.clone(), first.model_name(model))];
     for name in &first.fallback {
         let stand_in = resolve(declared, name).map_err(|error| unusable(&error, declared))?;
         seats.push(seat_of_stand_in(&first, stand_in, model)?);
@@ -104,7 +104,8 @@ fn seat_of_stand_in(first: &Endpoint, stand_in: Endpoint, model: &str) -> Result
             "answers of another family of models are other answers; use a cascade of two agents".to_owned();
         return Err(problem("model", message, Some(hint)));
     }
-    Ok(Seat { model: stand_in.model_name(model), endpoint: stand_in })
+    let model = stand_in.model_name(model);
+    Ok(Seat::new(stand_in, model))
 }
 
 fn unusable(error: &EndpointError, declared: &Declarations) -> SpecProblem {

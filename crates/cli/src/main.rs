@@ -10,6 +10,7 @@ mod environment;
 mod holder;
 mod interrupt;
 mod output;
+mod overwrite;
 mod panic;
 mod plan_file;
 mod project;

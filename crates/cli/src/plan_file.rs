@@ -1,7 +1,7 @@
 //! Plans as files: written whole or not at all, and read with care.
 
-use std::fs;
-use std::io::{self, Write as _};
+use std::fs::{self, File};
+use std::io::{self, BufReader, Write as _};
 use std::path::Path;
 
 use refrain_core::engine::{RunRequest, Selection};
@@ -13,10 +13,21 @@ use crate::address::PhaseAddress;
 use crate::args::Globals;
 use crate::report::CliError;
 use crate::wiring::Opened;
-use crate::{project, redaction};
+use crate::{overwrite, project, redaction};
+
+/// Refuses to write a plan over a file that is none.
+pub(crate) fn may_write(path: &Path, globals: &Globals) -> Result<(), CliError> {
+    overwrite::refuse(&project::start(globals)?.join(path), "plan", is_plan)
+}
+
+fn is_plan(file: File) -> bool {
+    serde_json::from_reader::<_, Value>(BufReader::new(file))
+        .is_ok_and(|value| value.get("refrain_plan").is_some_and(Value::is_u64))
+}
 
 /// Writes a plan: the file is there with all of it, or as it was.
 pub(crate) fn write(path: &Path, plan: &PlanFile, globals: &Globals) -> Result<(), CliError> {
+    may_write(path, globals)?;
     let path = project::start(globals)?.join(path);
     let text = serde_json::to_string_pretty(plan).map_err(|error| CliError::internal(error.to_string()))?;
     replace(&path, &format!("{}\n", redaction::json(&text)))
@@ -36,7 +47,7 @@ fn replace(path: &Path, text: &str) -> io::Result<()> {
 }
 
 fn write_new(path: &Path, text: &str) -> io::Result<()> {
-    let mut file = fs::File::create(path)?;
+    let mut file = File::create(path)?;
     file.write_all(text.as_bytes())?;
     file.sync_all()
 }

@@ -58,7 +58,7 @@ impl LocalExecutor {
         if let Some(clone) = clones.get(slot) {
             return Ok(clone.clone());
         }
-        let agent = self.make(slot)?;
+        let agent = self.make(slot).map_err(AgentError::of_agent)?;
         let clone = Arc::new(Clone { agent, is_open: AsyncMutex::new(false) });
         clones.insert(slot.clone(), clone.clone());
         Ok(clone)
@@ -92,13 +92,20 @@ impl LocalExecutor {
                 stop.fire();
                 // The agent gets a moment to clean up; a reply that still comes was paid for and counts.
                 let late = select(answer, self.clock.sleep(GRACE)).await;
-                match (late, ended) {
-                    (Either::Left((Ok(reply), _)), _) => Ok(reply),
-                    (_, Either::Left(_)) => Err(AgentError::new(FailureKind::Cancelled, "cancelled")),
-                    (_, Either::Right(_)) => {
+                let error = match ended {
+                    Either::Left(_) => AgentError::new(FailureKind::Cancelled, "cancelled"),
+                    Either::Right(_) => {
                         let limit = refrain_schemas::duration::Span(timeout);
-                        Err(AgentError::new(FailureKind::Transient, format!("no answer within {limit}")))
+                        AgentError::new(FailureKind::Transient, format!("no answer within {limit}"))
                     }
+                };
+                match late {
+                    Either::Left((Ok(reply), _)) => Ok(reply),
+                    // What the call consumed until then, only the agent knows.
+                    Either::Left((Err(known), _)) => {
+                        Err(AgentError { usage: known.usage, trace: known.trace, ..error })
+                    }
+                    Either::Right(_) => Err(error),
                 }
             }
         }
@@ -107,7 +114,8 @@ impl LocalExecutor {
     async fn open_and_answer(&self, clone: &Clone, call: Call, cancel: &Cancel) -> Result<Reply, AgentError> {
         let mut is_open = clone.is_open.lock().await;
         if !*is_open {
-            clone.agent.open().await?;
+            // Nothing has been asked yet, so it does not lie with what is.
+            clone.agent.open().await.map_err(AgentError::of_agent)?;
             *is_open = true;
             let agent = call.slot.agent.clone();
             self.remarks.put(&call.slot, EventKind::AgentOpened { agent, clone: call.slot.clone });

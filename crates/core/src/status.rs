@@ -30,21 +30,27 @@ pub(crate) async fn status(engine: &Engine) -> Result<StatusReport, EngineError>
     })
 }
 
+/// What the calls for a target consumed for certain, and what those in doubt can have consumed.
+type Spent = (Usage, Usage);
+
 /// Returns what all calls for each target ever consumed.
-async fn usages(store: &dyn Store) -> Result<BTreeMap<Target, Usage>, EngineError> {
-    let mut usages: BTreeMap<Target, Usage> = BTreeMap::new();
+async fn usages(store: &dyn Store) -> Result<BTreeMap<Target, Spent>, EngineError> {
+    let mut usages: BTreeMap<Target, Spent> = BTreeMap::new();
     for sum in store.lane_sums().await? {
-        usages.entry(sum.lane.target).or_default().add(&sum.usage);
+        let (usage, doubtful) = usages.entry(sum.lane.target).or_default();
+        usage.add(&sum.usage);
+        doubtful.add(&sum.doubtful);
     }
     Ok(usages)
 }
 
-fn state(history: &History, usages: &BTreeMap<Target, Usage>, standing: Standing) -> PhaseState {
+fn state(history: &History, usages: &BTreeMap<Target, Spent>, standing: Standing) -> PhaseState {
     let target = &standing.target;
     let latest = history.latest(target);
     let attempt = history.target(target).and_then(|target| target.last_attempt.as_ref());
     let ended =
         matches!(standing.verdict.freshness, Freshness::Failed | Freshness::Blocked | Freshness::Waiting);
+    let (usage, doubtful) = usages.get(target).copied().unwrap_or_default();
     PhaseState {
         phase: target.phase.clone(),
         scope: target.scope.clone(),
@@ -55,7 +61,8 @@ fn state(history: &History, usages: &BTreeMap<Target, Usage>, standing: Standing
         records: latest.map(|record| record.artifact.records),
         units: latest.map(|record| record.counts),
         conflicts: latest.map_or(0, |record| record.n_conflicts),
-        usage: usages.get(target).copied().unwrap_or_default(),
+        usage,
+        doubtful,
         error: attempt.filter(|_| ended).map(|attempt| attempt.error.clone()),
     }
 }

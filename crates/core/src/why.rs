@@ -15,6 +15,7 @@ use std::sync::Arc;
 use refrain_schemas::digest::Digest;
 use refrain_schemas::freshness::{Cause, CauseKind, Freshness};
 use refrain_schemas::json::Json;
+use refrain_schemas::phase_spec::Fan;
 use refrain_schemas::scope::Target;
 use refrain_schemas::why::{AskState, PartChange, UnitChange, UnitWhy, WhyReport};
 
@@ -378,7 +379,7 @@ impl Comparison {
         Ok(rows.collect())
     }
 
-    /// Adds the first asks of the units that are shown, and whether the ledger has their replies.
+    /// Adds the asks of the units that are shown, and whether the ledger has their replies.
     async fn add_asks(
         &self,
         ahead: &Ahead,
@@ -392,7 +393,7 @@ impl Comparison {
             let Some(place) = by_id.places.get(why.unit.as_str()).copied() else { continue };
             let hangs = why.parts.iter().any(hangs);
             let mut job = self.job(ahead, work, new, vec![new.units[place].clone()]);
-            for (member, sample) in job.stage(work, 0, 0) {
+            for (member, sample) in known_asks(&job, work) {
                 let Some((_, key)) = job.add_ask(0, member, sample, None) else { continue };
                 let recorded = !hangs && store.replies(&[key]).await?.iter().any(Option::is_some);
                 let agent = work.pool[member as usize].agent.clone();
@@ -401,6 +402,13 @@ impl Comparison {
         }
         Ok(())
     }
+}
+
+/// Returns the agents and samples that the one unit of a job can ask, as far as their requests are known: all rungs of a
+/// cascade, and the first link of a chain.
+fn known_asks(job: &Job, work: &AskWork) -> Vec<(u32, u32)> {
+    let stages = if work.fan == Fan::Cascade { work.pool.len() } else { 1 };
+    (0..stages).flat_map(|stage| job.stage(work, 0, stage)).collect()
 }
 
 /// The requests of units by id, and the order and places of the units.

@@ -255,6 +255,9 @@ pub struct CallView {
     /// Who served it, where that is not plain from the agent.
     #[serde(default)]
     pub served: Option<Served>,
+    /// The run whose budget it counted against, where it is in doubt and a run has taken note of it.
+    #[serde(default)]
+    pub counted_against: Option<RunId>,
     /// Its asks.
     pub asks: Vec<AskView>,
 }
@@ -280,6 +283,8 @@ pub struct LaneSum {
     pub rung: Rung,
     /// Calls with an outcome.
     pub done: u64,
+    /// What these calls were to ask, whatever came of it.
+    pub asks: u64,
     /// Calls in doubt, noted or not.
     pub in_doubt: u64,
     /// What the calls with an outcome consumed.
@@ -292,13 +297,22 @@ impl LaneSum {
     /// Returns the sum over no calls.
     #[must_use]
     pub fn new(lane: Lane, rung: Rung) -> Self {
-        Self { lane, rung, done: 0, in_doubt: 0, usage: Usage::default(), doubtful: Usage::default() }
+        Self {
+            lane,
+            rung,
+            done: 0,
+            asks: 0,
+            in_doubt: 0,
+            usage: Usage::default(),
+            doubtful: Usage::default(),
+        }
     }
 
-    /// Adds a call.
-    pub fn add(&mut self, state: CallState, usage: &Usage, ceiling: Option<&Usage>) {
+    /// Adds a call with so many asks.
+    pub fn add(&mut self, state: CallState, asks: u64, usage: &Usage, ceiling: Option<&Usage>) {
         if state == CallState::Done {
             self.done += 1;
+            self.asks += asks;
             self.usage.add(usage);
         } else {
             self.in_doubt += 1;
@@ -331,7 +345,7 @@ pub enum CallState {
     Done,
     /// Its intent has no outcome: it may have been answered or not.
     InDoubt,
-    /// It was in doubt, and a later run has taken note of it.
+    /// It is in doubt, and a later run has taken note of it: it counted against the budget of that run.
     Abandoned,
 }
 
@@ -361,6 +375,9 @@ pub struct LedgerReport {
     pub abandoned: u64,
     /// What all calls consumed.
     pub usage: Usage,
+    /// The most that the calls in doubt can have consumed, noted or not, as far as that is known.
+    #[serde(default)]
+    pub doubtful: Usage,
     /// The sums that were asked for, by what; empty where none were.
     #[serde(default)]
     pub groups: Vec<LedgerGroup>,

@@ -38,6 +38,9 @@ pub struct PhaseState {
     /// What all calls for it ever consumed.
     #[serde(default)]
     pub usage: crate::usage::Usage,
+    /// The most that its calls in doubt can have consumed besides, noted or not, as far as that is known.
+    #[serde(default)]
+    pub doubtful: crate::usage::Usage,
     /// Why the last attempt at the present inputs made no revision.
     pub error: Option<PhaseError>,
 }

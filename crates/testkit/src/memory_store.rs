@@ -204,7 +204,8 @@ impl Kept {
             LedgerEntry::Intent(intent) => self.intend(&intent),
             LedgerEntry::Outcome(outcome) => self.end(outcome),
             LedgerEntry::Abandoned(abandoned) => {
-                self.in_doubt(abandoned.call)?.state = CallState::Abandoned;
+                let view = self.in_doubt(abandoned.call)?;
+                (view.state, view.counted_against) = (CallState::Abandoned, Some(abandoned.run_id));
                 Ok(())
             }
             LedgerEntry::Alias(alias) => {
@@ -245,6 +246,7 @@ impl Kept {
             usage: Usage::default(),
             ceiling: intent.ceiling,
             served: None,
+            counted_against: None,
             asks: asks.collect(),
         };
         self.order.push(intent.call);
@@ -306,7 +308,7 @@ impl Kept {
                     .unit
                     .as_deref()
                     .is_none_or(|unit| view.asks.iter().any(|ask| ask.unit.as_str() == unit))
-                && (!filter.in_doubt || view.state == CallState::InDoubt)
+                && (!filter.in_doubt || view.state != CallState::Done)
         };
         let calls: Vec<&CallView> =
             self.order.iter().filter_map(|call| self.calls.get(call)).filter(wanted).collect();
@@ -333,7 +335,7 @@ impl Kept {
             let Some(lane) = self.lane_of.get(call).and_then(|lane| self.lanes.get(lane)) else { continue };
             let sum =
                 sums.entry((lane.lane, view.rung)).or_insert_with(|| LaneSum::new(lane.clone(), view.rung));
-            sum.add(view.state, &view.usage, view.ceiling.as_ref());
+            sum.add(view.state, view.asks.len() as u64, &view.usage, view.ceiling.as_ref());
         }
         sums.into_values().collect()
     }

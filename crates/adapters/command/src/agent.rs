@@ -64,7 +64,7 @@ impl CommandAgent {
         let mut command = Command::new(&self.program);
         command.args(&self.arguments).current_dir(&self.folder);
         command.env_clear().envs(process_environment(&self.env, &*self.secrets)?);
-        Process::start(command, self.remarks.clone()).map_err(|error| self.not_started(&error))
+        Process::start(command, self.remarks.clone()).map_err(|error| self.not_started(&error).of_agent())
     }
 
     fn not_started(&self, error: &io::Error) -> AgentError {

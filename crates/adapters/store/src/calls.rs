@@ -6,7 +6,7 @@ use refrain_core::ports::store::{CallFilter, StoreError};
 use refrain_schemas::exchange::Served;
 use refrain_schemas::ledger::Lane;
 use refrain_schemas::ledger::{AskView, CallState, CallView};
-use refrain_schemas::name::{CallId, UnitId};
+use refrain_schemas::name::{CallId, RunId, UnitId};
 use refrain_schemas::time::Timestamp;
 use refrain_schemas::usage::Usage;
 
@@ -48,7 +48,7 @@ impl<'a> Calls<'a> {
             Entry::Lane(lane) => self.lane(lane),
             Entry::Intent(intent) => self.intent(intent),
             Entry::Outcome(outcome) => self.outcome(outcome),
-            Entry::Abandoned { call, .. } => self.abandoned(*call),
+            Entry::Abandoned { call, run_id, .. } => self.abandoned(*call, *run_id),
             Entry::Alias { .. } | Entry::Kept { .. } => {}
         }
     }
@@ -101,12 +101,11 @@ impl<'a> Calls<'a> {
         }
     }
 
-    fn abandoned(&mut self, call: u64) {
+    fn abandoned(&mut self, call: u64, run_id: RunId) {
         let Some(place) = self.places.remove(&call) else { return };
-        if self.filter.in_doubt {
-            self.views.remove(&place);
-        } else if let Some(view) = self.views.get_mut(&place) {
+        if let Some(view) = self.views.get_mut(&place) {
             view.state = CallState::Abandoned;
+            view.counted_against = Some(run_id);
         }
     }
 
@@ -141,6 +140,7 @@ fn view(caller: &Lane, intent: &IntentWire<Asks<'_>>) -> CallView {
         usage: Usage::default(),
         ceiling: intent.ceiling.map(Usage::from),
         served: None,
+        counted_against: None,
         asks: asks.collect(),
     }
 }

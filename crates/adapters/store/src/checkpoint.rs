@@ -10,7 +10,7 @@ use crate::tally::Tally;
 
 const NAME: &str = "checkpoint";
 /// The form of a checkpoint; one of any other is not needed. The first had no number, and began with the length of a name.
-const FORM: u8 = 2;
+const FORM: u8 = 3;
 
 /// A place in a log that was read up to there and found whole.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -35,6 +35,7 @@ struct LaneNote {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 struct Sum {
     done: u64,
+    asks: u64,
     usage: UsageWire,
     abandoned: u64,
     given_up: UsageWire,
@@ -45,6 +46,7 @@ struct Sum {
 struct OpenCall {
     lane: u32,
     rung: RungWire,
+    asks: u64,
     ceiling: Option<Box<UsageWire>>,
 }
 
@@ -63,6 +65,7 @@ impl Tally {
                 let call = self.open.remove(&outcome.call).unwrap_or(OpenCall::UNKNOWN);
                 let sum = self.sums.entry((call.lane, call.rung)).or_default();
                 sum.done += 1;
+                sum.asks += call.asks;
                 sum.usage.add(outcome.usage);
             }
             Entry::Abandoned { call, .. } => self.abandon(*call),
@@ -79,7 +82,8 @@ impl Tally {
         self.next_call = self.next_call.max(intent.call.saturating_add(1));
         let IntentWire { lane, rung, .. } = *intent;
         let ceiling = intent.ceiling.map(Box::new);
-        self.open.insert(intent.call, OpenCall { lane, rung, ceiling });
+        let asks = intent.asks.len() as u64;
+        self.open.insert(intent.call, OpenCall { lane, rung, asks, ceiling });
     }
 
     fn abandon(&mut self, call: u64) {
@@ -114,6 +118,7 @@ impl Tally {
                 lane: self.lane(lane)?,
                 rung: rung.into(),
                 done: sum.done,
+                asks: sum.asks,
                 in_doubt: sum.abandoned + open.get(&(lane, rung)).unwrap_or(&0),
                 usage: sum.usage.into(),
                 doubtful: sum.given_up.into(),
@@ -154,7 +159,7 @@ impl Tally {
 
 impl OpenCall {
     /// The call of an outcome without an intent.
-    const UNKNOWN: Self = Self { lane: u32::MAX, rung: RungWire::First, ceiling: None };
+    const UNKNOWN: Self = Self { lane: u32::MAX, rung: RungWire::First, asks: 0, ceiling: None };
 }
 
 impl From<&LaneWire<'_>> for LaneNote {

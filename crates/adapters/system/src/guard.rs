@@ -146,9 +146,9 @@ fn clean_reply(redactor: &Redactor, reply: Reply) -> Reply {
 }
 
 fn clean_error(redactor: &Redactor, error: AgentError) -> AgentError {
-    let AgentError { kind, mut message, retry_after, usage, trace } = error;
+    let AgentError { kind, blame, mut message, retry_after, usage, trace } = error;
     redactor.hide(&mut message);
-    AgentError { kind, message, retry_after, usage, trace: Box::new(clean_trace(redactor, *trace)) }
+    AgentError { kind, blame, message, retry_after, usage, trace: Box::new(clean_trace(redactor, *trace)) }
 }
 
 fn clean_unit(redactor: &Redactor, unit: AnsweredUnit) -> AnsweredUnit {

@@ -48,6 +48,9 @@ pub(crate) fn run(args: &PlanArgs, globals: &Globals, output: &mut Output) -> Re
     let opened = wiring::open(globals)?;
     opened.warn(output);
     let request = args.work.request(&opened)?;
+    if let Some(path) = &args.output {
+        plan_file::may_write(path, globals)?;
+    }
     let report = match &args.output {
         Some(path) => write(&opened, &request, path, globals, output)?,
         None => look_ahead(&opened, &request)?,

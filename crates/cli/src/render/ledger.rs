@@ -3,7 +3,7 @@
 use refrain_schemas::ledger::{AskResult, CallState, CallView, LedgerReport, Rung};
 use refrain_schemas::usage::Usage;
 
-use crate::render::numbers::{count, counted, duration, money, time, usage};
+use crate::render::numbers::{count, counted, duration, money, time, usage_and_doubts};
 use crate::render::page::{Page, Tone};
 use crate::render::table::{Align, Cell, Table, cell, toned};
 use crate::render::words;
@@ -18,13 +18,11 @@ pub(crate) fn write(page: &mut Page, report: &LedgerReport) {
         page.gap();
     }
     let mut parts = vec![format!("{} with an outcome", counted(report.done, "call"))];
-    if report.in_doubt > 0 {
-        parts.push(format!("{} in doubt", counted(report.in_doubt, "call")));
+    let in_doubt = report.in_doubt + report.abandoned;
+    if in_doubt > 0 {
+        parts.push(format!("{} in doubt", counted(in_doubt, "call")));
     }
-    if report.abandoned > 0 {
-        parts.push(format!("{} given up", counted(report.abandoned, "call")));
-    }
-    parts.extend(usage(&report.usage));
+    parts.extend(usage_and_doubts(&report.usage, &report.doubtful));
     page.wrapped(&[(Tone::Strong, "in all:")], &parts.join(", "));
     if report.in_doubt > 0 {
         let text = "a call in doubt left before a kill and may have been answered and paid; the next run asks again and \
@@ -60,8 +58,13 @@ pub(crate) fn write_in_doubt(page: &mut Page, report: &LedgerReport, n: u64) {
     if let Some(most) = most.cost_usd {
         page.wrapped(&[(Tone::Strong, "at most:")], &money(most));
     }
-    let text = "each left before a kill and may have been answered and paid; the next run asks again, and counts the most \
-                it can have cost against its budget";
+    let text = if report.in_doubt > 0 {
+        "each left before a kill and may have been answered and paid; the next run that makes a call counts the most that \
+         those can have cost which no run has counted yet against its budget"
+    } else {
+        "each left before a kill and may have been answered and paid; the most it can have cost has been counted against \
+         the budget of a later run"
+    };
     page.wrapped(&[(Tone::Warn, "note:")], text);
 }
 
@@ -80,6 +83,7 @@ fn doubtful(calls: &[CallView]) -> Table {
         ("PHASE", Align::Left),
         ("AGENT", Align::Left),
         ("AT MOST", Align::Right),
+        ("NOTE", Align::Left),
         ("UNITS", Align::Left),
     ]);
     for call in calls {
@@ -92,10 +96,11 @@ fn doubtful(calls: &[CallView]) -> Table {
             cell(call.target.to_string()),
             cell(call.agent.to_string()),
             most,
+            note(call),
             cell(units(call)),
         ]);
     }
-    table
+    table.without_empty_columns()
 }
 
 fn table(calls: &[CallView]) -> Table {
@@ -109,6 +114,7 @@ fn table(calls: &[CallView]) -> Table {
         ("TOOK", Align::Right),
         ("COST", Align::Right),
         ("RESULT", Align::Left),
+        ("NOTE", Align::Left),
         ("UNITS", Align::Left),
     ]);
     for call in calls {
@@ -122,6 +128,7 @@ fn table(calls: &[CallView]) -> Table {
             cell(call.ended_at.map(|end| duration(end.since(call.intended_at))).unwrap_or_default()),
             cell(call.usage.cost_usd.map(money).unwrap_or_default()),
             result(call),
+            note(call),
             cell(units(call)),
         ]);
     }
@@ -132,7 +139,7 @@ fn table(calls: &[CallView]) -> Table {
 pub(crate) fn state(call: &CallView) -> (Tone, &'static str) {
     match call.state {
         CallState::InDoubt => return (Tone::Warn, "in doubt"),
-        CallState::Abandoned => return (Tone::Faint, "given up"),
+        CallState::Abandoned => return (Tone::Faint, "in doubt"),
         CallState::Done => {}
     }
     let failure = call.asks.iter().find_map(|ask| match &ask.result {
@@ -145,6 +152,12 @@ pub(crate) fn state(call: &CallView) -> (Tone, &'static str) {
 fn result(call: &CallView) -> Cell {
     let (tone, word) = state(call);
     toned(tone, word)
+}
+
+/// Returns whose budget a call in doubt counted against, where a run has taken note of it.
+fn note(call: &CallView) -> Cell {
+    let run = call.counted_against.map(|run_id| format!("counted against run {run_id}"));
+    toned(Tone::Faint, run.unwrap_or_default())
 }
 
 fn units(call: &CallView) -> String {
@@ -175,7 +188,7 @@ mod tests {
     #[test]
     fn calls_say_what_came_of_them() {
         let failed = json!({"failed": {"kind": "rate_limited", "message": "slow down"}});
-        let report: LedgerReport = serde_json::from_value(json!({
+        let mut report: LedgerReport = serde_json::from_value(json!({
             "schema_version": 1, "done": 2, "in_doubt": 1, "abandoned": 1,
             "usage": {"input_tokens": 10, "output_tokens": 20, "cost_usd": null},
             "calls": [
@@ -183,9 +196,11 @@ mod tests {
                 call(2, "done", 1, &failed),
                 call(3, "in_doubt", 1, &Value::Null),
                 call(4, "abandoned", 1, &Value::Null)
-            ]
+            ],
+            "doubtful": {"cost_usd": 0.02}
         }))
         .unwrap();
+        report.calls[3].counted_against = Some(report.calls[3].run_id);
         let mut page = Page::new(Theme { color: false, width: 100 });
         write(&mut page, &report);
         insta::assert_snapshot!(page.as_str());

@@ -149,6 +149,15 @@ pub(crate) fn usage(usage: &Usage) -> Option<String> {
     if parts.is_empty() { None } else { Some(parts.join(", ")) }
 }
 
+/// Writes what was consumed for certain and what calls in doubt can have cost besides.
+pub(crate) fn usage_and_doubts(certain: &Usage, doubtful: &Usage) -> Option<String> {
+    let doubts = doubtful.cost_usd.map(|most| format!("up to {} in doubt", money(most)));
+    match (usage(certain), doubts) {
+        (Some(certain), Some(doubts)) => Some(format!("{certain} + {doubts}")),
+        (certain, doubts) => certain.or(doubts),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

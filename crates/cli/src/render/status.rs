@@ -19,15 +19,16 @@ pub(crate) fn write(page: &mut Page, report: &StatusReport) {
         progress(page, run);
         page.gap();
     }
-    page.table(&table(&report.phases));
+    // While a run is under way, a call without outcome is simply on its way.
+    let is_idle = report.holder.is_none();
+    page.table(&table(&report.phases, is_idle));
     for phase in &report.phases {
         if let Some(error) = &phase.error {
             page.gap();
             words::phase_error(page, &words::target(&phase.phase, &phase.scope), error);
         }
     }
-    // While a run is under way, a call without outcome is simply on its way.
-    if report.in_doubt > 0 && report.holder.is_none() {
+    if report.in_doubt > 0 && is_idle {
         page.gap();
         let text = format!("{} in doubt (`refrain ledger --in-doubt`)", counted(report.in_doubt, "call"));
         page.wrapped(&[(Tone::Warn, "note:")], &text);
@@ -42,7 +43,7 @@ pub(crate) fn write_killed(page: &mut Page, kept: u64) {
     page.wrapped(&[(Tone::Warn, "note:")], &text);
 }
 
-fn table(phases: &[PhaseState]) -> Table {
+fn table(phases: &[PhaseState], doubts: bool) -> Table {
     let mut table = Table::new(&[
         ("PHASE", Align::Left),
         ("STATE", Align::Left),
@@ -51,9 +52,11 @@ fn table(phases: &[PhaseState]) -> Table {
         ("FAILED", Align::Right),
         ("CONFLICTS", Align::Right),
         ("COST", Align::Right),
+        ("IN DOUBT", Align::Right),
         ("WHY", Align::Left),
     ]);
     for phase in phases {
+        let doubtful = phase.doubtful.cost_usd.filter(|_| doubts);
         table.row([
             cell(words::target(&phase.phase, &phase.scope)),
             toned(words::freshness_tone(phase.freshness), phase.freshness.as_str()),
@@ -62,6 +65,7 @@ fn table(phases: &[PhaseState]) -> Table {
             toned(Tone::Bad, some(phase.units.map_or(0, |units| units.failed))),
             toned(Tone::Warn, some(phase.conflicts)),
             cell(phase.usage.cost_usd.map(money).unwrap_or_default()),
+            toned(Tone::Warn, doubtful.map(|most| format!("+ up to {}", money(most))).unwrap_or_default()),
             toned(Tone::Faint, words::causes(&phase.causes)),
         ]);
     }

@@ -105,3 +105,14 @@ fn a_file_that_is_not_right_is_refused_with_its_line() {
     project.run(&["ledger", "import", "absent.jsonl"]).expect(9);
     project.run(&["ledger", "--by", "phase", "import", "cut.jsonl"]).expect(2);
 }
+
+#[test]
+fn an_export_takes_the_place_of_an_export_and_of_nothing_else() {
+    let project = ran();
+    let before = project.read("refrain.yaml");
+    let refused = project.run(&["ledger", "export", "refrain.yaml"]).expect(2).stderr;
+    assert!(refused.contains("refrain.yaml is there already and is not an export of refrain"), "{refused}");
+    assert_eq!(project.read("refrain.yaml"), before);
+    project.run(&["ledger", "export", "replies.jsonl"]).expect(0);
+    project.run(&["ledger", "export", "replies.jsonl"]).expect(0);
+}

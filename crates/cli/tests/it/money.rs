@@ -129,3 +129,15 @@ fn what_is_no_plan_of_this_project_is_a_usage_error() {
     let output = project.run(&["run", "translate", "--plan", "plan.json"]).expect(2);
     assert!(output.stderr.contains("cannot be used with"), "{}", output.stderr);
 }
+
+#[test]
+fn a_plan_takes_the_place_of_a_plan_and_of_nothing_else() {
+    let project = pipeline(", --usage");
+    let before = project.read("refrain.yaml");
+    let refused = project.run(&["plan", "-o", "refrain.yaml"]).expect(2).stderr;
+    assert!(refused.contains("refrain.yaml is there already and is not a plan"), "{refused}");
+    assert!(refused.contains("hint: name another file"), "{refused}");
+    assert_eq!(project.read("refrain.yaml"), before);
+    project.run(&["plan", "-o", "plan.json"]).expect(0);
+    project.run(&["plan", "-o", "plan.json"]).expect(0);
+}

@@ -113,8 +113,9 @@ fn add_data(origins: &mut Origins, standing: &Standing, is_inside: impl Fn(&Targ
 fn add_prices(origins: &mut Origins, model: &Model, phase: &Phase) {
     let agents = agent_names(phase).into_iter().filter_map(|name| model.agents.get(name.as_str()));
     for model in agents.filter_map(|agent| agent.traits.model.as_ref()) {
-        if let Some(price) = &model.price {
-            origins.insert(format!("price {}", model.name), digest_of_price(price));
+        let prices = [("price", &model.price), ("dearest price", &model.dearest)];
+        for (what, price) in prices.into_iter().filter_map(|(what, price)| Some((what, price.as_ref()?))) {
+            origins.insert(format!("{what} {}", model.name), digest_of_price(price));
         }
     }
 }

@@ -23,6 +23,9 @@ const FAR_OFF: (f64, f64) = (0.4, 2.5);
 /// A token has fewer bytes than this, in nearly all texts.
 const BYTES_PER_TOKEN: f64 = 8.0;
 
+/// How many bytes a token has, about, of what tells of tools.
+const BYTES_PER_TOOL_TOKEN: u64 = 4;
+
 /// What an answer has besides its contents, in tokens.
 const AROUND_ANSWER: f64 = 8.0;
 
@@ -158,7 +161,8 @@ fn sent(job: &Job, member: usize, requests: &[UnitRequest]) -> Option<u64> {
     let abouts: Vec<About<'_>> = requests.iter().map(about).collect();
     let said = renderer.conversation(&abouts).ok()?;
     let schema = said.schema.as_ref().map_or(0, |schema| count(schema.as_str()));
-    Some(count(&said.system) + count(&said.user) + schema)
+    let tools = job.standing.definition.agents.get(member).map_or(0, |agent| agent.tool_bytes);
+    Some(count(&said.system) + count(&said.user) + schema + tools / BYTES_PER_TOOL_TOKEN)
 }
 
 /// Returns an amount of one or more as a whole number.

@@ -123,6 +123,8 @@ pub struct ModelTraits {
     pub name: String,
     /// What it costs, where that is known.
     pub price: Option<PriceSpec>,
+    /// What it costs at the dearest of the places that may serve it; nothing where there is only one.
+    pub dearest: Option<PriceSpec>,
     /// The most tokens of one answer, where the spec says.
     pub max_output: Option<u64>,
     /// How many requests one call can take: 1 and, with tools, one more for each round.
@@ -219,7 +221,7 @@ pub struct Conversation {
     /// Whether the answer about the one unit is no object and stands in the field `answer` of one.
     pub wrapped: bool,
     /// The field of the record that a text becomes: the whole answer where there is no schema, and each output where
-    /// texts are asked for and `numbered`; see [`Conversation::record`].
+    /// texts are asked for and `numbered`; see [`Conversation::record`]. Empty where the outputs have a schema.
     pub field: String,
 }
 
@@ -300,12 +302,24 @@ impl AnsweredUnit {
     }
 }
 
+/// What a failure lies with.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Blame {
+    /// What was asked, as far as anybody can tell: asked otherwise, or about fewer units, it may work.
+    #[default]
+    Units,
+    /// The agent: any other call to it would have failed alike. Its packs are never split.
+    Agent,
+}
+
 /// A call that failed as a whole.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[error("{message}")]
 pub struct AgentError {
-    /// The kind; the engine's policy decides from this alone.
+    /// The kind; the engine's policy decides from this and from `blame` alone.
     pub kind: FailureKind,
+    /// What it lay with.
+    pub blame: Blame,
     /// What to tell people.
     pub message: String,
     /// How long the agent asks to be left alone.
@@ -322,6 +336,7 @@ impl AgentError {
     pub fn new(kind: FailureKind, message: impl Into<String>) -> Self {
         Self {
             kind,
+            blame: Blame::Units,
             message: message.into(),
             retry_after: None,
             usage: Usage::default(),
@@ -334,6 +349,14 @@ impl AgentError {
     #[must_use]
     pub fn settled(mut self) -> Self {
         self.trace.unsettled = false;
+        self
+    }
+
+    /// Returns the error of a call that would have failed whatever was asked: what answers is not there, or refuses
+    /// everything.
+    #[must_use]
+    pub const fn of_agent(mut self) -> Self {
+        self.blame = Blame::Agent;
         self
     }
 

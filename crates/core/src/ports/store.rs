@@ -143,7 +143,7 @@ pub struct CallFilter {
     pub agent: Option<AgentName>,
     /// Only calls with an ask about this unit.
     pub unit: Option<String>,
-    /// Only calls that are in doubt.
+    /// Only calls that have no outcome, noted or not.
     pub in_doubt: bool,
     /// Only the latest so many of these.
     pub last: Option<usize>,
@@ -154,7 +154,7 @@ pub struct CallFilter {
 pub struct LedgerSummary {
     /// Calls with an outcome.
     pub done: u64,
-    /// Calls in doubt.
+    /// Calls in doubt of which no run has taken note.
     pub in_doubt: u64,
     /// Calls that were in doubt and have been taken note of.
     pub abandoned: u64,

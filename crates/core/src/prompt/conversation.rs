@@ -19,7 +19,8 @@ impl Renderer {
     pub fn conversation(&self, abouts: &[About<'_>]) -> Result<Conversation, Failure> {
         let alone = abouts.iter().map(|about| self.alone(*about)).collect::<Result<Vec<_>, _>>()?;
         let answer = self.prompt().answer.as_ref().map(|schema| &schema.json);
-        let field = self.prompt().field.clone();
+        // Where there is a schema, no text becomes a record.
+        let field = if answer.is_none() { self.prompt().field.clone() } else { String::new() };
         let numbered = abouts.len() > 1;
         let mut alone = alone.into_iter();
         let first = alone.next();
@@ -94,7 +95,7 @@ impl Conversation {
     /// Whether the output about a unit is a text.
     #[must_use]
     pub fn asks_for_text(&self) -> bool {
-        self.schema.as_ref().is_none_or(|schema| self.numbered && *schema == shape::numbered(None))
+        self.schema.is_none() || (self.numbered && !self.field.is_empty())
     }
 
     /// Returns the record that a text becomes.

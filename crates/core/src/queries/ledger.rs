@@ -19,6 +19,10 @@ pub(crate) async fn ledger(
 ) -> Result<LedgerReport, EngineError> {
     let store = &*engine.ports().store;
     let sums = store.ledger_summary().await?;
+    let mut doubtful = Usage::default();
+    if sums.in_doubt + sums.abandoned > 0 {
+        store.lane_sums().await?.iter().for_each(|sum| doubtful.add(&sum.doubtful));
+    }
     let groups = match by {
         Some(by) => groups(store, filter, by).await?,
         None => Vec::new(),
@@ -30,6 +34,7 @@ pub(crate) async fn ledger(
         in_doubt: sums.in_doubt,
         abandoned: sums.abandoned,
         usage: sums.usage,
+        doubtful,
         groups,
         calls,
     })
@@ -98,7 +103,7 @@ impl Groups {
             model: call.model.clone(),
         };
         let mut sum = LaneSum::new(lane, call.rung);
-        sum.add(call.state, &call.usage, call.ceiling.as_ref());
+        sum.add(call.state, call.asks.len() as u64, &call.usage, call.ceiling.as_ref());
         self.add_lane(&sum, by);
     }
 

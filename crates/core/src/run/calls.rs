@@ -1,12 +1,12 @@
 //! Calls on their way out: cutting packs, asking gates and purses, writing intents.
 
 use refrain_schemas::event::{EventKind, Level};
-use refrain_schemas::ledger::{Intent, IntentAsk, LedgerEntry, Rung};
+use refrain_schemas::ledger::{Abandoned, Intent, IntentAsk, LedgerEntry, Rung};
 use refrain_schemas::name::CallId;
 use refrain_schemas::phase_spec::Fan;
 
 use crate::model::Work;
-use crate::ports::agent::{ModelTraits, Request};
+use crate::ports::agent::{AskedUnit, ModelTraits, Repair, Request};
 use crate::ports::executor::{Call, Slot};
 
 use super::ceiling;
@@ -164,12 +164,22 @@ impl RunState {
             let units = intent.asks.iter().map(|ask| ask.unit.clone()).collect();
             self.tell(pack.target, EventKind::CallIntended { call, agent: agent.clone(), units });
         }
+        self.note_doubts();
         self.ledger(LedgerEntry::Intent(intent));
         let tokens = ceiling::estimate(self.model_of(no), &request);
         let timeout = self.pools[no].timeout;
         let slot = Slot { phase: request.phase.clone(), agent, clone };
         self.effect(Effect::Call(Box::new(Call { slot, request, timeout })));
         self.depart(no, pack, call, (clone, tokens, hold));
+    }
+
+    /// Takes note of the calls in doubt, each once, along with the first call of the run: a run that makes none uses
+    /// nothing up, so the next one has to reckon with them as well.
+    fn note_doubts(&mut self) {
+        let (run_id, at) = (self.run_id, self.now);
+        for doubt in std::mem::take(&mut self.options.in_doubt) {
+            self.ledger(LedgerEntry::Abandoned(Abandoned { call: doubt.call, run_id, at }));
+        }
     }
 
     fn depart(&mut self, no: PoolNo, pack: Pack, call: CallId, (clone, tokens, hold): (u32, u64, Hold)) {
@@ -206,6 +216,10 @@ impl RunState {
         });
         let open = pack.asks.iter().filter(|ask| self.open_key(**ask).is_some());
         let conversation = job.conversation(pack.member, open.map(|ask| (ask.unit, ask.ask)));
+        let units: Vec<AskedUnit> = units.collect();
+        // Of units that are not asked about any more nobody is told what was wrong.
+        let is_asked = |repair: &&Repair| units.iter().any(|unit| unit.id == repair.unit);
+        let repairs = pack.repairs.iter().filter(is_asked).cloned().collect();
         Some(Request {
             call,
             phase: self.targets[pack.target].target.phase.clone(),
@@ -213,9 +227,9 @@ impl RunState {
             params: agent.params.clone(),
             vars: agent.vars.clone(),
             context: job.shared.clone(),
-            units: units.collect(),
+            units,
             conversation,
-            repairs: pack.repairs.clone(),
+            repairs,
         })
     }
 }

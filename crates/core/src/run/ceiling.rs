@@ -1,5 +1,6 @@
 //! The most that a call can consume.
 
+use refrain_schemas::json::Json;
 use refrain_schemas::usage::Usage;
 
 use crate::ports::agent::{ModelTraits, Request};
@@ -8,6 +9,8 @@ use super::purse::{Amount, Hold};
 
 /// What a request adds around what is said in it: roles, separators, the frame of a schema.
 const FRAME: u64 = 200;
+/// What a provider tells a model of its own accord where there are tools: some hundreds of tokens.
+const TOOLS_FRAME: u64 = 600;
 /// How many bytes a token has, about; for estimates, never for ceilings.
 const BYTES_PER_TOKEN: u64 = 4;
 /// How long an answer is, about, where nobody says how long it may get.
@@ -21,12 +24,13 @@ pub(super) fn hold(model: Option<&ModelTraits>, request: &Request, tool_bytes: u
     let Some(output) = model.max_output else {
         return Hold { amount: one, ceiling: None, no_tokens: true, no_dollars: true };
     };
-    let usage = most(model, bytes(request).saturating_add(tool_bytes), output);
+    let tools = if tool_bytes > 0 { tool_bytes.saturating_add(TOOLS_FRAME) } else { 0 };
+    let usage = most(model, bytes(request).saturating_add(tools), output);
     Hold {
         amount: Amount::of(&usage),
         ceiling: Some(usage),
         no_tokens: false,
-        no_dollars: model.price.is_none(),
+        no_dollars: usage.cost_usd.is_none(),
     }
 }
 
@@ -39,7 +43,7 @@ pub(crate) fn most(model: &ModelTraits, bytes: u64, output: u64) -> Usage {
     let input = input.saturating_add(before.saturating_mul(output.saturating_add(model.round_bytes)));
     let mut usage =
         Usage { input_tokens: input, output_tokens: n.saturating_mul(output), ..Usage::default() };
-    usage.cost_usd = model.price.map(|price| {
+    usage.cost_usd = model.dearest.or(model.price).map(|price| {
         // Nobody knows beforehand what will be in the provider's cache.
         let dearest = price.cached_input.unwrap_or(price.input).max(price.input);
         let price = refrain_schemas::money::PriceSpec { input: dearest, cached_input: None, ..price };
@@ -71,7 +75,9 @@ fn bytes(request: &Request) -> u64 {
     let repairs = request.repairs.iter();
     let repairs: u64 = repairs
         .map(|repair| {
-            (repair.said.len() + repair.error.len()) as u64 + repair.unit.as_str().len() as u64 + FRAME
+            // What was said may stand in JSON, where it is longer.
+            let said = Json::string(&repair.said).as_str().len();
+            (said + repair.error.len() + repair.unit.as_str().len()) as u64 + FRAME
         })
         .sum();
     asked as u64 + repairs

@@ -11,7 +11,6 @@ use refrain_schemas::event::{EventKind, RunEnded};
 use refrain_schemas::exit_code::ExitCode;
 use refrain_schemas::freshness::Freshness;
 use refrain_schemas::history::{HistoryEntry, RunEnd, RunStart};
-use refrain_schemas::ledger::{Abandoned, LedgerEntry};
 use refrain_schemas::name::RunId;
 use refrain_schemas::report::{PhaseReport, PhaseStatus, RunReport, RunStatus, UnitCounts};
 use refrain_schemas::scope::Target;
@@ -144,7 +143,7 @@ async fn outside(
     Ok(outside.map(|standing| (standing.target, standing.verdict.freshness)).collect())
 }
 
-/// Makes the beginning durable and tells of it; takes note of calls in doubt, each once.
+/// Makes the beginning durable and tells of it.
 async fn begin(
     engine: &Engine,
     request: &RunRequest,
@@ -156,10 +155,8 @@ async fn begin(
     let ports = engine.ports();
     let at = ports.clock.now();
     let named: Vec<String> = request.targets.iter().map(ToString::to_string).collect();
-    let abandoned =
-        opening.in_doubt.iter().map(|call| LedgerEntry::Abandoned(Abandoned { call: call.call, run_id, at }));
     let history = vec![HistoryEntry::RunStarted(RunStart { run_id, at, targets: named.clone() })];
-    ports.store.commit(Batch { ledger: abandoned.collect(), history, ..Batch::default() }).await?;
+    ports.store.commit(Batch { history, ..Batch::default() }).await?;
     let in_doubt = opening.in_doubt.len() as u64;
     recorder.record(None, EventKind::RunStarted { targets: named, in_doubt }).await;
     for message in &opening.recovered {

@@ -8,6 +8,7 @@
 
 mod bucket;
 mod pace;
+mod scatter;
 #[cfg(test)]
 mod simulation;
 mod tide;
@@ -20,6 +21,7 @@ use refrain_schemas::endpoint::RateLimits;
 use crate::ports::agent::RateSignal;
 
 use pace::Pace;
+use scatter::Scatter;
 use tide::Tide;
 use window::Window;
 
@@ -39,6 +41,7 @@ pub(super) struct Gate {
     requests: Pace,
     tokens: Pace,
     tide: Tide,
+    scatter: Scatter,
     in_flight: u32,
     /// Nothing leaves before then.
     opens: Duration,
@@ -97,6 +100,7 @@ impl Gate {
             requests: Pace::default(),
             tokens: Pace::default(),
             tide: Tide::default(),
+            scatter: Scatter::default(),
             in_flight: 0,
             opens: Duration::ZERO,
             lowered: None,
@@ -172,6 +176,7 @@ impl Gate {
     /// Takes note that a call was answered.
     pub(super) fn succeeded(&mut self, pass: &Pass) {
         self.window.grow();
+        self.scatter.succeeded(pass.left);
         if self.is_news(pass) {
             self.strikes = 0;
         }
@@ -186,6 +191,15 @@ impl Gate {
         backoff: impl Fn(u32) -> Duration,
     ) {
         self.tide.refused(pass.left);
+        let was_usual = self.scatter.is_usual();
+        self.scatter.refused(self.strikes, now);
+        if self.scatter.is_usual() {
+            // The call itself waits for as long as it was told; the others need not.
+            if !was_usual {
+                self.recover(now);
+            }
+            return;
+        }
         if !self.is_news(pass) {
             return self.refused_again(refusal, now);
         }
@@ -203,6 +217,18 @@ impl Gate {
         }
         self.lowered = Some(now);
         self.slow_down(pass.left, pause, now);
+    }
+
+    /// Whether refusals come anyway, whatever the pace.
+    pub(super) const fn is_scattered(&self) -> bool {
+        self.scatter.is_usual()
+    }
+
+    /// Goes back to the pace that was lowered for nothing.
+    fn recover(&mut self, now: Duration) {
+        (self.opens, self.strikes, self.derived) = (now, 0, None);
+        self.requests.recover(now);
+        self.window.recover();
     }
 
     /// Takes another refusal of a round trip that has had its consequences: it only tells more of what went through.

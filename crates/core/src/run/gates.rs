@@ -83,6 +83,11 @@ impl Gates {
         }
     }
 
+    /// Whether refusals of the innermost gate come anyway, whatever the pace.
+    pub(super) fn is_scattered(&self, chain: &[usize]) -> bool {
+        chain.first().is_some_and(|no| self.gates[*no].is_scattered())
+    }
+
     /// Takes what a provider says of its limits.
     pub(super) fn told(&mut self, chain: &[usize], signal: RateSignal, jitter: f64, now: Duration) {
         if let Some(no) = chain.first() {

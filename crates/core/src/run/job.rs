@@ -52,6 +52,8 @@ pub struct Job {
     pub n_in_flight: usize,
     /// Whether no new call may start.
     pub is_stopped: bool,
+    /// Agents that no further call is made to, by their places in the pool, and why.
+    pub unable: BTreeMap<usize, Failure>,
     /// Units so far.
     pub counts: UnitCounts,
     /// Units that failed by themselves.
@@ -85,7 +87,7 @@ impl Job {
             let is_hole = prepared.requests.is_hole(unit);
             let digest = prepared.requests.request(unit).digest();
             let progress = if is_hole { UnitProgress::Hole } else { UnitProgress::Open };
-            UnitState { digest, group, asks: Vec::new(), progress, was_called: false }
+            UnitState { digest, group, asks: Vec::new(), progress, refusals: Vec::new(), was_called: false }
         });
         let units: Vec<UnitState> = units.collect();
         let source_key = crate::prepare::chosen_source(&standing.now, &work.units.of)
@@ -102,6 +104,7 @@ impl Job {
             is_planned: false,
             n_in_flight: 0,
             is_stopped: false,
+            unable: BTreeMap::new(),
             counts,
             own_failures: 0,
             standing,
@@ -230,6 +233,13 @@ impl Job {
         let looking = self.looking.get(&group).is_some_and(|n| *n > 0);
         let staged = matches!(fan, Fan::Cascade | Fan::Chain);
         looking || (staged && self.stages.range((group, 0)..(group, member)).any(|(_, n)| *n > 0))
+    }
+
+    /// Returns why an agent is not asked any more, where it is not; a job that is stopped asks nobody, and nothing fails
+    /// for that.
+    #[must_use]
+    pub fn why_unable(&self, member: usize) -> Option<Failure> {
+        self.unable.get(&member).filter(|_| !self.is_stopped).cloned()
     }
 
     /// Takes out what came of the units, for publishing.

@@ -3,6 +3,7 @@
 //! ```text
 //!   invalid ──▶ repair: asked again together, and told why ──▶ split: asked in halves, afresh ──▶ alone
 //!   cut off ──▶ split; alone it is final                    anything that may pass ──▶ retry, after a pause
+//!   nothing that lies with the agent is split; where that will not pass, nothing else is asked of it
 //!   then the next agent of a cascade, then the unit has failed
 //! ```
 
@@ -16,10 +17,10 @@ use refrain_schemas::ledger::Rung;
 use refrain_schemas::name::AgentName;
 
 use crate::model::RetryPolicy;
-use crate::ports::agent::{AgentError, Repair};
+use crate::ports::agent::{AgentError, Blame, Repair};
 
 use super::gate::longer;
-use super::input::{AskRef, Effect};
+use super::input::{AskRef, Effect, TargetNo};
 use super::pool::Pack;
 use super::retry::jitter;
 use super::returns::Landing;
@@ -118,7 +119,7 @@ impl RunState {
         if error.kind == FailureKind::RateLimited && pack.limited < MOST_LIMITED {
             return self.wait_for_room(landing, asks, error.retry_after, failure);
         }
-        if asks.len() > 1 && error.kind != FailureKind::RateLimited {
+        if asks.len() > 1 && error.kind != FailureKind::RateLimited && error.blame == Blame::Units {
             return self.split(landing, &asks, pause, &failure);
         }
         if may_pass(error.kind) && pack.attempt < policy.attempts {
@@ -131,8 +132,37 @@ impl RunState {
             let failed = EventKind::CallFailed { call: landing.call, agent, failure: failure.clone() };
             self.tell(pack.target, failed);
         }
+        if error.blame == Blame::Agent {
+            return self.fail_agent(landing, open, &failure);
+        }
         for (_, key) in open {
             self.fail_key(key, &failure);
+        }
+    }
+
+    /// Fails asks for what lies with their agent; where that will not pass, all that wait for it in this target as well.
+    fn fail_agent(&mut self, landing: &Landing, open: Vec<(AskRef, Digest)>, failure: &Failure) {
+        let (target, member) = (landing.pack.target, landing.pack.member);
+        let is_final = failure.kind == FailureKind::Permanent;
+        if let Some(job) = self.targets[target].job_mut().filter(|_| is_final) {
+            job.unable.insert(member, failure.clone());
+        }
+        let phase = self.targets[target].phase;
+        for (_, key) in open {
+            self.refuse_key(phase, key, failure);
+        }
+        if self.targets[target].job().is_some_and(|job| job.why_unable(member).is_some()) {
+            let waiting = self.pools[landing.no].pool.take_waiting(target);
+            self.refuse_all(target, waiting, failure);
+        }
+    }
+
+    fn refuse_all(&mut self, target: TargetNo, asks: Vec<AskRef>, failure: &Failure) {
+        let phase = self.targets[target].phase;
+        for ask in asks {
+            if let Some(key) = self.open_key(ask) {
+                self.refuse_key(phase, key, failure);
+            }
         }
     }
 
@@ -174,7 +204,8 @@ impl RunState {
         let next = Pack { asks, limited, rung: Rung::Retry, ..landing.pack.clone() };
         let seat = &self.pools[landing.no];
         let pause = match retry_after {
-            _ if !seat.chain.is_empty() => Duration::ZERO,
+            // The gate keeps everybody waiting, unless such refusals come anyway.
+            _ if !seat.chain.is_empty() && !self.gates.is_scattered(&seat.chain) => Duration::ZERO,
             Some(pause) => pause,
             None => self.policy(&seat.agent).pause(limited),
         };
@@ -196,7 +227,10 @@ impl RunState {
     }
 
     pub(super) fn rested(&mut self, pack: Pack) {
-        if self.targets[pack.target].job().is_some() {
+        let Some(job) = self.targets[pack.target].job() else { return };
+        if let Some(failure) = job.why_unable(pack.member) {
+            self.refuse_all(pack.target, pack.asks, &failure);
+        } else {
             let no = self.pool_no(pack.target, pack.member);
             self.pools[no].pool.wait_again(pack);
         }

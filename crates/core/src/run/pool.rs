@@ -126,6 +126,15 @@ impl Pool {
         Some(Pack::new(target, member, asks))
     }
 
+    /// Takes out everything that waits for a target, in no particular order.
+    pub fn take_waiting(&mut self, target: TargetNo) -> Vec<AskRef> {
+        let fresh = self.waiting.remove(&target).into_iter().flat_map(BTreeMap::into_values).flatten();
+        let is_of = |pack: &Pack| pack.target == target;
+        let (again, others): (VecDeque<Pack>, VecDeque<Pack>) = self.again.drain(..).partition(is_of);
+        self.again = others;
+        fresh.chain(again.into_iter().flat_map(|pack| pack.asks)).collect()
+    }
+
     /// Forgets everything that waits for a target.
     pub fn forget(&mut self, target: TargetNo) {
         self.waiting.remove(&target);

@@ -18,10 +18,12 @@ use crate::template::Context;
 
 use super::input::{AskRef, TargetNo};
 use super::state::{RunState, Waiting};
-use super::unit_state::{AskState, UnitProgress};
+use super::unit_state::{AskState, Refusal, UnitProgress};
 
 /// How many failed units a report names.
 const NAMED_FAILURES: usize = 20;
+/// How much of a reply that was not accepted a failure tells.
+const EXCERPT_CHARS: usize = 120;
 
 impl RunState {
     pub(super) fn work(&self, no: TargetNo) -> Option<(Arc<crate::model::Model>, usize)> {
@@ -134,8 +136,12 @@ impl RunState {
 
     pub(super) fn enqueue(&mut self, ask: AskRef) {
         let Some(job) = self.targets[ask.target].job() else { return };
-        let (group, member) = (job.units[ask.unit].group, job.units[ask.unit].asks[ask.ask].row.member);
-        let no = self.pool_no(ask.target, member as usize);
+        let (group, row) = (job.units[ask.unit].group, job.units[ask.unit].asks[ask.ask].row);
+        let member = row.member as usize;
+        if let Some(failure) = job.why_unable(member) {
+            return self.refuse_key(self.targets[ask.target].phase, row.key, &failure);
+        }
+        let no = self.pool_no(ask.target, member);
         self.pools[no].pool.wait(group, ask);
     }
 
@@ -219,8 +225,8 @@ impl RunState {
         }
     }
 
-    /// Fails the asks of one phase with a key for good, because its rules refuse what was answered; another phase may
-    /// have other rules, and asks for itself.
+    /// Fails the asks of one phase with a key for good, because its rules refuse what was answered, or because its agent
+    /// answers nothing; another phase may have other rules and another way to the model, and asks for itself.
     pub(super) fn refuse_key(&mut self, phase: usize, key: Digest, failure: &Failure) {
         let Some(waiting) = self.by_key.remove(&key) else { return };
         let own = |ask: &AskRef| self.targets[ask.target].phase == phase;
@@ -268,19 +274,61 @@ impl RunState {
     }
 
     fn next_rung(&mut self, no: TargetNo, work: &AskWork, unit: usize, stage: usize) {
-        let refused = match self.is_accepted(no, work, unit, stage) {
+        let failure = match self.is_accepted(no, work, unit, stage) {
             Ok(true) => return self.end_unit(no, unit, None),
-            Ok(false) => {
-                Failure { kind: FailureKind::Invalid, message: "no agent's reply was accepted".to_owned() }
-            }
-            Err(failure) => failure,
+            Ok(false) => None,
+            Err(failure) => Some(failure),
         };
+        self.refuse_rung(no, work, unit, stage, failure.as_ref());
         if !self.start_stage(no, work, unit, stage + 1, None) {
-            self.end_unit(no, unit, Some(refused));
+            let failure = self.nobody_accepted(no, work, unit, failure);
+            self.end_unit(no, unit, Some(failure));
         } else if let Some(job) = self.targets[no].job_mut() {
             // Only the reply of the last rung stands for the unit.
             if let AskState::Done { records, .. } = &mut job.units[unit].asks[stage].state {
                 records.clear();
+            }
+        }
+    }
+
+    /// Notes what a rung said that was not good enough, or how it failed.
+    fn refuse_rung(
+        &mut self,
+        no: TargetNo,
+        work: &AskWork,
+        unit: usize,
+        stage: usize,
+        failure: Option<&Failure>,
+    ) {
+        let Some(job) = self.targets[no].job_mut() else { return };
+        let state = &mut job.units[unit];
+        let agent = work.pool.get(stage).map_or("", |member| member.agent.as_str());
+        let words = match (failure, &state.asks[stage].state) {
+            (Some(failure), _) => format!("`{agent}` failed: {}", failure.message),
+            (None, AskState::Done { records, .. }) => format!("`{agent}` said {}", excerpt(records)),
+            (None, _) => format!("`{agent}` said nothing"),
+        };
+        state.refusals.push(Refusal { words, was_reply: failure.is_none() });
+    }
+
+    /// Returns the failure of a unit whose last rung is refused as well.
+    fn nobody_accepted(
+        &self,
+        no: TargetNo,
+        work: &AskWork,
+        unit: usize,
+        last: Option<Failure>,
+    ) -> Failure {
+        let refusals = self.targets[no].job().map_or(&[][..], |job| &job.units[unit].refusals);
+        let kind = last.as_ref().map_or(FailureKind::Invalid, |last| last.kind);
+        match last {
+            // Where no reply came at all, the condition has no part in it.
+            Some(last) if !refusals.iter().any(|refusal| refusal.was_reply) => last,
+            _ => {
+                let words: Vec<&str> = refusals.iter().map(|refusal| refusal.words.as_str()).collect();
+                let accept = work.accept.as_deref().unwrap_or("true");
+                let message = format!("no agent's reply meets `accept: {accept}`: {}", words.join("; "));
+                Failure { kind, message }
             }
         }
     }
@@ -322,7 +370,10 @@ impl RunState {
                 job.own_failures += 1;
                 job.is_stopped |= stops;
             }
-            None => state.progress = UnitProgress::Done,
+            None => {
+                state.progress = UnitProgress::Done;
+                state.refusals = Vec::new();
+            }
         }
         if failure.is_none() {
             let again = self.targets[no].called.contains(&id);
@@ -414,6 +465,17 @@ impl RunState {
         heirs.sort_unstable();
         heirs.into_iter().for_each(|ask| self.enqueue(ask));
     }
+}
+
+/// Returns the beginning of what an agent said.
+fn excerpt(records: &[Stamped]) -> String {
+    let texts: Vec<String> = records.iter().map(|stamped| stamped.record.as_str().to_owned()).collect();
+    let text = if let [text] = &texts[..] { text.clone() } else { format!("[{}]", texts.join(",")) };
+    let mut excerpt: String = text.chars().take(EXCERPT_CHARS).collect();
+    if excerpt.len() < text.len() {
+        excerpt.push('…');
+    }
+    excerpt
 }
 
 fn first_failure(asks: &[super::unit_state::Ask]) -> Option<Failure> {

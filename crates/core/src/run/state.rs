@@ -86,7 +86,7 @@ pub struct Options {
     pub offline: bool,
     /// What the run may spend, besides what the pipeline says.
     pub budget: Budget,
-    /// Calls of earlier runs that are in doubt.
+    /// Calls of earlier runs that are in doubt and of which no run has taken note.
     pub in_doubt: Vec<InDoubt>,
     /// The least level of events that anybody wants.
     pub level: Level,

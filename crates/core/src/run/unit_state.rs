@@ -24,6 +24,8 @@ pub struct UnitState {
     pub asks: Vec<Ask>,
     /// How far it is.
     pub progress: UnitProgress,
+    /// Of a cascade, what became of each rung that was not the last word, in a few words.
+    pub refusals: Vec<Refusal>,
     /// Whether any of its asks was called about in this run.
     pub was_called: bool,
 }
@@ -39,6 +41,15 @@ pub enum UnitProgress {
     Done,
     /// It failed.
     Failed(Failure),
+}
+
+/// Why a rung of a cascade was not the last word.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// What its agent said, or why it said nothing.
+    pub words: String,
+    /// Whether it said something that did not meet the condition.
+    pub was_reply: bool,
 }
 
 /// One ask.

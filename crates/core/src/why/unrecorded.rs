@@ -5,7 +5,7 @@ use std::sync::Arc;
 use refrain_schemas::name::AgentName;
 use refrain_schemas::scope::Target;
 
-use super::{compare, look_ahead};
+use super::{compare, known_asks, look_ahead};
 use crate::engine::{Engine, EngineError};
 use crate::model::Work;
 use crate::plan::Ahead;
@@ -34,7 +34,7 @@ pub(crate) async fn unrecorded(
     let Some(new) = &comparison.new else { return Ok(None) };
     let Some(place) = new.units.iter().position(|found| found.id.as_str() == unit) else { return Ok(None) };
     let mut job = comparison.job(&ahead, work, new, vec![new.units[place].clone()]);
-    for (member, sample) in job.stage(work, 0, 0) {
+    for (member, sample) in known_asks(&job, work) {
         let Some((ask, key)) = job.add_ask(0, member, sample, None) else { continue };
         if ahead.ports.store.replies(&[key]).await?.iter().any(Option::is_some) {
             continue;

@@ -5,6 +5,7 @@
 mod again;
 mod ahead;
 mod basics;
+mod blame;
 mod calls;
 mod corners;
 mod delta;

@@ -463,6 +463,22 @@ fn an_agents_own_shape_goes_before_the_phases_and_is_part_of_its_key() {
     assert_eq!(asked_ids(&mut world).len(), 6, "another shape is another question");
 }
 
+#[test]
+fn a_text_that_a_schema_asks_for_is_the_same_packed_and_alone() {
+    let mut world = telling(
+        json!({"prompt": "{{ unit.text }}", "output": "own.json", "retry": {"attempts": 1}}),
+        json!({"pack": {"max": 5}, "on_unit_failure": "continue"}),
+    );
+    world.set("own.json", json!({"type": "string"}));
+    world.run();
+    let told = told(&world.take_asked());
+    let [packed, alone] = &told[..2] else { panic!("five and one") };
+    let output = |told: &Conversation, answer: Value| told.outputs(&answer).unwrap()[0].1.as_str().to_owned();
+    assert_eq!((packed.numbered, alone.numbered), (true, false));
+    assert_eq!(output(packed, json!({"units": [{"n": 1, "output": "a"}]})), "\"a\"");
+    assert_eq!(output(alone, json!({"answer": "a"})), "\"a\"");
+}
+
 /// A server with one tool.
 #[derive(Debug)]
 struct OneTool(&'static str);

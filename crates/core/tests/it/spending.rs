@@ -1,10 +1,13 @@
 //! Money: what calls may cost is set aside before they leave, and what they did cost is counted.
 
+use std::time::Duration;
+
 use refrain_core::engine::RunRequest;
 use refrain_core::ports::agent::AgentError;
 use refrain_schemas::event::EventKind;
 use refrain_schemas::exchange::{Exchange, Served};
 use refrain_schemas::failure::FailureKind;
+use refrain_schemas::ledger::CallView;
 use refrain_schemas::money::Budget;
 use refrain_schemas::report::{PhaseStatus, RunStatus};
 use refrain_schemas::usage::Usage;
@@ -150,6 +153,14 @@ fn calls_in_doubt_count_with_all_that_they_may_have_cost() {
         "there is too little left for one call"
     );
     assert!(doubtful > 0.0 && report.in_doubt > 0);
+    assert_eq!(world.in_doubt() as u64, report.in_doubt, "a run without calls uses no doubt up");
+    let again = world.run_with(&dollars(doubtful + 0.0001));
+    assert_eq!((again.status, again.calls), (RunStatus::Stopped, 0));
+    let paid = world.run_with(&dollars(doubtful + 1.0));
+    assert_eq!((paid.status, paid.in_doubt, world.in_doubt()), (RunStatus::Completed, report.in_doubt, 0));
+    let noted = |call: &&CallView| call.counted_against == Some(paid.run_id);
+    assert_eq!(world.ledger().iter().filter(noted).count() as u64, report.in_doubt);
+    assert_eq!(world.run_with(&dollars(1.0)).in_doubt, 0, "they count once");
 }
 
 #[test]
@@ -179,6 +190,23 @@ fn a_call_that_may_have_been_served_is_not_free() {
     assert_eq!(calls_within_a_small_budget(|| Act::Hang), 3, "a time-out says nothing of what was served");
     assert_eq!(calls_within_a_small_budget(|| Act::Panic), 3);
     assert_eq!(calls_within_a_small_budget(move || Act::Fail(error().settled())), 6);
+}
+
+#[test]
+fn what_is_known_of_a_call_that_took_too_long_is_kept() {
+    let mut world = priced(1, &json!({"timeout": "1s", "retry": {"attempts": 1}}));
+    world.calls("sim/small", |call| {
+        if call.count > 1 {
+            return with_usage(call, 50, 40);
+        }
+        let mut error = AgentError::new(FailureKind::Cancelled, "the call was cancelled");
+        error.usage = Usage { input_tokens: 50, output_tokens: 7, ..Usage::default() };
+        Act::FailLate(Duration::from_secs(2), error)
+    });
+    world.run();
+    let first = &world.ledger()[0];
+    assert_eq!((first.usage.input_tokens, first.usage.output_tokens), (50, 7));
+    assert!(first.usage.cost_usd.is_some());
 }
 
 #[test]

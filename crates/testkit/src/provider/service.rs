@@ -15,6 +15,9 @@ use super::limit::Bucket;
 use super::settings::{Settings, UsageFigures};
 use super::wire::{self, Asked, Ending, Told};
 
+/// What the roles of the messages and their ends come to, in tokens.
+const AROUND_PROMPT: u64 = 8;
+
 /// Answers requests.
 #[derive(Debug)]
 pub(super) struct Service {
@@ -218,20 +221,30 @@ fn told(settings: &Settings, asked: &Asked, digest: &str, fault: Option<Fault>) 
 }
 
 fn figures(settings: &Settings, asked: &Asked, text: &str, digest: &str) -> Figures {
-    let bytes = |text: &str| u64::try_from(text.len()).unwrap_or(u64::MAX);
-    let sent = bytes(&asked.system) + bytes(&asked.user);
     let most = asked.max_tokens.unwrap_or(4_096).max(1);
     match settings.usage {
         UsageFigures::Length => {
-            Figures { input: sent.div_ceil(4), cached: 0, output: bytes(text).div_ceil(4).clamp(1, most) }
+            Figures { input: sent(asked), cached: 0, output: length(text).div_ceil(4).clamp(1, most) }
         }
         UsageFigures::Random => {
+            let sent = length(&asked.system) + length(&asked.user);
             let number = mixed(settings.seed ^ prefix(digest));
             let input = 1 + number % sent.max(1);
             let cached = if mixed(number).is_multiple_of(3) { mixed(number) % (input + 1) } else { 0 };
             Figures { input, cached, output: 1 + mixed(mixed(number)) % most }
         }
     }
+}
+
+/// Counts what is sent: all that is said, and the schemas, which a provider puts before the model as well.
+fn sent(asked: &Asked) -> u64 {
+    let schemas = asked.schema.iter().chain(asked.tools.iter().map(|(_, schema)| schema));
+    let schemas: u64 = schemas.map(|schema| length(&schema.to_string())).sum();
+    (length(&asked.system) + length(&asked.user) + schemas).div_ceil(4) + AROUND_PROMPT
+}
+
+fn length(text: &str) -> u64 {
+    u64::try_from(text.len()).unwrap_or(u64::MAX)
 }
 
 /// Returns the response, and the usage that can be read in it.

@@ -87,7 +87,7 @@ impl FaultMix {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum UsageFigures {
-    /// A token for every four bytes, as a rule of thumb has it.
+    /// A token for every four bytes of prompts, schemas and answers, as a rule of thumb has it.
     #[default]
     Length,
     /// Any number: up to one token for every byte that was sent, some of it cached, and up to the most that was allowed to

@@ -265,6 +265,7 @@ fn model_traits(name: &str, Draft { spec, declared }: &Draft<'_>) -> AgentTraits
     let model = ModelTraits {
         name: name.to_owned(),
         price: declared.prices.get(name).copied(),
+        dearest: None,
         max_output: spec.max_tokens.map(u64::from),
         requests: 1,
         round_bytes: 0,

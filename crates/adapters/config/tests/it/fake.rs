@@ -52,6 +52,7 @@ impl AgentFactory for FakeFactory {
         let model = spec.model.as_ref().map(|name| ModelTraits {
             name: name.clone(),
             price: declared.prices.get(name).copied(),
+            dearest: None,
             max_output: spec.max_tokens.map(u64::from),
             requests: 1,
             round_bytes: 0,

@@ -10,6 +10,8 @@ use refrain_core::redactor::Redactor;
 use refrain_schemas::agent_spec::{Structured, ToolsSpec};
 use refrain_schemas::failure::FailureKind;
 use refrain_schemas::json::Json;
+use refrain_schemas::money::PriceSpec;
+use refrain_schemas::usage::Usage;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -54,6 +56,8 @@ pub struct Seat {
     pub endpoint: Endpoint,
     /// What the model is called there.
     pub model: String,
+    /// What it costs there, where that is known.
+    pub price: Option<PriceSpec>,
     /// What takes the endpoint's secrets out; it is costly to make, and made at the first call.
     redactor: OnceLock<Redactor>,
 }
@@ -61,8 +65,8 @@ pub struct Seat {
 impl Seat {
     /// Returns a place where a model is called so.
     #[must_use]
-    pub const fn new(endpoint: Endpoint, model: String) -> Self {
-        Self { endpoint, model, redactor: OnceLock::new() }
+    pub const fn new(endpoint: Endpoint, model: String, price: Option<PriceSpec>) -> Self {
+        Self { endpoint, model, price, redactor: OnceLock::new() }
     }
 
     /// Returns what takes the endpoint's secrets out of anything that is shown or kept.
@@ -104,6 +108,14 @@ impl ModelAgent {
         (&self.seats[at], at > 0)
     }
 
+    /// Adds what a usage costs where several endpoints may serve, each at its own price. Where there is only one, the
+    /// engine knows the price.
+    pub(super) fn priced(&self, seat: &Seat, usage: Usage) -> Usage {
+        let own = self.seats.first().filter(|_| self.seats.len() > 1);
+        let price = own.and_then(|own| seat.price.or(own.price)).filter(|_| usage.tokens() > 0);
+        Usage { cost_usd: price.map(|price| price.cost(&usage)).or(usage.cost_usd), ..usage }
+    }
+
     pub(super) fn began(&self, seat: &Seat) {
         let under_way = Some((seat.endpoint.name.clone(), Instant::now()));
         *self.under_way.lock().unwrap_or_else(PoisonError::into_inner) = under_way;
@@ -137,13 +149,14 @@ impl ModelAgent {
     }
 
     /// Notes a call that was given up on: an outage where it took as long as it may.
-    fn given_up(&self) {
+    fn given_up(&self) -> AgentError {
         let under_way = self.under_way.lock().unwrap_or_else(PoisonError::into_inner).take();
         // The engine's clock started a little earlier than this one.
         let limit = self.timeout.mul_f64(0.98);
         if let Some((endpoint, _)) = under_way.filter(|(_, since)| since.elapsed() >= limit) {
             self.outage(&endpoint);
         }
+        AgentError::new(FailureKind::Cancelled, "the call was cancelled")
     }
 
     fn shape(&self, schema: Option<&Json>) -> Result<Option<Arc<Shape>>, AgentError> {
@@ -161,13 +174,18 @@ impl ModelAgent {
         Ok(Some(shape))
     }
 
-    async fn converse(&self, request: &Request) -> Result<Reply, AgentError> {
+    async fn converse(&self, request: &Request, cancel: &Cancel) -> Result<Reply, AgentError> {
         let conversation = request.conversation.as_deref().ok_or_else(|| {
             AgentError::new(FailureKind::Permanent, "there is nothing to tell the model: it has no prompt")
         })?;
         let shape = self.shape(conversation.schema.as_ref())?;
         let mut talk = Talk::new(self, conversation, shape.clone(), &request.units, &request.repairs);
-        let heard = match self.hear(&mut talk).await {
+        let heard = tokio::select! {
+            biased;
+            () = cancel.fired() => Err(self.given_up()),
+            heard = self.hear(&mut talk) => heard,
+        };
+        let heard = match heard {
             Ok(heard) => heard,
             Err(error) => return Err(talk.failed(error)),
         };
@@ -202,14 +220,6 @@ impl Agent for ModelAgent {
     }
 
     async fn answer(&self, request: Request, cancel: &Cancel) -> Result<Reply, AgentError> {
-        let outcome = tokio::select! {
-            biased;
-            () = cancel.fired() => None,
-            outcome = self.converse(&request) => Some(outcome),
-        };
-        outcome.unwrap_or_else(|| {
-            self.given_up();
-            Err(AgentError::new(FailureKind::Cancelled, "the call was cancelled"))
-        })
+        self.converse(&request, cancel).await
     }
 }

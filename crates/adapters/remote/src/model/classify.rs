@@ -6,6 +6,7 @@ use refrain_schemas::failure::FailureKind;
 use serde_json::Value;
 use std::time::Duration;
 
+use super::wire::Heard;
 use crate::client::{TransportError, TransportErrorKind};
 
 /// The longest message that is passed on.
@@ -33,7 +34,24 @@ pub const fn is_outage(status: u16) -> bool {
 /// Says what it is that no response, or no whole one, came.
 #[must_use]
 pub fn transport(endpoint: &str, error: &TransportError) -> AgentError {
-    AgentError::new(transport_kind(error.kind), format!("endpoint `{endpoint}`: {error}"))
+    blamed_transport(error.kind, format!("endpoint `{endpoint}`: {error}"))
+}
+
+/// Says with what a failure lies: an endpoint that is down, does not know the model or whom it talks to fails every call
+/// alike. A gateway that got no answer in time may get one to a shorter question.
+fn blamed(error: AgentError, status: u16) -> AgentError {
+    let is_agents = match status {
+        404 => error.kind == FailureKind::Permanent,
+        504 | 524 => false,
+        status => is_outage(status) || error.kind == FailureKind::Credentials,
+    };
+    if is_agents { error.of_agent() } else { error }
+}
+
+/// Says what it is that no response, or no whole one, came. Nobody who cannot be reached has looked at what is asked.
+pub(crate) fn blamed_transport(kind: TransportErrorKind, message: String) -> AgentError {
+    let error = AgentError::new(transport_kind(kind), message);
+    if kind == TransportErrorKind::Connect { error.of_agent() } else { error }
 }
 
 /// What it means that no response, or no whole one, came.
@@ -44,6 +62,21 @@ pub(crate) const fn transport_kind(kind: TransportErrorKind) -> FailureKind {
         }
         TransportErrorKind::TooLarge | TransportErrorKind::Unsendable => FailureKind::Permanent,
     }
+}
+
+/// Whether a request may have been served although no response, or no whole one, came.
+pub(super) const fn may_be_served(kind: TransportErrorKind) -> bool {
+    !matches!(kind, TransportErrorKind::Connect | TransportErrorKind::Unsendable)
+}
+
+/// Whether a request may have been served although the response is an error: a gateway that did not wait for the answer
+/// says nothing of it, and an answer that began well is served as far as it came.
+pub(super) fn is_in_doubt(status: u16, kind: FailureKind, heard: Option<&Heard>) -> bool {
+    if !(200..300).contains(&status) {
+        return matches!(status, 408 | 499 | 504 | 524);
+    }
+    let is_silent = heard.is_none_or(|heard| heard.said.text.is_empty() && heard.said.calls.is_empty());
+    !(is_silent && matches!(kind, FailureKind::RateLimited | FailureKind::Credentials))
 }
 
 /// Says what a response is that is no answer.
@@ -59,7 +92,7 @@ pub fn response(kind: EndpointKind, failed: &Failed<'_>) -> AgentError {
     let pause = failed.retry_after.or_else(|| retry_info(failed.body));
     AgentError {
         retry_after: pause.filter(|_| matches!(kind, FailureKind::RateLimited | FailureKind::Transient)),
-        ..AgentError::new(kind, message(kind, failed, &told))
+        ..blamed(AgentError::new(kind, message(kind, failed, &told)), told.status(failed.status))
     }
 }
 
@@ -231,6 +264,21 @@ mod tests {
         let failed = Failed { endpoint: "e", status, body, retry_after: None };
         let error = response(kind, &failed);
         assert_eq!(error.kind, expect, "{kind:?} {status} {body}: {error}");
+    }
+
+    #[test]
+    fn failures_lie_with_the_endpoint_or_with_what_is_asked() {
+        use refrain_core::ports::agent::Blame;
+        let check = |status: u16, expect: Blame| {
+            let body = json!({"error": {"message": "no"}});
+            let failed = Failed { endpoint: "e", status, body: &body, retry_after: None };
+            assert_eq!(response(Openai, &failed).blame, expect, "{status}");
+        };
+        [401, 403, 404, 500, 502, 503, 520].map(|status| check(status, Blame::Agent));
+        [200, 400, 408, 413, 422, 504, 524].map(|status| check(status, Blame::Units));
+        let blame = |kind| blamed_transport(kind, String::new()).blame;
+        assert_eq!(blame(TransportErrorKind::Connect), Blame::Agent);
+        assert_eq!([TransportErrorKind::Timeout, TransportErrorKind::Cut].map(blame), [Blame::Units; 2]);
     }
 
     #[test]

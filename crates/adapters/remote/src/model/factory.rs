@@ -9,6 +9,7 @@ use refrain_schemas::agent_spec::{AgentSpec, Structured, ToolsSpec};
 use refrain_schemas::endpoint::EndpointKind;
 use refrain_schemas::failure::FailureKind;
 use refrain_schemas::json::Json;
+use refrain_schemas::money::PriceSpec;
 use refrain_schemas::pipeline::Declarations;
 use serde_json::{Map, Value};
 
@@ -52,13 +53,17 @@ impl AgentFactory for ModelAgents {
             // What is wrong with it is told by `check`.
             return AgentTraits::plain(model);
         };
-        let Some(Seat { endpoint, .. }) = seats.first() else { return AgentTraits::plain(model) };
+        let Some(own) = seats.first() else { return AgentTraits::plain(model) };
+        let endpoint = &own.endpoint;
         let name = split_model(&model).map_or("", |(_, name)| name);
         AgentTraits {
             raw_params: true,
             default_timeout: Some(endpoint.timeout),
             gate: Some(endpoint.gate(name)),
-            model: Some(model_traits(draft, endpoint, &model)),
+            model: Some(ModelTraits {
+                dearest: price::dearest(&seats),
+                ..model_traits(draft.spec, own.price, &model)
+            }),
             ..AgentTraits::plain(identity(draft.spec, endpoint.kind, name))
         }
     }
@@ -83,15 +88,19 @@ pub(super) fn seats(spec: &AgentSpec, declared: &Declarations) -> Result<Vec<Sea
         return Err(problem("model", format!("`{model}` is no name of a model"), None));
     }
     let first = resolve(declared, endpoint).map_err(|error| unusable(&error, declared))?;
-    let mut seats = vec![Seat::new(first.clone(), first.model_name(model))];
+    let price = price::of(declared, &first, written).map(KnownPrice::spec);
+    let mut seats = vec![Seat::new(first.clone(), first.model_name(model), price)];
     for name in &first.fallback {
         let stand_in = resolve(declared, name).map_err(|error| unusable(&error, declared))?;
-        seats.push(seat_of_stand_in(&first, stand_in, model)?);
+        let price = price::of(declared, &stand_in, &format!("{name}/{model}")).map(KnownPrice::spec);
+        check_stand_in(&first, &stand_in)?;
+        let name = stand_in.model_name(model);
+        seats.push(Seat::new(stand_in, name, price));
     }
     Ok(seats)
 }
 
-fn seat_of_stand_in(first: &Endpoint, stand_in: Endpoint, model: &str) -> Result<Seat, SpecProblem> {
+fn check_stand_in(first: &Endpoint, stand_in: &Endpoint) -> Result<(), SpecProblem> {
     let (name, first_name) = (&stand_in.name, &first.name);
     if name == first_name {
         return Err(problem("model", format!("endpoint `{name}` falls back to itself"), None));
@@ -104,8 +113,7 @@ fn seat_of_stand_in(first: &Endpoint, stand_in: Endpoint, model: &str) -> Result
             "answers of another family of models are other answers; use a cascade of two agents".to_owned();
         return Err(problem("model", message, Some(hint)));
     }
-    let model = stand_in.model_name(model);
-    Ok(Seat::new(stand_in, model))
+    Ok(())
 }
 
 fn unusable(error: &EndpointError, declared: &Declarations) -> SpecProblem {
@@ -148,7 +156,7 @@ fn check_settings(spec: &AgentSpec, seats: &[Seat]) -> Vec<SpecProblem> {
 }
 
 /// The fields of requests that Refrain sets, and how to set them.
-const OWN: [(&str, &str); 12] = [
+const OWN: [(&str, &str); 15] = [
     ("model", "write `model:` on the agent"),
     ("messages", "write `prompt:`"),
     ("input", "write `prompt:`"),
@@ -161,13 +169,20 @@ const OWN: [(&str, &str); 12] = [
     ("max_tokens", "write `max_tokens:` on the agent"),
     ("max_completion_tokens", "write `max_tokens:` on the agent"),
     ("max_output_tokens", "write `max_tokens:` on the agent"),
+    ("generationConfig.maxOutputTokens", "write `max_tokens:` on the agent"),
+    ("generation_config", "write it as `generationConfig`"),
+    ("generationConfig.candidateCount", "write `samples:` where the phase names the agent"),
 ];
 
 fn check_extra(spec: &AgentSpec) -> Vec<SpecProblem> {
     let set = |(name, hint): &(&str, &str)| {
         let field = format!("extra.{name}");
-        spec.extra
-            .contains_key(*name)
+        let (outer, inner) =
+            name.split_once('.').map_or((*name, None), |(outer, inner)| (outer, Some(inner)));
+        let written =
+            spec.extra.get(outer).filter(|value| inner.is_none_or(|inner| value.get(inner).is_some()));
+        written
+            .is_some()
             .then(|| problem(&field, format!("`{name}` is set elsewhere"), Some((*hint).to_owned())))
     };
     let mut problems: Vec<SpecProblem> = OWN.iter().filter_map(set).collect();
@@ -214,12 +229,12 @@ fn tools_identity(tools: &ToolsSpec) -> Option<Value> {
     serde_json::to_value(tools).ok()
 }
 
-fn model_traits(draft: &Draft<'_>, endpoint: &Endpoint, model: &str) -> ModelTraits {
-    let spec = draft.spec;
+fn model_traits(spec: &AgentSpec, price: Option<PriceSpec>, model: &str) -> ModelTraits {
     let tools = spec.tools.as_ref();
     ModelTraits {
         name: model.to_owned(),
-        price: price::of(draft.declared, endpoint, model).map(KnownPrice::spec),
+        price,
+        dearest: None,
         max_output: spec.max_tokens.map(u64::from),
         requests: tools::requests(tools),
         round_bytes: tools::round_bytes(tools),

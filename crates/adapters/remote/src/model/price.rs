@@ -10,6 +10,7 @@ use refrain_schemas::pipeline::Declarations;
 use refrain_schemas::time::Timestamp;
 use serde::Deserialize;
 
+use super::agent::Seat;
 use super::endpoint::{Endpoint, split_model};
 
 /// The list that ships, as it was on its date.
@@ -64,6 +65,23 @@ pub fn of(declared: &Declarations, endpoint: &Endpoint, model: &str) -> Option<K
     let name = split_model(model)?.1;
     let listed = endpoint.provider.map(|provider| format!("{provider}/{name}"));
     either(model, own).or_else(|| either(&listed?, shipped))
+}
+
+/// Returns what a model costs at most where several endpoints may serve it and its own price is known: part by part, the
+/// dearest of all.
+pub(super) fn dearest(seats: &[Seat]) -> Option<PriceSpec> {
+    let (own, stand_ins) = seats.split_first()?;
+    let known: Vec<PriceSpec> = stand_ins.iter().filter_map(|seat| seat.price).collect();
+    let dearest = known.iter().fold(own.price?, |dearest, price| {
+        let cached = |price: &PriceSpec| price.cached_input.unwrap_or(price.input);
+        PriceSpec {
+            input: dearest.input.max(price.input),
+            cached_input: Some(cached(&dearest).max(cached(price))),
+            output: dearest.output.max(price.output),
+            ..dearest
+        }
+    });
+    (!known.is_empty()).then_some(dearest)
 }
 
 fn either(name: &str, price: impl Fn(&str) -> Option<KnownPrice>) -> Option<KnownPrice> {

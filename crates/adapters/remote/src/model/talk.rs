@@ -40,6 +40,8 @@ pub struct Talk<'a> {
     pub usage: Usage,
     /// What else is known so far.
     pub trace: Trace,
+    /// Whether a request that is over may have consumed more than was told of it.
+    is_unsettled: bool,
 }
 
 /// A response as it came.
@@ -72,6 +74,7 @@ impl<'a> Talk<'a> {
             native: false,
             usage: Usage::default(),
             trace: Trace::default(),
+            is_unsettled: false,
         }
     }
 
@@ -94,22 +97,27 @@ impl<'a> Talk<'a> {
         };
         self.agent.began(seat);
         let started = Instant::now();
+        self.begin(exchange, seat, fallback);
         let received = self.receive(seat, outgoing, &redactor).await;
         self.agent.ended();
-        let seconds = started.elapsed().as_secs_f64();
-        self.note_exchange(Exchange { seconds, ..exchange }, received.as_ref());
-        self.note_served(seat, fallback);
+        self.note_received(started.elapsed().as_secs_f64(), received.as_ref());
         self.agent.judge(
             seat,
             received.as_ref().map_or_else(|e| Err(e.kind), |r| Ok((r.status, r.broken.is_some()))),
         );
-        let heard = self.heard(seat, received)?;
+        let heard = self.heard(seat, received);
+        self.trace.unsettled = self.is_unsettled;
+        let heard = heard?;
         self.trace.served.get_or_insert_default().model.clone_from(&heard.model);
         Ok(heard)
     }
 
     /// Returns an error with all that is known of the call.
-    pub(super) fn failed(self, error: AgentError) -> AgentError {
+    pub(super) fn failed(mut self, error: AgentError) -> AgentError {
+        let is_open = |last: &&mut Exchange| last.response.is_none() && last.status.is_none();
+        if let Some(last) = self.trace.exchanges.last_mut().filter(is_open) {
+            last.error.get_or_insert_with(|| error.message.clone());
+        }
         AgentError { usage: self.usage, trace: Box::new(self.trace), ..error }
     }
 
@@ -209,18 +217,27 @@ impl<'a> Talk<'a> {
         received: Result<Received, TransportError>,
     ) -> Result<Heard, AgentError> {
         let (kind, endpoint) = (seat.endpoint.kind, seat.endpoint.name.as_str());
-        let received = received.map_err(|error| classify::transport(endpoint, &error))?;
+        let received = received.map_err(|error| {
+            self.is_unsettled |= classify::may_be_served(error.kind);
+            classify::transport(endpoint, &error)
+        })?;
         let Received { status, retry_after, body, broken } = received;
         let heard = wire::decode(kind, &body);
         if let Ok(heard) = &heard {
-            self.usage.add(&heard.usage);
+            self.usage.add(&self.agent.priced(seat, heard.usage));
         }
+        let has_error = body.get("error").is_some_and(|error| !error.is_null());
+        let failed = (!(200..300).contains(&status) || has_error)
+            .then(|| classify::response(kind, &Failed { endpoint, status, body: &body, retry_after }));
+        self.is_unsettled |= match &failed {
+            Some(error) => classify::is_in_doubt(status, error.kind, heard.as_ref().ok()),
+            None => broken.is_some() || !heard.as_ref().is_ok_and(|heard| heard.usage.tokens() > 0),
+        };
         if let Some(error) = broken {
             return Err(classify::transport(endpoint, &error));
         }
-        let has_error = body.get("error").is_some_and(|error| !error.is_null());
-        if !(200..300).contains(&status) || has_error {
-            return Err(classify::response(kind, &Failed { endpoint, status, body: &body, retry_after }));
+        if let Some(error) = failed {
+            return Err(error);
         }
         let transient =
             |what: String| AgentError::new(FailureKind::Transient, format!("endpoint `{endpoint}`: {what}"));
@@ -230,7 +247,16 @@ impl<'a> Talk<'a> {
         heard.map_err(|odd| transient(odd.to_string()))
     }
 
-    fn note_exchange(&mut self, mut exchange: Exchange, received: Result<&Received, &TransportError>) {
+    /// Notes a request that is about to be sent: whatever comes of it, it may be served.
+    fn begin(&mut self, exchange: Exchange, seat: &Seat, fallback: bool) {
+        self.trace.exchanges.push(exchange);
+        self.trace.unsettled = true;
+        self.note_served(seat, fallback);
+    }
+
+    fn note_received(&mut self, seconds: f64, received: Result<&Received, &TransportError>) {
+        let Some(exchange) = self.trace.exchanges.last_mut() else { return };
+        exchange.seconds = seconds;
         match received {
             Ok(received) => {
                 exchange.status = Some(received.status);
@@ -239,7 +265,6 @@ impl<'a> Talk<'a> {
             }
             Err(error) => exchange.error = Some(error.to_string()),
         }
-        self.trace.exchanges.push(exchange);
     }
 
     fn note_served(&mut self, seat: &Seat, fallback: bool) {

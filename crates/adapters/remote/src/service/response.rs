@@ -12,7 +12,7 @@ use refrain_schemas::protocol::AnswerLine;
 use serde_json::{Value, json};
 
 use crate::client::TransportError;
-use crate::model::classify::{by_status, transport_kind};
+use crate::model::classify::{blamed_transport, by_status};
 
 /// The longest piece of a response that a message quotes.
 const QUOTED_CHARS: usize = 300;
@@ -81,7 +81,7 @@ impl Response {
 
 /// Says what it is that no response, or no whole one, came.
 pub(super) fn transport(service: &str, error: &TransportError) -> AgentError {
-    AgentError::new(transport_kind(error.kind), format!("{service}: {error}"))
+    blamed_transport(error.kind, format!("{service}: {error}"))
 }
 
 /// Returns what a body says of an error, on one line that is short enough for a message.

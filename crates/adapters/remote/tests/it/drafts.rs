@@ -6,6 +6,7 @@ use refrain_core::ports::agent::{AgentFactory as _, AgentTraits, Draft};
 use refrain_schemas::agent_spec::{AgentSpec, Effort, Structured};
 use refrain_schemas::duration::Span;
 use refrain_schemas::endpoint::{EndpointKind, EndpointModel, EndpointSpec, RateLimits};
+use refrain_schemas::money::PriceSpec;
 use refrain_schemas::pipeline::Declarations;
 use serde_json::json;
 
@@ -134,4 +135,29 @@ fn money_is_known_where_the_price_is() {
     assert_eq!((traits.max_output, traits.requests), (Some(100), 1));
     assert_eq!(traits.price.map(|price| price.output), Some(2.0));
     assert_eq!(describe(&model("ollama/llama3"), &none).model.unwrap().price, None);
+}
+
+#[test]
+fn an_endpoint_that_stands_in_may_be_dearer() {
+    let price = |input, output| PriceSpec { input, output, ..PriceSpec::default() };
+    let first = EndpointSpec { fallback: vec!["b".to_owned(), "c".to_owned()], ..at("http://a/v1") };
+    let mut declared = declared([("a", first), ("b", at("http://b/v1")), ("c", at("http://c/v1"))]);
+    declared.prices.insert("a/m".to_owned(), price(1.0, 4.0));
+    let traits = |declared: &Declarations| describe(&model("a/m"), declared).model.unwrap();
+    assert_eq!((traits(&declared).price, traits(&declared).dearest), (Some(price(1.0, 4.0)), None));
+    declared.prices.insert("b/m".to_owned(), price(3.0, 2.0));
+    let dearest = traits(&declared).dearest.unwrap();
+    assert_eq!((dearest.input, dearest.output, dearest.cached_input), (3.0, 4.0, Some(3.0)));
+    assert_eq!(traits(&declared).price, Some(price(1.0, 4.0)), "what is likely is its own price");
+}
+
+#[test]
+fn nothing_gets_around_the_longest_answer() {
+    let extra = json!({"generationConfig": {"maxOutputTokens": 9, "candidateCount": 2, "topK": 3}});
+    let spec = AgentSpec { extra: extra.as_object().unwrap().clone(), ..model("google/gemini-2.5-flash") };
+    let expect = [
+        "extra.generationConfig.maxOutputTokens: `generationConfig.maxOutputTokens` is set elsewhere",
+        "extra.generationConfig.candidateCount: `generationConfig.candidateCount` is set elsewhere",
+    ];
+    check(&spec, &Declarations::default(), &expect);
 }

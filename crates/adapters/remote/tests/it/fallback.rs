@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
+use refrain_core::ports::agent::Reply;
 use refrain_core::ports::cancel::Cancel;
 use refrain_schemas::agent_spec::AgentSpec;
 use refrain_schemas::duration::Span;
 use refrain_schemas::endpoint::{EndpointKind, EndpointModel, EndpointSpec};
 use refrain_schemas::failure::FailureKind;
+use refrain_schemas::money::PriceSpec;
 use serde_json::json;
 
 use crate::openai::answer;
@@ -77,4 +79,24 @@ async fn calls_that_take_as_long_as_they_may_are_outages() {
         assert_eq!(outcome.unwrap_err().kind, FailureKind::Cancelled);
     }
     assert!(world.ask(ask_text()).await.unwrap().trace.served.unwrap().fallback);
+}
+
+#[tokio::test]
+async fn each_endpoint_has_its_price() {
+    let busy = Canned::json(500, &json!({"error": {"message": "oops"}}));
+    let fine = Canned::json(200, &answer("hallo"));
+    let first_server = Server::start([fine.clone(), busy.clone(), busy]).await;
+    let second_server = Server::always(fine).await;
+    let first =
+        EndpointSpec { fallback: vec!["there".to_owned()], ..endpoint(&first_server, EndpointKind::Openai) };
+    let endpoints = [("here", first), ("there", endpoint(&second_server, EndpointKind::Openai))];
+    let price = |input| PriceSpec { input, output: 0.0, ..PriceSpec::default() };
+    let prices = [("here/m".to_owned(), price(1.0)), ("there/m".to_owned(), price(3.0))];
+    let world = World::priced(&remote(), endpoints, prices, AgentSpec::default());
+    let cost = |reply: Reply| (reply.usage.cost_usd.unwrap() * 1e6 / reply.usage.input_tokens as f64).round();
+    assert_eq!(cost(world.ask(ask_text()).await.unwrap()), 1.0);
+    for _ in 0..2 {
+        assert!(world.ask(ask_text()).await.is_err());
+    }
+    assert_eq!(cost(world.ask(ask_text()).await.unwrap()), 3.0);
 }

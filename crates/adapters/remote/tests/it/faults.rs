@@ -23,21 +23,25 @@ async fn fail(canned: Canned) -> (AgentError, usize) {
 #[tokio::test]
 async fn every_failure_is_one_request() {
     let limited = json!({"error": {"message": "Rate limit reached", "code": "rate_limit_exceeded"}});
+    let spent = json!({"error": {"message": "slow down", "code": 429}});
     let checks = [
-        (Canned::json(429, &limited).with("retry-after", "7"), FailureKind::RateLimited),
-        (Canned::json(500, &json!({"error": {"message": "oops"}})), FailureKind::Transient),
-        (Canned::text(200, "{\"choices\": [{\"mess"), FailureKind::Transient),
-        (Canned::text(200, "<html>gateway</html>"), FailureKind::Transient),
-        (Canned::text(200, ""), FailureKind::Transient),
-        (Canned::json(200, &answer("hallo")).cut(), FailureKind::Transient),
-        (Canned::text(307, "").with("location", "/v2/chat/completions"), FailureKind::Permanent),
-        (Canned::json(200, &json!({"choices": []})), FailureKind::Transient),
+        (Canned::json(429, &limited).with("retry-after", "7"), FailureKind::RateLimited, true),
+        (Canned::json(500, &json!({"error": {"message": "oops"}})), FailureKind::Transient, true),
+        (Canned::json(504, &json!({"error": {"message": "too slow"}})), FailureKind::Transient, false),
+        (Canned::json(200, &spent), FailureKind::RateLimited, true),
+        (Canned::text(200, "{\"choices\": [{\"mess"), FailureKind::Transient, false),
+        (Canned::text(200, "<html>gateway</html>"), FailureKind::Transient, false),
+        (Canned::text(200, ""), FailureKind::Transient, false),
+        (Canned::json(200, &answer("hallo")).cut(), FailureKind::Transient, false),
+        (Canned::text(307, "").with("location", "/v2/chat/completions"), FailureKind::Permanent, true),
+        (Canned::json(200, &json!({"choices": []})), FailureKind::Transient, false),
     ];
-    for (canned, kind) in checks {
+    for (canned, kind, is_settled) in checks {
         let what = format!("{canned:?}");
         let (error, requests) = fail(canned).await;
         assert_eq!((error.kind, requests), (kind, 1), "{what}: {error}");
         assert_eq!(error.trace.exchanges.len(), 1, "{what}");
+        assert_eq!(error.trace.unsettled, !is_settled, "{what}");
         assert_eq!(error.trace.served.map(|served| served.requests), Some(1), "{what}");
     }
 }
@@ -60,6 +64,7 @@ async fn nobody_there_is_transient() {
     assert_eq!(error.kind, FailureKind::Transient);
     assert!(error.message.starts_with("endpoint `here`: no connection: "), "{error}");
     assert!(!error.message.contains("/v1"), "the address stays out: {error}");
+    assert!(!error.trace.unsettled, "nothing was sent");
 }
 
 #[tokio::test]
@@ -74,7 +79,9 @@ async fn a_call_that_hangs_is_cancelled() {
         cancel.fire();
     };
     let (outcome, ()) = tokio::join!(world.agent.answer(ask_text(), &cancel), fire);
-    assert_eq!(outcome.unwrap_err().kind, FailureKind::Cancelled);
+    let error = outcome.unwrap_err();
+    assert_eq!((error.kind, error.trace.unsettled), (FailureKind::Cancelled, true));
+    assert_eq!(error.trace.exchanges[0].error.as_deref(), Some("the call was cancelled"));
     assert!(world.ask(ask_text()).await.is_ok(), "the next call works");
 }
 

@@ -254,3 +254,25 @@ fn specs_are_checked() {
     check(json!({"from": {"odd": []}}), &["tools.from.odd: it has neither `command` nor `url`"]);
     check(json!({"from": {}}), &["tools.from: no tools are named"]);
 }
+
+#[tokio::test]
+async fn rounds_that_were_paid_are_known_when_a_later_one_is_given_up() {
+    let script = vec![asks(&[("s__search", "{\"q\": \"a\"}")]), Canned::hang()];
+    let server = Server::start(script).await;
+    let remote = RemoteAgents::new(Arc::new(NoSecrets), Arc::new(Shed::default()));
+    let mut here = endpoint(&server, EndpointKind::Openai);
+    here.api_key_env = None;
+    let spec = AgentSpec { tools: Some(spec(all())), ..AgentSpec::default() };
+    let world = World::among(&remote, [("here", here)], spec);
+    let cancel = Cancel::new();
+    let fire = async {
+        while server.asked().len() < 2 {
+            tokio::task::yield_now().await;
+        }
+        cancel.fire();
+    };
+    let (outcome, ()) = tokio::join!(world.agent.answer(ask_text(), &cancel), fire);
+    let error = outcome.unwrap_err();
+    assert_eq!((error.usage.input_tokens, error.usage.output_tokens), (100, 20));
+    assert!(error.trace.unsettled && error.trace.exchanges.len() == 3, "{:?}", error.trace);
+}

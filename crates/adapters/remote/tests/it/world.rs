@@ -12,6 +12,7 @@ use refrain_core::ports::tools::NoTools;
 use refrain_remote::RemoteAgents;
 use refrain_schemas::agent_spec::AgentSpec;
 use refrain_schemas::endpoint::{EndpointKind, EndpointSpec};
+use refrain_schemas::money::PriceSpec;
 use refrain_schemas::pipeline::Declarations;
 use refrain_testkit::ask::{json, request};
 use refrain_testkit::remarks::RecordingRemarks;
@@ -61,8 +62,19 @@ impl World {
         endpoints: [(&str, EndpointSpec); N],
         spec: AgentSpec,
     ) -> Self {
+        Self::priced(remote, endpoints, [], spec)
+    }
+
+    /// An agent of several endpoints, each with its price.
+    pub(crate) fn priced<const N: usize, const M: usize>(
+        remote: &RemoteAgents,
+        endpoints: [(&str, EndpointSpec); N],
+        prices: [(String, PriceSpec); M],
+        spec: AgentSpec,
+    ) -> Self {
         let endpoints = endpoints.into_iter().map(|(name, spec)| (name.to_owned(), spec)).collect();
-        let declared = Declarations { endpoints, ..Declarations::default() };
+        let prices = prices.into_iter().collect();
+        let declared = Declarations { endpoints, prices, ..Declarations::default() };
         let spec = AgentSpec { model: spec.model.or_else(|| Some("here/m".to_owned())), ..spec };
         let remarks = RecordingRemarks::new();
         let blueprint = Blueprint {

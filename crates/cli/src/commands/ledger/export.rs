@@ -1,7 +1,7 @@
 //! `refrain ledger export`
 
 use std::fs::File;
-use std::io::{self, BufWriter, Write as _};
+use std::io::{self, BufRead as _, BufReader, BufWriter, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -15,7 +15,10 @@ use crate::args::Globals;
 use crate::output::Output;
 use crate::render::numbers;
 use crate::report::CliError;
-use crate::{runtime, wiring};
+use crate::{overwrite, runtime, wiring};
+
+/// A first line that is longer is that of something else.
+const LONGEST_HEADER: u64 = 65_536;
 
 /// Write replies to a file, for another project or for CI
 ///
@@ -39,6 +42,9 @@ pub(super) struct ExportArgs {
 
 /// Exports.
 pub(super) fn run(args: &ExportArgs, globals: &Globals, output: &mut Output) -> Result<ExitCode, CliError> {
+    if args.path != Path::new("-") {
+        overwrite::refuse(&args.path, "export", is_export)?;
+    }
     let opened = wiring::open(globals)?;
     let mut targets = Vec::new();
     for address in &args.phase {
@@ -58,6 +64,13 @@ pub(super) fn run(args: &ExportArgs, globals: &Globals, output: &mut Output) -> 
         output.note(&format!("{replies} written to {}", args.path.display()));
     }
     Ok(ExitCode::Ok)
+}
+
+/// Whether the first line of a file is that of an export.
+fn is_export(file: File) -> bool {
+    let mut first = String::new();
+    let mut lines = BufReader::new(file.take(LONGEST_HEADER));
+    lines.read_line(&mut first).is_ok() && serde_json::from_str::<ExportHeader>(&first).is_ok()
 }
 
 /// Writes beside the file and takes its place in the end: nobody finds half of it.

@@ -116,6 +116,16 @@ impl Pace {
         self.set(Some(rate.min(achieved * KEPT)), now);
     }
 
+    /// Goes back to what is declared or said, or to no bounds at all.
+    pub(super) fn recover(&mut self, now: Duration) {
+        (self.refused, self.searching) = (None, false);
+        let ceiling = self.ceiling();
+        self.set(ceiling, now);
+        if ceiling.is_none() {
+            self.bucket = None;
+        }
+    }
+
     /// Sets the pace by what a first refusal left over, or lowers it further as more refusals come in.
     pub(super) fn derive(&mut self, achieved: f64, is_certain: bool, now: Duration) {
         let ceiling = self.ceiling().unwrap_or(f64::INFINITY);

@@ -27,6 +27,9 @@ struct Provider {
     limit: f64,
     later: Option<(Duration, f64)>,
     says_when: bool,
+    /// One in so many is refused for no reason.
+    moody: Option<u64>,
+    n: u64,
     level: f64,
     at: Duration,
     served: VecDeque<Duration>,
@@ -36,13 +39,21 @@ impl Provider {
     fn new(counting: Counting, says_when: bool) -> Self {
         let level = if let Counting::Bucket(size) = counting { size } else { 0.0 };
         let (at, served) = (Duration::ZERO, VecDeque::new());
-        Self { counting, limit: 600.0, later: None, says_when, level, at, served }
+        Self { counting, limit: 600.0, later: None, says_when, moody: None, n: 0, level, at, served }
     }
 
     /// Serves a request, or says when to come back.
     fn serve(&mut self, now: Duration) -> Answer {
         if let Some((_, limit)) = self.later.take_if(|(at, _)| *at <= now) {
             self.limit = limit;
+        }
+        self.n += 1;
+        // The multiples of a number that has nothing to do with it come in no order.
+        if self
+            .moody
+            .is_some_and(|one_in| self.n.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 33 < (1 << 31) / one_in)
+        {
+            return Err(self.says_when.then_some(Duration::from_secs(1)));
         }
         let wait = match self.counting {
             Counting::Bucket(size) => self.pour(size, now),
@@ -230,4 +241,19 @@ fn a_limit_that_is_raised_is_used_in_time() {
     let seconds = run(declared(None), 32, &mut provider, 15, 200);
     let used = sum(&seconds[600..]).used(1200.0, 300.0);
     assert!(used >= 0.9, "{used}");
+}
+
+#[test]
+fn refusals_that_come_anyway_slow_nothing_down() {
+    for one_in in [5, 10, 20, 40] {
+        for says_when in [false, true] {
+            let mut provider = Provider::new(Counting::Bucket(1e9), says_when);
+            provider.moody = Some(one_in);
+            // Without refusals 16 clones make 16 / 0.2 calls per second.
+            let seconds = run(declared(None), 16, &mut provider, 3, 200);
+            let (first, late) = (sum(&seconds[..60]), sum(&seconds[60..]));
+            let what = format!("one in {one_in} {says_when}: {first:?} {late:?}");
+            assert!(first.served / 60.0 >= 40.0 && late.served / 120.0 >= 60.0, "{what}");
+        }
+    }
 }

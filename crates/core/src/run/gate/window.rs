@@ -44,6 +44,11 @@ impl Window {
         self.size = (self.size / 2.0).max(1.0);
     }
 
+    /// Is as wide as it may get again.
+    pub(super) const fn recover(&mut self) {
+        (self.size, self.knee) = (self.ceiling, self.ceiling);
+    }
+
     pub(super) fn grow(&mut self) {
         let step = if self.size < self.knee { FAST } else { 1.0 / self.size };
         self.size = (self.size + step).min(self.ceiling);

@@ -15,8 +15,8 @@ fn story() -> Vec<LedgerEntry> {
     vec![
         lane(0, run(1), target("translate", "ja")),
         model_lane(1, run(1), target("qa", "ja"), "openai/one"),
-        intent(0, 0, &["a"]),
-        outcome(0, &[("a", reply("A"))]),
+        intent(0, 0, &["a", "a2"]),
+        outcome(0, &[("a", reply("A")), ("a2", reply("A2"))]),
         intent_for(1, 1, Rung::First, &["b"]),
         outcome_by("main", 1, &[("b", failure("no"))]),
         intent_for(2, 1, Rung::Repair, &["b"]),
@@ -31,8 +31,10 @@ fn sum(lane: &LedgerEntry, rung: Rung, done: u64, in_doubt: u64) -> LaneSum {
     let LedgerEntry::Lane(lane) = lane else { panic!("{lane:?} is no lane") };
     let mut sum = LaneSum::new(lane.clone(), rung);
     let ceiling = (lane.lane == 1).then(ceiling);
-    (0..done).for_each(|_| sum.add(CallState::Done, &usage(), None));
-    (0..in_doubt).for_each(|_| sum.add(CallState::InDoubt, &Usage::default(), ceiling.as_ref()));
+    // The first lane's calls are about two units each.
+    let asks = if lane.lane == 0 { 2 } else { 1 };
+    (0..done).for_each(|_| sum.add(CallState::Done, asks, &usage(), None));
+    (0..in_doubt).for_each(|_| sum.add(CallState::InDoubt, 1, &Usage::default(), ceiling.as_ref()));
     sum
 }
 

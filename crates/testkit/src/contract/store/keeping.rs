@@ -12,8 +12,8 @@ use refrain_schemas::usage::Usage;
 
 use super::Open;
 use super::fixture::{
-    alias, at, begin, check_replies, exchange, failure, generation, history, holder, imported, intent, key,
-    lane, ledger, outcome, pages, reply, run, run_ended, run_started, target, usage,
+    abandoned, alias, at, begin, check_replies, exchange, failure, generation, history, holder, imported,
+    intent, key, lane, ledger, outcome, pages, reply, run, run_ended, run_started, target, usage,
 };
 
 /// A store that was never written to answers every question, with nothing.
@@ -167,6 +167,10 @@ pub async fn calls_are_put_together_and_filtered(open: Open<'_>) {
     check(CallFilter { unit: Some("a".to_owned()), ..all.clone() }, &[0, 1]).await;
     check(CallFilter { in_doubt: true, ..all.clone() }, &[2, 3]).await;
     check(CallFilter { in_doubt: true, last: Some(1), ..all.clone() }, &[3]).await;
+    store.commit(ledger(vec![abandoned(CallId(2), run(3))])).await.unwrap();
+    check(CallFilter { in_doubt: true, ..all.clone() }, &[2, 3]).await;
+    let doubtful = store.calls(&CallFilter { in_doubt: true, ..all.clone() }).await.unwrap();
+    assert_eq!([&doubtful[0], &doubtful[1]].map(|view| view.counted_against), [Some(run(3)), None]);
     check(CallFilter { last: Some(3), ..all.clone() }, &[1, 2, 3]).await;
     check(CallFilter { last: Some(0), ..all.clone() }, &[]).await;
     check(CallFilter { phase: Some("no".to_owned()), ..all.clone() }, &[]).await;
@@ -177,7 +181,7 @@ pub async fn calls_are_put_together_and_filtered(open: Open<'_>) {
     assert_eq!(calls[0].asks[1].result, Some(reply("B")));
     assert_eq!(
         (calls[2].state, calls[2].ended_at, calls[2].usage),
-        (CallState::InDoubt, None, Usage::default())
+        (CallState::Abandoned, None, Usage::default())
     );
 }
 

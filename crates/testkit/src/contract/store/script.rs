@@ -253,7 +253,7 @@ impl Model {
             let phase = call.target.phase.to_string();
             let lane = found.iter().find(|sum| sum.lane.target == call.target).unwrap().lane.clone();
             let sum = expected.entry((phase, call.rung)).or_insert_with(|| LaneSum::new(lane, call.rung));
-            sum.add(call.state, &call.usage, call.ceiling.as_ref());
+            sum.add(call.state, call.asks.len() as u64, &call.usage, call.ceiling.as_ref());
         }
         // The phase of the first lane comes first.
         assert_eq!(found, expected.into_values().collect::<Vec<_>>());

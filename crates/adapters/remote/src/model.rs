@@ -13,7 +13,6 @@ pub mod factory;
 pub mod mend;
 pub mod price;
 pub mod probe;
-pub mod redact;
 mod repair;
 pub mod schema;
 pub mod signal;

@@ -1,10 +1,12 @@
 //! One clone of a model agent.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use async_trait::async_trait;
 use refrain_core::ports::agent::{Agent, AgentError, Blueprint, Remarks, Reply, Request};
 use refrain_core::ports::cancel::Cancel;
+use refrain_core::ports::secrets::Secrets;
+use refrain_core::redactor::Redactor;
 use refrain_schemas::agent_spec::{Structured, ToolsSpec};
 use refrain_schemas::failure::FailureKind;
 use refrain_schemas::json::Json;
@@ -56,6 +58,21 @@ pub struct Seat {
     pub model: String,
     /// What it costs there, where that is known.
     pub price: Option<PriceSpec>,
+    /// What takes the endpoint's secrets out; it is costly to make, and made at the first call.
+    redactor: OnceLock<Redactor>,
+}
+
+impl Seat {
+    /// Returns a place where a model is called so.
+    #[must_use]
+    pub const fn new(endpoint: Endpoint, model: String, price: Option<PriceSpec>) -> Self {
+        Self { endpoint, model, price, redactor: OnceLock::new() }
+    }
+
+    /// Returns what takes the endpoint's secrets out of anything that is shown or kept.
+    pub fn redactor(&self, secrets: &dyn Secrets) -> &Redactor {
+        self.redactor.get_or_init(|| self.endpoint.redactor(secrets))
+    }
 }
 
 impl ModelAgent {

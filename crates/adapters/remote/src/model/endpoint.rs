@@ -5,11 +5,11 @@ use std::time::Duration;
 use indexmap::IndexMap;
 use refrain_core::ports::agent::GateSpec;
 use refrain_core::ports::secrets::Secrets;
+use refrain_core::redactor::Redactor;
 use refrain_schemas::endpoint::{EndpointKind, EndpointModel, EndpointSpec, HeaderValue, RateLimits};
 use refrain_schemas::pipeline::Declarations;
 use reqwest::Url;
 
-use super::redact::Redactor;
 use super::wire;
 
 /// How long one call may take where nobody says.

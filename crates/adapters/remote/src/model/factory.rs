@@ -89,16 +89,18 @@ pub(super) fn seats(spec: &AgentSpec, declared: &Declarations) -> Result<Vec<Sea
     }
     let first = resolve(declared, endpoint).map_err(|error| unusable(&error, declared))?;
     let price = price::of(declared, &first, written).map(KnownPrice::spec);
-    let mut seats = vec![Seat { model: first.model_name(model), endpoint: first.clone(), price }];
+    let mut seats = vec![Seat::new(first.clone(), first.model_name(model), price)];
     for name in &first.fallback {
         let stand_in = resolve(declared, name).map_err(|error| unusable(&error, declared))?;
         let price = price::of(declared, &stand_in, &format!("{name}/{model}")).map(KnownPrice::spec);
-        seats.push(Seat { price, ..seat_of_stand_in(&first, stand_in, model)? });
+        check_stand_in(&first, &stand_in)?;
+        let name = stand_in.model_name(model);
+        seats.push(Seat::new(stand_in, name, price));
     }
     Ok(seats)
 }
 
-fn seat_of_stand_in(first: &Endpoint, stand_in: Endpoint, model: &str) -> Result<Seat, SpecProblem> {
+fn check_stand_in(first: &Endpoint, stand_in: &Endpoint) -> Result<(), SpecProblem> {
     let (name, first_name) = (&stand_in.name, &first.name);
     if name == first_name {
         return Err(problem("model", format!("endpoint `{name}` falls back to itself"), None));
@@ -111,7 +113,7 @@ fn seat_of_stand_in(first: &Endpoint, stand_in: Endpoint, model: &str) -> Result
             "answers of another family of models are other answers; use a cascade of two agents".to_owned();
         return Err(problem("model", message, Some(hint)));
     }
-    Ok(Seat { model: stand_in.model_name(model), endpoint: stand_in, price: None })
+    Ok(())
 }
 
 fn unusable(error: &EndpointError, declared: &Declarations) -> SpecProblem {

@@ -142,7 +142,7 @@ impl RemoteAgents {
                 let body = serde_json::from_str(&body).unwrap_or(Value::Null);
                 Heard::Answer(status, redactor.value(body))
             }
-            Err(why) => Heard::Nothing(redactor.text(&why)),
+            Err(why) => Heard::Nothing(redactor.text(&why).into_owned()),
         }
     }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use refrain_core::ports::agent::{AgentError, AskedUnit, Conversation, Repair, Trace};
+use refrain_core::redactor::Redactor;
 use refrain_schemas::exchange::{Exchange, Served};
 use refrain_schemas::failure::FailureKind;
 use refrain_schemas::usage::Usage;
@@ -12,7 +13,6 @@ use tokio::time::Instant;
 
 use super::agent::{ModelAgent, Seat};
 use super::classify::{self, Failed};
-use super::redact::Redactor;
 use super::repair::repair_turns;
 use super::schema::{self, Shape};
 use super::signal::{rate_signal, refused, retry_after};
@@ -85,7 +85,7 @@ impl<'a> Talk<'a> {
     pub async fn round(&mut self) -> Result<Heard, AgentError> {
         let (seat, fallback) = self.agent.seat();
         let secrets = self.agent.remote.secrets.clone();
-        let redactor = seat.endpoint.redactor(secrets.as_ref());
+        let redactor = seat.redactor(secrets.as_ref()).clone();
         let (outgoing, body) = self.outgoing(seat)?;
         let exchange = Exchange {
             to: outgoing.to(),
@@ -187,8 +187,10 @@ impl<'a> Talk<'a> {
         outgoing: Outgoing,
         redactor: &Redactor,
     ) -> Result<Received, TransportError> {
-        let redacted =
-            |error: TransportError| TransportError { message: redactor.text(&error.message), ..error };
+        let redacted = |error: TransportError| TransportError {
+            message: redactor.text(&error.message).into_owned(),
+            ..error
+        };
         let mut incoming = self.agent.remote.client.send(outgoing).await.map_err(redacted)?;
         let now = jiff::Timestamp::now();
         let retry_after = retry_after(&incoming.headers, now);

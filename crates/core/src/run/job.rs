@@ -1,6 +1,6 @@
 //! One target whose units are being asked about.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use refrain_schemas::digest::{Digest, Digester};
@@ -54,6 +54,8 @@ pub struct Job {
     pub is_stopped: bool,
     /// Agents that no further call is made to, by their places in the pool, and why.
     pub unable: BTreeMap<usize, Failure>,
+    /// Units with an ask that has no reply on record, where nobody may be asked.
+    pub missed: BTreeSet<usize>,
     /// Units so far.
     pub counts: UnitCounts,
     /// Units that failed by themselves.
@@ -105,6 +107,7 @@ impl Job {
             n_in_flight: 0,
             is_stopped: false,
             unable: BTreeMap::new(),
+            missed: BTreeSet::new(),
             counts,
             own_failures: 0,
             standing,

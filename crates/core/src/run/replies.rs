@@ -22,6 +22,8 @@ use super::unit_state::{AskState, Refusal, UnitProgress};
 
 /// How many failed units a report names.
 const NAMED_FAILURES: usize = 20;
+/// What there is where nobody may be asked.
+const UNRECORDED: &str = "no reply on record for what would be asked now";
 /// How much of a reply that was not accepted a failure tells.
 const EXCERPT_CHARS: usize = 120;
 
@@ -123,8 +125,7 @@ impl RunState {
         }
         if self.options.offline {
             self.offline_missed = true;
-            let message = "the ledger has no reply and the run is offline".to_owned();
-            self.fail_key(key, &Failure { kind: FailureKind::Offline, message });
+            self.fail_key(key, &unrecorded());
         } else if let Some(waiting) = self.by_key.get_mut(&key)
             && waiting.asked.is_none()
         {
@@ -243,6 +244,10 @@ impl RunState {
     fn fail_ask(&mut self, ask: AskRef, failure: &Failure) {
         if self.is_looking(ask) {
             self.leave_looking(ask);
+        }
+        if let Some(job) = self.targets[ask.target].job_mut().filter(|_| failure.kind == FailureKind::Offline)
+        {
+            job.missed.insert(ask.unit);
         }
         if let Some(state) = self.ask_state(ask) {
             *state = AskState::Failed(failure.clone());
@@ -407,9 +412,35 @@ impl RunState {
         }
     }
 
+    /// Ends a target some of whose units have no reply on record, although nobody may be asked.
+    fn fail_missed(&mut self, no: TargetNo) {
+        let Some(job) = self.targets[no].job() else { return };
+        let ids = job.missed.iter().map(|unit| job.unit_id(*unit).clone());
+        let units = ids.map(|unit| UnitFailure { unit, failure: unrecorded() });
+        let units: Vec<UnitFailure> = units.take(NAMED_FAILURES).collect();
+        let first = units.first().map_or("", |unit| unit.unit.as_str());
+        let who = match job.missed.len() - 1 {
+            0 => format!("`{first}` has {UNRECORDED}: its"),
+            1 => format!("`{first}` and 1 more unit have {UNRECORDED}: their"),
+            more => format!("`{first}` and {more} more units have {UNRECORDED}: their"),
+        };
+        let error = PhaseError {
+            code: "offline".to_owned(),
+            message: format!("{who} input, prompt or agent changed since"),
+            hint: Some("run without `--offline` to ask".to_owned()),
+            units,
+            missing: Vec::new(),
+        };
+        let standing = job.standing.clone();
+        self.fail(no, &standing, error, None);
+    }
+
     /// Ends a target of which too many units failed.
     pub(super) fn fail_units(&mut self, no: TargetNo) {
         let Some(job) = self.targets[no].job() else { return };
+        if !job.missed.is_empty() {
+            return self.fail_missed(no);
+        }
         let failed =
             job.units.iter().zip(&job.prepared.units).filter_map(|(state, unit)| match &state.progress {
                 UnitProgress::Failed(failure) => {
@@ -425,10 +456,8 @@ impl RunState {
         let may_pass = |unit: &UnitFailure| {
             matches!(unit.failure.kind, FailureKind::Transient | FailureKind::RateLimited)
         };
-        let is_cut_off = |unit: &UnitFailure| unit.failure.kind == FailureKind::Truncated;
-        let hint = if units.iter().any(is_cut_off) {
-            "raise `max_tokens:` of the agent, then only the units without replies are asked"
-        } else if units.iter().any(may_pass) {
+        // What helps against answers that are cut off stands in the failures themselves.
+        let hint = if units.iter().any(may_pass) {
             "replies that came are kept; run again to try the others"
         } else {
             "replies that came are kept; mend what these units failed for, then only they are asked"
@@ -459,6 +488,12 @@ impl RunState {
         heirs.sort_unstable();
         heirs.into_iter().for_each(|ask| self.enqueue(ask));
     }
+}
+
+/// Returns the failure of what is not on record, where nobody may be asked.
+fn unrecorded() -> Failure {
+    let message = format!("{UNRECORDED}: its input, prompt or agent changed since");
+    Failure { kind: FailureKind::Offline, message }
 }
 
 /// Returns the beginning of what an agent said.

@@ -34,7 +34,8 @@ impl RunState {
             OnUnitFailure::Continue => failed == 0 || failed < total,
             OnUnitFailure::Quorum(share) => failed == 0 || (total - failed) as f64 >= share * total as f64,
         };
-        if !enough {
+        // What is not on record is no gap that a revision may have: the whole run is about what is.
+        if !enough || !job.missed.is_empty() {
             return self.fail_units(no);
         }
         let Stage::Asking(mut job) = std::mem::replace(&mut self.targets[no].stage, Stage::Judging) else {

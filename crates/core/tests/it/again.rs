@@ -204,6 +204,26 @@ fn offline_answers_from_the_ledger_alone() {
 }
 
 #[test]
+fn offline_a_miss_makes_no_revision_whatever_the_rule() {
+    for rule in [json!("stop"), json!("continue"), json!({"quorum": 0.5})] {
+        let mut world = plain(json!({}));
+        world.redefine(|file| file["phases"]["t"]["on_unit_failure"] = rule.clone());
+        world.run();
+        let before = world.digests();
+        world.edit("lines.csv", |lines| lines[1]["text"] = json!("new"));
+        let report = world.run_with(&RunRequest { offline: true, ..request(&[]) });
+        assert_eq!((report.status, report.exit_code), (RunStatus::Failed, 11), "{rule}");
+        assert_eq!(world.digest("t@ja"), before["t@ja"], "{rule}");
+        let error = report.phases.iter().find_map(|phase| phase.error.clone()).unwrap();
+        assert_eq!(
+            error.message,
+            "`l2` has no reply on record for what would be asked now: its input, prompt or agent changed since"
+        );
+        assert_eq!(error.units.len(), 1);
+    }
+}
+
+#[test]
 fn a_stricter_schema_asks_again_only_what_it_refuses() {
     let mut world = plain(json!({}));
     world.agent("mark", |asked| {

@@ -6,7 +6,7 @@ use refrain_schemas::report::{RunReport, RunStatus};
 use refrain_testkit::world::{Act, World, reply_to};
 use serde_json::json;
 
-use crate::pieces::{error, lines, mark, modelled, world};
+use crate::pieces::{error, lines, mark, modelled};
 
 /// A world of forty lines, four to a call, and one model with two clones that may be tried three times.
 fn packed(rule: &str) -> World {
@@ -56,14 +56,4 @@ fn packs_that_rest_are_not_asked_again_either() {
     });
     let report = world.run();
     assert_eq!((report.units.failed, report.calls), (40, 2));
-}
-
-#[test]
-fn the_next_agent_of_a_cascade_takes_over() {
-    let mut world = world(json!({"t": {
-        "units": {"of": "ingest"}, "agents": {"mark": 1, "echo": 1}, "fan": "cascade", "accept": "true"
-    }}));
-    world.calls("mark", |_| Act::Fail(error(FailureKind::Permanent).of_agent()));
-    let report = world.run();
-    assert_eq!((report.status, report.calls), (RunStatus::Completed, 1 + 6));
 }

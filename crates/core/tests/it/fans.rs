@@ -1,11 +1,13 @@
 //! How units and agents meet, and how their replies are merged.
 
+use futures::FutureExt as _;
 use refrain_schemas::failure::FailureKind;
 use refrain_schemas::report::{PhaseStatus, RunStatus};
-use refrain_testkit::world::{Asked, World};
+use refrain_schemas::scope::{Scope, Target};
+use refrain_testkit::world::{Act, Asked, World};
 use serde_json::{Value, json};
 
-use crate::pieces::{failure, fields, world};
+use crate::pieces::{error, failure, fields, world};
 
 /// A phase of the agents `a`, `b` and `c`.
 fn fan(phase: Value, answer: impl Fn(&Asked) -> Value + Send + Sync + Clone + 'static) -> World {
@@ -181,6 +183,45 @@ fn a_cascade_that_nobody_ends_fails_its_unit() {
     let mut failing = fan(json!({"fan": "cascade", "accept": "reply.good"}), |_| json!({"good": true}));
     failing.agent("a", |_| Err(failure(FailureKind::Permanent)));
     assert_eq!(failing.run().status, RunStatus::Completed);
+}
+
+#[test]
+fn a_cascade_goes_on_without_an_agent_that_answers_nothing() {
+    let mut world = fan(json!({"fan": "cascade", "accept": "reply.good"}), |_| json!({"good": true}));
+    let gone = || error(FailureKind::Permanent).of_agent();
+    world.calls("a", move |_| Act::Fail(gone()));
+    let report = world.run();
+    assert_eq!(report.status, RunStatus::Completed);
+    let asked: Vec<String> = world.take_asked().into_iter().map(|asked| asked.agent).collect();
+    let count = |name: &str| asked.iter().filter(|agent| *agent == name).count();
+    assert!(count("a") <= 2 && count("b") == 6 && count("c") == 0, "{asked:?}");
+}
+
+#[test]
+fn a_unit_of_a_cascade_that_nobody_satisfies_says_what_each_said() {
+    let mut world = fan(
+        json!({"fan": "cascade", "accept": "reply.confidence >= 0.8"}),
+        |asked| json!({"by": asked.agent, "confidence": if asked.id == "l5" { 0.1 } else { 0.9 }}),
+    );
+    world.agent("b", |_| Err(failure(FailureKind::Refused)));
+    let report = world.run();
+    let error = report.phases.last().unwrap().error.clone().unwrap();
+    assert_eq!((error.units.len(), error.units[0].unit.as_str()), (1, "l5"));
+    let failed = &error.units[0].failure;
+    assert_eq!(failed.kind, FailureKind::Invalid);
+    let [condition, a, b, c] = [
+        "no agent's reply meets `accept: reply.confidence >= 0.8`: ",
+        "`a` said {\"by\":\"a\",\"confidence\":0.1",
+        "; `b` failed: it is refused",
+        "; `c` said {\"by\":\"c\",\"confidence\":0.1",
+    ];
+    assert!(failed.message.starts_with(condition), "{}", failed.message);
+    assert!([a, b, c].iter().all(|part| failed.message.contains(part)), "{}", failed.message);
+    let engine = world.engine(false);
+    let target = Target { phase: "t".parse().unwrap(), scope: Scope::none() };
+    let why = async move { engine.why(&target, Some("l5"), 1).await }.now_or_never().unwrap().unwrap();
+    let asks = why.units[0].asks.iter().map(|ask| (ask.agent.as_str(), ask.recorded)).collect::<Vec<_>>();
+    assert_eq!(asks, [("a", true), ("b", false), ("c", true)]);
 }
 
 #[test]

@@ -146,7 +146,9 @@ fn answers_that_are_cut_off_are_split_and_never_repaired() {
     assert_eq!((report.units.ran, world.holes("t")), (5, vec!["l6".to_owned()]));
     world.redefine(|file| file["phases"]["t"]["on_unit_failure"] = json!("stop"));
     let error = world.run().phases[1].error.clone().unwrap();
-    assert!(error.message.contains("max_tokens") && error.hint.unwrap().contains("max_tokens"));
+    let told = &error.units[0].failure.message;
+    assert_eq!(told, "it is truncated; raise `max_tokens:` of the agent", "the hint is told once");
+    assert_eq!(error.message.matches("max_tokens").count(), 1);
 }
 
 /// A cascade of two models.

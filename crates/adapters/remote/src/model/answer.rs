@@ -54,7 +54,7 @@ pub fn read(asked: &Asked<'_>, heard: &Heard) -> Result<Answered, AgentError> {
     }
 }
 
-const CUT: &str = "the answer was cut off at the limit on its length; a larger `max_tokens` may help";
+const CUT: &str = "the answer was cut off at the limit on its length";
 
 impl Asked<'_> {
     fn finished(&self, text: &str) -> Answered {

@@ -9,6 +9,7 @@ use refrain_core::ports::files::FileError;
 use refrain_core::ports::store::StoreError;
 use refrain_schemas::digest::Digest;
 use refrain_schemas::exit_code::ExitCode as Code;
+use refrain_schemas::failure::FailureKind;
 use refrain_schemas::problem::Problem;
 
 use crate::output::{self, Output, clean};
@@ -36,6 +37,8 @@ enum Kind {
     Held,
     /// Something that is needed is missing.
     Blocked,
+    /// Credentials are missing or wrong.
+    Credentials,
     /// The store or a file failed.
     Store,
     /// A plan does not hold any more.
@@ -52,6 +55,7 @@ impl Kind {
             Self::Usage => Code::Usage,
             Self::Held => Code::Held,
             Self::Blocked => Code::Blocked,
+            Self::Credentials => Code::Credentials,
             Self::Store => Code::Store,
             Self::Drift => Code::Drift,
             Self::Failed => Code::Failed,
@@ -198,6 +202,12 @@ impl From<EngineError> for CliError {
             }
             EngineError::NoUnit { target, .. } => {
                 Self::usage(message).hint(format!("`refrain show {target}` lists what there is"))
+            }
+            EngineError::Tools { kind: FailureKind::Credentials, .. } => {
+                Self::new(Kind::Credentials, message).hint("`refrain doctor` says which variables are set")
+            }
+            EngineError::Tools { .. } => {
+                Self::new(Kind::Failed, message).hint("`refrain doctor` says whether it can be reached")
             }
             EngineError::Drifted { drifts } => Self::drifted(&drifts),
             EngineError::NotAcceptable { .. } => Self::new(Kind::Blocked, message),

@@ -34,6 +34,7 @@ mod pool;
 mod problems;
 mod prompts;
 mod scopes;
+mod secret;
 mod services;
 mod templates;
 mod units;
@@ -42,6 +43,7 @@ mod written;
 
 pub use files::{FileUse, NamedFile, named_files};
 pub use problems::problem;
+pub use secret::{masked, masked_at};
 pub use variables::{NamedVariable, VariableUse, named_variables};
 
 use code::Code;

@@ -13,6 +13,7 @@ use serde_json::{Map, Value, json};
 use crate::engine::EngineError;
 use crate::fill::{FillError, fill};
 use crate::model::{AgentModel, ContextSource, Model, OutputSchema, Phase, Select, Work};
+use crate::ports::agent::AgentError;
 use crate::ports::files::ProjectFiles;
 use crate::ports::tools::{Tool, Tools};
 use crate::prompt::Prompt;
@@ -164,10 +165,7 @@ async fn tools_digest(
     names: &[String],
     tools: &dyn Tools,
 ) -> Result<(Digest, u64), EngineError> {
-    let listed = tools
-        .list(server)
-        .await
-        .map_err(|error| EngineError::Tools { server: server.to_owned(), message: error.message })?;
+    let listed = tools.list(server).await.map_err(|error| tools_error(server, error))?;
     let version = model.declared.servers.get(server).and_then(|server| server.version.as_deref());
     let mut digester = Digester::new("refrain tools v1");
     digester.part(version.unwrap_or_default().as_bytes());
@@ -178,6 +176,13 @@ async fn tools_digest(
         bytes += tool.told_bytes();
     }
     Ok((digester.finish(), bytes))
+}
+
+/// Says which server it was, once.
+fn tools_error(server: &str, error: AgentError) -> EngineError {
+    let why = error.message.strip_prefix(&format!("MCP server `{server}`: ")).unwrap_or(&error.message);
+    let message = format!("MCP server `{server}` failed to start, and its tools are not known: {why}");
+    EngineError::Tools { server: server.to_owned(), kind: error.kind, message }
 }
 
 /// Whether a joined phase is needed or wanted: a hole in a needed one makes its units holes.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use refrain_schemas::failure::FailureKind;
 use refrain_schemas::json::Json;
 use refrain_schemas::ledger::{CallReport, ImportReport, LedgerReport};
 use refrain_schemas::money::Budget;
@@ -478,11 +479,13 @@ pub enum EngineError {
         reason: String,
     },
     /// The tools of an MCP server cannot be listed.
-    #[error("the tools of server `{server}`: {message}")]
+    #[error("{message}")]
     Tools {
         /// The server.
         server: String,
-        /// What went wrong.
+        /// What kind of failure it was.
+        kind: FailureKind,
+        /// What went wrong; it names the server.
         message: String,
     },
     /// What a plan was made from has changed.

@@ -355,6 +355,8 @@ fn blank(standing: &Standing) -> PhasePlan {
         reuse: Range::exactly(0),
         calls: Range::exactly(0),
         retries: Some(0),
+        failing: 0,
+        failure: None,
         outlay: None,
         unpriced: Vec::new(),
         missing: Vec::new(),

@@ -25,6 +25,20 @@ pub struct PriceSpec {
     pub batch: Option<f64>,
 }
 
+/// Returns dollars as people read them, in one way wherever they are shown: `$12.30`, `$0.0042`, `<$0.0001`.
+#[must_use]
+pub fn dollars(amount: f64) -> String {
+    if amount > 0.0 && amount < 0.0001 {
+        return "<$0.0001".to_owned();
+    }
+    if amount.abs() >= 0.1 || amount == 0.0 {
+        return format!("${amount:.2}");
+    }
+    let digits = format!("{amount:.4}");
+    let (cents, rest) = digits.split_at(digits.len() - 2);
+    format!("${cents}{}", rest.trim_end_matches('0'))
+}
+
 impl PriceSpec {
     /// Returns what a usage costs at this price.
     #[must_use]

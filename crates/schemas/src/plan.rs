@@ -141,6 +141,12 @@ pub struct PhasePlan {
     pub calls: Range,
     /// The most further calls that retries could add; null where unbounded.
     pub retries: Option<u64>,
+    /// Units that are sure to fail, because nothing can be made of their prompt or no reply on record is accepted.
+    #[serde(default)]
+    pub failing: u64,
+    /// Why the first of them fails, with the place in the prompt where that is the reason.
+    #[serde(default)]
+    pub failure: Option<String>,
     /// What the calls would consume; null where nothing is asked that consumes tokens, or where it cannot be guessed.
     #[serde(default)]
     pub outlay: Option<Outlay>,

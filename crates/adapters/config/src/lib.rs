@@ -9,7 +9,7 @@
 use std::collections::BTreeMap;
 
 use refrain_core::check::code::{At, Code};
-use refrain_core::check::{Broken, Surroundings, check_rest, problem};
+use refrain_core::check::{Broken, Surroundings, check_rest, masked, problem};
 use refrain_core::model::Model;
 use refrain_schemas::pipeline::Pipeline;
 use refrain_schemas::problem::{Place, Problem, Severity};
@@ -74,7 +74,14 @@ pub fn parse(bytes: &[u8], file_name: &str) -> Parsed {
         Ok(source) => parsed.read(&source),
     }
     sort(&mut parsed.problems, file_name);
+    parsed.problems.iter_mut().for_each(hide);
     parsed
+}
+
+/// Takes out of the words of a problem what looks like a secret: they quote what is written.
+fn hide(problem: &mut Problem) {
+    problem.message = masked(&problem.message);
+    problem.hint = problem.hint.take().filter(|hint| masked(hint) == *hint);
 }
 
 /// Reads and checks a pipeline file whose named files are at hand.
@@ -131,6 +138,7 @@ impl Parsed {
         let place = |found: &Problem| found.place.clone().or_else(|| self.place(found));
         problems.extend(found.into_iter().map(|found| Problem { place: place(&found), ..found }));
         sort(&mut problems, &self.file);
+        problems.iter_mut().for_each(hide);
         let good = problems.iter().all(|problem| problem.severity == Severity::Warning);
         (model.filter(|_| good), problems)
     }

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
+use refrain_core::check::code::Code;
+use refrain_core::check::{masked, masked_at};
 use refrain_schemas::problem::{Place, Problem, Severity};
 
 use crate::source::nth_line;
@@ -20,6 +22,7 @@ const LONG: usize = 200;
 pub fn render_plain(problems: &[Problem], sources: &BTreeMap<String, String>, color: bool) -> String {
     let paint = Paint(color);
     let mut out = String::new();
+    let sources = &hidden(problems, sources);
     for (n, problem) in problems.iter().enumerate() {
         if n > 0 {
             out.push('\n');
@@ -29,7 +32,30 @@ pub fn render_plain(problems: &[Problem], sources: &BTreeMap<String, String>, co
     out
 }
 
-fn render_one(out: &mut String, problem: &Problem, sources: &BTreeMap<String, String>, paint: Paint) {
+/// Returns the texts with stars in place of what may be a secret; only the lines that are shown are looked at.
+fn hidden(problems: &[Problem], sources: &BTreeMap<String, String>) -> BTreeMap<String, Lines> {
+    let mut shown: BTreeMap<String, Lines> = BTreeMap::new();
+    let places = problems.iter().flat_map(|problem| problem.place.iter().chain(&problem.related));
+    for place in places {
+        let Some(text) = sources.get(&place.file) else { continue };
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let lines = shown.entry(place.file.clone()).or_default();
+        lines.entry(place.line).or_insert_with(|| masked(nth_line(text, place.line)));
+    }
+    let is_hidden =
+        |problem: &&Problem| Code::ALL.iter().any(|code| code.hides() && code.as_str() == problem.code);
+    for place in problems.iter().filter(is_hidden).filter_map(|problem| problem.place.as_ref()) {
+        if let Some(line) = shown.get_mut(&place.file).and_then(|lines| lines.get_mut(&place.line)) {
+            *line = masked_at(line, place.column as usize, place.length as usize);
+        }
+    }
+    shown
+}
+
+/// The lines of a file that are shown, by their numbers.
+type Lines = BTreeMap<u32, String>;
+
+fn render_one(out: &mut String, problem: &Problem, sources: &BTreeMap<String, Lines>, paint: Paint) {
     let (word, style) = match problem.severity {
         Severity::Error => ("error", "1;31"),
         Severity::Warning => ("warning", "1;33"),
@@ -64,14 +90,13 @@ fn printable(text: &str) -> String {
 fn snippet(
     out: &mut String,
     place: &Place,
-    sources: &BTreeMap<String, String>,
+    sources: &BTreeMap<String, Lines>,
     mark: char,
     paint: Paint,
     style: &str,
 ) {
-    let Some(text) = sources.get(&place.file) else { return };
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let shown = Shown::of(nth_line(text, place.line), place);
+    let Some(line) = sources.get(&place.file).and_then(|lines| lines.get(&place.line)) else { return };
+    let shown = Shown::of(line, place);
     let number = place.line.to_string();
     let gutter = " ".repeat(number.len());
     let marks = paint.with(style, &mark.to_string().repeat(shown.width));
@@ -158,7 +183,8 @@ mod tests {
 
     fn check(text: &str, line: u32, column: u32, length: u32, expect: &str) {
         let place = Place { file: "f".into(), line, column, length };
-        let sources = BTreeMap::from([("f".to_owned(), text.to_owned())]);
+        let lines = (1..).zip(text.lines().map(str::to_owned).chain(std::iter::repeat_n(String::new(), 9)));
+        let sources = BTreeMap::from([("f".to_owned(), lines.collect())]);
         let mut out = String::new();
         snippet(&mut out, &place, &sources, '^', Paint(false), "");
         assert_eq!(out, expect);

@@ -78,7 +78,16 @@ impl Walker<'_, '_> {
         }
         if matches!(node.kind, Kind::Null) {
             let message = format!("`{}` is there without a value", spot.name());
-            let hint = Some("write a value, or leave the field out".to_owned());
+            let expected = match schema.get("anyOf").and_then(Value::as_array) {
+                Some(branches) => {
+                    let some = branches.iter().filter(|branch| words::types(branch)[..] != ["null"]);
+                    let some: Vec<(&str, &Value)> = some.map(|branch| resolve(name, branch)).collect();
+                    let name = some.first().map_or(name, |(name, _)| name);
+                    words::expected(name, &some.iter().map(|(_, schema)| *schema).collect::<Vec<_>>())
+                }
+                None => words::expected(name, &[schema]),
+            };
+            let hint = Some(format!("write {expected}, or leave the field out"));
             return self.report(Code::WrongType, node, spot, message, hint);
         }
         if let Some(branches) = schema.get("anyOf").and_then(Value::as_array) {

@@ -36,7 +36,7 @@ pub(crate) fn units(units: &UnitCounts) -> String {
 
 /// Writes what a phase has cost so far, where that is known.
 pub(crate) fn cost(usage: &Usage) -> Option<String> {
-    usage.cost_usd.map(|dollars| format!("${dollars:.2}"))
+    usage.cost_usd.map(refrain_schemas::money::dollars)
 }
 
 /// Returns the style in which a level is shown; colour never carries meaning alone.

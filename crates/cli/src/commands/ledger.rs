@@ -13,6 +13,7 @@ use refrain_schemas::name::{AgentName, PhaseName, RunId};
 use crate::args::Globals;
 use crate::output::Output;
 use crate::report::CliError;
+use crate::suggest::did_you_mean;
 use crate::{render, runtime, wiring};
 
 /// Show calls: what was asked, what came back, what it cost
@@ -173,7 +174,7 @@ impl LedgerArgs {
     }
 }
 
-/// Refuses a phase or a unit that neither the pipeline nor the ledger knows; the calls of a phase that is gone stay.
+/// Refuses a phase, an agent, a run or a unit that neither the pipeline nor the ledger knows; the calls of a phase that is gone stay.
 async fn known(opened: &wiring::Opened, args: &LedgerArgs) -> Result<(), CliError> {
     let engine = &opened.engine;
     let calls = async |phase: Option<String>, unit: Option<String>| {
@@ -184,6 +185,24 @@ async fn known(opened: &wiring::Opened, args: &LedgerArgs) -> Result<(), CliErro
         let phases = || engine.model().phases.iter().map(|phase| phase.name.as_str());
         if !phases().any(|known| known == phase.as_str()) && calls(Some(phase.to_string()), None).await? {
             return Err(CliError::unknown_phase(phase.as_str(), phases()));
+        }
+    }
+    if let Some(agent) = &args.agent {
+        let known = || engine.model().agents.keys().map(AgentName::as_str);
+        let filter = CallFilter { agent: Some(agent.clone()), last: Some(1), ..CallFilter::default() };
+        let is_there = known().any(|known| known == agent.as_str())
+            || !engine.ledger(&filter, None).await?.calls.is_empty();
+        if !is_there {
+            let all: Vec<&str> = known().collect();
+            let message = format!("there is no agent `{agent}`; there are {}", all.join(", "));
+            return Err(CliError::usage(message).hint_if(did_you_mean(agent.as_str(), known())));
+        }
+    }
+    if let Some(run) = args.run {
+        let filter = CallFilter { run_id: Some(run), last: Some(1), ..CallFilter::default() };
+        if engine.ledger(&filter, None).await?.calls.is_empty() {
+            return Err(CliError::usage(format!("no call was ever made by a run `{run}`"))
+                .hint("`refrain ledger --by run` names the runs there are"));
         }
     }
     match &args.unit {

@@ -89,10 +89,7 @@ pub(crate) fn bytes(n: u64) -> String {
 
 /// Returns money: `$0.0042`, `$12.30`.
 pub(crate) fn money(dollars: f64) -> String {
-    if dollars > 0.0 && dollars < 0.0001 {
-        return "<$0.0001".to_owned();
-    }
-    if dollars.abs() < 0.1 && dollars != 0.0 { format!("${dollars:.4}") } else { format!("${dollars:.2}") }
+    refrain_schemas::money::dollars(dollars)
 }
 
 /// Returns money that is only guessed: `≈ $1.20 ($0.90–$1.60)`.

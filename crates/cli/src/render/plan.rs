@@ -17,6 +17,18 @@ pub(crate) fn write(page: &mut Page, report: &PlanReport, allowed: &Allowed) {
         outlay::write(page, report, allowed);
     }
     doubts(page, report);
+    failing(page, report);
+}
+
+/// Says which units no call can help.
+fn failing(page: &mut Page, report: &PlanReport) {
+    for phase in report.phases.iter().filter(|phase| phase.failing > 0) {
+        let target = words::target(&phase.phase, &phase.scope);
+        let why = phase.failure.as_ref().map_or_else(String::new, |failure| format!(": {failure}"));
+        let verb = if phase.failing == 1 { "is" } else { "are" };
+        let text = format!("{} of {target} {verb} sure to fail{why}", counted(phase.failing, "unit"));
+        page.wrapped(&[(Tone::Warn, "warning:")], &text);
+    }
 }
 
 fn table(report: &PlanReport) -> Table {
@@ -208,6 +220,20 @@ mod tests {
         insta::assert_snapshot!(allowing(costly(&cost, json!(60)), &allowed));
         let enough = Allowed { run: Budget { usd: Some(1.2), ..Budget::default() }, phases: Vec::new() };
         assert!(!allowing(costly(&cost, json!(60)), &enough).contains("will not do"));
+    }
+
+    #[test]
+    fn units_that_are_sure_to_fail_are_a_warning() {
+        let none = json!({"min": 0, "max": 0});
+        let mut fails = phase("translate", "run", "missing", none.clone());
+        fails["failing"] = json!(2);
+        fails["failure"] = json!("prompts/ja.md:3:5: there is no `x`");
+        let text = rendered(json!({
+            "schema_version": 1, "changes": true, "run": none, "reuse": none, "calls": none, "in_doubt": 0,
+            "phases": [fails]
+        }));
+        let expected = "warning: 2 units of translate are sure to fail: prompts/ja.md:3:5: there is no `x`";
+        assert!(text.replace("\n         ", " ").contains(expected), "{text}");
     }
 
     #[test]

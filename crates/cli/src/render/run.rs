@@ -83,6 +83,8 @@ fn why(phase: &PhaseReport) -> String {
 fn errors(page: &mut Page, report: &RunReport) {
     let mut roots: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     let mut waiting: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let stops = stops(report);
+    let mut told: BTreeSet<&str> = BTreeSet::new();
     for phase in &report.phases {
         let Some(error) = &phase.error else { continue };
         let target = words::target(&phase.phase, &phase.scope);
@@ -94,12 +96,17 @@ fn errors(page: &mut Page, report: &RunReport) {
                 of.extend(roots.get(&missing).cloned().unwrap_or_else(|| BTreeSet::from([missing])));
             }
         }
+        let same =
+            stops.get(error.message.as_str()).filter(|_| is_stop(phase)).map_or(&[][..], Vec::as_slice);
         let root = of.first().filter(|root| of.len() == 1 && **root != target && roots.contains_key(*root));
         if let Some(root) = root {
             waiting.entry(root.clone()).or_default().push(target.clone());
-        } else {
+        } else if same.len() < 2 {
             page.gap();
             words::phase_error(page, &target, error);
+        } else if told.insert(&error.message) {
+            page.gap();
+            words::phase_error(page, &named_briefly(same), error);
         }
         roots.insert(target, of);
     }
@@ -111,6 +118,33 @@ fn errors(page: &mut Page, report: &RunReport) {
             [target] => page.plain(&format!("{target} waits for {root}")),
             _ => page.plain(&format!("{} wait for {root}", counted(targets.len() as u64, "phase"))),
         }
+    }
+}
+
+/// Whether the run ended a phase early, for a reason that is its own and not the phase's.
+fn is_stop(phase: &PhaseReport) -> bool {
+    phase.error.as_ref().is_some_and(|error| {
+        error.units.is_empty() && matches!(error.code.as_str(), "budget" | "credentials" | "cancelled")
+    })
+}
+
+/// Returns the phases that were ended early, by the reason.
+fn stops(report: &RunReport) -> BTreeMap<&str, Vec<String>> {
+    let mut stops: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for phase in report.phases.iter().filter(|phase| is_stop(phase)) {
+        if let Some(error) = &phase.error {
+            stops.entry(&error.message).or_default().push(words::target(&phase.phase, &phase.scope));
+        }
+    }
+    stops
+}
+
+/// Returns the first of some names, and how many more there are.
+fn named_briefly(names: &[String]) -> String {
+    const SHOWN: usize = 4;
+    match names.len() {
+        n if n > SHOWN => format!("{} and {} more", names[..SHOWN].join(", "), n - SHOWN),
+        _ => names.join(", "),
     }
 }
 
@@ -195,9 +229,22 @@ fn next(report: &RunReport, holes: &[Holes], again: &str) -> Option<String> {
         }
         RunStatus::Blocked => Some(format!("see to what is missing, then `{again}`")),
         RunStatus::Waiting => Some("see to what the phase waits for, then run again".to_owned()),
+        RunStatus::Stopped if report.calls == 0 => Some(match dearest(report) {
+            Some(most) => format!(
+                "the ceiling is below what one call may cost ({most}): raise it, then `{again}`, or plan anew"
+            ),
+            None => format!("nothing was asked: raise the budget, then `{again}`, or plan anew"),
+        }),
         RunStatus::Stopped => Some(format!("`{again}` goes on where this run stopped, with a new budget")),
         RunStatus::Cancelled => Some(format!("`{again}` goes on where this run stopped")),
     }
+}
+
+/// Returns what the call may take for which the money did not do, in the words of the phase that was to make it.
+fn dearest(report: &RunReport) -> Option<&str> {
+    let mut messages = report.phases.iter().filter_map(|phase| Some(phase.error.as_ref()?.message.as_str()));
+    let rest = messages.find_map(|message| Some(message.split_once("the next call may take ")?.1))?;
+    Some(rest.split([',', ';']).next().unwrap_or(rest).trim_end_matches('.'))
 }
 
 fn after_partial(target: &str, holes: &[Holes], again: &str) -> String {
@@ -321,6 +368,36 @@ mod tests {
         report["retries"] = json!(3);
         report["repairs"] = json!(2);
         insta::assert_snapshot!(rendered(report));
+    }
+
+    #[test]
+    fn one_reason_is_told_once_and_no_call_is_no_beginning() {
+        let stopped = |name: &str| {
+            let mut phase = phase(name, "stopped", 0, 0, 0);
+            phase["error"] = json!({
+                "code": "budget", "message": "the budget of the run is $0.01: the next call may take $0.0234",
+                "hint": "raise `--max-cost`", "units": [], "missing": []
+            });
+            phase
+        };
+        let mut report = report("stopped", &[stopped("a"), stopped("b")]);
+        report["calls"] = json!(0);
+        let text = rendered(report);
+        assert_eq!(text.matches("may take $0.0234").count(), 1, "{text}");
+        assert!(text.contains("a, b: the budget"), "{text}");
+        assert!(text.contains("next: the ceiling is below what one call may cost ($0.0234)"), "{text}");
+    }
+
+    #[test]
+    fn failures_with_one_cause_are_told_together() {
+        let mut failed = phase("t", "failed", 0, 0, 2);
+        let unit = |id: &str| json!({"unit": id, "failure": {"kind": "refused", "message": "no"}});
+        failed["error"] = json!({
+            "code": "unit_failed", "message": "2 of 2 units failed", "hint": null,
+            "units": [unit("l001"), unit("l002")], "missing": []
+        });
+        let text = rendered(report("failed", &[failed]));
+        assert!(text.contains("2 units: no (refused), first `l001`"), "{text}");
     }
 
     #[test]

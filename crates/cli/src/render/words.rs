@@ -65,12 +65,24 @@ pub(crate) fn error_message(error: &PhaseError) -> &str {
     told.and_then(|told| error.message.strip_suffix(told.as_str())).unwrap_or(&error.message)
 }
 
-/// Adds units that failed, each with its message.
+/// Adds units that failed: each with its message, and those with one cause together.
 pub(crate) fn failed_units(page: &mut Page, units: &[UnitFailure]) {
+    let mut groups: Vec<(&UnitFailure, u64)> = Vec::new();
     for unit in units {
-        let head = format!("{}:", unit.unit);
-        let text = format!("{} ({})", unit.failure.message.trim_end(), unit.failure.kind);
-        page.wrapped(&[(Tone::Plain, "   unit"), (Tone::Strong, &head)], &text);
+        match groups.iter_mut().find(|(first, _)| first.failure == unit.failure) {
+            Some((_, n)) => *n += 1,
+            None => groups.push((unit, 1)),
+        }
+    }
+    for (first, n) in groups {
+        let text = format!("{} ({})", first.failure.message.trim_end(), first.failure.kind);
+        if n == 1 {
+            let head = format!("{}:", first.unit);
+            page.wrapped(&[(Tone::Plain, "   unit"), (Tone::Strong, &head)], &text);
+        } else {
+            let head = format!("   {} units:", count(n));
+            page.wrapped(&[(Tone::Strong, &head)], &format!("{text}, first `{}`", first.unit));
+        }
     }
 }
 

@@ -107,6 +107,17 @@ fn a_file_that_is_not_right_is_refused_with_its_line() {
 }
 
 #[test]
+fn wrong_names_are_refused_and_the_right_one_is_named() {
+    let project = ran();
+    let refused = project.run(&["ledger", "--agent", "translatr"]).expect(2).stderr;
+    assert!(refused.contains("did you mean `translator`?"), "{refused}");
+    let nobody = "00000000-0000-0000-0000-000000000000";
+    let refused = project.run(&["ledger", "--run", nobody]).expect(2).stderr;
+    assert!(refused.contains("`refrain ledger --by run` names the runs"), "{refused}");
+    project.run(&["ledger", "--run", "zzz"]).expect(2);
+}
+
+#[test]
 fn an_export_takes_the_place_of_an_export_and_of_nothing_else() {
     let project = ran();
     let before = project.read("refrain.yaml");

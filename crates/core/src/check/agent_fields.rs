@@ -1,10 +1,10 @@
 //! Fields of an agent that only some kinds of agents have.
 
 use refrain_schemas::agent_spec::{AgentSpec, HttpSpec, McpSpec, ToolsSpec};
+use serde_json::{Map, Value};
 
-use super::Checker;
 use super::code::Code;
-use super::services::is_variable;
+use super::{Checker, secret};
 
 /// Says whom a field is for.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -29,6 +29,10 @@ impl Checker<'_> {
                 self.problems.add(Code::AgentField, format!("{path}.{field}"), message);
             }
         }
+        if kind == "model" {
+            self.open_settings(&spec.extra, &format!("{path}.extra"));
+            self.open_settings(&spec.params, &format!("{path}.params"));
+        }
         self.variables(&spec.env, &format!("{path}.env"));
         self.folder(spec.cwd.as_deref(), &format!("{path}.cwd"));
         self.at_least_one(spec.max_tokens.map(u64::from), &format!("{path}.max_tokens"));
@@ -47,10 +51,15 @@ impl Checker<'_> {
 
     fn http(&mut self, http: &HttpSpec, path: &str) {
         self.headers(&http.headers, path);
+        if let Some(endpoint) = &http.endpoint {
+            self.named_endpoint(endpoint, &format!("{path}.endpoint"));
+        }
         match &http.endpoint {
-            Some(endpoint) => self.named_endpoint(endpoint, &format!("{path}.endpoint")),
-            // A template cannot be judged before it is filled in.
-            None if crate::template::is_template(&http.url) => {}
+            // A template cannot be judged before it is filled in, nor a piece of an address.
+            None if crate::template::is_template(&http.url) => {
+                self.open_address(&http.url, &format!("{path}.url"));
+            }
+            Some(_) => self.open_address(&http.url, &format!("{path}.url")),
             None => self.address(&http.url, &format!("{path}.url")),
         }
     }
@@ -88,9 +97,34 @@ impl Checker<'_> {
     pub(super) fn variables(&mut self, env: &[String], path: &str) {
         for (n, variable) in env.iter().enumerate() {
             let name = variable.split_once('=').map_or(variable.as_str(), |(name, _)| name);
-            if !is_variable(name) {
-                let message = "what stands here is no name of an environment variable";
-                self.problems.add(Code::EnvName, format!("{path}[{n}]"), message);
+            let path = format!("{path}[{n}]");
+            self.variable(name, &path);
+            let value = variable.split_once('=').map_or("", |(_, value)| value);
+            if secret::looks_like_key(value) || (secret::is_secret_name(name) && !value.is_empty()) {
+                let hint = "write the name alone: the value comes from the environment".to_owned();
+                self.problems.add_with(
+                    Code::SecretText,
+                    path,
+                    "the value given here is a secret",
+                    Some(hint),
+                );
+            }
+        }
+    }
+
+    /// Checks that settings of a model hold no key as it is written.
+    fn open_settings(&mut self, settings: &Map<String, Value>, path: &str) {
+        for (name, value) in settings {
+            let path = format!("{path}.{name}");
+            match value {
+                Value::Object(inner) => self.open_settings(inner, &path),
+                Value::String(text) if secret::is_literal(text) && secret::is_secret_name(name) => {
+                    let hint = "put it into the environment and name the variable at the endpoint: \
+                                `api_key_env: NAME`, or `headers: { NAME: { env: VARIABLE } }`";
+                    let message = format!("the value of `{name}` is a secret");
+                    self.problems.add_with(Code::SecretText, path, message, Some(hint.to_owned()));
+                }
+                _ => {}
             }
         }
     }

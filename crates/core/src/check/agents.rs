@@ -64,7 +64,14 @@ impl Checker<'_> {
             return None;
         };
         for problem in factory.check(&draft) {
+            if self.hangs_on_wrong(spec, &problem.field) {
+                continue;
+            }
             let path = format!("{path}.{}", problem.field);
+            // What stands there was reported already.
+            if self.problems.is_wrong(&path) {
+                continue;
+            }
             self.problems.add_with(Code::AgentParams, path, problem.message, problem.hint);
         }
         let traits = factory.describe(&draft);
@@ -74,6 +81,32 @@ impl Checker<'_> {
         let timeout = spec.timeout.map(|Span(time)| time).or(traits.default_timeout);
         let retry = retry_policy(spec);
         Some(AgentModel { name: name.clone(), spec: spec.clone(), traits, files, retry, timeout })
+    }
+
+    /// Whether a field names an endpoint or a server of which it was said that something is wrong with it.
+    fn hangs_on_wrong(&self, spec: &AgentSpec, field: &str) -> bool {
+        let server = |name: &str| {
+            self.broken.may_have("servers", &self.broken.servers, name)
+                || self.problems.is_wrong(&format!("servers.{name}"))
+        };
+        match (field, &spec.model, &spec.http, &spec.mcp) {
+            ("model", Some(model), _, _) => self.is_wrong_endpoint(model.split('/').next().unwrap_or(model)),
+            ("mcp.server", _, _, Some(mcp)) => server(&mcp.server),
+            (field, _, Some(http), _) if field.starts_with("http") => {
+                http.endpoint.as_deref().is_some_and(|name| self.is_wrong_endpoint(name))
+            }
+            (field, ..) => field.strip_prefix("tools.from.").is_some_and(server),
+        }
+    }
+
+    /// Whether something is wrong with an endpoint, or with one that stands in for it.
+    fn is_wrong_endpoint(&self, name: &str) -> bool {
+        let is_wrong = |name: &str| {
+            self.broken.may_have("endpoints", &self.broken.endpoints, name)
+                || self.problems.is_wrong(&format!("endpoints.{name}"))
+        };
+        let stand_ins = self.pipeline.endpoints.get(name).into_iter().flat_map(|endpoint| &endpoint.fallback);
+        is_wrong(name) || stand_ins.into_iter().any(|name| is_wrong(name))
     }
 
     fn agent_kind(&mut self, name: &AgentName, spec: &AgentSpec, path: &str) -> bool {

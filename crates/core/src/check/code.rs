@@ -42,6 +42,12 @@ macro_rules! codes {
                 match self { $(Self::$name => $hint,)* }
             }
 
+            /// Whether what is written there may be a secret, which MUST NOT be shown.
+            #[must_use]
+            pub const fn hides(self) -> bool {
+                matches!(self, Self::SecretText | Self::EnvName)
+            }
+
             /// Says where it is shown.
             #[must_use]
             pub const fn at(self) -> At {
@@ -112,6 +118,8 @@ codes! {
     NoMoney "E0330" Value "a budget must be more than nothing" "use a number above 0, or leave the field out";
     NoCeiling "E0331" Value "a model without a ceiling under a budget" "add `max_tokens`, so that the most a call can cost is known before it is made";
     NoPrice "E0332" Value "a model without a price under a budget in dollars" "declare it under `prices:`";
+    SecretText "E0333" Value "a secret is written in the file" "put it into the environment and name the variable: `api_key_env: NAME`, or `{ env: NAME }` for a header";
+    IdlePrice "W0334" Key "a price that no agent uses" "name the model as agents do, or leave the price out";
 
     FileMissing "E0401" Value "there is no such file" "paths are relative to the project folder";
     SchemaNotJson "E0402" Value "a schema is not JSON" "write a JSON Schema";

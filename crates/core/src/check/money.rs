@@ -5,8 +5,8 @@ use refrain_schemas::money::{Budget, PriceSpec};
 use refrain_schemas::name::AgentName;
 use refrain_schemas::phase_spec::{AgentRef, PhaseSpec};
 
-use super::Checker;
 use super::code::Code;
+use super::{Checker, suggest};
 use crate::model::AgentModel;
 use crate::ports::agent::ModelTraits;
 
@@ -16,6 +16,7 @@ impl Checker<'_> {
         let pipeline = self.pipeline;
         for (model, price) in &pipeline.prices {
             self.price(price, &format!("prices.{model}"));
+            self.idle_price(model);
         }
         self.budget(pipeline.budget.as_ref(), "budget");
         for (name, spec) in &pipeline.phases {
@@ -30,6 +31,31 @@ impl Checker<'_> {
         }
     }
 
+    /// A price of a model that nobody asks is most likely that of another one, whose name was written otherwise.
+    fn idle_price(&mut self, model: &str) {
+        let (pipeline, broken) = (self.pipeline, self.broken);
+        let is_known = broken.agents.is_empty() && broken.phases.is_empty() && broken.sections.is_empty();
+        let inline = pipeline.phases.values().filter_map(|phase| match &phase.agent {
+            Some(AgentRef::Inline(spec)) => Some(&**spec),
+            _ => None,
+        });
+        let asked: Vec<&str> =
+            pipeline.agents.values().chain(inline).filter_map(|spec| spec.model.as_deref()).collect();
+        // A date at the end of a model's name is left off; an endpoint that stands in is nobody's own.
+        let dated = |asked: &str| {
+            asked.strip_prefix(model).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+        };
+        let endpoint = model.split('/').next().unwrap_or(model);
+        let stands_in =
+            pipeline.endpoints.values().any(|other| other.fallback.iter().any(|name| name == endpoint));
+        if is_known && !stands_in && !asked.iter().any(|asked| dated(asked)) {
+            let near = suggest::nearest(model, asked.iter().copied());
+            let hint = near.map(|near| format!("did you mean `{near}`?"));
+            let message = format!("no agent asks model `{model}`");
+            self.problems.add_with(Code::IdlePrice, format!("prices.{model}"), message, hint);
+        }
+    }
+
     fn price(&mut self, price: &PriceSpec, path: &str) {
         let parts = [
             ("input", Some(price.input), f64::MAX),
@@ -39,7 +65,9 @@ impl Checker<'_> {
         ];
         for (field, number, most) in parts {
             if let Some(number) = number.filter(|number| !(0.0..=most).contains(number)) {
-                let message = format!("`{field}` is {number}");
+                let range =
+                    if most < f64::MAX { format!("from 0 to {most}") } else { "at least 0".to_owned() };
+                let message = format!("`{field}` is {number}, and it is {range}");
                 self.problems.add(Code::NumberRange, format!("{path}.{field}"), message);
             }
         }

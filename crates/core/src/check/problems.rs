@@ -48,6 +48,14 @@ impl Problems {
         }
     }
 
+    /// Whether something that stands under a path is wrong; a warning is not.
+    pub(crate) fn is_wrong(&self, path: &str) -> bool {
+        let under = |found: &str| {
+            found.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+        };
+        self.0.iter().any(|found| found.severity == Severity::Error && under(&found.path))
+    }
+
     pub(crate) fn into_vec(self) -> Vec<Problem> {
         self.0
     }

@@ -79,7 +79,8 @@ impl Checker<'_> {
         if !is_known || agents.len() < pipeline.agents.len() {
             return;
         }
-        let is_model = |agent: &AgentName| agents.get(agent).is_some_and(|a| a.traits.model.is_some());
+        // Of a model whose endpoint is wrong, nothing else is known; it is one all the same.
+        let is_model = |agent: &AgentName| agents.get(agent).is_some_and(|a| a.spec.model.is_some());
         for (name, spec) in &pipeline.phases {
             let inline = matches!(&spec.agent, Some(AgentRef::Inline(spec)) if spec.model.is_some());
             let named = matches!(&spec.agent, Some(AgentRef::Name(agent)) if is_model(agent));

@@ -8,7 +8,7 @@ use refrain_schemas::pipeline::Declarations;
 
 use super::code::Code;
 use super::files::is_inside;
-use super::{Checker, suggest};
+use super::{Checker, secret, suggest};
 use crate::ports::agent::Draft;
 
 impl Checker<'_> {
@@ -33,9 +33,8 @@ impl Checker<'_> {
                 self.problems.add(Code::NoAddress, path, message);
             }
         }
-        if endpoint.api_key_env.as_deref().is_some_and(|name| !is_variable(name)) {
-            let message = "what stands here is no name of an environment variable";
-            self.problems.add(Code::EnvName, format!("{path}.api_key_env"), message);
+        if let Some(name) = &endpoint.api_key_env {
+            self.variable(name, &format!("{path}.api_key_env"));
         }
         self.headers(&endpoint.headers, path);
         self.some_time(endpoint.timeout, &format!("{path}.timeout"));
@@ -107,11 +106,14 @@ impl Checker<'_> {
                         "the header's value has characters that cannot be sent",
                     );
                 }
-                HeaderValue::Env(value) if !is_variable(&value.env) => {
-                    let message = "what stands here is no name of an environment variable";
-                    self.problems.add(Code::EnvName, format!("{at}.env"), message);
+                HeaderValue::Text(text) if secret::is_secret_header(name) && secret::is_literal(text) => {
+                    let message = format!("the value of header `{name}` is a secret");
+                    let hint = "put it into the environment and name the variable: `{ env: NAME }`, with \
+                                `prefix: \"Bearer \"` where it has one";
+                    self.problems.add_with(Code::SecretText, &at, message, Some(hint.to_owned()));
                 }
-                _ => {}
+                HeaderValue::Text(_) => {}
+                HeaderValue::Env(value) => self.variable(&value.env, &format!("{at}.env")),
             }
         }
     }
@@ -120,6 +122,27 @@ impl Checker<'_> {
     pub(super) fn address(&mut self, url: &str, path: &str) {
         if let Some(message) = wrong_address(url) {
             self.problems.add(Code::Address, path, message);
+        }
+        self.open_address(url, path);
+    }
+
+    /// Checks that an address, or a piece of one, holds no key as it is written.
+    pub(super) fn open_address(&mut self, url: &str, path: &str) {
+        if let Some(name) = secret::secret_parameter(url) {
+            let message = format!("`{name}` in the address is a secret");
+            let hint = "send it as a header: `headers: { NAME: { env: VARIABLE } }`".to_owned();
+            self.problems.add_with(Code::SecretText, path, message, Some(hint));
+        }
+    }
+
+    /// Checks the name of a variable; what is written is never shown, as it may be the secret itself.
+    pub(super) fn variable(&mut self, name: &str, path: &str) {
+        if secret::looks_like_key(name) {
+            let message = "what stands here looks like a key itself; write the NAME of the variable";
+            self.problems.add(Code::EnvName, path, message);
+        } else if !is_variable(name) {
+            let message = "what stands here is no name of an environment variable in capitals";
+            self.problems.add(Code::EnvName, path, message);
         }
     }
 
@@ -194,11 +217,9 @@ fn leads_to(endpoints: &IndexMap<String, EndpointSpec>, from: &str, to: &str) ->
 }
 
 /// Whether a text has the shape of a variable's name.
-pub(super) fn is_variable(name: &str) -> bool {
-    let is_start = |c: char| c.is_ascii_alphabetic() || c == '_';
-    name.len() <= 200
-        && name.starts_with(is_start)
-        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+fn is_variable(name: &str) -> bool {
+    let is_start = |c: char| c.is_ascii_uppercase() || c == '_';
+    name.len() <= 200 && name.starts_with(is_start) && name.chars().all(|c| is_start(c) || c.is_ascii_digit())
 }
 
 fn wrong_address(url: &str) -> Option<&'static str> {

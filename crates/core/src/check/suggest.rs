@@ -9,9 +9,12 @@ pub fn nearest<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> O
     let limit = (written.chars().count() / 3).clamp(1, 3);
     let scored =
         known.into_iter().filter(|name| name.len() <= 200).map(|name| (distance(written, name), name));
+    // Who writes the beginning of a name means it, however long it goes on.
+    let begins = |name: &str| written.chars().count() > 2 && name.starts_with(written);
     // Something of the name must be left: `z` is not near `a`.
-    let near =
-        scored.filter(|(distance, name)| *distance <= limit && *distance < written.len().max(name.len()));
+    let near = scored.filter(|(distance, name)| {
+        (*distance <= limit && *distance < written.len().max(name.len())) || begins(name)
+    });
     near.min_by_key(|(distance, _)| *distance).map(|(_, name)| name)
 }
 
@@ -67,6 +70,7 @@ mod tests {
         assert_eq!(nearest("Ingest", known), Some("ingest"));
         assert_eq!(nearest("q", known), Some("qa"));
         assert_eq!(nearest("z", ["a"]), None);
+        assert_eq!(nearest("trans", known), Some("translate"));
         assert_eq!(nearest("export", known), None);
         assert_eq!(suggestion("export", known).unwrap(), "there are `translate`, `ingest`, `qa`");
         assert_eq!(suggestion("export", []), None);

@@ -36,6 +36,10 @@ pub(super) struct Counted {
     pub(super) escalations: Packs,
     /// Units that cannot be asked about.
     pub(super) holes: u64,
+    /// Units that are sure to fail.
+    pub(super) failing: u64,
+    /// Why the first of them does.
+    pub(super) failure: Option<String>,
     /// Whether a unit is sure to fail for which the phase stops.
     pub(super) stops: bool,
 }
@@ -47,6 +51,12 @@ impl Counted {
         self.possible_packs.add_unit(work, unit, group);
         let stages = (0..).map(|stage| stage_of(work, unit, stage)).take_while(|asks| !asks.is_empty());
         stages.enumerate().for_each(|(stage, asks)| self.expect(work, stage, &asks, group));
+    }
+
+    /// Adds a unit that is sure to fail.
+    fn fails(&mut self, failure: &Failure) {
+        self.failing += 1;
+        self.failure.get_or_insert_with(|| failure.message.clone());
     }
 
     /// Adds the asks of a unit's stage to those that are to be expected.
@@ -209,6 +219,9 @@ fn next_stage(
                 None => next.push(unit),
                 Some(progress) => {
                     let failed = matches!(progress, UnitProgress::Failed(_));
+                    if let UnitProgress::Failed(failure) = &progress {
+                        counted.fails(failure);
+                    }
                     counted.stops |= failed && work.on_unit_failure == OnUnitFailure::Stop;
                     counted.holes += u64::from(failed);
                     job.units[unit].progress = progress;
@@ -217,6 +230,10 @@ fn next_stage(
             continue;
         }
         count_missing(job, unit, &missing, counted, asked);
+        // It is asked for the rest all the same.
+        if let Some(failure) = failure_of(job, unit, stage, work.fan).filter(|_| work.fan != Fan::Cascade) {
+            counted.fails(&failure);
+        }
         // What a later stage asks hangs on the reply to this one.
         let group = Some(job.units[unit].group);
         let later = (stage + 1..)
@@ -323,6 +340,7 @@ pub(super) fn fill(
 ) {
     let (certain, possible) = (counted.certain.len() as u64, counted.possible.len() as u64);
     plan.units = total;
+    (plan.failing, plan.failure) = (counted.failing, counted.failure.clone());
     plan.run = Range { min: certain, max: is_bounded.then_some(certain + possible) };
     plan.reuse = Range {
         min: total.map_or(0, |total| total.saturating_sub(certain + possible + counted.holes)),

@@ -2,7 +2,7 @@
 
 use refrain_schemas::digest::Digest;
 use refrain_schemas::event::EventKind;
-use refrain_schemas::failure::PhaseError;
+use refrain_schemas::failure::{Failure, FailureKind, PhaseError};
 use refrain_schemas::freshness::Freshness;
 use refrain_schemas::history::{AttemptOutcome, AttemptRecord, HistoryEntry};
 use refrain_schemas::phase_spec::OnUnitFailure;
@@ -158,6 +158,11 @@ impl RunState {
         if matches!(error, EngineError::Store(_)) {
             self.fatal = Some(error);
             return;
+        }
+        if let EngineError::Tools { kind: FailureKind::Credentials, message, .. } = &error {
+            self.ends_run(&Failure { kind: FailureKind::Credentials, message: message.clone() });
+            self.targets[no].freshness = Freshness::Failed;
+            return self.end_early(no, Stop::Credentials);
         }
         let code = if matches!(error, EngineError::File(_)) { "file" } else { "definition" };
         let error = PhaseError {

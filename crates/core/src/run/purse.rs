@@ -182,12 +182,10 @@ impl Purse {
     }
 }
 
-/// Returns dollars in words, with as many digits as it takes to see something.
+/// Returns dollars in words.
+#[expect(clippy::cast_precision_loss, reason = "nobody reads the sixteenth digit")]
 fn dollars(nanos: u64) -> String {
-    let (whole, rest) = (nanos / 1_000_000_000, nanos % 1_000_000_000);
-    let digits = format!("{rest:09}");
-    let digits = digits.trim_end_matches('0');
-    format!("${whole}.{digits:0<2}")
+    refrain_schemas::money::dollars(nanos as f64 / 1e9)
 }
 
 /// Returns a count of billionths; what no purse holds is more than any limit.
@@ -238,8 +236,10 @@ mod tests {
     }
 
     #[test]
-    fn dollars_are_shown_as_far_as_they_go() {
-        for (nanos, words) in [(100_000_000, "$0.10"), (1_234_500_000, "$1.2345"), (7, "$0.000000007")] {
+    fn dollars_are_shown_as_everywhere() {
+        for (nanos, words) in
+            [(100_000_000, "$0.10"), (1_234_500_000, "$1.23"), (5_550_753, "$0.0056"), (7, "<$0.0001")]
+        {
             assert_eq!(dollars(nanos), words);
         }
     }

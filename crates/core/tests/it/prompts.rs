@@ -524,3 +524,16 @@ fn the_schemas_of_its_tools_are_part_of_who_a_model_is() {
     world.redefine(|pipeline| pipeline["servers"]["search"]["version"] = json!("2"));
     assert_ne!(key, plan(&mut world, "a"));
 }
+
+#[test]
+fn a_plan_counts_the_units_whose_prompt_cannot_be_rendered() {
+    let prompt = "{{ unit.text }}\n{% if unit.id == \"l2\" %}{{ unit.text | int }}{% endif %}";
+    let mut world = telling(json!({}), json!({"prompt": prompt, "on_unit_failure": "continue"}));
+    let plan = crate::ahead::plan(&mut world);
+    let of_t = plan.phases.iter().find(|phase| phase.phase.as_str() == "t").unwrap();
+    assert_eq!(of_t.failing, 1);
+    let failure = of_t.failure.clone().unwrap();
+    assert!(failure.contains(":2:"), "{failure}");
+    world.run();
+    assert_eq!(world.holes("t"), ["l2"], "as was planned");
+}

@@ -44,6 +44,7 @@ fn invalid_files_are_explained() {
         let text = rendered(path, &mut codes);
         let name = path.file_name().unwrap().to_string_lossy().replace('.', "_");
         assert!(!text.is_empty(), "{name} is accepted");
+        assert!(!text.contains("CANARY"), "a secret is shown: {text}");
         insta::assert_snapshot!(name, text);
     }
     // `Shape` is what is left where the walker and the decoder disagree: no known file leads there.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use refrain_core::check::suggest::nearest;
 use refrain_core::ports::agent::{
     Agent, AgentError, AgentFactory, AgentTraits, Blueprint, Draft, ModelTraits, SpecProblem,
 };
@@ -118,12 +119,15 @@ fn check_stand_in(first: &Endpoint, stand_in: &Endpoint) -> Result<(), SpecProbl
 
 fn unusable(error: &EndpointError, declared: &Declarations) -> SpecProblem {
     let hint = match error {
-        EndpointError::Unknown { .. } => {
+        EndpointError::Unknown { name } => {
             let mut names: Vec<&str> = declared.endpoints.keys().map(String::as_str).collect();
             known_names().for_each(|name| names.push(name));
             names.sort_unstable();
             names.dedup();
-            format!("known are {}; declare others under `endpoints:`", names.join(", "))
+            match nearest(name, names.iter().copied()) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("known are {}; declare others under `endpoints:`", names.join(", ")),
+            }
         }
         EndpointError::NoAddress { name } => {
             format!("write `endpoints: {{ {name}: {{ base_url: \"http://localhost:8000/v1\" }} }}`")

@@ -186,3 +186,16 @@ fn a_model_of_another_kind_uses_tools_too() {
     let results = bodies.iter().filter(|body| body.contains("tool_result") && body.contains("Echo: "));
     assert_eq!((bodies.len(), results.count()), (4, 2));
 }
+
+#[test]
+fn a_server_without_its_variable_is_said_by_name_wherever_it_is_needed() {
+    let servers = "servers:\n  every: { command: [true], env: [NOBODY_SETS_THIS] }";
+    let project = project(servers, ADDER, "adder");
+    for arguments in [&["plan"][..], &["status"], &["run"]] {
+        let output = project.run(arguments).expect(4);
+        let said = format!("{}{}", output.stdout, output.stderr);
+        let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(said.contains("MCP server `every` failed to start"), "{said}");
+        assert!(said.contains("`NOBODY_SETS_THIS` is not set"), "{said}");
+    }
+}

@@ -125,7 +125,11 @@ fn rate() {
     let ideal = CLONES as f64 / (LATENCY_MS as f64 / 1e3);
     let share = Span::whole(&journal).used(ideal);
     let with_start = lines as f64 / took.as_secs_f64() / ideal;
-    println!("| rate | {lines} lines, {LATENCY_MS} ms, {CLONES} at once | {:.1} % of the ideal rate ({:.1} % with start and end of the process) |", 100.0 * share, 100.0 * with_start);
+    println!(
+        "| rate | {lines} lines, {LATENCY_MS} ms, {CLONES} at once | {:.1} % of the ideal rate ({:.1} % with start and end of the process) |",
+        100.0 * share,
+        100.0 * with_start
+    );
 }
 
 fn limit(tells_limits: bool) {
@@ -136,7 +140,11 @@ fn limit(tells_limits: bool) {
     let journal = scene.provider.journal();
     let span = Span::whole(&journal);
     let how = if tells_limits { "told in headers" } else { "not told" };
-    println!("| limit | 900 lines, 600 per minute, {how} | {:.1} % used, {:.2} % refused |", 100.0 * span.used(10.0), 100.0 * span.refused());
+    println!(
+        "| limit | 900 lines, 600 per minute, {how} | {:.1} % used, {:.2} % refused |",
+        100.0 * span.used(10.0),
+        100.0 * span.refused()
+    );
 }
 
 fn halved(tells_limits: bool) {
@@ -155,7 +163,9 @@ fn halved(tells_limits: bool) {
     let how = if tells_limits { "told in headers" } else { "not told" };
     println!(
         "| halved | 600, then 300 per minute, {how} | first 30 s: {:.2} % refused; from then on: {:.1} % used, {:.2} % refused |",
-        100.0 * settling.refused(), 100.0 * settled.used(5.0), 100.0 * settled.refused()
+        100.0 * settling.refused(),
+        100.0 * settled.used(5.0),
+        100.0 * settled.refused()
     );
 }
 

@@ -215,9 +215,7 @@ impl RunState {
 /// Whether a call may have consumed more than its usage tells. An answer is never free.
 fn is_unsettled(reply: &Result<Reply, AgentError>) -> bool {
     match reply {
-        Ok(reply) => {
-            reply.trace.unsettled || (reply.usage.tokens() == 0 && reply.usage.cost_usd.is_none())
-        }
+        Ok(reply) => reply.trace.unsettled || (reply.usage.tokens() == 0 && reply.usage.cost_usd.is_none()),
         Err(error) => error.trace.unsettled,
     }
 }

@@ -8,6 +8,7 @@ mod basics;
 mod calls;
 mod corners;
 mod delta;
+mod estimates;
 mod failing;
 mod fans;
 mod flow;

@@ -181,8 +181,8 @@ fn prompts_tell_what_a_first_run_consumes() {
 #[test]
 fn earlier_calls_tell_what_one_edited_line_consumes() {
     for sizes in SIZES {
-        // How long a single answer is after larger packs is told less well by their averages.
-        let near = if sizes.0 > 1 && sizes.0 != sizes.1 { 60 } else { 95 };
+        // How long a single answer is after packs of several is told less well by their averages.
+        let near = if sizes.0 > 1 { 60 } else { 95 };
         check(Basis::History, near, |seed| {
             changed(seed, sizes, |chance, lines| lines[7]["text"] = json!(text(chance)))
         });

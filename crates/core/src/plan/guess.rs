@@ -10,7 +10,7 @@ use crate::request::UnitRequest;
 use crate::run::job::Job;
 use crate::tokens::count;
 
-use super::outlay::{Expected, PerCall, Wanted};
+use super::outlay::{PerCall, Wanted};
 use super::spent::float;
 
 /// How many calls are made up to be measured.
@@ -26,16 +26,21 @@ const BYTES_PER_TOKEN: f64 = 8.0;
 /// How many bytes a token has, about, of what tells of tools.
 const BYTES_PER_TOOL_TOKEN: u64 = 4;
 
+/// What the roles of the messages and their ends come to, in tokens.
+const AROUND_PROMPT: f64 = 8.0;
+
 /// What an answer has besides its contents, in tokens.
 const AROUND_ANSWER: f64 = 8.0;
 
 /// What would be said in a call.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Said {
-    /// Tokens sent in a call.
-    pub(super) sent: f64,
-    /// Tokens of the units that a call is about, without anything around them.
-    pub(super) units: f64,
+    /// Tokens sent in every call, whatever it is about.
+    pub(super) fixed: f64,
+    /// Tokens that each unit adds to them.
+    pub(super) each: f64,
+    /// Tokens of one unit, without anything around it.
+    pub(super) unit: f64,
     /// How many units a call is about.
     pub(super) n_units: f64,
     /// Whether there are such units already.
@@ -44,17 +49,17 @@ pub(super) struct Said {
 
 impl Said {
     /// Measures calls about the units that are known; `None` where there are none, or where nothing can be said of them.
-    pub(super) fn measure(wanted: &Wanted<'_>, expected: &Expected) -> Option<Self> {
+    pub(super) fn measure(wanted: &Wanted<'_>, member: u32, per_call: f64) -> Option<Self> {
         let all: Vec<usize> = (0..wanted.job.units.len()).collect();
         let units = if wanted.units.is_empty() { &all } else { wanted.units };
-        let calls: Vec<&[usize]> = units.chunks(whole(expected.asks_per_call)).collect();
+        // Where there are fewer than a call is about, they stand for others of their kind.
+        let n = units.len().max(whole(per_call.ceil()));
+        let units: Vec<usize> = units.iter().copied().cycle().take(n).collect();
+        let calls: Vec<&[usize]> = units.chunks(whole(per_call.ceil())).collect();
         let step = calls.len().div_ceil(MEASURED).max(1);
         let mut sums = Sums::default();
-        calls
-            .into_iter()
-            .step_by(step)
-            .for_each(|call| sums.take(wanted.job, expected.member as usize, call));
-        sums.average()
+        calls.into_iter().step_by(step).for_each(|call| sums.take(wanted.job, member as usize, call));
+        sums.average(per_call)
     }
 
     /// Guesses calls about units that are not there yet, from what their records will be like.
@@ -67,18 +72,28 @@ impl Said {
         let layers = prompt.into_iter().flat_map(|prompt| prompt.system.iter().chain(&prompt.user));
         let fixed: u64 = layers.map(|layer| count(layer.template.source())).sum();
         let shared = shared.map_or(0, |shared| count(shared.as_str()));
-        let units = record * per_call;
-        Self { sent: float(fixed + shared) + units, units, n_units: per_call, is_measured: false }
+        let fixed = float(fixed + shared);
+        Self { fixed, each: record, unit: record, n_units: per_call, is_measured: false }
     }
 
     /// Returns how many bytes a call is at most, as far as can be told: a ceiling counts each of them as a token.
     pub(super) fn bytes(&self) -> u64 {
-        whole(self.sent * BYTES_PER_TOKEN) as u64
+        whole(self.sent() * BYTES_PER_TOKEN) as u64
     }
 
-    /// Returns the tokens of one unit.
-    pub(super) fn unit(&self) -> f64 {
-        if self.n_units > 0.0 { self.units / self.n_units } else { 0.0 }
+    /// Returns how many tokens are sent in a call.
+    pub(super) fn sent(&self) -> f64 {
+        AROUND_PROMPT + self.fixed + self.each * self.n_units
+    }
+
+    /// Returns the same with units that are so many times as long.
+    pub(super) const fn longer(self, times: f64) -> Self {
+        Self { each: self.each * times, unit: self.unit * times, ..self }
+    }
+
+    /// Returns the same with so many units in a call.
+    pub(super) const fn about(self, n_units: f64) -> Self {
+        Self { n_units, ..self }
     }
 
     /// Returns what such a call comes to; `None` where the agent is no model, so that nobody counts tokens.
@@ -89,9 +104,9 @@ impl Said {
         let rounds = float(u64::from(model.requests.max(1)));
         let again = float(model.round_bytes) / 4.0;
         let input = Estimate {
-            low: self.sent * off.0,
-            median: self.sent * (1.0 + rounds) / 2.0,
-            high: self.sent * off.1 * rounds + again * (rounds - 1.0),
+            low: self.sent() * off.0,
+            median: self.sent() * (1.0 + rounds) / 2.0,
+            high: self.sent() * off.1 * rounds + again * (rounds - 1.0),
         };
         let most = model.max_output.map_or(f64::MAX, float) * rounds;
         let output = self.answer(agent);
@@ -105,8 +120,8 @@ impl Said {
     }
 
     /// Guesses the length of an answer: as long as what it is about, and what a model thinks before.
-    fn answer(&self, agent: &AgentModel) -> Estimate {
-        let median = self.units + AROUND_ANSWER * self.n_units;
+    pub(super) fn answer(&self, agent: &AgentModel) -> Estimate {
+        let median = (self.unit + AROUND_ANSWER) * self.n_units;
         let thought = thought(agent.spec.reasoning);
         Estimate {
             low: median * FAR_OFF.0 + thought.low,
@@ -122,6 +137,7 @@ struct Sums {
     calls: u64,
     units: u64,
     tokens_sent: u64,
+    tokens_fixed: u64,
     tokens_of_units: u64,
 }
 
@@ -129,19 +145,26 @@ impl Sums {
     fn take(&mut self, job: &Job, member: usize, units: &[usize]) {
         let requests = units.iter().map(|unit| job.prepared.requests.request(&job.prepared.units[*unit]));
         let requests: Vec<UnitRequest> = requests.collect();
-        let Some(sent) = sent(job, member, &requests) else { return };
+        let Some(all) = sent(job, member, &requests) else { return };
+        let of_units = requests.iter().map(|request| count(request.input.as_str())).sum::<u64>();
+        // Two calls that share the units of one say once more what every call says.
+        let (first, second) = requests.split_at(requests.len() / 2);
+        let halves = sent(job, member, first).zip(sent(job, member, second)).filter(|_| !first.is_empty());
+        let fixed =
+            halves.map_or(all.saturating_sub(of_units), |(a, b)| (a + b).saturating_sub(all).min(all));
         self.calls += 1;
         self.units += units.len() as u64;
-        self.tokens_sent += sent;
-        self.tokens_of_units += requests.iter().map(|request| count(request.input.as_str())).sum::<u64>();
+        self.tokens_sent += all;
+        self.tokens_fixed += fixed;
+        self.tokens_of_units += of_units;
     }
 
-    fn average(&self) -> Option<Said> {
-        let each = |sum: u64| float(sum) / float(self.calls);
-        (self.calls > 0).then(|| Said {
-            sent: each(self.tokens_sent),
-            units: each(self.tokens_of_units),
-            n_units: each(self.units),
+    fn average(&self, per_call: f64) -> Option<Said> {
+        (self.calls > 0 && self.units > 0).then(|| Said {
+            fixed: float(self.tokens_fixed) / float(self.calls),
+            each: float(self.tokens_sent - self.tokens_fixed) / float(self.units),
+            unit: float(self.tokens_of_units) / float(self.units),
+            n_units: per_call,
             is_measured: true,
         })
     }

@@ -88,9 +88,15 @@ impl Ahead {
         let (mut shares, all) = (Vec::new(), self.model.clone());
         for expected in expected.iter().filter(|expected| expected.calls.is_some()) {
             let Some(agent) = agent_of(&all, work, expected.member) else { continue };
-            let said = self.said(work, wanted, expected);
+            let said = self.said(work, wanted, expected.member, expected.asks_per_call);
             let model = agent.traits.model.as_ref();
-            let known = self.spent.per_call(target, &agent.name, model.map(|model| model.name.as_str()));
+            let past = self.spent.past(target, &agent.name, model.map(|model| model.name.as_str()));
+            let known = past.map(|past| {
+                // What was asked before is taken to have been like all units there are.
+                let all = wanted.map(|wanted| Wanted { units: &[], ..wanted });
+                let then = self.said(work, all, expected.member, past.asks_per_call());
+                past.per_call(agent, &then, &said, expected.calls.likely)
+            });
             let ceiling = ceiling(agent, &said, known.is_some());
             self.dearest = self.dearest.zip(ceiling).map(|(a, b)| f64::max(a, b));
             if let Some(per_call) = known.or_else(|| said.per_call(agent)) {
@@ -98,21 +104,21 @@ impl Ahead {
                 shares.push(Share { agent: agent.name.clone(), calls: expected.calls, per_call, price });
             }
             let records = float(plan.units.unwrap_or(plan.run.min));
-            self.sizes.insert(target.phase.clone(), Size { record: said.unit(), records });
+            self.sizes.insert(target.phase.clone(), Size { record: said.unit, records });
         }
         note(plan, &shares);
     }
 
     /// Makes out what would be said in a call: of units that are there by measuring, of others by what they come from.
-    fn said(&self, work: &AskWork, wanted: Option<Wanted<'_>>, expected: &Expected) -> Said {
-        let measured = wanted.and_then(|wanted| Said::measure(&wanted, expected));
+    fn said(&self, work: &AskWork, wanted: Option<Wanted<'_>>, member: u32, per_call: f64) -> Said {
+        let measured = wanted.and_then(|wanted| Said::measure(&wanted, member, per_call));
         measured.unwrap_or_else(|| {
             let size = work.units.of.iter().find_map(|phase| self.sizes.get(phase));
             let size = size.copied().unwrap_or(Size { record: 0.0, records: 1.0 });
             let is_whole = work.units.split == Split::Whole;
             let unit = if is_whole { size.record * size.records } else { size.record };
-            let prompt = work.pool.get(expected.member as usize).and_then(|member| member.prompt.as_deref());
-            Said::imagine(prompt, wanted.map(|wanted| &wanted.job.shared), unit, expected.asks_per_call)
+            let prompt = work.pool.get(member as usize).and_then(|member| member.prompt.as_deref());
+            Said::imagine(prompt, wanted.map(|wanted| &wanted.job.shared), unit, per_call)
         })
     }
 }
@@ -152,7 +158,8 @@ impl PerCall {
         Estimate {
             low: dollars(self.input.low, self.output.low),
             median: dollars(self.input.median, self.output.median),
-            high: dollars(self.input.high, self.output.high),
+            // What the provider had in its cache the last time may be gone.
+            high: (self.input.high * price.input.max(sent) + self.output.high * price.output) / 1e6,
         }
     }
 }

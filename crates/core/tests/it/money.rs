@@ -65,7 +65,7 @@ fn status(world: &mut World) -> StatusReport {
 #[track_caller]
 fn near(estimate: &Estimate, amount: f64) {
     assert!(estimate.low <= estimate.median && estimate.median <= estimate.high, "{estimate:?}");
-    assert!((estimate.median - amount).abs() < amount * 1e-9, "{estimate:?} is not about {amount}");
+    assert!((estimate.median - amount).abs() < amount * 0.03, "{estimate:?} is not about {amount}");
 }
 
 #[test]

@@ -139,7 +139,7 @@ fn show_misses(opened: &Opened, report: &RunReport, output: &Output) -> Result<(
     let mut page = Page::new(output.error_theme);
     for phase in &report.phases {
         let target = Target { phase: phase.phase.clone(), scope: phase.scope.clone() };
-        let missed = missed(opened, phase, &target)?;
+        let missed = missed(phase);
         for unit in missed.iter().take(MISSES_SHOWN) {
             show_miss(opened, &target, unit, &mut page)?;
         }
@@ -153,17 +153,11 @@ fn show_misses(opened: &Opened, report: &RunReport, output: &Output) -> Result<(
     Ok(())
 }
 
-/// Returns the first units of a phase that failed for want of a reply on record; a phase that goes on without them has
-/// them in its revision.
-fn missed(opened: &Opened, phase: &PhaseReport, target: &Target) -> Result<Vec<UnitId>, CliError> {
-    let mut failed: Vec<UnitFailure> = phase.error.iter().flat_map(|error| error.units.clone()).collect();
-    if phase.status == PhaseStatus::Partial {
-        let why = runtime::on_this_thread(async { Ok(opened.engine.why(target, None, UNITS_SEEN).await?) })?;
-        let holes = why.units.into_iter();
-        failed.extend(holes.filter_map(|unit| Some(UnitFailure { unit: unit.unit, failure: unit.failure? })));
-    }
-    failed.retain(|unit| unit.failure.kind == FailureKind::Offline);
-    Ok(failed.into_iter().map(|unit| unit.unit).collect())
+/// Returns the first units of a phase that failed for want of a reply on record.
+fn missed(phase: &PhaseReport) -> Vec<UnitId> {
+    let failed = phase.error.iter().flat_map(|error| &error.units);
+    let missed = failed.filter(|unit| unit.failure.kind == FailureKind::Offline);
+    missed.map(|unit| unit.unit.clone()).collect()
 }
 
 /// Of a model, what it would be told beside what it was; of others, the parts of the unit's request that differ from

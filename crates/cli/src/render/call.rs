@@ -47,6 +47,7 @@ fn facts(call: &CallView) -> Vec<(&'static str, String)> {
     let made = if call.rung == Rung::First { String::new() } else { format!(", {}", call.rung.as_str()) };
     facts.push(("attempt", format!("{}{made}", call.attempt)));
     facts.push(("run", call.run_id.to_string()));
+    facts.extend(call.counted_against.map(|run_id| ("in doubt", format!("counted against run {run_id}"))));
     let took = call
         .ended_at
         .map_or_else(String::new, |end| format!(", took {}", duration(end.since(call.intended_at))));

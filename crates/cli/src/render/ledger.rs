@@ -114,7 +114,6 @@ fn table(calls: &[CallView]) -> Table {
         ("TOOK", Align::Right),
         ("COST", Align::Right),
         ("RESULT", Align::Left),
-        ("NOTE", Align::Left),
         ("UNITS", Align::Left),
     ]);
     for call in calls {
@@ -128,7 +127,6 @@ fn table(calls: &[CallView]) -> Table {
             cell(call.ended_at.map(|end| duration(end.since(call.intended_at))).unwrap_or_default()),
             cell(call.usage.cost_usd.map(money).unwrap_or_default()),
             result(call),
-            note(call),
             cell(units(call)),
         ]);
     }
@@ -188,7 +186,7 @@ mod tests {
     #[test]
     fn calls_say_what_came_of_them() {
         let failed = json!({"failed": {"kind": "rate_limited", "message": "slow down"}});
-        let mut report: LedgerReport = serde_json::from_value(json!({
+        let report: LedgerReport = serde_json::from_value(json!({
             "schema_version": 1, "done": 2, "in_doubt": 1, "abandoned": 1,
             "usage": {"input_tokens": 10, "output_tokens": 20, "cost_usd": null},
             "calls": [
@@ -200,7 +198,6 @@ mod tests {
             "doubtful": {"cost_usd": 0.02}
         }))
         .unwrap();
-        report.calls[3].counted_against = Some(report.calls[3].run_id);
         let mut page = Page::new(Theme { color: false, width: 100 });
         write(&mut page, &report);
         insta::assert_snapshot!(page.as_str());

@@ -43,7 +43,7 @@ mod written;
 
 pub use files::{FileUse, NamedFile, named_files};
 pub use problems::problem;
-pub use secret::{masked, masked_at};
+pub use secret::{masked, masked_at, masked_words};
 pub use variables::{NamedVariable, VariableUse, named_variables};
 
 use code::Code;

@@ -9,7 +9,7 @@
 use std::collections::BTreeMap;
 
 use refrain_core::check::code::{At, Code};
-use refrain_core::check::{Broken, Surroundings, check_rest, masked, problem};
+use refrain_core::check::{Broken, Surroundings, check_rest, masked_words, problem};
 use refrain_core::model::Model;
 use refrain_schemas::pipeline::Pipeline;
 use refrain_schemas::problem::{Place, Problem, Severity};
@@ -80,8 +80,8 @@ pub fn parse(bytes: &[u8], file_name: &str) -> Parsed {
 
 /// Takes out of the words of a problem what looks like a secret: they quote what is written.
 fn hide(problem: &mut Problem) {
-    problem.message = masked(&problem.message);
-    problem.hint = problem.hint.take().filter(|hint| masked(hint) == *hint);
+    problem.message = masked_words(&problem.message);
+    problem.hint = problem.hint.take().filter(|hint| masked_words(hint) == *hint);
 }
 
 /// Reads and checks a pipeline file whose named files are at hand.

@@ -93,6 +93,18 @@ fn plain(name: &str) -> String {
 /// pipeline file that is shown.
 #[must_use]
 pub fn masked(text: &str) -> String {
+    let mut hidden = in_words(text);
+    hidden.extend(in_fields(text));
+    stars(text, &hidden)
+}
+
+/// Returns a message with stars in place of words that look like a secret; it may quote what is written.
+#[must_use]
+pub fn masked_words(text: &str) -> String {
+    stars(text, &in_words(text))
+}
+
+fn in_words(text: &str) -> Vec<Range<usize>> {
     let mut hidden: Vec<Range<usize>> = Vec::new();
     for word in words(text) {
         let written = &text[word.clone()];
@@ -101,8 +113,7 @@ pub fn masked(text: &str) -> String {
         }
         hidden.extend(in_address(written).map(|range| range.start + word.start..range.end + word.start));
     }
-    hidden.extend(in_fields(text));
-    stars(text, &hidden)
+    hidden
 }
 
 /// Returns a text with stars in place of some stretches of it.
@@ -142,7 +153,10 @@ fn in_fields(text: &str) -> Vec<Range<usize>> {
             .rfind(|c: char| !is_name(c))
             .map_or(0, |n| n + before[n..].chars().next().map_or(1, char::len_utf8));
         let name = &before[start..];
-        let is_secret = if sign == ':' { is_secret_field(name) } else { is_secret_parameter(name) };
+        let is_secret = match sign {
+            ':' => is_secret_field(name) && text[at + 1..].starts_with([' ', '"', '\'']),
+            _ => is_secret_parameter(name) && text[..start].ends_with(['?', '&']),
+        };
         if is_secret {
             found.extend(value_after(text, at + 1, sign == '='));
         }
@@ -237,6 +251,8 @@ mod tests {
             ("  limits: { tokens_per_minute: 0 }", "  limits: { tokens_per_minute: 0 }"),
             ("  max_tokens: 100", "  max_tokens: 100"),
             ("  cookie: [a, b], x: y", "  cookie: [****], x: y"),
+            ("  see prompts/token.md:3:5", "  see prompts/token.md:3:5"),
+            ("  when: params.token == \"x\"", "  when: params.token == \"x\""),
             ("  token: { env: TOKEN }", "  token: { env: TOKEN }"),
             ("url: https://me:word@example.org/v1", "url: https://*******@example.org/v1"),
             ("url: https://example.org/v1?a=b&key=abc&c=d", "url: https://example.org/v1?a=b&key=***&c=d"),

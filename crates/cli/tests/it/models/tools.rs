@@ -189,7 +189,7 @@ fn a_model_of_another_kind_uses_tools_too() {
 
 #[test]
 fn a_server_without_its_variable_is_said_by_name_wherever_it_is_needed() {
-    let servers = "servers:\n  every: { command: [true], env: [NOBODY_SETS_THIS] }";
+    let servers = "servers:\n  every: { command: [cat], env: [NOBODY_SETS_THIS] }";
     let project = project(servers, ADDER, "adder");
     for arguments in [&["plan"][..], &["status"], &["run"]] {
         let output = project.run(arguments).expect(4);

@@ -74,7 +74,7 @@ fn replies_are_taken_to_another_project() {
     let file = from.outside("replies.jsonl");
     let path = file.to_str().unwrap();
     let said = from.run(&["ledger", "export", path]).expect(0);
-    assert_eq!((said.stdout.as_str(), std::fs::read_to_string(&file).unwrap()), ("", text.clone()));
+    assert_eq!((said.stdout.as_str(), std::fs::read_to_string(&file).unwrap()), ("", text));
     assert!(said.stderr.starts_with("16 replies written to "), "{}", said.stderr);
     to.run(&["run", "--offline", "--quiet"]).expect(11);
     let report = to.run(&["ledger", "import", path, "--json"]).expect(0).json();

@@ -9,14 +9,16 @@ const MOST: usize = 20_000;
 
 /// The runs of words of a text.
 #[derive(Debug, PartialEq)]
-pub(super) struct Shingles(BTreeSet<[String; WORDS]>);
+pub(super) struct Shingles(BTreeSet<Vec<String>>);
 
 impl Shingles {
     /// Returns the shingles of a text. It is framed by empty words, so that a text of one word has some too.
     pub(super) fn of(text: &str) -> Self {
         let frame = || std::iter::repeat_n("", WORDS - 1);
         let words: Vec<&str> = frame().chain(text.split_whitespace().take(MOST)).chain(frame()).collect();
-        Self(words.array_windows().map(|words: &[&str; WORDS]| words.map(str::to_owned)).collect())
+        Self(
+            words.windows(WORDS).map(|words| words.iter().map(|word| (*word).to_owned()).collect()).collect(),
+        )
     }
 
     /// Returns the share of shingles that both texts have, from 0 to 1.

@@ -88,7 +88,7 @@ fn a_unit_that_is_new_is_nearest_to_what_is_most_alike() {
     set_text(&mut world, 3, "the dragon sleeps in the old tower");
     world.run_targets(&["say"]);
     world.edit("lines.csv", |lines| {
-        lines.push(json!({"id": "l7", "text": "the dragon sleeps in the new tower"}))
+        lines.push(json!({"id": "l7", "text": "the dragon sleeps in the new tower"}));
     });
     let recorded = nearest(&mut world, "say", "l7").unwrap().recorded.unwrap();
     assert_eq!(recorded.unit.as_str(), "l4");

@@ -55,7 +55,7 @@ pub(crate) struct LedgerArgs {
     /// Only calls about this unit
     #[arg(long, value_name = "UNIT")]
     unit: Option<String>,
-    /// Only calls that are in doubt: without outcome, counted against a run or not
+    /// Only calls that are in doubt, counted against a run or not
     #[arg(long)]
     in_doubt: bool,
     /// At most this many calls, the latest ones

@@ -17,11 +17,13 @@ fn earlier_calls_tell_what_later_ones_cost() {
     project.run_json(&[], 0);
     project.edit("lines.csv", "second line", "another line");
     let plan = project.json(&["plan", "translate"], 0);
-    let cost = &plan["outlay"]["cost_usd"];
-    assert_eq!((&plan["outlay"]["basis"], &cost["median"]), (&"history".into(), &0.5.into()), "{plan}");
-    let text = project.run(&["plan", "translate", "--max-cost", "$0.40"]).expect(0).stdout;
-    assert!(text.contains("cost: ≈ $0.50 ("), "{text}");
-    assert!(text.contains("the budget of the run will not do: ≈ $0.50"), "{text}");
+    let cost = |bound: &str| plan["outlay"]["cost_usd"][bound].as_f64().unwrap();
+    assert_eq!(plan["outlay"]["basis"], "history", "{plan}");
+    // Its calls carried two units each and will carry one; it charges by the call, which nobody knows.
+    assert!((0.125..=0.5).contains(&cost("median")) && cost("low") < 0.5 && cost("high") > 0.5, "{plan}");
+    let text = project.run(&["plan", "translate", "--max-cost", "$0.10"]).expect(0).stdout;
+    assert!(text.contains("cost: ≈ $0.25 ("), "{text}");
+    assert!(text.contains("the budget of the run will not do: ≈ $0.25"), "{text}");
     let run = project.run_json(&["translate"], 0);
     assert_eq!(run["cost_usd"], 0.5);
     let status = project.json(&["status"], 0);

@@ -251,11 +251,11 @@ impl Average {
         Estimate { low: scaled.min(added), median: scaled, high: scaled.max(added) }
     }
 
-    /// Says what is charged now, where that may go by the length, by the units or by the call.
+    /// Says what is charged now by an agent that has a price of its own: by the unit most likely, else by the length or the call.
     fn charged(&self, length: f64, units: f64) -> Estimate {
         let each = self.each * self.again;
         let (low, high) = (length.min(units).min(1.0), length.max(units).max(1.0));
-        Estimate { low: each * low, median: each * length, high: each * high }
+        Estimate { low: each * low, median: each * units, high: each * high }
     }
 }
 

@@ -40,7 +40,7 @@ fn four_ways_to_speak_say_the_same() {
     );
     let journal = provider.journal();
     assert!(journal.iter().all(|entry| entry.model == "m" && entry.prompt == text && entry.status == 200));
-    assert_eq!(journal[0].usage, Some(Figures { input: 7, cached: 0, output: 2 }));
+    assert_eq!(journal[0].usage, Some(Figures { input: 15, cached: 0, output: 2 }));
 }
 
 #[test]
@@ -55,7 +55,7 @@ fn a_stream_says_it_in_pieces() {
         |chunk: &Value| chunk.pointer("/choices/0/delta/content").and_then(Value::as_str).map(str::to_owned);
     let said: String = chunks.iter().filter_map(piece).collect();
     assert_eq!(said, "á stréám óf wórds");
-    assert_eq!(chunks.last().unwrap()["usage"]["prompt_tokens"], 8);
+    assert_eq!(chunks.last().unwrap()["usage"]["prompt_tokens"], 16);
     assert!(answer.body.trim_end().ends_with("0") && answer.body.contains("data: [DONE]"));
 }
 
@@ -131,9 +131,10 @@ fn keys_and_models_are_looked_at() {
         Settings { key: Some("right".to_owned()), models: vec!["m".to_owned()], ..Settings::default() };
     let provider = start(settings);
     assert_eq!(chat(&provider, "hello").unwrap().status, 401);
-    let models = ask(&provider.root(), "GET", "/v1/models", "").unwrap();
-    assert_eq!(json(&models)["data"][0]["id"], "m");
+    let models = |provider: &Provider| ask(&provider.root(), "GET", "/v1/models", "").unwrap();
+    assert_eq!(models(&provider).status, 401);
     provider.set(|settings| (settings.key, settings.models) = (None, vec!["other".to_owned()]));
+    assert_eq!(json(&models(&provider))["data"][0]["id"], "other");
     assert_eq!(chat(&provider, "hello").unwrap().status, 404);
 }
 

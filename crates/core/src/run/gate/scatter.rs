@@ -9,6 +9,8 @@ use std::time::Duration;
 /// So many calls tell a share; fewer do where several of them were refused.
 const ENOUGH: u32 = 30;
 const FEW: (u32, u32) = (12, 3);
+/// A count takes no less time.
+const LONG: Duration = Duration::from_secs(1);
 /// A smaller share of refusals is what every limit brings.
 const LEAST: f64 = 0.01;
 /// A larger one is no scatter: whoever refuses so much wants less.
@@ -46,7 +48,9 @@ impl Scatter {
     pub(super) fn refused(&mut self, strikes: u32, now: Duration) {
         (self.left, self.refused) = (self.left + 1, self.refused + 1);
         self.is_closed |= strikes > 2;
-        if self.left >= ENOUGH || (self.left >= FEW.0 && self.refused >= FEW.1) {
+        // What left in one burst tells of no pace.
+        let is_long = now.saturating_sub(self.since.unwrap_or(now)) >= LONG;
+        if is_long && (self.left >= ENOUGH || (self.left >= FEW.0 && self.refused >= FEW.1)) {
             self.judge(now);
         }
     }

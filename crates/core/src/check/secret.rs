@@ -34,7 +34,9 @@ pub(super) fn looks_like_key(text: &str) -> bool {
     // The words of a name are set apart: AZURE_OPENAI_API_KEY_EAST_US_2.
     let is_name =
         text.contains('_') && text.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_');
-    text.chars().count() >= LONG && is_mixed && !is_name
+    // Paths and sentences may be as long as they like.
+    let is_other = text.contains(['/', '\\', ' ']);
+    text.chars().count() >= LONG && is_mixed && !is_name && !is_other
 }
 
 /// Whether a word can hardly be anything but a key: names of models, files and languages (`sk-SK`) have to stay readable.
@@ -235,6 +237,7 @@ mod tests {
             "translate",
             "sk-",
             "a-long-name-without-any-number",
+            "/var/lib/x4Rx9Qz/memory-of-2026.jsonl",
         ] {
             assert!(!looks_like_key(name), "{name}");
         }

@@ -17,8 +17,8 @@ const LEAST: f64 = 0.01;
 const MOST: f64 = 0.35;
 /// To so much of what it was the pace has to have gone down.
 const SLOWER: f64 = 0.7;
-/// A share is the same if it is no less than so much of another, and the other of it.
-const SAME: f64 = 0.4;
+/// Counts of refusals differ by chance by so many times the root of what was expected.
+const CHANCE: f64 = 2.0;
 /// How much more of them there may be before they count again.
 const LENIENCE: f64 = 2.0;
 
@@ -60,6 +60,12 @@ impl Scatter {
         self.usual.is_some()
     }
 
+    /// Whether so many were refused as a share would let one expect.
+    fn is_about(&self, share: f64) -> bool {
+        let expected = share * f64::from(self.left);
+        (f64::from(self.refused) - expected).abs() <= CHANCE * expected.max(1.0).sqrt()
+    }
+
     fn judge(&mut self, now: Duration) {
         let since = self.since.unwrap_or(now);
         let seconds = now.saturating_sub(since).as_secs_f64().max(0.1);
@@ -69,17 +75,13 @@ impl Scatter {
             (Some(usual), _) => Some(usual).filter(|usual| !self.is_closed && share <= usual * LENIENCE),
             (None, Some((rate_before, share_before))) if is_scatter => {
                 let is_slower = rate <= rate_before * SLOWER;
-                (is_slower && is_same(share, share_before)).then_some(share.max(share_before))
+                (is_slower && self.is_about(share_before)).then_some(share.max(share_before))
             }
             (None, _) => None,
         };
-        let before = self.before.filter(|(_, before)| is_same(share, *before));
+        let before = self.before.filter(|(_, before)| self.is_about(*before));
         let highest = before.map_or(rate, |(before, _)| before.max(rate));
         self.before = is_scatter.then_some((highest, share));
         (self.since, self.left, self.refused, self.is_closed) = (Some(now), 0, 0, false);
     }
-}
-
-fn is_same(share: f64, other: f64) -> bool {
-    share >= other * SAME && other >= share * SAME
 }

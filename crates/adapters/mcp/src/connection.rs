@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use refrain_core::ports::cancel::Cancel;
 use refrain_core::ports::secrets::Secrets;
+use refrain_core::redactor::Redactor;
 use refrain_schemas::endpoint::ServerSpec;
 use rmcp::ServiceExt as _;
 use rmcp::handler::client::ClientHandler;
@@ -25,7 +26,6 @@ use tokio::time::timeout;
 use crate::ears::Ears;
 use crate::pipe::{MESSAGE_LIMIT, Pipe};
 use crate::process::Process;
-use crate::scrub::Scrub;
 use crate::trouble::{Trouble, is_about_the_call, of_service, of_start};
 use crate::{environment, http};
 
@@ -52,7 +52,7 @@ pub(crate) struct Connection {
     announced: Arc<AtomicU64>,
     seen: AtomicU64,
     patience: Duration,
-    pub(crate) scrub: Scrub,
+    pub(crate) scrub: Redactor,
 }
 
 /// Our side of the conversation.
@@ -60,7 +60,7 @@ pub(crate) struct Connection {
 struct Host {
     ears: Arc<Ears>,
     announced: Arc<AtomicU64>,
-    scrub: Scrub,
+    scrub: Redactor,
 }
 
 impl ClientHandler for Host {
@@ -83,7 +83,7 @@ impl ClientHandler for Host {
     ) {
         let text = message.data.as_str().map_or_else(|| message.data.to_string(), str::to_owned);
         let text: String = crate::ears::plain(&text).chars().take(1000).collect();
-        self.ears.say(&self.scrub.text(text));
+        self.ears.say(&self.scrub.text(&text));
     }
 }
 

@@ -5,10 +5,9 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use refrain_core::ports::agent::Remarks;
+use refrain_core::redactor::Redactor;
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, BufReader};
 use tokio::time::Instant;
-
-use crate::scrub::Scrub;
 
 /// The longest line that is passed on, in bytes.
 const LINE_LIMIT: usize = 4 << 10;
@@ -62,11 +61,11 @@ impl Ears {
     }
 
     /// Passes everything on until the end.
-    pub(crate) async fn listen(&self, stderr: impl AsyncRead + Unpin, scrub: &Scrub) {
+    pub(crate) async fn listen(&self, stderr: impl AsyncRead + Unpin, scrub: &Redactor) {
         let mut reader = BufReader::new(stderr);
         let mut rate = Rate { second: Instant::now(), passed: 0, left_out: 0 };
         while let Some(bytes) = next_line(&mut reader).await {
-            let line = scrub.text(plain(&String::from_utf8_lossy(&bytes)));
+            let line = scrub.text(&plain(&String::from_utf8_lossy(&bytes))).into_owned();
             if line.is_empty() {
                 continue;
             }
@@ -155,12 +154,11 @@ mod tests {
         let first_one: Arc<dyn Remarks> = first.clone();
         ears.add(&first_one);
         ears.add(&(second.clone() as Arc<dyn Remarks>));
-        let mut scrub = Scrub::default();
-        scrub.hide("KEY", Some("hunter2hunter2".to_owned()));
+        let scrub = Redactor::new(["hunter2hunter2".to_owned()]);
         ears.listen("one\n\n\u{1b}[1mtwo hunter2hunter2\r\nthree".as_bytes(), &scrub).await;
-        assert_eq!(first.said(), ["one", "[1mtwo [KEY]", "three"]);
+        assert_eq!(first.said(), ["one", "[1mtwo [redacted]", "three"]);
         assert_eq!(second.said(), Vec::<String>::new());
-        assert_eq!(ears.last_words(), "one | [1mtwo [KEY] | three");
+        assert_eq!(ears.last_words(), "one | [1mtwo [redacted] | three");
         drop((first_one, first));
         ears.listen("four".as_bytes(), &scrub).await;
         assert_eq!(second.said(), ["four"]);
@@ -172,7 +170,7 @@ mod tests {
         let ears = Ears::default();
         ears.add(&(remarks.clone() as Arc<dyn Remarks>));
         let flood = "x".repeat(100_000) + "\n" + &"y\n".repeat(1000);
-        ears.listen(flood.as_bytes(), &Scrub::default()).await;
+        ears.listen(flood.as_bytes(), &Redactor::default()).await;
         assert_eq!(remarks.said()[0].len(), LINE_LIMIT);
         assert!(remarks.said().len() < 500, "{}", remarks.said().len());
     }

@@ -23,7 +23,6 @@ mod memory;
 mod outcome;
 mod pipe;
 mod process;
-mod scrub;
 mod server;
 mod servers;
 mod trouble;

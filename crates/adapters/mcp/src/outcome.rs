@@ -1,31 +1,31 @@
 //! What a tool answered, as the engine and a model see it.
 
 use refrain_core::ports::tools::ToolResult;
+use refrain_core::redactor::Redactor;
 use rmcp::model::{CallToolResult, ContentBlock, ResourceContents};
 use serde_json::{Map, Value, json};
 
 use crate::connection::Answer;
-use crate::scrub::Scrub;
 
 /// Returns the result of a call. That there is no such tool is a result as well: some servers say so in an answer, and
 /// some in an error of the protocol.
-pub(crate) fn result(answer: Answer, scrub: &Scrub) -> ToolResult {
+pub(crate) fn result(answer: Answer, scrub: &Redactor) -> ToolResult {
     match answer {
         Ok(answer) => of_answer(answer, scrub),
         Err(error) => {
-            let text = scrub.text(error.message.into_owned());
+            let text = scrub.text(&error.message).into_owned();
             ToolResult { value: json!({ "text": text }), text, is_error: true }
         }
     }
 }
 
-fn of_answer(answer: CallToolResult, scrub: &Scrub) -> ToolResult {
+fn of_answer(answer: CallToolResult, scrub: &Redactor) -> ToolResult {
     let text = answer.content.iter().map(block_text).collect::<Vec<_>>().join("\n");
     let is_error = answer.is_error.unwrap_or(false);
     let value = answer.structured_content.filter(|value| !value.is_null());
     let value = value.unwrap_or_else(|| plain_value(&text, &answer.content));
     let text = if text.is_empty() && !is_empty(&value) { value.to_string() } else { text };
-    ToolResult { value: scrub.value(value), text: scrub.text(text), is_error }
+    ToolResult { value: scrub.value(value), text: scrub.text(&text).into_owned(), is_error }
 }
 
 /// Texts are one value; whatever else there is stands beside them as it came.
@@ -79,7 +79,7 @@ mod tests {
 
     fn check(answer: Value, value: Value, text: &str) {
         let answer: CallToolResult = serde_json::from_value(answer).unwrap();
-        let result = result(Ok(answer), &Scrub::default());
+        let result = result(Ok(answer), &Redactor::default());
         assert_eq!((result.value, result.text.as_str()), (value, text));
     }
 
@@ -111,15 +111,14 @@ mod tests {
     #[test]
     fn both_ways_of_not_knowing_a_tool_are_results() {
         let error = ErrorData::invalid_params("unknown tool: x", None);
-        let said = result(Err(error), &Scrub::default());
+        let said = result(Err(error), &Redactor::default());
         assert_eq!((said.text.as_str(), said.is_error), ("unknown tool: x", true));
-        let mut scrub = Scrub::default();
-        scrub.hide("A_KEY", Some("swordfish!".to_owned()));
+        let scrub = Redactor::new(["swordfish!".to_owned()]);
         let answer = json!({"content": [{"type": "text", "text": "swordfish!"}], "isError": true});
         let said = result(Ok(serde_json::from_value(answer).unwrap()), &scrub);
         assert_eq!(
             (said.text.as_str(), said.value, said.is_error),
-            ("[A_KEY]", json!({"text": "[A_KEY]"}), true)
+            ("[redacted]", json!({"text": "[redacted]"}), true)
         );
     }
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use refrain_core::ports::cancel::Cancel;
+use refrain_core::redactor::Redactor;
 use refrain_schemas::endpoint::ServerSpec;
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -17,7 +18,6 @@ use tokio::time::timeout;
 
 use crate::ears::Ears;
 use crate::group::Group;
-use crate::scrub::Scrub;
 use crate::trouble::Trouble;
 
 /// How long a process may take to end by itself once its standard input is closed.
@@ -44,7 +44,7 @@ impl Process {
         spec: &ServerSpec,
         project: &Path,
         variables: &BTreeMap<String, String>,
-        heard: (Arc<Ears>, Scrub),
+        heard: (Arc<Ears>, Redactor),
     ) -> Result<(Self, Pipes), Trouble> {
         let command = spec.command.as_deref().unwrap_or_default();
         let (program, arguments) =
@@ -65,7 +65,7 @@ impl Process {
     fn watched(
         mut child: Child,
         deaths: Signal,
-        (ears, scrub): (Arc<Ears>, Scrub),
+        (ears, scrub): (Arc<Ears>, Redactor),
     ) -> io::Result<(Self, Pipes)> {
         let group = child.id().and_then(Group::led_by);
         let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());

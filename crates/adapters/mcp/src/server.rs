@@ -211,7 +211,7 @@ impl Server {
     fn error(&self, trouble: Trouble) -> AgentError {
         let mut error = trouble.of_server(&self.name);
         // What a server says of a request may repeat it.
-        error.message = scrub(&self.spec, &*self.secrets).text(error.message);
+        scrub(&self.spec, &*self.secrets).hide(&mut error.message);
         error
     }
 }

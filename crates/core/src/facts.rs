@@ -80,6 +80,7 @@ pub async fn gather(
         sources: Vec::new(),
         altered: Vec::new(),
         generation,
+        edits: None,
     };
     match &phase.work {
         Work::Read(work) => {

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use refrain_schemas::artifact::ArtifactRef;
 use refrain_schemas::digest::Digest;
+use refrain_schemas::edit::EditsRecord;
 use refrain_schemas::history::{
     AttemptOutcome, AttemptRecord, GenerationRecord, HistoryEntry, Lineage, RevisionRecord, RunStart,
     WaiverRecord,
@@ -33,6 +35,8 @@ pub struct TargetHistory {
     pub generation: u32,
     /// What people declared good.
     pub waivers: Vec<WaiverRecord>,
+    /// What people changed of its records, oldest first; the last entry says what holds now.
+    pub edits: Vec<EditsRecord>,
 }
 
 /// The revision before: what a new one may keep units of.
@@ -91,6 +95,7 @@ impl History {
                 target.last_attempt = None;
                 target.waivers.push(waiver);
             }
+            HistoryEntry::Edits(record) => self.target_mut(&record.target).edits.push(record),
         }
     }
 
@@ -114,6 +119,12 @@ impl History {
     #[must_use]
     pub fn target(&self, target: &Target) -> Option<&TargetHistory> {
         self.targets.get(target)
+    }
+
+    /// Returns the edits that people made of a target's records, as far as they stand.
+    #[must_use]
+    pub fn edits(&self, target: &Target) -> Option<&ArtifactRef> {
+        self.targets.get(target)?.edits.last()?.edits.as_ref()
     }
 
     /// Returns the latest revision of a target.

@@ -28,6 +28,8 @@ pub struct Now {
     pub altered: Vec<String>,
     /// The generation of the target's asks.
     pub generation: u32,
+    /// The digest of the edits that people made of it, where there are any.
+    pub edits: Option<Digest>,
 }
 
 /// Something that comes before a target, as it is now.
@@ -109,6 +111,7 @@ impl Now {
             context_files: context_files.collect(),
             sources: self.sources.iter().map(|stamp| (stamp.path.clone(), stamp.digest)).collect(),
             generation: self.generation,
+            edits: self.edits,
         }
     }
 

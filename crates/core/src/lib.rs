@@ -8,6 +8,7 @@ pub mod builder;
 pub mod check;
 pub mod define;
 pub mod delta;
+pub mod edits;
 pub mod engine;
 pub mod executor;
 pub mod expression;

@@ -338,6 +338,8 @@ impl Ahead {
             conflicts: None,
             n_conflicts: 0,
             files: Vec::new(),
+            edits: None,
+            patched: Vec::new(),
             causes: Vec::new(),
         }
     }

@@ -85,6 +85,8 @@ pub enum CauseKind {
     Holes,
     /// The scope's artifact is no longer part of what is gathered, or a new one is.
     Gathered,
+    /// People edited its records.
+    Edits,
 }
 
 /// One reason why a phase is not fresh.
@@ -128,6 +130,7 @@ impl fmt::Display for Cause {
             CauseKind::Generation => write!(f, "{subject} is to be asked again"),
             CauseKind::Holes => write!(f, "{subject} lacks units"),
             CauseKind::Gathered => write!(f, "the scopes of {subject} changed"),
+            CauseKind::Edits => write!(f, "people edited {subject}"),
         }
     }
 }

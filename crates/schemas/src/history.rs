@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::artifact::{ArtifactRef, FileStamp};
 use crate::digest::Digest;
+use crate::edit::{EditsLaid, EditsRecord};
 use crate::failure::PhaseError;
 use crate::freshness::Cause;
 use crate::name::{Revision, RunId, UnitId};
@@ -31,6 +32,8 @@ pub enum HistoryEntry {
     Generation(GenerationRecord),
     /// A person declared the present output good.
     Waiver(WaiverRecord),
+    /// People changed records, or took changes back.
+    Edits(EditsRecord),
 }
 
 /// The beginning of a run.
@@ -89,6 +92,12 @@ pub struct RevisionRecord {
     pub n_conflicts: u64,
     /// The files written by `write`, or read by `read`.
     pub files: Vec<FileStamp>,
+    /// What people's edits made of it; absent where there were none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub edits: Option<EditsLaid>,
+    /// The files that `write` patched copies of, as they were.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub patched: Vec<FileStamp>,
     /// Why it was made.
     pub causes: Vec<Cause>,
 }
@@ -115,6 +124,9 @@ pub struct Lineage {
     pub sources: BTreeMap<String, Digest>,
     /// The generation of the phase.
     pub generation: u32,
+    /// The edits that were laid over it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub edits: Option<Digest>,
 }
 
 /// An upstream revision.

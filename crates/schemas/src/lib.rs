@@ -11,6 +11,7 @@ pub mod catalogue;
 pub mod digest;
 pub mod doctor;
 pub mod duration;
+pub mod edit;
 pub mod endpoint;
 pub mod environment;
 pub mod event;

@@ -383,7 +383,7 @@ impl Kept {
             n += 1;
             match entry {
                 HistoryEntry::RunStarted(start) => !forgotten.contains(&start.run_id),
-                HistoryEntry::Generation(_) => true,
+                HistoryEntry::Generation(_) | HistoryEntry::Edits(_) => true,
                 _ => keep.contains(&(n - 1)),
             }
         });

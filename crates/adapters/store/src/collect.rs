@@ -173,7 +173,7 @@ fn is_kept(entry: &HistoryEntry, named: bool, forgotten: &BTreeSet<RunId>) -> bo
         | HistoryEntry::Revision(_)
         | HistoryEntry::Attempt(_)
         | HistoryEntry::Waiver(_) => named,
-        HistoryEntry::Generation(_) => true,
+        HistoryEntry::Generation(_) | HistoryEntry::Edits(_) => true,
     }
 }
 

@@ -81,7 +81,8 @@ impl Chosen {
                         history.target(&attempt.target).and_then(|target| target.last_attempt.as_ref());
                     model.phase(attempt.target.phase.as_str()).is_some() && last == Some(attempt)
                 }
-                HistoryEntry::Generation(_) => true,
+                // People's work is not to be made again by anybody.
+                HistoryEntry::Generation(_) | HistoryEntry::Edits(_) => true,
             };
             if stays {
                 chosen.positions.insert(n);
@@ -130,6 +131,10 @@ impl Refs {
                     refs.lineage(&record.lineage);
                     refs.tables.extend(record.units);
                     refs.conflicts.extend(record.conflicts);
+                    refs.artifacts.extend(record.edits.iter().map(|edits| edits.machine.digest));
+                }
+                HistoryEntry::Edits(record) => {
+                    refs.artifacts.extend(record.edits.iter().map(|edits| edits.digest));
                 }
                 HistoryEntry::Waiver(waiver) => {
                     refs.lineage(&waiver.lineage);

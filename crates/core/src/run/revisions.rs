@@ -86,6 +86,8 @@ impl RunState {
             conflicts: published.conflicts,
             n_conflicts: published.n_conflicts,
             files: Vec::new(),
+            edits: None,
+            patched: Vec::new(),
             causes: self.targets[no].causes().to_vec(),
         };
         self.targets[no].report.units = counts;

@@ -191,6 +191,8 @@ impl RunState {
             conflicts: None,
             n_conflicts: 0,
             files: transferred.files,
+            edits: None,
+            patched: Vec::new(),
             causes: self.targets[no].causes().to_vec(),
         };
         standing.now.altered.clear();

@@ -1,0 +1,163 @@
+//! People's edits: changes to records of an artifact, kept apart from replies and laid over what machines made.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::artifact::ArtifactRef;
+use crate::digest::Digest;
+use crate::json::Json;
+use crate::scope::Target;
+use crate::time::Timestamp;
+
+/// What a person made of one record.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Edit {
+    /// The key of the record.
+    pub key: String,
+    /// The fields that the person set.
+    pub set: BTreeMap<String, FieldEdit>,
+    /// Whether the unit of the record is not asked again while the edit stands.
+    pub locked: bool,
+    /// Who.
+    pub by: String,
+    /// When.
+    pub at: Timestamp,
+    /// What the person said of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+    /// The machine's record at that time; the record of a unit that is locked.
+    #[schemars(with = "serde_json::Value")]
+    pub record: Json,
+    /// The digest of the unit's input at that time, its key left out: an edit whose input has changed is to be looked at
+    /// again, and one whose record is gone follows the same input under another key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<Digest>,
+}
+
+/// What a person made of one field.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FieldEdit {
+    /// The person's value.
+    #[schemars(with = "serde_json::Value")]
+    pub value: Json,
+    /// The machine's value that it took the place of; null where there was no such field.
+    #[schemars(with = "Option<serde_json::Value>")]
+    pub base: Option<Json>,
+}
+
+/// The edits of a target from now on; an entry of the history.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EditsRecord {
+    /// The phase and scope.
+    pub target: Target,
+    /// All edits that stand, as records by key; `None` where there are none any more.
+    pub edits: Option<ArtifactRef>,
+    /// When.
+    pub at: Timestamp,
+    /// Who.
+    pub by: String,
+    /// What was done, such as `import out/ja.csv`.
+    pub what: String,
+    /// How many edits are new, changed or gone.
+    pub changed: u64,
+}
+
+/// What edits made of a revision.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EditsLaid {
+    /// The artifact before they were laid over it.
+    pub machine: ArtifactRef,
+    /// How many records are as people want them.
+    pub applied: u64,
+    /// How many of these have a field that both a person and, since then, the machine changed.
+    pub conflicts: u64,
+    /// How many edits found no record.
+    pub orphans: u64,
+}
+
+/// Why an edit is to be looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ReviewKind {
+    /// The machine changed a field since the person did, to something else.
+    Conflict,
+    /// The input of the unit changed since the person edited its record.
+    SourceChanged,
+    /// The record is gone.
+    Orphan,
+}
+
+/// An edit that is to be looked at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ReviewItem {
+    /// The phase and scope.
+    pub target: Target,
+    /// The key of the record.
+    pub key: String,
+    /// Why.
+    pub kind: ReviewKind,
+    /// The fields in conflict; all that the person set where the kind is another.
+    pub fields: Vec<ReviewField>,
+    /// Whether the edit is locked.
+    pub locked: bool,
+    /// Who edited.
+    pub by: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// The three sides of a field.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ReviewField {
+    /// The field.
+    pub field: String,
+    /// What the person saw.
+    #[schemars(with = "Option<serde_json::Value>")]
+    pub base: Option<Json>,
+    /// What the person wrote.
+    #[schemars(with = "serde_json::Value")]
+    pub human: Json,
+    /// What the machine says now; null where it says nothing.
+    #[schemars(with = "Option<serde_json::Value>")]
+    pub machine: Option<Json>,
+}
+
+/// What `review --json` prints.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ReviewReport {
+    /// The version of this format.
+    pub schema_version: u32,
+    /// What is to be looked at, in the order of targets and records.
+    pub items: Vec<ReviewItem>,
+}
+
+/// What `edit import --json` prints.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EditReport {
+    /// The version of this format.
+    pub schema_version: u32,
+    /// The target whose records were edited.
+    pub target: String,
+    /// Edits that are new.
+    pub added: u64,
+    /// Edits that were there and are others now.
+    pub changed: u64,
+    /// Edits that are gone, because the machine's text was put back.
+    pub removed: u64,
+    /// Records of the file that are as they were exported.
+    pub unchanged: u64,
+    /// Keys in the file that the artifact does not have, the first hundred.
+    pub unknown: Vec<String>,
+    /// Keys of the artifact that the file does not have, the first hundred.
+    pub absent: Vec<String>,
+}

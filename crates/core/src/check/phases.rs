@@ -83,6 +83,7 @@ impl Checker<'_> {
             wants: self.enabled_edges(&links.wants),
             per: spec.per.clone(),
             gather: spec.gather.clone(),
+            locked_by: Vec::new(),
             written: written(spec, &work)?,
             work,
             limits: spec.limits.unwrap_or_default(),

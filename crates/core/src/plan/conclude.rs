@@ -43,14 +43,16 @@ impl Ahead {
         let differing = if keyed { self.differing(standing, &job).await? } else { None };
         if counted.certain.is_empty() && counted.possible.is_empty() {
             let outcomes = job.take_outcomes();
-            let Prepared { pages, pieces, before, context_artifacts, .. } = *job.prepared;
+            let Prepared { pages, pieces, before, context_artifacts, editing, .. } = *job.prepared;
             let store = &*self.ports.store;
             store.commit(Batch { pages, ..Batch::default() }).await?;
-            let publication = Publication { store, work, pieces: &pieces, outcomes, before };
+            let publication =
+                Publication { store, work, pieces: &pieces, outcomes, before, editing: &editing };
             if let Some(published) = publication.publish().await? {
                 let mut record = self.imagined(target, &standing.now, published.artifact, &context_artifacts);
                 (record.units, record.local) = (Some(published.units), published.local);
                 (record.missing, record.own_failures) = (published.missing, published.own_failures);
+                record.edits = published.edits;
                 let word = if record.is_partial() { Freshness::Partial } else { Freshness::Fresh };
                 self.history.apply(HistoryEntry::Revision(Box::new(record)));
                 self.settle(target, word, Outlook::Known);

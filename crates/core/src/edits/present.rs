@@ -1,6 +1,6 @@
 //! People's edits as far as they concern one target.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use refrain_schemas::artifact::ArtifactRef;
 use refrain_schemas::digest::{Digest, Digester};
@@ -100,6 +100,8 @@ pub struct Editing {
     own: EditTable,
     inputs: Option<Inputs>,
     locks: BTreeMap<String, Lock>,
+    /// Units that a locked edit would follow to if its own unit were gone.
+    heirs: BTreeSet<String>,
 }
 
 /// A unit that nobody is asked about.
@@ -109,6 +111,8 @@ pub struct Lock {
     pub record: Json,
     /// Who locked it.
     pub by: String,
+    /// Whether the edit was made of a unit with another id, which is gone.
+    pub follows: bool,
 }
 
 impl Editing {
@@ -118,9 +122,36 @@ impl Editing {
         for (unit, edit) in placed.iter() {
             let record = if is_own { placed.locked(unit, key) } else { placed.wanted(unit, key) };
             let Some(record) = record else { continue };
-            let lock = Lock { record, by: edit.by.clone() };
+            let lock = Lock { record, by: edit.by.clone(), follows: edit.key != unit };
             self.locks.entry(unit.to_owned()).or_insert(lock);
         }
+        let sources: BTreeSet<Digest> =
+            table.0.values().filter(|edit| edit.locked).filter_map(|edit| edit.source).collect();
+        for (unit, digest) in inputs.into_iter().flat_map(|inputs| &inputs.0) {
+            if digest.is_some_and(|digest| sources.contains(&digest)) && !table.0.contains_key(unit) {
+                self.heirs.insert(unit.clone());
+            }
+        }
+    }
+
+    /// Whether a unit that nobody locked would be locked if another one went.
+    #[must_use]
+    pub fn may_be_locked(&self, unit: &str) -> bool {
+        self.heirs.contains(unit)
+    }
+
+    /// Returns the units that people locked and the keys of the records that they edited.
+    #[must_use]
+    pub fn keys(&self) -> BTreeSet<String> {
+        let placed = self.placed();
+        let edited = placed.iter().map(|(key, _)| key.to_owned());
+        edited.chain(self.locks.keys().cloned()).collect()
+    }
+
+    /// Returns the edits of the target's own records, by these.
+    #[must_use]
+    pub fn placed(&self) -> Placed<'_> {
+        Placed::of(&self.own, self.inputs.as_ref())
     }
 
     /// Returns what stands for a unit that people locked.
@@ -138,7 +169,6 @@ impl Editing {
     /// Returns what is to be laid over the records; none where nobody edited them.
     #[must_use]
     pub fn layer<'a>(&'a self, key: &'a str) -> Option<Layer<'a>> {
-        let inputs = self.inputs.as_ref();
-        (!self.own.0.is_empty()).then(|| Layer::new(Placed::of(&self.own, inputs), key, inputs))
+        (!self.own.0.is_empty()).then(|| Layer::new(self.placed(), key, self.inputs.as_ref()))
     }
 }

@@ -77,9 +77,12 @@ impl EditsNow {
     /// Returns the digest of what these targets made; none where there are none.
     #[must_use]
     pub fn edited_from(&self) -> Option<Digest> {
+        self.echoed().next()?;
         let mut digester = Digester::new("refrain edited from v1");
-        let n = self.echoed().map(|(_, digest)| drop(digester.digest(&digest))).count();
-        (n > 0).then(|| digester.finish())
+        self.echoed().for_each(|(_, digest)| {
+            digester.digest(&digest);
+        });
+        Some(digester.finish())
     }
 
     /// Returns the targets whose records were edited.

@@ -276,9 +276,9 @@ fn a_lock_in_a_later_phase_saves_the_calls_before_it() {
     assert_eq!(kinds(&mut world, "final@ja"), [], "it has another name and its old text");
     let forced = RunRequest { force: true, ..request(&["draft@ja", "final@ja"]) };
     world.run_with(&forced);
-    let ja = |unit: &str| format!("{unit}");
-    let mut expect: Vec<String> = ["l1", "l3", "l4"].iter().map(|id| ja(&format!("draft@ja/{id}"))).collect();
-    expect.extend(["l1", "l3", "l4"].iter().map(|id| ja(&format!("final@ja/{id}"))));
+    let ids = ["l1", "l3", "l4"];
+    let expect: Vec<String> =
+        ["draft", "final"].iter().flat_map(|phase| ids.map(|id| format!("{phase}@ja/{id}"))).collect();
     assert_eq!(world.take_units(), expect);
 }
 

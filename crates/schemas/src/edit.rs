@@ -77,8 +77,19 @@ pub struct EditsLaid {
     pub applied: u64,
     /// How many of these have a field that both a person and, since then, the machine changed.
     pub conflicts: u64,
+    /// How many of the others were made for another input than the unit has now.
+    #[serde(default)]
+    pub source_changed: u64,
     /// How many edits found no record.
     pub orphans: u64,
+}
+
+impl EditsLaid {
+    /// Returns how many edits are to be looked at.
+    #[must_use]
+    pub const fn to_review(&self) -> u64 {
+        self.conflicts + self.source_changed + self.orphans
+    }
 }
 
 /// Why an edit is to be looked at.

@@ -11,10 +11,12 @@
 mod layer;
 mod origin;
 mod placed;
+mod present;
 
 pub use layer::{Layer, Over};
-pub use origin::{Inputs, Origin, input_digest, keys_are_units};
+pub use origin::{Inputs, Origin, editable_key, input_digest, keys_are_units};
 pub use placed::Placed;
+pub use present::{Editing, EditsNow, Lock};
 
 use std::collections::BTreeMap;
 

@@ -50,6 +50,7 @@ impl Checker<'_> {
             let checked = self.phase(name, spec, &pools[n], &links[n], &mut made, agents);
             phases.extend(checked);
         }
+        self.locks(&mut phases);
         phases
     }
 
@@ -196,6 +197,7 @@ impl Checker<'_> {
 fn unfit_to_both(spec: &PhaseSpec) -> Vec<(&'static str, bool)> {
     vec![
         ("pack", spec.pack.is_some()),
+        ("locked_by", !spec.locked_by.is_empty()),
         ("context", !spec.context.is_empty()),
         ("fan", spec.fan.is_some()),
         ("accept", spec.accept.is_some()),

@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 
 use refrain_schemas::artifact::ArtifactRef;
 use refrain_schemas::digest::{Digest, Digester};
-use refrain_schemas::history::{Lineage, UpstreamRef};
+use refrain_schemas::history::Lineage;
 use refrain_schemas::json::Json;
-use refrain_schemas::name::PhaseName;
+use refrain_schemas::name::{PhaseName, Revision};
 use refrain_schemas::scope::Target;
 
 use crate::history::History;
-use crate::model::{AskWork, Model, Phase, Split, Work};
+use crate::judge::UpstreamNow;
+use crate::model::{AskWork, Model, OutputShape, Phase, Split, Work};
 use crate::ports::store::{Store, StoreError};
 use crate::reply::Rules;
 use crate::tree::sequence::Sequence;
@@ -32,6 +33,9 @@ pub struct Origin {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Inputs(pub BTreeMap<String, Option<Digest>>);
 
+/// An artifact that is read: of which target, and which revision of it.
+type Read<'a> = (&'a Target, Revision, &'a ArtifactRef);
+
 impl Origin {
     /// Finds the origin of a target that was made from `lineage`, for edits made of `edited`: the target itself, or a later
     /// phase that locks it. There is none where records are not keyed by units.
@@ -39,19 +43,46 @@ impl Origin {
     pub fn of(
         model: &Model,
         history: &History,
-        target: &Target,
+        phase: &PhaseName,
         lineage: &Lineage,
         edited: &PhaseName,
     ) -> Option<Self> {
-        let (phase, work) = keyed(model, &target.phase)?;
-        let upstream = || lineage.upstream.values().flatten();
-        let chosen = work.units.of.iter().find(|name| upstream().any(|from| from.target.phase == **name))?;
-        let from: &UpstreamRef = upstream().find(|from| from.target.phase == *chosen)?;
-        let own = Self { phase: phase.name.clone(), source: from.artifact.clone() };
-        let echoes = keyed(model, chosen).is_some_and(|(before, _)| before.locked_by.contains(edited));
-        let before = history.revision(&from.target, from.revision).filter(|_| echoes);
+        let upstream = lineage.upstream.values().flatten();
+        let read = upstream.map(|from| (&from.target, from.revision, &from.artifact)).collect();
+        Self::among(model, history, phase, read, edited)
+    }
+
+    /// Finds the origin of a target as it would be made now.
+    #[must_use]
+    pub fn now(
+        model: &Model,
+        history: &History,
+        phase: &PhaseName,
+        upstream: &[UpstreamNow],
+        edited: &PhaseName,
+    ) -> Option<Self> {
+        let read = upstream.iter().filter_map(|from| {
+            let (revision, artifact) = from.artifact.as_ref()?;
+            Some((&from.target, *revision, artifact))
+        });
+        Self::among(model, history, phase, read.collect(), edited)
+    }
+
+    fn among(
+        model: &Model,
+        history: &History,
+        phase: &PhaseName,
+        read: Vec<Read<'_>>,
+        edited: &PhaseName,
+    ) -> Option<Self> {
+        let (phase, work) = keyed(model, phase)?;
+        let from = |name: &PhaseName| read.iter().find(|(target, ..)| target.phase == *name);
+        let (target, revision, artifact) = *work.units.of.iter().find_map(from)?;
+        let own = Self { phase: phase.name.clone(), source: artifact.clone() };
+        let echoes = keyed(model, &target.phase).is_some_and(|(before, _)| before.locked_by.contains(edited));
+        let before = history.revision(target, revision).filter(|_| echoes);
         let deeper =
-            before.and_then(|before| Self::of(model, history, &from.target, &before.lineage, edited));
+            before.and_then(|before| Self::of(model, history, &target.phase, &before.lineage, edited));
         Some(deeper.unwrap_or(own))
     }
 
@@ -116,6 +147,18 @@ fn digest_of(source: &Sequence, unit: &Unit, key: Option<&str>) -> Option<Digest
 pub fn keys_are_units(phase: &Phase, work: &AskWork) -> bool {
     let splits = matches!(work.units.split, Split::Record | Split::By(_));
     splits && Rules::of(work, None).gathered(!phase.gather.is_empty()).keys_are_units()
+}
+
+/// Returns the field that tells the records of a phase apart, where people can edit them: where agents make records.
+#[must_use]
+pub fn editable_key(phase: &Phase) -> Option<&str> {
+    match &phase.work {
+        Work::Ask(work) => match &work.output.shape {
+            OutputShape::Records { key } => Some(key),
+            OutputShape::Document => None,
+        },
+        Work::Read(_) | Work::Write(_) => None,
+    }
 }
 
 fn keyed<'a>(model: &'a Model, name: &PhaseName) -> Option<(&'a Phase, &'a AskWork)> {

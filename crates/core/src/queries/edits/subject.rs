@@ -94,7 +94,7 @@ impl Subject {
         }
         let lineage = older.map(|record| &record.lineage).or_else(|| history.lineage(&self.target));
         let origin = lineage.and_then(|lineage| {
-            Origin::of(engine.model(), history, &self.target, lineage, &self.target.phase)
+            Origin::of(engine.model(), history, &self.target.phase, lineage, &self.target.phase)
         });
         let Some(origin) = origin else { return Ok(None) };
         Ok(Some(origin.inputs(engine.model(), &*engine.ports().store).await?))

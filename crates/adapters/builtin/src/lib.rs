@@ -18,5 +18,6 @@ mod record;
 mod summary;
 mod template;
 mod view;
+mod words;
 
 pub use factory::{BuiltinAgents, MakeAgent};

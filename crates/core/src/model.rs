@@ -87,6 +87,8 @@ pub struct AgentModel {
     pub spec: AgentSpec,
     /// What its factory says of it.
     pub traits: AgentTraits,
+    /// Whether its `when:` lets it take part; where not, no pool has it.
+    pub takes_part: bool,
     /// Project files whose contents are part of its identity, sorted: those of `files` and those that `command` names.
     pub files: Vec<String>,
     /// How failed calls are tried again.

@@ -117,7 +117,10 @@ impl Checker<'_> {
             self.problems.add(Code::SureConflict, format!("phases.{name}"), message);
         }
         // A pool with unknown agents may have more.
-        let idle = collide && asks == 1 && !matches!(merge, MergeSpec::Error | MergeSpec::Union(_));
+        let idle = collide
+            && asks == 1
+            && pool.idle == 0
+            && !matches!(merge, MergeSpec::Error | MergeSpec::Union(_));
         if idle && !(of_records && document) {
             self.problems.add(Code::IdleMerge, path, "each unit has one reply, and no two share a record");
         }

@@ -308,6 +308,8 @@ pub struct Output {
     pub shape: OutputShape,
     /// Exactly one output record per input record.
     pub aligned: bool,
+    /// Fields that records take over from their unit, with the field of its input each comes from.
+    pub carry: Vec<(String, String)>,
     /// What every record, or the document, must fulfil.
     pub schema: Option<OutputSchema>,
 }

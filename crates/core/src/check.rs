@@ -112,7 +112,7 @@ pub fn check_rest(
     checker.dimensions();
     let params = checker.params();
     checker.services();
-    let agents = checker.agents();
+    let agents = checker.agents(&params);
     checker.money(&agents);
     let phases = checker.phases(&agents);
     checker.unread_prompts(&agents);

@@ -87,6 +87,8 @@ pub struct AgentModel {
     pub spec: AgentSpec,
     /// What its factory says of it.
     pub traits: AgentTraits,
+    /// Whether its `when:` lets it take part; where not, no pool has it.
+    pub takes_part: bool,
     /// Project files whose contents are part of its identity, sorted: those of `files` and those that `command` names.
     pub files: Vec<String>,
     /// How failed calls are tried again.
@@ -308,6 +310,8 @@ pub struct Output {
     pub shape: OutputShape,
     /// Exactly one output record per input record.
     pub aligned: bool,
+    /// Fields that records take over from their unit, with the field of its input each comes from.
+    pub carry: Vec<(String, String)>,
     /// What every record, or the document, must fulfil.
     pub schema: Option<OutputSchema>,
 }

@@ -86,7 +86,7 @@ impl<'a> Rules<'a> {
                 Ok(vec![Stamped { key: unit.id.as_str().to_owned(), record: reply.clone() }])
             }
             OutputShape::Records { key } => {
-                let records = self.records(reply, key, unit)?;
+                let records = self.records(reply, key, unit, &self.carried(unit, requests))?;
                 if self.output.aligned {
                     self.check_aligned(&records, unit, requests)?;
                 }
@@ -95,9 +95,28 @@ impl<'a> Rules<'a> {
         }
     }
 
-    fn records(&self, reply: &Json, key: &str, unit: &Unit) -> Result<Vec<Stamped>, Failure> {
+    /// Returns the fields that records of a unit take over from its input, as far as it has them.
+    fn carried(&self, unit: &Unit, requests: &Requests) -> Vec<(&'a str, Json)> {
+        let Members::One(at) = &unit.members else { return Vec::new() };
+        let input = requests.source.entry(*at).filter(|_| !self.output.carry.is_empty());
+        let Some(input) = input.and_then(|entry| std::str::from_utf8(entry.body).ok()) else {
+            return Vec::new();
+        };
+        let carried = self.output.carry.iter();
+        carried
+            .filter_map(|(name, from)| Some((name.as_str(), Json::from_canonical(field(input, from)?))))
+            .collect()
+    }
+
+    fn records(
+        &self,
+        reply: &Json,
+        key: &str,
+        unit: &Unit,
+        carried: &[(&str, Json)],
+    ) -> Result<Vec<Stamped>, Failure> {
         if reply.is_object() {
-            return Ok(vec![self.stamp(reply.clone(), key, unit, true)?]);
+            return Ok(vec![self.stamp(carry(reply.clone(), carried), key, unit, true)?]);
         }
         if !reply.is_array() {
             return Err(invalid(
@@ -109,7 +128,7 @@ impl<'a> Rules<'a> {
         let single = items.len() == 1;
         items
             .into_iter()
-            .map(|item| self.stamp(Json::from_canonical(item.get()), key, unit, single))
+            .map(|item| self.stamp(carry(Json::from_canonical(item.get()), carried), key, unit, single))
             .collect()
     }
 
@@ -212,6 +231,10 @@ pub struct Stamped {
     pub key: String,
     /// The record.
     pub record: Json,
+}
+
+fn carry(record: Json, carried: &[(&str, Json)]) -> Json {
+    carried.iter().fold(record, |record, (name, value)| with_default(record, name, || value.clone()))
 }
 
 fn with_default(record: Json, name: &str, value: impl Fn() -> Json) -> Json {

@@ -263,6 +263,9 @@ pub struct OutputSpec {
     /// Exactly one output record per input record.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub aligned: bool,
+    /// Fields that records take over from their unit where a reply does not have them: `FIELD: FIELD OF THE INPUT`.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    pub carry: IndexMap<String, String>,
     /// A JSON Schema that every record, or the document, must fulfil.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub schema: Option<String>,

@@ -214,6 +214,7 @@ fn unfit_to_read(spec: &PhaseSpec) -> Vec<(&'static str, bool)> {
         ("gather", !spec.gather.is_empty()),
         ("output.document", output.is_some_and(|output| output.document.is_some())),
         ("output.aligned", output.is_some_and(|output| output.aligned)),
+        ("output.carry", output.is_some_and(|output| !output.carry.is_empty())),
     ]);
     fields
 }

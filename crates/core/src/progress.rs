@@ -139,7 +139,8 @@ impl ProgressFold {
             let mate = &attempts.present;
             Some((mate.left()?, mate.rate()?))
         });
-        let (left, rate) = mates.fold((attempt.left()?, 0.0), |(left, rate), (more, faster)| (left + more, rate + faster));
+        let (left, rate) =
+            mates.fold((attempt.left()?, 0.0), |(left, rate), (more, faster)| (left + more, rate + faster));
         (rate > 0.0).then(|| count(left) / rate)
     }
 

@@ -121,7 +121,10 @@ mod tests {
 
     #[test]
     fn nothing_is_said_before_anything_is_known() {
-        assert_eq!((pace(&[]).rate(), pace(&[(0.0, 5)]).rate(), pace(&[(1.0, 0)]).eta(3, 2.0)), (None, None, None));
+        assert_eq!(
+            (pace(&[]).rate(), pace(&[(0.0, 5)]).rate(), pace(&[(1.0, 0)]).eta(3, 2.0)),
+            (None, None, None)
+        );
         assert_eq!(Pace::default().overall(1.0), None);
     }
 

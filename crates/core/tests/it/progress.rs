@@ -94,7 +94,9 @@ fn check_eta(states: &[RunProgress], target: &str) {
 
 #[test]
 fn the_rest_takes_about_as_long_as_is_said() {
-    for (shape, name) in [(constant as Shape, "constant"), (log_normal, "log-normal"), (slow_start, "slow start")] {
+    for (shape, name) in
+        [(constant as Shape, "constant"), (log_normal, "log-normal"), (slow_start, "slow start")]
+    {
         for clones in [1, 4] {
             let mut world = shaped(shape, slow(clones), 120);
             world.redefine(|file| file["agents"] = json!({"slow-agent": {"builtin": "slow"}}));
@@ -185,15 +187,20 @@ fn progress_is_there_from_start_to_end_and_never_falls() {
     let end = context.last().unwrap();
     assert_eq!((of(end, "context").revision.map(|r| r.0), of(end, "context").units.ran), (Some(2), 1));
     let end = rest.last().unwrap();
-    assert_eq!((of(end, "context").status, of(end, "context").percent), (Some(PhaseStatus::Fresh), Some(100.0)));
+    assert_eq!(
+        (of(end, "context").status, of(end, "context").percent),
+        (Some(PhaseStatus::Fresh), Some(100.0))
+    );
     assert_eq!(of(end, "slow@fr").revision.map(|r| r.0), Some(2));
     assert_eq!((end.percent, end.units.ran), (100.0, 6), "three lines of the scene in two languages");
 }
 
 #[test]
 fn a_run_that_fails_is_not_a_hundred_percent_done() {
-    let mut world = shaped(constant, json!({"slow": {"units": {"of": "ingest"}, "agent": {"builtin": "slow"}}}), 6);
-    world.calls("slow", |_| Act::Fail(crate::pieces::error(refrain_schemas::failure::FailureKind::Permanent)));
+    let mut world =
+        shaped(constant, json!({"slow": {"units": {"of": "ingest"}, "agent": {"builtin": "slow"}}}), 6);
+    world
+        .calls("slow", |_| Act::Fail(crate::pieces::error(refrain_schemas::failure::FailureKind::Permanent)));
     assert_eq!(world.run().status, RunStatus::Failed);
     let states = world.progress();
     check_growth(&states, &["ingest", "slow"]);

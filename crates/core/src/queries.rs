@@ -13,6 +13,7 @@ pub(crate) mod history;
 pub(crate) mod import;
 pub(crate) mod ledger;
 pub(crate) mod nearest;
+pub(crate) mod report;
 pub(crate) mod show;
 
 use refrain_schemas::history::RevisionRecord;

@@ -8,6 +8,7 @@ use refrain_schemas::json::Json;
 use refrain_schemas::ledger::{CallReport, ImportReport, LedgerReport};
 use refrain_schemas::money::Budget;
 use refrain_schemas::name::{CallId, PhaseName, Revision};
+use refrain_schemas::overview::Overview;
 use refrain_schemas::plan::PlanReport;
 use refrain_schemas::plan_file::PlanFile;
 use refrain_schemas::problem::Problem;
@@ -268,6 +269,15 @@ impl Engine {
         revision: Option<Revision>,
     ) -> Result<Vec<Conflict>, EngineError> {
         crate::queries::conflicts::conflicts(self, target, revision).await
+    }
+
+    /// Says of some targets, or of all where none are named, what there is, how good it is, what it cost and where that
+    /// went; names at most `limit` scenes or units of each.
+    ///
+    /// # Errors
+    /// Fails where the store or a file fails.
+    pub async fn overview(&self, targets: &[Target], limit: usize) -> Result<Overview, EngineError> {
+        crate::queries::report::overview(self, targets, limit).await
     }
 
     /// Compares two revisions; the last two where none are named.

@@ -16,6 +16,7 @@ pub(crate) mod ledger;
 pub(crate) mod nearest;
 pub(crate) mod resolve;
 pub(crate) mod review;
+pub(crate) mod report;
 pub(crate) mod show;
 
 use refrain_schemas::history::RevisionRecord;

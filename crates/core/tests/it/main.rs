@@ -17,6 +17,7 @@ mod limiting;
 mod logs;
 mod money;
 mod pieces;
+mod progress;
 mod prompts;
 mod repairing;
 mod same_bytes;

@@ -7,6 +7,7 @@
 
 mod encode;
 pub mod format;
+mod layout;
 mod lines;
 mod params;
 mod pattern;

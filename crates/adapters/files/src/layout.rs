@@ -6,6 +6,8 @@
 //! encodings, byte order marks and ids that the file does not give are the business of others: a layout sees text
 //! without a byte order mark, with the line breaks of the file.
 
+pub(crate) mod table;
+
 use std::fmt::Debug;
 use std::ops::Range;
 use std::sync::Arc;
@@ -13,7 +15,11 @@ use std::sync::Arc;
 use refrain_schemas::json::Json;
 use serde_json::Value;
 
+use crate::format::Format;
+use crate::params::FileParams;
 use crate::problems::{Problems, problem};
+
+use self::table::Table;
 
 /// The field of a place where the text of a record goes, whatever that field is called in the record
 /// (`field:` of `write` names it).
@@ -89,5 +95,45 @@ pub(crate) trait Layout: Debug + Send + Sync {
         let message = "files of this format are not made anew; name the files to patch with `patch:`";
         problems.add(problem("E0721", message, None));
         String::new()
+    }
+}
+
+/// Returns the layout of a format, if files of it are understood as a whole. `key` is the field that tells records
+/// apart.
+pub(crate) fn of(format: Format, params: &FileParams, key: &str) -> Option<Arc<dyn Layout>> {
+    match format {
+        Format::Table => Some(Arc::new(table(params, key, None))),
+        Format::Csv | Format::Jsonl | Format::Json | Format::Text => None,
+    }
+}
+
+/// Returns the layout by which files of a format are patched, if that takes the whole of them. Texts go where they came
+/// from, or where `column` says.
+pub(crate) fn for_patching(
+    format: Format,
+    params: &FileParams,
+    key: &str,
+    column: Option<&str>,
+) -> Option<Arc<dyn Layout>> {
+    match format {
+        Format::Table => Some(Arc::new(table(params, key, column))),
+        // A list of records is read piece by piece, but their strings can be found only in the whole.
+        Format::Json => {
+            let text = params.names.text.clone().unwrap_or_else(|| TEXT.to_owned());
+            let speaker = params.names.speaker.clone().unwrap_or_else(|| "speaker".to_owned());
+            Some(Arc::new(Table { text, speaker, records: true, at: None, ..table(params, key, column) }))
+        }
+        Format::Csv | Format::Jsonl | Format::Text => None,
+    }
+}
+
+fn table(params: &FileParams, key: &str, column: Option<&str>) -> Table {
+    Table {
+        key: key.to_owned(),
+        text: params.names.text.clone().unwrap_or_else(|| "message".to_owned()),
+        speaker: params.names.speaker.clone().unwrap_or_else(|| "name".to_owned()),
+        column: column.map(str::to_owned),
+        at: params.at.clone(),
+        records: false,
     }
 }

@@ -14,9 +14,9 @@ pub(crate) mod history;
 pub(crate) mod import;
 pub(crate) mod ledger;
 pub(crate) mod nearest;
+pub(crate) mod report;
 pub(crate) mod resolve;
 pub(crate) mod review;
-pub(crate) mod report;
 pub(crate) mod show;
 
 use refrain_schemas::history::RevisionRecord;

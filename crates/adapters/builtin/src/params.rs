@@ -28,7 +28,13 @@ impl<'a> Params<'a> {
     }
 
     fn at(path: String, map: &'a Map<String, Value>, unfilled: bool) -> Self {
-        Self { map, path, read: RefCell::default(), problems: RefCell::default(), unfilled: Cell::new(unfilled) }
+        Self {
+            map,
+            path,
+            read: RefCell::default(),
+            problems: RefCell::default(),
+            unfilled: Cell::new(unfilled),
+        }
     }
 
     /// Returns the params within a param: all by default where it is `true` or, with `default`, not given; `None` where

@@ -191,7 +191,7 @@ impl<'a> Import<'a> {
         let present = records.iter().filter(|(_, entry)| !entry.hole);
         let records: Vec<(String, Json)> =
             present.map(|(_, entry)| (entry.id.to_owned(), Json::from_canonical(entry.text()))).collect();
-        let mut target = self.bench.writer.open(&self.params).await?;
+        let mut target = self.bench.writer.open(&self.params, key).await?;
         for batch in records.chunks(BATCH) {
             let batch: Vec<Json> = batch.iter().map(|(_, record)| record.clone()).collect();
             target.write(&batch)?;

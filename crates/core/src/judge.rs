@@ -118,6 +118,7 @@ impl Now {
             sources: self.sources.iter().map(|stamp| (stamp.path.clone(), stamp.digest)).collect(),
             generation: self.generation,
             edits: self.edits.digest(),
+            edited_from: self.edits.edited_from(),
         }
     }
 
@@ -270,6 +271,12 @@ fn edit_causes(now: &Now, before: &Lineage, target: &Target, causes: &mut Vec<Ca
         let edited: Vec<String> = now.edits.targets().map(ToString::to_string).collect();
         let subject = if edited.is_empty() { target.to_string() } else { edited.join(", ") };
         causes.push(marked(CauseKind::Edits, subject, old.as_ref(), new.as_ref()));
+        return;
+    }
+    let (old, new) = (before.edited_from, now.edits.edited_from());
+    if old != new {
+        let subject = now.edits.echoed().next().map_or(target, |(of, _)| of).to_string();
+        causes.push(marked(CauseKind::Upstream, subject, old.as_ref(), new.as_ref()));
     }
 }
 

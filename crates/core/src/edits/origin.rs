@@ -25,6 +25,8 @@ use crate::units::{self, Members, Unit};
 pub struct Origin {
     /// The phase that splits the records into units.
     phase: PhaseName,
+    /// Whose records they are.
+    of: Target,
     /// The records.
     source: ArtifactRef,
 }
@@ -78,12 +80,18 @@ impl Origin {
         let (phase, work) = keyed(model, phase)?;
         let from = |name: &PhaseName| read.iter().find(|(target, ..)| target.phase == *name);
         let (target, revision, artifact) = *work.units.of.iter().find_map(from)?;
-        let own = Self { phase: phase.name.clone(), source: artifact.clone() };
+        let own = Self { phase: phase.name.clone(), of: target.clone(), source: artifact.clone() };
         let echoes = keyed(model, &target.phase).is_some_and(|(before, _)| before.locked_by.contains(edited));
         let before = history.revision(target, revision).filter(|_| echoes);
         let deeper =
             before.and_then(|before| Self::of(model, history, &target.phase, &before.lineage, edited));
         Some(deeper.unwrap_or(own))
+    }
+
+    /// Returns the target and the digest of the records where they are not read by the edited phase itself.
+    #[must_use]
+    pub fn echoed(&self, reader: &PhaseName) -> Option<(&Target, Digest)> {
+        (self.phase != *reader).then_some((&self.of, self.source.digest))
     }
 
     /// Returns the digests of the units' inputs.

@@ -18,6 +18,7 @@ use crate::ports::store::{Store, StoreError};
 /// units.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct EditsNow {
+    phase: Option<PhaseName>,
     own: Option<TableRef>,
     later: Vec<TableRef>,
 }
@@ -47,7 +48,11 @@ impl EditsNow {
             Some(TableRef { target: edited, edits, origin })
         };
         let own = editable_key(phase).and_then(|_| table(&phase.name));
-        Self { own, later: phase.locked_by.iter().filter_map(table).collect() }
+        Self {
+            phase: Some(phase.name.clone()),
+            own,
+            later: phase.locked_by.iter().filter_map(table).collect(),
+        }
     }
 
     /// Returns the digest of all of them; none where there are none.
@@ -60,6 +65,23 @@ impl EditsNow {
         for table in self.own.iter().chain(&self.later) {
             digester.part(table.target.to_string().as_bytes()).digest(&table.edits.digest);
         }
+        Some(digester.finish())
+    }
+
+    /// Returns the targets that tell edits whether inputs are still what people saw, as far as these are not read anyway.
+    pub fn echoed(&self) -> impl Iterator<Item = (&Target, Digest)> {
+        let origins = self.own.iter().chain(&self.later).filter_map(|table| table.origin.as_ref());
+        origins.filter_map(|origin| origin.echoed(self.phase.as_ref()?))
+    }
+
+    /// Returns the digest of what these targets made; none where there are none.
+    #[must_use]
+    pub fn edited_from(&self) -> Option<Digest> {
+        self.echoed().next()?;
+        let mut digester = Digester::new("refrain edited from v1");
+        self.echoed().for_each(|(_, digest)| {
+            digester.digest(&digest);
+        });
         Some(digester.finish())
     }
 

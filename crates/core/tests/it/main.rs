@@ -9,6 +9,7 @@ mod blame;
 mod calls;
 mod corners;
 mod delta;
+mod editing;
 mod estimates;
 mod failing;
 mod fans;

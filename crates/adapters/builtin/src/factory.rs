@@ -7,12 +7,14 @@ use std::sync::Arc;
 use refrain_core::ports::agent::{
     Agent, AgentError, AgentFactory, AgentRole, AgentTraits, Blueprint, Draft, SpecProblem,
 };
+use refrain_core::ports::rules::RecordRules;
 use refrain_schemas::agent_spec::AgentSpec;
 use refrain_schemas::failure::FailureKind;
+use refrain_schemas::json::Json;
 
-use crate::agent::{PureAgent, ReadParams};
+use crate::agent::{PureAgent, ReadParams, wrong};
 use crate::nearest::nearest;
-use crate::{checks, files, filter, map, summary, template};
+use crate::{apply, checks, files, filter, map, summary, template};
 
 /// Makes one clone of an agent that an embedding program added.
 pub type MakeAgent = Arc<dyn Fn(&Blueprint) -> Result<Arc<dyn Agent>, AgentError> + Send + Sync>;
@@ -28,8 +30,9 @@ struct Builtin {
 }
 
 /// All of them. A version MUST go up when the same request may get another answer.
-const BUILTINS: [Builtin; 5] = [
-    Builtin { name: "checks", version: 1, raw_params: false, read: checks::read, check: checks::check },
+const BUILTINS: [Builtin; 6] = [
+    Builtin { name: "apply", version: 1, raw_params: false, read: apply::read, check: apply::check },
+    Builtin { name: "checks", version: 2, raw_params: false, read: checks::read, check: checks::check },
     Builtin {
         name: "filter",
         version: 1,
@@ -149,6 +152,19 @@ impl AgentFactory for BuiltinAgents {
             }
             None => Err(permanent(self.unknown(name).message)),
         }
+    }
+
+    fn rules(
+        &self,
+        Draft { spec, .. }: &Draft<'_>,
+        params: &Json,
+    ) -> Result<Option<Arc<dyn RecordRules>>, AgentError> {
+        if name_of(spec) != "checks" || self.added.contains_key("checks") {
+            return Ok(None);
+        }
+        let (params, none) = (params.value(), serde_json::Map::new());
+        let rules = checks::ReplyRules::read(params.as_object().unwrap_or(&none));
+        rules.map(|rules| Some(Arc::new(rules) as Arc<dyn RecordRules>)).map_err(|problems| wrong(&problems))
     }
 }
 

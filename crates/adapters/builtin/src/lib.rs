@@ -6,11 +6,14 @@
 //! reads a file, a clock or a random number. Params are specified in `specs/0004-agents.md`.
 
 mod agent;
+mod apply;
 mod checks;
+mod diff;
 mod engine;
 mod factory;
 mod files;
 mod filter;
+mod glossary;
 mod map;
 mod nearest;
 mod params;

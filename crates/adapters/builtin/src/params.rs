@@ -28,7 +28,13 @@ impl<'a> Params<'a> {
     }
 
     fn at(path: String, map: &'a Map<String, Value>, unfilled: bool) -> Self {
-        Self { map, path, read: RefCell::default(), problems: RefCell::default(), unfilled: Cell::new(unfilled) }
+        Self {
+            map,
+            path,
+            read: RefCell::default(),
+            problems: RefCell::default(),
+            unfilled: Cell::new(unfilled),
+        }
     }
 
     /// Returns the params within a param: all by default where it is `true` or, with `default`, not given; `None` where
@@ -59,6 +65,11 @@ impl<'a> Params<'a> {
         if let Err(problems) = within.finish(Some(())) {
             self.problems.borrow_mut().extend(problems);
         }
+    }
+
+    /// Whether nothing is given.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.map.is_empty()
     }
 
     /// Whether a param is given, as what it may be or not.

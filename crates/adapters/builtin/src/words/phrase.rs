@@ -132,7 +132,10 @@ fn alike(wanted: &str, word: &str, slack: usize) -> bool {
     }
     let long = wanted.chars().count();
     let same = wanted.chars().zip(word.chars()).take_while(|(a, b)| a == b).count();
-    long >= LONG_ENOUGH && same + slack >= long && same + 1 >= LONG_ENOUGH && word.chars().count() <= same + slack
+    long >= LONG_ENOUGH
+        && same + slack >= long
+        && same + 1 >= LONG_ENOUGH
+        && word.chars().count() <= same + slack
 }
 
 #[cfg(test)]

@@ -36,11 +36,12 @@ use crate::agent::{AnswerUnit, Work};
 use crate::glossary::Glossary;
 use crate::params::Params;
 use crate::record::{Input, Record, text};
-use issue::About;
+pub(crate) use issue::{About, Finding};
 pub(crate) use markup::Markup;
 pub(crate) use reply::ReplyRules;
 pub(crate) use set::RuleSet;
 pub(crate) use subject::Glossaries;
+pub(crate) use terms::Terms;
 
 /// The rules, and where texts are.
 #[derive(Debug)]

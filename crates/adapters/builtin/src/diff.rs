@@ -63,14 +63,19 @@ pub(crate) fn hunks(old: &[&str], new: &[&str]) -> Vec<Hunk> {
     hunks
 }
 
-/// Returns the places of a longest common subsequence.
+/// Returns how much it is worth to keep a word: a space is the same everywhere and worth less.
+fn weight(word: &str) -> u32 {
+    if word.trim().is_empty() { 1 } else { 2 }
+}
+
+/// Returns the places of a common subsequence that is worth most.
 fn common(old: &[&str], new: &[&str]) -> Vec<(usize, usize)> {
     let width = new.len() + 1;
     let mut lengths = vec![0_u32; (old.len() + 1) * width];
     for i in (0..old.len()).rev() {
         for j in (0..new.len()).rev() {
             lengths[i * width + j] = if old[i] == new[j] {
-                lengths[(i + 1) * width + j + 1] + 1
+                lengths[(i + 1) * width + j + 1] + weight(old[i])
             } else {
                 lengths[(i + 1) * width + j].max(lengths[i * width + j + 1])
             };

@@ -14,10 +14,15 @@ use refrain_schemas::json::Json;
 
 use crate::agent::{PureAgent, ReadParams, wrong};
 use crate::nearest::nearest;
-use crate::{apply, checks, files, filter, map, summary, template};
+use crate::{
+    annotate, apply, cast, checks, consistency, files, filter, map, pseudo, summary, template, terms,
+};
 
 /// Makes one clone of an agent that an embedding program added.
 pub type MakeAgent = Arc<dyn Fn(&Blueprint) -> Result<Arc<dyn Agent>, AgentError> + Send + Sync>;
+
+/// Checks params as they are written.
+type Check = fn(&serde_json::Map<String, serde_json::Value>) -> Vec<SpecProblem>;
 
 /// A built-in that answers.
 struct Builtin {
@@ -26,35 +31,34 @@ struct Builtin {
     /// Whether its params hold templates and expressions of its own.
     raw_params: bool,
     read: ReadParams,
-    check: fn(&serde_json::Map<String, serde_json::Value>) -> Vec<SpecProblem>,
+    check: Check,
+}
+
+impl Builtin {
+    /// Returns one whose params are filled by the engine.
+    const fn filled(name: &'static str, version: u32, read: ReadParams, check: Check) -> Self {
+        Self { name, version, raw_params: false, read, check }
+    }
+
+    /// Returns one whose params hold templates and expressions of its own.
+    const fn raw(name: &'static str, version: u32, read: ReadParams, check: Check) -> Self {
+        Self { name, version, raw_params: true, read, check }
+    }
 }
 
 /// All of them. A version MUST go up when the same request may get another answer.
-const BUILTINS: [Builtin; 6] = [
-    Builtin { name: "apply", version: 1, raw_params: false, read: apply::read, check: apply::check },
-    Builtin { name: "checks", version: 2, raw_params: false, read: checks::read, check: checks::check },
-    Builtin {
-        name: "filter",
-        version: 1,
-        raw_params: true,
-        read: filter::read,
-        check: |map| problems(filter::read, map),
-    },
-    Builtin {
-        name: "map",
-        version: 1,
-        raw_params: true,
-        read: map::read,
-        check: |params| problems(map::read, params),
-    },
-    Builtin { name: "summary", version: 1, raw_params: false, read: summary::read, check: summary::check },
-    Builtin {
-        name: "template",
-        version: 1,
-        raw_params: true,
-        read: template::read,
-        check: |map| problems(template::read, map),
-    },
+const BUILTINS: [Builtin; 11] = [
+    Builtin::filled("annotate", 1, annotate::read, annotate::check),
+    Builtin::filled("apply", 1, apply::read, apply::check),
+    Builtin::filled("cast", 1, cast::read, cast::check),
+    Builtin::filled("checks", 2, checks::read, checks::check),
+    Builtin::filled("consistency", 1, consistency::read, consistency::check),
+    Builtin::raw("filter", 1, filter::read, |map| problems(filter::read, map)),
+    Builtin::raw("map", 1, map::read, |map| problems(map::read, map)),
+    Builtin::filled("pseudo", 1, pseudo::read, pseudo::check),
+    Builtin::filled("summary", 1, summary::read, summary::check),
+    Builtin::raw("template", 1, template::read, |map| problems(template::read, map)),
+    Builtin::filled("terms", 1, terms::read, terms::check),
 ];
 
 fn problems(read: ReadParams, map: &serde_json::Map<String, serde_json::Value>) -> Vec<SpecProblem> {

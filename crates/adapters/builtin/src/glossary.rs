@@ -91,20 +91,32 @@ impl Glossary {
         }
     }
 
-    /// Takes renderings of terms that have none from another glossary.
-    pub(crate) fn adopt(&mut self, other: Option<&Self>) {
-        for entry in self.entries.iter_mut().filter(|entry| entry.renderings.is_empty()) {
-            if let Some(known) = other.and_then(|other| other.entries.get(*other.places.get(&entry.term)?)) {
+    /// Adds the entries of another glossary; where a term is there already, that one counts.
+    pub(crate) fn add_all(&mut self, other: Option<&Self>) {
+        self.extend(other.into_iter().flat_map(|other| other.entries.iter().cloned()));
+    }
+
+    /// Lets another glossary count for the terms that it has renderings for.
+    pub(crate) fn overrule(&mut self, other: Option<&Self>) {
+        let Some(other) = other else { return };
+        for entry in &mut self.entries {
+            let known = other.places.get(&entry.term).and_then(|place| other.entries.get(*place));
+            if let Some(known) = known.filter(|known| !known.renderings.is_empty()) {
                 entry.renderings.clone_from(&known.renderings);
             }
         }
     }
 
-    /// Lets terms that nobody has a rendering for stay as they are.
-    pub(crate) fn complete(&mut self) {
-        for entry in self.entries.iter_mut().filter(|entry| entry.renderings.is_empty()) {
+    /// Lets those of some terms that nobody has a rendering for stay as they are.
+    pub(crate) fn complete(&mut self, kept: &Self) {
+        for entry in self.entries.iter_mut().filter(|entry| kept.has(entry) && entry.renderings.is_empty()) {
             entry.renderings.push(entry.term.clone());
         }
+    }
+
+    /// Whether a term is in it.
+    pub(crate) fn has(&self, entry: &Entry) -> bool {
+        self.places.contains_key(&entry.term)
     }
 
     /// Takes from another source what a term lacks.

@@ -54,7 +54,7 @@ impl Rule for Untouched {
         }
         let mut rest = subject.masked().into_owned();
         let searched = Searched::new(text);
-        for entry in subject.glossary(&self.contexts).entries() {
+        for entry in subject.glossary().entries() {
             // A name that is rendered as itself is no sign that nobody translated.
             for kept in entry.renderings.iter().filter(|kept| **kept == entry.term) {
                 for hit in Phrase::new(kept, entry.cased, 0).hits(&searched) {

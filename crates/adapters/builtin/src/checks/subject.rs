@@ -47,19 +47,11 @@ impl<'a> Subject<'a> {
         })
     }
 
-    /// Returns the entries of some context entries together; the first that has a term counts for it.
-    pub(crate) fn glossary(&self, names: &[String]) -> Cow<'a, Glossary> {
-        let mut found = names.iter().filter_map(|name| self.glossaries.get(name));
-        match (found.next(), found.next()) {
-            (None, _) => Cow::Owned(Glossary::default()),
-            (Some(one), None) => Cow::Borrowed(one),
-            (Some(first), Some(second)) => {
-                let mut all = first.clone();
-                all.extend(second.entries().iter().cloned());
-                found.for_each(|more| all.extend(more.entries().iter().cloned()));
-                Cow::Owned(all)
-            }
-        }
+    /// Returns the entries of all glossaries together; the first that has a term counts for it.
+    pub(crate) fn glossary(&self) -> Glossary {
+        let mut all = Glossary::default();
+        self.glossaries.values().for_each(|glossary| all.add_all(Some(glossary)));
+        all
     }
 
     pub(crate) fn tokens(&self) -> Vec<Token<'a>> {

@@ -5,13 +5,13 @@
 //! - `names: true`, `[NAME]`, or `{ list: [NAME] or { NAME: RENDERING }, context: [ENTRY], inflection: N }`: the same
 //!   for names, which stay as they are where nobody said otherwise (`context`: `terms`).
 
-use std::borrow::Cow;
+use std::cell::LazyCell;
 
 use serde_json::Value;
 
 use super::issue::Finding;
 use super::rule::Rule;
-use super::subject::Subject;
+use super::subject::{Glossaries, Subject};
 use crate::glossary::{Entry, Glossary};
 use crate::params::Params;
 use crate::words::{Phrase, Searched};
@@ -21,6 +21,9 @@ use crate::words::{Phrase, Searched};
 pub(crate) struct Terms {
     /// What they are called in messages.
     what: &'static str,
+    /// The context entries whose terms it is about.
+    own: Vec<String>,
+    /// These and all others that have terms.
     contexts: Vec<String>,
     /// Terms of the params.
     listed: Glossary,
@@ -30,7 +33,7 @@ pub(crate) struct Terms {
 
 impl Terms {
     pub(crate) fn glossary(own: &Params<'_>) -> Self {
-        Self { listed: Glossary::default(), ..Self::read("term", "glossary", own) }
+        Self::read("term", "glossary", own)
     }
 
     /// Reads the rule for names; `None` where it is off.
@@ -38,7 +41,7 @@ impl Terms {
         if params.get("names").is_some_and(Value::is_array) {
             let mut listed = Glossary::default();
             listed.extend(params.texts("names").unwrap_or_default().into_iter().map(Entry::bare));
-            return Some(Self { what: "name", contexts: contexts(&["terms"]), listed, slack: 0 });
+            return Some(Self::new("name", &["terms"], listed, 0));
         }
         let own = params.switch("names", default)?;
         let mut names = Self::read("name", "terms", &own);
@@ -48,9 +51,14 @@ impl Terms {
     }
 
     fn read(what: &'static str, context: &str, own: &Params<'_>) -> Self {
-        let contexts = contexts(&own.texts("context").unwrap_or_else(|| vec![context]));
-        let slack = own.count("inflection").unwrap_or(0);
-        Self { what, contexts, listed: Glossary::default(), slack }
+        let contexts = own.texts("context").unwrap_or_else(|| vec![context]);
+        Self::new(what, &contexts, Glossary::default(), own.count("inflection").unwrap_or(0))
+    }
+
+    fn new(what: &'static str, own: &[&str], listed: Glossary, slack: usize) -> Self {
+        let owned = |name: &&str| (*name).to_owned();
+        let contexts = own.iter().chain(&["glossary", "terms"]).map(owned).collect();
+        Self { what, own: own.iter().map(owned).collect(), contexts, listed, slack }
     }
 
     fn list(&mut self, own: &Params<'_>) {
@@ -67,21 +75,21 @@ impl Terms {
         }
     }
 
-    /// Returns the terms that count for a subject.
-    pub(crate) fn known<'a>(&'a self, subject: &Subject<'a>) -> Cow<'a, Glossary> {
-        let (agreed, own) =
-            self.contexts.split_last().map_or((None, &[][..]), |(last, own)| (Some(last), own));
-        let given = subject.glossary(own);
-        if self.listed.entries().is_empty() {
-            return given;
+    /// Returns the terms that are looked for. What the glossary says of a name counts before what others say.
+    pub(crate) fn known(&self, glossaries: &Glossaries) -> Glossary {
+        let mut known = self.asked(glossaries);
+        known.complete(&self.listed);
+        known
+    }
+
+    /// Returns the terms that are looked for, those of the params without a rendering where nobody has one.
+    pub(crate) fn asked(&self, glossaries: &Glossaries) -> Glossary {
+        let mut known = self.listed.clone();
+        for name in &self.own {
+            known.add_all(glossaries.get(name));
         }
-        let mut listed = self.listed.clone();
-        for name in own.iter().chain(agreed) {
-            listed.adopt(subject.glossaries.get(name));
-        }
-        listed.complete();
-        listed.extend(given.entries().iter().cloned());
-        Cow::Owned(listed)
+        known.overrule(glossaries.get("glossary"));
+        known
     }
 
     fn findings(&self, entry: &Entry, text: &Searched, findings: &mut Vec<Finding>) {
@@ -107,11 +115,6 @@ impl Terms {
     }
 }
 
-/// The context entries a rule looks into, and the one that knows terms for the names of a list.
-fn contexts(own: &[&str]) -> Vec<String> {
-    own.iter().chain([&"glossary"]).map(|name| (*name).to_owned()).collect()
-}
-
 impl Rule for Terms {
     fn needs_source(&self) -> bool {
         true
@@ -122,12 +125,18 @@ impl Rule for Terms {
     }
 
     fn find(&self, subject: &Subject<'_>) -> Vec<Finding> {
-        let known = self.known(subject);
-        let (source, mut findings) = (subject.masked_source(), Vec::new());
-        let terms = known.terms_in(&source, self.slack);
-        if !terms.is_empty() {
-            let text = Searched::new(&subject.masked());
-            terms.iter().for_each(|(entry, _)| self.findings(entry, &text, &mut findings));
+        let known = self.known(subject.glossaries);
+        if known.entries().is_empty() {
+            return Vec::new();
+        }
+        // A term within a longer term of another list is not there either.
+        let mut all = known.clone();
+        self.contexts.iter().for_each(|name| all.add_all(subject.glossaries.get(name)));
+        let (source, text) = (subject.masked_source(), LazyCell::new(|| Searched::new(&subject.masked())));
+        let mut findings = Vec::new();
+        for (entry, _) in all.terms_in(&source, self.slack).into_iter().filter(|(entry, _)| known.has(entry))
+        {
+            self.findings(entry, &text, &mut findings);
         }
         findings
     }

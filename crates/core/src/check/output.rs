@@ -35,11 +35,12 @@ impl Checker<'_> {
             self.aligned(&output, units, source, &path);
             OutputShape::Records { key: self.key(name, spec, &output, units, source)? }
         };
-        Some(Output { shape, aligned: output.aligned, schema: schema.flatten() })
+        Some(Output { shape, aligned: output.aligned, schema: schema.flatten(), rules: None })
     }
 
     fn document(&mut self, output: &OutputSpec, path: &str) {
-        let given = [("key", output.key.is_some()), ("aligned", output.aligned)];
+        let given =
+            [("key", output.key.is_some()), ("aligned", output.aligned), ("rules", output.rules.is_some())];
         for (field, _) in given.into_iter().filter(|(_, given)| *given) {
             let message = format!("`{field}` is for records, and the output is a document");
             self.problems.add(Code::DocumentField, format!("{path}.{field}"), message);

@@ -60,12 +60,14 @@ impl PureAgent {
     fn read(&self, request: &Request) -> Result<Box<dyn Work>, AgentError> {
         let params = request.params.value();
         let none = Map::new();
-        (self.read)(params.as_object().unwrap_or(&none)).map_err(|problems| {
-            let lines = problems.iter().map(|problem| format!("{}: {}", problem.field, problem.message));
-            let message = lines.collect::<Vec<_>>().join("; ");
-            AgentError::new(FailureKind::Permanent, message)
-        })
+        (self.read)(params.as_object().unwrap_or(&none)).map_err(|problems| wrong(&problems))
     }
+}
+
+/// Returns the failure of an agent whose params are wrong once they are filled.
+pub(crate) fn wrong(problems: &[SpecProblem]) -> AgentError {
+    let lines = problems.iter().map(|problem| format!("{}: {}", problem.field, problem.message));
+    AgentError::new(FailureKind::Permanent, lines.collect::<Vec<_>>().join("; "))
 }
 
 #[async_trait]

@@ -67,6 +67,11 @@ impl<'a> Params<'a> {
         }
     }
 
+    /// Whether nothing is given.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.map.is_empty()
+    }
+
     /// Whether a param is given, as what it may be or not.
     pub(crate) fn has(&self, name: &'static str) -> bool {
         self.read.borrow_mut().insert(name);

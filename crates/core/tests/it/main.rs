@@ -21,6 +21,7 @@ mod pieces;
 mod progress;
 mod prompts;
 mod repairing;
+mod reviewed;
 mod same_bytes;
 mod seeing;
 mod simulated;

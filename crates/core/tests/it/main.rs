@@ -15,6 +15,7 @@ mod failing;
 mod fans;
 mod flow;
 mod limiting;
+mod localising;
 mod logs;
 mod money;
 mod pieces;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use refrain_schemas::artifact::FileStamp;
 use refrain_schemas::freshness::Freshness;
 use refrain_schemas::name::AgentName;
-use refrain_schemas::scope::Target;
+use refrain_schemas::scope::{Scope, Target};
 use serde_json::{Map, Value, json};
 
 use crate::define::{self, Definition, FileDigests};
@@ -76,7 +76,7 @@ pub async fn gather(
         skipped: skipped(model, phase, target, &upstream)?,
         definition: definition.parts.clone(),
         upstream,
-        context_files: context_files(phase, digests).await?,
+        context_files: context_files(phase, &target.scope, digests).await?,
         sources: Vec::new(),
         altered: Vec::new(),
         generation,
@@ -101,7 +101,7 @@ pub async fn gather(
 /// Fails where a template does.
 pub fn params(model: &Model, agent: &AgentName, target: &Target) -> Result<Map<String, Value>, EngineError> {
     let Some(agent) = model.agents.get(agent.as_str()) else { return Ok(Map::new()) };
-    match define::filled_params(model, agent, &target.scope)?.value() {
+    match define::filled_params(&model.params, agent, &target.scope)?.value() {
         Value::Object(map) => Ok(map),
         _ => Ok(Map::new()),
     }
@@ -109,13 +109,15 @@ pub fn params(model: &Model, agent: &AgentName, target: &Target) -> Result<Map<S
 
 async fn context_files(
     phase: &Phase,
+    scope: &Scope,
     digests: &FileDigests,
 ) -> Result<BTreeMap<String, refrain_schemas::digest::Digest>, EngineError> {
     let mut out = BTreeMap::new();
     if let Work::Ask(work) = &phase.work {
         for context in &work.context {
-            if let ContextSource::File(path) = &context.source {
-                out.insert(path.clone(), digests.digest(path).await?);
+            if let ContextSource::File(file) = &context.source {
+                let path = file.path(scope);
+                out.insert(path.to_owned(), digests.digest(path).await?);
             }
         }
     }

@@ -207,7 +207,8 @@ fn definition_cause(part: &str) -> (CauseKind, String) {
     if let Some(path) = part.strip_prefix("schema.") {
         return (CauseKind::DefinitionFile, path.to_owned());
     }
-    let Some(agent) = part.strip_prefix("agent.") else { return (CauseKind::Definition, part.to_owned()) };
+    let agent = part.strip_prefix("agent.").or_else(|| part.strip_prefix("rules."));
+    let Some(agent) = agent else { return (CauseKind::Definition, part.to_owned()) };
     match agent.split_once('.') {
         None => (CauseKind::Agent, agent.to_owned()),
         Some((name, "params")) => (CauseKind::Params, name.to_owned()),

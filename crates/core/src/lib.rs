@@ -35,6 +35,7 @@ pub mod run;
 pub mod status;
 pub mod survey;
 pub mod template;
+pub mod terms;
 pub mod tokens;
 pub mod tree;
 pub mod unit_table;

@@ -36,12 +36,16 @@ impl Checker<'_> {
             OutputShape::Records { key: self.key(name, spec, &output, units, source)? }
         };
         let carry = self.carry(&output, units, &path);
-        Some(Output { shape, aligned: output.aligned, carry, schema: schema.flatten() })
+        Some(Output { shape, aligned: output.aligned, carry, schema: schema.flatten(), rules: None })
     }
 
     fn document(&mut self, output: &OutputSpec, path: &str) {
-        let carries = !output.carry.is_empty();
-        let given = [("key", output.key.is_some()), ("aligned", output.aligned), ("carry", carries)];
+        let given = [
+            ("key", output.key.is_some()),
+            ("aligned", output.aligned),
+            ("carry", !output.carry.is_empty()),
+            ("rules", output.rules.is_some()),
+        ];
         for (field, _) in given.into_iter().filter(|(_, given)| *given) {
             let message = format!("`{field}` is for records, and the output is a document");
             self.problems.add(Code::DocumentField, format!("{path}.{field}"), message);

@@ -134,7 +134,8 @@ impl Checker<'_> {
         PoolMember { agent: agent.clone(), clones, samples, prompt: None }
     }
 
-    fn named_agent(&mut self, name: &AgentName, path: &str) {
+    /// Looks an agent up that is named at `path`; says so if there is none.
+    pub(super) fn named_agent(&mut self, name: &AgentName, path: &str) {
         let pipeline = self.pipeline;
         let known = pipeline.agents.contains_key(name)
             || self.broken.may_have("agents", &self.broken.agents, name.as_str());

@@ -19,6 +19,7 @@ mod money;
 mod pieces;
 mod prompts;
 mod repairing;
+mod reviewed;
 mod same_bytes;
 mod seeing;
 mod simulated;

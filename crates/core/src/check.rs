@@ -115,7 +115,7 @@ pub fn check_rest(
     checker.dimensions();
     checker.params = checker.params();
     checker.services();
-    let agents = checker.agents(&params);
+    let agents = checker.agents();
     checker.money(&agents);
     let phases = checker.phases(&agents);
     checker.unread_prompts(&agents);

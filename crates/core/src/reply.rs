@@ -111,8 +111,8 @@ impl<'a> Rules<'a> {
             }
             OutputShape::Records { key } => {
                 let mut review = self.reviewer.map(|reviewer| Review::new(reviewer, self, unit, requests));
-                let carried = self.carried(unit, requests);
-                let records = self.records(reply, key, unit, &carried, &mut review)?;
+                let records =
+                    self.records(&self.with_carried(reply, unit, requests), key, unit, &mut review)?;
                 if self.output.aligned {
                     self.check_aligned(&records, unit, requests)?;
                 }
@@ -122,17 +122,25 @@ impl<'a> Rules<'a> {
         }
     }
 
-    /// Returns the fields that records of a unit take over from its input, as far as it has them.
-    fn carried(&self, unit: &Unit, requests: &Requests) -> Vec<(&'a str, Json)> {
-        let Members::One(at) = &unit.members else { return Vec::new() };
+    /// Returns a reply whose records have taken over the fields of their unit's input that they lack.
+    fn with_carried(&self, reply: &Json, unit: &Unit, requests: &Requests) -> Json {
+        let Members::One(at) = &unit.members else { return reply.clone() };
         let input = requests.source.entry(*at).filter(|_| !self.output.carry.is_empty());
-        let Some(input) = input.and_then(|entry| std::str::from_utf8(entry.body).ok()) else {
-            return Vec::new();
-        };
-        let carried = self.output.carry.iter();
-        carried
-            .filter_map(|(name, from)| Some((name.as_str(), Json::from_canonical(field(input, from)?))))
-            .collect()
+        let input = input.and_then(|entry| std::str::from_utf8(entry.body).ok());
+        let fields = input.into_iter().flat_map(|input| {
+            let carried = self.output.carry.iter();
+            carried.filter_map(move |(name, from)| {
+                Some((name.as_str(), Json::from_canonical(field(input, from)?)))
+            })
+        });
+        let fields: Vec<(&str, Json)> = fields.collect();
+        if fields.is_empty() || !reply.is_array() {
+            return carry(reply.clone(), &fields);
+        }
+        let items: Vec<&RawValue> = serde_json::from_str(reply.as_str()).unwrap_or_default();
+        let items: Vec<Json> =
+            items.into_iter().map(|item| carry(Json::from_canonical(item.get()), &fields)).collect();
+        Json::array(items.iter().map(Json::as_str))
     }
 
     fn records(
@@ -140,11 +148,10 @@ impl<'a> Rules<'a> {
         reply: &Json,
         key: &str,
         unit: &Unit,
-        carried: &[(&str, Json)],
         review: &mut Option<Review<'_>>,
     ) -> Result<Vec<Stamped>, Failure> {
         if reply.is_object() {
-            return Ok(vec![self.stamped(carry(reply.clone(), carried), key, unit, true, review)?]);
+            return Ok(vec![self.stamped(reply.clone(), key, unit, true, review)?]);
         }
         if !reply.is_array() {
             return Err(invalid(
@@ -156,9 +163,7 @@ impl<'a> Rules<'a> {
         let single = items.len() == 1;
         items
             .into_iter()
-            .map(|item| {
-                self.stamped(carry(Json::from_canonical(item.get()), carried), key, unit, single, review)
-            })
+            .map(|item| self.stamped(Json::from_canonical(item.get()), key, unit, single, review))
             .collect()
     }
 

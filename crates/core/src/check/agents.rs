@@ -7,7 +7,6 @@ use refrain_schemas::agent_spec::{AgentSpec, Backoff, RetrySpec};
 use refrain_schemas::duration::Span;
 use refrain_schemas::name::AgentName;
 use refrain_schemas::phase_spec::AgentRef;
-use serde_json::{Map, Value};
 
 use super::code::Code;
 use super::files::argument_file;
@@ -29,11 +28,11 @@ fn names_script(word: &str) -> bool {
 
 impl Checker<'_> {
     /// Returns the agents that are known to answer: those of `agents:` and then those written inside phases.
-    pub(super) fn agents(&mut self, params: &Map<String, Value>) -> IndexMap<AgentName, AgentModel> {
+    pub(super) fn agents(&mut self) -> IndexMap<AgentName, AgentModel> {
         let pipeline = self.pipeline;
         let mut agents = IndexMap::new();
         for (name, spec) in &pipeline.agents {
-            let agent = self.agent(name, spec, params, &format!("agents.{name}"));
+            let agent = self.agent(name, spec, &format!("agents.{name}"));
             agents.extend(agent.map(|agent| (name.clone(), agent)));
         }
         for (phase, spec) in &pipeline.phases {
@@ -45,20 +44,14 @@ impl Checker<'_> {
                 let message = format!("the agent written here is called `{name}`, like one under `agents:`");
                 self.problems.add(Code::InlineName, &path, message);
             }
-            let agent = self.agent(&name, inline, params, &path);
+            let agent = self.agent(&name, inline, &path);
             agents.extend(agent.map(|agent| (name, agent)));
         }
         agents
     }
 
-    fn agent(
-        &mut self,
-        name: &AgentName,
-        spec: &AgentSpec,
-        params: &Map<String, Value>,
-        path: &str,
-    ) -> Option<AgentModel> {
-        let takes_part = self.takes_part(spec, params, path);
+    fn agent(&mut self, name: &AgentName, spec: &AgentSpec, path: &str) -> Option<AgentModel> {
+        let takes_part = self.takes_part(spec, path);
         self.agent_settings(spec, path);
         let files = self.agent_files(spec, path);
         if !self.agent_kind(name, spec, path) {

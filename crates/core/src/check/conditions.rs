@@ -3,7 +3,7 @@
 use refrain_schemas::agent_spec::AgentSpec;
 use refrain_schemas::name::PhaseName;
 use refrain_schemas::phase_spec::PhaseSpec;
-use serde_json::{Map, Value, json};
+use serde_json::json;
 
 use super::code::Code;
 use super::links::Links;
@@ -39,7 +39,7 @@ impl Checker<'_> {
 
     /// Whether an agent takes part in the phases that name it. One whose condition is wrong does, so that nothing more is
     /// said about its phases.
-    pub(super) fn takes_part(&mut self, spec: &AgentSpec, params: &Map<String, Value>, path: &str) -> bool {
+    pub(super) fn takes_part(&mut self, spec: &AgentSpec, path: &str) -> bool {
         let path = format!("{path}.when");
         let Some(expression) = self.expression(spec.when.as_deref(), &path) else { return true };
         let mut is_known = true;
@@ -48,12 +48,12 @@ impl Checker<'_> {
                 Some(("params", name)) => {
                     let name = root(name);
                     self.template_param(name, Code::ExpressionName, &path);
-                    is_known &= params.contains_key(name);
+                    is_known &= self.params.contains_key(name);
                 }
                 _ => is_known &= self.agent_variable(variable, &path),
             }
         }
-        let context = Context::of(&json!({ "params": params }));
+        let context = Context::of(&json!({ "params": self.params }));
         let value = is_known.then(|| expression.eval_bool(&context));
         let value = value.transpose().unwrap_or_else(|error| {
             self.problems.add(Code::ExpressionSyntax, path, located(&error));

@@ -40,11 +40,10 @@ impl Checker<'_> {
     }
 
     fn document(&mut self, output: &OutputSpec, path: &str) {
-        let carries = !output.carry.is_empty();
         let given = [
             ("key", output.key.is_some()),
             ("aligned", output.aligned),
-            ("carry", carries),
+            ("carry", !output.carry.is_empty()),
             ("rules", output.rules.is_some()),
         ];
         for (field, _) in given.into_iter().filter(|(_, given)| *given) {

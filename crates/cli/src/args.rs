@@ -186,6 +186,8 @@ pub(crate) enum Command {
     History(commands::history::HistoryArgs),
     Show(commands::show::ShowArgs),
     Diff(commands::diff::DiffArgs),
+    Compare(commands::compare::CompareArgs),
+    Report(commands::report::ReportArgs),
     Logs(commands::logs::LogsArgs),
     Ledger(commands::ledger::LedgerArgs),
     Accept(commands::accept::AcceptArgs),

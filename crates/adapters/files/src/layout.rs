@@ -6,6 +6,13 @@
 //! encodings, byte order marks and ids that the file does not give are the business of others: a layout sees text
 //! without a byte order mark, with the line breaks of the file.
 
+mod composed;
+mod located;
+mod renpy;
+mod states;
+#[cfg(test)]
+mod testing;
+
 use std::fmt::Debug;
 use std::ops::Range;
 use std::sync::Arc;

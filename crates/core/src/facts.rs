@@ -89,7 +89,12 @@ pub async fn gather(
             // A source that is gone or cannot be read differs from every source that was.
             now.sources = ports.reader.stamps(&params, known).await.unwrap_or_default();
         }
-        Work::Write(_) => now.altered = altered(ports, prior).await?,
+        Work::Write(work) => {
+            let params = params(model, &work.agent, target)?;
+            let known = prior.map_or(&[][..], |prior| prior.record.patched.as_slice());
+            now.sources = ports.writer.inputs(&params, known).await.unwrap_or_default();
+            now.altered = altered(ports, prior).await?;
+        }
         Work::Ask(_) => {}
     }
     Ok((now, definition))

@@ -22,7 +22,7 @@ pub struct Now {
     pub upstream: Vec<UpstreamNow>,
     /// The digests of context files.
     pub context_files: BTreeMap<String, Digest>,
-    /// The source files of `read`.
+    /// The source files of `read`, or those that `write` patches.
     pub sources: Vec<FileStamp>,
     /// Output files of `write` that are missing or were altered.
     pub altered: Vec<String>,

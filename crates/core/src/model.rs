@@ -50,6 +50,19 @@ impl Model {
         self.phases.iter().find(|phase| phase.name.as_str() == name)
     }
 
+    /// Returns the field that tells the records of a phase apart, if it makes records.
+    #[must_use]
+    pub fn key_of(&self, name: &str) -> Option<&str> {
+        match &self.phase(name)?.work {
+            Work::Read(work) => Some(&work.key),
+            Work::Ask(work) => match &work.output.shape {
+                OutputShape::Records { key } => Some(key),
+                OutputShape::Document => None,
+            },
+            Work::Write(_) => None,
+        }
+    }
+
     /// Returns every phase in every scope, in phase order; disabled phases are left out.
     #[must_use]
     pub fn targets(&self) -> Vec<Target> {

@@ -8,10 +8,13 @@
 
 mod composed;
 mod located;
+mod po;
 mod renpy;
 mod states;
+pub(crate) mod table;
 #[cfg(test)]
 mod testing;
+mod xliff;
 
 use std::fmt::Debug;
 use std::ops::Range;
@@ -20,7 +23,14 @@ use std::sync::Arc;
 use refrain_schemas::json::Json;
 use serde_json::Value;
 
+use crate::format::Format;
+use crate::params::FileParams;
 use crate::problems::{Problems, problem};
+
+use self::po::Po;
+use self::renpy::Renpy;
+use self::table::Table;
+use self::xliff::Xliff;
 
 /// The field of a place where the text of a record goes, whatever that field is called in the record
 /// (`field:` of `write` names it).
@@ -61,6 +71,13 @@ pub(crate) trait Quoting: Debug + Send + Sync {
     /// Returns what replaces the bytes of the place, or why the text cannot stand there (a fragment such as `has a
     /// line break, which a line of text cannot hold`).
     fn quote(&self, plain: &str) -> Result<String, String>;
+
+    /// Returns what replaces the bytes of the place, given the other fields of the record: what is put in where nothing
+    /// was can have to say several of them at once.
+    fn quote_beside(&self, plain: &str, field: &dyn Fn(&str) -> Option<String>) -> Result<String, String> {
+        let _others = field;
+        self.quote(plain)
+    }
 }
 
 /// What composing a new file needs to know besides the records.
@@ -96,5 +113,49 @@ pub(crate) trait Layout: Debug + Send + Sync {
         let message = "files of this format are not made anew; name the files to patch with `patch:`";
         problems.add(problem("E0721", message, None));
         String::new()
+    }
+}
+
+/// Returns the layout of a format, if files of it are understood as a whole. `key` is the field that tells records
+/// apart.
+pub(crate) fn of(format: Format, params: &FileParams, key: &str) -> Option<Arc<dyn Layout>> {
+    match format {
+        Format::Table => Some(Arc::new(table(params, key, None))),
+        Format::Renpy => Some(Arc::new(Renpy)),
+        Format::Po => Some(Arc::new(Po)),
+        Format::Xliff => Some(Arc::new(Xliff)),
+        Format::Csv | Format::Jsonl | Format::Json | Format::Text => None,
+    }
+}
+
+/// Returns the layout by which files of a format are patched, if that takes the whole of them. Texts go where they came
+/// from, or where `column` says.
+pub(crate) fn for_patching(
+    format: Format,
+    params: &FileParams,
+    key: &str,
+    column: Option<&str>,
+) -> Option<Arc<dyn Layout>> {
+    match format {
+        Format::Table => Some(Arc::new(table(params, key, column))),
+        // A list of records is read piece by piece, but their strings can be found only in the whole.
+        Format::Json => {
+            let text = params.names.text.clone().unwrap_or_else(|| TEXT.to_owned());
+            let speaker = params.names.speaker.clone().unwrap_or_else(|| "speaker".to_owned());
+            Some(Arc::new(Table { text, speaker, records: true, at: None, ..table(params, key, column) }))
+        }
+        Format::Csv | Format::Jsonl | Format::Text => None,
+        Format::Renpy | Format::Po | Format::Xliff => of(format, params, key),
+    }
+}
+
+fn table(params: &FileParams, key: &str, column: Option<&str>) -> Table {
+    Table {
+        key: key.to_owned(),
+        text: params.names.text.clone().unwrap_or_else(|| "message".to_owned()),
+        speaker: params.names.speaker.clone().unwrap_or_else(|| "name".to_owned()),
+        column: column.map(str::to_owned),
+        at: params.at.clone(),
+        records: false,
     }
 }

@@ -29,6 +29,11 @@ impl Entry {
         self.fields.get(name).and_then(Value::as_str).filter(|text| !text.is_empty())
     }
 
+    /// Returns a field that is a number.
+    pub(crate) fn number_in(&self, name: &str) -> Option<usize> {
+        self.fields.get(name)?.as_u64().and_then(|number| usize::try_from(number).ok())
+    }
+
     /// Returns the texts of a field that is a list of lines.
     pub(crate) fn list(&self, name: &str) -> Vec<&str> {
         let items = self.fields.get(name).and_then(Value::as_array);

@@ -1,6 +1,6 @@
 //! Problems of a text by their offsets, told with line and column when all are found.
 
-use crate::problems::{Problems, place, problem};
+use crate::problems::{Problems, SHOWN, place, problem};
 
 /// Collects problems of one text in any order.
 #[derive(Debug)]
@@ -22,6 +22,10 @@ struct Found {
 impl<'a> Located<'a> {
     pub(crate) const fn new(file: &'a str, text: &'a str) -> Self {
         Self { file, text, found: Vec::new() }
+    }
+
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.found.is_empty()
     }
 
     pub(crate) fn add(&mut self, at: usize, code: &'static str, message: impl Into<String>) {
@@ -53,11 +57,12 @@ impl<'a> Located<'a> {
     pub(crate) fn report(mut self, problems: &mut Problems) {
         self.found.sort_by_key(|found| found.at);
         let mut positions = Positions::new(self.text);
-        for found in self.found {
+        for (n, found) in self.found.into_iter().enumerate() {
             let (line, column) = positions.of(found.at);
             let mut told = problem(found.code, found.message, Some(place(self.file, line, column)));
             told.hint = found.hint.map(str::to_owned);
-            if let Some(first) = found.first {
+            // Looking for another line takes time; no more problems than these are shown.
+            if let Some(first) = found.first.filter(|_| n < SHOWN) {
                 told.related.push(place(self.file, lines_to(self.text, first), 1));
             }
             problems.add(told);

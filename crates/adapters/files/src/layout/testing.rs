@@ -56,7 +56,7 @@ pub(crate) fn patched(
     for slot in &read(layout, text) {
         for place in &slot.places {
             let Some(value) = values(slot, &place.field).filter(|value| *value != place.now) else { continue };
-            changes.push((place.span.clone(), place.quoting.quote(&value)?));
+            changes.push((place.span.clone(), place.quoting.quote_beside(&value, &|field| values(slot, field))?));
         }
     }
     changes.sort_by_key(|(span, _)| (span.start, span.end));

@@ -167,10 +167,9 @@ impl RunState {
             Ok(transferred) => *transferred,
             Err(trouble) => return self.in_trouble(no, &standing, trouble),
         };
-        if matches!(self.phase(no).work, Work::Read(_)) {
-            // What was read is what the revision is made from, even if it changed a moment before.
-            standing.now.sources.clone_from(&transferred.files);
-        }
+        // What was read is what the revision is made from, even if it changed a moment before.
+        let reads = matches!(self.phase(no).work, Work::Read(_));
+        standing.now.sources.clone_from(if reads { &transferred.files } else { &transferred.patched });
         self.tell(no, transferred.event);
         let record = RevisionRecord {
             target: (*self.targets[no].target).clone(),
@@ -189,7 +188,7 @@ impl RunState {
             n_conflicts: 0,
             files: transferred.files,
             edits: None,
-            patched: Vec::new(),
+            patched: transferred.patched,
             causes: self.targets[no].causes().to_vec(),
         };
         standing.now.altered.clear();

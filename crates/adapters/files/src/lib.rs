@@ -7,6 +7,7 @@
 
 mod encode;
 pub mod format;
+mod keep;
 mod lines;
 mod params;
 mod pattern;

@@ -1,13 +1,16 @@
 //! Writes exports to the file system.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::path::Path;
 
 use async_trait::async_trait;
 use refrain_core::ports::files::{FileError, RecordTarget, TargetWriter};
 use refrain_schemas::artifact::FileStamp;
+use refrain_schemas::digest::Digest;
 use serde_json::{Map, Value};
 
+use crate::keep;
 use crate::params::WriteParams;
 use crate::root::Root;
 use crate::stamp::stamp;
@@ -47,6 +50,14 @@ impl TargetWriter for FsWriter {
             }
         }
         Ok(stamps)
+    }
+
+    async fn keep(&self, path: &str, known: &BTreeSet<Digest>) -> Result<Option<FileStamp>, FileError> {
+        keep::keep(&self.root, path, known)
+    }
+
+    async fn drop_kept(&self, copy: &FileStamp) -> Result<(), FileError> {
+        keep::drop_kept(&self.root, copy)
     }
 
     async fn open(&self, params: &Map<String, Value>) -> Result<Box<dyn RecordTarget>, FileError> {

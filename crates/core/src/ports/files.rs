@@ -1,9 +1,11 @@
 //! The files of a project: those that the definition names, sources and exports.
 
+use std::collections::BTreeSet;
 use std::fmt::Debug;
 
 use async_trait::async_trait;
 use refrain_schemas::artifact::FileStamp;
+use refrain_schemas::digest::Digest;
 use refrain_schemas::json::Json;
 use refrain_schemas::problem::Problem;
 use serde_json::{Map, Value};
@@ -76,6 +78,20 @@ pub trait TargetWriter: Debug + Send + Sync + 'static {
     /// Starts to write. The params are filled already. Nothing is seen under the final name before
     /// [`RecordTarget::finish`].
     async fn open(&self, params: &Map<String, Value>) -> Result<Box<dyn RecordTarget>, FileError>;
+
+    /// Keeps a written file that somebody changed, so that it is not lost when it is replaced: under a name beside it that
+    /// is free, or that has the same contents already. Returns the copy; none where there is no such file, or where its
+    /// contents are among `known`. The file itself stays where it is.
+    async fn keep(&self, path: &str, known: &BTreeSet<Digest>) -> Result<Option<FileStamp>, FileError> {
+        let _nothing_is_kept = (path, known);
+        Ok(None)
+    }
+
+    /// Removes a copy that [`TargetWriter::keep`] returned, where it is not needed after all.
+    async fn drop_kept(&self, copy: &FileStamp) -> Result<(), FileError> {
+        let _nothing_was_kept = copy;
+        Ok(())
+    }
 }
 
 /// Records as they are written. Dropped unfinished, it leaves nothing behind.

@@ -1,5 +1,6 @@
 //! Carrying out what the state wants done.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use refrain_schemas::artifact::ArtifactKind;
@@ -27,6 +28,7 @@ use crate::tree::page::Entry;
 use crate::tree::sequence::Sequence;
 
 use super::input::{Effect, Input, TargetNo, Transferred, Trouble, Whole};
+use super::keeping;
 
 /// How many pages are handed to the store at once.
 const PAGE_BATCH: usize = 256;
@@ -41,6 +43,8 @@ pub(super) struct Performer {
     pub(super) cancel: Cancel,
     /// Attempts that made no revision, for judging.
     pub(super) attempts: Vec<Option<refrain_schemas::history::AttemptRecord>>,
+    /// The contents of files that people changed and that were taken over as edits.
+    pub(super) imported: BTreeSet<Digest>,
 }
 
 impl Performer {
@@ -172,7 +176,8 @@ impl Performer {
         self.store(pages).await?;
         let files = source.stamps();
         let event = EventKind::SourceRead { files: files.len() as u64, records: n_records };
-        Ok(Transferred { artifact: artifact::reference(ArtifactKind::Records, &root), files, event })
+        let artifact = artifact::reference(ArtifactKind::Records, &root);
+        Ok(Transferred { artifact, files, event, kept: Vec::new() })
     }
 
     async fn write(
@@ -208,7 +213,8 @@ impl Performer {
                 n_records += records.len() as u64;
             }
         }
-        let files = target.finish().map_err(file_trouble)?;
+        let finished = keeping::finish(&*self.ports.writer, target, &standing.now.altered, &self.imported);
+        let (files, kept) = finished.await.map_err(file_trouble)?;
         let (artifact, pages) = artifact::of_files(&files);
         self.store(pages).await?;
         let names = files.iter().map(|file| file.path.clone()).collect();
@@ -216,6 +222,7 @@ impl Performer {
             artifact,
             files,
             event: EventKind::ExportWritten { files: names, records: n_records },
+            kept,
         })
     }
 

@@ -22,6 +22,7 @@ mod prompts;
 mod repairing;
 mod same_bytes;
 mod seeing;
+mod settling;
 mod simulated;
 mod spending;
 mod tokens;

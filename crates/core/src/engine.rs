@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
+use refrain_schemas::comparison::Comparison;
 use refrain_schemas::edit::{EditList, EditReport, ReviewReport};
 use refrain_schemas::failure::FailureKind;
 use refrain_schemas::json::Json;
 use refrain_schemas::ledger::{CallReport, ImportReport, LedgerReport};
 use refrain_schemas::money::Budget;
 use refrain_schemas::name::{CallId, PhaseName, Revision};
+use refrain_schemas::overview::Overview;
 use refrain_schemas::plan::PlanReport;
 use refrain_schemas::plan_file::PlanFile;
 use refrain_schemas::problem::Problem;
@@ -26,6 +28,7 @@ use crate::ports::files::{FileError, ProjectFiles, SourceReader, TargetWriter};
 use crate::ports::sink::{LogSink, ProgressSink};
 use crate::ports::store::{CallFilter, Collected, Store, StoreError};
 use crate::ports::tools::Tools;
+pub use crate::queries::compare::{CompareRequest, Compared};
 pub use crate::queries::edits::import::{Bench, Returned};
 pub use crate::queries::edits::written::WrittenFile;
 pub use crate::queries::edits::{EditChange, EditRequest, Signature};
@@ -268,6 +271,24 @@ impl Engine {
         revision: Option<Revision>,
     ) -> Result<Vec<Conflict>, EngineError> {
         crate::queries::conflicts::conflicts(self, target, revision).await
+    }
+
+    /// Compares the texts of two revisions, of one target or of two, pair by pair, and says which is better where that can
+    /// be measured.
+    ///
+    /// # Errors
+    /// Fails where there are no such revisions, where they hold no records that can be compared, and where the store does.
+    pub async fn compare(&self, request: &CompareRequest) -> Result<Comparison, EngineError> {
+        crate::queries::compare::compare(self, request).await
+    }
+
+    /// Says of some targets, or of all where none are named, what there is, how good it is, what it cost and where that
+    /// went; names at most `limit` scenes or units of each.
+    ///
+    /// # Errors
+    /// Fails where the store or a file fails.
+    pub async fn overview(&self, targets: &[Target], limit: usize) -> Result<Overview, EngineError> {
+        crate::queries::report::overview(self, targets, limit).await
     }
 
     /// Compares two revisions; the last two where none are named.
@@ -531,6 +552,14 @@ pub enum EngineError {
         target: String,
         /// What was named: a number or `yet`.
         revision: String,
+    },
+    /// Two revisions cannot be compared.
+    #[error("{target} cannot be compared: {reason}")]
+    NotComparable {
+        /// The target.
+        target: String,
+        /// Why not.
+        reason: String,
     },
     /// There is no such call.
     #[error("there is no call {call}")]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use refrain_schemas::artifact::FileStamp;
 use refrain_schemas::freshness::Freshness;
 use refrain_schemas::name::AgentName;
-use refrain_schemas::scope::Target;
+use refrain_schemas::scope::{Scope, Target};
 use serde_json::{Map, Value, json};
 
 use crate::define::{self, Definition, FileDigests};
@@ -106,7 +106,7 @@ pub async fn gather(
         skipped: skipped(model, phase, target, &known.upstream)?,
         definition: definition.parts.clone(),
         upstream: known.upstream.clone(),
-        context_files: context_files(phase, digests).await?,
+        context_files: context_files(phase, &target.scope, digests).await?,
         sources: Vec::new(),
         altered: Vec::new(),
         generation: known.generation,
@@ -119,7 +119,12 @@ pub async fn gather(
             // A source that is gone or cannot be read differs from every source that was.
             now.sources = ports.reader.stamps(&params, known).await.unwrap_or_default();
         }
-        Work::Write(_) => now.altered = altered(ports, prior).await?,
+        Work::Write(work) => {
+            let params = params(model, &work.agent, target)?;
+            let known = prior.map_or(&[][..], |prior| prior.record.patched.as_slice());
+            now.sources = ports.writer.inputs(&params, known).await.unwrap_or_default();
+            now.altered = altered(ports, prior).await?;
+        }
         Work::Ask(_) => {}
     }
     Ok((now, definition))
@@ -131,7 +136,7 @@ pub async fn gather(
 /// Fails where a template does.
 pub fn params(model: &Model, agent: &AgentName, target: &Target) -> Result<Map<String, Value>, EngineError> {
     let Some(agent) = model.agents.get(agent.as_str()) else { return Ok(Map::new()) };
-    match define::filled_params(model, agent, &target.scope)?.value() {
+    match define::filled_params(&model.params, agent, &target.scope)?.value() {
         Value::Object(map) => Ok(map),
         _ => Ok(Map::new()),
     }
@@ -139,13 +144,15 @@ pub fn params(model: &Model, agent: &AgentName, target: &Target) -> Result<Map<S
 
 async fn context_files(
     phase: &Phase,
+    scope: &Scope,
     digests: &FileDigests,
 ) -> Result<BTreeMap<String, refrain_schemas::digest::Digest>, EngineError> {
     let mut out = BTreeMap::new();
     if let Work::Ask(work) = &phase.work {
         for context in &work.context {
-            if let ContextSource::File(path) = &context.source {
-                out.insert(path.clone(), digests.digest(path).await?);
+            if let ContextSource::File(file) = &context.source {
+                let path = file.path(scope);
+                out.insert(path.to_owned(), digests.digest(path).await?);
             }
         }
     }

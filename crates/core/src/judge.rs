@@ -24,7 +24,7 @@ pub struct Now {
     pub upstream: Vec<UpstreamNow>,
     /// The digests of context files.
     pub context_files: BTreeMap<String, Digest>,
-    /// The source files of `read`.
+    /// The source files of `read`, or those that `write` patches.
     pub sources: Vec<FileStamp>,
     /// Output files of `write` that are missing or were altered.
     pub altered: Vec<String>,
@@ -215,7 +215,8 @@ fn definition_cause(part: &str) -> (CauseKind, String) {
     if let Some(path) = part.strip_prefix("schema.") {
         return (CauseKind::DefinitionFile, path.to_owned());
     }
-    let Some(agent) = part.strip_prefix("agent.") else { return (CauseKind::Definition, part.to_owned()) };
+    let agent = part.strip_prefix("agent.").or_else(|| part.strip_prefix("rules."));
+    let Some(agent) = agent else { return (CauseKind::Definition, part.to_owned()) };
     match agent.split_once('.') {
         None => (CauseKind::Agent, agent.to_owned()),
         Some((name, "params")) => (CauseKind::Params, name.to_owned()),

@@ -4,10 +4,9 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-use aho_corasick::AhoCorasick;
 use refrain_schemas::artifact::{ArtifactKind, ArtifactRef};
 use refrain_schemas::digest::Digest;
-use refrain_schemas::json::{Json, field, scalar_text};
+use refrain_schemas::json::Json;
 use refrain_schemas::name::PhaseName;
 use refrain_schemas::scope::Scope;
 
@@ -21,6 +20,7 @@ use crate::model::{AskWork, Context, ContextSource, Model, Phase, Select, Split}
 use crate::ports::files::{Loaded, ProjectFiles};
 use crate::ports::store::Store;
 use crate::request::{ContextEntry, Requests, View, places};
+use crate::terms::{Finder, Matching, Term};
 use crate::tree::sequence::Sequence;
 use crate::units::{self, Unit};
 
@@ -139,8 +139,8 @@ impl From<crate::ports::store::StoreError> for PrepareError {
 pub async fn prepare(preparation: Preparation<'_>) -> Result<Prepared, PrepareError> {
     let mut loaded = LoadedFiles::default();
     for context in &preparation.work.context {
-        if let ContextSource::File(path) = &context.source {
-            loaded.load(preparation.files, path).await?;
+        if let ContextSource::File(file) = &context.source {
+            loaded.load(preparation.files, file.path(preparation.scope)).await?;
         }
     }
     let Preparation { model, phase, store, now, .. } = preparation;
@@ -323,7 +323,8 @@ async fn view(
         return Ok(View::Window { n: *n, within });
     }
     let (kind, hard, records) = match &context.source {
-        ContextSource::File(path) => {
+        ContextSource::File(file) => {
+            let path = file.path(preparation.scope);
             let kind = loaded.artifact(path).map_or(ArtifactKind::Document, |artifact| artifact.kind);
             (kind, false, loaded.sequence(path)?)
         }
@@ -359,22 +360,24 @@ fn select(
             let places = places(&records, field, *unique);
             Ok(View::Joined { field: field.clone(), unique: *unique, hard, records, places })
         }
-        Select::Match { field: name, within } => matched(context, &records, name, within),
+        Select::Match { field, within, how } => matched(context, &records, field, within, how),
         Select::Window { .. } => Ok(View::Absent),
     }
 }
 
-fn matched(context: &Context, records: &Sequence, name: &str, within: &str) -> Result<View, PrepareError> {
-    let terms: Vec<(String, Json)> = records
-        .iter()
-        .filter_map(|(_, entry)| {
-            let term = scalar_text(field(entry.text(), name)?)?;
-            (!term.is_empty()).then(|| (term.into_owned(), Json::from_canonical(entry.text())))
-        })
-        .collect();
-    let finder = AhoCorasick::new(terms.iter().map(|(term, _)| term));
+fn matched(
+    context: &Context,
+    records: &Sequence,
+    name: &str,
+    within: &[String],
+    how: &Matching,
+) -> Result<View, PrepareError> {
+    let known = records.iter().filter_map(|(_, entry)| {
+        Some((how.term_of(entry.text(), name)?, Json::from_canonical(entry.text())))
+    });
+    let (terms, entries): (Vec<Term>, Vec<Json>) = known.unzip();
+    let finder = Finder::new(&terms, how.words);
     let finder =
         finder.map_err(|error| PrepareError::Data(format!("context `{}`: {error}", context.name)))?;
-    let entries = terms.into_iter().map(|(_, json)| json).collect();
-    Ok(View::Matched { field: within.to_owned(), entries, finder })
+    Ok(View::Matched { fields: within.to_vec(), entries, finder })
 }

@@ -5,6 +5,7 @@
 
 pub(crate) mod accept;
 pub(crate) mod call;
+pub(crate) mod compare;
 pub(crate) mod conflicts;
 pub(crate) mod diff;
 pub(crate) mod edits;
@@ -14,6 +15,7 @@ pub(crate) mod history;
 pub(crate) mod import;
 pub(crate) mod ledger;
 pub(crate) mod nearest;
+pub(crate) mod report;
 pub(crate) mod resolve;
 pub(crate) mod review;
 pub(crate) mod show;

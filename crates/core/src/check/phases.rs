@@ -72,6 +72,7 @@ impl Checker<'_> {
             Some(AgentRole::Write) => self.write_work(name, spec, pool, links, made),
             Some(AgentRole::Answer) | None => self.ask_work(name, spec, pool, links, made).map(|mut work| {
                 self.prompts(name, spec, &mut work, agents);
+                work.output.rules = self.reply_rules(name, spec, agents);
                 Work::Ask(Box::new(work))
             }),
         }?;
@@ -214,6 +215,8 @@ fn unfit_to_read(spec: &PhaseSpec) -> Vec<(&'static str, bool)> {
         ("gather", !spec.gather.is_empty()),
         ("output.document", output.is_some_and(|output| output.document.is_some())),
         ("output.aligned", output.is_some_and(|output| output.aligned)),
+        ("output.carry", output.is_some_and(|output| !output.carry.is_empty())),
+        ("output.rules", output.is_some_and(|output| output.rules.is_some())),
     ]);
     fields
 }

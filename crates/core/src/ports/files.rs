@@ -66,6 +66,12 @@ pub trait RecordSource: Send {
 
     /// Returns the stamps of the files, hashed from the very bytes that were read. Called after the end.
     fn stamps(&self) -> Vec<FileStamp>;
+
+    /// Whether the files themselves say which record is which. Otherwise some records have an id that hangs on what they
+    /// say, so that one that is changed has another. Called after the end.
+    fn has_own_ids(&self) -> bool {
+        true
+    }
 }
 
 /// Writes exports.
@@ -75,9 +81,17 @@ pub trait TargetWriter: Debug + Send + Sync + 'static {
     /// gone has no stamp.
     async fn stamps(&self, known: &[FileStamp]) -> Result<Vec<FileStamp>, FileError>;
 
-    /// Starts to write. The params are filled already. Nothing is seen under the final name before
-    /// [`RecordTarget::finish`].
-    async fn open(&self, params: &Map<String, Value>) -> Result<Box<dyn RecordTarget>, FileError>;
+    /// Finds the source files that are patched rather than written anew, and takes their stamps, reading only those
+    /// whose marks differ from `known`. They are inputs of what is written; without patching there are none.
+    async fn inputs(
+        &self,
+        params: &Map<String, Value>,
+        known: &[FileStamp],
+    ) -> Result<Vec<FileStamp>, FileError>;
+
+    /// Starts to write. The params are filled already. `key` is the field that tells the records apart, empty where
+    /// none does. Nothing is seen under a final name before [`RecordTarget::finish`].
+    async fn open(&self, params: &Map<String, Value>, key: &str) -> Result<Box<dyn RecordTarget>, FileError>;
 
     /// Keeps a written file that somebody changed, so that it is not lost when it is replaced: under a name beside it that
     /// is free, or that has the same contents already. Returns the copy; none where there is no such file, or where its
@@ -99,14 +113,23 @@ pub trait RecordTarget: Send {
     /// Takes the next few records.
     ///
     /// # Errors
-    /// Fails where a record cannot be written in the format.
+    /// Fails where the system does. Records that do not fit are told of at the end, all at once.
     fn write(&mut self, records: &[Json]) -> Result<(), FileError>;
 
-    /// Puts the file in its place and returns its stamp.
+    /// Puts all files in their places, together.
     ///
     /// # Errors
-    /// Fails where the system does.
-    fn finish(self: Box<Self>) -> Result<Vec<FileStamp>, FileError>;
+    /// Returns all that is wrong with the records at once, and fails where the system does; no file is in its place then.
+    fn finish(self: Box<Self>) -> Result<Written, FileError>;
+}
+
+/// What was written.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Written {
+    /// The stamps of the files that were made.
+    pub files: Vec<FileStamp>,
+    /// The stamps of the source files that were patched, hashed from the very bytes that were read.
+    pub patched: Vec<FileStamp>,
 }
 
 /// A file failed.

@@ -96,6 +96,8 @@ pub struct Transferred {
     pub artifact: ArtifactRef,
     /// The files.
     pub files: Vec<FileStamp>,
+    /// The source files that were patched.
+    pub patched: Vec<FileStamp>,
     /// What to tell.
     pub event: EventKind,
     /// Files that somebody had changed, kept under another name before they were replaced.

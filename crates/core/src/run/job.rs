@@ -17,7 +17,7 @@ use crate::ports::agent::Conversation;
 use crate::prepare::Prepared;
 use crate::prompt::{About, Ground, Prompt, Renderer};
 use crate::publish::UnitOutcome;
-use crate::reply::{self, Rules, Stamped};
+use crate::reply::{self, Reviewer, Rules, Stamped};
 use crate::request::{AskNumbers, UnitRequest, key};
 use crate::survey::Standing;
 use crate::unit_table::AskRow;
@@ -151,7 +151,9 @@ impl Job {
             return Ok(AskState::Done { records: Vec::new(), reply: keep });
         }
         let rules = Rules::of(work, self.source_key.as_deref()).gathered(!phase.gather.is_empty());
-        let rules = rules.by_model(prompt.is_some());
+        let reviewer = self.standing.definition.rules.as_ref();
+        let reviewer = reviewer.map(|rules| Reviewer { rules, shared: &self.shared });
+        let rules = rules.by_model(prompt.is_some()).reviewed_by(reviewer);
         let records = rules.accept(reply, &self.prepared.units[unit], &self.prepared.requests)?;
         Ok(AskState::Done { records, reply: keep })
     }

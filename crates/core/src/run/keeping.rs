@@ -9,7 +9,7 @@ use refrain_schemas::digest::Digest;
 use refrain_schemas::report::KeptFile;
 
 use crate::history::History;
-use crate::ports::files::{FileError, RecordTarget, TargetWriter};
+use crate::ports::files::{FileError, RecordTarget, TargetWriter, Written};
 
 /// Returns the contents of files whose changes were taken over as edits.
 #[must_use]
@@ -24,7 +24,7 @@ pub(super) async fn finish(
     target: Box<dyn RecordTarget>,
     altered: &[String],
     imported: &BTreeSet<Digest>,
-) -> Result<(Vec<FileStamp>, Vec<KeptFile>), FileError> {
+) -> Result<(Written, Vec<KeptFile>), FileError> {
     let mut copies: Vec<(String, FileStamp)> = Vec::new();
     for path in altered {
         let copy = writer.keep(path, imported).await?;
@@ -35,7 +35,7 @@ pub(super) async fn finish(
     for (path, copy) in copies {
         let is_there = |file: &FileStamp| file.path == path && file.digest == copy.digest;
         // Where nothing was written, or the same, the person's file is still in its place.
-        if finished.as_ref().map_or(true, |files| files.iter().any(is_there)) {
+        if finished.as_ref().map_or(true, |written| written.files.iter().any(is_there)) {
             writer.drop_kept(&copy).await?;
         } else {
             kept.push(KeptFile { path, copy: copy.path });

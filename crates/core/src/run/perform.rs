@@ -18,7 +18,7 @@ use crate::judge::{UpstreamNow, judge};
 use crate::model::{Model, ReadWork, Work, WriteWork};
 use crate::ports::cancel::Cancel;
 use crate::ports::executor::Executor;
-use crate::ports::files::FileError;
+use crate::ports::files::{FileError, Written};
 use crate::ports::store::Batch;
 use crate::prepare::{self, Preparation, PrepareError, Prepared};
 use crate::publish::{Publication, Published, UnitOutcome};
@@ -177,7 +177,7 @@ impl Performer {
         let files = source.stamps();
         let event = EventKind::SourceRead { files: files.len() as u64, records: n_records };
         let artifact = artifact::reference(ArtifactKind::Records, &root);
-        Ok(Transferred { artifact, files, event, kept: Vec::new() })
+        Ok(Transferred { artifact, files, patched: Vec::new(), event, kept: Vec::new() })
     }
 
     async fn write(
@@ -189,7 +189,8 @@ impl Performer {
         let params = facts::params(&self.model, &work.agent, &self.targets[no].0).map_err(trouble)?;
         let chosen = prepare::chosen_source(&standing.now, &work.of);
         let found = chosen.map(|phase| prepare::artifacts_of(&standing.now, phase)).unwrap_or_default();
-        let mut target = self.ports.writer.open(&params).await.map_err(file_trouble)?;
+        let key = chosen.and_then(|phase| self.model.key_of(phase.as_str())).unwrap_or_default();
+        let mut target = self.ports.writer.open(&params, key).await.map_err(file_trouble)?;
         let mut n_records = 0_u64;
         let phase = self.phase(no);
         let gathered = found.iter().any(|(upstream, _)| {
@@ -214,13 +215,14 @@ impl Performer {
             }
         }
         let finished = keeping::finish(&*self.ports.writer, target, &standing.now.altered, &self.imported);
-        let (files, kept) = finished.await.map_err(file_trouble)?;
+        let (Written { files, patched }, kept) = finished.await.map_err(file_trouble)?;
         let (artifact, pages) = artifact::of_files(&files);
         self.store(pages).await?;
         let names = files.iter().map(|file| file.path.clone()).collect();
         Ok(Transferred {
             artifact,
             files,
+            patched,
             event: EventKind::ExportWritten { files: names, records: n_records },
             kept,
         })

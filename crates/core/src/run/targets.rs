@@ -167,10 +167,9 @@ impl RunState {
             Ok(transferred) => *transferred,
             Err(trouble) => return self.in_trouble(no, &standing, trouble),
         };
-        if matches!(self.phase(no).work, Work::Read(_)) {
-            // What was read is what the revision is made from, even if it changed a moment before.
-            standing.now.sources.clone_from(&transferred.files);
-        }
+        // What was read is what the revision is made from, even if it changed a moment before.
+        let reads = matches!(self.phase(no).work, Work::Read(_));
+        standing.now.sources.clone_from(if reads { &transferred.files } else { &transferred.patched });
         for KeptFile { path, copy } in &transferred.kept {
             self.tell(no, EventKind::ExportKept { file: path.clone(), copy: copy.clone() });
         }
@@ -193,7 +192,7 @@ impl RunState {
             n_conflicts: 0,
             files: transferred.files,
             edits: None,
-            patched: Vec::new(),
+            patched: transferred.patched,
             causes: self.targets[no].causes().to_vec(),
         };
         standing.now.altered.clear();

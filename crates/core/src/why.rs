@@ -276,7 +276,10 @@ impl Comparison {
             if change == UnitChange::Same && refused.contains_key(id) {
                 change = UnitChange::Refused;
             }
-            if change == UnitChange::Same && unit.is_none() {
+            let lock = self.new.as_ref().and_then(|new| new.editing.locked(id));
+            // Whatever it would see: nobody is asked about it.
+            let is_unasked = lock.is_some() && change != UnitChange::Removed;
+            if unit.is_none() && (change == UnitChange::Same || is_unasked) {
                 continue;
             }
             n_units += 1;
@@ -284,7 +287,8 @@ impl Comparison {
             if rank.len() < limit {
                 let failure = row.and_then(|row| row.failure.clone());
                 let unit = refrain_schemas::name::UnitId::new(id);
-                rank.push(UnitWhy { unit, change, parts, asks: Vec::new(), failure });
+                let locked_by = lock.map(|lock| lock.by.clone());
+                rank.push(UnitWhy { unit, change, parts, asks: Vec::new(), failure, locked_by });
             }
         }
         report.units = sure.into_iter().chain(hanging).take(limit).collect();
@@ -400,7 +404,7 @@ impl Comparison {
     ) -> Result<(), EngineError> {
         let Some(new) = &self.new else { return Ok(()) };
         let store = &*ahead.ports.store;
-        for why in units {
+        for why in units.iter_mut().filter(|why| why.locked_by.is_none()) {
             let Some(place) = by_id.places.get(why.unit.as_str()).copied() else { continue };
             let hangs = why.parts.iter().any(hangs);
             let mut job = self.job(ahead, work, new, vec![new.units[place].clone()]);

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
+use crate::edit::EditCounts;
 use crate::exit_code::ExitCode;
 use crate::failure::PhaseError;
 use crate::freshness::Cause;
@@ -147,6 +148,9 @@ pub struct PhaseReport {
     pub repairs: u64,
     /// Its units.
     pub units: UnitCounts,
+    /// How people's edits of it stand; absent where there are none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub edits: Option<EditCounts>,
     /// The digest of the latest artifact.
     pub digest: Option<Digest>,
     /// What the calls consumed.

@@ -57,6 +57,9 @@ pub struct UnitWhy {
     pub asks: Vec<AskState>,
     /// How it failed in the latest revision.
     pub failure: Option<Failure>,
+    /// Who locked it, so that nobody is asked about it; absent where nobody did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub locked_by: Option<String>,
 }
 
 /// How a unit compares with the revision's.

@@ -35,6 +35,10 @@ pub(crate) fn write(page: &mut Page, report: &RunReport, holes: &[Holes], again:
     kept(page, report);
     page.gap();
     summary(page, report);
+    words::to_review(
+        page,
+        report.phases.iter().filter_map(|phase| phase.edits).map(|edits| edits.to_review()).sum(),
+    );
     if let Some(left) = left(report) {
         page.wrapped(&[(Tone::Strong, "left:")], &left);
     }
@@ -323,6 +327,8 @@ mod tests {
             {"kind": "context_file", "subject": "glossary.csv", "old": null, "new": null},
             {"kind": "upstream", "subject": "ingest", "old": null, "new": null}
         ]);
+        translate["edits"] =
+            json!({"standing": 40, "applied": 40, "conflicts": 3, "source_changed": 0, "orphans": 0});
         insta::assert_snapshot!(rendered(report(
             "completed",
             &[phase("ingest", "fresh", 0, 0, 0), translate]

@@ -86,6 +86,7 @@ impl TargetState {
             retries: 0,
             repairs: 0,
             units: UnitCounts::default(),
+            edits: None,
             digest: None,
             usage: refrain_schemas::usage::Usage::default(),
             causes: Vec::new(),

@@ -36,6 +36,7 @@ use crate::agent::{AnswerUnit, Work};
 use crate::glossary::Glossary;
 use crate::params::Params;
 use crate::record::{Input, Record, text};
+pub(crate) use ends::last_word;
 pub(crate) use issue::{About, Finding};
 pub(crate) use markup::Markup;
 pub(crate) use reply::ReplyRules;

@@ -21,7 +21,7 @@ use refrain_schemas::failure::Failure;
 use serde_json::{Map, Value, json};
 
 use crate::agent::{AnswerUnit, Work};
-use crate::checks::{Glossaries, Markup, Terms, glossaries};
+use crate::checks::{Glossaries, Markup, Terms, glossaries, last_word};
 use crate::glossary::Glossary;
 use crate::params::Params;
 use crate::record::{Input, Record, text};
@@ -29,8 +29,6 @@ use letters::Style;
 
 const CONTEXTS: [&str; 2] = ["glossary", "terms"];
 const KEPT: [&str; 4] = ["line_id", "scene_id", "route_id", "speaker"];
-/// What stands behind a sentence and is not part of its last word.
-const BEHIND: &str = ".,!?…:;。、，．！？：；\"'’”“»«)]}）］｝」』】》〉";
 
 struct Pseudo {
     style: Style,
@@ -148,7 +146,8 @@ impl Pseudo {
         let start = text.len() - text.trim_start().len();
         let (before, behind) = (&text[..start], &text[start + core.len()..]);
         let mut out = self.words(core, glossary);
-        let letters = core.chars().filter(|c| c.is_alphabetic()).count();
+        let free = out.iter().filter(|(_, free)| *free).flat_map(|(text, _)| text.chars());
+        let letters = free.filter(|c| c.is_alphabetic()).count();
         let longer = letters.saturating_mul(self.expand).div_ceil(100);
         self.lengthen(&mut out, longer);
         let shown: String = out.iter().map(|(text, _)| text.as_str()).collect();
@@ -200,8 +199,7 @@ impl Pseudo {
         if left > 0
             && let Some((text, true)) = out.last_mut()
         {
-            let at = text.trim_end_matches(|c| BEHIND.contains(c)).len();
-            text.insert_str(at, &"~".repeat(left));
+            text.insert_str(last_word(text), &"~".repeat(left));
         } else if left > 0 {
             out.push(("~".repeat(left), true));
         }
@@ -247,7 +245,7 @@ mod tests {
         check(plain.clone(), "Hello {name}, take %d ropes!", "Ĥéļļö {name}, ţåķé %d ŕöþéš!");
         check(plain.clone(), " Anna's rope\n", " アンナ'š Seil\n");
         check(plain.clone(), "12", "12");
-        check(plain.clone(), "竜", "竜~");
+        check(plain, "竜", "竜~");
         check(json!({}), "Hello, Bob. ", "⟦Ĥééļļöö, Ɓööƀ.⟧ ");
         check(json!({}), "", "");
         check(json!({"brackets": false, "expand": 2}), "Hm…", "Ĥɱ~~…");

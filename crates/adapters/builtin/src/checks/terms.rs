@@ -6,6 +6,7 @@
 //!   for names, which stay as they are where nobody said otherwise (`context`: `terms`).
 
 use std::cell::LazyCell;
+use std::sync::Arc;
 
 use serde_json::Value;
 
@@ -115,7 +116,7 @@ impl Terms {
     }
 }
 
-impl Rule for Terms {
+impl Rule for Arc<Terms> {
     fn needs_source(&self) -> bool {
         true
     }

@@ -52,6 +52,19 @@ impl Model {
         self.phases.iter().find(|phase| phase.name.as_str() == name)
     }
 
+    /// Returns the field that tells the records of a phase apart, if it makes records.
+    #[must_use]
+    pub fn key_of(&self, name: &str) -> Option<&str> {
+        match &self.phase(name)?.work {
+            Work::Read(work) => Some(&work.key),
+            Work::Ask(work) => match &work.output.shape {
+                OutputShape::Records { key } => Some(key),
+                OutputShape::Document => None,
+            },
+            Work::Write(_) => None,
+        }
+    }
+
     /// Returns every phase in every scope, in phase order; disabled phases are left out.
     #[must_use]
     pub fn targets(&self) -> Vec<Target> {
@@ -94,6 +107,8 @@ pub struct AgentModel {
     pub spec: AgentSpec,
     /// What its factory says of it.
     pub traits: AgentTraits,
+    /// Whether its `when:` lets it take part; where not, no pool has it.
+    pub takes_part: bool,
     /// Project files whose contents are part of its identity, sorted: those of `files` and those that `command` names.
     pub files: Vec<String>,
     /// How failed calls are tried again.
@@ -132,6 +147,8 @@ pub struct Phase {
     pub per: Vec<DimensionName>,
     /// Dimensions whose scopes are all read at once.
     pub gather: Vec<DimensionName>,
+    /// Later phases in which people lock units of this one, in file order; disabled ones are left out.
+    pub locked_by: Vec<PhaseName>,
     /// What it does.
     pub work: Work,
     /// Ceilings over all its scopes.
@@ -332,6 +349,8 @@ pub struct Output {
     pub shape: OutputShape,
     /// Exactly one output record per input record.
     pub aligned: bool,
+    /// Fields that records take over from their unit, with the field of its input each comes from.
+    pub carry: Vec<(String, String)>,
     /// What every record, or the document, must fulfil.
     pub schema: Option<OutputSchema>,
     /// Whose rules every record must fulfil.

@@ -111,7 +111,8 @@ impl<'a> Rules<'a> {
             }
             OutputShape::Records { key } => {
                 let mut review = self.reviewer.map(|reviewer| Review::new(reviewer, self, unit, requests));
-                let records = self.records(reply, key, unit, &mut review)?;
+                let records =
+                    self.records(&self.with_carried(reply, unit, requests), key, unit, &mut review)?;
                 if self.output.aligned {
                     self.check_aligned(&records, unit, requests)?;
                 }
@@ -119,6 +120,27 @@ impl<'a> Rules<'a> {
                 Ok(records)
             }
         }
+    }
+
+    /// Returns a reply whose records have taken over the fields of their unit's input that they lack.
+    fn with_carried(&self, reply: &Json, unit: &Unit, requests: &Requests) -> Json {
+        let Members::One(at) = &unit.members else { return reply.clone() };
+        let input = requests.source.entry(*at).filter(|_| !self.output.carry.is_empty());
+        let input = input.and_then(|entry| std::str::from_utf8(entry.body).ok());
+        let fields = input.into_iter().flat_map(|input| {
+            let carried = self.output.carry.iter();
+            carried.filter_map(move |(name, from)| {
+                Some((name.as_str(), Json::from_canonical(field(input, from)?)))
+            })
+        });
+        let fields: Vec<(&str, Json)> = fields.collect();
+        if fields.is_empty() || !reply.is_array() {
+            return carry(reply.clone(), &fields);
+        }
+        let items: Vec<&RawValue> = serde_json::from_str(reply.as_str()).unwrap_or_default();
+        let items: Vec<Json> =
+            items.into_iter().map(|item| carry(Json::from_canonical(item.get()), &fields)).collect();
+        Json::array(items.iter().map(Json::as_str))
     }
 
     fn records(
@@ -263,6 +285,10 @@ pub struct Stamped {
     pub key: String,
     /// The record.
     pub record: Json,
+}
+
+fn carry(record: Json, carried: &[(&str, Json)]) -> Json {
+    carried.iter().fold(record, |record, (name, value)| with_default(record, name, || value.clone()))
 }
 
 fn with_default(record: Json, name: &str, value: impl Fn() -> Json) -> Json {

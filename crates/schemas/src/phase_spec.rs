@@ -37,6 +37,9 @@ pub struct PhaseSpec {
     /// How the input is split into units.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub units: Option<UnitsSpec>,
+    /// Later phases whose records people edit: units that they locked there are not asked about here either.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub locked_by: Vec<PhaseName>,
     /// How many units one call carries.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pack: Option<PackSpec>,
@@ -293,6 +296,9 @@ pub struct OutputSpec {
     /// Exactly one output record per input record.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub aligned: bool,
+    /// Fields that records take over from their unit where a reply does not have them: `FIELD: FIELD OF THE INPUT`.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    pub carry: IndexMap<String, String>,
     /// A JSON Schema that every record, or the document, must fulfil.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub schema: Option<String>,

@@ -290,6 +290,12 @@ impl PhaseBuilder {
         self
     }
 
+    /// Lets records take a field over from their unit's input where a reply does not have it.
+    pub fn carry(mut self, field: &str, from: &str) -> Self {
+        self.output().carry.insert(field.to_owned(), from.to_owned());
+        self
+    }
+
     /// Demands that every record, or the document, fulfils a JSON Schema.
     pub fn schema(mut self, path: &str) -> Self {
         self.output().schema = Some(path.to_owned());

@@ -183,9 +183,14 @@ codes! {
     AlignedWhole "E0663" Value "`aligned` needs units of records" "leave `whole` or `aligned` out";
     AlignedDocument "E0664" Value "`aligned` needs an input of records" "leave `aligned` out";
     AlignedKey "E0665" Value "an aligned output of groups has the key of its input" "use the same key";
+    CarryGroup "E0668" Key "`carry` needs units of single records" "leave `by`, `chunk` and `whole` out, or `carry`";
     EmptyField "E0666" Value "a field's name is empty" "name a field";
 
     ReadField "E0670" Key "a field that does not fit a phase that reads" "leave it out";
     WriteField "E0671" Key "a field that does not fit a phase that writes" "leave it out";
     WriteUnits "E0672" Key "a phase that writes does not say what" "add `units: { of: PHASE }`";
+
+    LockedUnits "E0680" Value "units cannot be locked where records do not have the ids of their units as keys" "both phases need records with the key of their input, and no `union`, `chunk`, `whole` or `gather`";
+    LockedEarlier "E0681" Value "a phase is locked by one that does not come after it" "name a later phase whose records people edit";
+    LockedScopes "E0682" Value "a phase is locked by one with other dimensions" "give both the same `per`";
 }

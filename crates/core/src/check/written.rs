@@ -92,7 +92,12 @@ fn output(output: &Output) -> Value {
         OutputShape::Records { key } => json!({ "key": key }),
         OutputShape::Document => json!("document"),
     };
-    json!({ "shape": shape, "aligned": output.aligned, "schema": schema(output.schema.as_ref()) })
+    let schema = schema(output.schema.as_ref());
+    let mut written = json!({ "shape": shape, "aligned": output.aligned, "schema": schema });
+    if !output.carry.is_empty() {
+        written["carry"] = json!(output.carry);
+    }
+    written
 }
 
 /// The schema itself, so that editing it counts and moving it does not.

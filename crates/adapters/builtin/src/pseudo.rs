@@ -21,7 +21,7 @@ use refrain_schemas::failure::Failure;
 use serde_json::{Map, Value, json};
 
 use crate::agent::{AnswerUnit, Work};
-use crate::checks::{Glossaries, Markup, Terms, glossaries, last_word};
+use crate::checks::{Glossaries, Markup, Terms, glossaries, last_word, near};
 use crate::glossary::Glossary;
 use crate::params::Params;
 use crate::record::{Input, Record, text};
@@ -85,49 +85,49 @@ fn expand(params: &Params<'_>) -> usize {
 
 impl Work for Pseudo {
     fn prepare<'a>(&'a self, request: &'a Request) -> AnswerUnit<'a> {
-        let shared = request.context.value();
-        Box::new(move |unit| self.answer(unit, &shared))
+        let shared = glossaries(&request.context.value(), CONTEXTS);
+        Box::new(move |unit| {
+            let own = glossaries(&unit.context.value(), CONTEXTS);
+            self.answer(unit, &[&own, &shared])
+        })
     }
 }
 
 impl Pseudo {
-    fn answer(&self, unit: &AskedUnit, shared: &Value) -> Result<Value, Failure> {
-        let mut known = glossaries(shared, CONTEXTS);
-        known.extend(glossaries(&unit.context.value(), CONTEXTS));
-        let glossary = self.glossary(&known);
+    fn answer(&self, unit: &AskedUnit, known: &[&Glossaries]) -> Result<Value, Failure> {
         match (Input::of(unit)?, &self.term) {
-            (Input::One(record), Some(field)) => self.term(&[record], field, &glossary),
-            (Input::Group(records), Some(field)) => self.term(&records, field, &glossary),
-            (Input::One(record), None) => self.line(&record, &glossary),
-            (Input::Group(records), None) => {
-                records.iter().map(|record| self.line(record, &glossary)).collect()
-            }
+            (Input::One(record), Some(field)) => self.term(&[record], field, known),
+            (Input::Group(records), Some(field)) => self.term(&records, field, known),
+            (Input::One(record), None) => self.line(&record, known),
+            (Input::Group(records), None) => records.iter().map(|record| self.line(record, known)).collect(),
         }
     }
 
-    /// Returns all terms whose rendering is known.
-    fn glossary(&self, known: &Glossaries) -> Glossary {
-        let mut all = self.names.as_ref().map_or_else(Glossary::default, |names| names.known(known));
-        CONTEXTS.iter().for_each(|name| all.add_all(known.get(*name)));
+    /// Returns the terms of a text.
+    fn glossary(&self, text: &str, known: &[&Glossaries]) -> Glossary {
+        let near = near(known, text, 0);
+        let mut all = self.names.as_ref().map_or_else(Glossary::default, |names| names.known(&near));
+        near.values().for_each(|glossary| all.add_all(Some(glossary)));
         all
     }
 
-    fn line(&self, record: &Record, glossary: &Glossary) -> Result<Value, Failure> {
+    fn line(&self, record: &Record, known: &[&Glossaries]) -> Result<Value, Failure> {
         let source = text(record, &self.field)?;
         let mut line = Record::new();
         for name in &self.keep {
             line.extend(record.get(name).map(|value| (name.clone(), value.clone())));
         }
-        line.insert(self.into.clone(), Value::from(self.translate(&source, glossary)));
+        line.insert(self.into.clone(), Value::from(self.translate(&source, &self.glossary(&source, known))));
         line.insert(self.source.clone(), Value::from(source));
         Ok(Value::Object(line))
     }
 
-    fn term(&self, records: &[Record], field: &str, glossary: &Glossary) -> Result<Value, Failure> {
+    fn term(&self, records: &[Record], field: &str, known: &[&Glossaries]) -> Result<Value, Failure> {
         let is_term = |record: &&Record| record.get("kind").is_none_or(|kind| kind == "term");
         let records: Vec<&Record> = records.iter().filter(is_term).collect();
         let Some(first) = records.first() else { return Ok(json!([])) };
         let term = text(first, field)?;
+        let glossary = self.glossary(&term, known);
         let entry = glossary.entries().iter().find(|entry| entry.term == term);
         let known = entry.and_then(|entry| entry.renderings.first()).cloned();
         let count = |record: &&Record| record.get("count").and_then(Value::as_u64).unwrap_or(1);

@@ -90,7 +90,7 @@ impl Rule for Untouched {
         for entry in self.known(subject).entries() {
             // A name that is rendered as itself is no sign that nobody translated.
             for kept in entry.renderings.iter().filter(|kept| **kept == entry.term) {
-                for hit in Phrase::new(kept, entry.cased, 0).hits(&searched) {
+                for hit in Phrase::new(kept, entry.cased).hits(&searched, 0) {
                     rest.replace_range(hit.clone(), &"\0".repeat(hit.len()));
                 }
             }

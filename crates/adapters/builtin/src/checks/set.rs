@@ -13,7 +13,7 @@ use super::pairs::Pairs;
 use super::placeholders::Placeholders;
 use super::plain::{Forbid, Lost, NotEmpty, Untouched};
 use super::rule::Rule;
-use super::subject::{Glossaries, Subject};
+use super::subject::{Glossaries, Subject, near};
 use super::terms::Terms;
 use super::whitespace::Whitespace;
 use super::wrap::Wrap;
@@ -82,6 +82,12 @@ impl RuleSet {
     /// Returns the context entries with terms that the rules use.
     pub(crate) fn glossaries(&self) -> BTreeSet<&str> {
         self.rules.iter().flat_map(|named| named.rule.glossaries()).map(String::as_str).collect()
+    }
+
+    /// Returns the entries of glossaries that may mean something for a source.
+    pub(crate) fn near(&self, layers: &[&Glossaries], source: Option<&str>) -> Glossaries {
+        let slack = self.rules.iter().map(|named| named.rule.slack()).max();
+        near(layers, source.unwrap_or_default(), slack.unwrap_or_default())
     }
 
     pub(crate) const fn subject<'a>(

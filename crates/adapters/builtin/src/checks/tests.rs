@@ -330,7 +330,7 @@ fn terms_are_rendered_as_agreed() {
         {"term": "Rose", "translation": "Rose", "case": "yes"},
     ]});
     let said = |params: Value, text: &str, source: &str, expect: &[&str]| {
-        check_with(params, glossary.clone(), text, source, expect)
+        check_with(params, glossary.clone(), text, source, expect);
     };
     let on = || json!({"glossary": true});
     said(on(), "Der Recke", "The knight", &[]);
@@ -359,7 +359,7 @@ fn terms_are_rendered_as_agreed() {
 fn names_stay_unless_said_otherwise() {
     let context = json!({"terms": [{"term": "Bo", "translation": "ボー"}], "glossary": [{"term": "Anna", "translation": "アンナ"}]});
     let said = |params: Value, text: &str, source: &str, expect: &[&str]| {
-        check_with(params, context.clone(), text, source, expect)
+        check_with(params, context.clone(), text, source, expect);
     };
     said(json!({"names": true}), "ボー！", "Bo!", &[]);
     said(json!({"names": true}), "ぼ！", "Bo!", &["[0,0] the name `Bo` should be `ボー` here"]);
@@ -382,7 +382,7 @@ fn characters_are_allowed_by_range() {
     let params = json!({"allowed": {"ranges": [" -~", "Hiragana", "U+3001-U+3002"], "replace": {"’": "'", "—": "--"}}});
     check(params.clone(), "あ、it's", "", &[]);
     check(
-        params.clone(),
+        params,
         "it’s — 竜",
         "",
         &[

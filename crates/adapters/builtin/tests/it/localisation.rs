@@ -1,10 +1,12 @@
 //! What holds for the built-ins of localisation, whatever the lines are.
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use proptest::prelude::*;
 use refrain_builtin::BuiltinAgents;
-use refrain_core::ports::agent::AgentFactory as _;
+use refrain_core::ports::agent::{Agent, AgentFactory as _};
 use refrain_core::ports::cancel::Cancel;
 use refrain_core::ports::rules::{RecordRules, RecordView, Reviewed};
 use refrain_schemas::scope::Scope;
@@ -13,8 +15,19 @@ use serde_json::{Value, json};
 
 use crate::{ask, draft, make, spec};
 
+thread_local! {
+    /// Agents by their names: they keep what they read of their params, which takes longer than to answer.
+    static AGENTS: RefCell<BTreeMap<String, Arc<dyn Agent>>> = RefCell::default();
+}
+
+thread_local! {
+    static RULES: std::cell::OnceCell<Arc<dyn RecordRules>> = const { std::cell::OnceCell::new() };
+}
+
 fn answer(name: &str, params: &Value, input: Value, context: &Value) -> Value {
-    let agent = make(&BuiltinAgents::new(), &spec(name, params.clone())).unwrap();
+    let made = || make(&BuiltinAgents::new(), &spec(name, params.clone())).unwrap();
+    let agent =
+        AGENTS.with_borrow_mut(|agents| Arc::clone(agents.entry(name.to_owned()).or_insert_with(made)));
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let mut request = ask(params, input);
     request.units[0].context = canonical(context);
@@ -123,9 +136,9 @@ fn lines() -> impl Strategy<Value = String> {
 }
 
 /// How often each rule is broken.
-fn broken(params: &Value, text: &str, source: &str) -> std::collections::BTreeMap<String, usize> {
+fn broken(params: &Value, text: &str, source: &str) -> BTreeMap<String, usize> {
     let issues = answer("checks", params, json!({"text": text, "source": source}), &glossary());
-    let mut counts = std::collections::BTreeMap::new();
+    let mut counts = BTreeMap::new();
     for issue in issues.as_array().unwrap() {
         *counts.entry(issue["rule"].as_str().unwrap().to_owned()).or_insert(0) += 1;
     }
@@ -138,10 +151,10 @@ proptest! {
     #[test]
     fn mending_is_mending_once_and_breaks_nothing(text in lines(), source in lines()) {
         let params = everything();
-        let rules = rules(&params);
+        let rules = RULES.with(|kept| Arc::clone(kept.get_or_init(|| rules(&params))));
         let (input, record) = (json!({"text": source}), json!({"line_id": "l1", "text": text, "note": 3}));
         let first = review(&*rules, &input, &glossary(), &record);
-        let mended = first.record.map_or(record.clone(), |record| record.value());
+        let mended = first.record.map_or(record, |record| record.value());
         prop_assert_eq!((&mended["line_id"], &mended["note"]), (&json!("l1"), &json!(3)));
         let again = review(&*rules, &input, &glossary(), &mended);
         prop_assert_eq!(again.record, None, "{:?}", mended);

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail by panics, too")]
 
+mod documented;
 mod localisation;
 mod properties;
 

@@ -36,6 +36,7 @@ pub mod score;
 pub mod status;
 pub mod survey;
 pub mod template;
+pub mod terms;
 pub mod tokens;
 pub mod tree;
 pub mod unit_table;

@@ -39,6 +39,7 @@ pub fn documents() -> Vec<Document> {
         document::<crate::why::DiffReport>("diff", "What `refrain diff --json` prints"),
         document::<crate::doctor::DoctorReport>("doctor", "What `refrain doctor --json` prints"),
         document::<crate::edit::EditReport>("edit", "What `refrain edit import --json` prints"),
+        document::<crate::edit::EditList>("edits", "What `refrain edit list --json` prints"),
         document::<crate::event::EventKind>("event", "The data of log lines, by event"),
         document::<crate::status::HistoryReport>("history", "What `refrain history --json` prints"),
         document::<crate::history::HistoryEntry>("history-entry", "One entry of the run history"),

@@ -36,8 +36,11 @@ pub struct AskState {
     pub sample: u32,
     /// The key; null where it hangs on a reply that is not there yet.
     pub key: Option<Digest>,
-    /// Whether the ledger has a reply under the key.
+    /// Whether the ledger has a reply that counts today.
     pub recorded: bool,
+    /// Why the reply that the ledger has is refused today, where it is: by the schema, the alignment or the rules.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<String>,
 }
 
 /// One unit and why it would be asked.
@@ -70,6 +73,8 @@ pub enum UnitChange {
     Changed,
     /// It was not made: it failed, or something it needs is missing.
     Hole,
+    /// Its request is the same, but today's rules refuse a reply on record.
+    Refused,
 }
 
 /// What `why --json` prints.

@@ -3,12 +3,13 @@
 //! The same records make the same bytes: lines end with `\n`, quotes stand only where they must, and columns that are
 //! not named come in a fixed order.
 
-mod csv;
+pub(crate) mod csv;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::path::Path;
+use std::sync::Arc;
 
 use refrain_schemas::json::{Json, scalar_text};
 use serde::Deserialize;
@@ -16,15 +17,30 @@ use serde_json::value::RawValue;
 
 use crate::encode::csv::CsvEncoder;
 use crate::format::Format;
-use crate::params::WriteParams;
+use crate::layout::{self, Composing, Layout};
+use crate::params::{FileParams, WriteParams};
+use crate::problems::Problems;
 
 /// Writes records in one format.
 #[derive(Debug)]
 pub(crate) enum Encoder {
     Csv(CsvEncoder),
-    Jsonl { columns: Option<Vec<String>> },
-    Json { columns: Option<Vec<String>>, empty: bool },
-    Text { column: String },
+    Jsonl {
+        columns: Option<Vec<String>>,
+    },
+    Json {
+        columns: Option<Vec<String>>,
+        empty: bool,
+    },
+    Text {
+        column: String,
+    },
+    /// A format that is made of all records at once.
+    Whole {
+        layout: Arc<dyn Layout>,
+        with: Composing,
+        records: Vec<Json>,
+    },
 }
 
 /// Why a record could not be written.
@@ -44,13 +60,27 @@ impl From<io::Error> for EncodeError {
 
 impl Encoder {
     /// Starts to encode. `folder` is where a temporary file may be made.
-    pub(crate) fn new(params: &WriteParams, folder: &Path) -> Result<Self, EncodeError> {
+    pub(crate) fn new(params: &WriteParams, key: &str, folder: &Path) -> Result<Self, EncodeError> {
         let columns = params.columns.clone();
-        Ok(match params.format {
-            Format::Csv => Self::Csv(CsvEncoder::new(params.delimiter, columns, folder)?),
-            Format::Jsonl => Self::Jsonl { columns },
+        let FileParams { format, .. } = &params.file;
+        let format = format.or_else(|| Format::by_name(&params.path)).unwrap_or(Format::Jsonl);
+        if let Some(layout) = layout::of(format, &params.file, key) {
+            let with = Composing {
+                key: key.to_owned(),
+                field: params.field.clone(),
+                language: params.language.clone(),
+                source_language: params.source_language.clone(),
+                columns,
+            };
+            return Ok(Self::Whole { layout, with, records: Vec::new() });
+        }
+        Ok(match format {
+            Format::Csv => {
+                Self::Csv(CsvEncoder::new(params.file.delimiter_of(&params.path), columns, folder)?)
+            }
             Format::Json => Self::Json { columns, empty: true },
-            Format::Text => Self::Text { column: one_column(columns)? },
+            Format::Text => Self::Text { column: one_column(columns, &params.field)? },
+            _ => Self::Jsonl { columns },
         })
     }
 
@@ -67,11 +97,24 @@ impl Encoder {
                 Ok(write!(out, "{before}\n  {text}")?)
             }
             Self::Text { column } => Ok(writeln!(out, "{}", line(record, column)?)?),
+            Self::Whole { records, .. } => {
+                records.push(record.clone());
+                Ok(())
+            }
         }
     }
 
-    pub(crate) fn finish(&mut self, out: &mut impl Write) -> Result<(), EncodeError> {
+    /// Writes what stands behind the last record. Formats that are made of all records at once tell now which of them
+    /// do not fit.
+    pub(crate) fn finish(
+        &mut self,
+        out: &mut impl Write,
+        problems: &mut Problems,
+    ) -> Result<(), EncodeError> {
         match self {
+            Self::Whole { layout, with, records } => {
+                Ok(out.write_all(layout.compose(records, with, problems).as_bytes())?)
+            }
             Self::Csv(encoder) => encoder.finish(out),
             Self::Json { empty: true, .. } => Ok(out.write_all(b"[]\n")?),
             Self::Json { .. } => Ok(out.write_all(b"\n]\n")?),
@@ -80,8 +123,8 @@ impl Encoder {
     }
 }
 
-fn one_column(columns: Option<Vec<String>>) -> Result<String, EncodeError> {
-    let columns = columns.unwrap_or_else(|| vec!["text".to_owned()]);
+fn one_column(columns: Option<Vec<String>>, field: &str) -> Result<String, EncodeError> {
+    let columns = columns.unwrap_or_else(|| vec![field.to_owned()]);
     match <[String; 1]>::try_from(columns) {
         Ok([column]) => Ok(column),
         Err(_) => Err(EncodeError::Record("a text file has one column; name just that one".to_owned())),
@@ -106,7 +149,7 @@ fn fields(record: &Json) -> Result<Fields<'_>, EncodeError> {
 }
 
 /// Returns the plain text of a value: strings as they are, nothing for null, JSON for the rest.
-fn plain(value: &str) -> Cow<'_, str> {
+pub(crate) fn plain(value: &str) -> Cow<'_, str> {
     if value == "null" { Cow::Borrowed("") } else { scalar_text(value).unwrap_or(Cow::Borrowed(value)) }
 }
 

@@ -5,13 +5,17 @@
 //! | CSV | `.csv`, `.tsv` | one row below the header | the columns, all strings |
 //! | JSONL | `.jsonl`, `.ndjson` | one line | as they are |
 //! | JSON | `.json` | one object of the list that the file is | as they are |
-//! | text | `.txt` | one line | the key, `text`, `file` |
+//! | text | `.txt` | one line that is not blank | the key, `text`, `file` |
+//! | Ren'Py | `.rpy` | one text that is said, chosen or marked; see `layout::renpy` | the key, `text`, `speaker`, `scene_id` and more |
+//! | PO | `.po`, `.pot` | one entry, or one form of a plural; see `layout::po` | the key, `text`, `translation`, `state` and more |
+//! | XLIFF 1.2 | `.xlf`, `.xliff` | one unit; see `layout::xliff` | the key, `text`, `translation`, `state` and more |
+//! | table | none: `format: table` | one text of a JSON file; see [`table`](crate::layout::table) | the key, `text`, `speaker`, `file`, what stands beside them |
 //!
-//! All text is UTF-8; a byte order mark is passed over, UTF-16 is refused. Lines end with `\n` or `\r\n`; a lone `\r` is
-//! a character like any other. Blank lines between rows of CSV and JSONL are passed over.
+//! Encodings are told by a byte order mark or by `encoding:`; without both a file is UTF-8. Lines end with `\n` or
+//! `\r\n`; a lone `\r` is a character like any other. Blank lines between rows of CSV and JSONL are passed over, and so
+//! are those of text files.
 //!
-//! Lines of a text file have no ids, so they get positions: `line_3`, or `script/a.txt:line_3` where `files` is a pattern
-//! or a list. Inserting a line moves those after it; where that matters, use another format.
+//! What has no id in its file gets one from its content.
 //!
 //! A CSV cell is either free of quotes at its start or quoted as a whole; a quote inside of it is doubled. Every row has
 //! as many cells as the header. A CSV file with nothing in it lost its header, which is a problem; one with a header alone,
@@ -28,9 +32,20 @@ pub enum Format {
     Json,
     /// One record per line.
     Text,
+    /// One JSON document with names and messages.
+    Table,
+    /// A script of Ren'Py.
+    Renpy,
+    /// A PO file, or the template of one.
+    Po,
+    /// XLIFF 1.2.
+    Xliff,
 }
 
 impl Format {
+    /// The names of the formats, as in `format: csv`.
+    pub const NAMES: [&str; 8] = ["csv", "jsonl", "json", "txt", "table", "renpy", "po", "xliff"];
+
     /// Returns the format that a file's name tells.
     #[must_use]
     pub fn by_name(path: &str) -> Option<Self> {
@@ -40,6 +55,9 @@ impl Format {
             "jsonl" | "ndjson" => Some(Self::Jsonl),
             "json" => Some(Self::Json),
             "txt" => Some(Self::Text),
+            "rpy" => Some(Self::Renpy),
+            "po" | "pot" => Some(Self::Po),
+            "xlf" | "xliff" => Some(Self::Xliff),
             _ => None,
         }
     }
@@ -52,6 +70,10 @@ impl Format {
             "jsonl" => Some(Self::Jsonl),
             "json" => Some(Self::Json),
             "txt" => Some(Self::Text),
+            "table" => Some(Self::Table),
+            "renpy" => Some(Self::Renpy),
+            "po" => Some(Self::Po),
+            "xliff" => Some(Self::Xliff),
             _ => None,
         }
     }

@@ -6,9 +6,15 @@
 //! and [`problems`].
 
 mod encode;
+mod encoding;
 pub mod format;
+mod fresh;
+mod ids;
+mod json_text;
+mod layout;
 mod lines;
 mod params;
+mod patch;
 mod pattern;
 pub mod problems;
 mod project;

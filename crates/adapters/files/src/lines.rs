@@ -6,6 +6,7 @@ use refrain_core::ports::files::FileError;
 use refrain_schemas::artifact::FileStamp;
 use refrain_schemas::problem::Problem;
 
+use crate::encoding::{Coding, Declared, Encoding, Undecodable, Wrong, detect};
 use crate::problems::{Problems, place, problem};
 use crate::root::{Root, failed, open};
 use crate::stamp::{Hashing, Marks, drain};
@@ -14,32 +15,77 @@ use crate::stamp::{Hashing, Marks, drain};
 /// memory.
 pub(crate) const LONGEST: usize = 64 << 20;
 
+/// The largest file that is understood as a whole, in bytes.
+pub(crate) const LARGEST: u64 = 64 << 20;
+
 /// Reads a file line by line.
 #[derive(Debug)]
 pub(crate) struct Lines {
     path: String,
     input: BufReader<Hashing>,
     marks: Marks,
+    coding: Coding,
+    /// Why the encoding is not settled; told with the first line.
+    wrong: Option<Wrong>,
     raw: Vec<u8>,
     number: u64,
     stopped: bool,
+    kept: Option<Kept>,
+}
+
+/// What was read since it was last taken: the bytes, and the text they were decoded to.
+#[derive(Debug, Default)]
+pub(crate) struct Kept {
+    pub(crate) raw: Vec<u8>,
+    pub(crate) text: String,
 }
 
 impl Lines {
-    pub(crate) fn open(root: &Root, path: &str) -> Result<Self, FileError> {
+    pub(crate) fn open(root: &Root, path: &str, declared: Declared) -> Result<Self, FileError> {
         let (file, metadata) = open(root, path)?;
+        let mut input = BufReader::with_capacity(1 << 17, Hashing::new(file));
+        let head = input.fill_buf().map_err(|e| failed("read", path, e))?;
+        let again = || open(root, path).map(|(file, _)| file).map_err(std::io::Error::other);
+        let detected = detect(head, declared, again).map_err(|e| failed("read", path, e))?;
+        let (coding, wrong) = match detected {
+            Ok(coding) => (coding, None),
+            Err(wrong) => (Coding { encoding: Encoding::Utf8, mark: 0 }, Some(wrong)),
+        };
         Ok(Self {
             path: path.to_owned(),
-            input: BufReader::with_capacity(1 << 17, Hashing::new(file)),
+            input,
             marks: Marks::of(&metadata),
+            coding,
+            wrong,
             raw: Vec::new(),
             number: 0,
             stopped: false,
+            kept: None,
         })
+    }
+
+    /// Keeps what is read from now on until it is taken.
+    pub(crate) fn keeping(mut self) -> Self {
+        self.kept = Some(Kept::default());
+        self
+    }
+
+    /// Takes what was kept.
+    pub(crate) fn take_kept(&mut self) -> Kept {
+        self.kept.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    /// Returns how long the text is that was kept.
+    pub(crate) fn kept_len(&self) -> usize {
+        self.kept.as_ref().map_or(0, |kept| kept.text.len())
     }
 
     pub(crate) fn path(&self) -> &str {
         &self.path
+    }
+
+    pub(crate) const fn coding(&self) -> Coding {
+        self.coding
     }
 
     /// Returns the number of the line that was read last, from 1.
@@ -50,13 +96,11 @@ impl Lines {
     /// Appends the next line with its line break; says whether there was one. Bytes that are no text become a problem
     /// and a replacement character, so that the structure of what follows is still understood.
     pub(crate) fn next(&mut self, text: &mut String, problems: &mut Problems) -> Result<bool, FileError> {
-        if self.stopped {
+        if self.is_wrong(problems) || self.stopped {
             return Ok(false);
         }
         self.raw.clear();
-        let limit = u64::try_from(LONGEST + 1).unwrap_or(u64::MAX);
-        let mut input = self.input.by_ref().take(limit);
-        input.read_until(b'\n', &mut self.raw).map_err(|e| failed("read", &self.path, e))?;
+        self.fill().map_err(|e| failed("read", &self.path, e))?;
         if self.raw.is_empty() {
             return Ok(false);
         }
@@ -66,17 +110,37 @@ impl Lines {
             self.stopped = true;
             return Ok(false);
         }
-        Ok(self.decode(text, problems))
+        self.decode(text, problems);
+        Ok(true)
     }
 
     /// Appends all that is left.
     pub(crate) fn rest(&mut self, text: &mut String, problems: &mut Problems) -> Result<(), FileError> {
+        if self.is_wrong(problems) {
+            return Ok(());
+        }
         self.raw.clear();
         self.number += 1;
         self.input.read_to_end(&mut self.raw).map_err(|e| failed("read", &self.path, e))?;
         self.decode(text, problems);
         self.stopped = true;
         Ok(())
+    }
+
+    /// Appends all that is left, unless that is more than can be understood as a whole; says whether it did.
+    pub(crate) fn whole(&mut self, text: &mut String, problems: &mut Problems) -> Result<bool, FileError> {
+        if self.marks.size() > LARGEST {
+            let message = format!("the file is larger than {} MiB, too large for its format", LARGEST >> 20);
+            let mut problem = problem("E0716", message, Some(place(&self.path, 1, 1)));
+            problem.hint = Some("split it; CSV, JSONL and text files may be of any size".to_owned());
+            problems.add(problem);
+            self.stopped = true;
+            return Ok(false);
+        }
+        let told = problems.total();
+        self.rest(text, problems)?;
+        // Replacement characters would make more problems of what is one.
+        Ok(problems.total() == told)
     }
 
     /// Whether reading was given up before the end.
@@ -101,39 +165,67 @@ impl Lines {
         stamp.map_err(|e| failed("look at", &self.path, e))
     }
 
-    /// Appends what was read as text; says whether it is text at all.
-    fn decode(&mut self, text: &mut String, problems: &mut Problems) -> bool {
-        let raw = match self.number {
-            1 if self.raw.starts_with(b"\xff\xfe") || self.raw.starts_with(b"\xfe\xff") => {
-                problems.add(utf16(&self.path));
-                self.stopped = true;
-                return false;
+    /// Tells once that the encoding is not settled, after which there is nothing to read.
+    fn is_wrong(&mut self, problems: &mut Problems) -> bool {
+        let Some(wrong) = self.wrong.take() else { return false };
+        let mut problem = problem(wrong.code, wrong.message, Some(place(&self.path, 1, 1)));
+        problem.hint = Some(wrong.hint.to_owned());
+        problems.add(problem);
+        self.stopped = true;
+        true
+    }
+
+    /// Reads the bytes of the next line, but not many more than it may have.
+    fn fill(&mut self) -> std::io::Result<()> {
+        let limit = u64::try_from(LONGEST + 2).unwrap_or(u64::MAX);
+        let mut input = self.input.by_ref().take(limit);
+        loop {
+            if input.read_until(b'\n', &mut self.raw)? == 0 || self.raw.last() != Some(&b'\n') {
+                return Ok(());
             }
-            1 => self.raw.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&self.raw),
-            _ => &self.raw,
-        };
-        match std::str::from_utf8(raw) {
-            Ok(line) => text.push_str(line),
-            Err(e) => {
-                problems.add(bad_utf8(&self.path, self.number, raw, e.valid_up_to()));
-                text.push_str(&String::from_utf8_lossy(raw));
+            // In UTF-16 the byte may be half of another character, or the first half of a line break.
+            let odd = self.raw.len() % 2 == 1;
+            match self.coding.encoding {
+                Encoding::Utf8 | Encoding::ShiftJis => return Ok(()),
+                Encoding::Utf16Be if !odd && self.raw.ends_with(b"\0\n") => return Ok(()),
+                Encoding::Utf16Le if odd => {
+                    let behind = self.raw.len();
+                    input.by_ref().take(1).read_to_end(&mut self.raw)?;
+                    if self.raw.get(behind) == Some(&0) {
+                        return Ok(());
+                    }
+                }
+                Encoding::Utf16Le | Encoding::Utf16Be => {}
             }
         }
-        true
+    }
+
+    /// Appends what was read as text.
+    fn decode(&mut self, text: &mut String, problems: &mut Problems) {
+        let mark = if self.number == 1 { self.coding.mark } else { 0 };
+        let raw = self.raw.get(mark..).unwrap_or_default();
+        let start = text.len();
+        if let Err(bad) = self.coding.encoding.decode(raw, text) {
+            problems.add(undecodable(&self.path, self.number, raw, self.coding.encoding, bad));
+        }
+        if let Some(kept) = &mut self.kept {
+            kept.raw.extend_from_slice(&self.raw);
+            kept.text.push_str(&text[start..]);
+        }
     }
 }
 
-fn utf16(path: &str) -> Box<Problem> {
-    let mut problem = problem("E0709", "the file is UTF-16", Some(place(path, 1, 1)));
-    problem.hint = Some(format!("convert it, for instance with `iconv -f UTF-16 -t UTF-8 {path}`"));
-    problem
-}
-
-fn bad_utf8(path: &str, number: u64, raw: &[u8], valid: usize) -> Box<Problem> {
-    let (line, column) = position(&String::from_utf8_lossy(&raw[..valid]));
-    let message = format!("byte 0x{:02x} is not UTF-8", raw[valid]);
+fn undecodable(path: &str, number: u64, raw: &[u8], encoding: Encoding, bad: Undecodable) -> Box<Problem> {
+    let mut before = String::new();
+    let _good = encoding.decode(&raw[..bad.good], &mut before);
+    let (line, column) = position(&before);
+    let bytes: Vec<String> =
+        raw[bad.good..].iter().take(bad.bytes.max(1)).map(|byte| format!("0x{byte:02x}")).collect();
+    let what = if bytes.len() == 1 { "byte" } else { "bytes" };
+    let is = if bytes.len() == 1 { "is" } else { "are" };
+    let message = format!("{what} {} {is} not {}", bytes.join(" "), encoding.name());
     let mut problem = problem("E0701", message, Some(place(path, number + line, column)));
-    problem.hint = Some("save the file as UTF-8".to_owned());
+    problem.hint = Some("save the file as UTF-8, or declare what it is with `encoding:`".to_owned());
     problem
 }
 

@@ -49,20 +49,37 @@ fn literal(root: &Root, path: &str) -> Result<String, FileError> {
 
 fn matching(root: &Root, pattern: &str) -> Result<BTreeSet<String>, FileError> {
     let pattern = normal(pattern)?;
-    let glob = GlobBuilder::new(&pattern).literal_separator(true).build();
+    let base = fixed_folder(&pattern);
+    let walk = Walk {
+        root,
+        glob: glob(&pattern)?,
+        depth: if pattern.contains("**") { usize::MAX } else { pattern.split('/').count() },
+    };
+    let mut found = BTreeSet::new();
+    let depth = base.split('/').filter(|part| !part.is_empty()).count() + 1;
+    walk.folder(&base, depth, &mut found)?;
+    Ok(found)
+}
+
+/// Returns the folders at the beginning of a pattern that are names rather than patterns.
+pub(crate) fn fixed_folder(pattern: &str) -> String {
+    let base: Vec<&str> = pattern.split('/').take_while(|part| is_literal(part)).collect();
+    base.join("/")
+}
+
+/// Whether a pattern, or a path, names a file.
+pub(crate) fn matches(pattern: &str, path: &str) -> bool {
+    let Ok(pattern) = normal(pattern) else { return false };
+    if is_literal(&pattern) { pattern == path } else { glob(&pattern).is_ok_and(|glob| glob.is_match(path)) }
+}
+
+fn glob(pattern: &str) -> Result<GlobMatcher, FileError> {
+    let glob = GlobBuilder::new(pattern).literal_separator(true).build();
     let glob = glob.map_err(|e| FileError::Params {
         field: "files".to_owned(),
         message: format!("`{pattern}` is no pattern: {}", e.kind()),
     })?;
-    let base: Vec<&str> = pattern.split('/').take_while(|part| is_literal(part)).collect();
-    let walk = Walk {
-        root,
-        glob: glob.compile_matcher(),
-        depth: if pattern.contains("**") { usize::MAX } else { pattern.split('/').count() },
-    };
-    let mut found = BTreeSet::new();
-    walk.folder(&base.join("/"), base.len() + 1, &mut found)?;
-    Ok(found)
+    Ok(glob.compile_matcher())
 }
 
 struct Walk<'a> {

@@ -3,7 +3,7 @@
 //! | code | what is wrong |
 //! |---|---|
 //! | `E0700` | there are more problems than are shown |
-//! | `E0701` | bytes that are not UTF-8 |
+//! | `E0701` | bytes that do not decode |
 //! | `E0702` | a CSV row with more or fewer cells than the header |
 //! | `E0703` | a record without key: no such column or field, empty, or no scalar |
 //! | `E0704` | two records with one key |
@@ -11,12 +11,22 @@
 //! | `E0706` | an integer beyond 2^53 |
 //! | `E0707` | two columns with one name |
 //! | `E0708` | a record that is no object, or a file that is no list |
-//! | `E0709` | UTF-16 |
+//! | `E0709` | UTF-16 that is not declared, or contrary to what is declared |
 //! | `E0710` | a line that is too long |
 //! | `E0711` | a CSV quote that is never closed |
 //! | `E0712` | text behind a closing CSV quote |
 //! | `E0713` | a CSV file without header: nothing in it, or only blank lines |
+//! | `E0714` | an encoding that cannot be told, or is contrary to what is declared |
+//! | `E0715` | a value that is nested too deeply to be understood |
+//! | `E0716` | a file that is too large for its format |
+//! | `E0717` | a column or field that the params name and the file lacks |
+//! | `E0718` | a table that has no texts where they are expected |
 //! | `E0720` | a record that cannot be written in the format |
+//! | `E0721` | records in a format of which files can only be patched |
+//! | `E0722` | a line of a patched file that has no record |
+//! | `E0723` | a record that has no line in the patched files |
+//! | `E0724` | more or fewer lines than expected |
+//! | `E0725` | a text that cannot stand in its place in the file |
 
 use refrain_core::ports::files::FileError;
 use refrain_schemas::problem::{Place, Problem, Severity};
@@ -34,6 +44,11 @@ pub(crate) struct Problems {
 impl Problems {
     pub(crate) const fn any(&self) -> bool {
         self.total > 0
+    }
+
+    /// Returns how many there are, shown or not.
+    pub(crate) const fn total(&self) -> usize {
+        self.total
     }
 
     #[expect(clippy::boxed_local, reason = "problems come boxed; see `problem`")]

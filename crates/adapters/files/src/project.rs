@@ -9,9 +9,9 @@ use refrain_core::ports::files::{FileError, Loaded, ProjectFiles};
 use refrain_schemas::artifact::FileStamp;
 use refrain_schemas::json::Json;
 
+use crate::encoding::Declared;
 use crate::format::Format;
 use crate::lines::Lines;
-use crate::params::default_delimiter;
 use crate::problems::Problems;
 use crate::root::{Root, failed, normal, open};
 use crate::rows::{Document, RowSpec, Rows, document};
@@ -32,7 +32,7 @@ impl FsProjectFiles {
 
     fn text(&self, path: &str) -> Result<String, FileError> {
         let (mut text, mut problems) = (String::new(), Problems::default());
-        Lines::open(&self.root, path)?.rest(&mut text, &mut problems)?;
+        Lines::open(&self.root, path, Declared::Nothing)?.rest(&mut text, &mut problems)?;
         problems.into_result()?;
         Ok(text)
     }
@@ -46,8 +46,8 @@ impl FsProjectFiles {
     }
 
     fn records(&self, path: &str, format: Format) -> Result<Loaded, FileError> {
-        let spec = RowSpec { format, delimiter: default_delimiter(path), key: None, file_in_id: false };
-        let (mut lines, mut rows) = (Lines::open(&self.root, path)?, Rows::new(&spec, path));
+        let mut lines = Lines::open(&self.root, path, Declared::Nothing)?;
+        let mut rows = Rows::new(&RowSpec::plain(format, path), path);
         let (mut records, mut problems) = (Vec::new(), Problems::default());
         while let Some(row) = rows.next(&mut lines, &mut problems)? {
             records.push(row.record);
@@ -79,7 +79,7 @@ impl ProjectFiles for FsProjectFiles {
         match Format::by_name(&path) {
             Some(format @ (Format::Csv | Format::Jsonl)) => self.records(&path, format),
             Some(Format::Json) => self.document(&path),
-            Some(Format::Text) | None => Ok(Loaded::Document(Json::string(&self.text(&path)?))),
+            Some(_) | None => Ok(Loaded::Document(Json::string(&self.text(&path)?))),
         }
     }
 }

@@ -8,9 +8,8 @@ use refrain_core::ports::files::{FileError, RecordSource, SourceReader};
 use refrain_schemas::artifact::FileStamp;
 use serde_json::{Map, Value};
 
-use crate::format::Format;
 use crate::params::ReadParams;
-use crate::pattern::{find, is_literal};
+use crate::pattern::find;
 use crate::root::Root;
 use crate::rows::RowSpec;
 use crate::source::Source;
@@ -18,8 +17,13 @@ use crate::stamp::stamp;
 
 /// Reads the records of files below a folder.
 ///
-/// Params: `files` (a path or pattern, or a list of them), and optionally `format` (`csv`, `jsonl`, `json`, `txt`; by
-/// the names of the files where absent) and `delimiter` (of CSV; one character, or `tab`).
+/// Params: `files` (a path or pattern, or a list of them), and optionally
+/// - `format` (one of [`Format::NAMES`](crate::format::Format::NAMES); by the names of the files where absent),
+/// - `delimiter` (of CSV; one character, or `tab`),
+/// - `encoding` (`utf-8`, `utf-16`, `utf-16le`, `utf-16be`, `shift_jis`, `auto`; a byte order mark, else UTF-8, where absent),
+/// - `ids` (`file` or `content`; from the file where it has them, else from content, where absent),
+/// - `text`, `speaker` (the columns or fields that become these fields of a record), `scene` (`file`, `none` or a field),
+/// - `at` (of a table: where in the file the lines are).
 #[derive(Debug, Clone)]
 pub struct FsReader {
     root: Root,
@@ -33,17 +37,14 @@ impl FsReader {
     }
 
     fn spec(params: &ReadParams, path: &str, key: &str) -> Result<RowSpec, FileError> {
-        let format = params.format_of(path)?;
-        if format == Format::Text && matches!(key, "file" | "text") {
-            return Err(FileError::Params {
-                field: "files".to_owned(),
-                message: format!(
-                    "`{path}` is text, whose records have a field `{key}` already; name the key otherwise"
-                ),
-            });
+        let spec = RowSpec::new(&params.file, "files", path, key)?;
+        if spec.needs_ids() && matches!(key, "file" | "text" | "speaker") {
+            let message = format!(
+                "the records of `{path}` have a field `{key}` that tells nothing apart; name the key otherwise"
+            );
+            return Err(FileError::Params { field: "files".to_owned(), message });
         }
-        let file_in_id = !matches!(params.files.as_slice(), [one] if is_literal(one));
-        Ok(RowSpec { format, delimiter: params.delimiter_of(path), key: Some(key.to_owned()), file_in_id })
+        Ok(spec)
     }
 }
 
@@ -68,6 +69,6 @@ impl SourceReader for FsReader {
             let spec = Self::spec(&params, &path, key)?;
             files.push((path, spec));
         }
-        Ok(Box::new(Source::new(self.root.clone(), key, files)))
+        Ok(Box::new(Source::new(self.root.clone(), key, files)?))
     }
 }

@@ -6,10 +6,11 @@ use refrain_core::ports::files::{FileError, RecordSource};
 use refrain_schemas::artifact::FileStamp;
 use refrain_schemas::json::{Json, scalar_text};
 
+use crate::ids::{Ids, Seed};
 use crate::lines::Lines;
 use crate::problems::{Problems, place, problem};
 use crate::root::Root;
-use crate::rows::{KeyHash, Row, RowSpec, Rows};
+use crate::rows::{KeyHash, Row, RowSpec, Rows, hash};
 
 /// How many records come at once.
 const BATCH: usize = 1_000;
@@ -23,6 +24,7 @@ pub(crate) struct Source {
     key: String,
     waiting: VecDeque<(String, RowSpec)>,
     open: Option<(Lines, Rows)>,
+    content: ContentIds,
     /// Where each key was seen; only looked up, never walked through.
     seen: HashMap<KeyHash, (usize, u64)>,
     read: Vec<String>,
@@ -30,9 +32,52 @@ pub(crate) struct Source {
     stamps: Vec<FileStamp>,
 }
 
+/// Gives the lines of files ids from their content. The files are read once for the ids alone.
+#[derive(Debug, Default)]
+pub(crate) struct ContentIds {
+    ids: Option<Ids>,
+    /// How many lines got theirs, or had one.
+    given: usize,
+}
+
+impl ContentIds {
+    /// Reads the files of which some lines may need ids.
+    pub(crate) fn find(root: &Root, files: &[(String, RowSpec)]) -> Result<Self, FileError> {
+        if !files.iter().any(|(_, spec)| spec.needs_ids()) {
+            return Ok(Self::default());
+        }
+        let mut ids = Ids::default();
+        for (path, spec) in files {
+            let mut lines = Lines::open(root, path, spec.encoding)?;
+            let mut rows = Rows::new(&RowSpec { column: None, ..spec.clone() }, path);
+            let (mut seeds, mut told_later): (Vec<(Seed, bool)>, _) = (Vec::new(), Problems::default());
+            while let Some(row) = rows.next(&mut lines, &mut told_later)? {
+                seeds.push((row.seed, row.key.is_some()));
+            }
+            ids.add_file(&seeds);
+        }
+        Ok(Self { ids: Some(ids), given: 0 })
+    }
+
+    /// Returns the id of the next line, if it is to get one from its content.
+    pub(crate) fn next(&mut self, row: &Row, file: &str) -> Result<Option<String>, FileError> {
+        let Some(ids) = &self.ids else { return Ok(None) };
+        let n = self.given;
+        self.given += 1;
+        if row.key.is_some() {
+            return Ok(None);
+        }
+        ids.id(n, row.seed).map(Some).ok_or_else(|| FileError::Io {
+            action: format!("read {file}"),
+            source: std::io::Error::other("it changed meanwhile"),
+        })
+    }
+}
+
 impl Source {
-    pub(crate) fn new(root: Root, key: &str, files: Vec<(String, RowSpec)>) -> Self {
-        Self {
+    pub(crate) fn new(root: Root, key: &str, files: Vec<(String, RowSpec)>) -> Result<Self, FileError> {
+        Ok(Self {
+            content: ContentIds::find(&root, &files)?,
             root,
             key: key.to_owned(),
             waiting: files.into(),
@@ -41,7 +86,7 @@ impl Source {
             read: Vec::new(),
             problems: Problems::default(),
             stamps: Vec::new(),
-        }
+        })
     }
 
     fn row(&mut self) -> Result<Option<Row>, FileError> {
@@ -49,25 +94,30 @@ impl Source {
             if let Some((lines, rows)) = &mut self.open
                 && let Some(row) = rows.next(lines, &mut self.problems)?
             {
-                return Ok(Some(row));
+                return self.with_id(row).map(Some);
             }
             if let Some((lines, _)) = self.open.take() {
                 self.stamps.push(lines.finish()?);
             }
             let Some((path, spec)) = self.waiting.pop_front() else { return Ok(None) };
-            self.open = Some((Lines::open(&self.root, &path)?, Rows::new(&spec, &path)));
+            self.open = Some((Lines::open(&self.root, &path, spec.encoding)?, Rows::new(&spec, &path)));
             self.read.push(path);
         }
+    }
+
+    fn with_id(&mut self, row: Row) -> Result<Row, FileError> {
+        let file = self.read.last().map_or("", String::as_str);
+        let Some(id) = self.content.next(&row, file)? else { return Ok(row) };
+        let record = row.record.with_field(&self.key, &Json::string(&id)).unwrap_or(row.record);
+        Ok(Row { record, key: Some(hash(&id)), ..row })
     }
 
     /// Notes the key of a row, and says where it was before if it was.
     fn note(&mut self, row: &Row) {
         // Without a key column there is one problem, not one for every row.
-        if row.key == KeyHash::default() {
-            return;
-        }
+        let Some(key) = row.key else { return };
         let file = self.read.len() - 1;
-        let (first_file, first_line) = *self.seen.entry(row.key).or_insert((file, row.line));
+        let (first_file, first_line) = *self.seen.entry(key).or_insert((file, row.line));
         if (first_file, first_line) == (file, row.line) {
             return;
         }

@@ -47,6 +47,10 @@ impl Marks {
         Self { young: self.young || !same, ..self }
     }
 
+    pub(crate) const fn size(self) -> u64 {
+        self.size
+    }
+
     const fn same(self, size: u64, modified: i64, inode: u64) -> bool {
         self.size == size && self.modified == modified && self.inode == inode
     }

@@ -1,179 +1,123 @@
-//! A file as it is written: beside its place first, in its place when it is whole.
+//! A new file that is composed of records.
 
-use std::fs::{self, File};
-use std::io::{self, BufWriter, Write};
-use std::path::{Path, PathBuf};
+use std::io::{self, Write};
 
-use refrain_core::ports::files::{FileError, RecordTarget};
-use refrain_schemas::artifact::FileStamp;
-use refrain_schemas::digest::Digest;
+use refrain_core::ports::files::{FileError, RecordTarget, Written};
 use refrain_schemas::json::Json;
-use tempfile::NamedTempFile;
 
 use crate::encode::{EncodeError, Encoder};
-use crate::params::WriteParams;
+use crate::encoding::Encoding;
+use crate::fresh::{Fresh, Together, Workshop};
+use crate::params::{Expected, WriteParams};
 use crate::problems::{Problems, problem};
-use crate::root::{Root, failed, normal};
-use crate::stamp::{Marks, stamp};
+use crate::root::{Root, failed};
 
 /// Writes one file.
 #[derive(Debug)]
 pub(crate) struct Target {
-    root: Root,
-    path: String,
-    full: PathBuf,
+    fresh: Fresh,
     encoder: Encoder,
-    out: BufWriter<Temporary>,
+    encoding: Encoding,
+    /// Text behind the last record, not yet encoded.
+    text: Vec<u8>,
+    expected: Option<Expected>,
     records: u64,
-    // Dropped last: folders go only when the temporary file in them is gone.
-    folders: MadeFolders,
+    /// Problems of records; told all at once.
+    problems: Problems,
 }
 
 impl Target {
-    pub(crate) fn open(root: &Root, params: &WriteParams) -> Result<Self, FileError> {
-        let path = normal(&params.path)?;
-        let full = root.resolve(&path)?;
-        if full.is_dir() {
-            return Err(refused(format!("`{path}` is a folder")));
-        }
-        if path.split('/').next() == Some(".refrain") {
-            return Err(refused(format!("`{path}` lies in the folder that keeps the project's state")));
-        }
-        let folder = full.parent().unwrap_or(root.folder());
-        let folders = MadeFolders::make(folder).map_err(|e| failed("make the folder of", &path, e))?;
-        let encoder = Encoder::new(params, folder).map_err(|e| match e {
+    pub(crate) fn open(
+        root: &Root,
+        workshop: &Workshop,
+        params: &WriteParams,
+        key: &str,
+    ) -> Result<Self, FileError> {
+        let mut fresh = Fresh::open(root, workshop, &params.path)?;
+        let encoder = Encoder::new(params, key, fresh.folder()).map_err(|e| match e {
             EncodeError::Record(message) => FileError::Params { field: "columns".to_owned(), message },
-            EncodeError::Io(source) => failed("write", &path, source),
+            EncodeError::Io(source) => failed("write", fresh.path(), source),
         })?;
-        let out = Temporary::new(folder, &full).map_err(|e| failed("write", &path, e))?;
-        let out = BufWriter::with_capacity(1 << 17, out);
-        Ok(Self { root: root.clone(), path, full, encoder, out, records: 0, folders })
+        let (encoding, mark) = params.file.encoding.for_new();
+        fresh.out.write_all(mark).map_err(|e| failed("write", fresh.path(), e))?;
+        let (expected, problems) = (params.expected, Problems::default());
+        Ok(Self { fresh, encoder, encoding, text: Vec::new(), expected, records: 0, problems })
     }
 
-    fn same_as_before(&self, digest: Digest, size: u64) -> bool {
-        let is_file = fs::symlink_metadata(&self.full).is_ok_and(|m| m.is_file() && m.len() == size);
-        is_file && stamp(&self.root, &self.path, None).is_ok_and(|stamp| stamp.digest == digest)
+    /// Encodes what was written as text; fails with the first character that the encoding has not.
+    fn encode(&mut self) -> Result<(), EncodeError> {
+        let text = std::mem::take(&mut self.text);
+        let text = String::from_utf8(text).map_err(|e| EncodeError::Io(io::Error::other(e)))?;
+        let mut raw = Vec::with_capacity(text.len());
+        self.encoding.encode(&text, &mut raw).map_err(|character| {
+            EncodeError::Record(format!("has `{character}`, which {} cannot hold", self.encoding.name()))
+        })?;
+        Ok(self.fresh.out.write_all(&raw)?)
+    }
+
+    fn record(&mut self, record: &Json) -> Result<(), EncodeError> {
+        if self.encoding == Encoding::Utf8 {
+            return self.encoder.write(record, &mut self.fresh.out);
+        }
+        self.encoder.write(record, &mut self.text)?;
+        self.encode()
+    }
+
+    fn end(&mut self) -> Result<(), EncodeError> {
+        if self.encoding == Encoding::Utf8 {
+            return self.encoder.finish(&mut self.fresh.out, &mut self.problems);
+        }
+        self.encoder.finish(&mut self.text, &mut self.problems)?;
+        self.encode()
+    }
+
+    fn check_expected(&mut self) {
+        if let Some(Expected::Just(expected)) = self.expected
+            && expected != self.records
+        {
+            let message = format!("{}: {} records, expected {expected}", self.fresh.path(), self.records);
+            self.problems.add(problem("E0724", message, None));
+        }
     }
 }
 
 impl RecordTarget for Target {
     fn write(&mut self, records: &[Json]) -> Result<(), FileError> {
-        let mut problems = Problems::default();
         for record in records {
             self.records += 1;
-            match self.encoder.write(record, &mut self.out) {
+            match self.record(record) {
                 Ok(()) => {}
-                Err(EncodeError::Io(source)) => return Err(failed("write", &self.path, source)),
+                Err(EncodeError::Io(source)) => return Err(failed("write", self.fresh.path(), source)),
                 Err(EncodeError::Record(message)) => {
-                    let message =
-                        format!("{}: record {} {message}: {}", self.path, self.records, excerpt(record));
-                    problems.add(problem("E0720", message, None));
+                    self.text.clear();
+                    let (path, n) = (self.fresh.path(), self.records);
+                    let message = format!("{path}: record {n} {message}: {}", excerpt(record.as_str()));
+                    self.problems.add(problem("E0720", message, None));
                 }
             }
         }
-        problems.into_result()
+        Ok(())
     }
 
-    fn finish(mut self: Box<Self>) -> Result<Vec<FileStamp>, FileError> {
-        let failed = |path: &str| {
-            let path = path.to_owned();
-            move |e| failed("write", &path, e)
-        };
-        self.encoder.finish(&mut self.out).map_err(|e| match e {
-            EncodeError::Io(source) => failed(&self.path)(source),
-            EncodeError::Record(message) => failed(&self.path)(io::Error::other(message)),
-        })?;
-        self.out.flush().map_err(failed(&self.path))?;
-        let (digest, size) = self.out.get_ref().written();
-        // An export that did not change keeps its time, so that nothing behind it is made again.
-        let same = self.same_as_before(digest, size);
-        let Self { path, full, out, mut folders, .. } = *self;
-        if !same {
-            let temporary = out.into_inner().map_err(|e| failed(&path)(e.into_error()))?;
-            temporary.persist(&full).map_err(failed(&path))?;
+    fn finish(mut self: Box<Self>) -> Result<Written, FileError> {
+        self.check_expected();
+        match self.end() {
+            Ok(()) => {}
+            Err(EncodeError::Io(source)) => return Err(failed("write", self.fresh.path(), source)),
+            Err(EncodeError::Record(message)) => {
+                let message = format!("{}: the file {message}", self.fresh.path());
+                self.problems.add(problem("E0720", message, None));
+            }
         }
-        folders.keep();
-        let metadata = fs::metadata(&full).map_err(failed(&path))?;
-        Ok(vec![Marks::of(&metadata).stamp(path, digest)])
+        std::mem::take(&mut self.problems).into_result()?;
+        let mut together = Together::default();
+        together.add(self.fresh.finish()?);
+        Ok(Written { files: together.put()?, patched: Vec::new() })
     }
 }
 
-fn refused(message: String) -> FileError {
-    FileError::Params { field: "path".to_owned(), message }
-}
-
-fn excerpt(record: &Json) -> String {
-    let text = record.as_str();
+/// Returns the beginning of a text.
+pub(crate) fn excerpt(text: &str) -> String {
     let cut = text.char_indices().nth(80).map(|(at, _)| at);
     cut.map_or_else(|| text.to_owned(), |cut| format!("{}…", &text[..cut]))
-}
-
-/// A file without a name of its own yet; gone when it is dropped.
-#[derive(Debug)]
-struct Temporary {
-    file: NamedTempFile,
-    hasher: blake3::Hasher,
-    size: u64,
-}
-
-impl Temporary {
-    /// Makes a file beside its later place, with the permissions of the file that is there.
-    fn new(folder: &Path, place: &Path) -> io::Result<Self> {
-        let mut builder = tempfile::Builder::new();
-        builder.prefix(".refrain-").suffix(".tmp");
-        #[cfg(unix)]
-        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-        let file = builder.tempfile_in(folder)?;
-        if let Ok(present) = File::open(place).and_then(|file| file.metadata()) {
-            file.as_file().set_permissions(present.permissions())?;
-        }
-        Ok(Self { file, hasher: blake3::Hasher::new(), size: 0 })
-    }
-
-    fn written(&self) -> (Digest, u64) {
-        (Digest::from_bytes(*self.hasher.finalize().as_bytes()), self.size)
-    }
-
-    fn persist(self, place: &Path) -> io::Result<()> {
-        self.file.persist(place).map(|_| ()).map_err(|e| e.error)
-    }
-}
-
-impl Write for Temporary {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let n = self.file.write(bytes)?;
-        self.hasher.update(&bytes[..n]);
-        self.size += u64::try_from(n).unwrap_or(0);
-        Ok(n)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.file.flush()
-    }
-}
-
-/// Folders that were made for a file; taken away again unless the file is.
-#[derive(Debug)]
-struct MadeFolders(Vec<PathBuf>);
-
-impl MadeFolders {
-    fn make(folder: &Path) -> io::Result<Self> {
-        let missing = folder.ancestors().take_while(|ancestor| !ancestor.exists());
-        let made = Self(missing.map(Path::to_owned).collect());
-        fs::create_dir_all(folder)?;
-        Ok(made)
-    }
-
-    fn keep(&mut self) {
-        self.0.clear();
-    }
-}
-
-impl Drop for MadeFolders {
-    fn drop(&mut self) {
-        for folder in &self.0 {
-            // It stays where somebody else has put something into it.
-            let _not_empty = fs::remove_dir(folder);
-        }
-    }
 }

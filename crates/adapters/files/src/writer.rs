@@ -1,5 +1,6 @@
 //! Writes exports to the file system.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 
@@ -8,34 +9,54 @@ use refrain_core::ports::files::{FileError, RecordTarget, TargetWriter};
 use refrain_schemas::artifact::FileStamp;
 use serde_json::{Map, Value};
 
+use crate::fresh::Workshop;
 use crate::params::WriteParams;
+use crate::patch::{Patch, sources};
 use crate::root::Root;
 use crate::stamp::stamp;
 use crate::target::Target;
 
 /// Writes records to files below a folder.
 ///
-/// Params: `path`, and optionally `format` (`csv`, `jsonl`, `json`, `txt`; by the name of the file where absent),
-/// `columns` (the fields to write, in this order for CSV; all where absent, and `text` for a text file) and
-/// `delimiter` (of CSV; one character, or `tab`).
+/// Params: `path`, and optionally `field` (the field that holds the text; `text` where absent), `expected` (how many
+/// records there must be), and
+/// - to compose a new file: `format` (by the name of the file where absent), `columns` (the fields to write, in this
+///   order for CSV; all where absent, and `text` for a text file), `delimiter` (of CSV; one character, or `tab`),
+///   `encoding` (UTF-8 where absent), `language` and `source_language` (for formats that name them);
+/// - to patch copies of files: `patch` (a path or pattern, or a list of them), with `{file}` in `path` for the path of
+///   each below the fixed folder of its pattern, `column` (which column or field is set; that which is read where
+///   absent), `missing` (`fail` or `keep`: lines without a record), and what `read` was told of the files.
 ///
 /// In CSV a missing field and `null` are empty cells, and lists and objects are JSON. A file whose contents would be the
-/// same is left alone.
+/// same is left alone. All files of one write appear together.
 #[derive(Debug, Clone)]
 pub struct FsWriter {
     root: Root,
+    workshop: Workshop,
 }
 
 impl FsWriter {
     /// Returns a writer for the project in this folder.
     #[must_use]
     pub fn new(folder: impl AsRef<Path>) -> Self {
-        Self { root: Root::new(folder.as_ref()) }
+        Self { root: Root::new(folder.as_ref()), workshop: Workshop::new() }
     }
 }
 
 #[async_trait]
 impl TargetWriter for FsWriter {
+    async fn inputs(
+        &self,
+        params: &Map<String, Value>,
+        known: &[FileStamp],
+    ) -> Result<Vec<FileStamp>, FileError> {
+        let Some(patch) = WriteParams::of(params)?.patch else { return Ok(Vec::new()) };
+        let known: BTreeMap<&str, &FileStamp> =
+            known.iter().map(|stamp| (stamp.path.as_str(), stamp)).collect();
+        let files = sources(&self.root, &patch.files)?;
+        files.iter().map(|path| stamp(&self.root, path, known.get(path.as_str()).copied())).collect()
+    }
+
     async fn stamps(&self, known: &[FileStamp]) -> Result<Vec<FileStamp>, FileError> {
         let mut stamps = Vec::with_capacity(known.len());
         for known in known {
@@ -49,7 +70,11 @@ impl TargetWriter for FsWriter {
         Ok(stamps)
     }
 
-    async fn open(&self, params: &Map<String, Value>) -> Result<Box<dyn RecordTarget>, FileError> {
-        Ok(Box::new(Target::open(&self.root, &WriteParams::of(params)?)?))
+    async fn open(&self, params: &Map<String, Value>, key: &str) -> Result<Box<dyn RecordTarget>, FileError> {
+        let params = WriteParams::of(params)?;
+        Ok(match &params.patch {
+            Some(patch) => Box::new(Patch::open(&self.root, &self.workshop, &params, patch, key)?),
+            None => Box::new(Target::open(&self.root, &self.workshop, &params, key)?),
+        })
     }
 }

@@ -51,6 +51,7 @@ pub(crate) fn write_nearest(page: &mut Page, report: &WhyReport) {
         let subject = format!("{target}/{}", unit.unit);
         let nearest = match unit.change {
             UnitChange::Changed => "differs from the nearest request on record in",
+            UnitChange::Refused => "has a reply on record that is refused now",
             _ => "has no request on record",
         };
         page.gap();
@@ -79,6 +80,7 @@ fn write_unit(page: &mut Page, unit: &UnitWhy, one: bool) {
         UnitChange::Removed => (Tone::Removed, "is gone"),
         UnitChange::Changed => (Tone::Warn, "changed"),
         UnitChange::Hole => (Tone::Bad, "was not made"),
+        UnitChange::Refused => (Tone::Warn, "has a reply that is refused now"),
     };
     page.line(&[(Tone::Strong, unit.unit.as_str()), (Tone::Plain, " "), (tone, word)]);
     for part in &unit.parts {
@@ -137,6 +139,9 @@ fn write_asks(page: &mut Page, unit: &UnitWhy) {
             (Tone::Plain, " "),
             (tone, word),
         ]);
+        if let Some(refused) = &ask.refused {
+            page.wrapped(&[(Tone::Plain, "    "), (Tone::Warn, "refused now:")], refused);
+        }
     }
 }
 

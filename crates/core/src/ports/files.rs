@@ -73,9 +73,17 @@ pub trait TargetWriter: Debug + Send + Sync + 'static {
     /// gone has no stamp.
     async fn stamps(&self, known: &[FileStamp]) -> Result<Vec<FileStamp>, FileError>;
 
-    /// Starts to write. The params are filled already. Nothing is seen under the final name before
-    /// [`RecordTarget::finish`].
-    async fn open(&self, params: &Map<String, Value>) -> Result<Box<dyn RecordTarget>, FileError>;
+    /// Finds the source files that are patched rather than written anew, and takes their stamps, reading only those
+    /// whose marks differ from `known`. They are inputs of what is written; without patching there are none.
+    async fn inputs(
+        &self,
+        params: &Map<String, Value>,
+        known: &[FileStamp],
+    ) -> Result<Vec<FileStamp>, FileError>;
+
+    /// Starts to write. The params are filled already. `key` is the field that tells the records apart, empty where
+    /// none does. Nothing is seen under a final name before [`RecordTarget::finish`].
+    async fn open(&self, params: &Map<String, Value>, key: &str) -> Result<Box<dyn RecordTarget>, FileError>;
 }
 
 /// Records as they are written. Dropped unfinished, it leaves nothing behind.
@@ -83,14 +91,23 @@ pub trait RecordTarget: Send {
     /// Takes the next few records.
     ///
     /// # Errors
-    /// Fails where a record cannot be written in the format.
+    /// Fails where the system does. Records that do not fit are told of at the end, all at once.
     fn write(&mut self, records: &[Json]) -> Result<(), FileError>;
 
-    /// Puts the file in its place and returns its stamp.
+    /// Puts all files in their places, together.
     ///
     /// # Errors
-    /// Fails where the system does.
-    fn finish(self: Box<Self>) -> Result<Vec<FileStamp>, FileError>;
+    /// Returns all that is wrong with the records at once, and fails where the system does; no file is in its place then.
+    fn finish(self: Box<Self>) -> Result<Written, FileError>;
+}
+
+/// What was written.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Written {
+    /// The stamps of the files that were made.
+    pub files: Vec<FileStamp>,
+    /// The stamps of the source files that were patched, hashed from the very bytes that were read.
+    pub patched: Vec<FileStamp>,
 }
 
 /// A file failed.

@@ -11,13 +11,13 @@ use refrain_schemas::json::{Json, scalar_text};
 use crate::artifact;
 use crate::define::FileDigests;
 use crate::engine::{EngineError, Ports};
-use crate::facts;
+use crate::facts::{self, Known};
 use crate::history::Prior;
 use crate::judge::{UpstreamNow, judge};
 use crate::model::{Model, ReadWork, Work, WriteWork};
 use crate::ports::cancel::Cancel;
 use crate::ports::executor::Executor;
-use crate::ports::files::FileError;
+use crate::ports::files::{FileError, Written};
 use crate::ports::store::Batch;
 use crate::prepare::{self, Preparation, PrepareError, Prepared};
 use crate::publish::{Publication, Published, UnitOutcome};
@@ -47,9 +47,7 @@ impl Performer {
     /// Carries out one effect and says what came of it.
     pub(super) async fn perform(self: Arc<Self>, effect: Effect) -> Option<Input> {
         Some(match effect {
-            Effect::Judge(no, upstream, prior, generation) => {
-                Input::Judged(no, self.judge(no, upstream, prior.as_deref(), generation).await.map(Box::new))
-            }
+            Effect::Judge(no, known) => Input::Judged(no, self.judge(no, &known).await.map(Box::new)),
             Effect::Prepare(no, standing, prior, whole) => {
                 Input::Prepared(no, self.prepare(no, &standing, prior.as_deref(), whole).await.map(Box::new))
             }
@@ -82,19 +80,12 @@ impl Performer {
         &self.model.phases[self.targets[no].1]
     }
 
-    async fn judge(
-        &self,
-        no: TargetNo,
-        upstream: Vec<UpstreamNow>,
-        prior: Option<&Prior>,
-        generation: u32,
-    ) -> Result<Standing, EngineError> {
+    async fn judge(&self, no: TargetNo, known: &Known) -> Result<Standing, EngineError> {
         let target = &self.targets[no].0;
         // A long run outlives edits: each target is judged by the files as they are when its turn comes.
         let digests = FileDigests::new(self.ports.files.clone());
-        let (now, definition) =
-            facts::gather(&self.model, &self.ports, &digests, target, upstream, prior, generation).await?;
-        let attempt = self.attempts[no].as_ref();
+        let (now, definition) = facts::gather(&self.model, &self.ports, &digests, target, known).await?;
+        let (attempt, prior) = (self.attempts[no].as_ref(), known.prior.as_ref());
         let verdict =
             judge(&now, prior.map(|prior| &prior.record), prior.map(|prior| &prior.lineage), attempt);
         Ok(Standing { target: (**target).clone(), now, definition, verdict })
@@ -112,6 +103,7 @@ impl Performer {
             return Err(phase_error("definition", "the phase asks nobody"));
         };
         let preparation = Preparation {
+            model: &self.model,
             store: &*self.ports.store,
             files: &*self.ports.files,
             prior,
@@ -136,8 +128,14 @@ impl Performer {
         let Work::Ask(work) = &self.phase(no).work else { return Ok(None) };
         let store = &*self.ports.store;
         store.commit(Batch { pages: prepared.pages, ..Batch::default() }).await?;
-        let publication =
-            Publication { store, work, pieces: &prepared.pieces, outcomes, before: prepared.before };
+        let publication = Publication {
+            store,
+            work,
+            pieces: &prepared.pieces,
+            outcomes,
+            before: prepared.before,
+            editing: &prepared.editing,
+        };
         Ok(publication.publish().await?)
     }
 
@@ -174,7 +172,8 @@ impl Performer {
         self.store(pages).await?;
         let files = source.stamps();
         let event = EventKind::SourceRead { files: files.len() as u64, records: n_records };
-        Ok(Transferred { artifact: artifact::reference(ArtifactKind::Records, &root), files, event })
+        let artifact = artifact::reference(ArtifactKind::Records, &root);
+        Ok(Transferred { artifact, files, patched: Vec::new(), event })
     }
 
     async fn write(
@@ -186,7 +185,8 @@ impl Performer {
         let params = facts::params(&self.model, &work.agent, &self.targets[no].0).map_err(trouble)?;
         let chosen = prepare::chosen_source(&standing.now, &work.of);
         let found = chosen.map(|phase| prepare::artifacts_of(&standing.now, phase)).unwrap_or_default();
-        let mut target = self.ports.writer.open(&params).await.map_err(file_trouble)?;
+        let key = chosen.and_then(|phase| self.model.key_of(phase.as_str())).unwrap_or_default();
+        let mut target = self.ports.writer.open(&params, key).await.map_err(file_trouble)?;
         let mut n_records = 0_u64;
         let phase = self.phase(no);
         let gathered = found.iter().any(|(upstream, _)| {
@@ -210,13 +210,14 @@ impl Performer {
                 n_records += records.len() as u64;
             }
         }
-        let files = target.finish().map_err(file_trouble)?;
+        let Written { files, patched } = target.finish().map_err(file_trouble)?;
         let (artifact, pages) = artifact::of_files(&files);
         self.store(pages).await?;
         let names = files.iter().map(|file| file.path.clone()).collect();
         Ok(Transferred {
             artifact,
             files,
+            patched,
             event: EventKind::ExportWritten { files: names, records: n_records },
         })
     }

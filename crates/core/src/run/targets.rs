@@ -9,7 +9,7 @@ use refrain_schemas::report::PhaseStatus;
 use refrain_schemas::scope::Target;
 
 use crate::engine::EngineError;
-use crate::facts::upstream_now;
+use crate::facts::Known;
 use crate::model::Work;
 use crate::survey::{Standing, is_kept, is_volatile};
 
@@ -40,12 +40,9 @@ impl RunState {
             }
             self.targets[no].stage = Stage::Judging;
             let target = self.targets[no].target.clone();
-            let upstream = upstream_now(&self.model, self.phase(no), &target, &self.history, |other| {
-                self.freshness(other)
-            });
-            let prior = self.history.prior(&target).map(Box::new);
-            let generation = self.history.generation(&target);
-            self.effect(Effect::Judge(no, upstream, prior, generation));
+            let known =
+                Known::of(&self.model, self.phase(no), &target, &self.history, |other| self.freshness(other));
+            self.effect(Effect::Judge(no, Box::new(known)));
         }
     }
 
@@ -170,10 +167,9 @@ impl RunState {
             Ok(transferred) => *transferred,
             Err(trouble) => return self.in_trouble(no, &standing, trouble),
         };
-        if matches!(self.phase(no).work, Work::Read(_)) {
-            // What was read is what the revision is made from, even if it changed a moment before.
-            standing.now.sources.clone_from(&transferred.files);
-        }
+        // What was read is what the revision is made from, even if it changed a moment before.
+        let reads = matches!(self.phase(no).work, Work::Read(_));
+        standing.now.sources.clone_from(if reads { &transferred.files } else { &transferred.patched });
         self.tell(no, transferred.event);
         let record = RevisionRecord {
             target: (*self.targets[no].target).clone(),
@@ -192,7 +188,7 @@ impl RunState {
             n_conflicts: 0,
             files: transferred.files,
             edits: None,
-            patched: Vec::new(),
+            patched: transferred.patched,
             causes: self.targets[no].causes().to_vec(),
         };
         standing.now.altered.clear();

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use refrain_core::ports::files::{
-    FileError, Loaded, ProjectFiles, RecordSource, RecordTarget, SourceReader, TargetWriter,
+    FileError, Loaded, ProjectFiles, RecordSource, RecordTarget, SourceReader, TargetWriter, Written,
 };
 use refrain_schemas::artifact::FileStamp;
 use refrain_schemas::digest::Digest;
@@ -165,9 +165,19 @@ impl TargetWriter for Files {
         Ok(known.map(|(known, contents)| stamp(&known.path, contents)).collect())
     }
 
-    async fn open(&self, params: &Map<String, Value>) -> Result<Box<dyn RecordTarget>, FileError> {
+    async fn inputs(
+        &self,
+        params: &Map<String, Value>,
+        _: &[FileStamp],
+    ) -> Result<Vec<FileStamp>, FileError> {
+        let patch = params.get("patch").and_then(Value::as_str);
+        patch.map(|path| Ok(stamp(path, &self.get(path)?))).into_iter().collect()
+    }
+
+    async fn open(&self, params: &Map<String, Value>, _: &str) -> Result<Box<dyn RecordTarget>, FileError> {
+        let patched = self.inputs(params, &[]).await?;
         let path = params.get("path").and_then(Value::as_str).unwrap_or_default().to_owned();
-        Ok(Box::new(Export { files: self.0.clone(), path, records: Vec::new() }))
+        Ok(Box::new(Export { files: self.0.clone(), path, patched, records: Vec::new() }))
     }
 }
 
@@ -175,6 +185,7 @@ impl TargetWriter for Files {
 struct Export {
     files: Arc<Mutex<BTreeMap<String, Value>>>,
     path: String,
+    patched: Vec<FileStamp>,
     records: Vec<Value>,
 }
 
@@ -184,11 +195,11 @@ impl RecordTarget for Export {
         Ok(())
     }
 
-    fn finish(self: Box<Self>) -> Result<Vec<FileStamp>, FileError> {
-        let Self { files, path, records } = *self;
+    fn finish(self: Box<Self>) -> Result<Written, FileError> {
+        let Self { files, path, patched, records } = *self;
         let contents = Value::Array(records);
         let stamp = stamp(&path, &contents);
         files.lock().unwrap_or_else(PoisonError::into_inner).insert(path, contents);
-        Ok(vec![stamp])
+        Ok(Written { files: vec![stamp], patched })
     }
 }

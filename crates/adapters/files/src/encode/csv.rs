@@ -116,17 +116,21 @@ fn row<'a>(
 }
 
 fn cell(line: &mut Vec<u8>, delimiter: u8, text: &str) {
+    if is_special(delimiter, text) {
+        line.extend_from_slice(quoted(text).as_bytes());
+    } else {
+        line.extend_from_slice(text.as_bytes());
+    }
+}
+
+/// Whether a text must stand in quotes to be a cell.
+pub(crate) fn is_special(delimiter: u8, text: &str) -> bool {
     let special = |byte: u8| byte == delimiter || matches!(byte, b'"' | b'\n' | b'\r');
     // At the start of a file a byte order mark would be passed over.
-    if !text.bytes().any(special) && !text.starts_with('\u{feff}') {
-        return line.extend_from_slice(text.as_bytes());
-    }
-    line.push(b'"');
-    for byte in text.bytes() {
-        if byte == b'"' {
-            line.push(b'"');
-        }
-        line.push(byte);
-    }
-    line.push(b'"');
+    text.bytes().any(special) || text.starts_with('\u{feff}')
+}
+
+/// Returns a text in quotes.
+pub(crate) fn quoted(text: &str) -> String {
+    format!("\"{}\"", text.replace('"', "\"\""))
 }

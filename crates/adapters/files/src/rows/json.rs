@@ -1,27 +1,80 @@
 //! Rows of JSONL, and of a JSON list.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
+use std::sync::Arc;
 
 use refrain_core::ports::files::FileError;
 use refrain_schemas::json::{Json, JsonError};
-use refrain_schemas::problem::{Place, Problem};
+use refrain_schemas::problem::{Place as At, Problem};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use crate::encode::plain;
+use crate::json_text::{Kind, parse, string};
+use crate::layout::table::JsonString;
+use crate::layout::{Place, TEXT};
 use crate::lines::{Lines, position};
+use crate::params::Names;
 use crate::problems::{Problems, place, problem};
-use crate::rows::{KeyHash, Row, key_of};
+use crate::rows::whole::{seed_of, set_scene};
+use crate::rows::{Row, RowSpec, key_of};
+
+/// How the objects of a file become records.
+#[derive(Debug)]
+struct Objects {
+    key: Option<String>,
+    names: Names,
+    content: bool,
+}
+
+impl Objects {
+    fn new(spec: &RowSpec) -> Self {
+        Self { key: spec.own_key(), names: spec.names.clone(), content: spec.needs_ids() }
+    }
+
+    /// Reads one object.
+    fn row(&self, text: &str, start: &Start<'_>) -> Result<Row, Box<Problem>> {
+        let value: Value = serde_json::from_str(text).map_err(|e| start.syntax(text, &e))?;
+        let Value::Object(fields) = value else {
+            return Err(problem("E0708", "the record is not an object", Some(start.place(1, 1))));
+        };
+        let mut fields: BTreeMap<String, Value> = fields.into_iter().collect();
+        self.rename(&mut fields, start);
+        let seed = if self.content { seed_of(&fields) } else { 0 };
+        let record = Json::of(&Value::Object(fields.into_iter().collect()));
+        let record = record.map_err(|e| inexact(text, start, &e))?;
+        let key = key_of(&record, self.key.as_deref(), || start.place(1, 1))?;
+        Ok(Row { record, key, seed, line: start.line, places: Vec::new() })
+    }
+
+    fn rename(&self, fields: &mut BTreeMap<String, Value>, start: &Start<'_>) {
+        for (name, called) in [("text", &self.names.text), ("speaker", &self.names.speaker)] {
+            if let Some(value) = called.as_ref().and_then(|called| fields.remove(called)) {
+                fields.insert(name.to_owned(), value);
+            }
+        }
+        match self.names.scene.as_deref() {
+            Some("file") => {
+                fields.insert("scene_id".to_owned(), Value::from(start.file));
+            }
+            scene => set_scene(fields, scene),
+        }
+    }
+}
 
 /// The rows of a JSONL file.
 #[derive(Debug)]
 pub(crate) struct JsonlRows {
-    key: Option<String>,
+    objects: Objects,
+    /// The field where texts go.
+    column: Option<String>,
     text: String,
 }
 
 impl JsonlRows {
-    pub(crate) const fn new(key: Option<String>) -> Self {
-        Self { key, text: String::new() }
+    pub(crate) fn new(spec: &RowSpec) -> Self {
+        Self { objects: Objects::new(spec), column: spec.column.clone(), text: String::new() }
     }
 
     pub(crate) fn next(
@@ -38,18 +91,44 @@ impl JsonlRows {
                 continue;
             }
             let start = Start { file: lines.path(), line: lines.number(), column: 1 };
-            match object(self.text.trim_ascii_end(), &start, self.key.as_deref()) {
-                Ok((record, key)) => return Ok(Some(Row { record, key, line: start.line })),
+            match self.objects.row(self.text.trim_ascii_end(), &start) {
+                Ok(row) => {
+                    let offset = lines.kept_len().checked_sub(self.text.len());
+                    let places = self.column.as_ref().and_then(|column| self.place(column, offset?));
+                    return Ok(Some(Row { places: places.into_iter().collect(), ..row }));
+                }
                 Err(problem) => problems.add(problem),
             }
         }
+    }
+
+    /// Returns where the text of a line goes: in its field, or where that field would be.
+    fn place(&self, column: &str, offset: usize) -> Option<Place> {
+        let text = self.text.trim_ascii_end();
+        let object = parse(text).ok()?;
+        let (span, before, now) = match object.field(column) {
+            Some(value) => {
+                let now = match value.kind {
+                    Kind::Text => string(text, &value.span)?,
+                    _ => plain(&text[value.span.clone()]).into_owned(),
+                };
+                (value.span.clone(), String::new(), now)
+            }
+            None => {
+                let (at, before) = object.insertion(text, column)?;
+                (at..at, before, String::new())
+            }
+        };
+        let span = span.start + offset..span.end + offset;
+        let quoting = Arc::new(JsonString { before, ascii: false });
+        Some(Place { field: TEXT.to_owned(), span, now, quoting })
     }
 }
 
 /// The rows of a JSON file, which is read as a whole.
 #[derive(Debug)]
 pub(crate) struct JsonRows {
-    key: Option<String>,
+    objects: Objects,
     text: String,
     /// Where the items stand; none before the file was read.
     items: Option<std::vec::IntoIter<Range<usize>>>,
@@ -58,8 +137,8 @@ pub(crate) struct JsonRows {
 }
 
 impl JsonRows {
-    pub(crate) const fn new(key: Option<String>) -> Self {
-        Self { key, text: String::new(), items: None, counted: (0, 1, 1) }
+    pub(crate) fn new(spec: &RowSpec) -> Self {
+        Self { objects: Objects::new(spec), text: String::new(), items: None, counted: (0, 1, 1) }
     }
 
     pub(crate) fn next(
@@ -78,8 +157,8 @@ impl JsonRows {
         while let Some(item) = self.items.as_mut().and_then(Iterator::next) {
             let (line, column) = self.advance(item.start);
             let start = Start { file: lines.path(), line, column };
-            match object(&self.text[item], &start, self.key.as_deref()) {
-                Ok((record, key)) => return Ok(Some(Row { record, key, line })),
+            match self.objects.row(&self.text[item], &start) {
+                Ok(row) => return Ok(Some(row)),
                 Err(problem) => problems.add(problem),
             }
         }
@@ -120,20 +199,21 @@ fn range_in(text: &str, part: &str) -> Option<Range<usize>> {
 }
 
 /// Where a JSON text begins in its file.
-struct Start<'a> {
-    file: &'a str,
-    line: u64,
-    column: usize,
+pub(crate) struct Start<'a> {
+    pub(crate) file: &'a str,
+    pub(crate) line: u64,
+    pub(crate) column: usize,
 }
 
 impl Start<'_> {
     /// Returns the place at a line and column of the text, both from 1.
-    fn place(&self, line: usize, column: usize) -> Place {
+    fn place(&self, line: usize, column: usize) -> At {
         let column = if line <= 1 { self.column + column - 1 } else { column };
         place(self.file, self.line + u64::try_from(line.saturating_sub(1)).unwrap_or(0), column)
     }
 
-    fn syntax(&self, text: &str, error: &serde_json::Error) -> Box<Problem> {
+    /// Says why a text that begins here is no JSON.
+    pub(crate) fn syntax(&self, text: &str, error: &serde_json::Error) -> Box<Problem> {
         let message = error.to_string();
         let message = message.rsplit_once(" at line ").map_or(message.as_str(), |(message, _)| message);
         // The parser counts columns in bytes.
@@ -146,17 +226,6 @@ impl Start<'_> {
         }
         problem
     }
-}
-
-/// Reads one object and the hash of its key.
-fn object(text: &str, start: &Start<'_>, key: Option<&str>) -> Result<(Json, KeyHash), Box<Problem>> {
-    let value: Value = serde_json::from_str(text).map_err(|e| start.syntax(text, &e))?;
-    if !value.is_object() {
-        return Err(problem("E0708", "the record is not an object", Some(start.place(1, 1))));
-    }
-    let record = Json::of(&value).map_err(|e| inexact(text, start, &e))?;
-    let hash = key_of(&record, key, || start.place(1, 1))?;
-    Ok((record, hash))
 }
 
 fn inexact(text: &str, start: &Start<'_>, error: &JsonError) -> Box<Problem> {

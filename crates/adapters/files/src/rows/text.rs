@@ -1,26 +1,32 @@
 //! Rows of plain text.
 
+use std::sync::Arc;
+
 use refrain_core::ports::files::FileError;
 use refrain_schemas::json::Json;
 
+use crate::ids::seed;
+use crate::layout::{Place, Quoting, TEXT};
 use crate::lines::{Lines, without_break};
 use crate::problems::Problems;
-use crate::rows::{Row, RowSpec, hash};
+use crate::rows::{Row, RowSpec};
 
-/// The lines of a text file as rows.
+/// The lines of a text file as rows; blank ones are passed over.
 #[derive(Debug)]
 pub(crate) struct TextRows {
-    key: Option<String>,
-    /// What stands before the number of a line in its id.
-    prefix: String,
-    file: Json,
+    fields: Vec<(&'static str, Json)>,
+    quoting: Option<Arc<dyn Quoting>>,
     text: String,
 }
 
 impl TextRows {
     pub(crate) fn new(spec: &RowSpec, path: &str) -> Self {
-        let prefix = if spec.file_in_id { format!("{path}:line_") } else { "line_".to_owned() };
-        Self { key: spec.key.clone(), prefix, file: Json::string(path), text: String::new() }
+        let mut fields = vec![("file", Json::string(path))];
+        if spec.names.scene.as_deref() == Some("file") {
+            fields.push(("scene_id", Json::string(path)));
+        }
+        let quoting = spec.column.is_some().then(|| Arc::new(OneLine) as Arc<dyn Quoting>);
+        Self { fields, quoting, text: String::new() }
     }
 
     pub(crate) fn next(
@@ -28,21 +34,42 @@ impl TextRows {
         lines: &mut Lines,
         problems: &mut Problems,
     ) -> Result<Option<Row>, FileError> {
-        self.text.clear();
-        if !lines.next(&mut self.text, problems)? {
-            return Ok(None);
+        loop {
+            self.text.clear();
+            if !lines.next(&mut self.text, problems)? {
+                return Ok(None);
+            }
+            let text = without_break(&self.text);
+            if !text.trim().is_empty() {
+                let string = Json::string(text);
+                let fields = self.fields.iter().map(|(name, value)| (*name, value.as_str()));
+                let record = Json::object(fields.chain([("text", string.as_str())]));
+                let places = self.place(lines, text).into_iter().collect();
+                let seed = seed("", text);
+                return Ok(Some(Row { record, key: None, seed, line: lines.number(), places }));
+            }
         }
-        let id = format!("{}{}", self.prefix, lines.number());
-        Ok(Some(Row { record: self.record(&id), key: hash(&id), line: lines.number() }))
     }
 
-    fn record(&self, id: &str) -> Json {
-        let (id, text) = (Json::string(id), Json::string(without_break(&self.text)));
-        let mut fields = vec![("file", self.file.as_str()), ("text", text.as_str())];
-        if let Some(key) = &self.key {
-            fields.push((key, id.as_str()));
+    fn place(&self, lines: &Lines, text: &str) -> Option<Place> {
+        let quoting = self.quoting.clone()?;
+        let start = lines.kept_len().checked_sub(self.text.len())?;
+        Some(Place { field: TEXT.to_owned(), span: start..start + text.len(), now: text.to_owned(), quoting })
+    }
+}
+
+/// Writes texts as they are.
+#[derive(Debug)]
+struct OneLine;
+
+impl Quoting for OneLine {
+    fn quote(&self, plain: &str) -> Result<String, String> {
+        if plain.contains('\n') || plain.ends_with('\r') {
+            return Err("has a line break, which a line of a text file cannot hold".to_owned());
         }
-        fields.sort_unstable_by_key(|(name, _)| *name);
-        Json::object(fields)
+        if plain.trim().is_empty() {
+            return Err("is blank, and blank lines of a text file are no lines".to_owned());
+        }
+        Ok(plain.to_owned())
     }
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
-use refrain_core::ports::files::{FileError, RecordSource, SourceReader as _, TargetWriter as _};
+use refrain_core::ports::files::{FileError, RecordSource, SourceReader as _, TargetWriter as _, Written};
 use refrain_files::{FsReader, FsWriter};
 use refrain_schemas::artifact::FileStamp;
 use refrain_schemas::json::Json;
@@ -80,7 +80,11 @@ impl Folder {
     }
 
     pub(crate) fn write(&self, params: Value, records: &[Json]) -> Result<Vec<FileStamp>, FileError> {
-        let mut target = block_on(self.writer().open(&map(params)))?;
+        self.patch(params, "id", records).map(|written| written.files)
+    }
+
+    pub(crate) fn patch(&self, params: Value, key: &str, records: &[Json]) -> Result<Written, FileError> {
+        let mut target = block_on(self.writer().open(&map(params), key))?;
         for batch in records.chunks(3) {
             target.write(batch)?;
         }

@@ -72,7 +72,7 @@ fn an_unfinished_file_leaves_nothing_behind() {
     let folder = Folder::new(&[("o/there.csv", b"old")]);
     let before = folder.everything();
     for path in ["o/there.csv", "o/new/deep/x.csv", "x.jsonl"] {
-        let mut target = block_on(folder.writer().open(&map(json!({ "path": path })))).unwrap();
+        let mut target = block_on(folder.writer().open(&map(json!({ "path": path })), "id")).unwrap();
         target.write(&records(&[r#"{"id":1}"#])).unwrap();
         assert_eq!(folder.path(path).exists(), path == "o/there.csv", "nothing is seen before the end");
         drop(target);
@@ -101,7 +101,7 @@ fn some_places_are_refused() {
     let writer = refrain_files::FsWriter::new(folder.path("p"));
     let check = |path: &str, expect: &str| {
         let params = map(json!({"path": path, "format": "csv"}));
-        let error = block_on(writer.open(&params)).err().unwrap();
+        let error = block_on(writer.open(&params, "id")).err().unwrap();
         assert_eq!(error.to_string(), expect);
     };
     check("../x.csv", "../x.csv leads out of the project");
@@ -113,7 +113,7 @@ fn some_places_are_refused() {
         "params.path: `.refrain/x.csv` lies in the folder that keeps the project's state",
     );
     let params = map(json!({"path": "x.txt", "columns": ["a", "b"]}));
-    let error = block_on(writer.open(&params)).err().unwrap();
+    let error = block_on(writer.open(&params, "id")).err().unwrap();
     assert_eq!(error.to_string(), "params.columns: a text file has one column; name just that one");
     assert_eq!(folder.everything().len(), 3);
 }

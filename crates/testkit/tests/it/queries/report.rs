@@ -47,9 +47,10 @@ fn criticise(asked: &Asked) -> Vec<Value> {
 fn game() -> World {
     let mut world = World::new(json!({
         "refrain": 1, "name": "game", "dimensions": {"language": ["ja", "fr"]},
+        "agents": {"translator": {"builtin": "translate", "retry": {"attempts": 3}}},
         "phases": {
             "ingest": {"agent": {"builtin": "read", "params": {"files": "script.csv"}}, "output": {"key": "line_id"}},
-            "translate": {"per": ["language"], "units": {"of": "ingest"}, "pack": {"max": 2}, "agent": {"builtin": "translate"},
+            "translate": {"per": ["language"], "units": {"of": "ingest"}, "pack": {"max": 2}, "agent": "translator",
                 "output": {"key": "line_id", "aligned": true}},
             "qa": {"per": ["language"], "units": {"of": "translate"}, "agent": {"builtin": "critic"},
                 "merge": {"union": ["line_id", "rule"]}, "output": {"key": "issue_id"}},

@@ -62,7 +62,9 @@ pub(crate) fn entries(records: &[Json], with: &Composing, problems: &mut Problem
     for (n, record) in records.iter().enumerate() {
         match entry(n + 1, record, with) {
             Ok(entry) => entries.push(entry),
-            Err(message) => problems.add(problem("E0720", format!("record {} {message}: {record}", n + 1), None)),
+            Err(message) => {
+                problems.add(problem("E0720", format!("record {} {message}: {record}", n + 1), None))
+            }
         }
     }
     entries
@@ -95,7 +97,8 @@ fn entry(number: usize, record: &Json, with: &Composing) -> Result<Entry, String
     if let Some(columns) = &with.columns {
         fields.retain(|name, _| columns.contains(name));
     }
-    let state = state.filter(|_| with.columns.as_ref().is_none_or(|columns| columns.iter().any(|c| c == "state")));
+    let state =
+        state.filter(|_| with.columns.as_ref().is_none_or(|columns| columns.iter().any(|c| c == "state")));
     Ok(Entry { number, id, source, target, state, fields })
 }
 

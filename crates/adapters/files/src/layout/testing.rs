@@ -55,8 +55,13 @@ pub(crate) fn patched(
     let mut changes = Vec::new();
     for slot in &read(layout, text) {
         for place in &slot.places {
-            let Some(value) = values(slot, &place.field).filter(|value| *value != place.now) else { continue };
-            changes.push((place.span.clone(), place.quoting.quote_beside(&value, &|field| values(slot, field))?));
+            let Some(value) = values(slot, &place.field).filter(|value| *value != place.now) else {
+                continue;
+            };
+            changes.push((
+                place.span.clone(),
+                place.quoting.quote_beside(&value, &|field| values(slot, field))?,
+            ));
         }
     }
     changes.sort_by_key(|(span, _)| (span.start, span.end));
@@ -114,8 +119,6 @@ pub(crate) fn sound(slots: &[Slot], text: &str) {
 /// Records with these texts as translations of others.
 pub(crate) fn translations(texts: &[(String, String)]) -> Vec<Value> {
     let states = ["draft", "translated", "reviewed", "final"];
-    let record = |(n, (source, text)): (usize, &(String, String))| {
-        json!({"line_id": format!("line {n}"), "source": source, "text": text, "state": states[n % 4]})
-    };
+    let record = |(n, (source, text)): (usize, &(String, String))| json!({"line_id": format!("line {n}"), "source": source, "text": text, "state": states[n % 4]});
     texts.iter().enumerate().map(record).collect()
 }

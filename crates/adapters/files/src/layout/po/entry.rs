@@ -132,7 +132,8 @@ impl Reader<'_, '_> {
     }
 
     fn keyword(&mut self, at: usize, start: usize, said: &str) {
-        let length = said.bytes().take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'[' | b']')).count();
+        let length =
+            said.bytes().take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'[' | b']')).count();
         let (word, rest) = said.split_at(length);
         let Some(last) = self.turn(word) else {
             let expected = "expected a comment, a string, or `msgctxt`, `msgid`, `msgid_plural`, `msgstr`";
@@ -199,7 +200,8 @@ impl Reader<'_, '_> {
         if self.entry.targets.iter().any(|(number, _)| *number == form) {
             self.found.add(start, "E0753", format!("`{word}` a second time"));
         } else if self.entry.plural.is_some() != word.ends_with(']') {
-            let message = "`msgstr[0]`, `msgstr[1]` and so on stand behind `msgid_plural`, `msgstr` without it";
+            let message =
+                "`msgstr[0]`, `msgstr[1]` and so on stand behind `msgid_plural`, `msgstr` without it";
             self.found.add(start, "E0753", message);
         } else {
             self.entry.targets.push((form, strings));
@@ -237,7 +239,11 @@ impl Reader<'_, '_> {
             pos += said[pos..].len() - said[pos..].trim_start().len();
             let Some(rest) = said.get(pos..).filter(|rest| !rest.is_empty()) else { break };
             let Some(length) = string(rest) else {
-                let message = if rest.starts_with('"') { "the string is not closed" } else { "expected a string in quotes" };
+                let message = if rest.starts_with('"') {
+                    "the string is not closed"
+                } else {
+                    "expected a string in quotes"
+                };
                 self.found.add(at + pos, "E0751", message);
                 return None;
             };

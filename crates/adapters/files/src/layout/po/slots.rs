@@ -22,7 +22,8 @@ pub(super) fn slots(text: &str, entries: &[Entry], found: &mut Located<'_>) -> V
     let forms = entries.iter().find(|entry| is_header(entry)).and_then(|header| forms(target(header, 0)));
     twice(&messages, found);
     let contexts = contexts(&messages);
-    let making = Making { line_break: if text.contains("\r\n") { "\r\n" } else { "\n" }, one_form: forms == Some(1) };
+    let making =
+        Making { line_break: if text.contains("\r\n") { "\r\n" } else { "\n" }, one_form: forms == Some(1) };
     let mut positions = Positions::new(text);
     let mut slots = Vec::with_capacity(messages.len());
     for entry in messages {
@@ -51,7 +52,8 @@ fn target(entry: &Entry, n: usize) -> &str {
 
 /// Returns the number of plural forms that a header tells.
 fn forms(header: &str) -> Option<usize> {
-    let line = header.lines().find(|line| line.trim_start().to_ascii_lowercase().starts_with("plural-forms:"))?;
+    let line =
+        header.lines().find(|line| line.trim_start().to_ascii_lowercase().starts_with("plural-forms:"))?;
     let number = line.split("nplurals").nth(1)?.trim_start().strip_prefix('=')?.trim_start();
     number.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
 }

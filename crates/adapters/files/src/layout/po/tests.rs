@@ -133,8 +133,13 @@ fn a_translation_is_composed_and_read_back() {
 
 #[test]
 fn what_cannot_be_composed_is_told() {
-    let records = [json!({"line_id": " a", "text": "x"}), json!({"text": "x"}), json!({"line_id": "b", "text": "x", "state": "odd"})];
-    let records: Vec<_> = records.iter().map(|record| refrain_schemas::json::Json::of(record).unwrap()).collect();
+    let records = [
+        json!({"line_id": " a", "text": "x"}),
+        json!({"text": "x"}),
+        json!({"line_id": "b", "text": "x", "state": "odd"}),
+    ];
+    let records: Vec<_> =
+        records.iter().map(|record| refrain_schemas::json::Json::of(record).unwrap()).collect();
     let mut problems = Problems::default();
     Po.compose(&records, &composing(), &mut problems);
     assert_eq!(told(problems).len(), 3);
@@ -142,7 +147,8 @@ fn what_cannot_be_composed_is_told() {
 
 fn text() -> impl Strategy<Value = String> {
     let parts = vec![
-        "\"", "\\", "\n", "\r\n", "\r", "\t", "a", " ", "é", "日本", "שלום", "%s", "#", "\u{0}", "\u{1b}", "\u{7f}", "7", "\u{85}", "💡", "\\n",
+        "\"", "\\", "\n", "\r\n", "\r", "\t", "a", " ", "é", "日本", "שלום", "%s", "#", "\u{0}", "\u{1b}",
+        "\u{7f}", "7", "\u{85}", "💡", "\\n",
     ];
     prop_oneof![
         proptest::collection::vec(proptest::sample::select(parts), 0..8).prop_map(|parts| parts.concat()),

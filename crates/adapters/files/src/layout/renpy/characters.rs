@@ -24,7 +24,8 @@ fn character(text: &str, line: &Logical) -> Option<(String, String)> {
     let variable = cursor.dotted()?;
     let value = text[cursor.at..literal.whole.start].trim().strip_prefix('=')?;
     let callee: String = value.chars().filter(|c| !c.is_whitespace()).collect();
-    let is_character = matches!(callee.as_str(), "Character(" | "Character(_(" | "Character(name=" | "Character(name=_(");
+    let is_character =
+        matches!(callee.as_str(), "Character(" | "Character(_(" | "Character(name=" | "Character(name=_(");
     let name = is_character.then(|| python_text(text, literal).ok().flatten())??;
     Some((variable.to_owned(), name))
 }
@@ -36,6 +37,7 @@ pub(super) fn registered<'a>(text: &'a str, lines: &[Logical]) -> Vec<&'a str> {
         let statement = &text[line.span.clone()];
         statement.contains("register_statement(") || statement.contains("statements.register(")
     };
-    let registering = lines.iter().filter(|line| !line.is_comment && !line.literals.is_empty()).filter(registers);
+    let registering =
+        lines.iter().filter(|line| !line.is_comment && !line.literals.is_empty()).filter(registers);
     registering.filter_map(|line| line.literals.first()).map(first_word).collect()
 }

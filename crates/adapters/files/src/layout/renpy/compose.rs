@@ -29,7 +29,9 @@ pub(super) fn compose(records: &[Json], with: &Composing, problems: &mut Problem
                 Err(message) => entry.refuse(message, problems),
             }
             in_strings = false;
-        } else if let Some(ids) = shared.get(entry.source.as_str()).filter(|ids| ids[0].number == entry.number) {
+        } else if let Some(ids) =
+            shared.get(entry.source.as_str()).filter(|ids| ids[0].number == entry.number)
+        {
             if !in_strings {
                 out.push_str(&format!("translate {language} strings:\n\n"));
             }
@@ -47,7 +49,8 @@ fn language(with: &Composing, problems: &mut Problems) -> Option<String> {
     if is_name {
         return Some(name);
     }
-    let mut told = problem("E0720", "a `translate` file names its language, of letters, digits and underscores", None);
+    let mut told =
+        problem("E0720", "a `translate` file names its language, of letters, digits and underscores", None);
     told.hint = Some("say which with `language:`".to_owned());
     problems.add(told);
     None
@@ -59,13 +62,17 @@ fn is_dialogue(entry: &Entry) -> bool {
     match entry.text("kind") {
         Some("say") => is_name && entry.id.contains('_'),
         Some(_) => false,
-        None => is_name && (is_identifier(&entry.id) || (entry.text("speaker").is_some() && entry.id.contains('_'))),
+        None => {
+            is_name
+                && (is_identifier(&entry.id) || (entry.text("speaker").is_some() && entry.id.contains('_')))
+        }
     }
 }
 
 /// Whether an id ends as Ren'Py's identifiers do: `_`, eight hexadecimal digits, and perhaps a number.
 fn is_identifier(id: &str) -> bool {
-    let is_hash = |part: &str| part.len() == 8 && part.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+    let is_hash =
+        |part: &str| part.len() == 8 && part.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
     let Some((before, last)) = id.rsplit_once('_') else { return false };
     is_hash(last) || before.rsplit_once('_').is_some_and(|(_, hash)| is_hash(hash))
 }
@@ -147,7 +154,8 @@ fn says(said: &Say<'_>, text: &str) -> bool {
 fn speaker(name: &str) -> String {
     let probe = format!("{name} \"\"");
     let line = statement_in(&probe, 0..probe.len());
-    let is_expression = line.as_ref().and_then(|line| say(&probe, line)).is_some_and(|said| said.who == Some(name));
+    let is_expression =
+        line.as_ref().and_then(|line| say(&probe, line)).is_some_and(|said| said.who == Some(name));
     if is_expression { name.to_owned() } else { encoded(name) }
 }
 

@@ -53,7 +53,8 @@ fn narration<'a>(text: &'a str, line: &'a Logical) -> Option<Say<'a>> {
     let mut cursor = Cursor::new(text, line);
     let literal = spoken(cursor.literal()?)?;
     let clauses = clauses(&mut cursor)?;
-    let nobody = Say { text, who: None, attributes: Vec::new(), temporary: Vec::new(), manner: "", literal, clauses };
+    let nobody =
+        Say { text, who: None, attributes: Vec::new(), temporary: Vec::new(), manner: "", literal, clauses };
     Some(nobody)
 }
 

@@ -20,10 +20,47 @@ use crate::layout::renpy::translate::{Pairs, Translated};
 
 /// Words that begin statements which say nothing.
 const STATEMENTS: &[&str] = &[
-    "add", "at", "break", "call", "camera", "continue", "default", "define", "elif", "else", "for", "hide", "if", "image",
-    "init", "jump", "label", "layeredimage", "menu", "nvl", "one_line_python", "pass", "pause", "play", "python", "queue",
-    "return", "rpy", "scene", "screen", "show", "stop", "style", "testcase", "testsuite", "transform", "translate", "voice",
-    "while", "window", "with",
+    "add",
+    "at",
+    "break",
+    "call",
+    "camera",
+    "continue",
+    "default",
+    "define",
+    "elif",
+    "else",
+    "for",
+    "hide",
+    "if",
+    "image",
+    "init",
+    "jump",
+    "label",
+    "layeredimage",
+    "menu",
+    "nvl",
+    "one_line_python",
+    "pass",
+    "pause",
+    "play",
+    "python",
+    "queue",
+    "return",
+    "rpy",
+    "scene",
+    "screen",
+    "show",
+    "stop",
+    "style",
+    "testcase",
+    "testsuite",
+    "transform",
+    "translate",
+    "voice",
+    "while",
+    "window",
+    "with",
 ];
 
 /// Words that begin blocks of statements.
@@ -303,7 +340,8 @@ impl Script<'_, '_> {
         match say(self.text, line) {
             Some(said) => self.say(line, &said, false),
             None if begins_quoted || self.is_character(line) => {
-                let hint = "dialogue is a speaker, attributes, a text in quotes and clauses such as `with dissolve`";
+                let hint =
+                    "dialogue is a speaker, attributes, a text in quotes and clauses such as `with dissolve`";
                 let at = line.literals.first().map_or(line.span.start, |literal| literal.whole.end);
                 self.found.add_with_hint(at, "E0742", "not understood as dialogue", hint);
             }
@@ -313,7 +351,8 @@ impl Script<'_, '_> {
 
     fn is_character(&self, line: &Logical) -> bool {
         let name = Cursor::new(self.text, line).dotted();
-        !line.literals.is_empty() && name.is_some_and(|name| name == "extend" || self.characters.contains_key(name))
+        !line.literals.is_empty()
+            && name.is_some_and(|name| name == "extend" || self.characters.contains_key(name))
     }
 
     fn say(&mut self, line: &Logical, said: &Say<'_>, in_menu: bool) {

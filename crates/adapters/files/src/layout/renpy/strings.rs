@@ -29,7 +29,12 @@ fn mark<'a>(text: &'a str, start: usize, literal: &Literal) -> Option<&'a str> {
 }
 
 /// Reads a literal of Python as a text that can be translated in its place.
-pub(super) fn string(text: &str, literal: &Literal, paragraphs: bool, found: &mut Located<'_>) -> Option<Spoken> {
+pub(super) fn string(
+    text: &str,
+    literal: &Literal,
+    paragraphs: bool,
+    found: &mut Located<'_>,
+) -> Option<Spoken> {
     let plain = match python_text(text, literal) {
         Ok(plain) => plain?,
         Err(_) => {

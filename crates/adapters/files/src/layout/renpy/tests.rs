@@ -54,7 +54,10 @@ fn dialogue_in_all_its_forms() {
     assert_eq!(said("e r\"a\\n\""), ["a\\n"]);
     assert_eq!(said("e \"a\n     b  c\""), ["a b c"]);
     assert_eq!(said("e \\\n \"a\"  # \"not this\""), ["a"]);
-    assert_eq!(said("e \"\"\"\n  One\n  line.\n\n  Two \\\"x\\\".\n\n\n  {clear}\n  \"\"\""), ["One line.", "Two \"x\"."]);
+    assert_eq!(
+        said("e \"\"\"\n  One\n  line.\n\n  Two \\\"x\\\".\n\n\n  {clear}\n  \"\"\""),
+        ["One line.", "Two \"x\"."]
+    );
     assert_eq!(said("rpy monologue single\n\"\"\"a\nb\"\"\""), ["a", "b"]);
     assert_eq!(said("rpy monologue none\n\"\"\"a \n\n b\"\"\""), ["a\n\nb"]);
     assert_eq!(said("e \"\""), Vec::<Value>::new());
@@ -69,11 +72,23 @@ fn escapes_are_what_renpy_makes_of_them() {
 #[test]
 fn what_is_not_said_is_left_alone() {
     let quiet = [
-        "play music \"a.ogg\"", "scene bg with dissolve", "show text \"x\":\n    \"y\"", "image a = \"b.png\"",
-        "$ name = \"x\"", "image a:\n    \"b.png\"\n    pause 1.0\n    \"c.png\"", "transform t:\n    \"x\"",
-        "python:\n    s = \"x\"\n    t(\"y\")", "init python:\n    \"x\"", "screen s():\n    text \"x\"\n    textbutton \"y\":\n        action None",
-        "style a:\n    font \"x.ttf\"", "define a = \"x\"", "default a = [\"x\",\n\"y\"]", "translate fr python:\n    \"x\"",
-        "strange \"thing\":\n    \"x\"", "jump expression \"x\"", "layeredimage a:\n    always \"x\"",
+        "play music \"a.ogg\"",
+        "scene bg with dissolve",
+        "show text \"x\":\n    \"y\"",
+        "image a = \"b.png\"",
+        "$ name = \"x\"",
+        "image a:\n    \"b.png\"\n    pause 1.0\n    \"c.png\"",
+        "transform t:\n    \"x\"",
+        "python:\n    s = \"x\"\n    t(\"y\")",
+        "init python:\n    \"x\"",
+        "screen s():\n    text \"x\"\n    textbutton \"y\":\n        action None",
+        "style a:\n    font \"x.ttf\"",
+        "define a = \"x\"",
+        "default a = [\"x\",\n\"y\"]",
+        "translate fr python:\n    \"x\"",
+        "strange \"thing\":\n    \"x\"",
+        "jump expression \"x\"",
+        "layeredimage a:\n    always \"x\"",
     ];
     for line in quiet {
         assert_eq!(said(line), Vec::<Value>::new(), "{line}");
@@ -84,7 +99,10 @@ fn what_is_not_said_is_left_alone() {
 
 #[test]
 fn blocks_are_gone_into() {
-    assert_eq!(said("if a == \"x\":\n    \"b\"\nelif c:\n    \"d\"\nelse:\n    \"e\"\n\"f\""), ["b", "d", "e", "f"]);
+    assert_eq!(
+        said("if a == \"x\":\n    \"b\"\nelif c:\n    \"d\"\nelse:\n    \"e\"\n\"f\""),
+        ["b", "d", "e", "f"]
+    );
     assert_eq!(all(&read(&Renpy, "init -2:\n    label a:\n        \"x\"\n    \"y\"\n"), "text"), ["x", "y"]);
 }
 
@@ -134,7 +152,13 @@ fn identifiers_number_repetitions_and_take_in_what_stands_before() {
     assert_eq!(voiced[1], "a_a8a343a3");
     assert_eq!(ids("label a:\n    e \"x\" id mine\n"), ["mine"]);
     assert_eq!(ids("label a:\n    call b from c\n    e \"x\"\n"), ["c_a8a343a3"]);
-    assert_eq!(ids("label a:\n    e \"[__x]\"\n    __e \"x\"\nlabel _b:\n    \"y\"\n").iter().filter(|id| id.is_null()).count(), 1);
+    assert_eq!(
+        ids("label a:\n    e \"[__x]\"\n    __e \"x\"\nlabel _b:\n    \"y\"\n")
+            .iter()
+            .filter(|id| id.is_null())
+            .count(),
+        1
+    );
     assert_eq!(ids("e \"x\"\n"), [Value::Null], "before the first label");
 }
 
@@ -142,14 +166,15 @@ fn identifiers_number_repetitions_and_take_in_what_stands_before() {
 fn translations_are_read() {
     check(
         FRENCH,
-        &[
-            json!({"id": "start_4efa6eb0", "text": "Hello there.", "translation": "Bonjour.", "speaker": "m",
-                "language": "french", "reference": "game/script.rpy:7", "scene_id": "start"}),
-        ],
+        &[json!({"id": "start_4efa6eb0", "text": "Hello there.", "translation": "Bonjour.", "speaker": "m",
+                "language": "french", "reference": "game/script.rpy:7", "scene_id": "start"})],
     );
     check(
         "translate fr a_12345678:\n    e \"x\"\n    e \"y\"\n",
-        &[json!({"id": "a_12345678", "text": "", "translation": "x"}), json!({"id": "a_12345678#2", "translation": "y"})],
+        &[
+            json!({"id": "a_12345678", "text": "", "translation": "x"}),
+            json!({"id": "a_12345678#2", "translation": "y"}),
+        ],
     );
 }
 
@@ -200,7 +225,10 @@ fn a_translation_is_composed_and_read_back() {
         json!({"line_id": "t3", "source": "Yes", "text": "Oui"}),
     ];
     let text = composed(&Renpy, &records);
-    assert!(text.contains("    voice \"a.ogg\"\n    m happy \"Bon\\n\\\"jour\\\".\" with dissolve\n"), "{text}");
+    assert!(
+        text.contains("    voice \"a.ogg\"\n    m happy \"Bon\\n\\\"jour\\\".\" with dissolve\n"),
+        "{text}"
+    );
     assert!(text.contains("    \"Old man\" \"b\"\n"), "{text}");
     check(
         &text,
@@ -221,22 +249,31 @@ fn what_cannot_be_composed_is_told() {
     let told_of = |records: &[Value], language: &str| {
         let mut problems = Problems::default();
         let records: Vec<_> = records.iter().map(|r| refrain_schemas::json::Json::of(r).unwrap()).collect();
-        let with = crate::layout::Composing { language: Some(language.to_owned()), ..crate::layout::testing::composing() };
+        let with = crate::layout::Composing {
+            language: Some(language.to_owned()),
+            ..crate::layout::testing::composing()
+        };
         Renpy.compose(&records, &with, &mut problems);
         told(problems)
     };
     assert_eq!(told_of(&[], "pt-BR"), Vec::<String>::new());
     assert_eq!(told_of(&[], "a b").len(), 1);
-    let apart = [json!({"line_id": 1, "source": "Yes", "text": "Oui"}), json!({"line_id": 2, "source": "Yes", "text": "Si"})];
+    let apart = [
+        json!({"line_id": 1, "source": "Yes", "text": "Oui"}),
+        json!({"line_id": 2, "source": "Yes", "text": "Si"}),
+    ];
     assert!(told_of(&apart, "fr")[0].starts_with("E0720 record 2 is translated otherwise than record 1"));
-    let odd = [json!({"line_id": "a_0123abcd", "source": "x", "text": "y", "speaker": "e", "clauses": "): \"z\""}), json!({})];
+    let odd = [
+        json!({"line_id": "a_0123abcd", "source": "x", "text": "y", "speaker": "e", "clauses": "): \"z\""}),
+        json!({}),
+    ];
     assert_eq!(told_of(&odd, "fr").len(), 2, "{:?}", told_of(&odd, "fr"));
 }
 
 fn text() -> impl Strategy<Value = String> {
     let parts = vec![
-        "\"", "'", "`", "\\", "\n", "\r\n", " ", "  ", "\t", "a", "é", "日本", "שלום", "{b}", "{{", "[x]", "[[", "%%", "%s", "#",
-        "\u{0}", "\u{85}", "\u{3000}", "💡", "\"\"\"", ":", "\\u0041", "\u{2028}",
+        "\"", "'", "`", "\\", "\n", "\r\n", " ", "  ", "\t", "a", "é", "日本", "שלום", "{b}", "{{", "[x]",
+        "[[", "%%", "%s", "#", "\u{0}", "\u{85}", "\u{3000}", "💡", "\"\"\"", ":", "\\u0041", "\u{2028}",
     ];
     prop_oneof![
         proptest::collection::vec(proptest::sample::select(parts), 0..8).prop_map(|parts| parts.concat()),

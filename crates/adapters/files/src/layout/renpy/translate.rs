@@ -117,7 +117,8 @@ fn dialogue<'a>(text: &'a str, line: &'a Logical) -> Option<Say<'a>> {
 /// Returns what a comment would say if it were none.
 fn commented(text: &str, comment: &Logical, monologue: Monologue) -> Vec<String> {
     let start = comment.span.start + 1;
-    let start = start + text[start..comment.span.end].len() - text[start..comment.span.end].trim_start().len();
+    let start =
+        start + text[start..comment.span.end].len() - text[start..comment.span.end].trim_start().len();
     let Some(line) = statement_in(text, start..comment.span.end) else { return Vec::new() };
     let Some(said) = dialogue(text, &line) else { return Vec::new() };
     said.parts(monologue).into_iter().filter_map(|part| part.plain.ok()).collect()
@@ -128,7 +129,8 @@ fn reference(text: &str, comments: &[Logical]) -> Option<String> {
     comments.iter().rev().find_map(|comment| {
         let said = text[comment.span.clone()].trim_start_matches('#').trim();
         let (path, line) = said.rsplit_once(':')?;
-        let is_one = !line.is_empty() && line.bytes().all(|byte| byte.is_ascii_digit()) && !path.contains(' ');
+        let is_one =
+            !line.is_empty() && line.bytes().all(|byte| byte.is_ascii_digit()) && !path.contains(' ');
         is_one.then(|| said.to_owned())
     })
 }

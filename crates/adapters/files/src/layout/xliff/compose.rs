@@ -13,7 +13,8 @@ pub(super) fn compose(records: &[Json], with: &Composing, problems: &mut Problem
     let mut out = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
                    <xliff version=\"1.2\" xmlns=\"urn:oasis:names:tc:xliff:document:1.2\">\n"
         .to_owned();
-    let language = |language: &Option<String>| attribute(language.as_deref().unwrap_or("und")).unwrap_or_default();
+    let language =
+        |language: &Option<String>| attribute(language.as_deref().unwrap_or("und")).unwrap_or_default();
     let (source, target) = (language(&with.source_language), language(&with.language));
     out.push_str(&format!(
         "  <file original=\"refrain\" datatype=\"plaintext\" source-language=\"{source}\" target-language=\"{target}\">\n    \

@@ -21,7 +21,11 @@ pub(super) struct Inline {
 enum Part {
     Text(String),
     /// A tag as it is written, with its name and which of the three it is.
-    Code { stem: String, role: Role, raw: String },
+    Code {
+        stem: String,
+        role: Role,
+        raw: String,
+    },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -135,7 +139,10 @@ impl Inline {
 
     /// Returns the text with placeholders.
     pub(super) fn plain(&self, guard: &str) -> String {
-        self.parts.iter().map(|part| part.token(guard).or(part.text().map(str::to_owned)).unwrap_or_default()).collect()
+        self.parts
+            .iter()
+            .map(|part| part.token(guard).or(part.text().map(str::to_owned)).unwrap_or_default())
+            .collect()
     }
 
     /// Adds what each placeholder stands for.
@@ -170,7 +177,8 @@ impl Part {
 fn says_any(text: &str, tokens: &[String]) -> bool {
     let longest = tokens.iter().map(String::len).max().unwrap_or(0);
     let known: std::collections::BTreeSet<&str> = tokens.iter().map(String::as_str).collect();
-    text.match_indices('<').any(|(at, _)| token_at(&text[at..], longest).is_some_and(|token| known.contains(token)))
+    text.match_indices('<')
+        .any(|(at, _)| token_at(&text[at..], longest).is_some_and(|token| known.contains(token)))
 }
 
 /// Returns what stands between a `<` and the next `>`, if that is not too far.
@@ -226,7 +234,8 @@ impl TargetQuoting {
             escape_into(&mut out, &rest[..at], self.line_break)?;
             rest = &rest[at..];
             let token = token_at(rest, self.longest).filter(|token| self.codes.contains_key(*token));
-            let Some((token, (role, raw))) = token.and_then(|token| Some((token, self.codes.get(token)?))) else {
+            let Some((token, (role, raw))) = token.and_then(|token| Some((token, self.codes.get(token)?)))
+            else {
                 out.push_str("&lt;");
                 rest = &rest[1..];
                 continue;

@@ -12,7 +12,8 @@ use crate::layout::xliff::xml::{Kind, Piece, Pieces, Tag, check_entities, unesca
 const DEEPEST: usize = 256;
 
 /// The namespaces of XLIFF 1.
-const SPACES: [&str; 3] = ["", "urn:oasis:names:tc:xliff:document:1.2", "urn:oasis:names:tc:xliff:document:1.1"];
+const SPACES: [&str; 3] =
+    ["", "urn:oasis:names:tc:xliff:document:1.2", "urn:oasis:names:tc:xliff:document:1.1"];
 
 /// What was found.
 #[derive(Debug, Default)]
@@ -106,7 +107,11 @@ impl Reader<'_, '_> {
             return self.outside(span.start);
         }
         if self.open.len() == DEEPEST {
-            self.found.add(span.start, "E0760", "elements stand too deep in each other; the rest is not read");
+            self.found.add(
+                span.start,
+                "E0760",
+                "elements stand too deep in each other; the rest is not read",
+            );
             self.stopped = true;
             return;
         }
@@ -167,7 +172,12 @@ impl Reader<'_, '_> {
         }
         let is_other = local(&self.text[tag.name.clone()]) == "xliff";
         let message = if is_other { "XLIFF of a version that is not read" } else { "the file is not XLIFF" };
-        self.found.add_with_hint(at, "E0763", message, "files of XLIFF 1.2 are read: `<xliff version=\"1.2\" …>`");
+        self.found.add_with_hint(
+            at,
+            "E0763",
+            message,
+            "files of XLIFF 1.2 are read: `<xliff version=\"1.2\" …>`",
+        );
         self.stopped = true;
     }
 

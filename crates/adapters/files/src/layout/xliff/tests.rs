@@ -18,7 +18,9 @@ fn check(text: &str, expect: &[Value]) {
 
 /// A file with one unit.
 fn unit(inner: &str) -> String {
-    format!("<xliff version=\"1.2\"><file original=\"o\"><body>\n  <trans-unit id=\"u\">{inner}</trans-unit></body></file></xliff>")
+    format!(
+        "<xliff version=\"1.2\"><file original=\"o\"><body>\n  <trans-unit id=\"u\">{inner}</trans-unit></body></file></xliff>"
+    )
 }
 
 #[test]
@@ -35,14 +37,23 @@ fn a_file_is_read() {
     check(
         GAME,
         &[
-            from("game.csv", json!({"id": "mira_001", "text": "Hello <g1>there</g1>,<x2/> <you> & <ph3/>!",
+            from(
+                "game.csv",
+                json!({"id": "mira_001", "text": "Hello <g1>there</g1>,<x2/> <you> & <ph3/>!",
                 "translation": "Bonjour <x2/>!", "state": "draft", "speaker": "Mira", "note": "She is \"tired\".",
-                "resname": "hello", "maxwidth": "40", "size_unit": "char", "group": "lighthouse"})),
-            from("game.csv", json!({"id": "two", "text": "a < b あ", "translation": "", "state": "new", "group": "lighthouse"})),
+                "resname": "hello", "maxwidth": "40", "size_unit": "char", "group": "lighthouse"}),
+            ),
+            from(
+                "game.csv",
+                json!({"id": "two", "text": "a < b あ", "translation": "", "state": "new", "group": "lighthouse"}),
+            ),
             from("game.csv", json!({"id": "game.csv:three", "text": "C", "translation": "", "state": "new"})),
             from("game.csv", json!({"id": "five", "text": "E", "translation": "É", "state": "final"})),
             from("b", json!({"id": "b:three", "text": "", "translation": "", "state": "new"})),
-            from("b", json!({"id": "six", "text": "literal <x1/> and <x1~/>", "translation": "t", "state": "translated"})),
+            from(
+                "b",
+                json!({"id": "six", "text": "literal <x1/> and <x1~/>", "translation": "t", "state": "translated"}),
+            ),
         ],
     );
 }
@@ -51,22 +62,46 @@ fn a_file_is_read() {
 fn a_translation_is_put_where_it_belongs() {
     let check = |inner: &str, new: &str, state: Option<&str>, expect: &str| {
         let text = unit(inner);
-        let values = |field: &str| if field == TEXT { Some(new.to_owned()) } else { state.map(str::to_owned) };
+        let values =
+            |field: &str| if field == TEXT { Some(new.to_owned()) } else { state.map(str::to_owned) };
         let after = patched(&Xliff, &text, |_, field| values(field)).unwrap();
-        assert_eq!(after.split_once("<trans-unit id=\"u\"").unwrap().1.split_once("</trans-unit>").unwrap().0, expect);
+        assert_eq!(
+            after.split_once("<trans-unit id=\"u\"").unwrap().1.split_once("</trans-unit>").unwrap().0,
+            expect
+        );
     };
     check("<source>a</source>", "b<&>", None, "><source>a</source><target>b&lt;&amp;&gt;</target>");
-    check("\n    <source>a</source>\n  ", "b", Some("draft"),
-        ">\n    <source>a</source>\n    <target state=\"needs-review-translation\">b</target>\n  ");
-    check("<source>a</source><target/>", "b", Some("final"),
-        " approved=\"yes\"><source>a</source><target state=\"final\">b</target>");
-    check("<source>a</source><target state='new' x='y'>c</target>", "b", Some("reviewed"),
-        "><source>a</source><target state='signed-off' x='y'>b</target>");
-    check("<source><g id='1'>a</g><bpt id='2'>&lt;i></bpt>b</source><target><g id='1' z=''>c</g></target>", "<bpt2/><g1>d</g1>< <g2>",
-        None, "><source><g id='1'>a</g><bpt id='2'>&lt;i></bpt>b</source><target><bpt id='2'>&lt;i></bpt><g id='1' z=''>d</g>&lt; &lt;g2&gt;</target>");
+    check(
+        "\n    <source>a</source>\n  ",
+        "b",
+        Some("draft"),
+        ">\n    <source>a</source>\n    <target state=\"needs-review-translation\">b</target>\n  ",
+    );
+    check(
+        "<source>a</source><target/>",
+        "b",
+        Some("final"),
+        " approved=\"yes\"><source>a</source><target state=\"final\">b</target>",
+    );
+    check(
+        "<source>a</source><target state='new' x='y'>c</target>",
+        "b",
+        Some("reviewed"),
+        "><source>a</source><target state='signed-off' x='y'>b</target>",
+    );
+    check(
+        "<source><g id='1'>a</g><bpt id='2'>&lt;i></bpt>b</source><target><g id='1' z=''>c</g></target>",
+        "<bpt2/><g1>d</g1>< <g2>",
+        None,
+        "><source><g id='1'>a</g><bpt id='2'>&lt;i></bpt>b</source><target><bpt id='2'>&lt;i></bpt><g id='1' z=''>d</g>&lt; &lt;g2&gt;</target>",
+    );
     let spaced = "<x:xliff version='1.2' xmlns:x='urn:oasis:names:tc:xliff:document:1.2'><x:file><x:body><x:trans-unit id='1'>\
                   <x:source>a</x:source></x:trans-unit></x:body></x:file></x:xliff>";
-    assert!(patched_text(&Xliff, spaced, "b").unwrap().contains("</x:source><x:target>b</x:target></x:trans-unit>"));
+    assert!(
+        patched_text(&Xliff, spaced, "b")
+            .unwrap()
+            .contains("</x:source><x:target>b</x:target></x:trans-unit>")
+    );
 }
 
 #[test]
@@ -92,7 +127,10 @@ fn nothing_translated_leaves_every_byte() {
 #[test]
 fn problems_are_told_together() {
     assert_eq!(
-        wrong(&Xliff, &unit("<source>a & b &nbsp; <b></source><note x=1>\n</note></source><target a='1' a='2'/><i\n")),
+        wrong(
+            &Xliff,
+            &unit("<source>a & b &nbsp; <b></source><note x=1>\n</note></source><target a='1' a='2'/><i\n")
+        ),
         [
             "E0760 1:31 `<file>` is never closed",
             "E0760 1:51 `<body>` is never closed",
@@ -101,11 +139,17 @@ fn problems_are_told_together() {
         .iter()
         .map(ToString::to_string)
         .take(0)
-        .chain(wrong(&Xliff, &unit("<source>a & b &nbsp; <b></source><note x=1>\n</note></source><target a='1' a='2'/><i\n")))
+        .chain(wrong(
+            &Xliff,
+            &unit("<source>a & b &nbsp; <b></source><note x=1>\n</note></source><target a='1' a='2'/><i\n")
+        ))
         .collect::<Vec<_>>()
     );
     assert_eq!(
-        wrong(&Xliff, &unit("<source>a & b &nbsp; <b></source><note>\n</note></source><target a='1' a='2'/>")),
+        wrong(
+            &Xliff,
+            &unit("<source>a & b &nbsp; <b></source><note>\n</note></source><target a='1' a='2'/>")
+        ),
         [
             "E0761 2:34 an entity that is not known",
             "E0761 2:38 an entity that is not known",
@@ -119,11 +163,14 @@ fn problems_are_told_together() {
     assert_eq!(wrong(&Xliff, "<html/>"), ["E0763 1:1 the file is not XLIFF"]);
     assert_eq!(wrong(&Xliff, "hello"), ["E0760 1:1 text outside of the one element that the file is"]);
     assert_eq!(wrong(&Xliff, "<xliff version='1.2'><file></xliff>"), ["E0760 1:22 `<file>` is never closed"]);
-    assert_eq!(wrong(&Xliff, "<xliff version='1.2'"), ["E0760 1:1 the tag is not well-formed", "E0763 1:1 the file is not XLIFF"]);
-    assert_eq!(wrong(&Xliff, "<xliff version='1.2'><!-- x"), [
-        "E0760 1:1 `<xliff>` is never closed",
-        "E0760 1:22 the comment is never closed",
-    ]);
+    assert_eq!(
+        wrong(&Xliff, "<xliff version='1.2'"),
+        ["E0760 1:1 the tag is not well-formed", "E0763 1:1 the file is not XLIFF"]
+    );
+    assert_eq!(
+        wrong(&Xliff, "<xliff version='1.2'><!-- x"),
+        ["E0760 1:1 `<xliff>` is never closed", "E0760 1:22 the comment is never closed",]
+    );
 }
 
 #[test]
@@ -144,7 +191,9 @@ fn a_translation_is_composed_and_read_back() {
             json!({"line_id": "c", "text": "new"}),
         ],
     );
-    assert!(text.contains("<file original=\"refrain\" datatype=\"plaintext\" source-language=\"en\" target-language=\"fr\">"));
+    assert!(text.contains(
+        "<file original=\"refrain\" datatype=\"plaintext\" source-language=\"en\" target-language=\"fr\">"
+    ));
     assert!(text.contains("<trans-unit id=\"a&quot;&lt;\" xml:space=\"preserve\">"), "{text}");
     assert!(text.contains("<target state=\"needs-review-translation\">Salut\n&lt;g1&gt;</target>"), "{text}");
     let slots = read(&Xliff, &text);
@@ -160,10 +209,36 @@ fn a_translation_is_composed_and_read_back() {
 
 fn text() -> impl Strategy<Value = String> {
     let parts = vec![
-        "<", ">", "&", "\"", "'", "]]>", "&amp;", "&#1;", "\n", "\r\n", "\r", "\t", " ", "a", "é", "日本", "שלום", "<x2/>", "<ph3/>", "<g1>b</g1>",
-        "</g1", "<g1", "~", "\u{85}", "\u{2028}", "💡",
+        "<",
+        ">",
+        "&",
+        "\"",
+        "'",
+        "]]>",
+        "&amp;",
+        "&#1;",
+        "\n",
+        "\r\n",
+        "\r",
+        "\t",
+        " ",
+        "a",
+        "é",
+        "日本",
+        "שלום",
+        "<x2/>",
+        "<ph3/>",
+        "<g1>b</g1>",
+        "</g1",
+        "<g1",
+        "~",
+        "\u{85}",
+        "\u{2028}",
+        "💡",
     ];
-    let holds = |text: &String| !text.chars().any(|c| (c < ' ' && !"\t\n\r".contains(c)) || "\u{fffe}\u{ffff}".contains(c));
+    let holds = |text: &String| {
+        !text.chars().any(|c| (c < ' ' && !"\t\n\r".contains(c)) || "\u{fffe}\u{ffff}".contains(c))
+    };
     prop_oneof![
         proptest::collection::vec(proptest::sample::select(parts), 0..8).prop_map(|parts| parts.concat()),
         any::<String>().prop_filter("XML cannot hold it", holds),
@@ -181,11 +256,15 @@ fn others(text: &str) -> Result<Vec<String>, quick_xml::Error> {
                 depth = 1;
             }
             Event::End(tag) if tag.local_name().as_ref() == b"target" => depth = 0,
-            Event::Text(said) if depth > 0 => targets.last_mut().unwrap().push_str(&said.xml10_content().unwrap()),
+            Event::Text(said) if depth > 0 => {
+                targets.last_mut().unwrap().push_str(&said.xml10_content().unwrap())
+            }
             Event::GeneralRef(name) if depth > 0 => {
                 let known = match name.resolve_char_ref()? {
                     Some(c) => c.to_string(),
-                    None => quick_xml::escape::resolve_xml_entity(&name.decode().unwrap()).unwrap().to_owned(),
+                    None => {
+                        quick_xml::escape::resolve_xml_entity(&name.decode().unwrap()).unwrap().to_owned()
+                    }
                 };
                 targets.last_mut().unwrap().push_str(&known);
             }
@@ -278,7 +357,9 @@ fn hostile_files_take_no_time() {
         in_source("&lt;x1/&gt;<x id='1'/>".repeat(n / 10) + &"~".repeat(n)),
         in_source(format!("<x {}/>", (0..n).map(|n| format!("a{n}='' ")).collect::<String>())),
         unit(&"</x>".repeat(n)),
-        "<xliff version='1.2'><file><body>".to_owned() + &"<trans-unit id='1'><source>a</source></trans-unit>".repeat(n / 4) + "</body></file></xliff>",
+        "<xliff version='1.2'><file><body>".to_owned()
+            + &"<trans-unit id='1'><source>a</source></trans-unit>".repeat(n / 4)
+            + "</body></file></xliff>",
         unit(&"<source>a</source><note>x</note>".repeat(n / 4)),
         format!("<xliff version='1.2'>{}", " ".repeat(n)),
     ];

@@ -113,7 +113,8 @@ impl Unit {
         let Some(target) = &self.target else {
             let name = &text[source.tag.name.clone()];
             let prefix = name.strip_suffix("source").unwrap_or_default();
-            let before = indent(text, source.span.start).map_or_else(String::new, |at| format!("{line_break}{at}"));
+            let before =
+                indent(text, source.span.start).map_or_else(String::new, |at| format!("{line_break}{at}"));
             return (self.behind..self.behind, Frame::Missing { before, name: format!("{prefix}target") });
         };
         if target.tag.is_empty {

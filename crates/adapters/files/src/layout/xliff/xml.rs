@@ -96,7 +96,13 @@ impl<'a> Pieces<'a> {
     }
 
     /// Passes everything up to a mark.
-    fn until(&mut self, start: usize, skip: usize, mark: &str, message: &'static str) -> Result<Piece, Wrong> {
+    fn until(
+        &mut self,
+        start: usize,
+        skip: usize,
+        mark: &str,
+        message: &'static str,
+    ) -> Result<Piece, Wrong> {
         let from = (start + skip).min(self.end);
         match self.text[from..self.end].find(mark) {
             Some(length) => {
@@ -128,7 +134,9 @@ impl<'a> Pieces<'a> {
             at: start,
             code: "E0762",
             message: "a document type with declarations; the file is not read",
-            hint: Some("take the `<!DOCTYPE …>` out; entities are not needed but `&lt;`, `&gt;`, `&amp;`, `&quot;`, `&apos;`"),
+            hint: Some(
+                "take the `<!DOCTYPE …>` out; entities are not needed but `&lt;`, `&gt;`, `&amp;`, `&quot;`, `&apos;`",
+            ),
         })
     }
 
@@ -161,7 +169,14 @@ impl<'a> Pieces<'a> {
     }
 
     /// Ends a tag, or says that it is none and goes on at the next one.
-    fn finish(&mut self, start: usize, end: usize, is_bad: bool, mark: &str, kind: Kind) -> Result<Piece, Wrong> {
+    fn finish(
+        &mut self,
+        start: usize,
+        end: usize,
+        is_bad: bool,
+        mark: &str,
+        kind: Kind,
+    ) -> Result<Piece, Wrong> {
         if !is_bad && self.text[end..self.end].starts_with(mark) {
             self.at = end + mark.len();
             return Ok(Piece { span: start..self.at, kind });

@@ -152,7 +152,7 @@ fn two_revisions_of_the_demo_are_compared() {
         "no difference that chance would not make",
         "[-",
         "{+",
-        "Understood",
+        "ferry_019",
     ] {
         assert!(text.contains(part), "no {part} in\n{text}");
     }
@@ -212,7 +212,7 @@ fn references_say_which_side_is_better() {
         (&["ingest", "1"], "write one other phase, or the numbers of two revisions"),
         (&["nowhere"], "there is no phase `nowhere`"),
         (&["translate"], "name one of translate@ja, translate@fr"),
-        (&["1", "2", "3"], "unexpected argument"),
+        (&["1", "2", "3"], "unexpected value"),
     ] {
         let output = project.run(&[&["compare", "ingest"], arguments].concat()).expect(2);
         assert!(output.stderr.contains(part), "{arguments:?}: {}", output.stderr);

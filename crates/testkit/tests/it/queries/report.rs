@@ -241,3 +241,25 @@ fn holes_and_calls_under_way_are_told() {
     let report = overview(&mut world, &[], 5);
     assert_eq!(report.calls.in_doubt, world.in_doubt() as u64);
 }
+
+#[test]
+fn what_people_changed_is_told() {
+    let mut world = game();
+    world.run();
+    world.person("translate@ja", "l2", &[("text", json!("by hand"))], false);
+    world.person("translate@ja", "l5", &[("text", json!("by hand"))], true);
+    let before = of(&overview(&mut world, &[], 5), "translate@ja").edits.unwrap();
+    assert_eq!((before.standing, before.applied), (2, 0), "they wait for the next run");
+    world.run();
+    let report = overview(&mut world, &[], 5);
+    let after = of(&report, "translate@ja").edits.unwrap();
+    assert_eq!((after.standing, after.applied, after.conflicts, after.orphans), (2, 2, 0, 0));
+    assert_eq!(of(&report, "translate@ja").untranslated, Some(0), "what people want is what counts");
+    assert_eq!(of(&report, "translate@ja").trend.last().unwrap().edited, 2);
+    assert_eq!(of(&report, "translate@fr").edits, None);
+
+    world.edit("script.csv", |lines| lines[1]["text"] = json!("another line"));
+    world.run();
+    let edits = of(&overview(&mut world, &[], 5), "translate@ja").edits.unwrap();
+    assert_eq!((edits.applied, edits.conflicts), (2, 1), "the machine changed its mind as well");
+}

@@ -23,4 +23,5 @@ mod secrets;
 mod staleness;
 mod streams;
 mod trouble;
+mod views;
 mod wander;

@@ -118,7 +118,9 @@ impl Checker<'_> {
     pub(super) fn project_file_of(&mut self, file: &str, path: &str, whose: &str) -> Option<&[u8]> {
         let around = self.around;
         if !is_inside(file) {
-            self.problems.add(Code::FileOutside, path, format!("`{file}`{whose} leads out of the project"));
+            let comma = if whose.is_empty() { "" } else { "," };
+            let message = format!("`{file}`{whose}{comma} leads out of the project");
+            self.problems.add(Code::FileOutside, path, message);
             return None;
         }
         let contents = around.files.get(file).map(Vec::as_slice);

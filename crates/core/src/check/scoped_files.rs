@@ -14,6 +14,9 @@ use super::{Checker, columns, suggest};
 use crate::model::{ScopedFile, scopes};
 use crate::template::{Context, Template, TemplateError, is_template};
 
+/// What there is to know of the templates of paths.
+const SEES: &str = "a path sees `scope.DIMENSION` alone";
+
 /// Returns the paths that a path stands for, as far as they can be told.
 pub(super) fn paths(pipeline: &Pipeline, phase: &PhaseSpec, written: &str) -> Vec<String> {
     if !is_template(written) {
@@ -54,7 +57,9 @@ impl Checker<'_> {
                 }
                 Err(error) => {
                     let message = format!("no path for `{target}`: {}", located(&error));
-                    self.problems.add(Code::TemplateName, &at, message);
+                    self.problems.add_with(Code::TemplateName, &at, message, Some(SEES.to_owned()));
+                    // It would be said of every scope.
+                    return None;
                 }
             }
         }
@@ -85,8 +90,7 @@ impl Checker<'_> {
                 (Some("scope"), None) => {}
                 (root, _) => {
                     let message = format!("the path reads `{}`", root.unwrap_or_default());
-                    let hint = Some("a path sees `scope.DIMENSION` alone".to_owned());
-                    self.problems.add_with(Code::TemplateName, at, message, hint);
+                    self.problems.add_with(Code::TemplateName, at, message, Some(SEES.to_owned()));
                 }
             }
         }

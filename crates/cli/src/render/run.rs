@@ -217,8 +217,10 @@ fn next(report: &RunReport, holes: &[Holes], again: &str) -> Option<String> {
             let made = report.phases.iter().rev().find(|phase| phase.status == PhaseStatus::Completed)?;
             Some(format!("`refrain show {}` shows what was made", named(made)))
         }
-        RunStatus::Partial => Some(after_partial(&named(first(PhaseStatus::Partial)?), holes, again)),
-        RunStatus::Failed => {
+        RunStatus::Partial if first(PhaseStatus::Failed).is_none() => {
+            Some(after_partial(&named(first(PhaseStatus::Partial)?), holes, again))
+        }
+        RunStatus::Failed | RunStatus::Partial => {
             let failed = first(PhaseStatus::Failed)?;
             let units = failed.error.iter().flat_map(|error| &error.units);
             Some(if passes(units) {

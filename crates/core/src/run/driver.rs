@@ -256,6 +256,8 @@ fn status(state: &RunState, phases: &[PhaseReport]) -> RunStatus {
         RunStatus::Cancelled
     } else if any(PhaseStatus::Stopped) {
         RunStatus::Stopped
+    } else if is_confined(phases) {
+        RunStatus::Partial
     } else if any(PhaseStatus::Failed) {
         RunStatus::Failed
     } else if any(PhaseStatus::Blocked) {
@@ -267,6 +269,17 @@ fn status(state: &RunState, phases: &[PhaseReport]) -> RunStatus {
     } else {
         RunStatus::Completed
     }
+}
+
+/// Whether something failed, or was blocked behind it, and every phase that this befell in some scopes came to its end in
+/// another one: of three languages, two are there.
+fn is_confined(phases: &[PhaseReport]) -> bool {
+    use PhaseStatus as S;
+    let ended_well = |phase: &PhaseReport| matches!(phase.status, S::Completed | S::Fresh | S::Partial);
+    let in_other_scope =
+        |bad: &PhaseReport| phases.iter().any(|phase| phase.phase == bad.phase && ended_well(phase));
+    let mut bad = phases.iter().filter(|phase| matches!(phase.status, S::Failed | S::Blocked)).peekable();
+    bad.peek().is_some() && bad.all(in_other_scope)
 }
 
 fn all_ended(phases: &[PhaseReport]) -> bool {

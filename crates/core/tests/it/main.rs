@@ -14,6 +14,7 @@ mod failing;
 mod fans;
 mod flow;
 mod limiting;
+mod localising;
 mod logs;
 mod money;
 mod pieces;

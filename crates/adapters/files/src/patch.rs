@@ -4,6 +4,7 @@ mod apply;
 mod places;
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use refrain_core::ports::files::{FileError, RecordTarget, Written};
 use refrain_schemas::json::{Json, scalar_text};
@@ -39,6 +40,8 @@ pub(crate) struct Patch {
     /// Which of the held records has a key; only looked up, never walked through.
     by_key: HashMap<KeyHash, usize>,
     held: Vec<Held>,
+    /// How many records came.
+    records: u64,
     /// How many lines were seen, and how many of them got a record.
     lines: u64,
     written: u64,
@@ -79,6 +82,7 @@ impl Patch {
             files,
             by_key: HashMap::new(),
             held: Vec::new(),
+            records: 0,
             lines: 0,
             written: 0,
             problems: Problems::default(),
@@ -86,23 +90,21 @@ impl Patch {
     }
 
     fn hold(&mut self, record: &Json) {
+        self.records += 1;
         let wrong = match (record.field(&self.key).and_then(scalar_text), record.field(&self.field)) {
             (None, _) => format!("has no `{}`", self.key),
             (_, None) => format!("has no `{}`", self.field),
-            (Some(key), Some(text)) => {
-                let held = Held {
-                    text: plain(text).into(),
-                    record: self.wants_records.then(|| record.clone()),
-                    key: key.as_ref().into(),
-                    used: false,
-                };
-                match self.by_key.insert(hash(&key), self.held.len()) {
-                    None => return self.held.push(held),
-                    Some(_) => format!("has the `{}` of another", self.key),
+            (Some(key), Some(text)) => match self.by_key.entry(hash(&key)) {
+                Entry::Occupied(_) => format!("has the `{}` of another", self.key),
+                Entry::Vacant(entry) => {
+                    entry.insert(self.held.len());
+                    let record = self.wants_records.then(|| record.clone());
+                    let (key, text) = (key.as_ref().into(), plain(text).into());
+                    return self.held.push(Held { key, text, record, used: false });
                 }
-            }
+            },
         };
-        let message = format!("record {} {wrong}: {}", self.held.len() + 1, excerpt(record.as_str()));
+        let message = format!("record {} {wrong}: {}", self.records, excerpt(record.as_str()));
         self.problems.add(problem("E0720", message, None));
     }
 

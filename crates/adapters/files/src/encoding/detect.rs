@@ -51,9 +51,9 @@ fn marked(head: &[u8]) -> Option<Coding> {
     Some(Coding { encoding, mark: mark.len() })
 }
 
-/// Whether a file begins with a character of ASCII in two bytes; no other text does.
+/// Whether a file begins with two characters of ASCII in two bytes each; hardly any other text does.
 const fn looks_like_utf16(head: &[u8]) -> bool {
-    matches!(head, [a, b, ..] if (*a == 0) != (*b == 0))
+    matches!(head, [a, 0, b, 0, ..] | [0, a, 0, b, ..] if *a != 0 && *b != 0)
 }
 
 fn unmarked_utf16() -> Wrong {

@@ -442,7 +442,7 @@ mod tests {
             "[\n {\"message\": 3}, {\"message\": \"\\ud800\"}]",
             &[
                 "E0718 2:14 `message` is not a text",
-                "E0705 2:31 the value has half of a character, or a number that is too large",
+                "E0705 2:30 the value has half of a character, or a number that is too large",
             ],
         );
         check_bad(None, "{\"a\": 1\n \"b\": 2}", &["E0705 2:2 not JSON: expected `,` or `}`"]);

@@ -93,8 +93,8 @@ impl JsonlRows {
             let start = Start { file: lines.path(), line: lines.number(), column: 1 };
             match self.objects.row(self.text.trim_ascii_end(), &start) {
                 Ok(row) => {
-                    let offset = lines.kept_len() - self.text.len().min(lines.kept_len());
-                    let places = self.column.as_ref().and_then(|column| self.place(column, offset));
+                    let offset = lines.kept_len().checked_sub(self.text.len());
+                    let places = self.column.as_ref().and_then(|column| self.place(column, offset?));
                     return Ok(Some(Row { places: places.into_iter().collect(), ..row }));
                 }
                 Err(problem) => problems.add(problem),

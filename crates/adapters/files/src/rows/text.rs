@@ -52,8 +52,8 @@ impl TextRows {
     }
 
     fn place(&self, lines: &Lines, text: &str) -> Option<Place> {
-        let start = lines.kept_len() - self.text.len();
         let quoting = self.quoting.clone()?;
+        let start = lines.kept_len().checked_sub(self.text.len())?;
         Some(Place { field: TEXT.to_owned(), span: start..start + text.len(), now: text.to_owned(), quoting })
     }
 }

@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail as tests do")]
 
 mod folder;
+mod formats;
+mod patching;
 mod project;
 mod reading;
 mod round_trip;

@@ -61,20 +61,23 @@ fn json_keeps_its_types() {
 }
 
 #[test]
-fn lines_of_text_get_positions() {
-    check(
-        "a.txt",
-        b"one\r\n\ntwo",
-        &[
-            r#"{"file":"a.txt","id":"line_1","text":"one"}"#,
-            r#"{"file":"a.txt","id":"line_2","text":""}"#,
-            r#"{"file":"a.txt","id":"line_3","text":"two"}"#,
-        ],
-    );
-    let folder = Folder::new(&[("s/a.txt", b"x"), ("s/b.txt", b"y")]);
+fn lines_of_text_get_ids_from_what_they_say() {
+    let folder =
+        Folder::new(&[("s/a.txt", b"one\r\n\ntwo\none"), ("s/b.txt", b"two\nthree"), ("one.txt", b"three")]);
+    let ids = |files: &str| -> Vec<String> {
+        let (records, _) = folder.read(json!({ "files": files }), "id").unwrap();
+        records.iter().map(|record| record.field("id").unwrap().to_owned()).collect()
+    };
     let (records, _) = folder.read(json!({"files": "s/*.txt"}), "id").unwrap();
-    assert_eq!(records[1].as_str(), r#"{"file":"s/b.txt","id":"s/b.txt:line_1","text":"y"}"#);
+    let texts: Vec<&str> = records.iter().map(|record| record.field("text").unwrap()).collect();
+    assert_eq!(texts, ["\"one\"", "\"two\"", "\"one\"", "\"two\"", "\"three\""]);
+    assert_eq!(records[3].field("file"), Some("\"s/b.txt\""));
+    let found = ids("s/*.txt");
+    assert!(found[2].starts_with(found[0].trim_end_matches('"')), "{found:?}");
+    assert_eq!(ids("one.txt"), [found[4].clone()], "the file is not part of the id");
     assert!(matches!(folder.open(json!({"files": "s/*.txt"}), "text"), Err(FileError::Params { .. })));
+    let error = folder.open(json!({"files": "s/*.txt", "ids": "file"}), "id").err().unwrap();
+    assert_eq!(error.to_string(), "params.ids: `s/a.txt` is a text file, which has no ids; leave `ids` out");
 }
 
 #[test]
@@ -141,10 +144,60 @@ fn bad_json_is_placed() {
 }
 
 #[test]
-fn utf_16_is_told_by_its_mark() {
+fn encodings_are_declared_or_found_out() {
+    let utf16 = |text: &str| text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>();
+    check(
+        "a.csv",
+        &[b"\xff\xfe", &utf16("id,a\r\n1,\u{30a}\u{a0a}\n2,x")[..]].concat(),
+        &["{\"a\":\"\u{30a}\u{a0a}\",\"id\":\"1\"}", r#"{"a":"x","id":"2"}"#],
+    );
     check_bad(
-        &[("a.csv", b"\xff\xfei\0d\0"), ("b.json", b"\xfe\xff\0[")],
-        &["E0709 a.csv:1:1 the file is UTF-16", "E0709 b.json:1:1 the file is UTF-16"],
+        &[("a.csv", b"i\0d\0"), ("b.json", b"\xfe\xff\0["), ("c.csv", b"\xff\xfei\0d\0\n\0a\0\x00\xd8\n\0")],
+        &[
+            "E0709 a.csv:1:1 the file looks like UTF-16, but has no byte order mark",
+            "E0705 b.json:1:1 not JSON: EOF while parsing a list",
+            "E0701 c.csv:2:2 bytes 0x00 0xd8 are not UTF-16LE",
+        ],
+    );
+    let check_told = |bytes: &[u8], encoding: &str, expect: Result<&str, &str>| {
+        let folder = Folder::new(&[("a.txt", bytes)]);
+        let found = match folder.read(json!({"files": "a.txt", "encoding": encoding}), "id") {
+            Ok((records, _)) => Ok(records[0].field("text").unwrap().to_owned()),
+            Err(FileError::Bad { problems }) => Err(lines(&problems).join("; ")),
+            Err(error) => panic!("{error}"),
+        };
+        assert_eq!(found.as_deref().map_err(String::as_str), expect, "{encoding}");
+    };
+    check_told(b"\x93\xfa\x96{\n", "shift_jis", Ok("\"日本\""));
+    check_told(b"\x93\xfa\x96{\n", "auto", Ok("\"日本\""));
+    check_told(b"\x93\xfa\x96{\n", "utf-8", Err("E0701 a.txt:1:1 byte 0x93 is not UTF-8"));
+    check_told(b"\x93\xfa\n\x96\x20", "shift_jis", Err("E0701 a.txt:2:1 byte 0x96 is not Shift-JIS"));
+    check_told("日本語\n".as_bytes(), "auto", Ok("\"日本語\""));
+    check_told("é\n".as_bytes(), "auto", Err("E0714 a.txt:1:1 the file is valid as UTF-8 and as Shift-JIS"));
+    check_told(
+        b"a\0b\0",
+        "utf-16",
+        Err("E0714 a.txt:1:1 the file is declared as utf-16 and has no byte order mark"),
+    );
+    check_told(b"a\0b", "utf-16le", Err("E0701 a.txt:1:2 byte 0x62 is not UTF-16LE"));
+}
+
+#[test]
+fn a_file_too_large_for_its_format_is_told() {
+    let folder = Folder::new(&[("a.json", b"[]")]);
+    std::fs::File::options()
+        .write(true)
+        .open(folder.path("a.json"))
+        .unwrap()
+        .set_len((64 << 20) + 1)
+        .unwrap();
+    let Err(FileError::Bad { problems }) = folder.read(json!({"files": "a.json", "format": "table"}), "id")
+    else {
+        panic!("must be bad")
+    };
+    assert_eq!(
+        lines(&problems),
+        ["E0716 a.json:1:1 the file is larger than 64 MiB, too large for its format"]
     );
 }
 

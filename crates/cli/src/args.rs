@@ -10,6 +10,7 @@ use crate::commands;
 use crate::report::CliError;
 use crate::suggest::did_you_mean;
 
+pub(crate) mod people;
 pub(crate) mod work;
 
 /// make for agents
@@ -188,6 +189,8 @@ pub(crate) enum Command {
     Diff(commands::diff::DiffArgs),
     Logs(commands::logs::LogsArgs),
     Ledger(commands::ledger::LedgerArgs),
+    Edit(commands::edit::EditArgs),
+    Review(commands::review::ReviewArgs),
     Accept(commands::accept::AcceptArgs),
     Gc(commands::gc::GcArgs),
     Schema(commands::schema::SchemaArgs),

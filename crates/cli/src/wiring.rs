@@ -37,9 +37,11 @@ use crate::project::Project;
 use crate::report::CliError;
 use crate::{holder, runtime};
 
+mod bench;
 mod probes;
 mod safety;
 
+pub(crate) use bench::Workbench;
 pub(crate) use probes::{Asked, Findings, NamedTool};
 use safety::Safety;
 

@@ -25,6 +25,7 @@ mod conditions;
 mod context;
 mod fan;
 mod links;
+mod locks;
 mod money;
 mod order;
 mod output;

@@ -11,6 +11,7 @@ use refrain_schemas::digest::Digest;
 use refrain_schemas::history::{Lineage, RevisionRecord};
 use refrain_schemas::json::{field, scalar_text};
 
+use crate::edits::Editing;
 use crate::model::{Context, ContextSource, OutputShape, Select, Split};
 use crate::ports::store::{Store, StoreError};
 use crate::prepare::{
@@ -20,6 +21,7 @@ use crate::terms::{Finder, Term};
 use crate::tree::diff::{Stretch, stretches};
 use crate::tree::page::Entry;
 use crate::tree::sequence::Sequence;
+use crate::unit_table::UnitRow;
 
 /// What can be kept of the revision before.
 #[derive(Debug)]
@@ -40,10 +42,14 @@ pub struct Kept {
 ///
 /// # Errors
 /// Fails where the store does.
-pub async fn kept(preparation: &Preparation<'_>, loaded: &LoadedFiles) -> Result<Option<Kept>, PrepareError> {
+pub async fn kept(
+    preparation: &Preparation<'_>,
+    loaded: &LoadedFiles,
+    editing: &Editing,
+) -> Result<Option<Kept>, PrepareError> {
     let Some(basis) = Basis::of(preparation) else { return Ok(None) };
     let store = preparation.store;
-    let tables = basis.tables(store).await?;
+    let mut tables = basis.tables(store).await?;
     let mut old = Sequence::open(store, basis.old_source.digest).await?;
     let mut new = Sequence::open(store, basis.new_source.digest).await?;
     let mut map = Map::compare(store, &mut old, &mut new).await?;
@@ -63,6 +69,13 @@ pub async fn kept(preparation: &Preparation<'_>, loaded: &LoadedFiles) -> Result
     }
     if basis.record.is_partial() {
         map.drop_holes(&tables.units);
+    }
+    if basis.lineage.edits.is_some() {
+        tables.units.load(store, 0..tables.units.n_leaves()).await?;
+        map.drop_unlocked(&tables.units);
+    }
+    if editing.locks_any() {
+        map.drop_locked(store, &mut new, editing).await?;
     }
     let n = widest_window(&preparation.work.context);
     Ok(Some(map.finish(new, tables, n)))
@@ -104,9 +117,10 @@ impl<'a> Basis<'a> {
     }
 
     async fn tables(&self, store: &dyn Store) -> Result<Before, StoreError> {
+        let machine = self.record.edits.as_ref().map_or(&self.record.artifact, |edits| &edits.machine);
         let mut tables = Before {
             units: Sequence::open(store, self.units).await?,
-            artifact: Sequence::open(store, self.record.artifact.digest).await?,
+            artifact: Sequence::open(store, machine.digest).await?,
         };
         if self.record.is_partial() {
             let n = tables.units.n_leaves();
@@ -256,6 +270,33 @@ impl Map {
                 *place = None;
             }
         }
+    }
+
+    /// Forgets the units that people had locked, so that what stands for them is no reply.
+    fn drop_unlocked(&mut self, units: &Sequence) {
+        let was_locked = |at: u64| {
+            let row = units.entry(at).and_then(|entry| (!entry.hole).then(|| UnitRow::decode(&entry))?);
+            row.is_none_or(|row| row.is_locked())
+        };
+        for place in &mut self.places {
+            *place = place.filter(|at| !was_locked(*at));
+        }
+    }
+
+    /// Forgets the units that people lock.
+    async fn drop_locked(
+        &mut self,
+        store: &dyn Store,
+        new: &mut Sequence,
+        editing: &Editing,
+    ) -> Result<(), StoreError> {
+        new.load(store, 0..new.n_leaves()).await?;
+        for (at, entry) in new.iter() {
+            if editing.locked(entry.id).is_some() {
+                self.forget(at);
+            }
+        }
+        Ok(())
     }
 
     fn forget(&mut self, at: u64) {

@@ -147,6 +147,8 @@ pub struct Phase {
     pub per: Vec<DimensionName>,
     /// Dimensions whose scopes are all read at once.
     pub gather: Vec<DimensionName>,
+    /// Later phases in which people lock units of this one, in file order; disabled ones are left out.
+    pub locked_by: Vec<PhaseName>,
     /// What it does.
     pub work: Work,
     /// Ceilings over all its scopes.

@@ -12,10 +12,11 @@ use refrain_schemas::scope::Scope;
 
 use crate::artifact;
 use crate::delta;
+use crate::edits::Editing;
 use crate::engine::EngineError;
 use crate::history::Prior;
 use crate::judge::{Now, UpstreamNow};
-use crate::model::{AskWork, Context, ContextSource, Phase, Select, Split};
+use crate::model::{AskWork, Context, ContextSource, Model, Phase, Select, Split};
 use crate::ports::files::{Loaded, ProjectFiles};
 use crate::ports::store::Store;
 use crate::request::{ContextEntry, Requests, View, places};
@@ -34,6 +35,8 @@ pub struct Prepared {
     pub units: Vec<Unit>,
     /// The tables that kept stretches are in.
     pub before: Option<Before>,
+    /// What people edited.
+    pub editing: Editing,
     /// The digests of context files as they were read, by path.
     pub context_files: BTreeMap<String, Digest>,
     /// Context files as artifacts, by path.
@@ -67,7 +70,7 @@ impl Piece {
 pub struct Before {
     /// Its unit table.
     pub units: Sequence,
-    /// Its artifact.
+    /// What machines made of it: its artifact before people's edits were laid over.
     pub artifact: Sequence,
 }
 
@@ -92,6 +95,8 @@ impl Prepared {
 /// What preparing needs to know.
 #[derive(Debug, Clone, Copy)]
 pub struct Preparation<'a> {
+    /// The project.
+    pub model: &'a Model,
     /// The store.
     pub store: &'a dyn Store,
     /// The project's files.
@@ -138,11 +143,14 @@ pub async fn prepare(preparation: Preparation<'_>) -> Result<Prepared, PrepareEr
             loaded.load(preparation.files, file.path(preparation.scope)).await?;
         }
     }
-    let kept = if preparation.whole { None } else { delta::kept(&preparation, &loaded).await? };
-    match kept {
-        Some(kept) => prepare_changed(preparation, loaded, kept).await,
-        None => prepare_whole(preparation, loaded).await,
-    }
+    let Preparation { model, phase, store, now, .. } = preparation;
+    let editing = now.edits.load(model, phase, store).await?;
+    let kept = if preparation.whole { None } else { delta::kept(&preparation, &loaded, &editing).await? };
+    let prepared = match kept {
+        Some(kept) => prepare_changed(preparation, loaded, kept).await?,
+        None => prepare_whole(preparation, loaded).await?,
+    };
+    Ok(Prepared { editing, ..prepared })
 }
 
 async fn prepare_whole(preparation: Preparation<'_>, loaded: LoadedFiles) -> Result<Prepared, PrepareError> {
@@ -155,6 +163,7 @@ async fn prepare_whole(preparation: Preparation<'_>, loaded: LoadedFiles) -> Res
         pieces: vec![Piece::Made(units.len())],
         units,
         before: None,
+        editing: Editing::default(),
         context_files: loaded.digests,
         context_artifacts: loaded.artifacts,
         pages: loaded.pages,
@@ -176,6 +185,7 @@ async fn prepare_changed(
         pieces: kept.pieces,
         units,
         before: Some(kept.before),
+        editing: Editing::default(),
         context_files: loaded.digests,
         context_artifacts: loaded.artifacts,
         pages: loaded.pages,

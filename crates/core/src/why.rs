@@ -20,6 +20,7 @@ use refrain_schemas::phase_spec::Fan;
 use refrain_schemas::scope::Target;
 use refrain_schemas::why::{AskState, PartChange, UnitChange, UnitWhy, WhyReport};
 
+use crate::edits::Editing;
 use crate::engine::{Engine, EngineError, RunRequest, Selection};
 use crate::history::Prior;
 use crate::model::{AskWork, Phase, Work};
@@ -136,6 +137,7 @@ async fn compare(
     let prior = ahead.history.prior(&standing.target);
     let store = &*ahead.ports.store;
     let preparation = |now, files| Preparation {
+        model: &ahead.model,
         store,
         files,
         prior: None,
@@ -361,6 +363,7 @@ impl Comparison {
 
     fn job(&self, ahead: &Ahead, work: &AskWork, new: &Prepared, units: Vec<Unit>) -> Job {
         let prepared = Prepared {
+            editing: Editing::default(),
             requests: new.requests.clone(),
             pieces: Vec::new(),
             units,

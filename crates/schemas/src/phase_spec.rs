@@ -37,6 +37,9 @@ pub struct PhaseSpec {
     /// How the input is split into units.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub units: Option<UnitsSpec>,
+    /// Later phases whose records people edit: units that they locked there are not asked about here either.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub locked_by: Vec<PhaseName>,
     /// How many units one call carries.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pack: Option<PackSpec>,

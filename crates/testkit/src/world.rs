@@ -48,6 +48,7 @@ use crate::witnessed_store::WitnessedStore;
 mod agents;
 mod files;
 mod outcome;
+mod people;
 mod simulator;
 mod stores;
 

@@ -79,6 +79,7 @@ fn progress(page: &mut Page, run: &RunProgress) {
         counted(run.calls, "call"),
         format!("{} since it began", seconds(run.elapsed_seconds)),
     ];
+    parts.extend(run.eta_seconds.map(|eta| format!("{} left", seconds(eta))));
     parts.extend(usage(&run.usage));
     page.wrapped(&[(Tone::Strong, status)], &parts.join(", "));
     for phase in run.phases.iter().filter(|phase| phase.started && phase.status.is_none()) {

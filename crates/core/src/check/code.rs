@@ -189,4 +189,8 @@ codes! {
     ReadField "E0670" Key "a field that does not fit a phase that reads" "leave it out";
     WriteField "E0671" Key "a field that does not fit a phase that writes" "leave it out";
     WriteUnits "E0672" Key "a phase that writes does not say what" "add `units: { of: PHASE }`";
+
+    LockedUnits "E0680" Value "units cannot be locked where records do not have the ids of their units as keys" "both phases need records with the key of their input, and no `union`, `chunk`, `whole` or `gather`";
+    LockedEarlier "E0681" Value "a phase is locked by one that does not come after it" "name a later phase whose records people edit";
+    LockedScopes "E0682" Value "a phase is locked by one with other dimensions" "give both the same `per`";
 }

@@ -50,6 +50,7 @@ impl Checker<'_> {
             let checked = self.phase(name, spec, &pools[n], &links[n], &mut made, agents);
             phases.extend(checked);
         }
+        self.locks(&mut phases);
         phases
     }
 
@@ -84,6 +85,7 @@ impl Checker<'_> {
             wants: self.enabled_edges(&links.wants),
             per: spec.per.clone(),
             gather: spec.gather.clone(),
+            locked_by: Vec::new(),
             written: written(spec, &work)?,
             work,
             limits: spec.limits.unwrap_or_default(),
@@ -196,6 +198,7 @@ impl Checker<'_> {
 fn unfit_to_both(spec: &PhaseSpec) -> Vec<(&'static str, bool)> {
     vec![
         ("pack", spec.pack.is_some()),
+        ("locked_by", !spec.locked_by.is_empty()),
         ("context", !spec.context.is_empty()),
         ("fan", spec.fan.is_some()),
         ("accept", spec.accept.is_some()),

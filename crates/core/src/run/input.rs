@@ -11,8 +11,8 @@ use refrain_schemas::name::CallId;
 use refrain_schemas::scope::Target;
 
 use crate::engine::EngineError;
+use crate::facts::Known;
 use crate::history::Prior;
-use crate::judge::UpstreamNow;
 use crate::ports::agent::{AgentError, Reply};
 use crate::ports::executor::Call;
 use crate::prepare::Prepared;
@@ -62,7 +62,7 @@ pub enum Input {
 #[derive(Debug)]
 pub enum Effect {
     /// Look at a target.
-    Judge(TargetNo, Vec<UpstreamNow>, Option<Box<Prior>>, u32),
+    Judge(TargetNo, Box<Known>),
     /// Get a target's units.
     Prepare(TargetNo, Box<Standing>, Option<Box<Prior>>, Whole),
     /// Look into the ledger.

@@ -11,7 +11,7 @@ use refrain_schemas::json::{Json, scalar_text};
 use crate::artifact;
 use crate::define::FileDigests;
 use crate::engine::{EngineError, Ports};
-use crate::facts;
+use crate::facts::{self, Known};
 use crate::history::Prior;
 use crate::judge::{UpstreamNow, judge};
 use crate::model::{Model, ReadWork, Work, WriteWork};
@@ -47,9 +47,7 @@ impl Performer {
     /// Carries out one effect and says what came of it.
     pub(super) async fn perform(self: Arc<Self>, effect: Effect) -> Option<Input> {
         Some(match effect {
-            Effect::Judge(no, upstream, prior, generation) => {
-                Input::Judged(no, self.judge(no, upstream, prior.as_deref(), generation).await.map(Box::new))
-            }
+            Effect::Judge(no, known) => Input::Judged(no, self.judge(no, &known).await.map(Box::new)),
             Effect::Prepare(no, standing, prior, whole) => {
                 Input::Prepared(no, self.prepare(no, &standing, prior.as_deref(), whole).await.map(Box::new))
             }
@@ -82,19 +80,12 @@ impl Performer {
         &self.model.phases[self.targets[no].1]
     }
 
-    async fn judge(
-        &self,
-        no: TargetNo,
-        upstream: Vec<UpstreamNow>,
-        prior: Option<&Prior>,
-        generation: u32,
-    ) -> Result<Standing, EngineError> {
+    async fn judge(&self, no: TargetNo, known: &Known) -> Result<Standing, EngineError> {
         let target = &self.targets[no].0;
         // A long run outlives edits: each target is judged by the files as they are when its turn comes.
         let digests = FileDigests::new(self.ports.files.clone());
-        let (now, definition) =
-            facts::gather(&self.model, &self.ports, &digests, target, upstream, prior, generation).await?;
-        let attempt = self.attempts[no].as_ref();
+        let (now, definition) = facts::gather(&self.model, &self.ports, &digests, target, known).await?;
+        let (attempt, prior) = (self.attempts[no].as_ref(), known.prior.as_ref());
         let verdict =
             judge(&now, prior.map(|prior| &prior.record), prior.map(|prior| &prior.lineage), attempt);
         Ok(Standing { target: (**target).clone(), now, definition, verdict })
@@ -112,6 +103,7 @@ impl Performer {
             return Err(phase_error("definition", "the phase asks nobody"));
         };
         let preparation = Preparation {
+            model: &self.model,
             store: &*self.ports.store,
             files: &*self.ports.files,
             prior,
@@ -136,8 +128,14 @@ impl Performer {
         let Work::Ask(work) = &self.phase(no).work else { return Ok(None) };
         let store = &*self.ports.store;
         store.commit(Batch { pages: prepared.pages, ..Batch::default() }).await?;
-        let publication =
-            Publication { store, work, pieces: &prepared.pieces, outcomes, before: prepared.before };
+        let publication = Publication {
+            store,
+            work,
+            pieces: &prepared.pieces,
+            outcomes,
+            before: prepared.before,
+            editing: &prepared.editing,
+        };
         Ok(publication.publish().await?)
     }
 

@@ -86,7 +86,7 @@ impl RunState {
             conflicts: published.conflicts,
             n_conflicts: published.n_conflicts,
             files: Vec::new(),
-            edits: None,
+            edits: published.edits,
             patched: Vec::new(),
             causes: self.targets[no].causes().to_vec(),
         };

@@ -9,7 +9,7 @@ use refrain_schemas::report::PhaseStatus;
 use refrain_schemas::scope::Target;
 
 use crate::engine::EngineError;
-use crate::facts::upstream_now;
+use crate::facts::Known;
 use crate::model::Work;
 use crate::survey::{Standing, is_kept, is_volatile};
 
@@ -40,12 +40,9 @@ impl RunState {
             }
             self.targets[no].stage = Stage::Judging;
             let target = self.targets[no].target.clone();
-            let upstream = upstream_now(&self.model, self.phase(no), &target, &self.history, |other| {
-                self.freshness(other)
-            });
-            let prior = self.history.prior(&target).map(Box::new);
-            let generation = self.history.generation(&target);
-            self.effect(Effect::Judge(no, upstream, prior, generation));
+            let known =
+                Known::of(&self.model, self.phase(no), &target, &self.history, |other| self.freshness(other));
+            self.effect(Effect::Judge(no, Box::new(known)));
         }
     }
 

@@ -202,7 +202,7 @@ fn random_world(a: &Value, b: &Value) -> World {
 }
 
 /// The keys of all asks that were made, and of those that were answered.
-fn keys(world: &World) -> (BTreeSet<Digest>, BTreeSet<Digest>) {
+pub(crate) fn keys(world: &World) -> (BTreeSet<Digest>, BTreeSet<Digest>) {
     let (mut asked, mut answered) = (BTreeSet::new(), BTreeSet::new());
     for ask in world.ledger().iter().flat_map(|call| &call.asks) {
         asked.insert(ask.key);

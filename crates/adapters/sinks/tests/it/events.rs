@@ -130,6 +130,7 @@ pub(crate) fn progress(elapsed_seconds: f64, phases: Vec<PhaseProgress>) -> RunP
         calls: 0,
         usage: Usage::default(),
         elapsed_seconds,
+        eta_seconds: None,
         phases,
     }
 }

@@ -187,6 +187,8 @@ pub(crate) enum Command {
     History(commands::history::HistoryArgs),
     Show(commands::show::ShowArgs),
     Diff(commands::diff::DiffArgs),
+    Compare(commands::compare::CompareArgs),
+    Report(commands::report::ReportArgs),
     Logs(commands::logs::LogsArgs),
     Ledger(commands::ledger::LedgerArgs),
     Edit(commands::edit::EditArgs),

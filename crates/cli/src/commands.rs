@@ -2,6 +2,7 @@
 
 pub(crate) mod accept;
 pub(crate) mod check;
+pub(crate) mod compare;
 pub(crate) mod completions;
 pub(crate) mod diff;
 pub(crate) mod doctor;
@@ -12,6 +13,7 @@ pub(crate) mod init;
 pub(crate) mod ledger;
 pub(crate) mod logs;
 pub(crate) mod plan;
+pub(crate) mod report;
 pub(crate) mod review;
 pub(crate) mod run;
 pub(crate) mod schema;
@@ -39,6 +41,8 @@ pub(crate) fn run(cli: Cli, output: &mut Output) -> Result<ExitCode, CliError> {
         Command::History(args) => history::run(&args, globals, output),
         Command::Show(args) => show::run(&args, globals, output),
         Command::Diff(args) => diff::run(&args, globals, output),
+        Command::Compare(args) => compare::run(&args, globals, output),
+        Command::Report(args) => report::run(&args, globals, output),
         Command::Logs(args) => logs::run(&args, globals, output),
         Command::Ledger(args) => ledger::run(&args, globals, output),
         Command::Edit(args) => edit::run(&args, globals, output),

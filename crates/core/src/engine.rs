@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use refrain_schemas::comparison::Comparison;
 use refrain_schemas::edit::{EditList, EditReport, ReviewReport};
 use refrain_schemas::failure::FailureKind;
 use refrain_schemas::json::Json;
@@ -27,6 +28,7 @@ use crate::ports::files::{FileError, ProjectFiles, SourceReader, TargetWriter};
 use crate::ports::sink::{LogSink, ProgressSink};
 use crate::ports::store::{CallFilter, Collected, Store, StoreError};
 use crate::ports::tools::Tools;
+pub use crate::queries::compare::{CompareRequest, Compared};
 pub use crate::queries::edits::import::{Bench, Returned};
 pub use crate::queries::edits::written::WrittenFile;
 pub use crate::queries::edits::{EditChange, EditRequest, Signature};
@@ -269,6 +271,15 @@ impl Engine {
         revision: Option<Revision>,
     ) -> Result<Vec<Conflict>, EngineError> {
         crate::queries::conflicts::conflicts(self, target, revision).await
+    }
+
+    /// Compares the texts of two revisions, of one target or of two, pair by pair, and says which is better where that can
+    /// be measured.
+    ///
+    /// # Errors
+    /// Fails where there are no such revisions, where they hold no records that can be compared, and where the store does.
+    pub async fn compare(&self, request: &CompareRequest) -> Result<Comparison, EngineError> {
+        crate::queries::compare::compare(self, request).await
     }
 
     /// Says of some targets, or of all where none are named, what there is, how good it is, what it cost and where that
@@ -541,6 +552,14 @@ pub enum EngineError {
         target: String,
         /// What was named: a number or `yet`.
         revision: String,
+    },
+    /// Two revisions cannot be compared.
+    #[error("{target} cannot be compared: {reason}")]
+    NotComparable {
+        /// The target.
+        target: String,
+        /// Why not.
+        reason: String,
     },
     /// There is no such call.
     #[error("there is no call {call}")]

@@ -32,6 +32,7 @@ pub mod redactor;
 pub mod reply;
 pub mod request;
 pub mod run;
+pub mod score;
 pub mod status;
 pub mod survey;
 pub mod template;

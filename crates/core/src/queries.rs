@@ -5,6 +5,7 @@
 
 pub(crate) mod accept;
 pub(crate) mod call;
+pub(crate) mod compare;
 pub(crate) mod conflicts;
 pub(crate) mod diff;
 pub(crate) mod edits;

@@ -5,7 +5,7 @@
 
 mod calls;
 mod places;
-mod records;
+pub(super) mod records;
 
 use std::collections::{BTreeMap, BTreeSet};
 

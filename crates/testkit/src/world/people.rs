@@ -32,6 +32,7 @@ impl World {
             by: "ana".to_owned(),
             what: "test".to_owned(),
             changed: 1,
+            imported: None,
         };
         let store = self.store.reopen();
         must(now(store.begin_writing(&holder())));

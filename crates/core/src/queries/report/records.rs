@@ -87,7 +87,7 @@ impl RecordSums {
 }
 
 /// Whether records of a phase are the same only where their rules are.
-fn tells_rules_apart(phase: &Phase) -> bool {
+pub(in crate::queries) fn tells_rules_apart(phase: &Phase) -> bool {
     match &phase.work {
         Work::Ask(work) => {
             matches!(&work.merge, MergeSpec::Union(fields) if fields.iter().any(|field| field == "rule"))

@@ -68,7 +68,9 @@ fn rows(text: &str) -> Vec<Vec<String>> {
 
 /// Returns everything that units of a language see: the files of the project and what its phases made.
 pub(super) fn made(project: &TestProject, language: &str) -> Made {
-    let scoped = |phase: &str, is_scoped: bool| if is_scoped { format!("{phase}@{language}") } else { phase.to_owned() };
+    let scoped = |phase: &str, is_scoped: bool| {
+        if is_scoped { format!("{phase}@{language}") } else { phase.to_owned() }
+    };
     let phases = std::iter::once(("ingest", false)).chain(ASKING);
     let records = phases.map(|(phase, is_scoped)| (phase, records(project, &scoped(phase, is_scoped))));
     Made {
@@ -106,7 +108,8 @@ pub(super) fn asked(project: &TestProject, report: &Value) -> BTreeMap<String, B
     let ledger = project.json(&["ledger", "--run", run, "--last", "1000000"], 0);
     let mut asked: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for call in ledger["calls"].as_array().unwrap() {
-        let units = call["asks"].as_array().unwrap().iter().map(|ask| ask["unit"].as_str().unwrap().to_owned());
+        let units =
+            call["asks"].as_array().unwrap().iter().map(|ask| ask["unit"].as_str().unwrap().to_owned());
         asked.entry(crate::project::target(&call["target"])).or_default().extend(units);
     }
     asked

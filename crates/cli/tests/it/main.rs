@@ -12,6 +12,7 @@ mod init;
 mod interrupt;
 mod ledger;
 mod limits;
+mod localisation;
 mod models;
 mod money;
 mod numbers;

@@ -58,7 +58,7 @@ impl Origin {
 
     /// Finds the origin of a target as it would be made now.
     #[must_use]
-    pub fn now(
+    pub fn present(
         model: &Model,
         history: &History,
         phase: &PhaseName,

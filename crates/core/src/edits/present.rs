@@ -45,7 +45,7 @@ impl EditsNow {
         let table = |phase: &PhaseName| {
             let edited = Target { phase: phase.clone(), scope: target.scope.clone() };
             let edits = history.edits(&edited)?.clone();
-            let origin = Origin::now(model, history, &target.phase, upstream, phase);
+            let origin = Origin::present(model, history, &target.phase, upstream, phase);
             Some(TableRef { target: edited, edits, origin })
         };
         let own = editable_key(phase).and_then(|_| table(&phase.name));

@@ -14,7 +14,7 @@ use crate::scope::Scope;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PartChange {
-    /// The part: `agent`, `params`, `scope`, `unit`, `context.NAME`, `generation`.
+    /// The part: `agent`, `params`, `scope`, `unit`, `context.NAME`, `generation`, `lock`.
     pub part: String,
     /// The digest the present revision was made from; null where the part was not there.
     pub old: Option<Digest>,

@@ -175,26 +175,9 @@ impl RunState {
         }
         self.targets[no].report.kept = transferred.kept;
         self.tell(no, transferred.event);
-        let record = RevisionRecord {
-            target: (*self.targets[no].target).clone(),
-            revision: self.history.next_revision(&self.targets[no].target),
-            run_id: self.run_id,
-            at: self.now,
-            artifact: transferred.artifact,
-            lineage: standing.now.lineage(&BTreeMap::new()),
-            units: None,
-            local: false,
-            counts: refrain_schemas::report::UnitCounts::default(),
-            usage: refrain_schemas::usage::Usage::default(),
-            missing: Vec::new(),
-            own_failures: 0,
-            conflicts: None,
-            n_conflicts: 0,
-            files: transferred.files,
-            edits: None,
-            patched: transferred.patched,
-            causes: self.targets[no].causes().to_vec(),
-        };
+        let lineage = standing.now.lineage(&BTreeMap::new());
+        let (files, patched) = (transferred.files, transferred.patched);
+        let record = RevisionRecord { files, patched, ..self.next_record(no, transferred.artifact, lineage) };
         standing.now.altered.clear();
         self.publish_revision(no, record, &standing);
     }

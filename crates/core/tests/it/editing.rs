@@ -371,17 +371,22 @@ fn a_unit_says_who_locked_it() {
     world.person("t", "l2", &[("text", json!("mine"))], true);
     version(&mut world, 1);
     let target = world.engine(false).model().targets()[1].clone();
-    let mut why = |unit: Option<&str>| {
+    let why = |world: &mut World, unit: Option<&str>| {
         let engine = world.engine(false);
         futures::FutureExt::now_or_never(async { engine.why(&target, unit, 10).await }).unwrap().unwrap()
     };
-    let report = why(Some("l2"));
+    let report = why(&mut world, Some("l2"));
     assert_eq!(report.units[0].locked_by.as_deref(), Some("ana"));
     assert_eq!(report.units[0].asks, []);
     assert!(report.causes.iter().any(|cause| cause.kind == CauseKind::Edits), "{:?}", report.causes);
-    let report = why(None);
+    let report = why(&mut world, None);
     assert_eq!(report.n_units, Some(5), "it is not among those that would be asked");
     assert!(report.units.iter().all(|unit| unit.locked_by.is_none() && unit.unit.as_str() != "l2"));
+    world.run();
+    world.change_edits("t", |edits| edits.0.get_mut("l2").unwrap().locked = false);
+    let report = why(&mut world, None);
+    assert_eq!(report.n_units, Some(1), "it would be asked about again");
+    assert_eq!(report.units[0].parts[0].part, "lock");
 }
 
 #[test]

@@ -26,6 +26,7 @@ mod reviewed;
 mod same_bytes;
 mod seeing;
 mod settling;
+mod shapes;
 mod simulated;
 mod spending;
 mod tokens;

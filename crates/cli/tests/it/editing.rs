@@ -4,9 +4,9 @@ use serde_json::{Value, json};
 
 use crate::crash::wait_for_lines;
 use crate::project::{Output, TestProject, phase};
+use crate::schema;
 use crate::staleness;
 use crate::trouble::{ROOT, may_mount, shell};
-use crate::schema;
 
 mod formats;
 
@@ -14,7 +14,10 @@ mod formats;
 fn exported() -> TestProject {
     let project = staleness::pipeline(", --upper");
     project.run_json(&[], 0);
-    assert_eq!(project.read("out/ja.csv"), "id,text\none,FIRST LINE\ntwo,SECOND LINE\nthree,THIRD LINE\nfour,FOURTH LINE\n");
+    assert_eq!(
+        project.read("out/ja.csv"),
+        "id,text\none,FIRST LINE\ntwo,SECOND LINE\nthree,THIRD LINE\nfour,FOURTH LINE\n"
+    );
     project
 }
 
@@ -53,7 +56,9 @@ fn assert_counts(report: &Value, added: u64, changed: u64, removed: u64) {
 fn to_review(project: &TestProject) -> Vec<String> {
     let report = project.json(&["review"], 0);
     let items = report["items"].as_array().unwrap().iter();
-    items.map(|item| format!("{} {}", item["key"].as_str().unwrap(), item["kind"].as_str().unwrap())).collect()
+    items
+        .map(|item| format!("{} {}", item["key"].as_str().unwrap(), item["kind"].as_str().unwrap()))
+        .collect()
 }
 
 #[track_caller]
@@ -88,7 +93,10 @@ fn a_line_that_somebody_changed_stays_as_it_is() {
     let list = project.run(&["edit", "list", "--json"]).expect(0).json();
     schema::check("edits", &list);
     let edit = &list["targets"][0]["edits"][0];
-    assert_eq!((&edit["by"], &edit["note"], &edit["locked"]), (&json!("ana"), &json!("less shouting"), &json!(true)));
+    assert_eq!(
+        (&edit["by"], &edit["note"], &edit["locked"]),
+        (&json!("ana"), &json!("less shouting"), &json!(true))
+    );
     // The same once more is nothing.
     assert_counts(&import(&project, &["out/ja.csv"]), 0, 0, 0);
     assert_eq!(project.not_fresh(), [""; 0]);
@@ -142,7 +150,10 @@ fn conflicts_are_kept_accepted_or_settled_otherwise() {
     assert_counts(&resolve(&project, &["review", "accept", "translate@fr/two"])[0], 0, 0, 1);
     assert_eq!(to_review(&project), [""; 0]);
     assert!(!project.run(&["status"]).expect(0).stdout.contains("to review"));
-    assert_eq!((line(&project, 1), line(&project, 2)), ("one,mine 1".to_owned(), "two,second line".to_owned()));
+    assert_eq!(
+        (line(&project, 1), line(&project, 2)),
+        ("one,mine 1".to_owned(), "two,second line".to_owned())
+    );
     assert_eq!(project.run(&["review"]).expect(0).stdout, "nothing to review\n");
 
     let project = conflicts();
@@ -232,10 +243,13 @@ fn bad_rows_are_reported_all_at_once_and_nothing_is_taken_over() {
     let project = exported();
     let bad = "id,text\none,changed\ntwo,a,b\none,again\n,no key\nthree\n";
     project.write("out/ja.csv", bad);
-    let output = refused(&project, &["edit", "import", "out/ja.csv"], 2, "4 problems in what was edited; nothing was");
+    let output =
+        refused(&project, &["edit", "import", "out/ja.csv"], 2, "4 problems in what was edited; nothing was");
     insta::assert_snapshot!("bad_rows", output.redacted());
     assert_eq!(project.run(&["edit", "list"]).expect(0).stdout.lines().count(), 1);
-    for (text, part) in [("", "the file has no header"), ("\n\n", "the file has no header"), ("text\nx\n", "no column `id`")] {
+    for (text, part) in
+        [("", "the file has no header"), ("\n\n", "the file has no header"), ("text\nx\n", "no column `id`")]
+    {
         project.write("out/ja.csv", text);
         refused(&project, &["edit", "import", "out/ja.csv"], 2, part);
     }
@@ -263,7 +277,12 @@ fn wrong_files_and_names_are_refused_with_what_was_meant() {
     refused(&project, &import(&["none.csv"]), 9, "failed to read none.csv");
     refused(&project, &import(&["elsewhere/ja.csv"]), 2, "say what it was made from: `--from export@ja`");
     refused(&project, &import(&["other.csv"]), 2, "there are out/ja.csv (export@ja), out/fr.csv (export@fr)");
-    refused(&project, &import(&["out/fr.csv", "--from", "export@ja"]), 2, "out/fr.csv was written by export@fr, not by");
+    refused(
+        &project,
+        &import(&["out/fr.csv", "--from", "export@ja"]),
+        2,
+        "out/fr.csv was written by export@fr, not by",
+    );
     refused(&project, &import(&["other.csv", "--from", "exprt@ja"]), 2, "did you mean `export`?");
     refused(&project, &import(&["other.csv", "--from", "export"]), 2, "name one of export@ja, export@fr");
     refused(&project, &import(&["other.csv", "--from", "export@ja#7"]), 2, "export@ja has no revision 7");
@@ -272,9 +291,24 @@ fn wrong_files_and_names_are_refused_with_what_was_meant() {
     refused(&project, &["edit", "undo", "translate@ja/two"], 2, "nobody has edited `two` of translate@ja");
     refused(&project, &["edit", "undo", "translate@ja"], 2, "name a record, such as `translate@ja/KEY`");
     refused(&project, &["edit", "undo", "--all"], 2, "no phase is named");
-    refused(&project, &["edit", "set", "translate@ja/twoo", "--text", "x"], 2, "did you mean `translate@ja/two`?");
-    refused(&project, &["edit", "set", "translate@ja/two", "--field", "id", "--text", "x"], 2, "is nobody's to change");
-    refused(&project, &["edit", "set", "ingest/two", "--text", "x"], 2, "it reads files: change these instead");
+    refused(
+        &project,
+        &["edit", "set", "translate@ja/twoo", "--text", "x"],
+        2,
+        "did you mean `translate@ja/two`?",
+    );
+    refused(
+        &project,
+        &["edit", "set", "translate@ja/two", "--field", "id", "--text", "x"],
+        2,
+        "is nobody's to change",
+    );
+    refused(
+        &project,
+        &["edit", "set", "ingest/two", "--text", "x"],
+        2,
+        "it reads files: change these instead",
+    );
     refused(&project, &["edit", "set", "export@ja/two", "--text", "x"], 2, "it writes files");
     refused(&project, &["review", "keep", "tranlate@ja/two"], 2, "did you mean `translate`?");
     let nobody = project.run(&["edit", "import", "out/ja.csv"]).expect(2);
@@ -293,16 +327,21 @@ fn a_file_of_an_older_export_changes_only_what_was_changed_in_it() {
     project.run_json(&[], 0);
     let path = project.outside("ana.csv");
     let path = path.to_str().unwrap();
-    let output = project.run(&by_ana(&["edit", "import", path, "--from", "export@ja", "--dry-run"])).expect(0);
+    let output =
+        project.run(&by_ana(&["edit", "import", path, "--from", "export@ja", "--dry-run"])).expect(0);
     assert!(output.stdout.contains("made from export@ja#1, and the latest is #2"), "{}", output.stdout);
     let report = import(&project, &[path, "--from", "export@ja"]);
     assert_counts(&report, 1, 0, 0);
     assert_eq!((&report["from"]["revision"], &report["from"]["latest"]), (&json!(1), &json!(2)));
     assert_eq!(to_review(&project), ["two conflict"], "the person saw another text than there is now");
     project.run_json(&[], 0);
-    assert_eq!(project.read("out/ja.csv"), "id,text\none,first line\ntwo,mine\nthree,third line\nfour,fourth line\n");
+    assert_eq!(
+        project.read("out/ja.csv"),
+        "id,text\none,first line\ntwo,mine\nthree,third line\nfour,fourth line\n"
+    );
     // Ana goes on with her copy: what she brought already is no news, and neither is what the machine did.
-    std::fs::write(project.outside("ana.csv"), old.replace("SECOND LINE", "mine").replace("FOURTH", "4TH")).unwrap();
+    std::fs::write(project.outside("ana.csv"), old.replace("SECOND LINE", "mine").replace("FOURTH", "4TH"))
+        .unwrap();
     let report = import(&project, &[path, "--from", "export@ja"]);
     assert_counts(&report, 1, 0, 0);
     assert_eq!(report["fields"].as_array().map(Vec::len), Some(1), "{report}");

@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 use super::{assert_counts, import};
 use crate::project::TestProject;
 
-const LINES: &str = "id,text,speaker\none,first line,Ann\ntwo,second line,Bo\nthree,third line,Ann\nfour,second line,Bo\n";
+const LINES: &str =
+    "id,text,speaker\none,first line,Ann\ntwo,second line,Bo\nthree,third line,Ann\nfour,second line,Bo\n";
 
 /// Reads lines from a source, puts them in capitals, and writes them by these params.
 fn project(read: &Value, write: &Value, key: &str) -> TestProject {
@@ -83,7 +84,10 @@ fn changed_copies_of_text_without_ids() {
     let listed = project.run(&["edit", "list", "--json"]).expect(0).json();
     let lines = project.run(&["show", "ingest"]).expect(0).stdout;
     let third: Value = serde_json::from_str(lines.lines().nth(2).unwrap()).unwrap();
-    assert_eq!(listed["targets"][0]["edits"][0]["key"], third["line_id"], "the first line of the second file");
+    assert_eq!(
+        listed["targets"][0]["edits"][0]["key"], third["line_id"],
+        "the first line of the second file"
+    );
     // A line more, and nobody knows which is which.
     project.write("out/b.txt", "ONE MORE\nSECOND LINE\nTHIRD LINE\nSECOND LINE\n");
     let output = project.run(&["edit", "import", "out/b.txt", "--by", "ana"]).expect(2);

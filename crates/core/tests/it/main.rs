@@ -25,6 +25,7 @@ mod repairing;
 mod reviewed;
 mod same_bytes;
 mod seeing;
+mod settling;
 mod shapes;
 mod simulated;
 mod spending;

@@ -28,7 +28,8 @@ async fn every_example_is_true() {
     for block in PAGE.split("```jsonl\n").skip(1) {
         let lines: Vec<&str> = block.split("```").next().unwrap().lines().collect();
         let [agent, input, expect] = lines.as_slice() else { panic!("not three lines: {lines:?}") };
-        let [agent, input, expect] = [agent, input, expect].map(|line| serde_json::from_str::<Value>(line).unwrap());
+        let [agent, input, expect] =
+            [agent, input, expect].map(|line| serde_json::from_str::<Value>(line).unwrap());
         let name = agent["builtin"].as_str().unwrap().to_owned();
         let agents = BuiltinAgents::new();
         let spec = spec(&name, agent["params"].clone());

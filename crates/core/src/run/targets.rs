@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use refrain_schemas::event::EventKind;
 use refrain_schemas::freshness::{Cause, CauseKind, Freshness};
 use refrain_schemas::history::{GenerationRecord, HistoryEntry, RevisionRecord};
-use refrain_schemas::report::PhaseStatus;
+use refrain_schemas::report::{KeptFile, PhaseStatus};
 use refrain_schemas::scope::Target;
 
 use crate::engine::EngineError;
@@ -170,6 +170,10 @@ impl RunState {
         // What was read is what the revision is made from, even if it changed a moment before.
         let reads = matches!(self.phase(no).work, Work::Read(_));
         standing.now.sources.clone_from(if reads { &transferred.files } else { &transferred.patched });
+        for KeptFile { path, copy } in &transferred.kept {
+            self.tell(no, EventKind::ExportKept { file: path.clone(), copy: copy.clone() });
+        }
+        self.targets[no].report.kept = transferred.kept;
         self.tell(no, transferred.event);
         let lineage = standing.now.lineage(&BTreeMap::new());
         let (files, patched) = (transferred.files, transferred.patched);

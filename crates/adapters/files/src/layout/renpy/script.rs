@@ -63,6 +63,9 @@ const STATEMENTS: &[&str] = &[
     "with",
 ];
 
+/// What stands between the ids of two lines that are translated together.
+pub(super) const SAME_AS: &str = ", the same as ";
+
 /// Words that begin blocks of statements.
 const BLOCKS: &[&str] = &["if", "elif", "else", "while", "for"];
 
@@ -134,6 +137,9 @@ pub(super) fn slots<'a>(text: &'a str, found: &mut Located<'a>) -> Vec<Slot> {
 impl Script<'_, '_> {
     fn line(&mut self, line: &Logical) {
         if line.is_comment {
+            if let Some((id, other)) = same_as(&self.text[line.span.clone()]) {
+                return self.slots.add_same(line.span.start, id, other);
+            }
             self.comments.push(line.clone());
             return;
         }
@@ -412,6 +418,13 @@ impl Script<'_, '_> {
     fn bad_escape(&mut self, at: usize) {
         self.found.add(at, "E0745", "an escape in the text stands for no character");
     }
+}
+
+/// Returns the two ids of a comment that says that a line is translated with another.
+fn same_as(comment: &str) -> Option<(&str, &str)> {
+    let said = comment.trim_start_matches('#').trim();
+    let (id, other) = said.strip_prefix("id:")?.rsplit_once(SAME_AS)?;
+    Some((id.trim(), other.trim()))
 }
 
 /// Whether what stands between `init` and the colon is a priority at most.

@@ -20,7 +20,7 @@ pub const CODES: &[(&str, &str, &str)] = &[
         "give every record a key, or say `ids: content`",
     ),
     ("E0704", "two records with one key", "give every record a key of its own"),
-    ("E0705", "a text that is not JSON, or nested too deeply", "see the place shown"),
+    ("E0705", "a text that is not JSON, or nested too deeply", "mend the JSON at the place shown"),
     ("E0706", "an integer beyond 2^53", "write such numbers as strings"),
     ("E0707", "two columns with one name", "rename one of the two"),
     (
@@ -165,11 +165,12 @@ impl Problems {
 
 /// Makes an error; boxed, because it travels in results whose good side is small.
 pub(crate) fn problem(code: &str, message: impl Into<String>, place: Option<Place>) -> Box<Problem> {
+    let known = CODES.binary_search_by_key(&code, |(known, ..)| known);
     Box::new(Problem {
         code: code.to_owned(),
         severity: Severity::Error,
         message: message.into(),
-        hint: None,
+        hint: known.ok().map(|at| CODES[at].2.to_owned()),
         path: String::new(),
         place,
         related: Vec::new(),

@@ -6,6 +6,9 @@
 //! | JSONL | `.jsonl`, `.ndjson` | one line | as they are |
 //! | JSON | `.json` | one object of the list that the file is | as they are |
 //! | text | `.txt` | one line that is not blank | the key, `text`, `file` |
+//! | Ren'Py | `.rpy` | one text that is said, chosen or marked; see `layout::renpy` | the key, `text`, `speaker`, `scene_id` and more |
+//! | PO | `.po`, `.pot` | one entry, or one form of a plural; see `layout::po` | the key, `text`, `translation`, `state` and more |
+//! | XLIFF 1.2 | `.xlf`, `.xliff` | one unit; see `layout::xliff` | the key, `text`, `translation`, `state` and more |
 //! | table | none: `format: table` | one text of a JSON file; see [`table`](crate::layout::table) | the key, `text`, `speaker`, `file`, what stands beside them |
 //!
 //! Encodings are told by a byte order mark or by `encoding:`; without both a file is UTF-8. Lines end with `\n` or
@@ -31,11 +34,17 @@ pub enum Format {
     Text,
     /// One JSON document with names and messages.
     Table,
+    /// A script of Ren'Py.
+    Renpy,
+    /// A PO file, or the template of one.
+    Po,
+    /// XLIFF 1.2.
+    Xliff,
 }
 
 impl Format {
     /// The names of the formats, as in `format: csv`.
-    pub const NAMES: [&str; 5] = ["csv", "jsonl", "json", "txt", "table"];
+    pub const NAMES: [&str; 8] = ["csv", "jsonl", "json", "txt", "table", "renpy", "po", "xliff"];
 
     /// Returns the format that a file's name tells.
     #[must_use]
@@ -46,6 +55,9 @@ impl Format {
             "jsonl" | "ndjson" => Some(Self::Jsonl),
             "json" => Some(Self::Json),
             "txt" => Some(Self::Text),
+            "rpy" => Some(Self::Renpy),
+            "po" | "pot" => Some(Self::Po),
+            "xlf" | "xliff" => Some(Self::Xliff),
             _ => None,
         }
     }
@@ -59,6 +71,9 @@ impl Format {
             "json" => Some(Self::Json),
             "txt" => Some(Self::Text),
             "table" => Some(Self::Table),
+            "renpy" => Some(Self::Renpy),
+            "po" => Some(Self::Po),
+            "xliff" => Some(Self::Xliff),
             _ => None,
         }
     }

@@ -6,7 +6,15 @@
 //! encodings, byte order marks and ids that the file does not give are the business of others: a layout sees text
 //! without a byte order mark, with the line breaks of the file.
 
+mod composed;
+mod located;
+mod po;
+mod renpy;
+mod states;
 pub(crate) mod table;
+#[cfg(test)]
+mod testing;
+mod xliff;
 
 use std::fmt::Debug;
 use std::ops::Range;
@@ -19,7 +27,10 @@ use crate::format::Format;
 use crate::params::FileParams;
 use crate::problems::{Problems, problem};
 
+use self::po::Po;
+use self::renpy::Renpy;
 use self::table::Table;
+use self::xliff::Xliff;
 
 /// The field of a place where the text of a record goes, whatever that field is called in the record
 /// (`field:` of `write` names it).
@@ -60,6 +71,13 @@ pub(crate) trait Quoting: Debug + Send + Sync {
     /// Returns what replaces the bytes of the place, or why the text cannot stand there (a fragment such as `has a
     /// line break, which a line of text cannot hold`).
     fn quote(&self, plain: &str) -> Result<String, String>;
+
+    /// Returns what replaces the bytes of the place, given the other fields of the record: what is put in where nothing
+    /// was can have to say several of them at once.
+    fn quote_beside(&self, plain: &str, field: &dyn Fn(&str) -> Option<String>) -> Result<String, String> {
+        let _others = field;
+        self.quote(plain)
+    }
 }
 
 /// What composing a new file needs to know besides the records.
@@ -103,6 +121,9 @@ pub(crate) trait Layout: Debug + Send + Sync {
 pub(crate) fn of(format: Format, params: &FileParams, key: &str) -> Option<Arc<dyn Layout>> {
     match format {
         Format::Table => Some(Arc::new(table(params, key, None))),
+        Format::Renpy => Some(Arc::new(Renpy)),
+        Format::Po => Some(Arc::new(Po)),
+        Format::Xliff => Some(Arc::new(Xliff)),
         Format::Csv | Format::Jsonl | Format::Json | Format::Text => None,
     }
 }
@@ -124,6 +145,7 @@ pub(crate) fn for_patching(
             Some(Arc::new(Table { text, speaker, records: true, at: None, ..table(params, key, column) }))
         }
         Format::Csv | Format::Jsonl | Format::Text => None,
+        Format::Renpy | Format::Po | Format::Xliff => of(format, params, key),
     }
 }
 

@@ -167,7 +167,8 @@ impl Patch {
             if text == at.now {
                 continue;
             }
-            match Edit::new(at, text, coding.encoding) {
+            let field = |name: &str| Some(scalar_text(held.record.as_ref()?.field(name)?)?.into_owned());
+            match Edit::new(at, text, &field, coding.encoding) {
                 Ok(edit) => edits.push(edit),
                 Err(why) => {
                     let message = format!("the `{}` of `{}` {why}: {}", at.field, held.key, excerpt(text));

@@ -122,7 +122,9 @@ impl Rows {
         match spec.format {
             Format::Csv => Self::Csv(Box::new(CsvRows::new(spec, path))),
             Format::Jsonl => Self::Jsonl(JsonlRows::new(spec)),
-            Format::Json | Format::Table => Self::Json(JsonRows::new(spec)),
+            Format::Json | Format::Table | Format::Renpy | Format::Po | Format::Xliff => {
+                Self::Json(JsonRows::new(spec))
+            }
             Format::Text => Self::Text(TextRows::new(spec, path)),
         }
     }

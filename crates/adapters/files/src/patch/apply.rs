@@ -16,8 +16,13 @@ pub(super) struct Edit {
 
 impl Edit {
     /// Writes a text as its place wants it, or says why it cannot stand there.
-    pub(super) fn new(place: &Place, text: &str, encoding: Encoding) -> Result<Self, String> {
-        let quoted = place.quoting.quote(text)?;
+    pub(super) fn new(
+        place: &Place,
+        text: &str,
+        field: &dyn Fn(&str) -> Option<String>,
+        encoding: Encoding,
+    ) -> Result<Self, String> {
+        let quoted = place.quoting.quote_beside(text, field)?;
         let mut raw = Vec::with_capacity(quoted.len());
         encoding
             .encode(&quoted, &mut raw)

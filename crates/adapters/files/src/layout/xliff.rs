@@ -1,0 +1,81 @@
+//! XLIFF 1.2.
+//!
+//! | what | field |
+//! |---|---|
+//! | `source`, `target` | `text`, `translation`; tags in them are placeholders, see `inline` |
+//! | `state` of the target, `approved` of the unit | `state` |
+//! | `note` | `note`; from `speaker`, `scene` or `route`: a field of its own |
+//! | `resname`, `maxwidth`, `size-unit` of the unit | `resname`, `maxwidth`, `size_unit` |
+//! | the innermost `group` | `group` |
+//! | `original`, `source-language`, `target-language` of the file | `original`, `source_language`, `target_language` |
+//!
+//! The id of a unit is its `id`; one that several `file` elements have gets `original:` before it. Units with
+//! `translate="no"` are no records. Whatever is not named here stays as it is when the file is patched.
+
+mod compose;
+mod inline;
+mod reader;
+mod state;
+#[cfg(test)]
+mod tests;
+mod unit;
+mod xml;
+
+use std::collections::HashMap;
+
+use refrain_schemas::json::Json;
+
+use crate::layout::located::{Located, Positions};
+use crate::layout::{Composing, Layout, Slot};
+use crate::problems::Problems;
+
+use self::reader::{Document, document};
+
+/// XLIFF's `.xlf` and `.xliff`.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Xliff;
+
+impl Layout for Xliff {
+    fn slots(&self, file: &str, text: &str, problems: &mut Problems) -> Vec<Slot> {
+        let mut found = Located::new(file, text);
+        let document = document(text, &mut found);
+        let is_whole = found.is_empty();
+        found.report(problems);
+        // Where tags do not fit, nothing is known of what stands between them.
+        if is_whole { slots(text, &document) } else { Vec::new() }
+    }
+
+    fn compose(&self, records: &[Json], with: &Composing, problems: &mut Problems) -> String {
+        compose::compose(records, with, problems)
+    }
+}
+
+fn slots(text: &str, document: &Document) -> Vec<Slot> {
+    let line_break = if text.contains("\r\n") { "\r\n" } else { "\n" };
+    let shared = shared(text, document);
+    let mut positions = Positions::new(text);
+    let mut slots = Vec::with_capacity(document.units.len());
+    for unit in &document.units {
+        let Some(source) = &unit.source else { continue };
+        let unknown = unit::FileInfo::default();
+        let info = document.files.get(unit.file).unwrap_or(&unknown);
+        let mut slot = unit.slot(text, source, info, line_break, positions.line(unit.at));
+        if let Some(id) = slot.id.as_mut().filter(|id| shared.get(*id) == Some(&None)) {
+            *id = format!("{}:{id}", info.original);
+        }
+        slots.push(slot);
+    }
+    slots
+}
+
+/// Returns the file of each id; nothing for those that several files have.
+fn shared(text: &str, document: &Document) -> HashMap<String, Option<usize>> {
+    let mut files = HashMap::new();
+    for unit in &document.units {
+        if let Some(id) = unit.id(text) {
+            let file = files.entry(id).or_insert(Some(unit.file));
+            *file = file.filter(|file| *file == unit.file);
+        }
+    }
+    files
+}

@@ -51,6 +51,7 @@ bench: ## Measure the workload W(N) beside the floor; N is REFRAIN_BENCH_N, 1000
 	REFRAIN_BENCH_REPORT=$(abspath benches/report.md) $(CARGO) bench --workspace --locked --bench workload --bench commit
 
 bench-models: ## Measure what is left of a provider's speed and limits; takes some minutes
+	$(CARGO) build $(WORKSPACE) --release --bins
 	$(CARGO) bench --workspace --locked --bench models
 
 crash: ## Kill runs 1,000 times, runs with models 200 times, and check that nothing is bought twice

@@ -10,6 +10,7 @@ use crate::commands;
 use crate::report::CliError;
 use crate::suggest::did_you_mean;
 
+pub(crate) mod people;
 pub(crate) mod work;
 
 /// make for agents
@@ -186,8 +187,12 @@ pub(crate) enum Command {
     History(commands::history::HistoryArgs),
     Show(commands::show::ShowArgs),
     Diff(commands::diff::DiffArgs),
+    Compare(commands::compare::CompareArgs),
+    Report(commands::report::ReportArgs),
     Logs(commands::logs::LogsArgs),
     Ledger(commands::ledger::LedgerArgs),
+    Edit(commands::edit::EditArgs),
+    Review(commands::review::ReviewArgs),
     Accept(commands::accept::AcceptArgs),
     Gc(commands::gc::GcArgs),
     Schema(commands::schema::SchemaArgs),

@@ -2,15 +2,19 @@
 
 pub(crate) mod accept;
 pub(crate) mod check;
+pub(crate) mod compare;
 pub(crate) mod completions;
 pub(crate) mod diff;
 pub(crate) mod doctor;
+pub(crate) mod edit;
 pub(crate) mod gc;
 pub(crate) mod history;
 pub(crate) mod init;
 pub(crate) mod ledger;
 pub(crate) mod logs;
 pub(crate) mod plan;
+pub(crate) mod report;
+pub(crate) mod review;
 pub(crate) mod run;
 pub(crate) mod schema;
 pub(crate) mod show;
@@ -37,8 +41,12 @@ pub(crate) fn run(cli: Cli, output: &mut Output) -> Result<ExitCode, CliError> {
         Command::History(args) => history::run(&args, globals, output),
         Command::Show(args) => show::run(&args, globals, output),
         Command::Diff(args) => diff::run(&args, globals, output),
+        Command::Compare(args) => compare::run(&args, globals, output),
+        Command::Report(args) => report::run(&args, globals, output),
         Command::Logs(args) => logs::run(&args, globals, output),
         Command::Ledger(args) => ledger::run(&args, globals, output),
+        Command::Edit(args) => edit::run(&args, globals, output),
+        Command::Review(args) => review::run(&args, globals, output),
         Command::Accept(args) => accept::run(&args, globals, output),
         Command::Gc(args) => gc::run(&args, globals, output),
         Command::Schema(args) => schema::run(&args, output),

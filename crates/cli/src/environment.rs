@@ -10,6 +10,8 @@ pub(crate) const COLUMNS: &str = "COLUMNS";
 pub(crate) const TERM: &str = "TERM";
 /// Where programs are looked for.
 pub(crate) const PATH: &str = "PATH";
+/// Who edits, where a command does not say.
+pub(crate) const USER: &str = "USER";
 /// What `doctor` looks at to learn the character encoding, strongest first.
 pub(crate) const LOCALE: [&str; 3] = ["LC_ALL", "LC_CTYPE", "LANG"];
 

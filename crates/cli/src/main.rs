@@ -19,6 +19,7 @@ mod render;
 mod report;
 mod runtime;
 mod suggest;
+mod whole_file;
 mod wiring;
 
 use std::process::ExitCode;

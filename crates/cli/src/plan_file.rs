@@ -1,7 +1,7 @@
 //! Plans as files: written whole or not at all, and read with care.
 
 use std::fs::{self, File};
-use std::io::{self, BufReader, Write as _};
+use std::io::{self, BufReader};
 use std::path::Path;
 
 use refrain_core::engine::{RunRequest, Selection};
@@ -13,7 +13,7 @@ use crate::address::PhaseAddress;
 use crate::args::Globals;
 use crate::report::CliError;
 use crate::wiring::Opened;
-use crate::{overwrite, project, redaction};
+use crate::{overwrite, project, redaction, whole_file};
 
 /// Refuses to write a plan over a file that is none.
 pub(crate) fn may_write(path: &Path, globals: &Globals) -> Result<(), CliError> {
@@ -30,26 +30,8 @@ pub(crate) fn write(path: &Path, plan: &PlanFile, globals: &Globals) -> Result<(
     may_write(path, globals)?;
     let path = project::start(globals)?.join(path);
     let text = serde_json::to_string_pretty(plan).map_err(|error| CliError::internal(error.to_string()))?;
-    replace(&path, &format!("{}\n", redaction::json(&text)))
+    whole_file::replace(&path, &format!("{}\n", redaction::json(&text)))
         .map_err(|error| CliError::io(&format!("write {}", path.display()), &error))
-}
-
-fn replace(path: &Path, text: &str) -> io::Result<()> {
-    let name = path.file_name().ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
-    let mut beside = name.to_owned();
-    beside.push(format!(".{}.new", std::process::id()));
-    let beside = path.with_file_name(beside);
-    let written = write_new(&beside, text).and_then(|()| fs::rename(&beside, path));
-    if written.is_err() {
-        let _nothing_is_left = fs::remove_file(&beside);
-    }
-    written
-}
-
-fn write_new(path: &Path, text: &str) -> io::Result<()> {
-    let mut file = File::create(path)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()
 }
 
 /// Reads a plan of a project.
@@ -139,20 +121,5 @@ mod tests {
         let own = Budget { usd: Some(2.0), tokens: Some(7), calls: Some(3) };
         assert_eq!(tighter(&planned, &own), Budget { usd: Some(1.5), tokens: Some(7), calls: Some(3) });
         assert_eq!(tighter(&planned, &Budget::default()), planned);
-    }
-
-    #[test]
-    fn a_file_is_replaced_whole_and_nothing_is_left_beside_it() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("plan.json");
-        replace(&path, "one").unwrap();
-        replace(&path, "two").unwrap();
-        assert_eq!(fs::read_to_string(&path).unwrap(), "two");
-        fs::create_dir(folder.path().join("sub")).unwrap();
-        assert!(replace(&folder.path().join("sub"), "x").is_err());
-        let mut names: Vec<_> =
-            fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-        names.sort();
-        assert_eq!(names, ["plan.json", "sub"]);
     }
 }

@@ -211,6 +211,18 @@ impl From<EngineError> for CliError {
             }
             EngineError::Drifted { drifts } => Self::drifted(&drifts),
             EngineError::NotAcceptable { .. } => Self::new(Kind::Blocked, message),
+            EngineError::NoEdit { target, key, is_record, known } => {
+                let meant = did_you_mean(&key, known.iter().map(String::as_str)).filter(|_| !is_record);
+                Self::usage(message)
+                    .hint_if(meant.map(|hint| hint.replacen('`', &format!("`{target}/"), 1)))
+                    .hint(format!("`refrain edit list {target}` lists what people edited"))
+            }
+            EngineError::BadEdits { problems } => {
+                let count = counted(problems.len() as u64, "problem");
+                let mut error = Self::usage(format!("{count} in what was edited; nothing was recorded"));
+                error.body = Some(problems.iter().map(line_of).collect());
+                error
+            }
             _ => Self::usage(message),
         }
     }

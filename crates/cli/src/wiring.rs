@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use indicatif::ProgressDrawTarget;
 use refrain_core::check::{Surroundings, named_files};
-use refrain_core::engine::{Engine, Ports};
+use refrain_core::engine::{Engine, EngineError, Ports};
 use refrain_core::model::Model;
 use refrain_core::ports::agent::AgentFactory;
 use refrain_core::ports::clock::{Clock as _, Ids};
-use refrain_core::ports::files::ProjectFiles as _;
+use refrain_core::ports::files::{Loaded, ProjectFiles as _};
 use refrain_core::ports::secrets::Secrets;
 use refrain_core::ports::tools::Tools;
 use refrain_core::redactor::Redactor;
@@ -37,9 +37,11 @@ use crate::project::Project;
 use crate::report::CliError;
 use crate::{holder, runtime};
 
+mod bench;
 mod probes;
 mod safety;
 
+pub(crate) use bench::Workbench;
 pub(crate) use probes::{Asked, Findings, NamedTool};
 use safety::Safety;
 
@@ -230,6 +232,13 @@ fn ports(dir: &Path, model: &Model, checked: &Checked) -> Result<Ports, CliError
         logs: Vec::new(),
         progress: Vec::new(),
     })
+}
+
+/// Reads a file of records wherever it is: CSV, JSONL or a JSON list.
+pub(crate) fn load(path: &Path) -> Result<Loaded, CliError> {
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let files = refrain_files::FsProjectFiles::new(path.parent().unwrap_or_else(|| Path::new(".")));
+    runtime::on_this_thread(async { Ok(files.load(name).await.map_err(EngineError::from)?) })
 }
 
 /// Returns the time of day.

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use refrain_schemas::name::{DimensionName, PhaseName};
 use refrain_schemas::pipeline::{Limits, PIPELINE_VERSION, Pipeline};
 use refrain_schemas::problem::{Problem, Severity};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::model::{Model, OutputSchema};
 use crate::ports::agent::AgentFactory;
@@ -25,6 +25,7 @@ mod conditions;
 mod context;
 mod fan;
 mod links;
+mod locks;
 mod money;
 mod order;
 mod output;
@@ -33,6 +34,8 @@ mod phases;
 mod pool;
 mod problems;
 mod prompts;
+mod reply_rules;
+mod scoped_files;
 mod scopes;
 mod secret;
 mod services;
@@ -106,10 +109,11 @@ pub fn check_rest(
         around: surroundings,
         problems: Problems::default(),
         schemas: HashMap::new(),
+        params: Map::new(),
     };
     checker.header();
     checker.dimensions();
-    let params = checker.params();
+    checker.params = checker.params();
     checker.services();
     let agents = checker.agents();
     checker.money(&agents);
@@ -121,7 +125,7 @@ pub fn check_rest(
     }
     let model = Model {
         name: pipeline.name.clone(),
-        params,
+        params: checker.params,
         dimensions: pipeline.dimensions.clone(),
         agents,
         phases,
@@ -141,6 +145,8 @@ struct Checker<'a> {
     problems: Problems,
     /// Compiled schemas by file, so that each is compiled and reported once.
     schemas: HashMap<String, Option<OutputSchema>>,
+    /// The project's params with their values, as far as they have any.
+    params: Map<String, Value>,
 }
 
 impl Checker<'_> {

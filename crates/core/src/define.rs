@@ -12,9 +12,10 @@ use serde_json::{Map, Value, json};
 
 use crate::engine::EngineError;
 use crate::fill::{FillError, fill};
-use crate::model::{AgentModel, ContextSource, Model, OutputSchema, Phase, Select, Work};
-use crate::ports::agent::AgentError;
+use crate::model::{AgentModel, ContextSource, Model, OutputSchema, Phase, RulesAgent, Select, Work};
+use crate::ports::agent::{AgentError, Draft};
 use crate::ports::files::ProjectFiles;
+use crate::ports::rules::RecordRules;
 use crate::ports::tools::{Tool, Tools};
 use crate::prompt::Prompt;
 use crate::template;
@@ -26,12 +27,24 @@ const NOT_PART: [&str; 2] = ["when", "on_unit_failure"];
 #[derive(Debug, Clone)]
 pub struct Definition {
     /// The parts by name: `units`, `context.glossary`, `agent.critic`, `agent.critic.params`,
-    /// `agent.critic.file.agents/critic.py`, `schema.schemas/line.json` and so on; of models also the layers of their
+    /// `agent.critic.file.agents/critic.py`, `schema.schemas/line.json`, `rules.checks`, `rules.checks.params` and so on;
+    /// of models also the layers of their
     /// prompts (`project.system`, `phase.prompt`, `agent.critic.prompt`), the shape of their answers
     /// (`agent.critic.output`) and their tools (`agent.critic.tools.search`).
     pub parts: BTreeMap<String, Digest>,
     /// The agents, in file order.
     pub agents: Vec<Arc<BoundAgent>>,
+    /// The rules that replies must fulfil besides.
+    pub rules: Option<BoundRules>,
+}
+
+/// The rules of an agent as one scope of a phase has them.
+#[derive(Debug, Clone)]
+pub struct BoundRules {
+    /// The agent that they are of.
+    pub agent: AgentName,
+    /// The rules.
+    pub rules: Arc<dyn RecordRules>,
 }
 
 /// An agent as one scope of a phase sees it.
@@ -117,7 +130,31 @@ pub async fn define(
             agents.push(Arc::new(bound));
         }
     }
-    Ok(Definition { parts, agents })
+    let rules = bind_rules(model, phase, scope, files, &mut parts).await?;
+    Ok(Definition { parts, agents, rules })
+}
+
+/// Makes the rules that replies must fulfil. Who they are of and with which params is part of the definition, and of no
+/// key: a reply that other rules accepted is reviewed again, and asked for again only where it is refused.
+async fn bind_rules(
+    model: &Model,
+    phase: &Phase,
+    scope: &Scope,
+    files: &FileDigests,
+    parts: &mut BTreeMap<String, Digest>,
+) -> Result<Option<BoundRules>, EngineError> {
+    let Work::Ask(work) = &phase.work else { return Ok(None) };
+    let Some(RulesAgent { agent, factory }) = &work.output.rules else { return Ok(None) };
+    let Some(agent) = model.agents.get(agent.as_str()) else { return Ok(None) };
+    let mut own = BTreeMap::new();
+    let bound = bind(model, agent, scope, files, &mut own).await?;
+    parts.extend(own.into_iter().map(|(part, digest)| (part.replacen("agent.", "rules.", 1), digest)));
+    let draft = Draft { spec: &agent.spec, declared: &model.declared };
+    let failed =
+        |message: String| EngineError::Expression { what: format!("agents.{}.params", agent.name), message };
+    let rules = factory.rules(&draft, &bound.params).map_err(|error| failed(error.message))?;
+    let rules = rules.ok_or_else(|| failed("the agent offers no rules for replies".to_owned()))?;
+    Ok(Some(BoundRules { agent: agent.name.clone(), rules }))
 }
 
 /// Adds what only models are defined by. What they are told is a part of the definition and not of who they are: in
@@ -216,8 +253,7 @@ async fn bind(
         identity.part(path.as_bytes()).digest(&digest);
     }
     let vars = used_vars(model, agent)?;
-    let params =
-        if agent.traits.raw_params { raw_params(agent) } else { filled_params(model, agent, scope)? };
+    let params = agent_params(&model.params, agent, scope)?;
     let mut params_digest = Digester::new("refrain params v1");
     let params_digest =
         params_digest.part(params.as_str().as_bytes()).part(vars.as_str().as_bytes()).finish();
@@ -241,12 +277,28 @@ fn raw_params(agent: &AgentModel) -> Json {
     Json::of(&Value::Object(agent.spec.params.clone())).unwrap_or_else(|_| Json::object([]))
 }
 
+/// Returns an agent's params as a scope has them: filled, unless they are the agent's own templates.
+///
+/// # Errors
+/// Fails where a template does, or a number has no canonical form.
+pub fn agent_params(
+    params: &Map<String, Value>,
+    agent: &AgentModel,
+    scope: &Scope,
+) -> Result<Json, EngineError> {
+    if agent.traits.raw_params { Ok(raw_params(agent)) } else { filled_params(params, agent, scope) }
+}
+
 /// Fills the templates in an agent's params with `params` and `scope`.
 ///
 /// # Errors
 /// Fails where a template does, or a number has no canonical form.
-pub fn filled_params(model: &Model, agent: &AgentModel, scope: &Scope) -> Result<Json, EngineError> {
-    let context = template::Context::of(&json!({ "params": model.params, "scope": scope }));
+pub fn filled_params(
+    params: &Map<String, Value>,
+    agent: &AgentModel,
+    scope: &Scope,
+) -> Result<Json, EngineError> {
+    let context = template::Context::of(&json!({ "params": params, "scope": scope }));
     let params = Value::Object(agent.spec.params.clone());
     let filled = fill(&params, &context, &format!("agents.{}.params", agent.name)).map_err(
         |FillError { path, error }| EngineError::Expression { what: path, message: error.to_string() },

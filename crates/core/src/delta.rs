@@ -6,20 +6,22 @@
 use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
 
-use aho_corasick::AhoCorasick;
 use refrain_schemas::artifact::{ArtifactKind, ArtifactRef};
 use refrain_schemas::digest::Digest;
 use refrain_schemas::history::{Lineage, RevisionRecord};
 use refrain_schemas::json::{field, scalar_text};
 
+use crate::edits::Editing;
 use crate::model::{Context, ContextSource, OutputShape, Select, Split};
 use crate::ports::store::{Store, StoreError};
 use crate::prepare::{
     Before, LoadedFiles, Piece, Preparation, PrepareError, artifacts_of, chosen_source, is_gathered,
 };
+use crate::terms::{Finder, Term};
 use crate::tree::diff::{Stretch, stretches};
 use crate::tree::page::Entry;
 use crate::tree::sequence::Sequence;
+use crate::unit_table::UnitRow;
 
 /// What can be kept of the revision before.
 #[derive(Debug)]
@@ -40,10 +42,14 @@ pub struct Kept {
 ///
 /// # Errors
 /// Fails where the store does.
-pub async fn kept(preparation: &Preparation<'_>, loaded: &LoadedFiles) -> Result<Option<Kept>, PrepareError> {
+pub async fn kept(
+    preparation: &Preparation<'_>,
+    loaded: &LoadedFiles,
+    editing: &Editing,
+) -> Result<Option<Kept>, PrepareError> {
     let Some(basis) = Basis::of(preparation) else { return Ok(None) };
     let store = preparation.store;
-    let tables = basis.tables(store).await?;
+    let mut tables = basis.tables(store).await?;
     let mut old = Sequence::open(store, basis.old_source.digest).await?;
     let mut new = Sequence::open(store, basis.new_source.digest).await?;
     let mut map = Map::compare(store, &mut old, &mut new).await?;
@@ -53,7 +59,7 @@ pub async fn kept(preparation: &Preparation<'_>, loaded: &LoadedFiles) -> Result
             Change::None => {}
             Change::All => return Ok(None),
             Change::Values(name, values) => map.drop_values(store, &mut new, &name, &values).await?,
-            Change::Terms(name, terms) => map.drop_texts(store, &mut new, &name, &terms).await?,
+            Change::Terms(sought) => map.drop_texts(store, &mut new, &sought).await?,
         }
     }
     for context in &preparation.work.context {
@@ -63,6 +69,13 @@ pub async fn kept(preparation: &Preparation<'_>, loaded: &LoadedFiles) -> Result
     }
     if basis.record.is_partial() {
         map.drop_holes(&tables.units);
+    }
+    if basis.lineage.edits.is_some() {
+        tables.units.load(store, 0..tables.units.n_leaves()).await?;
+        map.drop_unlocked(&tables.units);
+    }
+    if editing.locks_any() {
+        map.drop_locked(store, &mut new, editing).await?;
     }
     let n = widest_window(&preparation.work.context);
     Ok(Some(map.finish(new, tables, n)))
@@ -104,9 +117,10 @@ impl<'a> Basis<'a> {
     }
 
     async fn tables(&self, store: &dyn Store) -> Result<Before, StoreError> {
+        let machine = self.record.edits.as_ref().map_or(&self.record.artifact, |edits| &edits.machine);
         let mut tables = Before {
             units: Sequence::open(store, self.units).await?,
-            artifact: Sequence::open(store, self.record.artifact.digest).await?,
+            artifact: Sequence::open(store, machine.digest).await?,
         };
         if self.record.is_partial() {
             let n = tables.units.n_leaves();
@@ -178,21 +192,20 @@ impl Map {
         Ok(())
     }
 
-    /// Forgets the units in whose text one of some terms occurs.
+    /// Forgets the units in whose texts one of some terms occurs.
     async fn drop_texts(
         &mut self,
         store: &dyn Store,
         new: &mut Sequence,
-        name: &str,
-        terms: &BTreeSet<String>,
+        sought: &Sought,
     ) -> Result<(), PrepareError> {
-        let finder = AhoCorasick::new(terms).map_err(|error| PrepareError::Data(error.to_string()))?;
+        let terms: Vec<Term> = sought.terms.iter().cloned().collect();
+        let finder =
+            Finder::new(&terms, sought.words).map_err(|error| PrepareError::Data(error.to_string()))?;
         new.load(store, 0..new.n_leaves()).await?;
         for (at, entry) in new.iter() {
-            if field(entry.text(), name)
-                .and_then(scalar_text)
-                .is_some_and(|text| finder.is_match(text.as_ref()))
-            {
+            let mut texts = sought.fields.iter().filter_map(|name| scalar_text(field(entry.text(), name)?));
+            if texts.any(|text| finder.finds(&text)) {
                 self.forget(at);
             }
         }
@@ -259,6 +272,33 @@ impl Map {
         }
     }
 
+    /// Forgets the units that people had locked, so that what stands for them is no reply.
+    fn drop_unlocked(&mut self, units: &Sequence) {
+        let was_locked = |at: u64| {
+            let row = units.entry(at).and_then(|entry| (!entry.hole).then(|| UnitRow::decode(&entry))?);
+            row.is_none_or(|row| row.is_locked())
+        };
+        for place in &mut self.places {
+            *place = place.filter(|at| !was_locked(*at));
+        }
+    }
+
+    /// Forgets the units that people lock.
+    async fn drop_locked(
+        &mut self,
+        store: &dyn Store,
+        new: &mut Sequence,
+        editing: &Editing,
+    ) -> Result<(), StoreError> {
+        new.load(store, 0..new.n_leaves()).await?;
+        for (at, entry) in new.iter() {
+            if editing.locked(entry.id).is_some() {
+                self.forget(at);
+            }
+        }
+        Ok(())
+    }
+
     fn forget(&mut self, at: u64) {
         if let Some(place) = self.places.get_mut(as_index(at)) {
             *place = None;
@@ -307,9 +347,16 @@ enum Change {
     None,
     /// Units whose value of a field is one of these.
     Values(String, BTreeSet<String>),
-    /// Units in whose field one of these texts occurs.
-    Terms(String, BTreeSet<String>),
+    /// Units in whose texts one of these terms occurs.
+    Terms(Sought),
     All,
+}
+
+/// Terms of entries that came, went or changed, and where they are looked for.
+struct Sought {
+    fields: Vec<String>,
+    terms: BTreeSet<Term>,
+    words: bool,
 }
 
 async fn context_change(
@@ -322,7 +369,8 @@ async fn context_change(
         return Ok(Change::None);
     }
     let (old, new) = match &context.source {
-        ContextSource::File(path) => {
+        ContextSource::File(file) => {
+            let path = file.path(preparation.scope);
             (lineage.context_files.get(path).map(|file| &file.artifact), loaded.artifact(path))
         }
         ContextSource::Phase(phase) => {
@@ -369,11 +417,13 @@ async fn selected_change(
     let store = preparation.store;
     let mut old = Sequence::open(store, old.digest).await?;
     let mut new = match &context.source {
-        ContextSource::File(path) => loaded.sequence(path)?.unwrap_or_else(|| old.clone()),
+        ContextSource::File(file) => {
+            loaded.sequence(file.path(preparation.scope))?.unwrap_or_else(|| old.clone())
+        }
         ContextSource::Phase(_) => Sequence::open(store, new.digest).await?,
     };
     let by_key = matches!(context.select, Select::On { unique: true, .. });
-    let mut values = BTreeSet::new();
+    let (mut values, mut terms) = (BTreeSet::new(), BTreeSet::new());
     for stretch in stretches(&old, &new) {
         if let Stretch::Changed { old: a, new: b } = stretch {
             old.load(store, a.clone()).await?;
@@ -391,15 +441,21 @@ async fn selected_change(
                     scalar_text(field(text, name)?).map(String::from)
                 }
             };
-            values.extend(was.symmetric_difference(&is).filter_map(value));
+            match &context.select {
+                // Both as it was and as it is: the unit saw the one or sees the other.
+                Select::Match { how, .. } => {
+                    let term = |(_, text): &(&str, &str)| how.term_of(text, name);
+                    terms.extend(was.symmetric_difference(&is).filter_map(term));
+                }
+                _ => values.extend(was.symmetric_difference(&is).filter_map(value)),
+            }
         }
     }
     Ok(match &context.select {
         // The order of entries is part of what a unit sees of a list.
         Select::On { unique: false, .. } | Select::Match { .. } if reordered(&old, &new) => Change::All,
-        Select::Match { within, .. } => {
-            values.remove("");
-            Change::Terms(within.clone(), values)
+        Select::Match { within, how, .. } => {
+            Change::Terms(Sought { fields: within.clone(), terms, words: how.words })
         }
         _ => Change::Values(name.clone(), values),
     })

@@ -3,6 +3,20 @@
 //! An edit says of single fields what a person wrote and what the machine had said there. Laying it over a record is a
 //! three-way merge in which the person always wins; where the machine has changed its mind since, to something else again,
 //! that is a conflict, which is told and never settled by itself.
+//!
+//! Which record an edit belongs to, and what is to be said of it, hangs on the edits and the inputs alone: [`Origin`] names
+//! where the inputs of a target's units are, [`Inputs`] are their digests, [`Placed`] finds the record of each edit, and
+//! [`Layer`] lays them over the machine's records one after the other.
+
+mod layer;
+mod origin;
+mod placed;
+mod present;
+
+pub use layer::{Layer, Over};
+pub use origin::{Inputs, Origin, editable_key, input_digest, keys_are_units};
+pub use placed::Placed;
+pub use present::{Editing, EditsNow, Lock};
 
 use std::collections::BTreeMap;
 
@@ -49,12 +63,6 @@ impl EditTable {
         let (root, pages) = builder.finish();
         (!self.0.is_empty()).then(|| (reference(ArtifactKind::Records, &root), pages))
     }
-
-    /// Returns the machine's record of a unit that is locked.
-    #[must_use]
-    pub fn locked(&self, key: &str) -> Option<&Json> {
-        self.0.get(key).filter(|edit| edit.locked).map(|edit| &edit.record)
-    }
 }
 
 /// A record with an edit laid over it.
@@ -66,12 +74,12 @@ pub struct Laid {
     pub conflicts: Vec<ReviewField>,
 }
 
-/// Lays an edit over the machine's record.
+/// Lays an edit over the machine's record; `key` is the field that tells records apart, which is nobody's to change.
 #[must_use]
-pub fn lay(machine: &Json, edit: &Edit) -> Laid {
+pub fn lay(machine: &Json, edit: &Edit, key: &str) -> Laid {
     let mut record = machine.clone();
     let mut conflicts = Vec::new();
-    for (field, change) in &edit.set {
+    for (field, change) in edit.set.iter().filter(|(field, _)| *field != key) {
         let now = machine.field(field).map(Json::from_canonical);
         if is_conflict(change, now.as_ref()) {
             conflicts.push(sides(field, change, now));
@@ -117,7 +125,7 @@ mod tests {
     }
 
     fn check(machine: Value, set: &[(&str, Option<&str>, &str)], expect: Value, conflicts: &[&str]) {
-        let laid = lay(&Json::of(&machine).unwrap(), &edit(set));
+        let laid = lay(&Json::of(&machine).unwrap(), &edit(set), "id");
         assert_eq!(laid.record.value(), expect);
         assert_eq!(laid.conflicts.iter().map(|field| field.field.as_str()).collect::<Vec<_>>(), conflicts);
     }
@@ -129,6 +137,7 @@ mod tests {
         check(json!({"text": "mine", "n": 1}), &one, json!({"text": "mine", "n": 1}), &[]);
         check(json!({"text": "new", "n": 2}), &one, json!({"text": "mine", "n": 2}), &["text"]);
         check(json!({"n": 1}), &one, json!({"text": "mine", "n": 1}), &["text"]);
+        check(json!({"id": "a"}), &[("id", Some("a"), "b")], json!({"id": "a"}), &[]);
         check(json!({"text": "a"}), &[("state", None, "final")], json!({"text": "a", "state": "final"}), &[]);
     }
 }

@@ -2,13 +2,17 @@
 
 use std::sync::Arc;
 
+use refrain_schemas::comparison::Comparison;
+use refrain_schemas::edit::{EditList, EditReport, ReviewReport};
 use refrain_schemas::failure::FailureKind;
 use refrain_schemas::json::Json;
 use refrain_schemas::ledger::{CallReport, ImportReport, LedgerReport};
 use refrain_schemas::money::Budget;
 use refrain_schemas::name::{CallId, PhaseName, Revision};
+use refrain_schemas::overview::Overview;
 use refrain_schemas::plan::PlanReport;
 use refrain_schemas::plan_file::PlanFile;
+use refrain_schemas::problem::Problem;
 use refrain_schemas::report::RunReport;
 use refrain_schemas::scope::{Scope, Target};
 use refrain_schemas::status::{HistoryReport, Holder, StatusReport};
@@ -24,9 +28,14 @@ use crate::ports::files::{FileError, ProjectFiles, SourceReader, TargetWriter};
 use crate::ports::sink::{LogSink, ProgressSink};
 use crate::ports::store::{CallFilter, Collected, Store, StoreError};
 use crate::ports::tools::Tools;
+pub use crate::queries::compare::{CompareRequest, Compared};
+pub use crate::queries::edits::import::{Bench, Returned};
+pub use crate::queries::edits::written::WrittenFile;
+pub use crate::queries::edits::{EditChange, EditRequest, Signature};
 pub use crate::queries::export::Export;
 pub use crate::queries::import::{Lines, OpenLines};
 pub use crate::queries::nearest::{Nearest, Recorded};
+pub use crate::queries::resolve::{Keys, Resolution};
 
 /// What the engine works through.
 #[derive(Debug, Clone)]
@@ -264,6 +273,24 @@ impl Engine {
         crate::queries::conflicts::conflicts(self, target, revision).await
     }
 
+    /// Compares the texts of two revisions, of one target or of two, pair by pair, and says which is better where that can
+    /// be measured.
+    ///
+    /// # Errors
+    /// Fails where there are no such revisions, where they hold no records that can be compared, and where the store does.
+    pub async fn compare(&self, request: &CompareRequest) -> Result<Comparison, EngineError> {
+        crate::queries::compare::compare(self, request).await
+    }
+
+    /// Says of some targets, or of all where none are named, what there is, how good it is, what it cost and where that
+    /// went; names at most `limit` scenes or units of each.
+    ///
+    /// # Errors
+    /// Fails where the store or a file fails.
+    pub async fn overview(&self, targets: &[Target], limit: usize) -> Result<Overview, EngineError> {
+        crate::queries::report::overview(self, targets, limit).await
+    }
+
     /// Compares two revisions; the last two where none are named.
     ///
     /// # Errors
@@ -329,6 +356,84 @@ impl Engine {
         holder: &Holder,
     ) -> Result<Vec<(Target, Vec<String>)>, EngineError> {
         crate::queries::accept::accept(self, targets, reason, holder).await
+    }
+
+    /// Returns the edits that people made of some targets, in pipeline order; targets without any are left out.
+    ///
+    /// # Errors
+    /// Fails where the store does.
+    pub async fn edits(&self, targets: &[Target]) -> Result<EditList, EngineError> {
+        crate::queries::edits::edits(self, targets).await
+    }
+
+    /// Records changes that a person made to the records of a target: all of them, or none. The next run lays them over
+    /// what machines make.
+    ///
+    /// # Errors
+    /// Fails where the target has no records to edit, where one of them would not fit its schema any more, where the
+    /// store does, or where it is held.
+    pub async fn record_edits(
+        &self,
+        request: &EditRequest,
+        holder: &Holder,
+    ) -> Result<EditReport, EngineError> {
+        crate::queries::edits::record_edits(self, request, holder).await
+    }
+
+    /// Returns the files that exports wrote.
+    ///
+    /// # Errors
+    /// Fails where the store does.
+    pub async fn written(&self) -> Result<Vec<WrittenFile>, EngineError> {
+        crate::queries::edits::written::written(self).await
+    }
+
+    /// Makes edits of what a person changed in a file that an export wrote.
+    ///
+    /// # Errors
+    /// Fails as [`Engine::record_edits`] does, and where the file has problems, all of which are told.
+    pub async fn import_edits(
+        &self,
+        returned: &Returned,
+        bench: &Bench,
+        holder: &Holder,
+    ) -> Result<EditReport, EngineError> {
+        crate::queries::edits::import::import(self, returned, bench, holder).await
+    }
+
+    /// Returns the edits that people are to look at, by the latest revision of each target.
+    ///
+    /// # Errors
+    /// Fails where the store does.
+    pub async fn review(&self, targets: &[Target]) -> Result<ReviewReport, EngineError> {
+        crate::queries::review::review(self, targets).await
+    }
+
+    /// Resolves edits of several targets, all that are named or none; tells for each target what became of its edits.
+    ///
+    /// # Errors
+    /// Fails where a key has no edit, where that cannot be done to one, where the store does, or where it is held.
+    pub async fn resolve(
+        &self,
+        wanted: &[(Target, Keys)],
+        resolution: &Resolution,
+        signature: &Signature,
+        holder: &Holder,
+    ) -> Result<Vec<EditReport>, EngineError> {
+        crate::queries::resolve::resolve(self, wanted, resolution, signature, holder).await
+    }
+
+    /// Puts the edits of a target back to what they were before they were changed last.
+    ///
+    /// # Errors
+    /// Fails where nobody has edited it, where the store does, or where it is held.
+    pub async fn undo_last(
+        &self,
+        target: &Target,
+        signature: &Signature,
+        holder: &Holder,
+    ) -> Result<EditReport, EngineError> {
+        crate::queries::resolve::undo_last(self, target, signature, holder).await
     }
 
     /// Forgets all but the latest `keep` revisions of each target, and what only they needed; with `replies`, replies
@@ -448,6 +553,14 @@ pub enum EngineError {
         /// What was named: a number or `yet`.
         revision: String,
     },
+    /// Two revisions cannot be compared.
+    #[error("{target} cannot be compared: {reason}")]
+    NotComparable {
+        /// The target.
+        target: String,
+        /// Why not.
+        reason: String,
+    },
     /// There is no such call.
     #[error("there is no call {call}")]
     NoCall {
@@ -477,6 +590,32 @@ pub enum EngineError {
         target: String,
         /// Why not.
         reason: String,
+    },
+    /// People cannot do this to the records of a target.
+    #[error("{target}: {reason}")]
+    NotEditable {
+        /// The target.
+        target: String,
+        /// Why not.
+        reason: String,
+    },
+    /// There is no edit under a key.
+    #[error("{}", no_edit(.target, .key, *.is_record))]
+    NoEdit {
+        /// The target.
+        target: String,
+        /// What was named.
+        key: String,
+        /// Whether there is such a record, and nobody has edited it.
+        is_record: bool,
+        /// The keys that could be named.
+        known: Vec<String>,
+    },
+    /// Edits are not right; none was recorded.
+    #[error("{} in the edits", .problems.len())]
+    BadEdits {
+        /// All that is wrong.
+        problems: Vec<Problem>,
     },
     /// The tools of an MCP server cannot be listed.
     #[error("{message}")]
@@ -509,4 +648,11 @@ fn no_scope(phase: &str, scope: &str, known: &[String]) -> String {
         return format!("phase `{phase}` has no scopes (it is not `per:` any dimension)");
     }
     format!("phase `{phase}` has no scope `{scope}`; it has {}", known.join(", "))
+}
+
+fn no_edit(target: &str, key: &str, is_record: bool) -> String {
+    if is_record {
+        return format!("nobody has edited `{key}` of {target}");
+    }
+    format!("{target} has no record `{key}`")
 }

@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use refrain_schemas::artifact::FileStamp;
 use refrain_schemas::freshness::Freshness;
 use refrain_schemas::name::AgentName;
-use refrain_schemas::scope::Target;
+use refrain_schemas::scope::{Scope, Target};
 use serde_json::{Map, Value, json};
 
 use crate::define::{self, Definition, FileDigests};
+use crate::edits::EditsNow;
 use crate::engine::{EngineError, Ports};
 use crate::expression::Expression;
 use crate::history::{History, Prior};
@@ -54,6 +55,36 @@ pub fn upstream_now(
         .collect()
 }
 
+/// What the history says of a target and of what comes before it.
+#[derive(Debug, Clone)]
+pub struct Known {
+    /// What comes before it.
+    pub upstream: Vec<UpstreamNow>,
+    /// Its latest revision.
+    pub prior: Option<Prior>,
+    /// The generation of its asks.
+    pub generation: u32,
+    /// What people edited.
+    pub edits: EditsNow,
+}
+
+impl Known {
+    /// Returns what the history and the verdicts on earlier targets say of a target.
+    #[must_use]
+    pub fn of(
+        model: &Model,
+        phase: &Phase,
+        target: &Target,
+        history: &History,
+        freshness: impl Fn(&Target) -> Freshness,
+    ) -> Self {
+        let upstream = upstream_now(model, phase, target, history, freshness);
+        let edits = EditsNow::of(model, phase, target, history, &upstream);
+        let generation = history.generation(target);
+        Self { upstream, prior: history.prior(target), generation, edits }
+    }
+}
+
 /// Looks at the world for one target.
 ///
 /// # Errors
@@ -64,23 +95,22 @@ pub async fn gather(
     ports: &Ports,
     digests: &FileDigests,
     target: &Target,
-    upstream: Vec<UpstreamNow>,
-    prior: Option<&Prior>,
-    generation: u32,
+    known: &Known,
 ) -> Result<(Now, Definition), EngineError> {
     let phase = model
         .phase(target.phase.as_str())
         .ok_or_else(|| EngineError::UnknownPhase { phase: target.phase.to_string(), known: Vec::new() })?;
     let definition = define::define(model, phase, &target.scope, digests, &*ports.tools).await?;
+    let prior = known.prior.as_ref();
     let mut now = Now {
-        skipped: skipped(model, phase, target, &upstream)?,
+        skipped: skipped(model, phase, target, &known.upstream)?,
         definition: definition.parts.clone(),
-        upstream,
-        context_files: context_files(phase, digests).await?,
+        upstream: known.upstream.clone(),
+        context_files: context_files(phase, &target.scope, digests).await?,
         sources: Vec::new(),
         altered: Vec::new(),
-        generation,
-        edits: None,
+        generation: known.generation,
+        edits: known.edits.clone(),
     };
     match &phase.work {
         Work::Read(work) => {
@@ -106,7 +136,7 @@ pub async fn gather(
 /// Fails where a template does.
 pub fn params(model: &Model, agent: &AgentName, target: &Target) -> Result<Map<String, Value>, EngineError> {
     let Some(agent) = model.agents.get(agent.as_str()) else { return Ok(Map::new()) };
-    match define::filled_params(model, agent, &target.scope)?.value() {
+    match define::filled_params(&model.params, agent, &target.scope)?.value() {
         Value::Object(map) => Ok(map),
         _ => Ok(Map::new()),
     }
@@ -114,13 +144,15 @@ pub fn params(model: &Model, agent: &AgentName, target: &Target) -> Result<Map<S
 
 async fn context_files(
     phase: &Phase,
+    scope: &Scope,
     digests: &FileDigests,
 ) -> Result<BTreeMap<String, refrain_schemas::digest::Digest>, EngineError> {
     let mut out = BTreeMap::new();
     if let Work::Ask(work) = &phase.work {
         for context in &work.context {
-            if let ContextSource::File(path) = &context.source {
-                out.insert(path.clone(), digests.digest(path).await?);
+            if let ContextSource::File(file) = &context.source {
+                let path = file.path(scope);
+                out.insert(path.to_owned(), digests.digest(path).await?);
             }
         }
     }

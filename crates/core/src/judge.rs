@@ -11,6 +11,8 @@ use refrain_schemas::history::{
 use refrain_schemas::name::Revision;
 use refrain_schemas::scope::Target;
 
+use crate::edits::EditsNow;
+
 /// Everything about a target that its freshness hangs on, as it is now.
 #[derive(Debug, Clone)]
 pub struct Now {
@@ -28,8 +30,8 @@ pub struct Now {
     pub altered: Vec<String>,
     /// The generation of the target's asks.
     pub generation: u32,
-    /// The digest of the edits that people made of it, where there are any.
-    pub edits: Option<Digest>,
+    /// What people edited: its own records, and those of later targets that lock its units.
+    pub edits: EditsNow,
 }
 
 /// Something that comes before a target, as it is now.
@@ -86,7 +88,11 @@ impl Now {
         for stamp in &self.sources {
             digester.part(stamp.path.as_bytes()).digest(&stamp.digest);
         }
-        digester.number(u64::from(self.generation)).finish()
+        digester.number(u64::from(self.generation));
+        if let Some(edits) = self.edits.digest() {
+            digester.part(b"edits").digest(&edits);
+        }
+        digester.finish()
     }
 
     /// Returns the lineage of a revision made from what is now.
@@ -111,7 +117,8 @@ impl Now {
             context_files: context_files.collect(),
             sources: self.sources.iter().map(|stamp| (stamp.path.clone(), stamp.digest)).collect(),
             generation: self.generation,
-            edits: self.edits,
+            edits: self.edits.digest(),
+            edited_from: self.edits.edited_from(),
         }
     }
 
@@ -157,6 +164,7 @@ pub fn judge(
     definition_causes(now, lineage, &mut causes);
     upstream_causes(now, lineage, &mut causes);
     file_causes(now, lineage, &mut causes);
+    edit_causes(now, lineage, &latest.target, &mut causes);
     if now.generation > lineage.generation {
         causes.push(Cause::new(CauseKind::Generation, latest.target.to_string()));
     }
@@ -207,7 +215,8 @@ fn definition_cause(part: &str) -> (CauseKind, String) {
     if let Some(path) = part.strip_prefix("schema.") {
         return (CauseKind::DefinitionFile, path.to_owned());
     }
-    let Some(agent) = part.strip_prefix("agent.") else { return (CauseKind::Definition, part.to_owned()) };
+    let agent = part.strip_prefix("agent.").or_else(|| part.strip_prefix("rules."));
+    let Some(agent) = agent else { return (CauseKind::Definition, part.to_owned()) };
     match agent.split_once('.') {
         None => (CauseKind::Agent, agent.to_owned()),
         Some((name, "params")) => (CauseKind::Params, name.to_owned()),
@@ -255,6 +264,21 @@ fn file_causes(now: &Now, before: &Lineage, causes: &mut Vec<Cause>) {
         }
     }
     causes.extend(now.altered.iter().map(|path| Cause::new(CauseKind::OutputFile, path.clone())));
+}
+
+fn edit_causes(now: &Now, before: &Lineage, target: &Target, causes: &mut Vec<Cause>) {
+    let (old, new) = (before.edits, now.edits.digest());
+    if old != new {
+        let edited: Vec<String> = now.edits.targets().map(ToString::to_string).collect();
+        let subject = if edited.is_empty() { target.to_string() } else { edited.join(", ") };
+        causes.push(marked(CauseKind::Edits, subject, old.as_ref(), new.as_ref()));
+        return;
+    }
+    let (old, new) = (before.edited_from, now.edits.edited_from());
+    if old != new {
+        let subject = now.edits.echoed().next().map_or(target, |(of, _)| of).to_string();
+        causes.push(marked(CauseKind::Upstream, subject, old.as_ref(), new.as_ref()));
+    }
 }
 
 fn marked(kind: CauseKind, subject: String, old: Option<&Digest>, new: Option<&Digest>) -> Cause {

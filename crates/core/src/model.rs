@@ -3,6 +3,7 @@
 //! [`check`](crate::check) is the only way to one. Nothing in here can be wrong any more: every phase that is named
 //! exists, phases stand in an order in which they can run, templates and expressions parse, schemas compile.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,8 +17,9 @@ use refrain_schemas::pipeline::{Declarations, Durability, Limits};
 use refrain_schemas::scope::{Scope, Target};
 use serde_json::{Map, Value};
 
-use crate::ports::agent::AgentTraits;
+use crate::ports::agent::{AgentFactory, AgentTraits};
 use crate::prompt::Prompt;
+use crate::terms::Matching;
 
 /// A project as it is meant.
 #[derive(Debug, Clone)]
@@ -73,22 +75,27 @@ impl Model {
     /// Returns the scopes of a phase: every combination of its dimensions' values, the last one varying fastest.
     #[must_use]
     pub fn scopes(&self, phase: &Phase) -> Vec<Scope> {
-        let mut combinations: Vec<Vec<(DimensionName, String)>> = vec![Vec::new()];
-        for dimension in &phase.per {
-            let values = self.dimensions.get(dimension.as_str()).map_or(&[][..], Vec::as_slice);
-            combinations = combinations
-                .iter()
-                .flat_map(|head| {
-                    values.iter().map(move |value| {
-                        let mut scope = head.clone();
-                        scope.push((dimension.clone(), value.clone()));
-                        scope
-                    })
-                })
-                .collect();
-        }
-        combinations.into_iter().map(Scope::new).collect()
+        scopes(&self.dimensions, &phase.per)
     }
+}
+
+/// Returns every combination of the values of some dimensions, the last one varying fastest.
+pub(crate) fn scopes(dimensions: &IndexMap<DimensionName, Vec<String>>, per: &[DimensionName]) -> Vec<Scope> {
+    let mut combinations: Vec<Vec<(DimensionName, String)>> = vec![Vec::new()];
+    for dimension in per {
+        let values = dimensions.get(dimension.as_str()).map_or(&[][..], Vec::as_slice);
+        combinations = combinations
+            .iter()
+            .flat_map(|head| {
+                values.iter().map(move |value| {
+                    let mut scope = head.clone();
+                    scope.push((dimension.clone(), value.clone()));
+                    scope
+                })
+            })
+            .collect();
+    }
+    combinations.into_iter().map(Scope::new).collect()
 }
 
 /// An agent as it is meant.
@@ -100,6 +107,8 @@ pub struct AgentModel {
     pub spec: AgentSpec,
     /// What its factory says of it.
     pub traits: AgentTraits,
+    /// Whether its `when:` lets it take part; where not, no pool has it.
+    pub takes_part: bool,
     /// Project files whose contents are part of its identity, sorted: those of `files` and those that `command` names.
     pub files: Vec<String>,
     /// How failed calls are tried again.
@@ -138,6 +147,8 @@ pub struct Phase {
     pub per: Vec<DimensionName>,
     /// Dimensions whose scopes are all read at once.
     pub gather: Vec<DimensionName>,
+    /// Later phases in which people lock units of this one, in file order; disabled ones are left out.
+    pub locked_by: Vec<PhaseName>,
     /// What it does.
     pub work: Work,
     /// Ceilings over all its scopes.
@@ -268,7 +279,24 @@ pub enum ContextSource {
     /// The artifact of a phase.
     Phase(PhaseName),
     /// A file of the project.
-    File(String),
+    File(ScopedFile),
+}
+
+/// A file of the project, which may be another one in each scope.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScopedFile {
+    /// The path as written.
+    pub written: String,
+    /// The paths of the scopes in which it differs from what is written.
+    pub by_scope: BTreeMap<Scope, String>,
+}
+
+impl ScopedFile {
+    /// Returns the path in a scope.
+    #[must_use]
+    pub fn path(&self, scope: &Scope) -> &str {
+        self.by_scope.get(scope).unwrap_or(&self.written)
+    }
 }
 
 /// Which part of a context entry a unit sees.
@@ -287,8 +315,10 @@ pub enum Select {
     Match {
         /// The field of the entry.
         field: String,
-        /// The field of the unit.
-        within: String,
+        /// The fields of the unit.
+        within: Vec<String>,
+        /// How it is looked for.
+        how: Matching,
     },
     /// Records on each side of the unit's own.
     Window {
@@ -319,8 +349,21 @@ pub struct Output {
     pub shape: OutputShape,
     /// Exactly one output record per input record.
     pub aligned: bool,
+    /// Fields that records take over from their unit, with the field of its input each comes from.
+    pub carry: Vec<(String, String)>,
     /// What every record, or the document, must fulfil.
     pub schema: Option<OutputSchema>,
+    /// Whose rules every record must fulfil.
+    pub rules: Option<RulesAgent>,
+}
+
+/// An agent whose rules the replies of a phase must fulfil.
+#[derive(Debug, Clone)]
+pub struct RulesAgent {
+    /// The agent.
+    pub agent: AgentName,
+    /// What makes its rules.
+    pub factory: Arc<dyn AgentFactory>,
 }
 
 /// Whether a phase makes records or a document.

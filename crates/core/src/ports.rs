@@ -6,6 +6,7 @@ pub mod cancel;
 pub mod clock;
 pub mod executor;
 pub mod files;
+pub mod rules;
 pub mod secrets;
 pub mod sink;
 pub mod store;

@@ -4,22 +4,23 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-use aho_corasick::AhoCorasick;
 use refrain_schemas::artifact::{ArtifactKind, ArtifactRef};
 use refrain_schemas::digest::Digest;
-use refrain_schemas::json::{Json, field, scalar_text};
+use refrain_schemas::json::Json;
 use refrain_schemas::name::PhaseName;
 use refrain_schemas::scope::Scope;
 
 use crate::artifact;
 use crate::delta;
+use crate::edits::Editing;
 use crate::engine::EngineError;
 use crate::history::Prior;
 use crate::judge::{Now, UpstreamNow};
-use crate::model::{AskWork, Context, ContextSource, Phase, Select, Split};
+use crate::model::{AskWork, Context, ContextSource, Model, Phase, Select, Split};
 use crate::ports::files::{Loaded, ProjectFiles};
 use crate::ports::store::Store;
 use crate::request::{ContextEntry, Requests, View, places};
+use crate::terms::{Finder, Matching, Term};
 use crate::tree::sequence::Sequence;
 use crate::units::{self, Unit};
 
@@ -34,6 +35,8 @@ pub struct Prepared {
     pub units: Vec<Unit>,
     /// The tables that kept stretches are in.
     pub before: Option<Before>,
+    /// What people edited.
+    pub editing: Editing,
     /// The digests of context files as they were read, by path.
     pub context_files: BTreeMap<String, Digest>,
     /// Context files as artifacts, by path.
@@ -67,7 +70,7 @@ impl Piece {
 pub struct Before {
     /// Its unit table.
     pub units: Sequence,
-    /// Its artifact.
+    /// What machines made of it: its artifact before people's edits were laid over.
     pub artifact: Sequence,
 }
 
@@ -92,6 +95,8 @@ impl Prepared {
 /// What preparing needs to know.
 #[derive(Debug, Clone, Copy)]
 pub struct Preparation<'a> {
+    /// The project.
+    pub model: &'a Model,
     /// The store.
     pub store: &'a dyn Store,
     /// The project's files.
@@ -134,15 +139,18 @@ impl From<crate::ports::store::StoreError> for PrepareError {
 pub async fn prepare(preparation: Preparation<'_>) -> Result<Prepared, PrepareError> {
     let mut loaded = LoadedFiles::default();
     for context in &preparation.work.context {
-        if let ContextSource::File(path) = &context.source {
-            loaded.load(preparation.files, path).await?;
+        if let ContextSource::File(file) = &context.source {
+            loaded.load(preparation.files, file.path(preparation.scope)).await?;
         }
     }
-    let kept = if preparation.whole { None } else { delta::kept(&preparation, &loaded).await? };
-    match kept {
-        Some(kept) => prepare_changed(preparation, loaded, kept).await,
-        None => prepare_whole(preparation, loaded).await,
-    }
+    let Preparation { model, phase, store, now, .. } = preparation;
+    let editing = now.edits.load(model, phase, store).await?;
+    let kept = if preparation.whole { None } else { delta::kept(&preparation, &loaded, &editing).await? };
+    let prepared = match kept {
+        Some(kept) => prepare_changed(preparation, loaded, kept).await?,
+        None => prepare_whole(preparation, loaded).await?,
+    };
+    Ok(Prepared { editing, ..prepared })
 }
 
 async fn prepare_whole(preparation: Preparation<'_>, loaded: LoadedFiles) -> Result<Prepared, PrepareError> {
@@ -155,6 +163,7 @@ async fn prepare_whole(preparation: Preparation<'_>, loaded: LoadedFiles) -> Res
         pieces: vec![Piece::Made(units.len())],
         units,
         before: None,
+        editing: Editing::default(),
         context_files: loaded.digests,
         context_artifacts: loaded.artifacts,
         pages: loaded.pages,
@@ -176,6 +185,7 @@ async fn prepare_changed(
         pieces: kept.pieces,
         units,
         before: Some(kept.before),
+        editing: Editing::default(),
         context_files: loaded.digests,
         context_artifacts: loaded.artifacts,
         pages: loaded.pages,
@@ -313,7 +323,8 @@ async fn view(
         return Ok(View::Window { n: *n, within });
     }
     let (kind, hard, records) = match &context.source {
-        ContextSource::File(path) => {
+        ContextSource::File(file) => {
+            let path = file.path(preparation.scope);
             let kind = loaded.artifact(path).map_or(ArtifactKind::Document, |artifact| artifact.kind);
             (kind, false, loaded.sequence(path)?)
         }
@@ -349,22 +360,24 @@ fn select(
             let places = places(&records, field, *unique);
             Ok(View::Joined { field: field.clone(), unique: *unique, hard, records, places })
         }
-        Select::Match { field: name, within } => matched(context, &records, name, within),
+        Select::Match { field, within, how } => matched(context, &records, field, within, how),
         Select::Window { .. } => Ok(View::Absent),
     }
 }
 
-fn matched(context: &Context, records: &Sequence, name: &str, within: &str) -> Result<View, PrepareError> {
-    let terms: Vec<(String, Json)> = records
-        .iter()
-        .filter_map(|(_, entry)| {
-            let term = scalar_text(field(entry.text(), name)?)?;
-            (!term.is_empty()).then(|| (term.into_owned(), Json::from_canonical(entry.text())))
-        })
-        .collect();
-    let finder = AhoCorasick::new(terms.iter().map(|(term, _)| term));
+fn matched(
+    context: &Context,
+    records: &Sequence,
+    name: &str,
+    within: &[String],
+    how: &Matching,
+) -> Result<View, PrepareError> {
+    let known = records.iter().filter_map(|(_, entry)| {
+        Some((how.term_of(entry.text(), name)?, Json::from_canonical(entry.text())))
+    });
+    let (terms, entries): (Vec<Term>, Vec<Json>) = known.unzip();
+    let finder = Finder::new(&terms, how.words);
     let finder =
         finder.map_err(|error| PrepareError::Data(format!("context `{}`: {error}", context.name)))?;
-    let entries = terms.into_iter().map(|(_, json)| json).collect();
-    Ok(View::Matched { field: within.to_owned(), entries, finder })
+    Ok(View::Matched { fields: within.to_vec(), entries, finder })
 }

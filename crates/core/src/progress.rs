@@ -4,6 +4,7 @@
 //! new figures beside the old ones. Nothing here knows the time: everything comes from the events.
 
 mod attempt;
+mod pace;
 
 use refrain_schemas::event::{Event, EventKind, RunEnded};
 use refrain_schemas::name::{Revision, RunId};
@@ -19,6 +20,8 @@ use crate::progress::attempt::{Attempt, grow_counts, grow_usage};
 ///
 /// - Events MUST come in the order in which they happened.
 /// - No figure of a phase, scope and revision ever decreases, whatever comes; neither does the run's percentage.
+/// - A target has an ETA once its totals are locked and units of its phase are being done; the run has one once every
+///   target is over or has one. They are guesses, and may grow.
 /// - The snapshot lists targets in plan order, and the attempts at one target in the order of their start, so the last
 ///   entry of a target is its present one.
 #[derive(Debug, Clone)]
@@ -65,7 +68,7 @@ impl ProgressFold {
             }
         } else if let Some((status, end)) = run_end(&event.kind) {
             self.end(status, end);
-        } else if let Some(phase) = event.phase.clone() {
+        } else if let (Some(phase), true) = (event.phase.clone(), moves_phase(&event.kind)) {
             let target = Target { phase, scope: event.scope.clone().unwrap_or_default() };
             let elapsed = self.elapsed;
             self.attempts(&target).apply(&event.kind, elapsed);
@@ -86,11 +89,13 @@ impl ProgressFold {
             calls: 0,
             usage: Usage::default(),
             elapsed_seconds: self.elapsed,
+            eta_seconds: self.eta(),
             phases: Vec::with_capacity(self.targets.len()),
         };
         for attempts in &self.targets {
             for attempt in attempts.all() {
-                let phase = attempt.progress(&attempts.target, self.elapsed);
+                let eta = if attempt.is_open() { self.eta_of(&attempts.target, attempt) } else { None };
+                let phase = attempt.progress(&attempts.target, eta);
                 progress.units.add(&phase.units);
                 progress.calls += phase.calls;
                 progress.usage.add(&phase.usage);
@@ -123,6 +128,30 @@ impl ProgressFold {
         grow_usage(&mut kept.usage, &end.usage);
     }
 
+    /// Returns the seconds left for a target that is not over. One whose turn has not come waits behind the other scopes
+    /// of its phase, which share its agents, and will be as fast as they are together.
+    fn eta_of(&self, target: &Target, attempt: &Attempt) -> Option<f64> {
+        if let Some(own) = attempt.eta(self.elapsed) {
+            return Some(own);
+        }
+        let mates = self.targets.iter().filter(|attempts| attempts.target.phase == target.phase);
+        let mates = mates.filter(|attempts| attempts.present.is_open()).filter_map(|attempts| {
+            let mate = &attempts.present;
+            Some((mate.left()?, mate.rate()?))
+        });
+        let (left, rate) =
+            mates.fold((attempt.left()?, 0.0), |(left, rate), (more, faster)| (left + more, rate + faster));
+        (rate > 0.0).then(|| count(left) / rate)
+    }
+
+    /// Returns the seconds left for the run: those of the target that will be over last.
+    fn eta(&self) -> Option<f64> {
+        let open = self.targets.iter().filter(|attempts| attempts.present.is_open());
+        let etas = open.map(|attempts| self.eta_of(&attempts.target, &attempts.present));
+        let last = etas.collect::<Option<Vec<f64>>>()?.into_iter().reduce(f64::max);
+        last.filter(|_| self.status.is_none())
+    }
+
     /// Returns the share of the work that is done: every target weighs the same.
     fn share(&self) -> f64 {
         if matches!(self.status, Some(RunStatus::Completed | RunStatus::Partial)) {
@@ -135,7 +164,7 @@ impl ProgressFold {
 }
 
 impl Attempts {
-    const fn new(target: Target) -> Self {
+    fn new(target: Target) -> Self {
         Self { target, earlier: Vec::new(), present: Attempt::new() }
     }
 
@@ -171,6 +200,26 @@ const fn revision(kind: &EventKind) -> Option<Revision> {
         EventKind::PhaseCompleted(end) | EventKind::PhasePartial(end) => Some(end.revision),
         _ => None,
     }
+}
+
+/// Whether an event is about how far a phase is. Others, such as that a clone was opened which all scopes of a phase
+/// share, name the phase without a scope, and there is no such target.
+const fn moves_phase(kind: &EventKind) -> bool {
+    matches!(
+        kind,
+        EventKind::PhaseStarted { .. }
+            | EventKind::PhasePlanned { .. }
+            | EventKind::PhaseProgressed { .. }
+            | EventKind::PhaseCompleted(_)
+            | EventKind::PhasePartial(_)
+            | EventKind::PhaseFresh { .. }
+            | EventKind::PhaseFailed(_)
+            | EventKind::PhaseBlocked(_)
+            | EventKind::PhaseWaiting(_)
+            | EventKind::PhaseSkipped { .. }
+            | EventKind::PhaseStopped(_)
+            | EventKind::PhaseCancelled(_)
+    )
 }
 
 const fn run_end(kind: &EventKind) -> Option<(RunStatus, &RunEnded)> {

@@ -1,10 +1,13 @@
 //! From the replies of a target's units to the trees of a revision.
 
+mod laying;
+
 use std::collections::BTreeMap;
 use std::ops::Range;
 
 use refrain_schemas::artifact::{ArtifactKind, ArtifactRef};
 use refrain_schemas::digest::Digest;
+use refrain_schemas::edit::EditsLaid;
 use refrain_schemas::failure::Failure;
 use refrain_schemas::json::Json;
 use refrain_schemas::name::{AgentName, UnitId};
@@ -12,6 +15,7 @@ use refrain_schemas::phase_spec::MergeSpec;
 use refrain_schemas::why::Conflict;
 
 use crate::artifact::{Pages, reference};
+use crate::edits::Editing;
 use crate::merge::{Merged, Proposed, merge};
 use crate::model::{AskWork, OutputShape};
 use crate::ports::store::{Store, StoreError};
@@ -45,8 +49,10 @@ pub type AskRecords = (u32, u32, Vec<Stamped>);
 /// What a revision holds.
 #[derive(Debug)]
 pub struct Published {
-    /// The artifact.
+    /// The artifact, with people's edits laid over it.
     pub artifact: ArtifactRef,
+    /// What these made of it.
+    pub edits: Option<EditsLaid>,
     /// The unit table.
     pub units: Digest,
     /// Whether every record's key is its unit's id.
@@ -76,6 +82,8 @@ pub struct Publication<'a> {
     pub outcomes: Vec<UnitOutcome>,
     /// The tables that kept ones are in.
     pub before: Option<Before>,
+    /// What people edited.
+    pub editing: &'a Editing,
 }
 
 impl Publication<'_> {
@@ -84,19 +92,15 @@ impl Publication<'_> {
     /// # Errors
     /// Fails where the store does.
     pub async fn publish(mut self) -> Result<Option<Published>, StoreError> {
-        if self.is_local() {
-            return self.publish_local().await.map(Some);
-        }
-        if self.before.is_some() {
-            return Ok(None);
-        }
-        match &self.work.output.shape {
-            OutputShape::Document => self.publish_document().await.map(Some),
-            OutputShape::Records { key } => {
-                let key = key.clone();
-                self.publish_global(&key).await.map(Some)
-            }
-        }
+        let OutputShape::Records { key } = &self.work.output.shape else {
+            return self.publish_document().await.map(Some);
+        };
+        let published = match (self.is_local(), &self.before) {
+            (true, _) => self.publish_local(key).await?,
+            (false, None) => self.publish_global(key).await?,
+            (false, Some(_)) => return Ok(None),
+        };
+        laying::lay_over(self.store, self.editing.layer(key), published).await.map(Some)
     }
 
     /// Whether each unit's records can be merged without looking at the others': all keys are the unit's own id.
@@ -112,11 +116,8 @@ impl Publication<'_> {
         !matches!(self.work.merge, MergeSpec::Union(_)) && self.outcomes.iter().all(own)
     }
 
-    async fn publish_local(&mut self) -> Result<Published, StoreError> {
+    async fn publish_local(&mut self, key: &str) -> Result<Published, StoreError> {
         let mut out = Trees::new(self.store);
-        let OutputShape::Records { key } = self.work.output.shape.clone() else {
-            return out.finish(true).await;
-        };
         let mut outcomes = std::mem::take(&mut self.outcomes).into_iter();
         for piece in self.pieces {
             match (piece, &mut self.before) {
@@ -124,7 +125,7 @@ impl Publication<'_> {
                 (Piece::Kept(_), None) => {}
                 (Piece::Made(n), _) => {
                     for outcome in outcomes.by_ref().take(*n) {
-                        out.unit(self.work, &key, outcome);
+                        out.unit(self.work, key, outcome);
                         out.store_pages(PAGE_BATCH).await?;
                     }
                 }
@@ -323,6 +324,7 @@ impl<'a> Trees<'a> {
         self.store_pages(0).await?;
         Ok(Published {
             artifact: reference(self.kind, &root),
+            edits: None,
             units: units.digest,
             local,
             conflicts: conflicts.map(|(digest, _)| digest),

@@ -1,18 +1,23 @@
 //! What can be asked of a project, and what a person can do to it without a run.
 //!
-//! Everything here reads the history, the trees and the ledger. Only [`accept`], [`gc`] and [`import`] write, and they take the
-//! writer's place for it.
+//! Everything here reads the history, the trees and the ledger. Only [`accept`], [`edits`], [`gc`], [`import`] and [`resolve`] write,
+//! and they take the writer's place for it.
 
 pub(crate) mod accept;
 pub(crate) mod call;
+pub(crate) mod compare;
 pub(crate) mod conflicts;
 pub(crate) mod diff;
+pub(crate) mod edits;
 pub(crate) mod export;
 pub(crate) mod gc;
 pub(crate) mod history;
 pub(crate) mod import;
 pub(crate) mod ledger;
 pub(crate) mod nearest;
+pub(crate) mod report;
+pub(crate) mod resolve;
+pub(crate) mod review;
 pub(crate) mod show;
 
 use refrain_schemas::history::RevisionRecord;

@@ -7,9 +7,14 @@ use refrain_schemas::json::{Json, field, scalar_text};
 use refrain_schemas::name::UnitId;
 use serde_json::value::RawValue;
 
+use crate::define::BoundRules;
 use crate::model::{AskWork, Output, OutputSchema, OutputShape, Split};
 use crate::request::Requests;
 use crate::units::{Members, Unit};
+
+mod review;
+
+use review::Review;
 
 /// What makes a valid reply, for one target.
 #[derive(Debug)]
@@ -28,6 +33,17 @@ pub struct Rules<'a> {
     pub is_gathered: bool,
     /// Whether a model answered, whose reply may be that about another unit which it was told the same about.
     pub is_by_model: bool,
+    /// The rules of an agent that records must fulfil besides.
+    pub reviewer: Option<Reviewer<'a>>,
+}
+
+/// An agent's rules, and what all units of the target see.
+#[derive(Debug, Clone, Copy)]
+pub struct Reviewer<'a> {
+    /// The rules.
+    pub rules: &'a BoundRules,
+    /// The context that all units share.
+    pub shared: &'a Json,
 }
 
 impl<'a> Rules<'a> {
@@ -45,6 +61,7 @@ impl<'a> Rules<'a> {
             keys_made_later,
             is_gathered: false,
             is_by_model: false,
+            reviewer: None,
         }
     }
 
@@ -59,6 +76,13 @@ impl<'a> Rules<'a> {
     #[must_use]
     pub const fn by_model(mut self, is_by_model: bool) -> Self {
         self.is_by_model = is_by_model;
+        self
+    }
+
+    /// Lets an agent's rules review the records.
+    #[must_use]
+    pub const fn reviewed_by(mut self, reviewer: Option<Reviewer<'a>>) -> Self {
+        self.reviewer = reviewer;
         self
     }
 
@@ -86,18 +110,48 @@ impl<'a> Rules<'a> {
                 Ok(vec![Stamped { key: unit.id.as_str().to_owned(), record: reply.clone() }])
             }
             OutputShape::Records { key } => {
-                let records = self.records(reply, key, unit)?;
+                let mut review = self.reviewer.map(|reviewer| Review::new(reviewer, self, unit, requests));
+                let records =
+                    self.records(&self.with_carried(reply, unit, requests), key, unit, &mut review)?;
                 if self.output.aligned {
                     self.check_aligned(&records, unit, requests)?;
                 }
+                review.map_or(Ok(()), Review::end)?;
                 Ok(records)
             }
         }
     }
 
-    fn records(&self, reply: &Json, key: &str, unit: &Unit) -> Result<Vec<Stamped>, Failure> {
+    /// Returns a reply whose records have taken over the fields of their unit's input that they lack.
+    fn with_carried(&self, reply: &Json, unit: &Unit, requests: &Requests) -> Json {
+        let Members::One(at) = &unit.members else { return reply.clone() };
+        let input = requests.source.entry(*at).filter(|_| !self.output.carry.is_empty());
+        let input = input.and_then(|entry| std::str::from_utf8(entry.body).ok());
+        let fields = input.into_iter().flat_map(|input| {
+            let carried = self.output.carry.iter();
+            carried.filter_map(move |(name, from)| {
+                Some((name.as_str(), Json::from_canonical(field(input, from)?)))
+            })
+        });
+        let fields: Vec<(&str, Json)> = fields.collect();
+        if fields.is_empty() || !reply.is_array() {
+            return carry(reply.clone(), &fields);
+        }
+        let items: Vec<&RawValue> = serde_json::from_str(reply.as_str()).unwrap_or_default();
+        let items: Vec<Json> =
+            items.into_iter().map(|item| carry(Json::from_canonical(item.get()), &fields)).collect();
+        Json::array(items.iter().map(Json::as_str))
+    }
+
+    fn records(
+        &self,
+        reply: &Json,
+        key: &str,
+        unit: &Unit,
+        review: &mut Option<Review<'_>>,
+    ) -> Result<Vec<Stamped>, Failure> {
         if reply.is_object() {
-            return Ok(vec![self.stamp(reply.clone(), key, unit, true)?]);
+            return Ok(vec![self.stamped(reply.clone(), key, unit, true, review)?]);
         }
         if !reply.is_array() {
             return Err(invalid(
@@ -109,12 +163,28 @@ impl<'a> Rules<'a> {
         let single = items.len() == 1;
         items
             .into_iter()
-            .map(|item| self.stamp(Json::from_canonical(item.get()), key, unit, single))
+            .map(|item| self.stamped(Json::from_canonical(item.get()), key, unit, single, review))
             .collect()
     }
 
+    fn stamped(
+        &self,
+        record: Json,
+        key: &str,
+        unit: &Unit,
+        single: bool,
+        review: &mut Option<Review<'_>>,
+    ) -> Result<Stamped, Failure> {
+        let mut record = self.stamp(record, key, unit, single)?;
+        if let Some(review) = review {
+            record = review.mend(record, key);
+        }
+        self.check_schema(&record, unit)?;
+        self.keyed(record, key, unit)
+    }
+
     /// Adds the field that the unit's id comes from and, for a single record, the key.
-    fn stamp(&self, record: Json, key: &str, unit: &Unit, single: bool) -> Result<Stamped, Failure> {
+    fn stamp(&self, record: Json, key: &str, unit: &Unit, single: bool) -> Result<Json, Failure> {
         if !record.is_object() {
             return Err(invalid(&unit.id, &format!("a record was expected, not `{}`", excerpt(&record))));
         }
@@ -129,7 +199,10 @@ impl<'a> Rules<'a> {
         if single && !self.keys_made_later {
             record = with_default(record, key, id);
         }
-        self.check_schema(&record, unit)?;
+        Ok(record)
+    }
+
+    fn keyed(&self, record: Json, key: &str, unit: &Unit) -> Result<Stamped, Failure> {
         let found = record.field(key).and_then(scalar_text).filter(|text| !text.is_empty());
         match found {
             Some(found) if self.keys_are_units() && found != unit.id.as_str() => {
@@ -212,6 +285,10 @@ pub struct Stamped {
     pub key: String,
     /// The record.
     pub record: Json,
+}
+
+fn carry(record: Json, carried: &[(&str, Json)]) -> Json {
+    carried.iter().fold(record, |record, (name, value)| with_default(record, name, || value.clone()))
 }
 
 fn with_default(record: Json, name: &str, value: impl Fn() -> Json) -> Json {

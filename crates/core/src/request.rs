@@ -10,7 +10,6 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use aho_corasick::AhoCorasick;
 use refrain_schemas::digest::{Digest, Digester};
 use refrain_schemas::json::{Json, field, scalar_text};
 use refrain_schemas::name::UnitId;
@@ -18,6 +17,7 @@ use refrain_schemas::scope::Scope;
 
 use crate::define::BoundAgent;
 use crate::ports::agent::AskedUnit;
+use crate::terms::Finder;
 use crate::tree::sequence::Sequence;
 use crate::units::{Members, Unit};
 
@@ -68,12 +68,12 @@ pub enum View {
     },
     /// Entries that occur in a text of the unit.
     Matched {
-        /// The field of the unit.
-        field: String,
+        /// The fields of the unit.
+        fields: Vec<String>,
         /// The entries, in order.
         entries: Vec<Json>,
-        /// Finds the texts that are looked for; its patterns stand in the order of the entries.
-        finder: AhoCorasick,
+        /// Finds the texts that are looked for; it calls the entries by their places.
+        finder: Finder,
     },
     /// Records on each side of the unit's own.
     Window {
@@ -166,10 +166,9 @@ impl Requests {
                     Json::array(found)
                 })
             }
-            View::Matched { field, entries, finder } => {
-                let text = self.text(unit, field);
+            View::Matched { fields, entries, finder } => {
                 let found: BTreeSet<usize> =
-                    finder.find_overlapping_iter(&text).map(|found| found.pattern().as_usize()).collect();
+                    fields.iter().flat_map(|field| finder.find(&self.text(unit, field))).collect();
                 Some(Json::array(found.into_iter().filter_map(|n| entries.get(n)).map(Json::as_str)))
             }
             View::Window { n, within } => Some(self.window(unit, *n, within.as_ref())),

@@ -7,7 +7,7 @@ use refrain_schemas::scope::Target;
 
 use crate::define::{Definition, FileDigests, agent_names};
 use crate::engine::{EngineError, Ports};
-use crate::facts::{gather, upstream_now};
+use crate::facts::{Known, gather};
 use crate::history::History;
 use crate::judge::{Now, Verdict, judge};
 use crate::model::{Model, Phase};
@@ -61,16 +61,13 @@ pub async fn stand(
         return Err(EngineError::UnknownPhase { phase: target.phase.to_string(), known: Vec::new() });
     };
     let word = |target: &Target| words.get(target).copied().unwrap_or(Freshness::Missing);
-    let upstream = upstream_now(model, phase, target, history, word);
-    let prior = history.prior(target);
-    let generation = history.generation(target);
-    let (now, definition) =
-        gather(model, ports, digests, target, upstream, prior.as_ref(), generation).await?;
+    let known = Known::of(model, phase, target, history, word);
+    let (now, definition) = gather(model, ports, digests, target, &known).await?;
     let attempt = history.target(target).and_then(|target| target.last_attempt.as_ref());
     let verdict = judge(
         &now,
-        prior.as_ref().map(|prior| &prior.record),
-        prior.as_ref().map(|prior| &prior.lineage),
+        known.prior.as_ref().map(|prior| &prior.record),
+        known.prior.as_ref().map(|prior| &prior.lineage),
         attempt,
     );
     Ok(Standing { target: target.clone(), now, definition, verdict })

@@ -16,3 +16,4 @@ pub mod build;
 pub mod diff;
 pub mod page;
 pub mod sequence;
+pub mod walk;

@@ -10,7 +10,7 @@ use crate::tree::page::Entry;
 /// One row: how a unit was made.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct UnitRow {
-    /// The asks whose replies it was made from.
+    /// The asks whose replies it was made from; none of a unit that people locked.
     pub asks: Vec<AskRow>,
     /// How it failed, if it did; a unit that is a hole because of another one has no failure of its own.
     pub failure: Option<Failure>,
@@ -58,6 +58,12 @@ impl UnitRow {
     pub fn encode(&self) -> Vec<u8> {
         // Encoding plain data into a growing buffer cannot fail.
         postcard::to_allocvec(self).unwrap_or_default()
+    }
+
+    /// Whether the unit was locked, if it is no hole: nobody was asked about it.
+    #[must_use]
+    pub const fn is_locked(&self) -> bool {
+        self.asks.is_empty() && self.failure.is_none()
     }
 
     /// Reads a row.

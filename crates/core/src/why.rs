@@ -4,6 +4,7 @@
 //! found by looking [ahead](crate::plan), and the two are compared part by part.
 
 mod past;
+mod refused;
 mod unrecorded;
 mod untouched;
 
@@ -19,6 +20,7 @@ use refrain_schemas::phase_spec::Fan;
 use refrain_schemas::scope::Target;
 use refrain_schemas::why::{AskState, PartChange, UnitChange, UnitWhy, WhyReport};
 
+use crate::edits::Editing;
 use crate::engine::{Engine, EngineError, RunRequest, Selection};
 use crate::history::Prior;
 use crate::model::{AskWork, Phase, Work};
@@ -33,6 +35,7 @@ use crate::unit_table::UnitRow;
 use crate::units::Unit;
 
 use past::{PastFiles, past};
+use refused::{is_of_rules, refused};
 use untouched::untouched;
 
 /// Says why a target, or one of its units, would run.
@@ -63,7 +66,7 @@ pub(crate) async fn why(
     let Some(phase) = model.phase(target.phase.as_str()) else { return Ok(report) };
     if let Work::Ask(work) = &phase.work {
         let comparison = compare(&ahead, phase, work, &standing).await?;
-        comparison.fill(&ahead, work, target, unit, limit, &mut report).await?;
+        comparison.fill(&ahead, phase, work, unit, limit, &mut report).await?;
     } else if let Some(unit) = unit {
         return Err(EngineError::NoUnit { target: target.to_string(), unit: unit.to_owned() });
     }
@@ -134,6 +137,7 @@ async fn compare(
     let prior = ahead.history.prior(&standing.target);
     let store = &*ahead.ports.store;
     let preparation = |now, files| Preparation {
+        model: &ahead.model,
         store,
         files,
         prior: None,
@@ -243,16 +247,17 @@ impl Comparison {
     async fn fill(
         &self,
         ahead: &Ahead,
+        phase: &Phase,
         work: &AskWork,
-        target: &Target,
         unit: Option<&str>,
         limit: usize,
         report: &mut WhyReport,
     ) -> Result<(), EngineError> {
         let old = requests_by_id(self.old.as_ref());
         let new = requests_by_id(self.new.as_ref());
-        let rows = self.rows(ahead).await?;
+        let (rows, were_locked) = self.rows(ahead).await?;
         let same = self.untouched(ahead, work, &rows).await?;
+        let refused = self.refused(ahead, phase, work, &rows).await?;
         let order = new.order.iter().chain(old.order.iter().filter(|id| !new.by_id.contains_key(*id)));
         let mut n_units = 0;
         // Units that surely differ come before those that may come out the same after all.
@@ -267,7 +272,18 @@ impl Comparison {
             if same.contains(id) && !parts.iter().any(hangs) {
                 (change, parts) = (UnitChange::Same, Vec::new());
             }
-            if change == UnitChange::Same && unit.is_none() {
+            if change == UnitChange::Same && refused.contains_key(id) {
+                change = UnitChange::Refused;
+            }
+            let lock = self.new.as_ref().and_then(|new| new.editing.locked(id));
+            if lock.is_none() && were_locked.contains(id) && change != UnitChange::Removed {
+                // What stands for it was never an answer to what would be asked.
+                change = UnitChange::Changed;
+                parts.push(self::change("lock", None, None, Some(Json::string("locked")), None));
+            }
+            // Whatever it would see: nobody is asked about it.
+            let is_unasked = lock.is_some() && change != UnitChange::Removed;
+            if unit.is_none() && (change == UnitChange::Same || is_unasked) {
                 continue;
             }
             n_units += 1;
@@ -275,15 +291,19 @@ impl Comparison {
             if rank.len() < limit {
                 let failure = row.and_then(|row| row.failure.clone());
                 let unit = refrain_schemas::name::UnitId::new(id);
-                rank.push(UnitWhy { unit, change, parts, asks: Vec::new(), failure });
+                let locked_by = lock.map(|lock| lock.by.clone());
+                rank.push(UnitWhy { unit, change, parts, asks: Vec::new(), failure, locked_by });
             }
         }
         report.units = sure.into_iter().chain(hanging).take(limit).collect();
         if let (Some(unit), 0) = (unit, n_units) {
-            return Err(EngineError::NoUnit { target: target.to_string(), unit: unit.to_owned() });
+            return Err(EngineError::NoUnit {
+                target: self.standing.target.to_string(),
+                unit: unit.to_owned(),
+            });
         }
         report.n_units = self.new.is_some().then_some(n_units);
-        self.add_asks(ahead, work, &new, &mut report.units).await
+        self.add_asks(ahead, phase, work, &new, &mut report.units).await
     }
 
     fn judge(
@@ -354,6 +374,7 @@ impl Comparison {
 
     fn job(&self, ahead: &Ahead, work: &AskWork, new: &Prepared, units: Vec<Unit>) -> Job {
         let prepared = Prepared {
+            editing: Editing::default(),
             requests: new.requests.clone(),
             pieces: Vec::new(),
             units,
@@ -365,42 +386,86 @@ impl Comparison {
         Job::new(&ahead.model, work, Box::new(self.standing.clone()), Box::new(prepared))
     }
 
-    async fn rows(&self, ahead: &Ahead) -> Result<BTreeMap<String, UnitRow>, EngineError> {
+    /// Returns how the units of the revision before were made, and which of them were locked.
+    async fn rows(
+        &self,
+        ahead: &Ahead,
+    ) -> Result<(BTreeMap<String, UnitRow>, BTreeSet<String>), EngineError> {
         let Some(units) = self.prior.as_ref().and_then(|prior| prior.units) else {
-            return Ok(BTreeMap::new());
+            return Ok(Default::default());
         };
         let table = match Sequence::open_whole(&*ahead.ports.store, units).await {
             Ok(table) => table,
-            Err(crate::ports::store::StoreError::Missing { .. }) => return Ok(BTreeMap::new()),
+            Err(crate::ports::store::StoreError::Missing { .. }) => return Ok(Default::default()),
             Err(error) => return Err(error.into()),
         };
-        let rows =
-            table.iter().filter_map(|(_, entry)| Some((entry.id.to_owned(), UnitRow::decode(&entry)?)));
-        Ok(rows.collect())
+        let (mut rows, mut locked) = (BTreeMap::new(), BTreeSet::new());
+        for (_, entry) in table.iter() {
+            let Some(row) = UnitRow::decode(&entry) else { continue };
+            if row.is_locked() && !entry.hole {
+                locked.insert(entry.id.to_owned());
+            }
+            rows.insert(entry.id.to_owned(), row);
+        }
+        Ok((rows, locked))
     }
 
     /// Adds the asks of the units that are shown, and whether the ledger has their replies.
     async fn add_asks(
         &self,
         ahead: &Ahead,
+        phase: &Phase,
         work: &AskWork,
         by_id: &ById,
         units: &mut [UnitWhy],
     ) -> Result<(), EngineError> {
         let Some(new) = &self.new else { return Ok(()) };
         let store = &*ahead.ports.store;
-        for why in units {
+        for why in units.iter_mut().filter(|why| why.locked_by.is_none()) {
             let Some(place) = by_id.places.get(why.unit.as_str()).copied() else { continue };
             let hangs = why.parts.iter().any(hangs);
             let mut job = self.job(ahead, work, new, vec![new.units[place].clone()]);
             for (member, sample) in known_asks(&job, work) {
-                let Some((_, key)) = job.add_ask(0, member, sample, None) else { continue };
-                let recorded = !hangs && store.replies(&[key]).await?.iter().any(Option::is_some);
+                let Some((ask, first)) = job.add_ask(0, member, sample, None) else { continue };
                 let agent = work.pool[member as usize].agent.clone();
-                why.asks.push(AskState { agent, sample, key: (!hangs).then_some(key), recorded });
+                let (mut key, mut recorded, mut refused) = (first, false, None);
+                while !hangs && !recorded {
+                    let Some(reply) = store.replies(&[key]).await?.into_iter().flatten().next() else {
+                        break;
+                    };
+                    match job.accept(phase, work, 0, ask, &reply) {
+                        Ok(_) => recorded = true,
+                        // As a run does: it is asked again under a key of its own.
+                        Err(failure) => {
+                            refused.get_or_insert(failure.message);
+                            key = job.redo(0, ask);
+                        }
+                    }
+                }
+                let key = (!hangs).then_some(first);
+                why.asks.push(AskState { agent, sample, key, recorded, refused });
             }
         }
         Ok(())
+    }
+
+    /// Returns why replies of units are refused, where that may have changed.
+    async fn refused(
+        &self,
+        ahead: &Ahead,
+        phase: &Phase,
+        work: &AskWork,
+        rows: &BTreeMap<String, UnitRow>,
+    ) -> Result<BTreeMap<String, String>, EngineError> {
+        let now = &self.standing.now.definition;
+        let was = self.prior.as_ref().map(|prior| &prior.lineage.definition);
+        let differs = |was: &BTreeMap<String, Digest>| {
+            let mut names = was.keys().chain(now.keys()).filter(|part| is_of_rules(part));
+            names.any(|part| was.get(part) != now.get(part))
+        };
+        let (Some(new), true) = (&self.new, was.is_some_and(differs)) else { return Ok(BTreeMap::new()) };
+        let job = self.job(ahead, work, new, new.units.clone());
+        Ok(refused(&*ahead.ports.store, phase, work, job, rows).await?)
     }
 }
 

@@ -81,6 +81,9 @@ pub struct AgentSpec {
     /// Project files whose contents are part of the agent's identity, besides those that `command` names.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub files: Vec<String>,
+    /// An expression over `params`; where it is false, the agent takes part in no phase.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub when: Option<String>,
     /// A version of your own; changing it makes everything the agent answered stale.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::artifact::ArtifactRef;
 use crate::digest::Digest;
 use crate::json::Json;
+use crate::name::Revision;
 use crate::scope::Target;
 use crate::time::Timestamp;
 
@@ -65,6 +66,9 @@ pub struct EditsRecord {
     pub what: String,
     /// How many edits are new, changed or gone.
     pub changed: u64,
+    /// The contents of the file that was taken over: a run that replaces it with another one loses nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub imported: Option<Digest>,
 }
 
 /// What edits made of a revision.
@@ -77,8 +81,59 @@ pub struct EditsLaid {
     pub applied: u64,
     /// How many of these have a field that both a person and, since then, the machine changed.
     pub conflicts: u64,
+    /// How many of the others were made for another input than the unit has now.
+    #[serde(default)]
+    pub source_changed: u64,
     /// How many edits found no record.
     pub orphans: u64,
+}
+
+impl EditsLaid {
+    /// Returns how many edits are to be looked at.
+    #[must_use]
+    pub const fn to_review(&self) -> u64 {
+        self.conflicts + self.source_changed + self.orphans
+    }
+}
+
+/// How the edits of a target stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EditCounts {
+    /// Edits that stand now.
+    pub standing: u64,
+    /// Records of the latest revision that are as people want them.
+    pub applied: u64,
+    /// Of these, records with a field that both a person and, since then, the machine changed.
+    pub conflicts: u64,
+    /// Of the others, records that were edited when the input was another one.
+    pub source_changed: u64,
+    /// Edits that found no record.
+    pub orphans: u64,
+}
+
+impl EditCounts {
+    /// Counts the edits that stand and what they made of the latest revision; none where nobody edited it.
+    #[must_use]
+    pub fn of(standing: Option<&ArtifactRef>, laid: Option<&EditsLaid>) -> Option<Self> {
+        if standing.is_none() && laid.is_none() {
+            return None;
+        }
+        let standing = standing.map_or(0, |edits| edits.records);
+        Some(laid.map_or(Self { standing, ..Self::default() }, |laid| Self {
+            standing,
+            applied: laid.applied,
+            conflicts: laid.conflicts,
+            source_changed: laid.source_changed,
+            orphans: laid.orphans,
+        }))
+    }
+
+    /// Returns how many edits are to be looked at.
+    #[must_use]
+    pub const fn to_review(&self) -> u64 {
+        self.conflicts + self.source_changed + self.orphans
+    }
 }
 
 /// Why an edit is to be looked at.
@@ -111,6 +166,9 @@ pub struct ReviewItem {
     pub by: String,
     /// When.
     pub at: Timestamp,
+    /// What the person said of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
 }
 
 /// The three sides of a field.
@@ -140,7 +198,27 @@ pub struct ReviewReport {
     pub items: Vec<ReviewItem>,
 }
 
-/// What `edit import --json` prints.
+/// What `edit list --json` prints.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EditList {
+    /// The version of this format.
+    pub schema_version: u32,
+    /// The targets that have edits, in pipeline order.
+    pub targets: Vec<TargetEdits>,
+}
+
+/// The edits of one target.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TargetEdits {
+    /// The phase and scope.
+    pub target: Target,
+    /// Its edits, in the order of their keys.
+    pub edits: Vec<Edit>,
+}
+
+/// What became of one target's edits: `edit import --json` prints one, other commands that change edits a list.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct EditReport {
@@ -148,6 +226,11 @@ pub struct EditReport {
     pub schema_version: u32,
     /// The target whose records were edited.
     pub target: String,
+    /// The export that the file was made from; absent where there was no file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<EditBasis>,
+    /// Whether nothing was recorded, because it was only asked what would be.
+    pub dry_run: bool,
     /// Edits that are new.
     pub added: u64,
     /// Edits that were there and are others now.
@@ -156,8 +239,70 @@ pub struct EditReport {
     pub removed: u64,
     /// Records of the file that are as they were exported.
     pub unchanged: u64,
-    /// Keys in the file that the artifact does not have, the first hundred.
+    /// Whether units of new edits are kept from being asked again.
+    pub locked: bool,
+    /// The fields that are others now, the first hundred.
+    pub fields: Vec<EditedField>,
+    /// Fields that somebody else has edited since the export and that were left so, the first hundred.
+    pub clashes: Vec<EditClash>,
+    /// How many these are.
+    pub n_clashes: u64,
+    /// Keys in the file that the export does not have, the first hundred.
     pub unknown: Vec<String>,
-    /// Keys of the artifact that the file does not have, the first hundred.
+    /// How many these are.
+    pub n_unknown: u64,
+    /// Keys of the export that the file does not have, the first hundred.
     pub absent: Vec<String>,
+    /// How many these are.
+    pub n_absent: u64,
+    /// Keys of edits whose record is gone since the export, the first hundred.
+    pub gone: Vec<String>,
+    /// Fields of the file that the export does not have; nothing was made of them.
+    pub left_out: Vec<String>,
+}
+
+/// The export that a file was made from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EditBasis {
+    /// The target that wrote the file.
+    pub target: Target,
+    /// Its revision.
+    pub revision: Revision,
+    /// Its latest revision.
+    pub latest: Revision,
+}
+
+/// A field before and after.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EditedField {
+    /// The key of the record.
+    pub key: String,
+    /// The field.
+    pub field: String,
+    /// What it was; null where it was not there.
+    #[schemars(with = "Option<serde_json::Value>")]
+    pub old: Option<Json>,
+    /// What it is; null where it is not there any more.
+    #[schemars(with = "Option<serde_json::Value>")]
+    pub new: Option<Json>,
+}
+
+/// A field that two people edited without knowing of each other.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EditClash {
+    /// The key of the record.
+    pub key: String,
+    /// The field.
+    pub field: String,
+    /// Who edited it first.
+    pub by: String,
+    /// What that person wrote; it stands.
+    #[schemars(with = "serde_json::Value")]
+    pub theirs: Json,
+    /// What the file has.
+    #[schemars(with = "serde_json::Value")]
+    pub yours: Json,
 }

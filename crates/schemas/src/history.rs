@@ -127,6 +127,10 @@ pub struct Lineage {
     /// The edits that were laid over it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub edits: Option<Digest>,
+    /// What tells these whether a unit's input is still what the person saw, where that is not read: a phase in between is
+    /// locked by this one and repeats what people wrote.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub edited_from: Option<Digest>,
 }
 
 /// An upstream revision.

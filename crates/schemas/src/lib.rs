@@ -8,6 +8,7 @@
 pub mod agent_spec;
 pub mod artifact;
 pub mod catalogue;
+pub mod comparison;
 pub mod digest;
 pub mod doctor;
 pub mod duration;
@@ -25,6 +26,7 @@ pub mod ledger;
 pub mod log_line;
 pub mod money;
 pub mod name;
+pub mod overview;
 pub mod phase_spec;
 pub mod pipeline;
 pub mod plan;

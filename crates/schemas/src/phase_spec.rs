@@ -37,6 +37,9 @@ pub struct PhaseSpec {
     /// How the input is split into units.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub units: Option<UnitsSpec>,
+    /// Later phases whose records people edit: units that they locked there are not asked about here either.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub locked_by: Vec<PhaseName>,
     /// How many units one call carries.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pack: Option<PackSpec>,
@@ -136,7 +139,8 @@ pub struct ContextSpec {
     /// A phase.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<PhaseName>,
-    /// A file of the project: CSV, JSONL and JSON lists are records, other JSON is a document, the rest is text.
+    /// A file of the project: CSV, JSONL and JSON lists are records, other JSON is a document, the rest is text. The path
+    /// may read the scope: `glossary/{{ scope.language }}.csv`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,
     /// Only records whose value of this field equals the unit's.
@@ -160,9 +164,41 @@ pub struct ContextSpec {
 pub struct MatchSpec {
     /// The field of the entry that is looked for.
     pub field: String,
-    /// The field of the unit it is looked for in.
+    /// The field of the unit it is looked for in, or several of them.
     #[serde(rename = "in")]
-    pub within: String,
+    pub within: FieldNames,
+    /// Only where it stands as a word: no letter or digit right before or behind it. Scripts without spaces between words
+    /// have no such bounds.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub words: bool,
+    /// Whether large and small letters are the same.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub ignore_case: bool,
+    /// The field of the entry that says whether case counts for it: `yes` or `no`; where it says neither, `ignore_case`
+    /// decides.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub case: Option<String>,
+}
+
+/// One field or a list of fields.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum FieldNames {
+    /// One field.
+    One(String),
+    /// Any of these.
+    Many(Vec<String>),
+}
+
+impl FieldNames {
+    /// Returns the names as a list.
+    #[must_use]
+    pub fn names(&self) -> &[String] {
+        match self {
+            Self::One(name) => std::slice::from_ref(name),
+            Self::Many(names) => names,
+        }
+    }
 }
 
 /// The one agent of a phase.
@@ -260,7 +296,13 @@ pub struct OutputSpec {
     /// Exactly one output record per input record.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub aligned: bool,
+    /// Fields that records take over from their unit where a reply does not have them: `FIELD: FIELD OF THE INPUT`.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    pub carry: IndexMap<String, String>,
     /// A JSON Schema that every record, or the document, must fulfil.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub schema: Option<String>,
+    /// The agent whose rules every record must fulfil: what is surely wrong is mended, the rest refused and asked again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rules: Option<AgentName>,
 }

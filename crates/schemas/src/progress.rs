@@ -33,9 +33,9 @@ pub struct PhaseProgress {
     pub usage: Usage,
     /// The share of units that are done; null while the totals are not final.
     pub percent: Option<f64>,
-    /// Units done per second since the phase began; null while none is done.
+    /// Units done per second of late; null while none is done. Of a phase that has ended: since it began.
     pub rate: Option<f64>,
-    /// Seconds left at that rate; null where there is none.
+    /// Seconds left, as far as that can be told; null where it cannot, or where there is nothing left to do.
     pub eta_seconds: Option<f64>,
 }
 
@@ -61,6 +61,9 @@ pub struct RunProgress {
     pub usage: Usage,
     /// Seconds since the run began.
     pub elapsed_seconds: f64,
+    /// Seconds left, as far as that can be told; null while the totals of some phase are not final, and at the end.
+    #[serde(default)]
+    pub eta_seconds: Option<f64>,
     /// Every phase and scope of the plan, in plan order.
     pub phases: Vec<PhaseProgress>,
 }

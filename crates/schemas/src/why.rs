@@ -14,7 +14,7 @@ use crate::scope::Scope;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PartChange {
-    /// The part: `agent`, `params`, `scope`, `unit`, `context.NAME`, `generation`.
+    /// The part: `agent`, `params`, `scope`, `unit`, `context.NAME`, `generation`, `lock`.
     pub part: String,
     /// The digest the present revision was made from; null where the part was not there.
     pub old: Option<Digest>,
@@ -36,8 +36,11 @@ pub struct AskState {
     pub sample: u32,
     /// The key; null where it hangs on a reply that is not there yet.
     pub key: Option<Digest>,
-    /// Whether the ledger has a reply under the key.
+    /// Whether the ledger has a reply that counts today.
     pub recorded: bool,
+    /// Why the reply that the ledger has is refused today, where it is: by the schema, the alignment or the rules.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<String>,
 }
 
 /// One unit and why it would be asked.
@@ -54,6 +57,9 @@ pub struct UnitWhy {
     pub asks: Vec<AskState>,
     /// How it failed in the latest revision.
     pub failure: Option<Failure>,
+    /// Who locked it, so that nobody is asked about it; absent where nobody did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub locked_by: Option<String>,
 }
 
 /// How a unit compares with the revision's.
@@ -70,6 +76,8 @@ pub enum UnitChange {
     Changed,
     /// It was not made: it failed, or something it needs is missing.
     Hole,
+    /// Its request is the same, but today's rules refuse a reply on record.
+    Refused,
 }
 
 /// What `why --json` prints.

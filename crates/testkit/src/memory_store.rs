@@ -313,7 +313,17 @@ impl Kept {
         let calls: Vec<&CallView> =
             self.order.iter().filter_map(|call| self.calls.get(call)).filter(wanted).collect();
         let surplus = filter.last.map_or(0, |last| calls.len().saturating_sub(last));
-        calls.into_iter().skip(surplus).cloned().collect()
+        let view = |view: &CallView| {
+            let mut view = view.clone();
+            let results = view.asks.iter_mut().filter_map(|ask| ask.result.as_mut());
+            for result in
+                results.filter(|result| filter.without_replies && matches!(result, AskResult::Reply(_)))
+            {
+                *result = AskResult::Reply(Json::null());
+            }
+            view
+        };
+        calls.into_iter().skip(surplus).map(view).collect()
     }
 
     fn summary(&self) -> LedgerSummary {

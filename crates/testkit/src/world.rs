@@ -28,6 +28,7 @@ use refrain_core::engine::{Control, Engine, EngineError, Ports, RunRequest, Sele
 use refrain_core::model::Model;
 use refrain_core::ports::agent::AgentFactory;
 use refrain_core::ports::clock::Ids;
+use refrain_core::ports::rules::{RecordView, Reviewed};
 use refrain_core::ports::store::Store;
 use refrain_core::ports::tools::NoTools;
 use refrain_schemas::event::Level;
@@ -47,6 +48,7 @@ use crate::witnessed_store::WitnessedStore;
 mod agents;
 mod files;
 mod outcome;
+mod people;
 mod simulator;
 mod stores;
 
@@ -139,6 +141,16 @@ impl World {
     /// Registers a built-in agent that answers whole calls, in whatever way it likes.
     pub fn calls(&mut self, name: &str, act: impl Fn(&AskedCall) -> Act + Send + Sync + 'static) {
         self.cast.register(name, Arc::new(act));
+        self.model = None;
+    }
+
+    /// Registers a built-in agent that offers rules for replies: given its params, it reviews records.
+    pub fn rules(
+        &mut self,
+        name: &str,
+        review: impl Fn(&Value, &RecordView<'_>) -> Reviewed + Send + Sync + 'static,
+    ) {
+        self.cast.register_rules(name, Arc::new(review));
         self.model = None;
     }
 
@@ -296,15 +308,26 @@ impl World {
         if let Some(model) = &self.model {
             return model.clone();
         }
+        let model = Arc::new(must(self.checked().map_err(|words| words.join("\n"))));
+        self.model = Some(model.clone());
+        model
+    }
+
+    /// Checks the pipeline and returns what it means.
+    ///
+    /// # Errors
+    /// Fails with every problem that there is, as `PATH: MESSAGE`.
+    ///
+    /// # Panics
+    /// Where the pipeline does not have the shape of one.
+    pub fn checked(&self) -> Result<Model, Vec<String>> {
         let pipeline: Pipeline = must(serde_json::from_value(self.pipeline.clone()));
         let (factories, files) = (self.factories(), self.files.bytes());
         let around = Surroundings { factories: &factories, files: &files, set: &self.set };
         let (model, problems) = check(&pipeline, &around);
         let words: Vec<String> =
             problems.iter().map(|problem| format!("{}: {}", problem.path, problem.message)).collect();
-        let model = Arc::new(must(model.ok_or_else(|| words.join("\n"))));
-        self.model = Some(model.clone());
-        model
+        model.ok_or(words)
     }
 }
 

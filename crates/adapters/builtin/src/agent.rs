@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::poll_fn;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
 
 use async_trait::async_trait;
@@ -25,27 +26,48 @@ pub(crate) trait Work: Send + Sync {
 /// Reads the params of a built-in.
 pub(crate) type ReadParams = fn(&Map<String, Value>) -> Result<Box<dyn Work>, Vec<SpecProblem>>;
 
+/// How many readings of params an agent keeps; scopes have params of their own.
+const KEPT: usize = 16;
+
 /// An agent that computes its answers.
 pub(crate) struct PureAgent {
     name: &'static str,
     read: ReadParams,
+    /// Params that were read, the latest one last: to compile their patterns costs more than most answers.
+    kept: Mutex<Vec<(Json, Arc<dyn Work>)>>,
 }
 
 impl PureAgent {
     pub(crate) const fn new(name: &'static str, read: ReadParams) -> Self {
-        Self { name, read }
+        Self { name, read, kept: Mutex::new(Vec::new()) }
     }
 
-    /// Reads the params of a call; they may differ from call to call, because they were filled from scope and params.
-    fn work(&self, request: &Request) -> Result<Box<dyn Work>, AgentError> {
+    /// Returns what the params of a call ask for; they may differ from call to call, because they were filled from
+    /// scope and params.
+    fn work(&self, request: &Request) -> Result<Arc<dyn Work>, AgentError> {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, work)) = kept.iter().find(|(params, _)| *params == request.params) {
+            return Ok(Arc::clone(work));
+        }
+        let work: Arc<dyn Work> = Arc::from(self.read(request)?);
+        if kept.len() >= KEPT {
+            kept.remove(0);
+        }
+        kept.push((request.params.clone(), Arc::clone(&work)));
+        Ok(work)
+    }
+
+    fn read(&self, request: &Request) -> Result<Box<dyn Work>, AgentError> {
         let params = request.params.value();
         let none = Map::new();
-        (self.read)(params.as_object().unwrap_or(&none)).map_err(|problems| {
-            let lines = problems.iter().map(|problem| format!("{}: {}", problem.field, problem.message));
-            let message = lines.collect::<Vec<_>>().join("; ");
-            AgentError::new(FailureKind::Permanent, message)
-        })
+        (self.read)(params.as_object().unwrap_or(&none)).map_err(|problems| wrong(&problems))
     }
+}
+
+/// Returns the failure of an agent whose params are wrong once they are filled.
+pub(crate) fn wrong(problems: &[SpecProblem]) -> AgentError {
+    let lines = problems.iter().map(|problem| format!("{}: {}", problem.field, problem.message));
+    AgentError::new(FailureKind::Permanent, lines.collect::<Vec<_>>().join("; "))
 }
 
 #[async_trait]

@@ -7,15 +7,22 @@ use std::sync::Arc;
 use refrain_core::ports::agent::{
     Agent, AgentError, AgentFactory, AgentRole, AgentTraits, Blueprint, Draft, SpecProblem,
 };
+use refrain_core::ports::rules::RecordRules;
 use refrain_schemas::agent_spec::AgentSpec;
 use refrain_schemas::failure::FailureKind;
+use refrain_schemas::json::Json;
 
-use crate::agent::{PureAgent, ReadParams};
+use crate::agent::{PureAgent, ReadParams, wrong};
 use crate::nearest::nearest;
-use crate::{checks, files, filter, map, summary, template};
+use crate::{
+    annotate, apply, cast, checks, consistency, files, filter, map, pseudo, summary, template, terms,
+};
 
 /// Makes one clone of an agent that an embedding program added.
 pub type MakeAgent = Arc<dyn Fn(&Blueprint) -> Result<Arc<dyn Agent>, AgentError> + Send + Sync>;
+
+/// Checks params as they are written.
+type Check = fn(&serde_json::Map<String, serde_json::Value>) -> Vec<SpecProblem>;
 
 /// A built-in that answers.
 struct Builtin {
@@ -24,34 +31,34 @@ struct Builtin {
     /// Whether its params hold templates and expressions of its own.
     raw_params: bool,
     read: ReadParams,
-    check: fn(&serde_json::Map<String, serde_json::Value>) -> Vec<SpecProblem>,
+    check: Check,
+}
+
+impl Builtin {
+    /// Returns one whose params are filled by the engine.
+    const fn filled(name: &'static str, version: u32, read: ReadParams, check: Check) -> Self {
+        Self { name, version, raw_params: false, read, check }
+    }
+
+    /// Returns one whose params hold templates and expressions of its own.
+    const fn raw(name: &'static str, version: u32, read: ReadParams, check: Check) -> Self {
+        Self { name, version, raw_params: true, read, check }
+    }
 }
 
 /// All of them. A version MUST go up when the same request may get another answer.
-const BUILTINS: [Builtin; 5] = [
-    Builtin { name: "checks", version: 1, raw_params: false, read: checks::read, check: checks::check },
-    Builtin {
-        name: "filter",
-        version: 1,
-        raw_params: true,
-        read: filter::read,
-        check: |map| problems(filter::read, map),
-    },
-    Builtin {
-        name: "map",
-        version: 1,
-        raw_params: true,
-        read: map::read,
-        check: |params| problems(map::read, params),
-    },
-    Builtin { name: "summary", version: 1, raw_params: false, read: summary::read, check: summary::check },
-    Builtin {
-        name: "template",
-        version: 1,
-        raw_params: true,
-        read: template::read,
-        check: |map| problems(template::read, map),
-    },
+const BUILTINS: [Builtin; 11] = [
+    Builtin::filled("annotate", 1, annotate::read, annotate::check),
+    Builtin::filled("apply", 1, apply::read, apply::check),
+    Builtin::filled("cast", 1, cast::read, cast::check),
+    Builtin::filled("checks", 2, checks::read, checks::check),
+    Builtin::filled("consistency", 1, consistency::read, consistency::check),
+    Builtin::raw("filter", 1, filter::read, |map| problems(filter::read, map)),
+    Builtin::raw("map", 1, map::read, |map| problems(map::read, map)),
+    Builtin::filled("pseudo", 1, pseudo::read, pseudo::check),
+    Builtin::filled("summary", 1, summary::read, summary::check),
+    Builtin::raw("template", 1, template::read, |map| problems(template::read, map)),
+    Builtin::filled("terms", 1, terms::read, terms::check),
 ];
 
 fn problems(read: ReadParams, map: &serde_json::Map<String, serde_json::Value>) -> Vec<SpecProblem> {
@@ -149,6 +156,19 @@ impl AgentFactory for BuiltinAgents {
             }
             None => Err(permanent(self.unknown(name).message)),
         }
+    }
+
+    fn rules(
+        &self,
+        Draft { spec, .. }: &Draft<'_>,
+        params: &Json,
+    ) -> Result<Option<Arc<dyn RecordRules>>, AgentError> {
+        if name_of(spec) != "checks" || self.added.contains_key("checks") {
+            return Ok(None);
+        }
+        let (params, none) = (params.value(), serde_json::Map::new());
+        let rules = checks::ReplyRules::read(params.as_object().unwrap_or(&none));
+        rules.map(|rules| Some(Arc::new(rules) as Arc<dyn RecordRules>)).map_err(|problems| wrong(&problems))
     }
 }
 

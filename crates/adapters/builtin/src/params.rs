@@ -2,15 +2,20 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
+use std::sync::LazyLock;
 
 use refrain_core::ports::agent::SpecProblem;
 use serde_json::{Map, Value};
 
 use crate::nearest::nearest;
 
+static NONE: LazyLock<Map<String, Value>> = LazyLock::new(Map::new);
+
 /// Reads params one by one; what is not read in the end is unknown.
 pub(crate) struct Params<'a> {
     map: &'a Map<String, Value>,
+    /// Where they stand, such as `params.wrap`.
+    path: String,
     read: RefCell<BTreeSet<&'static str>>,
     problems: RefCell<Vec<SpecProblem>>,
     /// Whether strings with `{{` in them will be filled before the agent works and fit every type until then.
@@ -19,7 +24,58 @@ pub(crate) struct Params<'a> {
 
 impl<'a> Params<'a> {
     pub(crate) fn new(map: &'a Map<String, Value>) -> Self {
-        Self { map, read: RefCell::default(), problems: RefCell::default(), unfilled: Cell::new(false) }
+        Self::at("params".to_owned(), map, false)
+    }
+
+    fn at(path: String, map: &'a Map<String, Value>, unfilled: bool) -> Self {
+        Self {
+            map,
+            path,
+            read: RefCell::default(),
+            problems: RefCell::default(),
+            unfilled: Cell::new(unfilled),
+        }
+    }
+
+    /// Returns the params within a param: all by default where it is `true` or, with `default`, not given; `None` where
+    /// it is `false` or not given. [`Params::end`] MUST follow.
+    pub(crate) fn switch(&self, name: &'static str, default: bool) -> Option<Self> {
+        let within = |map| Some(Self::at(format!("{}.{name}", self.path), map, self.unfilled.get()));
+        match self.get(name) {
+            None if default && !self.map.contains_key(name) => within(&NONE),
+            None | Some(Value::Bool(false)) => None,
+            Some(Value::Bool(true)) => within(&NONE),
+            Some(Value::Object(map)) => within(map),
+            Some(value) => {
+                let message = format!("must be true, false or an object of settings, not {value}");
+                self.problem(name, &message, None);
+                None
+            }
+        }
+    }
+
+    /// Returns the params within a param that is an object.
+    pub(crate) fn within(&self, name: &'static str) -> Option<Self> {
+        let map = self.object(name)?;
+        Some(Self::at(format!("{}.{name}", self.path), map, self.unfilled.get()))
+    }
+
+    /// Ends the reading of params within params; what was wrong with them is wrong with these.
+    pub(crate) fn end(&self, within: Self) {
+        if let Err(problems) = within.finish(Some(())) {
+            self.problems.borrow_mut().extend(problems);
+        }
+    }
+
+    /// Whether nothing is given.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.map.is_empty()
+    }
+
+    /// Whether a param is given, as what it may be or not.
+    pub(crate) fn has(&self, name: &'static str) -> bool {
+        self.read.borrow_mut().insert(name);
+        self.map.get(name).is_some_and(|value| !value.is_null())
     }
 
     /// Lets strings that are templates pass for any type.
@@ -44,6 +100,11 @@ impl<'a> Params<'a> {
 
     pub(crate) fn count(&self, name: &'static str) -> Option<usize> {
         self.typed(name, "a whole number", |value| value.as_u64().and_then(|n| usize::try_from(n).ok()))
+    }
+
+    /// Returns a number that may have a fraction.
+    pub(crate) fn number(&self, name: &'static str) -> Option<f64> {
+        self.typed(name, "a number", Value::as_f64)
     }
 
     pub(crate) fn object(&self, name: &'static str) -> Option<&'a Map<String, Value>> {
@@ -71,7 +132,8 @@ impl<'a> Params<'a> {
 
     /// Reports a problem with a param.
     pub(crate) fn problem(&self, name: &str, message: &str, hint: Option<String>) {
-        let field = if name.is_empty() { "params".to_owned() } else { format!("params.{name}") };
+        let path = &self.path;
+        let field = if name.is_empty() { path.clone() } else { format!("{path}.{name}") };
         self.problems.borrow_mut().push(SpecProblem { field, message: message.to_owned(), hint });
     }
 

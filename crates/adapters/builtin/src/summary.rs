@@ -4,13 +4,14 @@
 //! - `field`: the field with the text (`text`), of a record or of every record of a group.
 //! - `speaker`: a field whose value is put before its sentences, as in `Anna: Hello.`
 //! - `into`: the field with the summary (`summary`).
+//! - `set: { FIELD: VALUE }`: further fields of the answer, as they are.
 //!
 //! The record that is answered has the summary, `lines` (how many records there were) and, with `speaker`, `speakers`
 //! (sorted). Sentences are ranked in whole numbers by how much of what they say is also said elsewhere, the first one
 //! with a bonus, so that the answer is the same on every machine. See [`rank`] and [`sentences`].
 
 mod rank;
-mod sentences;
+pub(crate) mod sentences;
 
 use std::collections::BTreeSet;
 
@@ -27,6 +28,7 @@ struct Summary {
     field: String,
     speaker: Option<String>,
     into: String,
+    set: Map<String, Value>,
 }
 
 pub(crate) fn read(map: &Map<String, Value>) -> Result<Box<dyn Work>, Vec<SpecProblem>> {
@@ -43,6 +45,7 @@ fn parse(params: Params<'_>) -> Result<Summary, Vec<SpecProblem>> {
         field: params.text("field").unwrap_or("text").to_owned(),
         speaker: params.text("speaker").map(str::to_owned),
         into: params.text("into").unwrap_or("summary").to_owned(),
+        set: params.object("set").cloned().unwrap_or_default(),
     };
     if summary.sentences == 0 {
         params.problem("sentences", "must be at least 1", None);
@@ -79,7 +82,7 @@ impl Summary {
             }
             speakers.insert(speaker);
         }
-        let mut answer = Map::new();
+        let mut answer = self.set.clone();
         answer.insert(self.into.clone(), Value::from(self.pick(&said)));
         answer.insert("lines".to_owned(), Value::from(records.len()));
         if self.speaker.is_some() {
@@ -144,10 +147,10 @@ mod tests {
             })),
         );
         check(
-            json!({"sentences": 1, "into": "gist"}),
+            json!({"sentences": 1, "into": "gist", "set": {"kind": "summary", "subject": ""}}),
             scene,
             Ok(json!({
-                "gist": "The dragon sleeps under the mountain.", "lines": 4,
+                "kind": "summary", "subject": "", "gist": "The dragon sleeps under the mountain.", "lines": 4,
             })),
         );
     }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use refrain_core::ports::store::{CallFilter, StoreError};
 use refrain_schemas::exchange::Served;
+use refrain_schemas::json::Json;
 use refrain_schemas::ledger::Lane;
 use refrain_schemas::ledger::{AskView, CallState, CallView};
 use refrain_schemas::name::{CallId, RunId, UnitId};
@@ -35,12 +36,14 @@ struct Calls<'a> {
     views: BTreeMap<u64, CallView>,
     next: u64,
     puzzled: bool,
+    /// Stands for every reply that is left out.
+    null: Json,
 }
 
 impl<'a> Calls<'a> {
     fn new(filter: &'a CallFilter) -> Self {
         let (lanes, places, views) = (HashMap::new(), HashMap::new(), BTreeMap::new());
-        Self { filter, lanes, places, views, next: 0, puzzled: false }
+        Self { filter, lanes, places, views, next: 0, puzzled: false, null: Json::null() }
     }
 
     fn add(&mut self, entry: &Entry<'_>) {
@@ -96,7 +99,11 @@ impl<'a> Calls<'a> {
         view.served = outcome.served.as_deref().map(Served::from);
         for (key, result) in &outcome.asks {
             if let Some(ask) = view.asks.iter_mut().find(|ask| ask.key == key.0 && ask.result.is_none()) {
-                ask.result = Some(result.result());
+                ask.result = Some(if self.filter.without_replies {
+                    result.without_reply(&self.null)
+                } else {
+                    result.result()
+                });
             }
         }
     }

@@ -217,6 +217,14 @@ impl ResultWire<'_> {
     pub(crate) fn result(&self) -> AskResult {
         match self {
             Self::Reply(text) => AskResult::Reply(Json::from_canonical(text)),
+            Self::Failed(..) => self.without_reply(&Json::null()),
+        }
+    }
+
+    /// Returns the public form with something else in the place of the reply.
+    pub(crate) fn without_reply(&self, instead: &Json) -> AskResult {
+        match self {
+            Self::Reply(_) => AskResult::Reply(instead.clone()),
             Self::Failed(kind, message) => {
                 let kind = Json::string(kind).read().unwrap_or(FailureKind::Permanent);
                 AskResult::Failed(Failure { kind, message: (*message).to_owned() })

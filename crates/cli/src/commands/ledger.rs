@@ -162,6 +162,7 @@ impl LedgerArgs {
             in_doubt: self.in_doubt,
             // Where sums are shown, the calls themselves are not wanted.
             last: Some(if self.by.is_some() { 0 } else { self.last }),
+            without_replies: false,
         }
     }
 

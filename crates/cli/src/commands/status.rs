@@ -79,7 +79,7 @@ async fn kept_by_killed(opened: &wiring::Opened) -> Result<Option<u64>, CliError
         }
     }
     let Some(run_id) = killed else { return Ok(None) };
-    let filter = CallFilter { run_id: Some(run_id), ..CallFilter::default() };
+    let filter = CallFilter { run_id: Some(run_id), without_replies: true, ..CallFilter::default() };
     let calls = opened.engine.ledger(&filter, None).await?.calls;
     let asks = calls.iter().flat_map(|call| &call.asks);
     let replies = asks.filter(|ask| matches!(ask.result, Some(AskResult::Reply(_))));

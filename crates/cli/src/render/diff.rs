@@ -111,7 +111,8 @@ fn fields(canonical: &str) -> Option<BTreeMap<String, String>> {
     Some(raw.into_iter().map(|(name, value)| (name, value.get().to_owned())).collect())
 }
 
-fn write_words(page: &mut Page, head: &[(Tone, &str)], old: &str, new: &str) {
+/// Writes how two texts differ, word by word, behind a head.
+pub(crate) fn write_words(page: &mut Page, head: &[(Tone, &str)], old: &str, new: &str) {
     for piece in head {
         page.piece(*piece);
     }

@@ -55,6 +55,11 @@ impl Table {
         self.rows.push(cells.into_iter().collect());
     }
 
+    /// Whether there are no rows.
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
     /// Removes the columns in which no row says anything.
     #[must_use]
     pub(crate) fn without_empty_columns(mut self) -> Self {

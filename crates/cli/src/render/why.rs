@@ -51,6 +51,7 @@ pub(crate) fn write_nearest(page: &mut Page, report: &WhyReport) {
         let subject = format!("{target}/{}", unit.unit);
         let nearest = match unit.change {
             UnitChange::Changed => "differs from the nearest request on record in",
+            UnitChange::Refused => "has a reply on record that is refused now",
             _ => "has no request on record",
         };
         page.gap();
@@ -79,6 +80,7 @@ fn write_unit(page: &mut Page, unit: &UnitWhy, one: bool) {
         UnitChange::Removed => (Tone::Removed, "is gone"),
         UnitChange::Changed => (Tone::Warn, "changed"),
         UnitChange::Hole => (Tone::Bad, "was not made"),
+        UnitChange::Refused => (Tone::Warn, "has a reply that is refused now"),
     };
     page.line(&[(Tone::Strong, unit.unit.as_str()), (Tone::Plain, " "), (tone, word)]);
     for part in &unit.parts {
@@ -87,6 +89,13 @@ fn write_unit(page: &mut Page, unit: &UnitWhy, one: bool) {
     if let Some(failure) = &unit.failure {
         let text = format!("{} ({})", failure.message, failure.kind);
         page.wrapped(&[(Tone::Plain, " "), (Tone::Bad, "failed:")], &text);
+    }
+    if let Some(by) = &unit.locked_by {
+        page.line(&[
+            (Tone::Plain, "  locked by "),
+            (Tone::Strong, by),
+            (Tone::Plain, ": nobody is asked about it"),
+        ]);
     }
     if one {
         write_asks(page, unit);
@@ -137,6 +146,9 @@ fn write_asks(page: &mut Page, unit: &UnitWhy) {
             (Tone::Plain, " "),
             (tone, word),
         ]);
+        if let Some(refused) = &ask.refused {
+            page.wrapped(&[(Tone::Plain, "    "), (Tone::Warn, "refused now:")], refused);
+        }
     }
 }
 
@@ -198,5 +210,12 @@ mod tests {
     #[test]
     fn one_unit_shows_its_asks() {
         insta::assert_snapshot!(rendered(&sample(), true));
+    }
+
+    #[test]
+    fn a_unit_that_somebody_locked_is_asked_of_nobody() {
+        let mut report = sample();
+        (report.units[0].asks, report.units[0].locked_by) = (Vec::new(), Some("ana".to_owned()));
+        assert!(rendered(&report, true).contains("  locked by ana: nobody is asked about it\n"));
     }
 }

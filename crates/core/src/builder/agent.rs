@@ -72,6 +72,12 @@ impl AgentBuilder {
         self
     }
 
+    /// Sets when the agent takes part in phases: an expression over `params`.
+    pub fn when(mut self, expression: &str) -> Self {
+        self.0.when = Some(expression.to_owned());
+        self
+    }
+
     /// Sets ceilings over all phases of the agent.
     pub fn limits(mut self, limits: Limits) -> Self {
         self.0.limits = Some(limits);

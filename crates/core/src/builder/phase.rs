@@ -1,8 +1,8 @@
 //! Builds phases.
 
 use refrain_schemas::phase_spec::{
-    AgentRef, ContextSpec, Fan, MatchSpec, MergeSpec, OnUnitFailure, OneOrMany, OutputSpec, PackSpec,
-    PhaseSpec, PoolDetail, PoolEntry, UnitsSpec,
+    AgentRef, ContextSpec, Fan, FieldNames, MatchSpec, MergeSpec, OnUnitFailure, OneOrMany, OutputSpec,
+    PackSpec, PhaseSpec, PoolDetail, PoolEntry, UnitsSpec,
 };
 use refrain_schemas::pipeline::Limits;
 
@@ -103,7 +103,25 @@ impl ContextBuilder {
 
     /// Lets in entries whose `field` occurs in the unit's field `within`.
     pub fn matching(mut self, field: &str, within: &str) -> Self {
-        self.spec.matching = Some(MatchSpec { field: field.to_owned(), within: within.to_owned() });
+        let within = FieldNames::One(within.to_owned());
+        let (field, case) = (field.to_owned(), None);
+        self.spec.matching = Some(MatchSpec { field, within, words: false, ignore_case: false, case });
+        self
+    }
+
+    /// Of what [`matching`](Self::matching) lets in, takes only what stands as a word.
+    pub const fn words(mut self) -> Self {
+        if let Some(matching) = &mut self.spec.matching {
+            matching.words = true;
+        }
+        self
+    }
+
+    /// Lets [`matching`](Self::matching) take large and small letters for the same.
+    pub const fn ignore_case(mut self) -> Self {
+        if let Some(matching) = &mut self.spec.matching {
+            matching.ignore_case = true;
+        }
         self
     }
 
@@ -150,6 +168,13 @@ impl PhaseBuilder {
     pub fn wants(mut self, phase: &str) -> Self {
         let name = self.mistakes.name(phase);
         self.spec.wants.extend(name);
+        self
+    }
+
+    /// Adds a later phase whose records people edit: units that they lock there are not asked about here either.
+    pub fn locked_by(mut self, phase: &str) -> Self {
+        let name = self.mistakes.name(phase);
+        self.spec.locked_by.extend(name);
         self
     }
 
@@ -272,9 +297,22 @@ impl PhaseBuilder {
         self
     }
 
+    /// Lets records take a field over from their unit's input where a reply does not have it.
+    pub fn carry(mut self, field: &str, from: &str) -> Self {
+        self.output().carry.insert(field.to_owned(), from.to_owned());
+        self
+    }
+
     /// Demands that every record, or the document, fulfils a JSON Schema.
     pub fn schema(mut self, path: &str) -> Self {
         self.output().schema = Some(path.to_owned());
+        self
+    }
+
+    /// Demands that every record fulfils the rules of an agent.
+    pub fn rules(mut self, agent: &str) -> Self {
+        let name = self.mistakes.name(agent);
+        self.output().rules = name;
         self
     }
 

@@ -51,6 +51,7 @@ impl Checker<'_> {
     }
 
     fn agent(&mut self, name: &AgentName, spec: &AgentSpec, path: &str) -> Option<AgentModel> {
+        let takes_part = self.takes_part(spec, path);
         self.agent_settings(spec, path);
         let files = self.agent_files(spec, path);
         if !self.agent_kind(name, spec, path) {
@@ -80,7 +81,7 @@ impl Checker<'_> {
         }
         let timeout = spec.timeout.map(|Span(time)| time).or(traits.default_timeout);
         let retry = retry_policy(spec);
-        Some(AgentModel { name: name.clone(), spec: spec.clone(), traits, files, retry, timeout })
+        Some(AgentModel { name: name.clone(), spec: spec.clone(), traits, takes_part, files, retry, timeout })
     }
 
     /// Whether a field names an endpoint or a server of which it was said that something is wrong with it.

@@ -105,6 +105,7 @@ codes! {
     InlineName "E0309" Key "an agent written in a phase has the name of another agent" "rename the agent or the phase";
     RoleInPool "E0310" Key "an agent that reads or writes files is in a pool" "give it a phase of its own with `agent:`";
     CommandFile "W0311" Value "a command names a file that is not there" "paths are relative to the project folder; a program on the PATH is named without `/`";
+    NoRules "E0312" Value "an agent without rules for replies" "name an agent that offers them, such as one with `builtin: checks`";
     UnknownEndpoint "E0320" Value "there is no such endpoint" "declare it under `endpoints:`";
     NoAddress "E0321" Key "an endpoint does not say where it is" "add `base_url: http://…`, or `kind:` for a provider's own address";
     Address "E0322" Value "not an address" "write `https://host/path`; keys belong into the environment, see `api_key_env` and `headers`";
@@ -177,14 +178,19 @@ codes! {
     Quorum "E0650" Value "a quorum is more than 0 and at most 1" "write `quorum: 0.95` for instance";
 
     OutputKinds "E0660" Key "an output is either records or a document" "keep one of the two";
-    DocumentField "E0661" Key "a document has no key and is not aligned" "leave it out, or make records";
+    DocumentField "E0661" Key "a document has no key, is not aligned and has no rules" "leave it out, or make records";
     NoKey "E0662" Key "records without a key" "name the field that tells records apart: `output: { key: FIELD }`";
     AlignedWhole "E0663" Value "`aligned` needs units of records" "leave `whole` or `aligned` out";
     AlignedDocument "E0664" Value "`aligned` needs an input of records" "leave `aligned` out";
     AlignedKey "E0665" Value "an aligned output of groups has the key of its input" "use the same key";
+    CarryGroup "E0668" Key "`carry` needs units of single records" "leave `by`, `chunk` and `whole` out, or `carry`";
     EmptyField "E0666" Value "a field's name is empty" "name a field";
 
     ReadField "E0670" Key "a field that does not fit a phase that reads" "leave it out";
     WriteField "E0671" Key "a field that does not fit a phase that writes" "leave it out";
     WriteUnits "E0672" Key "a phase that writes does not say what" "add `units: { of: PHASE }`";
+
+    LockedUnits "E0680" Value "units cannot be locked where records do not have the ids of their units as keys" "both phases need records with the key of their input, and no `union`, `chunk`, `whole` or `gather`";
+    LockedEarlier "E0681" Value "a phase is locked by one that does not come after it" "name a later phase whose records people edit";
+    LockedScopes "E0682" Value "a phase is locked by one with other dimensions" "give both the same `per`";
 }

@@ -1,13 +1,16 @@
 //! The expressions of `when:` and `accept:`.
 
+use refrain_schemas::agent_spec::AgentSpec;
 use refrain_schemas::name::PhaseName;
 use refrain_schemas::phase_spec::PhaseSpec;
+use serde_json::json;
 
 use super::code::Code;
 use super::links::Links;
 use super::templates::located;
 use super::{Checker, suggest};
 use crate::expression::Expression;
+use crate::template::Context;
 
 impl Checker<'_> {
     /// Checks the conditions of a phase.
@@ -32,6 +35,42 @@ impl Checker<'_> {
                 }
             }
         }
+    }
+
+    /// Whether an agent takes part in the phases that name it. One whose condition is wrong does, so that nothing more is
+    /// said about its phases.
+    pub(super) fn takes_part(&mut self, spec: &AgentSpec, path: &str) -> bool {
+        let path = format!("{path}.when");
+        let Some(expression) = self.expression(spec.when.as_deref(), &path) else { return true };
+        let mut is_known = true;
+        for variable in expression.variables() {
+            match variable.split_once('.') {
+                Some(("params", name)) => {
+                    let name = root(name);
+                    self.template_param(name, Code::ExpressionName, &path);
+                    is_known &= self.params.contains_key(name);
+                }
+                _ => is_known &= self.agent_variable(variable, &path),
+            }
+        }
+        let context = Context::of(&json!({ "params": self.params }));
+        let value = is_known.then(|| expression.eval_bool(&context));
+        let value = value.transpose().unwrap_or_else(|error| {
+            self.problems.add(Code::ExpressionSyntax, path, located(&error));
+            None
+        });
+        value.unwrap_or(true)
+    }
+
+    /// The agents of a phase are the same in all its scopes, so `params` is all there is to go by.
+    fn agent_variable(&mut self, variable: &str, path: &str) -> bool {
+        if variable == "params" {
+            return true;
+        }
+        let message = format!("the condition reads `{}`", root(variable));
+        let hint = Some("an agent's `when` sees `params`".to_owned());
+        self.problems.add_with(Code::ExpressionName, path, message, hint);
+        false
     }
 
     fn expression(&mut self, text: Option<&str>, path: &str) -> Option<Expression> {

@@ -1,15 +1,14 @@
 //! What units see besides their own input.
 
-use std::collections::BTreeSet;
-
 use refrain_schemas::name::PhaseName;
-use refrain_schemas::phase_spec::{ContextSpec, PhaseSpec};
+use refrain_schemas::phase_spec::{ContextSpec, FieldNames, PhaseSpec};
 
+use super::Checker;
 use super::code::Code;
 use super::links::Links;
 use super::phases::{Made, MadeBy};
-use super::{Checker, columns, suggest};
 use crate::model::{Context, ContextSource, Select, Split, Units};
+use crate::terms::Matching;
 
 /// Names that mean something else in a request.
 const RESERVED: [&str; 4] = ["unit", "scope", "params", "previous"];
@@ -35,7 +34,7 @@ impl Checker<'_> {
             if context.window.is_some() {
                 self.window(context, links, units, &path);
             }
-            let Some(source) = self.context_source(context, &path) else { continue };
+            let Some(source) = self.context_source(name, spec, context, &path) else { continue };
             let made = context.from.as_ref().and_then(|from| made.get(from));
             self.selects_records(context, made, &path);
             let select = select(context, self.key_of(spec, context, made));
@@ -44,15 +43,16 @@ impl Checker<'_> {
         entries
     }
 
-    fn context_source(&mut self, context: &ContextSpec, path: &str) -> Option<ContextSource> {
+    fn context_source(
+        &mut self,
+        name: &PhaseName,
+        spec: &PhaseSpec,
+        context: &ContextSpec,
+        path: &str,
+    ) -> Option<ContextSource> {
         match (&context.from, &context.file) {
             (Some(from), None) => Some(ContextSource::Phase(from.clone())),
-            (None, Some(file)) => {
-                let contents = self.project_file(file, &format!("{path}.file"))?;
-                let columns = columns::of(file, contents);
-                self.columns(context, file, columns.as_ref(), path);
-                Some(ContextSource::File(file.clone()))
-            }
+            (None, Some(file)) => self.scoped_file(name, spec, context, file, path).map(ContextSource::File),
             (Some(_), Some(_)) => {
                 self.problems.add(Code::ContextSource, path, "the entry has both `from` and `file`");
                 None
@@ -66,20 +66,6 @@ impl Checker<'_> {
                     hint,
                 );
                 None
-            }
-        }
-    }
-
-    /// A field that a file does not have selects nothing, silently and for good.
-    fn columns(&mut self, context: &ContextSpec, file: &str, columns: Option<&BTreeSet<String>>, path: &str) {
-        let Some(columns) = columns else { return };
-        let on = context.on.as_deref().map(|field| (field, "on"));
-        let matching = context.matching.as_ref().map(|matching| (matching.field.as_str(), "match.field"));
-        for (field, at) in on.into_iter().chain(matching) {
-            if !field.is_empty() && !columns.contains(field) {
-                let hint = suggest::suggestion(field, columns.iter().map(String::as_str));
-                let message = format!("`{file}` has no field `{field}`");
-                self.problems.add_with(Code::ContextField, format!("{path}.{at}"), message, hint);
             }
         }
     }
@@ -101,7 +87,22 @@ impl Checker<'_> {
         self.field_name(context.within.as_deref(), &format!("{path}.within"));
         if let Some(matching) = &context.matching {
             self.field_name(Some(&matching.field), &format!("{path}.match.field"));
-            self.field_name(Some(&matching.within), &format!("{path}.match.in"));
+            self.field_name(matching.case.as_deref(), &format!("{path}.match.case"));
+            self.looked_in(&matching.within, &format!("{path}.match.in"));
+        }
+    }
+
+    fn looked_in(&mut self, fields: &FieldNames, path: &str) {
+        match fields {
+            FieldNames::One(field) => self.field_name(Some(field), path),
+            FieldNames::Many(fields) => {
+                for (n, field) in fields.iter().enumerate() {
+                    self.field_name(Some(field), &format!("{path}[{n}]"));
+                }
+                if fields.is_empty() {
+                    self.problems.add(Code::EmptyField, path, "the list names no field");
+                }
+            }
         }
     }
 
@@ -153,7 +154,13 @@ fn select(context: &ContextSpec, key: Option<&str>) -> Select {
         return Select::On { field: field.clone(), unique: key == Some(field) };
     }
     if let Some(matching) = &context.matching {
-        return Select::Match { field: matching.field.clone(), within: matching.within.clone() };
+        let how = Matching {
+            words: matching.words,
+            ignore_case: matching.ignore_case,
+            case: matching.case.clone(),
+        };
+        let within = matching.within.names().to_vec();
+        return Select::Match { field: matching.field.clone(), within, how };
     }
     match context.window {
         Some(n) => Select::Window { n: n as usize, within: context.within.clone() },

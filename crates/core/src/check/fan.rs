@@ -45,7 +45,8 @@ impl Checker<'_> {
             Some(Fan::Cascade | Fan::Chain) => pool.members.len() > 1,
             Some(Fan::Split) | None => true,
         };
-        if !several && !pool.members.is_empty() {
+        // Those that take no part at present may do so tomorrow.
+        if !several && !pool.members.is_empty() && pool.idle == 0 {
             let message = "there is only one agent to ask, once, about each unit";
             self.problems.add(Code::OneAsk, format!("{path}.fan"), message);
         }

@@ -10,7 +10,7 @@ use refrain_schemas::pipeline::Pipeline;
 use serde_json::Value;
 
 use super::code::Code;
-use super::{Checker, suggest};
+use super::{Checker, scoped_files, suggest};
 use crate::model::OutputSchema;
 use crate::prompt::is_path;
 
@@ -62,7 +62,8 @@ pub fn named_files(pipeline: &Pipeline) -> Vec<NamedFile> {
         let schema = phase.output.iter().filter_map(|output| output.schema.as_ref());
         files.extend(schema.map(|path| named(path, FileUse::Schema)));
         let context = phase.context.values().filter_map(|entry| entry.file.as_ref());
-        files.extend(context.map(|path| named(path, FileUse::Context)));
+        let paths = context.flat_map(|written| scoped_files::paths(pipeline, phase, written));
+        files.extend(paths.map(|path| named(&path, FileUse::Context)));
         prompt_files([&phase.system, &phase.prompt], &mut files);
     }
     files.into_iter().collect()
@@ -110,16 +111,28 @@ pub(super) fn is_inside(path: &str) -> bool {
 impl Checker<'_> {
     /// Returns the contents of a file; says so if there is none.
     pub(super) fn project_file(&mut self, file: &str, path: &str) -> Option<&[u8]> {
+        self.project_file_of(file, path, "")
+    }
+
+    /// As [`project_file`](Self::project_file); `whose` says in messages who reads it.
+    pub(super) fn project_file_of(&mut self, file: &str, path: &str, whose: &str) -> Option<&[u8]> {
         let around = self.around;
         if !is_inside(file) {
-            self.problems.add(Code::FileOutside, path, format!("`{file}` leads out of the project"));
+            let comma = if whose.is_empty() { "" } else { "," };
+            let message = format!("`{file}`{whose}{comma} leads out of the project");
+            self.problems.add(Code::FileOutside, path, message);
             return None;
         }
         let contents = around.files.get(file).map(Vec::as_slice);
         if contents.is_none() {
             let near = suggest::nearest(file, around.files.keys().map(String::as_str));
             let hint = near.map(|near| format!("did you mean `{near}`?"));
-            self.problems.add_with(Code::FileMissing, path, format!("there is no file `{file}`"), hint);
+            self.problems.add_with(
+                Code::FileMissing,
+                path,
+                format!("there is no file `{file}`{whose}"),
+                hint,
+            );
         }
         contents
     }

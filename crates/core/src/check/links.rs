@@ -56,7 +56,12 @@ impl Checker<'_> {
         link(of, context, needs, &wants)
     }
 
-    fn named_list(&mut self, phase: &PhaseName, names: &[PhaseName], path: &str) -> Vec<(PhaseName, String)> {
+    pub(super) fn named_list(
+        &mut self,
+        phase: &PhaseName,
+        names: &[PhaseName],
+        path: &str,
+    ) -> Vec<(PhaseName, String)> {
         let mut seen = BTreeSet::new();
         let mut found = Vec::new();
         for (n, name) in names.iter().enumerate() {

@@ -25,7 +25,7 @@ impl Checker<'_> {
         for agent in agents.values() {
             let path = self.path_of(&agent.name);
             self.budget(agent.spec.budget.as_ref(), &format!("{path}.budget"));
-            if let Some(model) = &agent.traits.model {
+            if let Some(model) = agent.traits.model.as_ref().filter(|_| agent.takes_part) {
                 self.ceiling(agent, model, &path);
             }
         }

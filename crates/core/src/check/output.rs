@@ -35,11 +35,17 @@ impl Checker<'_> {
             self.aligned(&output, units, source, &path);
             OutputShape::Records { key: self.key(name, spec, &output, units, source)? }
         };
-        Some(Output { shape, aligned: output.aligned, schema: schema.flatten() })
+        let carry = self.carry(&output, units, &path);
+        Some(Output { shape, aligned: output.aligned, carry, schema: schema.flatten(), rules: None })
     }
 
     fn document(&mut self, output: &OutputSpec, path: &str) {
-        let given = [("key", output.key.is_some()), ("aligned", output.aligned)];
+        let given = [
+            ("key", output.key.is_some()),
+            ("aligned", output.aligned),
+            ("carry", !output.carry.is_empty()),
+            ("rules", output.rules.is_some()),
+        ];
         for (field, _) in given.into_iter().filter(|(_, given)| *given) {
             let message = format!("`{field}` is for records, and the output is a document");
             self.problems.add(Code::DocumentField, format!("{path}.{field}"), message);
@@ -64,6 +70,19 @@ impl Checker<'_> {
             let message = format!("the input's records are told apart by `{input}`, not by `{key}`");
             self.problems.add(Code::AlignedKey, format!("{path}.key"), message);
         }
+    }
+
+    /// Returns what records take over from their unit. A group has many records, of which none is meant more than another.
+    fn carry(&mut self, output: &OutputSpec, units: &Units, path: &str) -> Vec<(String, String)> {
+        if !output.carry.is_empty() && units.split != Split::Record {
+            let message = "the units are no single records, so that there is no field to take over";
+            self.problems.add(Code::CarryGroup, format!("{path}.carry"), message);
+        }
+        for (field, from) in &output.carry {
+            let path = format!("{path}.carry.{field}");
+            self.field_name(Some(field.as_str()).filter(|_| !from.is_empty()).or(Some("")), &path);
+        }
+        output.carry.clone().into_iter().collect()
     }
 
     /// Returns the key of the records: as written, else where it follows from the units. An aligned output has the key
@@ -117,7 +136,10 @@ impl Checker<'_> {
             self.problems.add(Code::SureConflict, format!("phases.{name}"), message);
         }
         // A pool with unknown agents may have more.
-        let idle = collide && asks == 1 && !matches!(merge, MergeSpec::Error | MergeSpec::Union(_));
+        let idle = collide
+            && asks == 1
+            && pool.idle == 0
+            && !matches!(merge, MergeSpec::Error | MergeSpec::Union(_));
         if idle && !(of_records && document) {
             self.problems.add(Code::IdleMerge, path, "each unit has one reply, and no two share a record");
         }

@@ -50,6 +50,7 @@ impl Checker<'_> {
             let checked = self.phase(name, spec, &pools[n], &links[n], &mut made, agents);
             phases.extend(checked);
         }
+        self.locks(&mut phases);
         phases
     }
 
@@ -71,6 +72,7 @@ impl Checker<'_> {
             Some(AgentRole::Write) => self.write_work(name, spec, pool, links, made),
             Some(AgentRole::Answer) | None => self.ask_work(name, spec, pool, links, made).map(|mut work| {
                 self.prompts(name, spec, &mut work, agents);
+                work.output.rules = self.reply_rules(name, spec, agents);
                 Work::Ask(Box::new(work))
             }),
         }?;
@@ -83,6 +85,7 @@ impl Checker<'_> {
             wants: self.enabled_edges(&links.wants),
             per: spec.per.clone(),
             gather: spec.gather.clone(),
+            locked_by: Vec::new(),
             written: written(spec, &work)?,
             work,
             limits: spec.limits.unwrap_or_default(),
@@ -195,6 +198,7 @@ impl Checker<'_> {
 fn unfit_to_both(spec: &PhaseSpec) -> Vec<(&'static str, bool)> {
     vec![
         ("pack", spec.pack.is_some()),
+        ("locked_by", !spec.locked_by.is_empty()),
         ("context", !spec.context.is_empty()),
         ("fan", spec.fan.is_some()),
         ("accept", spec.accept.is_some()),
@@ -211,6 +215,8 @@ fn unfit_to_read(spec: &PhaseSpec) -> Vec<(&'static str, bool)> {
         ("gather", !spec.gather.is_empty()),
         ("output.document", output.is_some_and(|output| output.document.is_some())),
         ("output.aligned", output.is_some_and(|output| output.aligned)),
+        ("output.carry", output.is_some_and(|output| !output.carry.is_empty())),
+        ("output.rules", output.is_some_and(|output| output.rules.is_some())),
     ]);
     fields
 }

@@ -13,6 +13,8 @@ use crate::ports::agent::AgentRole;
 #[derive(Debug, Default)]
 pub(super) struct Pool {
     pub(super) members: Vec<PoolMember>,
+    /// How many agents the phase names that take no part at present.
+    pub(super) idle: usize,
     /// What the phase does; `None` where a mistake that was reported stands in the way.
     pub(super) role: Option<AgentRole>,
 }
@@ -48,10 +50,10 @@ impl Checker<'_> {
                 self.problems.add(Code::NoAgent, path, format!("phase `{name}` has no agent"));
                 Pool::default()
             }
-            (Some(AgentRef::Inline(_)), true) => single(name.as_str(), agents),
+            (Some(AgentRef::Inline(_)), true) => self.single(name, name.as_str(), spec, agents),
             (Some(AgentRef::Name(agent)), true) => {
                 self.named_agent(agent, &format!("{path}.agent"));
-                single(agent.as_str(), agents)
+                self.single(name, agent.as_str(), spec, agents)
             }
             (None, false) => self.members(name, spec, agents),
         }
@@ -68,11 +70,18 @@ impl Checker<'_> {
         for (agent, entry) in &spec.agents {
             let path = format!("phases.{name}.agents.{agent}");
             self.named_agent(agent, &path);
-            members.push(self.member(agent, *entry, &path));
+            let member = self.member(agent, *entry, &path);
+            if !is_enabled(spec) || agents.get(agent).is_none_or(|agent| agent.takes_part) {
+                members.push(member);
+            }
             roles.push(agents.get(agent).map(|agent| agent.traits.role));
         }
+        let idle = spec.agents.len() - members.len();
+        if members.is_empty() {
+            self.all_idle(name, spec);
+        }
         if let [Some(role)] = roles[..] {
-            return Pool { members, role: Some(role) };
+            return Pool { members, idle, role: Some(role) };
         }
         for (agent, role) in spec.agents.keys().zip(&roles) {
             if matches!(role, Some(AgentRole::Read | AgentRole::Write)) {
@@ -81,7 +90,31 @@ impl Checker<'_> {
             }
         }
         // A pool of several answers, even where some of its agents are not known.
-        Pool { members, role: Some(AgentRole::Answer) }
+        Pool { members, idle, role: Some(AgentRole::Answer) }
+    }
+
+    /// A phase that is taken out needs nobody.
+    fn all_idle(&mut self, name: &PhaseName, spec: &PhaseSpec) {
+        if is_enabled(spec) {
+            let message = format!("no agent of phase `{name}` takes part");
+            let hint = "see `when:` of its agents, or take the phase out: `enabled: false`".to_owned();
+            self.problems.add_with(Code::NoAgent, format!("phases.{name}"), message, Some(hint));
+        }
+    }
+
+    fn single(
+        &mut self,
+        phase: &PhaseName,
+        name: &str,
+        spec: &PhaseSpec,
+        agents: &IndexMap<AgentName, AgentModel>,
+    ) -> Pool {
+        let Some(agent) = agents.get(name) else { return Pool::default() };
+        if !agent.takes_part {
+            self.all_idle(phase, spec);
+        }
+        let member = PoolMember { agent: agent.name.clone(), clones: 1, samples: 1, prompt: None };
+        Pool { members: vec![member], idle: 0, role: Some(agent.traits.role) }
     }
 
     fn member(&mut self, agent: &AgentName, entry: PoolEntry, path: &str) -> PoolMember {
@@ -101,7 +134,8 @@ impl Checker<'_> {
         PoolMember { agent: agent.clone(), clones, samples, prompt: None }
     }
 
-    fn named_agent(&mut self, name: &AgentName, path: &str) {
+    /// Looks an agent up that is named at `path`; says so if there is none.
+    pub(super) fn named_agent(&mut self, name: &AgentName, path: &str) {
         let pipeline = self.pipeline;
         let known = pipeline.agents.contains_key(name)
             || self.broken.may_have("agents", &self.broken.agents, name.as_str());
@@ -116,8 +150,6 @@ impl Checker<'_> {
     }
 }
 
-fn single(name: &str, agents: &IndexMap<AgentName, AgentModel>) -> Pool {
-    let Some(agent) = agents.get(name) else { return Pool::default() };
-    let member = PoolMember { agent: agent.name.clone(), clones: 1, samples: 1, prompt: None };
-    Pool { members: vec![member], role: Some(agent.traits.role) }
+fn is_enabled(spec: &PhaseSpec) -> bool {
+    spec.enabled.unwrap_or(true)
 }

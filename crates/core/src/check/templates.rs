@@ -94,10 +94,11 @@ impl Checker<'_> {
         self.problems.add_with(code, path, message, Some(hint));
     }
 
-    /// Returns the phases that ask an agent, with their dimensions.
+    /// Returns the phases that ask an agent or go by its rules, with their dimensions.
     fn users(&self, agent: &AgentName) -> Vec<(PhaseName, Vec<DimensionName>)> {
         let uses = |name: &PhaseName, spec: &refrain_schemas::phase_spec::PhaseSpec| {
             spec.agents.contains_key(agent)
+                || spec.output.as_ref().is_some_and(|output| output.rules.as_ref() == Some(agent))
                 || match &spec.agent {
                     Some(AgentRef::Name(named)) => named == agent,
                     Some(AgentRef::Inline(_)) => name.as_str() == agent.as_str(),

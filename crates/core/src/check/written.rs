@@ -10,6 +10,7 @@ use refrain_schemas::phase_spec::{Fan, PhaseSpec};
 use serde_json::{Value, json};
 
 use crate::model::{AskWork, Context, ContextSource, Output, OutputSchema, OutputShape, Select, Split, Work};
+use crate::terms::Matching;
 
 /// Returns the parts of a phase's definition; `None` where one has no canonical form.
 pub(super) fn written(spec: &PhaseSpec, work: &Work) -> Option<IndexMap<String, Json>> {
@@ -64,15 +65,26 @@ fn split(split: &Split) -> Value {
 fn context(entry: &Context) -> Value {
     let source = match &entry.source {
         ContextSource::Phase(name) => json!({ "phase": name }),
-        ContextSource::File(path) => json!({ "file": path }),
+        // As written, so that another value of a dimension changes no definition.
+        ContextSource::File(file) => json!({ "file": file.written }),
     };
     let select = match &entry.select {
         Select::Whole => json!("whole"),
         Select::On { field, unique } => json!({ "on": field, "unique": unique }),
-        Select::Match { field, within } => json!({ "match": field, "in": within }),
+        Select::Match { field, within, how } => matching(field, within, how),
         Select::Window { n, within } => json!({ "window": n, "within": within }),
     };
     json!({ "source": source, "select": select })
+}
+
+/// What is left out has the form it had before there was a choice.
+fn matching(field: &str, within: &[String], how: &Matching) -> Value {
+    let within = if let [one] = within { json!(one) } else { json!(within) };
+    let mut form = json!({ "match": field, "in": within });
+    if *how != Matching::default() {
+        form["how"] = json!({ "words": how.words, "ignore_case": how.ignore_case, "case": how.case });
+    }
+    form
 }
 
 fn output(output: &Output) -> Value {
@@ -80,7 +92,12 @@ fn output(output: &Output) -> Value {
         OutputShape::Records { key } => json!({ "key": key }),
         OutputShape::Document => json!("document"),
     };
-    json!({ "shape": shape, "aligned": output.aligned, "schema": schema(output.schema.as_ref()) })
+    let schema = schema(output.schema.as_ref());
+    let mut written = json!({ "shape": shape, "aligned": output.aligned, "schema": schema });
+    if !output.carry.is_empty() {
+        written["carry"] = json!(output.carry);
+    }
+    written
 }
 
 /// The schema itself, so that editing it counts and moving it does not.

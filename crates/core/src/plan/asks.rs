@@ -49,6 +49,7 @@ impl Ahead {
         }
         let prior = self.history.prior(target);
         let preparation = Preparation {
+            model: &self.model,
             store: &*self.ports.store,
             files: &*self.ports.files,
             prior: prior.as_ref(),

@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use refrain_schemas::digest::Digest;
 use refrain_schemas::freshness::Freshness;
 use refrain_schemas::history::HistoryEntry;
+use refrain_schemas::json::Json;
 
+use crate::edits::{Editing, editable_key, lay};
 use crate::engine::EngineError;
 use crate::history::Prior;
 use crate::model::{AskWork, Phase, Split};
@@ -43,14 +45,16 @@ impl Ahead {
         let differing = if keyed { self.differing(standing, &job).await? } else { None };
         if counted.certain.is_empty() && counted.possible.is_empty() {
             let outcomes = job.take_outcomes();
-            let Prepared { pages, pieces, before, context_artifacts, .. } = *job.prepared;
+            let Prepared { pages, pieces, before, context_artifacts, editing, .. } = *job.prepared;
             let store = &*self.ports.store;
             store.commit(Batch { pages, ..Batch::default() }).await?;
-            let publication = Publication { store, work, pieces: &pieces, outcomes, before };
+            let publication =
+                Publication { store, work, pieces: &pieces, outcomes, before, editing: &editing };
             if let Some(published) = publication.publish().await? {
                 let mut record = self.imagined(target, &standing.now, published.artifact, &context_artifacts);
                 (record.units, record.local) = (Some(published.units), published.local);
                 (record.missing, record.own_failures) = (published.missing, published.own_failures);
+                record.edits = published.edits;
                 let word = if record.is_partial() { Freshness::Partial } else { Freshness::Fresh };
                 self.history.apply(HistoryEntry::Revision(Box::new(record)));
                 self.settle(target, word, Outlook::Known);
@@ -79,13 +83,18 @@ impl Ahead {
         };
         let Some(table) = prior.units.filter(|_| makes_the_same(&prior, standing)) else { return Ok(None) };
         let rows = rows_made(&*self.ports.store, job, table).await?;
+        let editing = &job.prepared.editing;
         let present: BTreeSet<&str> = made().collect();
         let gone = rows.keys().filter(|id| !present.contains(id.as_str())).cloned();
         let mut ids: BTreeSet<String> = gone.collect();
         for (id, state) in made().zip(&job.units) {
-            if !rows.get(id).is_some_and(|row| is_as_it_was(row, state)) {
+            let is_locked = editing.locked(id).is_some();
+            if !is_locked && !rows.get(id).is_some_and(|row| is_as_it_was(row, state)) {
                 ids.insert(id.to_owned());
             }
+        }
+        if let Some(key) = self.model.phase(standing.target.phase.as_str()).and_then(editable_key) {
+            ids.extend(edited_otherwise(&*self.ports.store, &prior, editing, key).await?);
         }
         Ok(Some(ids))
     }
@@ -121,6 +130,37 @@ async fn rows_made(
         Some((entry.id.to_owned(), UnitRow::decode(&entry)?))
     };
     Ok(places.iter().filter_map(row).collect())
+}
+
+/// Returns the ids of records that people's edits make something else of than they did in the revision before, where
+/// machines say the same.
+async fn edited_otherwise(
+    store: &dyn Store,
+    prior: &Prior,
+    editing: &Editing,
+    key: &str,
+) -> Result<BTreeSet<String>, EngineError> {
+    let mut ids = editing.keys();
+    if ids.is_empty() && prior.lineage.edits.is_none() {
+        return Ok(ids);
+    }
+    let laid = prior.record.edits.as_ref().map_or(&prior.record.artifact, |laid| &laid.machine);
+    let machine = Sequence::open_whole(store, laid.digest).await?;
+    let finished = Sequence::open_whole(store, prior.record.artifact.digest).await?;
+    let were_edited = machine.iter().zip(finished.iter()).filter(|(was, is)| was.1.body != is.1.body);
+    ids.extend(were_edited.map(|((_, entry), _)| entry.id.to_owned()));
+    let record = |sequence: &Sequence| -> BTreeMap<String, Json> {
+        let there = sequence.iter().filter(|(_, entry)| !entry.hole && ids.contains(entry.id));
+        there.map(|(_, entry)| (entry.id.to_owned(), Json::from_canonical(entry.text()))).collect()
+    };
+    let (mut machine, finished) = (record(&machine), record(&finished));
+    let placed = editing.placed();
+    let mut becomes = |id: &str| {
+        let machine = machine.remove(id);
+        let machine = editing.locked(id).map(|lock| lock.record.clone()).or(machine)?;
+        Some(placed.get(id).map_or_else(|| machine.clone(), |edit| lay(&machine, edit, key).record))
+    };
+    Ok(ids.iter().filter(|id| becomes(id).as_ref() != finished.get(*id)).cloned().collect())
 }
 
 /// Whether a unit has the replies that it had.

@@ -172,10 +172,19 @@ pub(super) fn mark_possible(
     counted: &mut Counted,
 ) {
     for (unit, state) in job.prepared.units.iter().zip(&job.units) {
+        let editing = &job.prepared.editing;
         let own = source_pending.iter().any(|outlook| touches_source(outlook, unit));
+        if let Some(lock) = editing.locked(unit.id.as_str()) {
+            // It is asked about only where the unit that was edited comes back.
+            if own && lock.follows {
+                counted.suspect(work, &unit.id, None);
+            }
+            continue;
+        }
+        let inherits = !source_pending.is_empty() && editing.may_be_locked(unit.id.as_str());
         let sees =
             || pending_views.iter().any(|(select, outlook)| touches_context(job, outlook, select, unit));
-        if own || sees() {
+        if own || inherits || sees() {
             // A record that comes out different may fall into another group.
             let group = (!own || work.pack_within.is_none()).then_some(state.group);
             counted.suspect(work, &unit.id, group);

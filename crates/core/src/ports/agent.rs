@@ -17,6 +17,7 @@ use refrain_schemas::scope::Scope;
 use refrain_schemas::usage::Usage;
 
 use super::cancel::Cancel;
+use super::rules::RecordRules;
 
 /// One clone of an agent: it answers one call at a time.
 ///
@@ -58,6 +59,15 @@ pub trait AgentFactory: Debug + Send + Sync + 'static {
     /// # Errors
     /// Fails where the spec does not describe an agent of this technology.
     fn make(&self, blueprint: &Blueprint) -> Result<Arc<dyn Agent>, AgentError>;
+
+    /// Returns the agent's rules for replies of other agents (`output: { rules: NAME }`), made from its params as one
+    /// scope fills them; `None` where an agent like this offers none.
+    ///
+    /// # Errors
+    /// Fails where it would offer rules but these params make none.
+    fn rules(&self, _draft: &Draft<'_>, _params: &Json) -> Result<Option<Arc<dyn RecordRules>>, AgentError> {
+        Ok(None)
+    }
 }
 
 /// An agent as it is written, and what it may refer to.

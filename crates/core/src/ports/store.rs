@@ -147,6 +147,9 @@ pub struct CallFilter {
     pub in_doubt: bool,
     /// Only the latest so many of these.
     pub last: Option<usize>,
+    /// Whether the replies themselves are left out: where an ask has one, it is `null`. What calls cost can then be looked
+    /// at without holding all that they said.
+    pub without_replies: bool,
 }
 
 /// Sums over the ledger.

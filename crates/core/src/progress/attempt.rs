@@ -8,6 +8,7 @@ use refrain_schemas::scope::Target;
 use refrain_schemas::usage::Usage;
 
 use crate::progress::count;
+use crate::progress::pace::Pace;
 
 /// What is known of one attempt at one revision of a target.
 #[derive(Debug, Clone)]
@@ -23,10 +24,11 @@ pub(super) struct Attempt {
     calls: u64,
     usage: Usage,
     percent: f64,
+    pace: Pace,
 }
 
 impl Attempt {
-    pub(super) const fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self {
             revision: None,
             status: None,
@@ -36,8 +38,9 @@ impl Attempt {
             units: UnitCounts { total: 0, ran: 0, reused: 0, failed: 0 },
             given: 0,
             calls: 0,
-            usage: Usage { input_tokens: 0, cached_input_tokens: 0, output_tokens: 0, cost_usd: None },
+            usage: Usage::default(),
             percent: 0.0,
+            pace: Pace::default(),
         }
     }
 
@@ -63,7 +66,12 @@ impl Attempt {
                 self.grow(&end.units, end.calls, &end.usage);
                 self.locked = true;
             }
+            // There is nothing to do, and that is known.
+            EventKind::PhaseFresh { .. } | EventKind::PhaseSkipped { .. } => self.locked = true,
             _ => {}
+        }
+        if self.started.is_some() && self.ended.is_none() {
+            self.pace.note(elapsed, self.asked(), self.calls > 0);
         }
         if let Some(status) = status(kind) {
             self.status = Some(status);
@@ -75,15 +83,42 @@ impl Attempt {
     /// Returns what the attempt adds to the progress of the run, from 0 to 1.
     pub(super) fn fraction(&self) -> f64 {
         match self.status {
-            // What was stopped half-way is not done: the percentage of the run stays where it was.
-            None | Some(PhaseStatus::Stopped | PhaseStatus::Cancelled) if self.locked => self.percent / 100.0,
-            None | Some(PhaseStatus::Stopped | PhaseStatus::Cancelled) => 0.0,
-            Some(_) => 1.0,
+            Some(
+                PhaseStatus::Fresh | PhaseStatus::Completed | PhaseStatus::Partial | PhaseStatus::Skipped,
+            ) => 1.0,
+            // What was stopped half-way or failed is not done: the percentage of the run stays where it was.
+            _ if self.locked => self.percent / 100.0,
+            _ => 0.0,
         }
     }
 
-    pub(super) fn progress(&self, target: &Target, elapsed: f64) -> PhaseProgress {
-        let rate = self.rate(elapsed);
+    /// Whether units are being asked about, or will be.
+    pub(super) const fn is_open(&self) -> bool {
+        self.status.is_none()
+    }
+
+    /// Returns how many units are left; `None` while that is not known.
+    pub(super) fn left(&self) -> Option<u64> {
+        (self.locked && self.is_open()).then(|| self.units.total.saturating_sub(self.done()))
+    }
+
+    /// Returns the units done per second by asking: of late, or over all where the attempt has ended.
+    pub(super) fn rate(&self) -> Option<f64> {
+        match self.ended {
+            Some(ended) => self.pace.overall(ended),
+            None => self.pace.rate(),
+        }
+    }
+
+    /// Returns the seconds left at the attempt's own pace.
+    pub(super) fn eta(&self, elapsed: f64) -> Option<f64> {
+        match self.left()? {
+            0 => Some(0.0),
+            left => self.pace.eta(left, elapsed),
+        }
+    }
+
+    pub(super) fn progress(&self, target: &Target, eta_seconds: Option<f64>) -> PhaseProgress {
         PhaseProgress {
             phase: target.phase.clone(),
             scope: target.scope.clone(),
@@ -95,14 +130,15 @@ impl Attempt {
             calls: self.calls,
             usage: self.usage,
             percent: self.locked.then_some(self.percent),
-            rate,
-            eta_seconds: rate.and_then(|rate| self.eta(rate)),
+            rate: self.rate(),
+            eta_seconds,
         }
     }
 
     /// Starts the attempt, or takes it up again: a failed attempt made no revision, so the next one has its number.
     fn start(&mut self, elapsed: f64) {
         self.started.get_or_insert(elapsed);
+        self.pace.begin(elapsed);
         self.status = None;
         self.ended = None;
     }
@@ -121,7 +157,9 @@ impl Attempt {
 
     fn share(&self) -> f64 {
         match self.status {
-            Some(PhaseStatus::Completed | PhaseStatus::Partial) => 100.0,
+            Some(
+                PhaseStatus::Completed | PhaseStatus::Partial | PhaseStatus::Fresh | PhaseStatus::Skipped,
+            ) => 100.0,
             _ if !self.locked => 0.0,
             // A phase without units is done when it has ended, not before.
             _ if self.units.total == 0 => 0.0,
@@ -129,16 +167,9 @@ impl Attempt {
         }
     }
 
-    /// Returns the units done per second by asking.
-    fn rate(&self, elapsed: f64) -> Option<f64> {
-        let seconds = self.ended.unwrap_or(elapsed) - self.started?;
-        let asked = self.done().saturating_sub(self.given.max(self.units.reused));
-        (asked > 0 && seconds > 0.0).then(|| count(asked) / seconds)
-    }
-
-    fn eta(&self, rate: f64) -> Option<f64> {
-        let left = self.units.total.saturating_sub(self.done());
-        (self.locked && self.status.is_none()).then(|| count(left) / rate)
+    /// Returns how many units were done by asking.
+    fn asked(&self) -> u64 {
+        self.done().saturating_sub(self.given.max(self.units.reused))
     }
 }
 
@@ -153,6 +184,7 @@ pub(super) fn grow_counts(counts: &mut UnitCounts, to: &UnitCounts) {
 /// Raises a usage to another where that is higher; a known cost stays known.
 pub(super) fn grow_usage(usage: &mut Usage, to: &Usage) {
     usage.input_tokens = usage.input_tokens.max(to.input_tokens);
+    usage.cached_input_tokens = usage.cached_input_tokens.max(to.cached_input_tokens);
     usage.output_tokens = usage.output_tokens.max(to.output_tokens);
     usage.cost_usd = match (usage.cost_usd, to.cost_usd) {
         (Some(a), Some(b)) => Some(a.max(b)),

@@ -125,6 +125,55 @@ fn the_run_ends_at_a_hundred_only_when_everything_is_there() {
     check(EventKind::RunCancelled, 25.0);
 }
 
+#[test]
+fn what_all_scopes_share_is_no_target() {
+    let a = target("a", Some("ja"));
+    let mut fold = fold(std::slice::from_ref(&a));
+    let opened = EventKind::AgentOpened { agent: "x".parse().unwrap(), clone: 0 };
+    fold.apply(&event(Some(&target("a", None)), 0.0, opened));
+    fold.apply(&event(Some(&a), 1.0, EventKind::PhaseFresh { revision: Revision(3) }));
+    let snapshot = fold.snapshot();
+    assert_eq!((snapshot.phases.len(), snapshot.percent), (1, 100.0));
+    assert_eq!((snapshot.phases[0].percent, snapshot.phases[0].revision), (Some(100.0), Some(Revision(3))));
+}
+
+#[test]
+fn a_scope_that_waits_for_its_turn_has_the_pace_of_its_phase() {
+    let (ja, fr) = (target("a", Some("ja")), target("a", Some("fr")));
+    let mut fold = fold(&[ja.clone(), fr.clone()]);
+    for target in [&ja, &fr] {
+        fold.apply(&event(Some(target), 0.0, started(1)));
+        fold.apply(&event(Some(target), 0.0, EventKind::PhasePlanned { total: 100, reused: 0, holes: 0 }));
+    }
+    let ran = |target, at: u32, ran: u64, calls| {
+        let units = counts(100, ran, 0, 0);
+        event(Some(target), f64::from(at), EventKind::PhaseProgressed { units, calls, usage: usage(0, None) })
+    };
+    assert_eq!(fold.snapshot().eta_seconds, None);
+    (1..=10).for_each(|at| fold.apply(&ran(&ja, at, at.into(), at.into())));
+    let etas = |fold: &ProgressFold| {
+        let snapshot = fold.snapshot();
+        (snapshot.phases[0].eta_seconds, snapshot.phases[1].eta_seconds, snapshot.eta_seconds)
+    };
+    assert_eq!(etas(&fold), (Some(90.0), Some(190.0), Some(190.0)));
+    (11..=100).for_each(|at| fold.apply(&ran(&ja, at, at.into(), at.into())));
+    fold.apply(&event(Some(&ja), 100.0, EventKind::PhaseCompleted(ended(1, counts(100, 100, 0, 0)))));
+    fold.apply(&ran(&fr, 100, 0, 1));
+    (1..=10).for_each(|n| fold.apply(&ran(&fr, 100 + n, n.into(), n.into())));
+    assert_eq!(etas(&fold), (None, Some(90.0), Some(90.0)), "the wait was no work");
+}
+
+#[test]
+fn tokens_from_a_cache_count_as_well() {
+    let a = target("a", None);
+    let mut fold = fold(std::slice::from_ref(&a));
+    fold.apply(&event(Some(&a), 0.0, started(1)));
+    let usage = Usage { cached_input_tokens: 7, ..usage(9, None) };
+    let progressed = EventKind::PhaseProgressed { units: counts(4, 1, 0, 0), calls: 1, usage };
+    fold.apply(&event(Some(&a), 1.0, progressed));
+    assert_eq!(fold.snapshot().usage, usage);
+}
+
 fn any_counts() -> impl Strategy<Value = UnitCounts> {
     (0..20u64, 0..20u64, 0..20u64, 0..20u64).prop_map(|(t, r, u, f)| counts(t, r, u, f))
 }
@@ -180,8 +229,12 @@ fn no_figure_fell(then: &RunProgress, now: &RunProgress) -> Result<(), TestCaseE
     prop_assert!(now.elapsed_seconds >= then.elapsed_seconds && now.calls >= then.calls);
     prop_assert!(is_no_less(&now.units, &then.units));
     prop_assert!(
-        now.usage.cost_usd >= then.usage.cost_usd && now.usage.input_tokens >= then.usage.input_tokens
+        now.usage.cost_usd >= then.usage.cost_usd
+            && now.usage.input_tokens >= then.usage.input_tokens
+            && now.usage.cached_input_tokens >= then.usage.cached_input_tokens
     );
+    let etas = now.phases.iter().map(|phase| phase.eta_seconds).chain([now.eta_seconds]);
+    prop_assert!(etas.flatten().all(|eta| eta >= 0.0 && eta.is_finite()));
     let present = figures(now);
     prop_assert_eq!(
         present.len(),

@@ -172,6 +172,7 @@ async fn ready(
     let Some((phase, work)) = asking(engine, &standing.target) else { return Ok(None) };
     let ports = engine.ports();
     let preparation = Preparation {
+        model: engine.model(),
         store: &*ports.store,
         files: &*ports.files,
         prior: Some(prior),

@@ -35,7 +35,7 @@ pub(crate) async fn diff(
     Ok(DiffReport { schema_version: 1, phase, scope, from, to, changes })
 }
 
-fn last_two(history: &History, target: &Target) -> Result<(Revision, Revision), EngineError> {
+pub(super) fn last_two(history: &History, target: &Target) -> Result<(Revision, Revision), EngineError> {
     let to = named(history, target, None)?.revision;
     let revisions = history.target(target).map_or(&[][..], |target| &target.revisions);
     let from = revisions.len().checked_sub(2).and_then(|n| revisions.get(n));

@@ -125,7 +125,7 @@ impl Groups {
 }
 
 /// Returns one of `n` shares; what cannot be divided goes to the first ones, so that the shares add up.
-fn share(usage: &Usage, place: u64, n: u64) -> Usage {
+pub(super) fn share(usage: &Usage, place: u64, n: u64) -> Usage {
     let part = |tokens: u64| tokens / n + u64::from(place < tokens % n);
     #[expect(clippy::cast_precision_loss, reason = "a call has far fewer than 2^53 units")]
     let dollars = usage.cost_usd.map(|dollars| dollars / n as f64);

@@ -28,6 +28,7 @@ use crate::recorder::{PROGRESS_EVERY, Recorder};
 use crate::survey::survey;
 
 use super::input::Input;
+use super::keeping;
 use super::perform::Performer;
 use super::request::Planned;
 use super::state::{Options, RunState, Stop};
@@ -87,6 +88,7 @@ async fn run_held(
     begin(engine, request, run_id, &opening, &mut recorder, targets).await?;
     let attempts =
         planned.targets.iter().map(|(target, _)| history.target(target)?.last_attempt.clone()).collect();
+    let imported = keeping::imported(&history);
     let states = planned.states(engine, request.force);
     let numbers = (opening.next_call, opening.next_lane);
     let model = engine.shared_model();
@@ -107,6 +109,7 @@ async fn run_held(
         targets: planned.targets.iter().map(|(target, phase)| (Arc::new(target.clone()), *phase)).collect(),
         cancel: Cancel::new(),
         attempts,
+        imported,
     });
     let turned = turn_until_over(&mut state, &performer, &mut recorder, &remarks, control).await;
     performer.executor.close().await;
@@ -256,6 +259,8 @@ fn status(state: &RunState, phases: &[PhaseReport]) -> RunStatus {
         RunStatus::Cancelled
     } else if any(PhaseStatus::Stopped) {
         RunStatus::Stopped
+    } else if is_confined(phases) {
+        RunStatus::Partial
     } else if any(PhaseStatus::Failed) {
         RunStatus::Failed
     } else if any(PhaseStatus::Blocked) {
@@ -267,6 +272,17 @@ fn status(state: &RunState, phases: &[PhaseReport]) -> RunStatus {
     } else {
         RunStatus::Completed
     }
+}
+
+/// Whether something failed, or was blocked behind it, and every phase that this befell in some scopes came to its end in
+/// another one: of three languages, two are there.
+fn is_confined(phases: &[PhaseReport]) -> bool {
+    use PhaseStatus as S;
+    let ended_well = |phase: &PhaseReport| matches!(phase.status, S::Completed | S::Fresh | S::Partial);
+    let in_other_scope =
+        |bad: &PhaseReport| phases.iter().any(|phase| phase.phase == bad.phase && ended_well(phase));
+    let mut bad = phases.iter().filter(|phase| matches!(phase.status, S::Failed | S::Blocked)).peekable();
+    bad.peek().is_some() && bad.all(in_other_scope)
 }
 
 fn all_ended(phases: &[PhaseReport]) -> bool {

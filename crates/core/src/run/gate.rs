@@ -95,7 +95,12 @@ impl Gate {
     /// Makes a gate for so many clones.
     pub(super) fn new(limits: &RateLimits, clones: u32) -> Self {
         let mut gate = Self {
-            window: Window::new(limits.concurrency.unwrap_or(clones)),
+            window: match limits.concurrency {
+                Some(concurrency) => Window::new(concurrency),
+                // A declared pace keeps the crowd in order by itself.
+                None if limits.requests_per_minute.is_some() => Window::new(clones),
+                None => Window::opening(clones),
+            },
             is_declared: limits.concurrency.is_some(),
             requests: Pace::default(),
             tokens: Pace::default(),
@@ -276,7 +281,7 @@ impl Gate {
 
     /// Returns what went through per second.
     fn achieved(&self, since: Duration, until: Duration) -> f64 {
-        let seconds = until.saturating_sub(since).as_secs_f64().max(0.1);
+        let seconds = until.saturating_sub(since).as_secs_f64().max(1.0);
         f64::from(self.tide.admitted(since, until).max(1)) / seconds
     }
 
@@ -284,6 +289,7 @@ impl Gate {
     pub(super) fn told(&mut self, signal: RateSignal, jitter: f64, now: Duration) {
         if let Some(requests) = signal.requests_per_minute {
             self.requests.said(f64::from(requests), now);
+            self.window.open();
         }
         if let Some(tokens) = signal.tokens_per_minute {
             self.tokens.said(count(tokens), now);

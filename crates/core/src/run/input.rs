@@ -8,11 +8,12 @@ use refrain_schemas::event::EventKind;
 use refrain_schemas::failure::PhaseError;
 use refrain_schemas::json::Json;
 use refrain_schemas::name::CallId;
+use refrain_schemas::report::KeptFile;
 use refrain_schemas::scope::Target;
 
 use crate::engine::EngineError;
+use crate::facts::Known;
 use crate::history::Prior;
-use crate::judge::UpstreamNow;
 use crate::ports::agent::{AgentError, Reply};
 use crate::ports::executor::Call;
 use crate::prepare::Prepared;
@@ -62,7 +63,7 @@ pub enum Input {
 #[derive(Debug)]
 pub enum Effect {
     /// Look at a target.
-    Judge(TargetNo, Vec<UpstreamNow>, Option<Box<Prior>>, u32),
+    Judge(TargetNo, Box<Known>),
     /// Get a target's units.
     Prepare(TargetNo, Box<Standing>, Option<Box<Prior>>, Whole),
     /// Look into the ledger.
@@ -99,6 +100,8 @@ pub struct Transferred {
     pub patched: Vec<FileStamp>,
     /// What to tell.
     pub event: EventKind,
+    /// Files that somebody had changed, kept under another name before they were replaced.
+    pub kept: Vec<KeptFile>,
 }
 
 /// Why a step of a target did not succeed.

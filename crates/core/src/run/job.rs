@@ -11,17 +11,22 @@ use refrain_schemas::phase_spec::Fan;
 use refrain_schemas::report::UnitCounts;
 use refrain_schemas::usage::Usage;
 
+use crate::edits::Lock;
 use crate::model::{AskWork, Model, Phase, Work};
 use crate::ports::agent::Conversation;
 use crate::prepare::Prepared;
 use crate::prompt::{About, Ground, Prompt, Renderer};
 use crate::publish::UnitOutcome;
-use crate::reply::{self, Rules};
+use crate::reply::{self, Reviewer, Rules, Stamped};
 use crate::request::{AskNumbers, UnitRequest, key};
 use crate::survey::Standing;
 use crate::unit_table::AskRow;
+use crate::units::Unit;
 
 use super::unit_state::{Ask, AskState, UnitProgress, UnitState};
+
+/// Stands for the digest of a unit that nobody is asked about.
+const UNASKED: Digest = Digest::from_bytes([0; 32]);
 
 /// One target whose units are being asked about.
 #[derive(Debug)]
@@ -83,15 +88,11 @@ impl Job {
         let shared = prepared.requests.shared();
         let renderers = renderers(model, &standing, &shared);
         let total = prepared.n_units();
-        let counts = UnitCounts { total, reused: prepared.n_kept(), ..UnitCounts::default() };
         let groups = groups(&prepared, work.pack_within.as_deref());
-        let units = prepared.units.iter().zip(groups).map(|(unit, group)| {
-            let is_hole = prepared.requests.is_hole(unit);
-            let digest = prepared.requests.request(unit).digest();
-            let progress = if is_hole { UnitProgress::Hole } else { UnitProgress::Open };
-            UnitState { digest, group, asks: Vec::new(), progress, refusals: Vec::new(), was_called: false }
-        });
-        let units: Vec<UnitState> = units.collect();
+        let states = prepared.units.iter().zip(groups);
+        let units: Vec<UnitState> = states.map(|(unit, group)| unit_state(&prepared, unit, group)).collect();
+        let locked = units.iter().filter(|unit| unit.progress == UnitProgress::Done).count() as u64;
+        let counts = UnitCounts { total, reused: prepared.n_kept() + locked, ..UnitCounts::default() };
         let source_key = crate::prepare::chosen_source(&standing.now, &work.units.of)
             .and_then(|name| source_key(model.phase(name.as_str())?));
         Self {
@@ -150,7 +151,9 @@ impl Job {
             return Ok(AskState::Done { records: Vec::new(), reply: keep });
         }
         let rules = Rules::of(work, self.source_key.as_deref()).gathered(!phase.gather.is_empty());
-        let rules = rules.by_model(prompt.is_some());
+        let reviewer = self.standing.definition.rules.as_ref();
+        let reviewer = reviewer.map(|rules| Reviewer { rules, shared: &self.shared });
+        let rules = rules.by_model(prompt.is_some()).reviewed_by(reviewer);
         let records = rules.accept(reply, &self.prepared.units[unit], &self.prepared.requests)?;
         Ok(AskState::Done { records, reply: keep })
     }
@@ -248,7 +251,11 @@ impl Job {
     /// Takes out what came of the units, for publishing.
     pub fn take_outcomes(&mut self) -> Vec<UnitOutcome> {
         let units = std::mem::take(&mut self.units).into_iter();
-        units.zip(&self.prepared.units).map(|(state, unit)| outcome(state, unit.id.clone())).collect()
+        let outcomes = units.zip(&self.prepared.units).map(|(state, unit)| {
+            let locked = self.prepared.editing.locked(unit.id.as_str());
+            locked.map_or_else(|| outcome(state, unit.id.clone()), |lock| locked_outcome(&unit.id, lock))
+        });
+        outcomes.collect()
     }
 }
 
@@ -274,6 +281,25 @@ pub(crate) fn stage_of(work: &AskWork, unit: &UnitId, stage: usize) -> Vec<(u32,
         Fan::Split | Fan::Panel => Vec::new(),
         Fan::Cascade | Fan::Chain => work.pool.get(stage).map(|_| (stage_no(stage), 0)).into_iter().collect(),
     }
+}
+
+/// Makes the state that a unit starts in. One that people locked is over before it begins, whatever it would see.
+fn unit_state(prepared: &Prepared, unit: &Unit, group: u32) -> UnitState {
+    let is_locked = prepared.editing.locked(unit.id.as_str()).is_some();
+    let progress = if is_locked {
+        UnitProgress::Done
+    } else if prepared.requests.is_hole(unit) {
+        UnitProgress::Hole
+    } else {
+        UnitProgress::Open
+    };
+    let digest = if is_locked { UNASKED } else { prepared.requests.request(unit).digest() };
+    UnitState { digest, group, asks: Vec::new(), progress, refusals: Vec::new(), was_called: false }
+}
+
+fn locked_outcome(id: &UnitId, lock: &Lock) -> UnitOutcome {
+    let stamped = Stamped { key: id.as_str().to_owned(), record: lock.record.clone() };
+    UnitOutcome { id: id.clone(), asks: Vec::new(), result: Ok(vec![(0, 0, vec![stamped])]) }
 }
 
 fn outcome(state: UnitState, id: UnitId) -> UnitOutcome {

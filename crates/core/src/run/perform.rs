@@ -1,5 +1,6 @@
 //! Carrying out what the state wants done.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use refrain_schemas::artifact::ArtifactKind;
@@ -11,7 +12,7 @@ use refrain_schemas::json::{Json, scalar_text};
 use crate::artifact;
 use crate::define::FileDigests;
 use crate::engine::{EngineError, Ports};
-use crate::facts;
+use crate::facts::{self, Known};
 use crate::history::Prior;
 use crate::judge::{UpstreamNow, judge};
 use crate::model::{Model, ReadWork, Work, WriteWork};
@@ -27,6 +28,7 @@ use crate::tree::page::Entry;
 use crate::tree::sequence::Sequence;
 
 use super::input::{Effect, Input, TargetNo, Transferred, Trouble, Whole};
+use super::keeping;
 
 /// How many pages are handed to the store at once.
 const PAGE_BATCH: usize = 256;
@@ -41,15 +43,15 @@ pub(super) struct Performer {
     pub(super) cancel: Cancel,
     /// Attempts that made no revision, for judging.
     pub(super) attempts: Vec<Option<refrain_schemas::history::AttemptRecord>>,
+    /// The contents of files that people changed and that were taken over as edits.
+    pub(super) imported: BTreeSet<Digest>,
 }
 
 impl Performer {
     /// Carries out one effect and says what came of it.
     pub(super) async fn perform(self: Arc<Self>, effect: Effect) -> Option<Input> {
         Some(match effect {
-            Effect::Judge(no, upstream, prior, generation) => {
-                Input::Judged(no, self.judge(no, upstream, prior.as_deref(), generation).await.map(Box::new))
-            }
+            Effect::Judge(no, known) => Input::Judged(no, self.judge(no, &known).await.map(Box::new)),
             Effect::Prepare(no, standing, prior, whole) => {
                 Input::Prepared(no, self.prepare(no, &standing, prior.as_deref(), whole).await.map(Box::new))
             }
@@ -82,19 +84,12 @@ impl Performer {
         &self.model.phases[self.targets[no].1]
     }
 
-    async fn judge(
-        &self,
-        no: TargetNo,
-        upstream: Vec<UpstreamNow>,
-        prior: Option<&Prior>,
-        generation: u32,
-    ) -> Result<Standing, EngineError> {
+    async fn judge(&self, no: TargetNo, known: &Known) -> Result<Standing, EngineError> {
         let target = &self.targets[no].0;
         // A long run outlives edits: each target is judged by the files as they are when its turn comes.
         let digests = FileDigests::new(self.ports.files.clone());
-        let (now, definition) =
-            facts::gather(&self.model, &self.ports, &digests, target, upstream, prior, generation).await?;
-        let attempt = self.attempts[no].as_ref();
+        let (now, definition) = facts::gather(&self.model, &self.ports, &digests, target, known).await?;
+        let (attempt, prior) = (self.attempts[no].as_ref(), known.prior.as_ref());
         let verdict =
             judge(&now, prior.map(|prior| &prior.record), prior.map(|prior| &prior.lineage), attempt);
         Ok(Standing { target: (**target).clone(), now, definition, verdict })
@@ -112,6 +107,7 @@ impl Performer {
             return Err(phase_error("definition", "the phase asks nobody"));
         };
         let preparation = Preparation {
+            model: &self.model,
             store: &*self.ports.store,
             files: &*self.ports.files,
             prior,
@@ -136,8 +132,14 @@ impl Performer {
         let Work::Ask(work) = &self.phase(no).work else { return Ok(None) };
         let store = &*self.ports.store;
         store.commit(Batch { pages: prepared.pages, ..Batch::default() }).await?;
-        let publication =
-            Publication { store, work, pieces: &prepared.pieces, outcomes, before: prepared.before };
+        let publication = Publication {
+            store,
+            work,
+            pieces: &prepared.pieces,
+            outcomes,
+            before: prepared.before,
+            editing: &prepared.editing,
+        };
         Ok(publication.publish().await?)
     }
 
@@ -175,7 +177,7 @@ impl Performer {
         let files = source.stamps();
         let event = EventKind::SourceRead { files: files.len() as u64, records: n_records };
         let artifact = artifact::reference(ArtifactKind::Records, &root);
-        Ok(Transferred { artifact, files, patched: Vec::new(), event })
+        Ok(Transferred { artifact, files, patched: Vec::new(), event, kept: Vec::new() })
     }
 
     async fn write(
@@ -212,7 +214,8 @@ impl Performer {
                 n_records += records.len() as u64;
             }
         }
-        let Written { files, patched } = target.finish().map_err(file_trouble)?;
+        let finished = keeping::finish(&*self.ports.writer, target, &standing.now.altered, &self.imported);
+        let (Written { files, patched }, kept) = finished.await.map_err(file_trouble)?;
         let (artifact, pages) = artifact::of_files(&files);
         self.store(pages).await?;
         let names = files.iter().map(|file| file.path.clone()).collect();
@@ -221,6 +224,7 @@ impl Performer {
             files,
             patched,
             event: EventKind::ExportWritten { files: names, records: n_records },
+            kept,
         })
     }
 

@@ -40,11 +40,11 @@ impl RunState {
         let n_units = self.targets[no].job().map_or(0, |job| job.units.len());
         for unit in 0..n_units {
             let Some(job) = self.targets[no].job_mut() else { return };
-            if job.units[unit].progress == UnitProgress::Hole {
-                job.counts.failed += 1;
-                continue;
+            match job.units[unit].progress {
+                UnitProgress::Hole => job.counts.failed += 1,
+                UnitProgress::Open => drop(self.start_stage(no, work, unit, 0, None)),
+                UnitProgress::Done | UnitProgress::Failed(_) => {}
             }
-            self.start_stage(no, work, unit, 0, None);
         }
         self.check_planned(no);
         self.check_over(no);

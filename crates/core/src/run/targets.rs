@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use refrain_schemas::event::EventKind;
 use refrain_schemas::freshness::{Cause, CauseKind, Freshness};
 use refrain_schemas::history::{GenerationRecord, HistoryEntry, RevisionRecord};
-use refrain_schemas::report::PhaseStatus;
+use refrain_schemas::report::{KeptFile, PhaseStatus};
 use refrain_schemas::scope::Target;
 
 use crate::engine::EngineError;
-use crate::facts::upstream_now;
+use crate::facts::Known;
 use crate::model::Work;
 use crate::survey::{Standing, is_kept, is_volatile};
 
@@ -40,12 +40,9 @@ impl RunState {
             }
             self.targets[no].stage = Stage::Judging;
             let target = self.targets[no].target.clone();
-            let upstream = upstream_now(&self.model, self.phase(no), &target, &self.history, |other| {
-                self.freshness(other)
-            });
-            let prior = self.history.prior(&target).map(Box::new);
-            let generation = self.history.generation(&target);
-            self.effect(Effect::Judge(no, upstream, prior, generation));
+            let known =
+                Known::of(&self.model, self.phase(no), &target, &self.history, |other| self.freshness(other));
+            self.effect(Effect::Judge(no, Box::new(known)));
         }
     }
 
@@ -173,27 +170,14 @@ impl RunState {
         // What was read is what the revision is made from, even if it changed a moment before.
         let reads = matches!(self.phase(no).work, Work::Read(_));
         standing.now.sources.clone_from(if reads { &transferred.files } else { &transferred.patched });
+        for KeptFile { path, copy } in &transferred.kept {
+            self.tell(no, EventKind::ExportKept { file: path.clone(), copy: copy.clone() });
+        }
+        self.targets[no].report.kept = transferred.kept;
         self.tell(no, transferred.event);
-        let record = RevisionRecord {
-            target: (*self.targets[no].target).clone(),
-            revision: self.history.next_revision(&self.targets[no].target),
-            run_id: self.run_id,
-            at: self.now,
-            artifact: transferred.artifact,
-            lineage: standing.now.lineage(&BTreeMap::new()),
-            units: None,
-            local: false,
-            counts: refrain_schemas::report::UnitCounts::default(),
-            usage: refrain_schemas::usage::Usage::default(),
-            missing: Vec::new(),
-            own_failures: 0,
-            conflicts: None,
-            n_conflicts: 0,
-            files: transferred.files,
-            edits: None,
-            patched: transferred.patched,
-            causes: self.targets[no].causes().to_vec(),
-        };
+        let lineage = standing.now.lineage(&BTreeMap::new());
+        let (files, patched) = (transferred.files, transferred.patched);
+        let record = RevisionRecord { files, patched, ..self.next_record(no, transferred.artifact, lineage) };
         standing.now.altered.clear();
         self.publish_revision(no, record, &standing);
     }

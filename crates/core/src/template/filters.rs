@@ -6,7 +6,8 @@ use std::fmt::Write as _;
 use minijinja::value::{Kwargs, Rest, ValueKind};
 use minijinja::{Environment, Error, ErrorKind, Value};
 
-use super::entries::{Entries, occur_in};
+use super::entries::{Entries, Wanted, occur_in};
+use crate::terms::Matching;
 
 /// The names of the filters in this file.
 pub(super) const NAMES: [&str; 8] =
@@ -34,15 +35,27 @@ fn json(value: Value) -> Result<String, Error> {
     Ok(json.as_str().to_owned())
 }
 
-/// Gives the entries of a list whose `field` (`term`) occurs in a text.
+/// Gives the entries of a list whose `field` (`term`) occurs in a text, or in one of several, by the options that `match:`
+/// has.
 fn occurring(list: Value, text: Value, options: Kwargs) -> Result<Value, Error> {
     let field: Option<String> = options.get("field")?;
+    let (words, ignore_case): (Option<bool>, Option<bool>) =
+        (options.get("words")?, options.get("ignore_case")?);
+    let how = Matching {
+        words: words.unwrap_or_default(),
+        ignore_case: ignore_case.unwrap_or_default(),
+        case: options.get("case")?,
+    };
     options.assert_all_used()?;
-    let field = field.as_deref().unwrap_or("term");
-    let text = text_of(&text)?;
+    let wanted = Wanted { field: field.unwrap_or_else(|| "term".to_owned()), how };
+    let texts = if text.kind() == ValueKind::Seq {
+        text.try_iter()?.map(|text| text_of(&text)).collect::<Result<_, _>>()?
+    } else {
+        vec![text_of(&text)?]
+    };
     match list.downcast_object_ref::<Entries>() {
-        Some(entries) => Ok(entries.occurring(&text, field)),
-        None => occur_in(list.try_iter()?, &text, field),
+        Some(entries) => entries.occurring(&texts, &wanted),
+        None => occur_in(list.try_iter()?, &texts, &wanted),
     }
 }
 
@@ -159,7 +172,7 @@ mod tests {
 
     fn check(text: &str, expect: &str) {
         let context = Context::of(&json!({
-            "terms": [{"term": "sea", "says": "mer"}, {"term": "", "says": "-"}, {"term": 7, "says": "sept"}, {"word": "x"},
+            "terms": [{"term": "sea", "says": "mer", "exact": true}, {"term": "", "says": "-"}, {"term": 7, "says": "sept"}, {"word": "x"},
                       {"term": "a|b", "says": "two\nlines"}],
             "text": "the seas, 7 of them: a|b", "words": ["one", "two\nthree", 3, null],
         }));
@@ -172,6 +185,10 @@ mod tests {
         check("{{ terms | occurring(text) | map(attribute='says') | join(',') }}", "mer,sept,two\nlines");
         check("{{ terms | occurring('Sea 8') | length }}", "0");
         check("{{ terms | occurring('xy', field='word') | json }}", r#"[{"word":"x"}]"#);
+        check("{{ terms | occurring('SEAS, 8', ignore_case=true) | length }}", "1");
+        check("{{ terms | occurring('SEAS, 8', ignore_case=true, words=true) | length }}", "0");
+        check("{{ terms | occurring('Sea', ignore_case=true, case='exact') | length }}", "0");
+        check("{{ terms | occurring(['Sea 7', 'sea'], words=true) | length }}", "2");
         check("{{ terms | occurring(text, fields='x') }}", "error: unknown keyword argument 'fields'");
         check("{{ terms | occurring(nothing) }}", "error: `occurring(nothing)` is undefined");
     }

@@ -9,6 +9,7 @@ use refrain_schemas::history::Lineage;
 use refrain_schemas::json::Json;
 
 use crate::artifact;
+use crate::edits::EditsNow;
 use crate::judge::{Now, UpstreamNow};
 use crate::ports::files::{FileError, Loaded, ProjectFiles};
 use crate::ports::store::Store;
@@ -24,6 +25,7 @@ pub(super) fn past(now: &Now, lineage: &Lineage) -> Now {
         definition: lineage.definition.clone(),
         upstream: upstream.collect(),
         generation: lineage.generation,
+        edits: EditsNow::default(),
         ..now.clone()
     }
 }

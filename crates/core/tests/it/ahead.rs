@@ -30,7 +30,7 @@ fn check(world: &mut World) -> (PlanReport, RunReport) {
 }
 
 /// Says how a phase of a run left the bounds of its plan, if it did.
-fn broken((plan, run): (&PhasePlan, &PhaseReport)) -> Option<String> {
+pub(crate) fn broken((plan, run): (&PhasePlan, &PhaseReport)) -> Option<String> {
     let holds = plan.run.holds(run.units.ran)
         && plan.reuse.holds(run.units.reused)
         && plan.calls.holds(run.calls)

@@ -97,6 +97,92 @@ fn a_term_touches_the_lines_that_hold_it() {
     check(&mut glossary(), move |world| world.edit("g.csv", |terms| terms.push(twice)), &["t/l2"]);
 }
 
+fn words() -> World {
+    let matching = json!({"field": "term", "in": ["text", "speaker"], "words": true, "ignore_case": true, "case": "case"});
+    let mut world = with_context(json!({"g": {"file": "g.csv", "match": matching}}));
+    world.edit("lines.csv", |lines| {
+        let texts = ["Sea", "the SEA", "seas", "May I?", "may I?", "海の sea"];
+        for (line, text) in lines.iter_mut().zip(texts) {
+            line["text"] = json!(text);
+            line["speaker"] = json!(if text == "seas" { "Old May" } else { "Mara" });
+        }
+    });
+    world.set(
+        "g.csv",
+        json!([{"term": "sea", "case": "", "to": "a"}, {"term": "May", "case": "yes", "to": "b"}]),
+    );
+    world
+}
+
+#[test]
+fn a_term_touches_the_lines_that_hold_it_as_the_options_say() {
+    let edit = |edit: fn(&mut Vec<Value>)| move |world: &mut World| world.edit("g.csv", edit);
+    check(&mut words(), edit(|terms| terms[0]["to"] = json!("new")), &["t/l1", "t/l2", "t/l6"]);
+    check(&mut words(), edit(|terms| terms[1]["to"] = json!("new")), &["t/l3", "t/l4"]);
+    // Whoever saw it as it was, or sees it as it is.
+    check(&mut words(), edit(|terms| terms[1]["case"] = json!("no")), &["t/l3", "t/l4", "t/l5"]);
+    check(&mut words(), edit(|terms| terms[0]["case"] = json!("yes")), &["t/l1", "t/l2", "t/l6"]);
+    check(&mut words(), edit(|terms| terms.push(json!({"term": "海", "case": "", "to": "c"}))), &["t/l6"]);
+    let all = ["t/l1", "t/l2", "t/l3", "t/l4", "t/l5", "t/l6"];
+    let option = |name: &'static str, touched: &[&str]| {
+        let mut world = words();
+        let edit = |world: &mut World| {
+            world.redefine(|file| file["phases"]["t"]["context"]["g"]["match"][name] = json!(false));
+        };
+        check(&mut world, edit, touched);
+    };
+    option("words", &["t/l3"]);
+    option("ignore_case", &["t/l1", "t/l2"]);
+    let speaker = |world: &mut World| {
+        world.redefine(|file| file["phases"]["t"]["context"]["g"]["match"]["in"] = json!("speaker"));
+    };
+    check(&mut words(), speaker, &["t/l1", "t/l2", "t/l4", "t/l6"]);
+    check(&mut words(), edit_lines(|lines| lines[0]["speaker"] = json!("May")), &all[..1]);
+}
+
+/// A glossary for each language.
+fn scoped() -> World {
+    let mut world = world(
+        json!({"t": {"per": ["language"], "units": {"of": "ingest"}, "agent": {"builtin": "echo"},
+        "context": {"g": {"file": "g/{{ scope.language }}.csv", "match": {"field": "term", "in": "text"}}}}}),
+    );
+    for language in ["ja", "fr", "de"] {
+        world.set(
+            &format!("g/{language}.csv"),
+            json!([{"term": "text 2", "to": language}, {"term": "3", "to": "b"}]),
+        );
+    }
+    world
+}
+
+#[test]
+fn a_file_of_one_scope_touches_that_scope() {
+    check(&mut scoped(), |world| world.edit("g/fr.csv", |terms| terms[0]["to"] = json!("new")), &["t@fr/l2"]);
+    check(&mut scoped(), |world| world.edit("g/de.csv", |terms| terms[0]["to"] = json!("new")), &[]);
+    check(
+        &mut scoped(),
+        |world| world.redefine(|file| file["dimensions"]["language"] = json!(["ja", "fr", "de"])),
+        &["t@de/l1", "t@de/l2", "t@de/l3", "t@de/l4", "t@de/l5", "t@de/l6"],
+    );
+}
+
+#[test]
+fn only_the_scopes_whose_file_changed_are_stale() {
+    let mut world = scoped();
+    world.run();
+    world.edit("g/fr.csv", |terms| terms[0]["to"] = json!("new"));
+    assert_eq!(world.unfresh(), ["t@fr"]);
+    let plan = crate::ahead::plan(&mut world);
+    let calls: Vec<(u64, Option<u64>)> =
+        plan.phases.iter().map(|phase| (phase.calls.min, phase.calls.max)).collect();
+    assert_eq!(calls, [(0, Some(0)), (0, Some(0)), (1, Some(1))]);
+    let lineage = world.revision("t@ja").unwrap().lineage;
+    assert_eq!(lineage.context_files.keys().collect::<Vec<_>>(), ["g/ja.csv"]);
+    world.remove("g/fr.csv");
+    let problems = world.checked().err().unwrap();
+    assert_eq!(problems, ["phases.t.context.g.file: there is no file `g/fr.csv`, which `t@fr` reads"]);
+}
+
 #[test]
 fn a_window_touches_the_neighbours() {
     let window = || with_context(json!({"near": {"from": "ingest", "window": 1}}));

@@ -537,3 +537,25 @@ fn a_plan_counts_the_units_whose_prompt_cannot_be_rendered() {
     world.run();
     assert_eq!(world.holes("t"), ["l2"], "as was planned");
 }
+
+/// What a model was not told it cannot say again; the record knows it all the same, and a change of it asks nobody.
+#[test]
+fn records_take_fields_over_from_their_units() {
+    let carry = json!({"scene": "scene", "source": "text", "mood": "mood"});
+    let phase = json!({"output": {"key": "id", "aligned": true, "carry": carry}});
+    let mut world = telling(json!({"prompt": "Say {{ unit.text }}"}), phase);
+    world.run();
+    let record = |scene: &str| json!({"id": "l1", "said": "text 1", "scene": scene, "source": "text 1"});
+    assert_eq!(world.artifact("t")[0], record("s1"));
+    world.take_asked();
+    world.edit("lines.csv", |lines| lines[0]["scene"] = json!("s9"));
+    assert_eq!(world.unfresh(), ["ingest", "t"]);
+    world.run();
+    assert_eq!(asked_ids(&mut world), [""; 0]);
+    assert_eq!(world.artifact("t")[0], record("s9"));
+    // What the reply has goes before what the unit has.
+    world.agent("m/cheap", |asked| Ok(json!({"said": "it", "scene": asked.input["text"]})));
+    world.edit("lines.csv", |lines| lines[0]["text"] = json!("new"));
+    world.run();
+    assert_eq!(world.artifact("t")[0], json!({"id": "l1", "said": "it", "scene": "new", "source": "new"}));
+}

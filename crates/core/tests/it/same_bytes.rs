@@ -31,6 +31,15 @@ fn context() -> impl Strategy<Value = Value> {
         Just(json!({"from": "ingest", "window": 1})),
         Just(json!({"from": "ingest", "window": 2, "within": "scene"})),
         Just(json!({"file": "terms.csv", "match": {"field": "term", "in": "text"}})),
+        (any::<bool>(), any::<bool>(), any::<bool>()).prop_map(|(words, ignore_case, case)| {
+            let mut matching =
+                json!({"field": "term", "in": ["text", "scene"], "words": words, "ignore_case": ignore_case});
+            if case {
+                matching["case"] = json!("case");
+            }
+            json!({"file": "terms.csv", "match": matching})
+        }),
+        Just(json!({"file": "terms/{{ scope.language }}.csv", "match": {"field": "term", "in": "text"}})),
         Just(json!({"file": "terms.csv", "on": "scene"})),
         Just(json!({"from": "scenes", "on": "scene"})),
         Just(json!({"from": "scenes"})),
@@ -88,7 +97,7 @@ enum Edit {
     Insert(usize, u8),
     Remove(usize),
     Move(usize, usize),
-    Term(usize, u8),
+    Term(&'static str, usize, u8),
     Sum(u8),
     Style(u8),
     Version(u8),
@@ -104,7 +113,8 @@ fn edit() -> impl Strategy<Value = Edit> {
         2 => (0..9_usize, any::<u8>()).prop_map(|(at, to)| Edit::Insert(at, to)),
         2 => (0..9_usize).prop_map(Edit::Remove),
         2 => (0..9_usize, 0..9_usize).prop_map(|(from, to)| Edit::Move(from, to)),
-        2 => (0..4_usize, any::<u8>()).prop_map(|(at, to)| Edit::Term(at, to)),
+        2 => (0..4_usize, any::<u8>()).prop_map(|(at, to)| Edit::Term("terms.csv", at, to)),
+        1 => (0..4_usize, any::<u8>()).prop_map(|(at, to)| Edit::Term("terms/ja.csv", at, to)),
         1 => (0..4_u8).prop_map(Edit::Sum),
         1 => (0..3_u8).prop_map(Edit::Style),
         1 => (0..3_u8).prop_map(Edit::Version),
@@ -144,8 +154,10 @@ fn apply(world: &mut World, edit: &Edit, n: usize) {
             let moved = lines.remove(from % lines.len());
             lines.insert(to % (lines.len() + 1), moved);
         }),
-        Edit::Term(at, to) => world.edit("terms.csv", |terms| {
-            let term = json!({"term": format!("{}", to % 16), "to": to, "scene": format!("s{}", to % 4)});
+        Edit::Term(file, at, to) => world.edit(file, |terms| {
+            let sought = if to % 5 == 0 { format!("TEXT {}", to % 16) } else { format!("{}", to % 16) };
+            let case = ["yes", "no", ""][*to as usize / 16 % 3];
+            let term = json!({"term": sought, "to": to, "scene": format!("s{}", to % 4), "case": case});
             match at {
                 0 if terms.len() > 1 => drop(terms.remove(*to as usize % terms.len())),
                 1 => terms.insert(*to as usize % (terms.len() + 1), term),
@@ -180,15 +192,17 @@ fn random_world(a: &Value, b: &Value) -> World {
     world.set("lines.csv", lines(6));
     world.set(
         "terms.csv",
-        json!([{"term": "2", "to": 1, "scene": "s1"}, {"term": "text", "to": 2, "scene": "s2"}]),
+        json!([{"term": "2", "to": 1, "scene": "s1", "case": ""}, {"term": "text", "to": 2, "scene": "s2", "case": "no"}]),
     );
+    world.set("terms/ja.csv", json!([{"term": "2", "to": 1}]));
+    world.set("terms/fr.csv", json!([{"term": "2", "to": 1}]));
     world.set("scenes.csv", json!([{"scene": "s1", "sum": 0}, {"scene": "s2", "sum": 0}]));
     world.set("style.json", json!({"tone": 0}));
     world
 }
 
 /// The keys of all asks that were made, and of those that were answered.
-fn keys(world: &World) -> (BTreeSet<Digest>, BTreeSet<Digest>) {
+pub(crate) fn keys(world: &World) -> (BTreeSet<Digest>, BTreeSet<Digest>) {
     let (mut asked, mut answered) = (BTreeSet::new(), BTreeSet::new());
     for ask in world.ledger().iter().flat_map(|call| &call.asks) {
         asked.insert(ask.key);

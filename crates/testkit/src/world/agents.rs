@@ -12,6 +12,7 @@ use refrain_core::ports::agent::{
 };
 use refrain_core::ports::cancel::Cancel;
 use refrain_core::ports::clock::Clock as _;
+use refrain_core::ports::rules::{RecordRules, RecordView, Reviewed};
 use refrain_schemas::agent_spec::AgentSpec;
 use refrain_schemas::failure::{Failure, FailureKind};
 use refrain_schemas::json::Json;
@@ -102,6 +103,8 @@ pub fn reply_to(call: &AskedCall, answer: &dyn Fn(&Asked) -> Result<Value, Failu
 
 type Script = Arc<dyn Fn(&AskedCall) -> Act + Send + Sync>;
 
+type RulesScript = Arc<dyn Fn(&Value, &RecordView<'_>) -> Reviewed + Send + Sync>;
+
 /// All agents of a project, and what they were asked.
 pub(super) struct Cast {
     clock: Arc<ManualClock>,
@@ -111,6 +114,7 @@ pub(super) struct Cast {
 #[derive(Default)]
 struct State {
     scripts: BTreeMap<String, Script>,
+    rules: BTreeMap<String, RulesScript>,
     seed: Option<u64>,
     asked: Vec<Asked>,
     attempts: BTreeMap<(String, String), u32>,
@@ -132,12 +136,17 @@ impl Cast {
     /// Returns the same agents, who were asked nothing.
     pub(super) fn copy(&self, clock: Arc<ManualClock>) -> Self {
         let state = self.lock();
-        let state = State { scripts: state.scripts.clone(), seed: state.seed, ..State::default() };
+        let (scripts, rules) = (state.scripts.clone(), state.rules.clone());
+        let state = State { scripts, rules, seed: state.seed, ..State::default() };
         Self { clock, state: Mutex::new(state) }
     }
 
     pub(super) fn register(&self, name: &str, script: Script) {
         self.lock().scripts.insert(name.to_owned(), script);
+    }
+
+    pub(super) fn register_rules(&self, name: &str, review: RulesScript) {
+        self.lock().rules.insert(name.to_owned(), review);
     }
 
     pub(super) fn shuffle(&self, seed: Option<u64>) {
@@ -220,7 +229,9 @@ impl Factory {
 impl AgentFactory for Factory {
     fn handles(&self, spec: &AgentSpec) -> bool {
         let known = |name: &String| {
-            matches!(name.as_str(), "read" | "write") || self.0.lock().scripts.contains_key(name)
+            let state = self.0.lock();
+            let is_played = state.scripts.contains_key(name) || state.rules.contains_key(name);
+            is_played || matches!(name.as_str(), "read" | "write")
         };
         spec.builtin.as_ref().or(spec.model.as_ref()).is_some_and(known)
     }
@@ -254,6 +265,34 @@ impl AgentFactory for Factory {
             cast: self.0.clone(),
             busy: Mutex::default(),
         }))
+    }
+
+    fn rules(&self, draft: &Draft<'_>, params: &Json) -> Result<Option<Arc<dyn RecordRules>>, AgentError> {
+        let name = draft.spec.builtin.as_deref().unwrap_or_default();
+        let review = self.0.lock().rules.get(name).cloned();
+        let params = params.value();
+        if let Some(wrong) = params.get("wrong").and_then(Value::as_str) {
+            return Err(AgentError::new(FailureKind::Permanent, wrong));
+        }
+        Ok(review.map(|review| Arc::new(PlayedRules { params, review }) as Arc<dyn RecordRules>))
+    }
+}
+
+/// Rules that are a closure.
+struct PlayedRules {
+    params: Value,
+    review: RulesScript,
+}
+
+impl fmt::Debug for PlayedRules {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("PlayedRules").field(&self.params).finish()
+    }
+}
+
+impl RecordRules for PlayedRules {
+    fn review(&self, view: &RecordView<'_>) -> Reviewed {
+        (self.review)(&self.params, view)
     }
 }
 

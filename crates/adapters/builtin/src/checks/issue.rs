@@ -20,24 +20,25 @@ impl Finding {
         Self { start: span.start, end: span.end, message: message.into(), suggestion: None }
     }
 
+    /// Suggests a whole text to have instead.
     pub(crate) fn suggest(self, text: &str) -> Self {
         Self { suggestion: Some(text.to_owned()), ..self }
     }
 
+    pub(crate) fn message(&self) -> &str {
+        &self.message
+    }
+
     /// Returns the record of the issue.
-    pub(crate) fn issue(
-        self,
-        unit: &str,
-        rule: &str,
-        severity: &str,
-        text: &str,
-        record: Option<usize>,
-    ) -> Value {
+    pub(crate) fn issue(self, about: &About<'_>, rule: &str, severity: &str) -> Value {
+        let text = about.text;
         let start = text[..self.start].chars().count();
         let end = start + text[self.start..self.end].chars().count();
         let mut id = Digester::new("issue");
-        id.part(unit.as_bytes()).part(rule.as_bytes()).part(text.as_bytes()).part(self.message.as_bytes());
-        id.number(start as u64).number(end as u64).number(record.map_or(0, |position| position as u64 + 1));
+        id.part(about.line.as_bytes()).part(rule.as_bytes()).part(text.as_bytes());
+        id.part(self.message.as_bytes());
+        id.number(start as u64).number(end as u64);
+        id.number(about.position.map_or(0, |position| position as u64 + 1));
         let mut issue = json!({
             "issue_id": id.finish().short(),
             "rule": rule,
@@ -47,10 +48,27 @@ impl Finding {
         });
         if let Some(suggestion) = self.suggestion {
             issue["suggestion"] = Value::from(suggestion);
+            issue["before"] = Value::from(text);
         }
-        if let Some(record) = record {
-            issue["record"] = Value::from(record);
+        if let Some(position) = about.position {
+            issue["record"] = Value::from(position);
+        }
+        for (name, value) in &about.carried {
+            issue[*name] = value.clone();
         }
         issue
     }
+}
+
+/// What an issue is about.
+#[derive(Debug)]
+pub(crate) struct About<'a> {
+    /// The text.
+    pub(crate) text: &'a str,
+    /// The id of its line.
+    pub(crate) line: &'a str,
+    /// The position of its record, where that has no id of its own.
+    pub(crate) position: Option<usize>,
+    /// Fields of its record that the issue has, too.
+    pub(crate) carried: Vec<(&'a str, Value)>,
 }

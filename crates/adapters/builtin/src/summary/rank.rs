@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use unicode_segmentation::UnicodeSegmentation as _;
 
+use crate::words::is_unspaced;
+
 /// Returns the positions of the best sentences, in their own order.
 ///
 /// A term weighs as much as there are other sentences with it; one that is in more than half of them (of four or
@@ -44,13 +46,6 @@ fn terms(sentence: &str) -> BTreeSet<String> {
         run.char_indices().zip(ends).map(|((at, _), end)| run[at..end].to_owned())
     });
     words.chain(pairs).collect()
-}
-
-/// Whether a character belongs to a script that is written without spaces.
-const fn is_unspaced(c: char) -> bool {
-    matches!(c,
-        '\u{0e00}'..='\u{0eff}' | '\u{1000}'..='\u{109f}' | '\u{1780}'..='\u{17ff}' | '\u{3040}'..='\u{30ff}'
-        | '\u{3400}'..='\u{9fff}' | '\u{f900}'..='\u{faff}' | '\u{20000}'..='\u{3ffff}')
 }
 
 #[cfg(test)]

@@ -9,8 +9,10 @@ use refrain_core::check::Surroundings;
 use refrain_core::ports::agent::{
     Agent, AgentError, AgentFactory, AgentRole, AgentTraits, Blueprint, Draft, ModelTraits, SpecProblem,
 };
+use refrain_core::ports::rules::{RecordRules, RecordView, Reviewed};
 use refrain_schemas::agent_spec::AgentSpec;
 use refrain_schemas::failure::FailureKind;
+use refrain_schemas::json::Json;
 use serde_json::Value;
 
 #[derive(Debug)]
@@ -68,16 +70,37 @@ impl AgentFactory for FakeFactory {
         }
     }
 
+    fn rules(&self, draft: &Draft<'_>, params: &Json) -> Result<Option<Arc<dyn RecordRules>>, AgentError> {
+        if draft.spec.builtin.as_deref() != Some("checks") {
+            return Ok(None);
+        }
+        match params.value()["language"].as_str() {
+            Some("fr") => Err(AgentError::new(FailureKind::Permanent, "nothing is known of `fr`")),
+            _ => Ok(Some(Arc::new(FakeRules))),
+        }
+    }
+
     fn make(&self, _: &Blueprint) -> Result<Arc<dyn Agent>, AgentError> {
         Err(AgentError::new(FailureKind::Permanent, "a fake answers nothing"))
+    }
+}
+
+#[derive(Debug)]
+struct FakeRules;
+
+impl RecordRules for FakeRules {
+    fn review(&self, _: &RecordView<'_>) -> Reviewed {
+        Reviewed::default()
     }
 }
 
 static FACTORIES: LazyLock<Vec<Arc<dyn AgentFactory>>> = LazyLock::new(|| vec![Arc::new(FakeFactory)]);
 
 pub(crate) static FILES: LazyLock<BTreeMap<String, Vec<u8>>> = LazyLock::new(|| {
-    let files: [(&str, &str); 14] = [
+    let files: [(&str, &str); 16] = [
         ("glossary.csv", "term,translation\n"),
+        ("glossary/ja.csv", "term,translation,case\n"),
+        ("glossary/de.csv", "word,translation\n"),
         ("notes.jsonl", "{\"scene_id\": 1}\n{\"note\": 2}\n"),
         ("agents/critic.py", "print()"),
         ("agents/translate.py", "print()"),

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use refrain_config::{parse, render_plain};
 use refrain_core::check::code::Code;
+use refrain_core::model::{Phase, Work};
 use serde_json::Value;
 
 use crate::fake::{FILES, load_with};
@@ -62,4 +63,30 @@ fn valid_files_are_accepted() {
         let text = rendered(&path, &mut BTreeSet::new());
         assert_eq!(text, "", "{}", path.display());
     }
+}
+
+/// Agents that ask nobody now and then are in the pools of those runs alone.
+#[test]
+fn agents_take_part_where_their_condition_says_so() {
+    let bytes =
+        std::fs::read(folder("valid").into_iter().find(|path| path.ends_with("agent-when.yaml")).unwrap());
+    let bytes = bytes.unwrap();
+    let pools = |models: &str| {
+        let set = BTreeMap::from([("models".to_owned(), Value::from(models))]);
+        let loaded = load_with(&bytes, "agent-when.yaml", &set);
+        let pool = |phase: &Phase| match &phase.work {
+            Work::Ask(work) => {
+                work.pool.iter().map(|member| member.agent.to_string()).collect::<Vec<_>>().join(" ")
+            }
+            _ => String::new(),
+        };
+        let codes = loaded.problems.iter().map(|problem| problem.code.clone()).collect::<Vec<_>>();
+        (loaded.model.map(|model| model.phases.iter().map(pool).collect::<Vec<_>>()), codes)
+    };
+    assert_eq!(pools("false"), (Some(["", "rules", "stand_in", "critic"].map(str::to_owned).into()), vec![]));
+    assert_eq!(
+        pools("true"),
+        (None, vec!["E0331".to_owned(), "E0332".to_owned()]),
+        "now it has to be paid for"
+    );
 }

@@ -254,6 +254,7 @@ impl Walk<'_> {
                 return;
             }
             if called == "speaker"
+                && !is_beside
                 && let Some(now) = value.as_str()
             {
                 places.push(self.place("speaker", &field.value, now.to_owned()));

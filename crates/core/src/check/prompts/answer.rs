@@ -57,7 +57,8 @@ fn stamped(work: &AskWork) -> Vec<&str> {
     let is_made = matches!(work.merge, MergeSpec::Union(_));
     let id = work.units.id_field.as_deref();
     let key = Some(key.as_str()).filter(|key| is_made && id != Some(*key));
-    id.into_iter().chain(key).collect()
+    let carried = work.output.carry.iter().map(|(field, _)| field.as_str());
+    id.into_iter().chain(key).chain(carried).collect()
 }
 
 /// Leaves a field of an object out of what is asked for. A reply that has it all the same is not refused for that: the

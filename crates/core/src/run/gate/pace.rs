@@ -128,9 +128,11 @@ impl Pace {
 
     /// Sets the pace by what a first refusal left over, or lowers it further as more refusals come in.
     pub(super) fn derive(&mut self, achieved: f64, is_certain: bool, now: Duration) {
-        let ceiling = self.ceiling().unwrap_or(f64::INFINITY);
+        // What was refused just now is no reason to go faster, however much of it went through in a moment.
+        let present = self.rate.filter(|_| !is_certain);
+        let most = present.or(self.ceiling()).unwrap_or(f64::INFINITY);
         self.searching = !is_certain;
-        self.set(Some((achieved * FIRST).min(ceiling)), now);
+        self.set(Some((achieved * FIRST).min(most)), now);
     }
 
     fn set(&mut self, rate: Option<f64>, now: Duration) {

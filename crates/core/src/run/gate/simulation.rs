@@ -27,6 +27,8 @@ struct Provider {
     limit: f64,
     later: Option<(Duration, f64)>,
     says_when: bool,
+    /// How long a refusal takes, in milliseconds.
+    refuses_in: u64,
     /// One in so many is refused for no reason.
     moody: Option<u64>,
     n: u64,
@@ -39,7 +41,18 @@ impl Provider {
     fn new(counting: Counting, says_when: bool) -> Self {
         let level = if let Counting::Bucket(size) = counting { size } else { 0.0 };
         let (at, served) = (Duration::ZERO, VecDeque::new());
-        Self { counting, limit: 600.0, later: None, says_when, moody: None, n: 0, level, at, served }
+        Self {
+            counting,
+            limit: 600.0,
+            later: None,
+            says_when,
+            refuses_in: 100,
+            moody: None,
+            n: 0,
+            level,
+            at,
+            served,
+        }
     }
 
     /// Serves a request, or says when to come back.
@@ -141,8 +154,7 @@ fn run(limits: RateLimits, clones: u32, provider: &mut Provider, minutes: u64, l
             } else {
                 second.refused += 1.0;
             }
-            // Refusals come back at once.
-            let latency = if answer.is_ok() { latency } else { latency.min(100) };
+            let latency = if answer.is_ok() { latency } else { latency.min(provider.refuses_in) };
             n += 1;
             flights.insert((now + Duration::from_millis(latency), n), (pass, answer));
         }
@@ -254,6 +266,20 @@ fn refusals_that_come_anyway_slow_nothing_down() {
             let (first, late) = (sum(&seconds[..60]), sum(&seconds[60..]));
             let what = format!("one in {one_in} {says_when}: {first:?} {late:?}");
             assert!(first.served / 60.0 >= 40.0 && late.served / 120.0 >= 60.0, "{what}");
+        }
+    }
+}
+
+#[test]
+fn many_clones_and_a_short_run_find_a_limit_out_as_well() {
+    for (clones, latency) in [(64, 100), (64, 20), (256, 200), (128, 1000), (24, 50)] {
+        for (says_when, refuses_in) in [(false, 5), (true, 5), (false, 100), (true, 100)] {
+            let mut provider = Provider::new(Counting::Bucket(10.0), says_when);
+            provider.refuses_in = refuses_in;
+            let seconds = run(declared(None), clones, &mut provider, 2, latency);
+            let (first, all) = (sum(&seconds[..10]), sum(&seconds));
+            let what = format!("{clones} {latency} {says_when}: {first:?} {all:?}");
+            assert!(all.used(600.0, 120.0) >= 0.95 && all.refusals() < 0.01, "{what}");
         }
     }
 }

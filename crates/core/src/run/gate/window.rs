@@ -1,5 +1,9 @@
 //! How many calls may be in flight.
 
+/// How many calls leave at first where nothing is known of what a provider allows.
+const FIRST: f64 = 12.0;
+/// By how much the window grows with each success then, as long as nothing is refused.
+const OPENING: f64 = 2.0;
 /// How close to its old size a window grows fast.
 const KNEE: f64 = 0.8;
 /// By how much it grows with each success then.
@@ -13,19 +17,31 @@ pub(super) struct Window {
     ceiling: f64,
     /// Up to there it grows fast.
     knee: f64,
+    /// Whether it has never been as wide as it may get, and nothing was refused yet.
+    is_opening: bool,
 }
 
 impl Window {
     /// Returns a window that is as wide as it may get.
     pub(super) fn new(ceiling: u32) -> Self {
         let ceiling = f64::from(ceiling.max(1));
-        Self { size: ceiling, ceiling, knee: ceiling }
+        Self { size: ceiling, ceiling, knee: ceiling, is_opening: false }
+    }
+
+    /// Returns a window that opens fast, from a few calls on, unless something is refused: a crowd that leaves before the
+    /// first answer is there is refused as a crowd.
+    pub(super) fn opening(ceiling: u32) -> Self {
+        let window = Self::new(ceiling);
+        Self { size: window.ceiling.min(FIRST), is_opening: window.ceiling > FIRST, ..window }
     }
 
     /// Lets the window get wider by so many.
     pub(super) fn widen(&mut self, by: u32) {
         self.ceiling += f64::from(by);
-        self.size = self.ceiling;
+        self.knee = self.knee.max(self.ceiling);
+        if !self.is_opening {
+            self.size = self.ceiling;
+        }
     }
 
     /// Lets the window get no wider than that.
@@ -42,22 +58,50 @@ impl Window {
     pub(super) fn halve(&mut self) {
         self.knee = self.size * KNEE;
         self.size = (self.size / 2.0).max(1.0);
+        self.is_opening = false;
+    }
+
+    /// Opens at once, where what is allowed is known.
+    pub(super) const fn open(&mut self) {
+        if self.is_opening {
+            self.recover();
+        }
     }
 
     /// Is as wide as it may get again.
     pub(super) const fn recover(&mut self) {
-        (self.size, self.knee) = (self.ceiling, self.ceiling);
+        (self.size, self.knee, self.is_opening) = (self.ceiling, self.ceiling, false);
     }
 
     pub(super) fn grow(&mut self) {
-        let step = if self.size < self.knee { FAST } else { 1.0 / self.size };
+        let step = match () {
+            () if self.is_opening => OPENING,
+            () if self.size < self.knee => FAST,
+            () => 1.0 / self.size,
+        };
         self.size = (self.size + step).min(self.ceiling);
+        self.is_opening &= self.size < self.ceiling;
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_window_opens_fast_unless_something_is_refused() {
+        let mut window = Window::opening(100);
+        assert!(window.has_room(11) && !window.has_room(12));
+        (0..12).for_each(|_| window.grow());
+        assert!(window.has_room(35) && !window.has_room(36), "three times as wide after each round trip");
+        window.halve();
+        window.grow();
+        assert!(window.has_room(17) && !window.has_room(18));
+        let mut small = Window::opening(3);
+        assert!(small.has_room(2) && !small.has_room(3));
+        small.widen(5);
+        assert!(small.has_room(7), "few clones are no crowd");
+    }
 
     #[test]
     fn a_window_of_successes_makes_room_for_one_more() {

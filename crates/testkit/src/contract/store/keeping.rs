@@ -6,7 +6,7 @@ use refrain_core::ports::store::{CallFilter, LedgerSummary, StoreError};
 use refrain_schemas::digest::Digest;
 use refrain_schemas::exchange::Exchange;
 use refrain_schemas::json::Json;
-use refrain_schemas::ledger::{CallState, LedgerEntry};
+use refrain_schemas::ledger::{AskResult, CallState, LedgerEntry};
 use refrain_schemas::name::CallId;
 use refrain_schemas::usage::Usage;
 
@@ -179,6 +179,10 @@ pub async fn calls_are_put_together_and_filtered(open: Open<'_>) {
     assert_eq!((calls[0].state, calls[0].ended_at, calls[0].usage), (CallState::Done, Some(at(1)), usage()));
     assert_eq!(calls[0].asks[0].result, Some(failure("no")));
     assert_eq!(calls[0].asks[1].result, Some(reply("B")));
+    let brief = store.calls(&CallFilter { without_replies: true, ..all.clone() }).await.unwrap();
+    assert_eq!(brief[0].asks[0].result, Some(failure("no")));
+    assert_eq!(brief[0].asks[1].result, Some(AskResult::Reply(Json::null())));
+    assert_eq!((brief[0].usage, brief.len()), (calls[0].usage, calls.len()));
     assert_eq!(
         (calls[2].state, calls[2].ended_at, calls[2].usage),
         (CallState::Abandoned, None, Usage::default())

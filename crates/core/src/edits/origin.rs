@@ -1,0 +1,181 @@
+//! What the units of a target were made from, as far as edits are concerned.
+
+use std::collections::BTreeMap;
+
+use refrain_schemas::artifact::ArtifactRef;
+use refrain_schemas::digest::{Digest, Digester};
+use refrain_schemas::history::Lineage;
+use refrain_schemas::json::Json;
+use refrain_schemas::name::{PhaseName, Revision};
+use refrain_schemas::scope::Target;
+
+use crate::history::History;
+use crate::judge::UpstreamNow;
+use crate::model::{AskWork, Model, OutputShape, Phase, Split, Work};
+use crate::ports::store::{Store, StoreError};
+use crate::reply::Rules;
+use crate::tree::sequence::Sequence;
+use crate::units::{self, Members, Unit};
+
+/// Where the inputs of a target's units come from, for the sake of edits.
+///
+/// These are the records that the target splits into units. Where the phase that makes them is `locked_by` the edited one,
+/// its records echo what people wrote, so the inputs of that phase stand in their place, and so on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin {
+    /// The phase that splits the records into units.
+    phase: PhaseName,
+    /// Whose records they are.
+    of: Target,
+    /// The records.
+    source: ArtifactRef,
+}
+
+/// The digests of units' inputs by the units' ids, in order of the ids; none of a unit whose input is a hole.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Inputs(pub BTreeMap<String, Option<Digest>>);
+
+/// An artifact that is read: of which target, and which revision of it.
+type Read<'a> = (&'a Target, Revision, &'a ArtifactRef);
+
+impl Origin {
+    /// Finds the origin of a target that was made from `lineage`, for edits made of `edited`: the target itself, or a later
+    /// phase that locks it. There is none where records are not keyed by units.
+    #[must_use]
+    pub fn of(
+        model: &Model,
+        history: &History,
+        phase: &PhaseName,
+        lineage: &Lineage,
+        edited: &PhaseName,
+    ) -> Option<Self> {
+        let upstream = lineage.upstream.values().flatten();
+        let read = upstream.map(|from| (&from.target, from.revision, &from.artifact)).collect();
+        Self::among(model, history, phase, read, edited)
+    }
+
+    /// Finds the origin of a target as it would be made now.
+    #[must_use]
+    pub fn now(
+        model: &Model,
+        history: &History,
+        phase: &PhaseName,
+        upstream: &[UpstreamNow],
+        edited: &PhaseName,
+    ) -> Option<Self> {
+        let read = upstream.iter().filter_map(|from| {
+            let (revision, artifact) = from.artifact.as_ref()?;
+            Some((&from.target, *revision, artifact))
+        });
+        Self::among(model, history, phase, read.collect(), edited)
+    }
+
+    fn among(
+        model: &Model,
+        history: &History,
+        phase: &PhaseName,
+        read: Vec<Read<'_>>,
+        edited: &PhaseName,
+    ) -> Option<Self> {
+        let (phase, work) = keyed(model, phase)?;
+        let from = |name: &PhaseName| read.iter().find(|(target, ..)| target.phase == *name);
+        let (target, revision, artifact) = *work.units.of.iter().find_map(from)?;
+        let echoes = keyed(model, &target.phase).is_some_and(|(before, _)| before.locked_by.contains(edited));
+        if !echoes {
+            return Some(Self { phase: phase.name.clone(), of: target.clone(), source: artifact.clone() });
+        }
+        // A revision that is forgotten was made from what a later one with the same contents was made from; where there is
+        // none, nothing can be told.
+        let latest = || history.latest(target).filter(|latest| latest.artifact.digest == artifact.digest);
+        let before = history.revision(target, revision).or_else(latest)?;
+        Self::of(model, history, &target.phase, &before.lineage, edited)
+    }
+
+    /// Returns the target and the digest of the records where they are not read by the edited phase itself.
+    #[must_use]
+    pub fn echoed(&self, reader: &PhaseName) -> Option<(&Target, Digest)> {
+        (self.phase != *reader).then_some((&self.of, self.source.digest))
+    }
+
+    /// Returns the digests of the units' inputs.
+    ///
+    /// # Errors
+    /// Fails where the store does.
+    pub async fn inputs(&self, model: &Model, store: &dyn Store) -> Result<Inputs, StoreError> {
+        let Some((_, work)) = keyed(model, &self.phase) else { return Ok(Inputs::default()) };
+        let source = Sequence::open_whole(store, self.source.digest).await?;
+        Ok(Inputs::of(work, &source))
+    }
+}
+
+impl Inputs {
+    /// Returns the digests of the inputs that a phase splits a source into.
+    #[must_use]
+    pub fn of(work: &AskWork, source: &Sequence) -> Self {
+        // Where records cannot be split, the phase fails for that and there is nothing to place.
+        let units = units::split(source, &work.units.split).unwrap_or_default();
+        let key = work.units.id_field.as_deref();
+        let digest = |unit: &Unit| (unit.id.as_str().to_owned(), digest_of(source, unit, key));
+        Self(units.iter().map(digest).collect())
+    }
+
+    /// Whether there is such a unit.
+    #[must_use]
+    pub fn has(&self, unit: &str) -> bool {
+        self.0.contains_key(unit)
+    }
+
+    /// Returns the digest of a unit's input.
+    #[must_use]
+    pub fn digest(&self, unit: &str) -> Option<Digest> {
+        self.0.get(unit).copied().flatten()
+    }
+}
+
+/// Returns the digest of an input without its key: `records` are those of the unit, one unless it is a group.
+#[must_use]
+pub fn input_digest<'a>(records: impl IntoIterator<Item = &'a str>, key: Option<&str>) -> Digest {
+    let mut digester = Digester::new("refrain edited input v1");
+    for record in records {
+        let nameless = key
+            .filter(|key| refrain_schemas::json::field(record, key).is_some())
+            .and_then(|key| Json::from_canonical(record).with_field(key, &Json::null()));
+        digester.part(nameless.as_ref().map_or(record, Json::as_str).as_bytes());
+    }
+    digester.finish()
+}
+
+fn digest_of(source: &Sequence, unit: &Unit, key: Option<&str>) -> Option<Digest> {
+    let text = |at: &u64| source.entry(*at).filter(|entry| !entry.hole).map(|entry| entry.text());
+    match &unit.members {
+        Members::One(at) => Some(input_digest([text(at)?], key)),
+        Members::Many(places) => Some(input_digest(places.iter().filter_map(text), key)),
+    }
+}
+
+/// Whether every record of a phase has the id of its unit as its key, so that a unit can be locked by its record.
+#[must_use]
+pub fn keys_are_units(phase: &Phase, work: &AskWork) -> bool {
+    let splits = matches!(work.units.split, Split::Record | Split::By(_));
+    splits && Rules::of(work, None).gathered(!phase.gather.is_empty()).keys_are_units()
+}
+
+/// Returns the field that tells the records of a phase apart, where people can edit them: where agents make records.
+#[must_use]
+pub fn editable_key(phase: &Phase) -> Option<&str> {
+    match &phase.work {
+        Work::Ask(work) => match &work.output.shape {
+            OutputShape::Records { key } => Some(key),
+            OutputShape::Document => None,
+        },
+        Work::Read(_) | Work::Write(_) => None,
+    }
+}
+
+fn keyed<'a>(model: &'a Model, name: &PhaseName) -> Option<(&'a Phase, &'a AskWork)> {
+    let phase = model.phase(name.as_str())?;
+    match &phase.work {
+        Work::Ask(work) if keys_are_units(phase, work) => Some((phase, work)),
+        _ => None,
+    }
+}

@@ -1,0 +1,362 @@
+//! The edits of a target as they are changed: every rule of what becomes of an edit stands here, and nothing waits.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use refrain_schemas::digest::Digest;
+use refrain_schemas::edit::{Edit, EditClash, EditReport, EditedField, EditsRecord, FieldEdit};
+use refrain_schemas::json::Json;
+use refrain_schemas::problem::{Problem, Severity};
+use refrain_schemas::time::Timestamp;
+
+use super::subject::{Subject, value};
+use super::{EditChange, Outcome, Signature};
+use crate::edits::{EditTable, Inputs, lay};
+use crate::engine::{Engine, EngineError};
+
+/// How many keys and fields a report names.
+pub(super) const NAMED: usize = 100;
+
+/// Who changes edits, and when.
+#[derive(Debug, Clone)]
+pub(in crate::queries) struct Stamp {
+    by: String,
+    at: Timestamp,
+    note: Option<String>,
+    locked: bool,
+}
+
+impl Stamp {
+    pub(in crate::queries) fn new(engine: &Engine, signature: &Signature) -> Self {
+        let Signature { by, note, locked, .. } = signature;
+        Self { by: by.clone(), at: engine.ports().clock.now(), note: note.clone(), locked: *locked }
+    }
+}
+
+/// The edits of a target while they are changed.
+#[derive(Debug)]
+pub(in crate::queries) struct Editor<'a> {
+    subject: &'a Subject,
+    stamp: Stamp,
+    /// The edits by the keys of the records that they belong to.
+    edits: BTreeMap<String, Edit>,
+    /// The same as they were.
+    before: BTreeMap<String, Edit>,
+    touched: BTreeSet<String>,
+    report: EditReport,
+}
+
+impl<'a> Editor<'a> {
+    pub(in crate::queries) fn new(subject: &'a Subject, stamp: Stamp) -> Self {
+        let edit = |(home, key): (String, String)| Some((home, subject.table.0.get(&key)?.clone()));
+        let edits: BTreeMap<String, Edit> = subject.homes().into_iter().filter_map(edit).collect();
+        let locked = stamp.locked && subject.lockable;
+        let target = subject.target.to_string();
+        let report = EditReport { schema_version: 1, target, locked, ..EditReport::default() };
+        Self { subject, stamp, before: edits.clone(), edits, touched: BTreeSet::new(), report }
+    }
+
+    /// Returns the edit that belongs to a record, or that lost its record.
+    pub(in crate::queries) fn edit(&self, key: &str) -> Option<&Edit> {
+        self.edits.get(key)
+    }
+
+    /// Returns what a field is now: as a person wants it, else as the machine has it.
+    pub(super) fn current(&self, key: &str, field: &str) -> Option<Json> {
+        let set = self.edits.get(key).and_then(|edit| edit.set.get(field));
+        set.map_or_else(|| self.machine(key, field), |change| Some(change.value.clone()))
+    }
+
+    fn machine(&self, key: &str, field: &str) -> Option<Json> {
+        value(self.subject.record(key)?, field)
+    }
+
+    /// Takes a change that a person made to what was exported. `inputs` are those of the units at that time.
+    ///
+    /// # Errors
+    /// Refuses a change of the key.
+    pub(in crate::queries) fn take(
+        &mut self,
+        change: &EditChange,
+        inputs: &Option<Inputs>,
+        signature: &Signature,
+    ) -> Result<(), EngineError> {
+        let EditChange { key, field, base, value } = change;
+        self.refuse_key(field)?;
+        let source = inputs.as_ref().and_then(|inputs| inputs.digest(key));
+        if let Some((by, theirs)) = self.clash(change).filter(|_| !signature.replace) {
+            self.report.n_clashes += 1;
+            if self.report.clashes.len() < NAMED {
+                let (key, field, yours) = (key.clone(), field.clone(), value.clone());
+                self.report.clashes.push(EditClash { key, field, by, theirs, yours });
+            }
+            return Ok(());
+        }
+        self.set(key, field, base.clone(), value, source);
+        if self.stamp.locked && self.subject.lockable && self.subject.record(key).is_some() {
+            self.touched.contains(key).then(|| self.lock(key)).transpose()?;
+        }
+        Ok(())
+    }
+
+    /// Returns who else edited the field since the export, and what it is now.
+    fn clash(&self, change: &EditChange) -> Option<(String, Json)> {
+        let edit = self.edits.get(&change.key)?;
+        let theirs = &edit.set.get(&change.field)?.value;
+        let unseen = Some(theirs) != change.base.as_ref() && *theirs != change.value;
+        (unseen && edit.by != self.stamp.by).then(|| (edit.by.clone(), theirs.clone()))
+    }
+
+    /// Sets a field. An edit that is there keeps what it was based on; the machine's own text put back ends it.
+    fn set(&mut self, key: &str, field: &str, base: Option<Json>, value: &Json, source: Option<Digest>) {
+        let was = self.edits.get(key).and_then(|edit| edit.set.get(field)).cloned();
+        if was.as_ref().is_some_and(|was| was.value == *value) {
+            return;
+        }
+        let old = self.current(key, field);
+        if was.is_some() && self.machine(key, field).as_ref() == Some(value) {
+            return self.drop_fields(key, &[field.to_owned()]);
+        }
+        let mut edit = self.edits.remove(key).unwrap_or_else(|| self.blank(key));
+        let base = was.map_or(base, |was| was.base);
+        edit.set.insert(field.to_owned(), FieldEdit { value: value.clone(), base });
+        edit.source = source.or(edit.source);
+        self.note_field(key, field, old, Some(value.clone()));
+        self.put(key, edit);
+    }
+
+    /// Sets a field to what a person says now, with the machine's record before the eyes.
+    ///
+    /// # Errors
+    /// Refuses the key, and a record that is gone.
+    pub(in crate::queries) fn write(
+        &mut self,
+        key: &str,
+        field: &str,
+        value: &Json,
+    ) -> Result<(), EngineError> {
+        self.refuse_key(field)?;
+        self.refuse_gone(key, "drop it with `refrain review accept`")?;
+        let (now, source) = (self.machine(key, field), self.source(key));
+        if now.as_ref() == Some(value) {
+            self.drop_fields(key, &[field.to_owned()]);
+            return Ok(());
+        }
+        self.set(key, field, now.clone(), value, source);
+        if let Some(edit) = self.edits.get_mut(key) {
+            edit.source = source.or(edit.source);
+            if let Some(change) = edit.set.get_mut(field) {
+                change.base = now;
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives fields back to the machine; an edit that has none left goes, its lock with it.
+    pub(in crate::queries) fn drop_fields(&mut self, key: &str, fields: &[String]) {
+        let Some(mut edit) = self.edits.remove(key) else { return };
+        for field in fields {
+            if let Some(change) = edit.set.remove(field) {
+                self.note_field(key, field, Some(change.value), self.machine(key, field));
+            }
+        }
+        self.touched.insert(key.to_owned());
+        if !edit.set.is_empty() {
+            edit.source = self.source(key).or(edit.source);
+            self.put(key, edit);
+        }
+    }
+
+    /// Keeps what a person wrote, now that the machine says something else.
+    ///
+    /// # Errors
+    /// Refuses an edit whose record is gone.
+    pub(in crate::queries) fn keep(&mut self, key: &str, fields: &[String]) -> Result<(), EngineError> {
+        self.refuse_gone(
+            key,
+            "it waits, in case the record comes back, until `refrain review accept` drops it",
+        )?;
+        let Some(mut edit) = self.edits.remove(key) else { return Ok(()) };
+        for field in fields {
+            if let Some(change) = edit.set.get_mut(field) {
+                change.base = self.machine(key, field);
+            }
+        }
+        edit.source = self.source(key).or(edit.source);
+        self.put(key, edit);
+        Ok(())
+    }
+
+    /// Locks a record, edited or not.
+    ///
+    /// # Errors
+    /// Refuses where units cannot be locked, and a record that is gone.
+    pub(in crate::queries) fn lock(&mut self, key: &str) -> Result<(), EngineError> {
+        if !self.subject.lockable {
+            return Err(self.refused(
+                "its records are not told apart by its units, so that none can be kept from being asked again",
+            ));
+        }
+        if self.edits.get(key).is_some_and(|edit| edit.locked) {
+            return Ok(());
+        }
+        self.refuse_gone(key, "drop it with `refrain review accept`")?;
+        let mut edit = self.edits.remove(key).unwrap_or_else(|| self.blank(key));
+        edit.locked = true;
+        edit.record = self.subject.record(key).cloned().unwrap_or(edit.record);
+        edit.source = edit.source.or(self.source(key));
+        self.put(key, edit);
+        Ok(())
+    }
+
+    /// Lets the unit of a record be asked again; what the person wrote stays.
+    pub(in crate::queries) fn prefer(&mut self, key: &str) {
+        if let Some(mut edit) = self.edits.remove(key) {
+            self.touched.insert(key.to_owned());
+            edit.locked = false;
+            if !edit.set.is_empty() {
+                self.put(key, edit);
+            }
+        }
+    }
+
+    /// Takes another table in the place of this one.
+    pub(in crate::queries) fn replace(&mut self, table: EditTable) {
+        let old = std::mem::take(&mut self.edits);
+        self.edits = table.0;
+        let keys: BTreeSet<String> = old.keys().chain(self.edits.keys()).cloned().collect();
+        for key in keys {
+            let fields = |edit: Option<&Edit>| edit.map_or_else(BTreeMap::new, |edit| edit.set.clone());
+            let (was, is) = (fields(old.get(&key)), fields(self.edits.get(&key)));
+            let names: BTreeSet<&String> = was.keys().chain(is.keys()).collect();
+            for field in names {
+                let side = |set: &BTreeMap<String, FieldEdit>| {
+                    set.get(field).map(|change| change.value.clone()).or_else(|| self.machine(&key, field))
+                };
+                let (old, new) = (side(&was), side(&is));
+                if old != new {
+                    self.note_field(&key, field, old, new);
+                }
+            }
+        }
+    }
+
+    /// Ends the changes: says what became of the edits, and what is to be written.
+    ///
+    /// # Errors
+    /// Refuses records that do not fit the phase's schema any more, all of them at once.
+    pub(in crate::queries) fn finish(
+        self,
+        what: &str,
+        imported: Option<Digest>,
+    ) -> Result<Outcome, EngineError> {
+        self.check_schema()?;
+        let Self { before, edits, mut report, subject, stamp, .. } = self;
+        report.added = edits.keys().filter(|key| !before.contains_key(*key)).count() as u64;
+        report.removed = before.keys().filter(|key| !edits.contains_key(*key)).count() as u64;
+        let differs = |(key, edit): &(&String, &Edit)| before.get(*key).is_some_and(|was| was != *edit);
+        report.changed = edits.iter().filter(differs).count() as u64;
+        let changed = report.added + report.removed + report.changed;
+        let imported = imported.filter(|digest| !subject.imported.contains(digest));
+        let table = EditTable(edits.into_values().map(|edit| (edit.key.clone(), edit)).collect());
+        let entry = (changed > 0 || imported.is_some()).then(|| {
+            let record = EditsRecord {
+                target: subject.target.clone(),
+                edits: None,
+                at: stamp.at,
+                by: stamp.by,
+                what: what.to_owned(),
+                changed,
+                imported,
+            };
+            (record, table.artifact())
+        });
+        Ok(Outcome { report, entry })
+    }
+
+    fn check_schema(&self) -> Result<(), EngineError> {
+        let Some(schema) = &self.subject.schema else { return Ok(()) };
+        let mut problems = Vec::new();
+        for key in &self.touched {
+            let (Some(edit), Some(record)) = (self.edits.get(key), self.subject.record(key)) else {
+                continue;
+            };
+            let laid = lay(record, edit, &self.subject.key).record.value();
+            for error in schema.validator.iter_errors(&laid) {
+                let at = error.instance_path().to_string();
+                problems.push(problem(key, &format!("`{at}` does not fit {}: {error}", schema.path)));
+            }
+        }
+        if problems.is_empty() { Ok(()) } else { Err(EngineError::BadEdits { problems }) }
+    }
+
+    /// Returns an edit of a record that has none.
+    fn blank(&self, key: &str) -> Edit {
+        let record = self.subject.record(key).cloned();
+        Edit {
+            key: key.to_owned(),
+            set: BTreeMap::new(),
+            // Nothing is known of a record that is gone, so that there is nothing to hold on to.
+            locked: self.stamp.locked && self.subject.lockable && record.is_some(),
+            by: self.stamp.by.clone(),
+            at: self.stamp.at,
+            note: None,
+            record: record.unwrap_or_else(Json::null),
+            source: None,
+        }
+    }
+
+    fn put(&mut self, key: &str, mut edit: Edit) {
+        if edit.key != key {
+            let named = edit.record.with_field(&self.subject.key, &Json::string(key));
+            edit.record = named.unwrap_or(edit.record);
+            key.clone_into(&mut edit.key);
+        }
+        edit.by.clone_from(&self.stamp.by);
+        edit.at = self.stamp.at;
+        edit.note = self.stamp.note.clone().or(edit.note);
+        self.touched.insert(key.to_owned());
+        self.edits.insert(key.to_owned(), edit);
+    }
+
+    fn note_field(&mut self, key: &str, field: &str, old: Option<Json>, new: Option<Json>) {
+        if old != new && self.report.fields.len() < NAMED {
+            let (key, field) = (key.to_owned(), field.to_owned());
+            self.report.fields.push(EditedField { key, field, old, new });
+        }
+    }
+
+    fn source(&self, key: &str) -> Option<Digest> {
+        self.subject.inputs.as_ref().and_then(|inputs| inputs.digest(key))
+    }
+
+    fn refuse_key(&self, field: &str) -> Result<(), EngineError> {
+        if field != self.subject.key {
+            return Ok(());
+        }
+        Err(self.refused(&format!("`{field}` tells its records apart and is nobody's to change")))
+    }
+
+    fn refuse_gone(&self, key: &str, instead: &str) -> Result<(), EngineError> {
+        if self.subject.record(key).is_some() {
+            return Ok(());
+        }
+        Err(self.refused(&format!("there is no record `{key}` any more; {instead}")))
+    }
+
+    fn refused(&self, reason: &str) -> EngineError {
+        EngineError::NotEditable { target: self.subject.target.to_string(), reason: reason.to_owned() }
+    }
+}
+
+/// Makes a problem of an edited record.
+pub(super) fn problem(key: &str, message: &str) -> Problem {
+    Problem {
+        code: "E0730".to_owned(),
+        severity: Severity::Error,
+        message: format!("record `{key}`: {message}"),
+        hint: None,
+        path: String::new(),
+        place: None,
+        related: Vec::new(),
+    }
+}

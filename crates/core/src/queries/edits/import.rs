@@ -1,0 +1,330 @@
+//! A file that an export wrote and a person changed: what was changed in it becomes edits.
+//!
+//! The export is made again apart from the project, from the very records that it was made of, and read back like the
+//! person's file. What differs is the person's. Where it is not known which revision of the export the person worked on,
+//! it is the one that leaves the fewest changes.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+use refrain_schemas::digest::Digest;
+use refrain_schemas::edit::{EditBasis, EditReport};
+use refrain_schemas::json::Json;
+use refrain_schemas::name::{PhaseName, Revision};
+use refrain_schemas::scope::Target;
+use refrain_schemas::status::Holder;
+use serde_json::{Map, Value};
+
+use super::editor::{Editor, NAMED, Stamp, problem};
+use super::rows::{Basis, BasisRow, Compared, FileRows, Shape, compare, key_of, read, reading};
+use super::subject::Subject;
+use super::written::{Exported, exported};
+use super::{EditRequest, Outcome, Signature, alone, changed, commit};
+use crate::engine::{Engine, EngineError};
+use crate::facts;
+use crate::history::History;
+use crate::model::{Work, WriteWork};
+use crate::ports::files::{FileError, SourceReader, TargetWriter, Written};
+use crate::ports::store::StoreError;
+use crate::tree::sequence::Sequence;
+
+/// How many revisions of an export are looked at to find the one that a file was made from.
+const LOOKED_AT: usize = 6;
+/// How many records are written at once.
+const BATCH: usize = 1000;
+
+/// A place apart from the project in which an export is made again, beside what a person made of it.
+#[derive(Debug, Clone)]
+pub struct Bench {
+    /// Writes the export again. Where it is a changed copy of files, those are there as well.
+    pub writer: Arc<dyn TargetWriter>,
+    /// Reads it back.
+    pub reader: Arc<dyn SourceReader>,
+    /// Reads the person's file, which has the name that the export wrote.
+    pub theirs: Arc<dyn SourceReader>,
+}
+
+/// A file that a person brings back.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Returned {
+    /// The target that wrote it.
+    pub export: Target,
+    /// The revision that it was made from, where that is known.
+    pub revision: Option<Revision>,
+    /// The name under which it was written.
+    pub path: String,
+    /// How the person names it.
+    pub file: String,
+    /// Its contents.
+    pub digest: Digest,
+    /// Only these fields, though the export may not have them; all that the export has where none is named.
+    pub fields: Vec<String>,
+    /// What is different about how it is read, such as its `delimiter`.
+    pub reading: Map<String, Value>,
+    /// Who, and how.
+    pub signature: Signature,
+}
+
+/// Makes edits of what a person changed in a file.
+pub(crate) async fn import(
+    engine: &Engine,
+    returned: &Returned,
+    bench: &Bench,
+    holder: &Holder,
+) -> Result<EditReport, EngineError> {
+    let dry_run = returned.signature.dry_run;
+    let reports = alone(engine, holder, dry_run, async {
+        let history = History::fold(engine.ports().store.history().await?);
+        let outcome = Import::prepare(engine, &history, returned, bench)?.outcome().await?;
+        commit(&*engine.ports().store, vec![outcome], dry_run).await
+    });
+    Ok(reports.await?.pop().unwrap_or_default())
+}
+
+/// One file on its way to edits.
+struct Import<'a> {
+    engine: &'a Engine,
+    history: &'a History,
+    returned: &'a Returned,
+    bench: &'a Bench,
+    params: Map<String, Value>,
+    candidates: Vec<Exported>,
+}
+
+/// A revision that the file may have been made from, and what it says against it.
+struct Found {
+    exported: Exported,
+    subject: Subject,
+    compared: Compared,
+    /// How much of it is news.
+    news: usize,
+}
+
+impl<'a> Import<'a> {
+    fn prepare(
+        engine: &'a Engine,
+        history: &'a History,
+        returned: &'a Returned,
+        bench: &'a Bench,
+    ) -> Result<Self, EngineError> {
+        let work = write_work(engine, &returned.export)?;
+        let params = facts::params(engine.model(), &work.agent, &returned.export)?;
+        let mut candidates = exported(history, &returned.export, work, &returned.path);
+        candidates.retain(|exported| returned.revision.is_none_or(|revision| revision == exported.revision));
+        candidates.truncate(LOOKED_AT);
+        if candidates.is_empty() {
+            return Err(no_basis(history, returned));
+        }
+        Ok(Self { engine, history, returned, bench, params, candidates })
+    }
+
+    async fn outcome(self) -> Result<Outcome, EngineError> {
+        let found = self.find().await?;
+        let Returned { signature, file, digest, export, .. } = self.returned;
+        let latest = self.history.latest(export).map(|record| record.revision);
+        let request = EditRequest {
+            target: found.exported.of.clone(),
+            changes: found.compared.changes.clone(),
+            seen: Some(found.exported.of_revision),
+            signature: signature.clone(),
+            what: format!("import {file}"),
+            imported: self.is_news().then_some(*digest),
+        };
+        let mut outcome = changed(self.engine, self.history, &found.subject, &request)
+            .await
+            .map_err(|error| self.renamed(error))?;
+        let revision = found.exported.revision;
+        let basis = EditBasis { target: export.clone(), revision, latest: latest.unwrap_or(revision) };
+        tell(&mut outcome.report, &found, basis);
+        Ok(outcome)
+    }
+
+    /// Whether the file differs from everything that the export wrote: what a run put there it may replace.
+    fn is_news(&self) -> bool {
+        let past = self.history.target(&self.returned.export);
+        let files = past.into_iter().flat_map(|past| &past.revisions).flat_map(|(_, record)| &record.files);
+        !files.into_iter().any(|file| file.digest == self.returned.digest)
+    }
+
+    async fn find(&self) -> Result<Found, EngineError> {
+        let mut best: Option<Found> = None;
+        let mut theirs: BTreeMap<String, Vec<Json>> = BTreeMap::new();
+        for exported in &self.candidates {
+            let subject = Subject::load(self.engine, self.history, &exported.of).await?;
+            if !theirs.contains_key(&subject.key) {
+                theirs.insert(subject.key.clone(), self.theirs(&subject.key).await?);
+            }
+            let rows = theirs.get(&subject.key).map_or(&[][..], Vec::as_slice);
+            let basis = match self.basis(exported, &subject.key).await {
+                // Pages of an old revision may have been collected; there are others.
+                Err(EngineError::Store(StoreError::Missing { .. })) if best.is_some() => continue,
+                other => other?,
+            };
+            let shape = Shape { key: &subject.key, params: &self.params, fields: &self.returned.fields };
+            let compared = match compare(&basis, rows, &shape) {
+                Ok(compared) => compared,
+                Err(_) if best.is_some() => continue,
+                Err((is, was)) => return Err(self.miscounted(is, was)),
+            };
+            let news = news(self.engine, &subject, &compared, &self.returned.signature);
+            if best.as_ref().is_none_or(|best| news < best.news) {
+                best = Some(Found { exported: exported.clone(), subject, compared, news });
+            }
+            if best.as_ref().is_some_and(|best| best.news == 0) {
+                break;
+            }
+        }
+        best.ok_or_else(|| no_basis(self.history, self.returned))
+    }
+
+    async fn theirs(&self, key: &str) -> Result<Vec<Json>, EngineError> {
+        let mut params = reading(&self.params, Value::from(self.returned.path.as_str()));
+        params.extend(self.returned.reading.clone());
+        let found = read(&*self.bench.theirs, &params, key).await;
+        found.map(|found| found.rows).map_err(|error| self.renamed(EngineError::File(error)))
+    }
+
+    /// Makes the export of a revision again and reads it back.
+    async fn basis(&self, exported: &Exported, key: &str) -> Result<Basis, EngineError> {
+        let store = &*self.engine.ports().store;
+        let records = Sequence::open_whole(store, exported.artifact.digest).await?;
+        let present = records.iter().filter(|(_, entry)| !entry.hole);
+        let records: IndexMap<String, Json> =
+            present.map(|(_, entry)| (entry.id.to_owned(), Json::from_canonical(entry.text()))).collect();
+        let mut target = self.bench.writer.open(&self.params, key).await?;
+        let all: Vec<Json> = records.values().cloned().collect();
+        all.chunks(BATCH).try_for_each(|batch| target.write(batch))?;
+        let written = target.finish()?;
+        let found = self.ours(Value::from(self.returned.path.as_str()), key).await?;
+        let keys = if self.params.contains_key("patch") {
+            self.patched_keys(&written, key).await?
+        } else {
+            records.keys().cloned().collect()
+        };
+        let own_key = |row: &Json| key_of(row, key).unwrap_or_default();
+        let by_place = !found.own_ids || self.params.contains_key("patch");
+        let row = |(n, row): (usize, Json)| {
+            let key = keys.get(n).filter(|_| by_place).cloned().unwrap_or_else(|| own_key(&row));
+            let record = records.get(&key).cloned();
+            BasisRow { row, key, record }
+        };
+        Ok(Basis { rows: found.rows.into_iter().enumerate().map(row).collect(), own_ids: found.own_ids })
+    }
+
+    /// Returns the keys of the rows of a file that is a changed copy, in order: those of the file it is a copy of. They may
+    /// hang on what other files say, so that all are read as `read` read them.
+    async fn patched_keys(&self, written: &Written, key: &str) -> Result<Vec<String>, EngineError> {
+        let patterns = self.params.get("patch").cloned().unwrap_or_default();
+        let sources = self.ours(patterns, key).await?;
+        let mut first = 0;
+        for file in &written.files {
+            let n = self.ours(Value::from(file.path.as_str()), key).await?.rows.len();
+            if file.path == self.returned.path {
+                let rows = sources.rows.iter().skip(first).take(n);
+                return Ok(rows.map(|row| key_of(row, key).unwrap_or_default()).collect());
+            }
+            first += n;
+        }
+        Ok(Vec::new())
+    }
+
+    async fn ours(&self, files: Value, key: &str) -> Result<FileRows, EngineError> {
+        let params = reading(&self.params, files);
+        read(&*self.bench.reader, &params, key).await.map_err(|error| self.unreadable(error))
+    }
+
+    /// Gives problems the name that the person has for the file.
+    fn renamed(&self, error: EngineError) -> EngineError {
+        let mut problems = match error {
+            EngineError::File(FileError::Bad { problems }) | EngineError::BadEdits { problems } => problems,
+            other => return other,
+        };
+        for problem in &mut problems {
+            match &mut problem.place {
+                Some(place) => place.file.clone_from(&self.returned.file),
+                None => problem.message = format!("{}: {}", self.returned.file, problem.message),
+            }
+            problem.related.iter_mut().for_each(|place| place.file.clone_from(&self.returned.file));
+        }
+        EngineError::BadEdits { problems }
+    }
+
+    fn unreadable(&self, error: FileError) -> EngineError {
+        let FileError::Bad { problems } = error else { return error.into() };
+        let first = problems.first().map_or_else(String::new, |problem| problem.message.clone());
+        let reason = format!("what it writes cannot be taken back: {first}");
+        EngineError::NotEditable { target: self.returned.export.to_string(), reason }
+    }
+
+    fn miscounted(&self, is: usize, was: usize) -> EngineError {
+        let mut problem = problem("", "");
+        problem.code = "E0731".to_owned();
+        problem.message = format!(
+            "{}: there are {is} lines and there were {was}; lines without ids are told apart by their place, so that \
+             none may be added or removed",
+            self.returned.file
+        );
+        EngineError::BadEdits { problems: vec![problem] }
+    }
+}
+
+/// Returns how much of what was found is not known yet.
+fn news(engine: &Engine, subject: &Subject, compared: &Compared, signature: &Signature) -> usize {
+    let editor = Editor::new(subject, Stamp::new(engine, signature));
+    let is_news = |change: &&super::EditChange| {
+        editor.current(&change.key, &change.field).as_ref() != Some(&change.value)
+    };
+    compared.changes.iter().filter(is_news).count() + compared.unknown.len()
+}
+
+/// Adds what the file had besides changes.
+fn tell(report: &mut EditReport, found: &Found, basis: EditBasis) {
+    let compared = &found.compared;
+    let first = |keys: &[String]| keys.iter().take(NAMED).cloned().collect();
+    let gone = |key: &String| !found.subject.records.contains_key(key);
+    let mut lost: Vec<String> =
+        compared.changes.iter().map(|change| change.key.clone()).filter(gone).collect();
+    lost.dedup();
+    report.from = Some(basis);
+    report.unchanged = compared.unchanged;
+    (report.unknown, report.n_unknown) = (first(&compared.unknown), compared.unknown.len() as u64);
+    (report.absent, report.n_absent) = (first(&compared.absent), compared.absent.len() as u64);
+    report.gone = first(&lost);
+    report.left_out = compared.left_out.iter().cloned().collect();
+}
+
+fn write_work<'a>(engine: &'a Engine, export: &Target) -> Result<&'a WriteWork, EngineError> {
+    let phase = engine.model().phase(export.phase.as_str());
+    match phase.map(|phase| &phase.work) {
+        Some(Work::Write(work)) => Ok(work),
+        Some(_) => Err(EngineError::NotEditable {
+            target: export.to_string(),
+            reason: format!("it writes no files; {}", exports(engine)),
+        }),
+        None => Err(EngineError::UnknownPhase {
+            phase: export.phase.to_string(),
+            known: engine.model().phases.iter().map(|phase| phase.name.to_string()).collect(),
+        }),
+    }
+}
+
+fn exports(engine: &Engine) -> String {
+    let writes = engine.model().phases.iter().filter(|phase| matches!(phase.work, Work::Write(_)));
+    let names: Vec<&str> = writes.map(|phase| PhaseName::as_str(&phase.name)).collect();
+    if names.is_empty() { "no phase does".to_owned() } else { format!("{} does", names.join(", ")) }
+}
+
+fn no_basis(history: &History, returned: &Returned) -> EngineError {
+    let target = returned.export.to_string();
+    let revision =
+        returned.revision.filter(|revision| history.revision(&returned.export, *revision).is_none());
+    match (revision, history.latest(&returned.export)) {
+        (Some(revision), _) => EngineError::NoRevision { target, revision: revision.to_string() },
+        (None, None) => EngineError::NoRevision { target, revision: "yet".to_owned() },
+        (None, Some(_)) => EngineError::NotEditable {
+            target,
+            reason: format!("it did not write {} from the records of one phase and scope", returned.path),
+        },
+    }
+}

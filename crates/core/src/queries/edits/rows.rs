@@ -1,0 +1,359 @@
+//! What a person changed in a file: its rows against those of the export it was made from, made again and read back.
+//!
+//! Both are read by the same reader, so that whatever a format cannot hold is no change.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use refrain_schemas::json::{Json, scalar_text};
+use serde_json::{Map, Value};
+
+use super::EditChange;
+use crate::ports::files::{FileError, SourceReader};
+
+/// The params of `read` that `write` has as well: what one writes so, the other reads so.
+const SHARED: [&str; 8] = ["at", "delimiter", "encoding", "format", "ids", "scene", "speaker", "text"];
+/// Review states may be added to files that have none.
+const STATE: &str = "state";
+/// What is said, in files and records alike.
+const TEXT: &str = "text";
+/// The field of a file in two languages that holds what a record has as its text.
+const TRANSLATION: &str = "translation";
+
+/// A file as it was written, row by row.
+#[derive(Debug, Default)]
+pub(super) struct Basis {
+    /// Its rows, read back.
+    pub(super) rows: Vec<BasisRow>,
+    /// Whether the file says itself which row is which; where it does not, rows are told apart by their place.
+    pub(super) own_ids: bool,
+}
+
+/// One row of a file as it was written, and what was written into it.
+#[derive(Debug)]
+pub(super) struct BasisRow {
+    pub(super) row: Json,
+    /// The key of the record.
+    pub(super) key: String,
+    /// The record; none of a row that was left as it was.
+    pub(super) record: Option<Json>,
+}
+
+/// The rows of a file as they are read.
+#[derive(Debug, Default)]
+pub(super) struct FileRows {
+    pub(super) rows: Vec<Json>,
+    /// Whether the file says itself which row is which.
+    pub(super) own_ids: bool,
+}
+
+/// How the rows of a file become records.
+#[derive(Debug)]
+pub(super) struct Shape<'a> {
+    /// The field that tells records apart.
+    pub(super) key: &'a str,
+    /// The params of the export.
+    pub(super) params: &'a Map<String, Value>,
+    /// Only these fields, though the export may not have them; all that it has where none is named.
+    pub(super) fields: &'a [String],
+}
+
+/// What a file says, against its basis.
+#[derive(Debug, Default)]
+pub(super) struct Compared {
+    pub(super) changes: Vec<EditChange>,
+    pub(super) unchanged: u64,
+    /// Keys that the export does not have.
+    pub(super) unknown: Vec<String>,
+    /// Keys that the file does not have.
+    pub(super) absent: Vec<String>,
+    /// Fields that the export does not have.
+    pub(super) left_out: BTreeSet<String>,
+}
+
+/// Returns the params by which files are read that were written by others.
+pub(super) fn reading(params: &Map<String, Value>, files: Value) -> Map<String, Value> {
+    let shared = SHARED.iter().filter_map(|name| Some(((*name).to_owned(), params.get(*name)?.clone())));
+    shared.chain([("files".to_owned(), files)]).collect()
+}
+
+/// Reads the rows of files.
+pub(super) async fn read(
+    reader: &dyn SourceReader,
+    params: &Map<String, Value>,
+    key: &str,
+) -> Result<FileRows, FileError> {
+    let mut source = reader.open(params, key).await?;
+    let mut rows = Vec::new();
+    loop {
+        let batch = source.next_batch()?;
+        if batch.is_empty() {
+            return Ok(FileRows { rows, own_ids: source.has_own_ids() });
+        }
+        rows.extend(batch);
+    }
+}
+
+/// Compares the rows of a file with those it was made from.
+///
+/// # Errors
+/// Says how many rows there are and were, where they are told apart by their place and some were added or removed.
+pub(super) fn compare(basis: &Basis, theirs: &[Json], shape: &Shape<'_>) -> Result<Compared, (usize, usize)> {
+    let mut compared = Compared::default();
+    let known = fields_of(&basis.rows);
+    if !basis.own_ids {
+        if theirs.len() != basis.rows.len() {
+            return Err((theirs.len(), basis.rows.len()));
+        }
+        let pairs = theirs.iter().zip(&basis.rows);
+        pairs.for_each(|(row, was)| shape.row(row, was, &known, &mut compared));
+        return Ok(compared);
+    }
+    let mut open: BTreeMap<String, &BasisRow> = BTreeMap::new();
+    for was in &basis.rows {
+        open.insert(key_of(&was.row, shape.key).unwrap_or_default(), was);
+    }
+    for row in theirs {
+        let key = key_of(row, shape.key).unwrap_or_default();
+        match open.remove(&key) {
+            Some(was) => shape.row(row, was, &known, &mut compared),
+            None => compared.unknown.push(key),
+        }
+    }
+    let lost: BTreeSet<&str> =
+        open.values().filter(|was| was.record.is_some()).map(|was| &*was.key).collect();
+    let absent = basis.rows.iter().map(|was| &was.key).filter(|key| lost.contains(key.as_str()));
+    compared.absent = absent.cloned().collect();
+    Ok(compared)
+}
+
+impl Shape<'_> {
+    fn row(&self, row: &Json, was: &BasisRow, known: &BTreeSet<String>, compared: &mut Compared) {
+        let before = compared.changes.len();
+        if *row != was.row {
+            let (now, then) = (fields(row), fields(&was.row));
+            for (name, value) in &now {
+                if name == self.key || same(then.get(name), value) {
+                    continue;
+                }
+                if !self.is_wanted(name, known) {
+                    compared.left_out.insert(name.clone());
+                    continue;
+                }
+                match (&was.record, self.field(name, &then, was.record.as_ref())) {
+                    (Some(record), Some(field)) => self.change(&was.key, field, record, value, compared),
+                    (None, _) => compared.unknown.push(was.key.clone()),
+                    (_, None) => drop(compared.left_out.insert(name.clone())),
+                }
+            }
+        }
+        compared.unchanged += u64::from(compared.changes.len() == before);
+    }
+
+    fn change(&self, key: &str, field: &str, record: &Json, value: &Value, compared: &mut Compared) {
+        let base = super::subject::value(record, field);
+        let Some(value) = typed(base.as_ref(), value) else { return };
+        if base.as_ref() != Some(&value) {
+            let (key, field) = (key.to_owned(), field.to_owned());
+            compared.changes.push(EditChange { key, field, base, value });
+        }
+    }
+
+    /// Whether a field of a row is one that a person may have changed: not a column of one's own.
+    fn is_wanted(&self, name: &str, known: &BTreeSet<String>) -> bool {
+        if self.fields.is_empty() {
+            return known.contains(name) || name == STATE;
+        }
+        self.fields.iter().any(|wanted| wanted == name)
+    }
+
+    /// Returns which field of the record a field of the row is: the one that it was written from.
+    fn field<'n>(
+        &'n self,
+        name: &'n str,
+        was: &Map<String, Value>,
+        record: Option<&Json>,
+    ) -> Option<&'n str> {
+        let param = |name: &str| self.params.get(name).and_then(Value::as_str);
+        let said = param("field").unwrap_or(TEXT);
+        if ![TEXT, TRANSLATION].contains(&name) && param("column") != Some(name) {
+            return Some(name);
+        }
+        let written = |field: &&str| {
+            let value = record.and_then(|record| record.field(field)).unwrap_or("null");
+            same(was.get(name), &Value::from(scalar_text(value).unwrap_or_default()))
+        };
+        // A file in two languages has what was translated from as its text.
+        let is_source = name == TEXT && was.contains_key(TRANSLATION);
+        let is_field = record.is_some_and(|record| record.field(name).is_some());
+        let otherwise = if is_source {
+            None
+        } else if is_field {
+            Some(name)
+        } else {
+            Some(said)
+        };
+        [name, said].into_iter().find(written).filter(|_| !is_source).or(otherwise)
+    }
+}
+
+fn fields(row: &Json) -> Map<String, Value> {
+    match row.value() {
+        Value::Object(fields) => fields,
+        _ => Map::new(),
+    }
+}
+
+fn fields_of(rows: &[BasisRow]) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    for BasisRow { row, .. } in rows {
+        for name in fields(row).keys().filter(|name| !names.contains(*name)).cloned().collect::<Vec<_>>() {
+            names.insert(name);
+        }
+    }
+    names
+}
+
+pub(super) fn key_of(row: &Json, key: &str) -> Option<String> {
+    row.field(key).and_then(scalar_text).map(|text| text.into_owned())
+}
+
+/// Whether two values are the same but for the way in which programs write the ends of lines. A cell that a program added
+/// and left empty is as good as none.
+fn same(was: Option<&Value>, is: &Value) -> bool {
+    match (was, is) {
+        (Some(Value::String(was)), Value::String(is)) => was == is || unix(was) == unix(is),
+        (Some(was), is) => was == is,
+        (None, is) => is.is_null() || is.as_str() == Some(""),
+    }
+}
+
+fn unix(text: &str) -> String {
+    text.replace("\r\n", "\n")
+}
+
+/// Returns a value from a file as the record would have it: of the kind that stands there, as far as it can be read so.
+fn typed(old: Option<&Json>, new: &Value) -> Option<Json> {
+    let Value::String(text) = new else { return Json::of(new).ok() };
+    let is_text = old.is_none_or(|old| old.as_str().starts_with('"'));
+    if is_text {
+        let keeps = old.and_then(|old| scalar_text(old.as_str())).is_some_and(|old| old.contains('\r'));
+        return Some(Json::string(&if keeps { text.clone() } else { unix(text) }));
+    }
+    let parsed = Json::parse(text).ok().filter(|parsed| kind(parsed) == old.map_or('"', kind));
+    Some(parsed.unwrap_or_else(|| Json::string(text)))
+}
+
+/// Returns a letter for the kind of a value.
+fn kind(json: &Json) -> char {
+    match json.as_str().chars().next() {
+        Some('t' | 'f') => 'b',
+        Some(c @ ('"' | '{' | '[' | 'n')) => c,
+        _ => '0',
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn json_of(value: &Value) -> Json {
+        Json::of(value).unwrap()
+    }
+
+    fn rows(values: &Value) -> Vec<Json> {
+        values.as_array().unwrap().iter().map(json_of).collect()
+    }
+
+    fn compared(records: &Value, was: &Value, is: &Value, params: Value) -> Result<Compared, (usize, usize)> {
+        let pairs = rows(was).into_iter().zip(rows(records));
+        let row = |(row, record): (Json, Json)| BasisRow {
+            row,
+            key: key_of(&record, "id").unwrap(),
+            record: Some(record),
+        };
+        let own_ids = !was[0]["id"].as_str().unwrap().starts_with("line_");
+        let basis = Basis { rows: pairs.map(row).collect(), own_ids };
+        let Value::Object(params) = params else { panic!("params are an object") };
+        compare(&basis, &rows(is), &Shape { key: "id", params: &params, fields: &[] })
+    }
+
+    #[track_caller]
+    fn check(records: Value, was: Value, is: Value, expect: &[(&str, &str, Value)]) {
+        let found = compared(&records, &was, &is, json!({})).unwrap().changes;
+        let found: Vec<(String, String, Value)> =
+            found.into_iter().map(|change| (change.key, change.field, change.value.value())).collect();
+        let expect: Vec<(String, String, Value)> = expect
+            .iter()
+            .map(|(key, field, value)| ((*key).into(), (*field).into(), value.clone()))
+            .collect();
+        assert_eq!(found, expect);
+    }
+
+    #[test]
+    fn what_a_format_cannot_hold_is_no_change() {
+        let records = json!([{"id": "a", "text": "x\ny", "n": 3, "tags": ["u"], "none": null}]);
+        let cells = json!([{"id": "a", "text": "x\ny", "n": "3", "tags": "[\"u\"]", "none": ""}]);
+        check(records.clone(), cells.clone(), cells.clone(), &[]);
+        let windows = json!([{"id": "a", "text": "x\r\ny", "n": "3", "tags": "[\"u\"]", "none": ""}]);
+        check(records.clone(), cells.clone(), windows, &[]);
+        let edited = json!([{"id": "a", "text": "x\r\nz", "n": "4", "tags": "[\"u\",\"v\"]", "none": "w"}]);
+        let expect = [
+            ("a", "n", json!(4)),
+            ("a", "none", json!("w")),
+            ("a", "tags", json!(["u", "v"])),
+            ("a", "text", json!("x\nz")),
+        ];
+        check(records, cells, edited, &expect);
+    }
+
+    #[test]
+    fn a_word_where_a_number_stood_is_a_word() {
+        check(
+            json!([{"id": "a", "n": 3, "b": true}]),
+            json!([{"id": "a", "n": "3", "b": "true"}]),
+            json!([{"id": "a", "n": "many", "b": "false"}]),
+            &[("a", "b", json!(false)), ("a", "n", json!("many"))],
+        );
+    }
+
+    #[test]
+    fn rows_may_come_in_another_order_and_be_fewer() {
+        let records = json!([{"id": "a", "t": "1"}, {"id": "b", "t": "2"}, {"id": "c", "t": "3"}]);
+        let is = json!([{"id": "c", "t": "3"}, {"id": "x", "t": "?"}, {"id": "a", "t": "one"}]);
+        let compared = compared(&records, &records, &is, json!({})).unwrap();
+        assert_eq!((compared.changes.len(), compared.unchanged), (1, 1));
+        assert_eq!((compared.unknown, compared.absent), (vec!["x".to_owned()], vec!["b".to_owned()]));
+    }
+
+    #[test]
+    fn rows_without_ids_are_told_apart_by_their_place() {
+        let records = json!([{"id": "a", "text": "1"}, {"id": "b", "text": "2"}]);
+        let was = json!([{"id": "line_1", "text": "1"}, {"id": "line_2", "text": "2"}]);
+        let is = json!([{"id": "line_1", "text": "1"}, {"id": "line_2", "text": "two"}]);
+        check(records.clone(), was.clone(), is, &[("b", "text", json!("two"))]);
+        let more = json!([{"id": "line_1", "text": "1"}]);
+        assert_eq!(compared(&records, &was, &more, json!({})).unwrap_err(), (1, 2));
+    }
+
+    #[test]
+    fn columns_that_the_export_does_not_have_are_left_out_but_for_the_state() {
+        let records = json!([{"id": "a", "text": "1"}]);
+        let is = json!([{"id": "a", "text": "1", "my_notes": "?", "empty": "", "state": "final"}]);
+        let compared = compared(&records, &records, &is, json!({})).unwrap();
+        assert_eq!(compared.left_out.into_iter().collect::<Vec<_>>(), ["my_notes"]);
+        assert_eq!(compared.changes.len(), 1);
+        assert_eq!(compared.changes[0].field, "state");
+    }
+
+    #[test]
+    fn the_translation_of_a_file_in_two_languages_is_the_text_of_its_record() {
+        let records = json!([{"id": "a", "line": "ja", "source": "en"}]);
+        let was = json!([{"id": "a", "text": "en", "translation": "ja"}]);
+        let is = json!([{"id": "a", "text": "en!", "translation": "ja!"}]);
+        let compared = compared(&records, &was, &is, json!({"field": "line"})).unwrap();
+        let change = &compared.changes[0];
+        assert_eq!((change.field.as_str(), change.value.value()), ("line", json!("ja!")));
+        assert_eq!((compared.changes.len(), compared.left_out.len()), (1, 1));
+    }
+}

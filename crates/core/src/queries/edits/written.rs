@@ -1,0 +1,91 @@
+//! The files that exports wrote, and which records are in them.
+
+use std::collections::BTreeSet;
+
+use refrain_schemas::artifact::ArtifactRef;
+use refrain_schemas::history::RevisionRecord;
+use refrain_schemas::name::Revision;
+use refrain_schemas::scope::Target;
+
+use crate::engine::{Engine, EngineError};
+use crate::history::History;
+use crate::model::{Work, WriteWork};
+
+/// A file that an export wrote.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WrittenFile {
+    /// The file, relative to the project.
+    pub path: String,
+    /// The target that wrote it.
+    pub target: Target,
+    /// The latest of its revisions that did.
+    pub revision: Revision,
+    /// The files that it was made a changed copy of, or that others of the same revision were.
+    pub patched: Vec<String>,
+}
+
+/// Returns the files that exports wrote, in pipeline order and then by path.
+pub(crate) async fn written(engine: &Engine) -> Result<Vec<WrittenFile>, EngineError> {
+    let history = History::fold(engine.ports().store.history().await?);
+    let mut written = Vec::new();
+    for target in engine.model().targets() {
+        let is_export = engine
+            .model()
+            .phase(target.phase.as_str())
+            .is_some_and(|phase| matches!(phase.work, Work::Write(_)));
+        let past = history.target(&target).filter(|_| is_export);
+        let revisions = past.map_or(&[][..], |past| past.revisions.as_slice());
+        let mut seen = BTreeSet::new();
+        let mut files = Vec::new();
+        for (_, record) in revisions.iter().rev() {
+            let new = record.files.iter().filter(|file| seen.insert(file.path.clone()));
+            files.extend(new.map(|file| WrittenFile {
+                path: file.path.clone(),
+                target: target.clone(),
+                revision: record.revision,
+                patched: record.patched.iter().map(|stamp| stamp.path.clone()).collect(),
+            }));
+        }
+        files.sort_by(|a, b| a.path.cmp(&b.path));
+        written.extend(files);
+    }
+    Ok(written)
+}
+
+/// A revision of an export, and the records it wrote.
+#[derive(Debug, Clone)]
+pub(super) struct Exported {
+    pub(super) revision: Revision,
+    /// The target whose records were written.
+    pub(super) of: Target,
+    /// Its revision.
+    pub(super) of_revision: Revision,
+    pub(super) artifact: ArtifactRef,
+}
+
+/// Returns the revisions of an export that wrote a file, newest first; of several that wrote the same records, the newest.
+pub(super) fn exported(history: &History, export: &Target, work: &WriteWork, path: &str) -> Vec<Exported> {
+    let past = history.target(export).map_or(&[][..], |past| past.revisions.as_slice());
+    let mut seen = BTreeSet::new();
+    let records = past.iter().rev().map(|(_, record)| record);
+    let wrote = records.filter(|record| record.files.iter().any(|file| file.path == path));
+    wrote
+        .filter_map(|record| exported_by(record, work))
+        .filter(|exported| seen.insert((exported.of.clone(), exported.artifact.digest)))
+        .collect()
+}
+
+/// Returns the records that a revision wrote: those of the first alternative that was there.
+fn exported_by(record: &RevisionRecord, work: &WriteWork) -> Option<Exported> {
+    let read = || record.lineage.upstream.values().flatten().filter(|upstream| upstream.read);
+    let chosen = work.of.iter().find(|phase| read().any(|upstream| upstream.target.phase == **phase))?;
+    let mut of_phase = read().filter(|upstream| upstream.target.phase == *chosen);
+    let upstream = of_phase.next()?;
+    // Records of several scopes in one file cannot be told apart by their keys.
+    of_phase.next().is_none().then(|| Exported {
+        revision: record.revision,
+        of: upstream.target.clone(),
+        of_revision: upstream.revision,
+        artifact: upstream.artifact.clone(),
+    })
+}

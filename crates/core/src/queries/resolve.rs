@@ -1,0 +1,211 @@
+//! A person's word on edits: whose text it is to be, and whether a unit is asked again.
+
+use std::collections::BTreeSet;
+
+use refrain_schemas::edit::{EditReport, ReviewItem, ReviewKind};
+use refrain_schemas::json::Json;
+use refrain_schemas::scope::Target;
+use refrain_schemas::status::Holder;
+
+use super::edits::editor::{Editor, Stamp};
+use super::edits::subject::Subject;
+use super::edits::{Outcome, Signature, alone, commit};
+use crate::edits::EditTable;
+use crate::engine::{Engine, EngineError};
+use crate::history::History;
+
+/// What is to become of edits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Resolution {
+    /// The machine is right: what is in conflict is its again, or this field, or all of the edit where it is to be looked
+    /// at for another reason. An edit that has no field left goes, its lock with it.
+    Accept {
+        /// Only this field.
+        field: Option<String>,
+    },
+    /// The person is right, though the machine or the input has changed.
+    Keep {
+        /// Only this field.
+        field: Option<String>,
+    },
+    /// Neither is: a field is to be this.
+    Set {
+        /// The field.
+        field: String,
+        /// What it is to be.
+        value: Json,
+    },
+    /// The edit goes, or this field of it.
+    Undo {
+        /// Only this field.
+        field: Option<String>,
+    },
+    /// The unit is not asked again while the edit stands.
+    Lock,
+    /// The unit is asked again when something it is made from changes; the edit stays.
+    Prefer,
+}
+
+/// Which edits are meant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Keys {
+    /// Those of these records.
+    Named(Vec<String>),
+    /// Those that are to be looked at, or those of them that are so for one reason.
+    Reviewed(Option<ReviewKind>),
+    /// All there are.
+    Edited,
+}
+
+/// Resolves edits of several targets: all that are named, or none.
+pub(crate) async fn resolve(
+    engine: &Engine,
+    wanted: &[(Target, Keys)],
+    resolution: &Resolution,
+    signature: &Signature,
+    holder: &Holder,
+) -> Result<Vec<EditReport>, EngineError> {
+    alone(engine, holder, signature.dry_run, async {
+        let store = &*engine.ports().store;
+        let history = History::fold(store.history().await?);
+        let mut outcomes = Vec::new();
+        for (target, keys) in wanted {
+            // All of a project is some of what there may be: a target without edits has nothing to say.
+            if !matches!(keys, Keys::Named(_)) && history.edits(target).is_none() {
+                continue;
+            }
+            let subject = Subject::load(engine, &history, target).await?;
+            outcomes.push(resolved(engine, &subject, keys, resolution, signature)?);
+        }
+        commit(store, outcomes, signature.dry_run).await
+    })
+    .await
+}
+
+/// Puts the edits of a target back to what they were before they were changed last.
+pub(crate) async fn undo_last(
+    engine: &Engine,
+    target: &Target,
+    signature: &Signature,
+    holder: &Holder,
+) -> Result<EditReport, EngineError> {
+    let reports = alone(engine, holder, signature.dry_run, async {
+        let store = &*engine.ports().store;
+        let history = History::fold(store.history().await?);
+        let subject = Subject::load(engine, &history, target).await?;
+        let past = history.target(target).map_or(&[][..], |past| past.edits.as_slice());
+        let Some((last, before)) = past.split_last() else {
+            let (target, reason) = (target.to_string(), "nobody has edited it".to_owned());
+            return Err(EngineError::NotEditable { target, reason });
+        };
+        let table = before.last().and_then(|record| record.edits.as_ref());
+        let mut editor = Editor::new(&subject, Stamp::new(engine, signature));
+        editor.replace(EditTable::load(store, table).await?);
+        let outcome = editor.finish(&format!("undo {}", last.what), None)?;
+        commit(store, vec![outcome], signature.dry_run).await
+    });
+    Ok(reports.await?.pop().unwrap_or_default())
+}
+
+fn resolved(
+    engine: &Engine,
+    subject: &Subject,
+    keys: &Keys,
+    resolution: &Resolution,
+    signature: &Signature,
+) -> Result<Outcome, EngineError> {
+    let items = subject.reviewed();
+    let mut editor = Editor::new(subject, Stamp::new(engine, signature));
+    for key in chosen(subject, &editor, &items, keys, resolution)? {
+        let item = items.iter().find(|item| item.key == key);
+        apply(&mut editor, &key, item, resolution)?;
+    }
+    editor.finish(what(resolution), None)
+}
+
+/// Returns the keys that are meant, and refuses those that mean nothing.
+fn chosen(
+    subject: &Subject,
+    editor: &Editor<'_>,
+    items: &[ReviewItem],
+    keys: &Keys,
+    resolution: &Resolution,
+) -> Result<Vec<String>, EngineError> {
+    // There is nothing to keep of an edit whose record is gone: in bulk it is passed over.
+    let keeps = matches!(resolution, Resolution::Keep { .. });
+    match keys {
+        Keys::Reviewed(kind) => Ok(items
+            .iter()
+            .filter(|item| kind.is_none_or(|kind| kind == item.kind))
+            .filter(|item| !(keeps && item.kind == ReviewKind::Orphan))
+            .map(|item| item.key.clone())
+            .collect()),
+        Keys::Edited => Ok(subject.homes().into_keys().collect()),
+        Keys::Named(names) => {
+            let records = matches!(resolution, Resolution::Set { .. } | Resolution::Lock);
+            let known =
+                |key: &&String| editor.edit(key).is_some() || (records && subject.records.contains_key(*key));
+            if let Some(key) = names.iter().find(|key| !known(key)) {
+                return Err(unknown(subject, key, records));
+            }
+            let reviewed = matches!(resolution, Resolution::Accept { .. } | Resolution::Keep { .. });
+            let settled = |key: &&String| reviewed && !items.iter().any(|item| item.key == **key);
+            if let Some(key) = names.iter().find(settled) {
+                let reason = format!("`{key}` is not to be reviewed; `refrain edit undo` takes an edit back");
+                return Err(EngineError::NotEditable { target: subject.target.to_string(), reason });
+            }
+            let distinct: BTreeSet<&String> = names.iter().collect();
+            Ok(distinct.into_iter().cloned().collect())
+        }
+    }
+}
+
+fn unknown(subject: &Subject, key: &str, records: bool) -> EngineError {
+    let edited = subject.homes();
+    let known =
+        if records { subject.records.keys().cloned().collect() } else { edited.into_keys().collect() };
+    EngineError::NoEdit {
+        target: subject.target.to_string(),
+        key: key.to_owned(),
+        is_record: subject.records.contains_key(key),
+        known,
+    }
+}
+
+fn apply(
+    editor: &mut Editor<'_>,
+    key: &str,
+    item: Option<&ReviewItem>,
+    resolution: &Resolution,
+) -> Result<(), EngineError> {
+    let all = |editor: &Editor<'_>| -> Vec<String> {
+        editor.edit(key).map(|edit| edit.set.keys().cloned().collect()).unwrap_or_default()
+    };
+    let meant = |editor: &Editor<'_>, field: &Option<String>| match (field, item) {
+        (Some(field), _) => vec![field.clone()],
+        (None, Some(item)) => item.fields.iter().map(|field| field.field.clone()).collect(),
+        (None, None) => all(editor),
+    };
+    match resolution {
+        Resolution::Accept { field } => editor.drop_fields(key, &meant(editor, field)),
+        Resolution::Keep { field } => editor.keep(key, &meant(editor, field))?,
+        Resolution::Set { field, value } => editor.write(key, field, value)?,
+        Resolution::Undo { field: Some(field) } => editor.drop_fields(key, std::slice::from_ref(field)),
+        Resolution::Undo { field: None } => editor.drop_fields(key, &all(editor)),
+        Resolution::Lock => editor.lock(key)?,
+        Resolution::Prefer => editor.prefer(key),
+    }
+    Ok(())
+}
+
+/// Returns how the history names what was done.
+const fn what(resolution: &Resolution) -> &'static str {
+    match resolution {
+        Resolution::Accept { .. } => "review accept",
+        Resolution::Keep { .. } => "review keep",
+        Resolution::Set { .. } => "review set",
+        Resolution::Undo { .. } => "edit undo",
+        Resolution::Lock => "edit lock",
+        Resolution::Prefer => "edit prefer",
+    }
+}

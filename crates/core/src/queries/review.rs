@@ -1,0 +1,20 @@
+//! What people are to look at: edits that the machine contradicts, that were made for another input, or that lost their
+//! record.
+
+use refrain_schemas::edit::ReviewReport;
+use refrain_schemas::scope::Target;
+
+use super::edits::subject::Subject;
+use crate::engine::{Engine, EngineError};
+use crate::history::History;
+
+/// Returns what is to be looked at in some targets: by the edits as they are and the latest revision of each.
+pub(crate) async fn review(engine: &Engine, targets: &[Target]) -> Result<ReviewReport, EngineError> {
+    let history = History::fold(engine.ports().store.history().await?);
+    let mut items = Vec::new();
+    let edited = |target: &&Target| history.edits(target).is_some() && history.latest(target).is_some();
+    for target in targets.iter().filter(edited) {
+        items.extend(Subject::load(engine, &history, target).await?.reviewed());
+    }
+    Ok(ReviewReport { schema_version: 1, items })
+}

@@ -9,7 +9,7 @@ GAME := examples/game
 WITH_PATH := PATH="$(BIN):$$PATH"
 
 .DEFAULT_GOAL := help
-.PHONY: help all demo test lint fmt fmt-check doc schemas schemas-check examples peers bench bench-models crash deny clean-state build
+.PHONY: help all demo test lint fmt fmt-check doc schemas schemas-check examples peers bench bench-models bench-localisation crash deny clean-state build
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -53,6 +53,9 @@ bench: ## Measure the workload W(N) beside the floor; N is REFRAIN_BENCH_N, 1000
 bench-models: ## Measure what is left of a provider's speed and limits; takes some minutes
 	$(CARGO) build $(WORKSPACE) --release --bins
 	$(CARGO) bench --workspace --locked --bench models
+
+bench-localisation: build ## Put 50,000 lines into three languages; REFRAIN_BENCH_LINES sets another number
+	REFRAIN_BENCH_REPORT=$(abspath benches/localisation.md) $(CARGO) bench --workspace --locked --bench localisation
 
 crash: ## Kill runs 1,000 times, runs with models 200 times, and check that nothing is bought twice
 	REFRAIN_CRASH_KILLS=1000 REFRAIN_MODEL_KILLS=200 $(CARGO) test $(WORKSPACE) --test it -- crash

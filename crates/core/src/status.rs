@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use refrain_schemas::edit::EditCounts;
 use refrain_schemas::freshness::Freshness;
 use refrain_schemas::scope::Target;
 use refrain_schemas::status::{PhaseState, StatusReport};
@@ -61,6 +62,7 @@ fn state(history: &History, usages: &BTreeMap<Target, Spent>, standing: Standing
         records: latest.map(|record| record.artifact.records),
         units: latest.map(|record| record.counts),
         conflicts: latest.map_or(0, |record| record.n_conflicts),
+        edits: EditCounts::of(history.edits(target), latest.and_then(|record| record.edits.as_ref())),
         usage,
         doubtful,
         error: attempt.filter(|_| ended).map(|attempt| attempt.error.clone()),

@@ -66,7 +66,7 @@ pub(crate) async fn why(
     let Some(phase) = model.phase(target.phase.as_str()) else { return Ok(report) };
     if let Work::Ask(work) = &phase.work {
         let comparison = compare(&ahead, phase, work, &standing).await?;
-        comparison.fill(&ahead, phase, work, target, unit, limit, &mut report).await?;
+        comparison.fill(&ahead, phase, work, unit, limit, &mut report).await?;
     } else if let Some(unit) = unit {
         return Err(EngineError::NoUnit { target: target.to_string(), unit: unit.to_owned() });
     }
@@ -249,14 +249,13 @@ impl Comparison {
         ahead: &Ahead,
         phase: &Phase,
         work: &AskWork,
-        target: &Target,
         unit: Option<&str>,
         limit: usize,
         report: &mut WhyReport,
     ) -> Result<(), EngineError> {
         let old = requests_by_id(self.old.as_ref());
         let new = requests_by_id(self.new.as_ref());
-        let rows = self.rows(ahead).await?;
+        let (rows, were_locked) = self.rows(ahead).await?;
         let same = self.untouched(ahead, work, &rows).await?;
         let refused = self.refused(ahead, phase, work, &rows).await?;
         let order = new.order.iter().chain(old.order.iter().filter(|id| !new.by_id.contains_key(*id)));
@@ -276,7 +275,15 @@ impl Comparison {
             if change == UnitChange::Same && refused.contains_key(id) {
                 change = UnitChange::Refused;
             }
-            if change == UnitChange::Same && unit.is_none() {
+            let lock = self.new.as_ref().and_then(|new| new.editing.locked(id));
+            if lock.is_none() && were_locked.contains(id) && change != UnitChange::Removed {
+                // What stands for it was never an answer to what would be asked.
+                change = UnitChange::Changed;
+                parts.push(self::change("lock", None, None, Some(Json::string("locked")), None));
+            }
+            // Whatever it would see: nobody is asked about it.
+            let is_unasked = lock.is_some() && change != UnitChange::Removed;
+            if unit.is_none() && (change == UnitChange::Same || is_unasked) {
                 continue;
             }
             n_units += 1;
@@ -284,12 +291,16 @@ impl Comparison {
             if rank.len() < limit {
                 let failure = row.and_then(|row| row.failure.clone());
                 let unit = refrain_schemas::name::UnitId::new(id);
-                rank.push(UnitWhy { unit, change, parts, asks: Vec::new(), failure });
+                let locked_by = lock.map(|lock| lock.by.clone());
+                rank.push(UnitWhy { unit, change, parts, asks: Vec::new(), failure, locked_by });
             }
         }
         report.units = sure.into_iter().chain(hanging).take(limit).collect();
         if let (Some(unit), 0) = (unit, n_units) {
-            return Err(EngineError::NoUnit { target: target.to_string(), unit: unit.to_owned() });
+            return Err(EngineError::NoUnit {
+                target: self.standing.target.to_string(),
+                unit: unit.to_owned(),
+            });
         }
         report.n_units = self.new.is_some().then_some(n_units);
         self.add_asks(ahead, phase, work, &new, &mut report.units).await
@@ -375,18 +386,28 @@ impl Comparison {
         Job::new(&ahead.model, work, Box::new(self.standing.clone()), Box::new(prepared))
     }
 
-    async fn rows(&self, ahead: &Ahead) -> Result<BTreeMap<String, UnitRow>, EngineError> {
+    /// Returns how the units of the revision before were made, and which of them were locked.
+    async fn rows(
+        &self,
+        ahead: &Ahead,
+    ) -> Result<(BTreeMap<String, UnitRow>, BTreeSet<String>), EngineError> {
         let Some(units) = self.prior.as_ref().and_then(|prior| prior.units) else {
-            return Ok(BTreeMap::new());
+            return Ok(Default::default());
         };
         let table = match Sequence::open_whole(&*ahead.ports.store, units).await {
             Ok(table) => table,
-            Err(crate::ports::store::StoreError::Missing { .. }) => return Ok(BTreeMap::new()),
+            Err(crate::ports::store::StoreError::Missing { .. }) => return Ok(Default::default()),
             Err(error) => return Err(error.into()),
         };
-        let rows =
-            table.iter().filter_map(|(_, entry)| Some((entry.id.to_owned(), UnitRow::decode(&entry)?)));
-        Ok(rows.collect())
+        let (mut rows, mut locked) = (BTreeMap::new(), BTreeSet::new());
+        for (_, entry) in table.iter() {
+            let Some(row) = UnitRow::decode(&entry) else { continue };
+            if row.is_locked() && !entry.hole {
+                locked.insert(entry.id.to_owned());
+            }
+            rows.insert(entry.id.to_owned(), row);
+        }
+        Ok((rows, locked))
     }
 
     /// Adds the asks of the units that are shown, and whether the ledger has their replies.
@@ -400,7 +421,7 @@ impl Comparison {
     ) -> Result<(), EngineError> {
         let Some(new) = &self.new else { return Ok(()) };
         let store = &*ahead.ports.store;
-        for why in units {
+        for why in units.iter_mut().filter(|why| why.locked_by.is_none()) {
             let Some(place) = by_id.places.get(why.unit.as_str()).copied() else { continue };
             let hangs = why.parts.iter().any(hangs);
             let mut job = self.job(ahead, work, new, vec![new.units[place].clone()]);

@@ -96,6 +96,46 @@ impl EditsLaid {
     }
 }
 
+/// How the edits of a target stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EditCounts {
+    /// Edits that stand now.
+    pub standing: u64,
+    /// Records of the latest revision that are as people want them.
+    pub applied: u64,
+    /// Of these, records with a field that both a person and, since then, the machine changed.
+    pub conflicts: u64,
+    /// Of the others, records that were edited when the input was another one.
+    pub source_changed: u64,
+    /// Edits that found no record.
+    pub orphans: u64,
+}
+
+impl EditCounts {
+    /// Counts the edits that stand and what they made of the latest revision; none where nobody edited it.
+    #[must_use]
+    pub fn of(standing: Option<&ArtifactRef>, laid: Option<&EditsLaid>) -> Option<Self> {
+        if standing.is_none() && laid.is_none() {
+            return None;
+        }
+        let standing = standing.map_or(0, |edits| edits.records);
+        Some(laid.map_or(Self { standing, ..Self::default() }, |laid| Self {
+            standing,
+            applied: laid.applied,
+            conflicts: laid.conflicts,
+            source_changed: laid.source_changed,
+            orphans: laid.orphans,
+        }))
+    }
+
+    /// Returns how many edits are to be looked at.
+    #[must_use]
+    pub const fn to_review(&self) -> u64 {
+        self.conflicts + self.source_changed + self.orphans
+    }
+}
+
 /// Why an edit is to be looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
+use crate::edit::{EditCounts, EditsRecord};
 use crate::failure::PhaseError;
 use crate::freshness::{Cause, Freshness};
 use crate::history::{AttemptRecord, RevisionRecord, WaiverRecord};
@@ -35,6 +36,9 @@ pub struct PhaseState {
     pub units: Option<UnitCounts>,
     /// How many conflicts its merge recorded.
     pub conflicts: u64,
+    /// How people's edits of it stand; absent where there are none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub edits: Option<EditCounts>,
     /// What all calls for it ever consumed.
     #[serde(default)]
     pub usage: crate::usage::Usage,
@@ -119,4 +123,7 @@ pub struct HistoryReport {
     pub attempts: Vec<AttemptRecord>,
     /// What people declared good, oldest first.
     pub waivers: Vec<WaiverRecord>,
+    /// What people changed of records, oldest first.
+    #[serde(default)]
+    pub edits: Vec<EditsRecord>,
 }

@@ -14,7 +14,7 @@ use crate::scope::Scope;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PartChange {
-    /// The part: `agent`, `params`, `scope`, `unit`, `context.NAME`, `generation`.
+    /// The part: `agent`, `params`, `scope`, `unit`, `context.NAME`, `generation`, `lock`.
     pub part: String,
     /// The digest the present revision was made from; null where the part was not there.
     pub old: Option<Digest>,
@@ -57,6 +57,9 @@ pub struct UnitWhy {
     pub asks: Vec<AskState>,
     /// How it failed in the latest revision.
     pub failure: Option<Failure>,
+    /// Who locked it, so that nobody is asked about it; absent where nobody did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub locked_by: Option<String>,
 }
 
 /// How a unit compares with the revision's.

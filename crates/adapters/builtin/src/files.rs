@@ -43,9 +43,9 @@ pub(crate) fn check_write(map: &Map<String, Value>) -> Vec<SpecProblem> {
         check_text(&params, name);
     }
     if is_absent(map, "patch") {
-        check_compose(&params, path)
+        check_compose(&params, path);
     } else {
-        check_patch(&params, map, path)
+        check_patch(&params, map, path);
     }
     check_expected(&params, !is_absent(map, "patch"));
     params.finish(Some(())).err().unwrap_or_default()

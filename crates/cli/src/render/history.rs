@@ -1,11 +1,12 @@
-//! Runs, revisions, failed attempts and waivers, in the order in which they happened.
+//! Runs, revisions, failed attempts, waivers and people's edits, in the order in which they happened.
 
+use refrain_schemas::edit::EditsRecord;
 use refrain_schemas::freshness::Freshness;
 use refrain_schemas::history::{AttemptOutcome, AttemptRecord, WaiverRecord};
 use refrain_schemas::status::{HistoryReport, RevisionView, RunView};
 use refrain_schemas::time::Timestamp;
 
-use crate::render::numbers::{count, duration, some, time};
+use crate::render::numbers::{count, counted, duration, some, time};
 use crate::render::page::{Page, Tone};
 use crate::render::table::{Align, Cell, Table, cell, toned};
 use crate::render::words;
@@ -20,6 +21,7 @@ pub(crate) fn write(page: &mut Page, report: &HistoryReport, with_runs: bool) {
     rows.extend(report.revisions.iter().map(revision));
     rows.extend(report.attempts.iter().map(attempt));
     rows.extend(report.waivers.iter().map(waiver));
+    rows.extend(report.edits.iter().map(edits));
     if rows.is_empty() {
         return page.line(&[(Tone::Faint, "nothing was made yet: `refrain run`")]);
     }
@@ -118,6 +120,16 @@ fn waiver(record: &WaiverRecord) -> (Timestamp, Vec<Cell>) {
     (record.at, row)
 }
 
+fn edits(record: &EditsRecord) -> (Timestamp, Vec<Cell>) {
+    let mut row =
+        vec![cell(time(record.at)), cell(record.target.to_string()), cell("–"), toned(Tone::Good, "edited")];
+    row.extend((0..4).map(|_| cell("")));
+    let standing = record.edits.as_ref().map_or(0, |edits| edits.records);
+    let counts = format!("{} changed, {} in all", counted(record.changed, "edit"), count(standing));
+    row.push(toned(Tone::Faint, format!("{}: {} ({counts})", record.by, record.what)));
+    (record.at, row)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -163,6 +175,10 @@ mod tests {
                 "target": target, "revision": 2, "reason": "typo in the prompt", "at": "2026-03-03T12:00:00Z",
                 "lineage": lineage, "units": null,
                 "causes": [{"kind": "params", "subject": "translator", "old": null, "new": null}]
+            }],
+            "edits": [{
+                "target": target, "edits": {"kind": "records", "digest": digest, "records": 40, "holes": 0},
+                "at": "2026-03-01T20:00:00Z", "by": "ana", "what": "import out/ja.csv", "changed": 2
             }]
         }))
         .unwrap()

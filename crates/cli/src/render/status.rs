@@ -28,6 +28,11 @@ pub(crate) fn write(page: &mut Page, report: &StatusReport) {
             words::phase_error(page, &words::target(&phase.phase, &phase.scope), error);
         }
     }
+    let to_review = report.phases.iter().filter_map(|phase| phase.edits).map(|edits| edits.to_review()).sum();
+    if to_review > 0 {
+        page.gap();
+        words::to_review(page, to_review);
+    }
     if report.in_doubt > 0 && is_idle {
         page.gap();
         let text = format!("{} in doubt (`refrain ledger --in-doubt`)", counted(report.in_doubt, "call"));
@@ -51,6 +56,7 @@ fn table(phases: &[PhaseState], doubts: bool) -> Table {
         ("RECORDS", Align::Right),
         ("FAILED", Align::Right),
         ("CONFLICTS", Align::Right),
+        ("EDITS", Align::Right),
         ("COST", Align::Right),
         ("IN DOUBT", Align::Right),
         ("WHY", Align::Left),
@@ -64,6 +70,7 @@ fn table(phases: &[PhaseState], doubts: bool) -> Table {
             cell(phase.records.map(count).unwrap_or_default()),
             toned(Tone::Bad, some(phase.units.map_or(0, |units| units.failed))),
             toned(Tone::Warn, some(phase.conflicts)),
+            cell(some(phase.edits.map_or(0, |edits| edits.standing))),
             cell(phase.usage.cost_usd.map(money).unwrap_or_default()),
             toned(Tone::Warn, doubtful.map(|most| format!("+ up to {}", money(most))).unwrap_or_default()),
             toned(Tone::Faint, words::causes(&phase.causes)),
@@ -132,6 +139,8 @@ mod tests {
         let mut partial = state("qa", "partial");
         partial["units"]["failed"] = json!(2);
         partial["conflicts"] = json!(4);
+        partial["edits"] =
+            json!({"standing": 40, "applied": 38, "conflicts": 2, "source_changed": 1, "orphans": 2});
         partial["usage"] = json!({"input_tokens": 12_000, "output_tokens": 900, "cost_usd": 1.234});
         let report = json!({
             "schema_version": 1, "holder": null, "run": null, "in_doubt": 1,

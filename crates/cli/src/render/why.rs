@@ -90,6 +90,13 @@ fn write_unit(page: &mut Page, unit: &UnitWhy, one: bool) {
         let text = format!("{} ({})", failure.message, failure.kind);
         page.wrapped(&[(Tone::Plain, " "), (Tone::Bad, "failed:")], &text);
     }
+    if let Some(by) = &unit.locked_by {
+        page.line(&[
+            (Tone::Plain, "  locked by "),
+            (Tone::Strong, by),
+            (Tone::Plain, ": nobody is asked about it"),
+        ]);
+    }
     if one {
         write_asks(page, unit);
     }
@@ -203,5 +210,12 @@ mod tests {
     #[test]
     fn one_unit_shows_its_asks() {
         insta::assert_snapshot!(rendered(&sample(), true));
+    }
+
+    #[test]
+    fn a_unit_that_somebody_locked_is_asked_of_nobody() {
+        let mut report = sample();
+        (report.units[0].asks, report.units[0].locked_by) = (Vec::new(), Some("ana".to_owned()));
+        assert!(rendered(&report, true).contains("  locked by ana: nobody is asked about it\n"));
     }
 }

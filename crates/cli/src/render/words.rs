@@ -6,7 +6,7 @@ use refrain_schemas::name::PhaseName;
 use refrain_schemas::report::PhaseStatus;
 use refrain_schemas::scope::{Scope, Target};
 
-use crate::render::numbers::count;
+use crate::render::numbers::{count, counted};
 use crate::render::page::{Page, Tone};
 
 /// Returns how a target is named: `translate@ja`.
@@ -40,6 +40,14 @@ pub(crate) const fn status_tone(status: PhaseStatus) -> Tone {
 pub(crate) fn causes(causes: &[Cause]) -> String {
     let texts: Vec<String> = causes.iter().map(ToString::to_string).collect();
     texts.join("; ")
+}
+
+/// Adds how many edits are to be looked at, if any are.
+pub(crate) fn to_review(page: &mut Page, n: u64) {
+    if n > 0 {
+        let text = format!("{} to review (`refrain review`)", counted(n, "edit"));
+        page.wrapped(&[(Tone::Warn, "note:")], &text);
+    }
 }
 
 /// Adds why a phase made no revision: the error, the first failed units, what is missing, the hint.

@@ -24,4 +24,5 @@ mod secrets;
 mod staleness;
 mod streams;
 mod trouble;
+mod views;
 mod wander;

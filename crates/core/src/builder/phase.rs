@@ -171,6 +171,13 @@ impl PhaseBuilder {
         self
     }
 
+    /// Adds a later phase whose records people edit: units that they lock there are not asked about here either.
+    pub fn locked_by(mut self, phase: &str) -> Self {
+        let name = self.mistakes.name(phase);
+        self.spec.locked_by.extend(name);
+        self
+    }
+
     /// Adds a dimension of the phase.
     pub fn per(mut self, dimension: &str) -> Self {
         let name = self.mistakes.name(dimension);

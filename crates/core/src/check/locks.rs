@@ -17,6 +17,10 @@ impl Checker<'_> {
             let Some(spec) = self.pipeline.phases.get(&name).filter(|spec| !spec.locked_by.is_empty()) else {
                 continue;
             };
+            if !matches!(phases[n].work, Work::Ask(_)) {
+                // That it asks nobody has been reported.
+                continue;
+            }
             if !is_lockable(&phases[n]) {
                 let message = format!("the records of `{name}` are not those of its units");
                 self.problems.add(Code::LockedUnits, format!("phases.{name}.locked_by"), message);

@@ -80,12 +80,15 @@ impl Origin {
         let (phase, work) = keyed(model, phase)?;
         let from = |name: &PhaseName| read.iter().find(|(target, ..)| target.phase == *name);
         let (target, revision, artifact) = *work.units.of.iter().find_map(from)?;
-        let own = Self { phase: phase.name.clone(), of: target.clone(), source: artifact.clone() };
         let echoes = keyed(model, &target.phase).is_some_and(|(before, _)| before.locked_by.contains(edited));
-        let before = history.revision(target, revision).filter(|_| echoes);
-        let deeper =
-            before.and_then(|before| Self::of(model, history, &target.phase, &before.lineage, edited));
-        Some(deeper.unwrap_or(own))
+        if !echoes {
+            return Some(Self { phase: phase.name.clone(), of: target.clone(), source: artifact.clone() });
+        }
+        // A revision that is forgotten was made from what a later one with the same contents was made from; where there is
+        // none, nothing can be told.
+        let latest = || history.latest(target).filter(|latest| latest.artifact.digest == artifact.digest);
+        let before = history.revision(target, revision).or_else(latest)?;
+        Self::of(model, history, &target.phase, &before.lineage, edited)
     }
 
     /// Returns the target and the digest of the records where they are not read by the edited phase itself.

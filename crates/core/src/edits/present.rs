@@ -1,6 +1,7 @@
 //! People's edits as far as they concern one target.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use refrain_schemas::artifact::ArtifactRef;
 use refrain_schemas::digest::{Digest, Digester};
@@ -96,17 +97,18 @@ impl EditsNow {
     /// Fails where the store does.
     pub async fn load(&self, model: &Model, phase: &Phase, store: &dyn Store) -> Result<Editing, StoreError> {
         let mut editing = Editing::default();
+        let mut known: Vec<(&Origin, Arc<Inputs>)> = Vec::new();
         let Some(key) = editable_key(phase) else { return Ok(editing) };
         let is_lockable = matches!(&phase.work, Work::Ask(work) if keys_are_units(phase, work));
         for table in self.own.iter().chain(&self.later) {
             let edits = EditTable::load(store, Some(&table.edits)).await?;
             let inputs = match &table.origin {
-                Some(origin) => Some(origin.inputs(model, store).await?),
+                Some(origin) => Some(read(&mut known, origin, model, store).await?),
                 None => None,
             };
             let is_own = table.target.phase == phase.name;
             if is_lockable {
-                editing.lock(&edits, inputs.as_ref(), key, is_own);
+                editing.lock(&edits, inputs.as_deref(), key, is_own);
             }
             if is_own {
                 (editing.own, editing.inputs) = (edits, inputs);
@@ -116,11 +118,26 @@ impl EditsNow {
     }
 }
 
+/// Returns the inputs at an origin, read once for all tables that share it.
+async fn read<'a>(
+    known: &mut Vec<(&'a Origin, Arc<Inputs>)>,
+    origin: &'a Origin,
+    model: &Model,
+    store: &dyn Store,
+) -> Result<Arc<Inputs>, StoreError> {
+    if let Some((_, inputs)) = known.iter().find(|(other, _)| *other == origin) {
+        return Ok(inputs.clone());
+    }
+    let inputs = Arc::new(origin.inputs(model, store).await?);
+    known.push((origin, inputs.clone()));
+    Ok(inputs)
+}
+
 /// The edits of a target, read.
 #[derive(Debug, Clone, Default)]
 pub struct Editing {
     own: EditTable,
-    inputs: Option<Inputs>,
+    inputs: Option<Arc<Inputs>>,
     locks: BTreeMap<String, Lock>,
     /// Units that a locked edit would follow to if its own unit were gone.
     heirs: BTreeSet<String>,
@@ -173,7 +190,7 @@ impl Editing {
     /// Returns the edits of the target's own records, by these.
     #[must_use]
     pub fn placed(&self) -> Placed<'_> {
-        Placed::of(&self.own, self.inputs.as_ref())
+        Placed::of(&self.own, self.inputs.as_deref())
     }
 
     /// Returns what stands for a unit that people locked.
@@ -191,6 +208,6 @@ impl Editing {
     /// Returns what is to be laid over the records; none where nobody edited them.
     #[must_use]
     pub fn layer<'a>(&'a self, key: &'a str) -> Option<Layer<'a>> {
-        (!self.own.0.is_empty()).then(|| Layer::new(self.placed(), key, self.inputs.as_ref()))
+        (!self.own.0.is_empty()).then(|| Layer::new(self.placed(), key, self.inputs.as_deref()))
     }
 }

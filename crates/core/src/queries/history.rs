@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use refrain_schemas::edit::EditsRecord;
 use refrain_schemas::freshness::Freshness;
 use refrain_schemas::history::{AttemptRecord, HistoryEntry, RevisionRecord, WaiverRecord};
 use refrain_schemas::name::{PhaseName, RunId};
@@ -33,6 +34,7 @@ pub(crate) async fn history(
         revisions: told.revisions.into_iter().map(|record| revision_view(record, &folded, &words)).collect(),
         attempts: told.attempts,
         waivers: told.waivers,
+        edits: told.edits,
     })
 }
 
@@ -42,6 +44,7 @@ struct Told {
     revisions: Vec<RevisionRecord>,
     attempts: Vec<AttemptRecord>,
     waivers: Vec<WaiverRecord>,
+    edits: Vec<EditsRecord>,
     /// The runs that did something about these phases.
     runs: BTreeSet<RunId>,
 }
@@ -62,6 +65,7 @@ impl Told {
                 self.runs.insert(raised.run_id);
             }
             HistoryEntry::Waiver(waiver) if wanted(&waiver.target) => self.waivers.push(waiver.clone()),
+            HistoryEntry::Edits(record) if wanted(&record.target) => self.edits.push(record.clone()),
             _ => {}
         }
     }

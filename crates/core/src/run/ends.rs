@@ -1,6 +1,7 @@
 //! How targets end: complete, blocked, failed, stopped or cancelled, and what is written and told of it.
 
 use refrain_schemas::digest::Digest;
+use refrain_schemas::edit::EditCounts;
 use refrain_schemas::event::EventKind;
 use refrain_schemas::failure::{Failure, FailureKind, PhaseError};
 use refrain_schemas::freshness::Freshness;
@@ -20,9 +21,13 @@ use super::target_state::Stage;
 
 impl RunState {
     pub(super) fn report_latest(&mut self, no: TargetNo) {
-        let latest = self.history.latest(&self.targets[no].target);
+        let target = &self.targets[no].target;
+        let latest = self.history.latest(target);
+        let laid = latest.and_then(|record| record.edits.as_ref());
+        let edits = EditCounts::of(self.history.edits(target), laid);
         let latest = latest.map(|record| (record.revision, record.artifact.digest));
         let report = &mut self.targets[no].report;
+        report.edits = edits;
         (report.revision, report.digest) = latest.unzip();
     }
 

@@ -86,10 +86,12 @@ impl TargetState {
             retries: 0,
             repairs: 0,
             units: UnitCounts::default(),
+            edits: None,
             digest: None,
             usage: refrain_schemas::usage::Usage::default(),
             causes: Vec::new(),
             error: None,
+            kept: Vec::new(),
         };
         Self {
             target: Arc::new(target),

@@ -276,9 +276,9 @@ fn a_lock_in_a_later_phase_saves_the_calls_before_it() {
     assert_eq!(kinds(&mut world, "final@ja"), [], "it has another name and its old text");
     let forced = RunRequest { force: true, ..request(&["draft@ja", "final@ja"]) };
     world.run_with(&forced);
-    let ja = |unit: &str| format!("{unit}");
-    let mut expect: Vec<String> = ["l1", "l3", "l4"].iter().map(|id| ja(&format!("draft@ja/{id}"))).collect();
-    expect.extend(["l1", "l3", "l4"].iter().map(|id| ja(&format!("final@ja/{id}"))));
+    let ids = ["l1", "l3", "l4"];
+    let expect: Vec<String> =
+        ["draft", "final"].iter().flat_map(|phase| ids.map(|id| format!("{phase}@ja/{id}"))).collect();
     assert_eq!(world.take_units(), expect);
 }
 
@@ -362,6 +362,92 @@ fn a_locked_unit_is_no_hole_whatever_it_lacks() {
         [("l2".to_owned(), ReviewKind::SourceChanged)],
         "a hole may yet be filled"
     );
+}
+
+#[test]
+fn a_unit_says_who_locked_it() {
+    let mut world = plain();
+    world.run();
+    world.person("t", "l2", &[("text", json!("mine"))], true);
+    version(&mut world, 1);
+    let target = world.engine(false).model().targets()[1].clone();
+    let why = |world: &mut World, unit: Option<&str>| {
+        let engine = world.engine(false);
+        futures::FutureExt::now_or_never(async { engine.why(&target, unit, 10).await }).unwrap().unwrap()
+    };
+    let report = why(&mut world, Some("l2"));
+    assert_eq!(report.units[0].locked_by.as_deref(), Some("ana"));
+    assert_eq!(report.units[0].asks, []);
+    assert!(report.causes.iter().any(|cause| cause.kind == CauseKind::Edits), "{:?}", report.causes);
+    let report = why(&mut world, None);
+    assert_eq!(report.n_units, Some(5), "it is not among those that would be asked");
+    assert!(report.units.iter().all(|unit| unit.locked_by.is_none() && unit.unit.as_str() != "l2"));
+    world.run();
+    world.change_edits("t", |edits| edits.0.get_mut("l2").unwrap().locked = false);
+    let report = why(&mut world, None);
+    assert_eq!(report.n_units, Some(1), "it would be asked about again");
+    assert_eq!(report.units[0].parts[0].part, "lock");
+}
+
+#[test]
+fn reports_tell_what_is_to_be_reviewed() {
+    let mut world = plain();
+    world.run();
+    world.person("t", "l1", &[("text", json!("mine"))], false);
+    world.person("t", "l2", &[("text", json!("mine"))], false);
+    world.person("t", "l3", &[("text", json!("mine"))], true);
+    version(&mut world, 1);
+    world.edit("lines.csv", |lines| {
+        drop(lines.remove(0));
+        lines[1]["text"] = json!("other");
+    });
+    let expect = refrain_schemas::edit::EditCounts {
+        standing: 3,
+        applied: 2,
+        conflicts: 1,
+        source_changed: 1,
+        orphans: 1,
+    };
+    let report = world.run();
+    assert_eq!(report.phases.iter().map(|phase| phase.edits).collect::<Vec<_>>(), [None, Some(expect), None]);
+    let again = world.run();
+    assert_eq!(again.phases[1].edits, Some(expect), "as long as they stand so");
+    let engine = world.engine(false);
+    let told = async { (engine.status().await.unwrap(), engine.history(None).await.unwrap()) };
+    let (status, history) = futures::FutureExt::now_or_never(told).unwrap();
+    assert_eq!(status.phases.iter().map(|phase| phase.edits).collect::<Vec<_>>(), [None, Some(expect), None]);
+    assert_eq!((history.edits.len(), history.edits[2].edits.as_ref().unwrap().records), (3, 3));
+}
+
+#[test]
+fn a_persons_word_for_the_present_output_keeps_the_edits() {
+    let mut world = plain();
+    world.run();
+    world.person("t", "l1", &[("text", json!("mine"))], false);
+    world.person("t", "l2", &[("text", json!("mine"))], true);
+    let accept = |world: &mut World| {
+        let engine = world.engine(false);
+        let target = engine.model().targets()[1].clone();
+        let holder = request(&[]).holder;
+        let accepted = async { engine.accept(&[target], "a typo", &holder).await };
+        futures::FutureExt::now_or_never(accepted).unwrap()
+    };
+    version(&mut world, 1);
+    assert!(accept(&mut world).unwrap_err().to_string().contains("people edited t"), "edits are to be seen");
+    version(&mut world, 0);
+    world.run();
+    version(&mut world, 1);
+    accept(&mut world).unwrap();
+    world.take_asked();
+    assert_eq!(world.run().calls, 0);
+    world.edit("lines.csv", |lines| lines[3]["text"] = json!("other"));
+    world.run();
+    assert_eq!(world.take_units(), ["t/l4", "u/s2"]);
+    assert_eq!(texts(&world, "t")[..4], ["mine", "mine", "text 3/0", "other/1"]);
+    world.change_edits("t", |edits| edits.0.clear());
+    world.run();
+    assert_eq!(world.take_units(), ["t/l2", "u/s1"], "nobody was asked about it under the new definition");
+    assert_eq!(texts(&world, "t")[..2], ["text 1/0", "text 2/1"]);
 }
 
 #[test]

@@ -9,10 +9,11 @@ use refrain_schemas::history::{
     AttemptOutcome, AttemptRecord, GenerationRecord, HistoryEntry, Lineage, RevisionRecord, RunStart,
     WaiverRecord,
 };
-use refrain_schemas::name::Revision;
-use refrain_schemas::report::RunReport;
+use refrain_schemas::name::{Revision, RunId};
+use refrain_schemas::report::{RunReport, UnitCounts};
 use refrain_schemas::scope::Target;
 use refrain_schemas::time::Timestamp;
+use refrain_schemas::usage::Usage;
 
 /// The history, folded; every question about the past is answered from here.
 #[derive(Debug, Clone, Default)]
@@ -144,6 +145,39 @@ impl History {
     #[must_use]
     pub fn next_revision(&self, target: &Target) -> Revision {
         self.latest(target).map_or(Revision(1), |record| record.revision.next())
+    }
+
+    /// Returns the record of the next revision of a target, of which nothing more is known than what it holds and what it
+    /// was made from: no units, no files, no causes.
+    #[must_use]
+    pub fn next_record(
+        &self,
+        target: &Target,
+        run_id: RunId,
+        at: Timestamp,
+        artifact: ArtifactRef,
+        lineage: Lineage,
+    ) -> RevisionRecord {
+        RevisionRecord {
+            target: target.clone(),
+            revision: self.next_revision(target),
+            run_id,
+            at,
+            artifact,
+            lineage,
+            units: None,
+            local: false,
+            counts: UnitCounts::default(),
+            usage: Usage::default(),
+            missing: Vec::new(),
+            own_failures: 0,
+            conflicts: None,
+            n_conflicts: 0,
+            files: Vec::new(),
+            edits: None,
+            patched: Vec::new(),
+            causes: Vec::new(),
+        }
     }
 
     /// Returns the generation that asks of a target belong to now.

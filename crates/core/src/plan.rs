@@ -322,26 +322,9 @@ impl Ahead {
         artifact: refrain_schemas::artifact::ArtifactRef,
         context_artifacts: &BTreeMap<String, refrain_schemas::artifact::ArtifactRef>,
     ) -> RevisionRecord {
-        RevisionRecord {
-            target: target.clone(),
-            revision: self.history.next_revision(target),
-            run_id: RunId::new(uuid::Uuid::nil()),
-            at: self.ports.clock.now(),
-            artifact,
-            lineage: now.lineage(context_artifacts),
-            units: None,
-            local: false,
-            counts: refrain_schemas::report::UnitCounts::default(),
-            usage: refrain_schemas::usage::Usage::default(),
-            missing: Vec::new(),
-            own_failures: 0,
-            conflicts: None,
-            n_conflicts: 0,
-            files: Vec::new(),
-            edits: None,
-            patched: Vec::new(),
-            causes: Vec::new(),
-        }
+        let nobody = RunId::new(uuid::Uuid::nil());
+        let lineage = now.lineage(context_artifacts);
+        self.history.next_record(target, nobody, self.ports.clock.now(), artifact, lineage)
     }
 }
 

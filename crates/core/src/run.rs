@@ -21,6 +21,7 @@ mod gate;
 mod gates;
 pub mod input;
 pub mod job;
+mod keeping;
 mod key_map;
 mod ladder;
 mod perform;

@@ -66,7 +66,7 @@ pub(crate) async fn why(
     let Some(phase) = model.phase(target.phase.as_str()) else { return Ok(report) };
     if let Work::Ask(work) = &phase.work {
         let comparison = compare(&ahead, phase, work, &standing).await?;
-        comparison.fill(&ahead, phase, work, target, unit, limit, &mut report).await?;
+        comparison.fill(&ahead, phase, work, unit, limit, &mut report).await?;
     } else if let Some(unit) = unit {
         return Err(EngineError::NoUnit { target: target.to_string(), unit: unit.to_owned() });
     }
@@ -249,7 +249,6 @@ impl Comparison {
         ahead: &Ahead,
         phase: &Phase,
         work: &AskWork,
-        target: &Target,
         unit: Option<&str>,
         limit: usize,
         report: &mut WhyReport,
@@ -298,7 +297,10 @@ impl Comparison {
         }
         report.units = sure.into_iter().chain(hanging).take(limit).collect();
         if let (Some(unit), 0) = (unit, n_units) {
-            return Err(EngineError::NoUnit { target: target.to_string(), unit: unit.to_owned() });
+            return Err(EngineError::NoUnit {
+                target: self.standing.target.to_string(),
+                unit: unit.to_owned(),
+            });
         }
         report.n_units = self.new.is_some().then_some(n_units);
         self.add_asks(ahead, phase, work, &new, &mut report.units).await

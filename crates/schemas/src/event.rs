@@ -287,6 +287,13 @@ pub enum EventKind {
         /// How many records.
         records: u64,
     },
+    /// A written file that somebody had changed is about to be replaced; what it was is kept beside it.
+    ExportKept {
+        /// The file.
+        file: String,
+        /// Where what it was is now.
+        copy: String,
+    },
     /// The store had to mend itself, for instance after a kill in the middle of a write.
     StoreRecovered {
         /// What was mended.
@@ -360,6 +367,7 @@ impl EventKind {
             | Self::CeilingPassed { .. }
             | Self::EndpointFellBack { .. }
             | Self::AgentRestarted { .. }
+            | Self::ExportKept { .. }
             | Self::StoreRecovered { .. } => Level::Warn,
             Self::RunFailed(_) | Self::PhaseFailed(_) | Self::CallFailed { .. } | Self::UnitFailed { .. } => {
                 Level::Error

@@ -140,6 +140,10 @@ pub fn message(event: &Event) -> String {
         EventKind::ExportWritten { files, records } => {
             format!("{subject}: {} written to {}", counted(*records, "record"), files.join(", "))
         }
+        EventKind::ExportKept { file, copy } => format!(
+            "{subject}: {file} had been changed by hand and is replaced; what it was is in {copy} \
+             (`refrain edit import {copy}` takes it over)"
+        ),
         EventKind::StoreRecovered { message } => format!("store recovered: {message}"),
     }
 }

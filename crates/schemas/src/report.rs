@@ -159,6 +159,19 @@ pub struct PhaseReport {
     pub causes: Vec<Cause>,
     /// Why it made no revision.
     pub error: Option<PhaseError>,
+    /// Written files that somebody had changed since, each kept under another name before it was replaced.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub kept: Vec<KeptFile>,
+}
+
+/// A file that a person had changed and a run replaced.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct KeptFile {
+    /// The file.
+    pub path: String,
+    /// Where what the person made of it is now.
+    pub copy: String,
 }
 
 /// What `run --json` prints at the end.

@@ -49,7 +49,7 @@ fn parse(params: Params<'_>) -> Result<Annotate, Vec<SpecProblem>> {
     let slack = params.count("inflection").unwrap_or(3);
     let listed = params.get("lexicon").is_some_and(Value::is_array);
     let annotate = Annotate {
-        lexicon: listed.then(|| lexicon(&params, slack)),
+        lexicon: listed.then(|| lexicon(&params)),
         context: if listed { String::new() } else { word("lexicon", "lexicon") },
         field: word("text", "text"),
         key: word("key", "line_id"),
@@ -64,10 +64,10 @@ fn parse(params: Params<'_>) -> Result<Annotate, Vec<SpecProblem>> {
     params.finish(Some(annotate))
 }
 
-fn lexicon(params: &Params<'_>, slack: usize) -> Vec<Item> {
+fn lexicon(params: &Params<'_>) -> Vec<Item> {
     let entries = params.get("lexicon").and_then(Value::as_array);
     let read = |(n, entry): (usize, &Value)| {
-        let item = entry.as_object().and_then(|fields| Item::of(fields, slack));
+        let item = entry.as_object().and_then(Item::of);
         if item.is_none() {
             let hint = "for instance `{ phrase: kick the bucket, meaning: to die }`".to_owned();
             params.problem(&format!("lexicon[{n}]"), "has no `phrase` or no `meaning`", Some(hint));
@@ -78,7 +78,7 @@ fn lexicon(params: &Params<'_>, slack: usize) -> Vec<Item> {
 }
 
 impl Item {
-    fn of(fields: &Map<String, Value>, slack: usize) -> Option<Self> {
+    fn of(fields: &Map<String, Value>) -> Option<Self> {
         let word = |name: &str| {
             fields.get(name).and_then(Value::as_str).map(str::trim).filter(|text| !text.is_empty())
         };
@@ -87,7 +87,7 @@ impl Item {
             phrase: phrase.to_owned(),
             meaning: word("meaning")?.to_owned(),
             kind: word("kind").unwrap_or("idiom").to_owned(),
-            found: Phrase::new(phrase, false, slack),
+            found: Phrase::new(phrase, false),
         })
     }
 }
@@ -108,7 +108,7 @@ impl Annotate {
     fn items(&self, context: &Value) -> Vec<Item> {
         let entries = context.get(&self.context).and_then(Value::as_array);
         let entries = entries.into_iter().flatten().filter_map(Value::as_object);
-        entries.filter_map(|fields| Item::of(fields, self.slack)).collect()
+        entries.filter_map(Item::of).collect()
     }
 
     fn answer(&self, unit: &AskedUnit, items: &[&Item]) -> Result<Value, Failure> {
@@ -127,7 +127,7 @@ impl Annotate {
         let text = text(record, &self.field)?;
         let searched = Searched::new(&text);
         for item in items {
-            let Some(hit) = item.found.hits(&searched).into_iter().next() else { continue };
+            let Some(hit) = item.found.hits(&searched, self.slack).into_iter().next() else { continue };
             let start = text[..hit.start].chars().count();
             let end = start + text[hit].chars().count();
             let mut note = json!({"kind": item.kind, "subject": item.phrase, "text": item.meaning, "span": [start, end]});

@@ -77,7 +77,8 @@ fn guard(params: &Params<'_>) -> Option<RuleSet> {
 impl Work for Apply {
     fn prepare<'a>(&'a self, request: &'a Request) -> AnswerUnit<'a> {
         let shared = request.context.value();
-        Box::new(move |unit| self.answer(unit, &shared))
+        let known = self.glossaries(&shared);
+        Box::new(move |unit| self.answer(unit, &shared, &known))
     }
 }
 
@@ -89,7 +90,11 @@ struct Done {
 }
 
 impl Apply {
-    fn answer(&self, unit: &AskedUnit, shared: &Value) -> Result<Value, Failure> {
+    fn glossaries(&self, context: &Value) -> Glossaries {
+        glossaries(context, self.guard.iter().flat_map(RuleSet::glossaries))
+    }
+
+    fn answer(&self, unit: &AskedUnit, shared: &Value, known: &Glossaries) -> Result<Value, Failure> {
         let own = unit.context.value();
         let issues = own.get(&self.issues).or_else(|| shared.get(&self.issues));
         let issues: Vec<&Record> = match issues {
@@ -97,9 +102,7 @@ impl Apply {
             Some(Value::Object(issue)) => vec![issue],
             _ => Vec::new(),
         };
-        let names = || self.guard.iter().flat_map(RuleSet::glossaries);
-        let mut known = glossaries(shared, names());
-        known.extend(glossaries(&own, names()));
+        let known = [&self.glossaries(&own), known];
         match Input::of(unit)? {
             Input::One(record) => self.apply(record, &issues, &known),
             Input::Group(records) => {
@@ -113,7 +116,7 @@ impl Apply {
         }
     }
 
-    fn apply(&self, mut record: Record, issues: &[&Record], known: &Glossaries) -> Result<Value, Failure> {
+    fn apply(&self, mut record: Record, issues: &[&Record], known: &[&Glossaries]) -> Result<Value, Failure> {
         let base = text(&record, &self.field)?;
         let mut suggestions: Vec<Suggestion<'_>> =
             issues.iter().filter_map(|issue| Suggestion::of(issue)).collect();
@@ -132,7 +135,7 @@ impl Apply {
         base: &str,
         suggestions: &[Suggestion<'_>],
         record: &Record,
-        known: &Glossaries,
+        known: &[&Glossaries],
     ) -> (String, Done) {
         let old = words(base);
         let mut made: Vec<(Hunk, &str)> = Vec::new();
@@ -187,10 +190,17 @@ impl Apply {
     }
 
     /// Returns the rule that a change would break more often.
-    fn broken(&self, before: &str, after: &str, record: &Record, known: &Glossaries) -> Option<&'static str> {
+    fn broken(
+        &self,
+        before: &str,
+        after: &str,
+        record: &Record,
+        known: &[&Glossaries],
+    ) -> Option<&'static str> {
         let guard = self.guard.as_ref()?;
         let source = text(record, &self.source).ok();
-        let subject = |text| guard.subject(text, source.as_deref(), [Some(record), None], known);
+        let near = guard.near(known, source.as_deref());
+        let subject = |text| guard.subject(text, source.as_deref(), [Some(record), None], &near);
         guard.worse(&subject(before), &subject(after))
     }
 }

@@ -36,11 +36,12 @@ use crate::agent::{AnswerUnit, Work};
 use crate::glossary::Glossary;
 use crate::params::Params;
 use crate::record::{Input, Record, text};
+pub(crate) use ends::last_word;
 pub(crate) use issue::{About, Finding};
 pub(crate) use markup::Markup;
 pub(crate) use reply::ReplyRules;
 pub(crate) use set::RuleSet;
-pub(crate) use subject::Glossaries;
+pub(crate) use subject::{Glossaries, near};
 pub(crate) use terms::Terms;
 
 /// The rules, and where texts are.
@@ -83,14 +84,8 @@ impl Work for Checks {
     fn prepare<'a>(&'a self, request: &'a Request) -> AnswerUnit<'a> {
         let shared = self.glossaries(&request.context.value());
         Box::new(move |unit| {
-            let mut own = self.glossaries(&unit.context.value());
-            if own.is_empty() {
-                return self.answer(unit, &shared).map(Value::Array);
-            }
-            for (name, glossary) in &shared {
-                own.entry(name.clone()).or_insert_with(|| glossary.clone());
-            }
-            self.answer(unit, &own).map(Value::Array)
+            let own = self.glossaries(&unit.context.value());
+            self.answer(unit, &[&own, &shared]).map(Value::Array)
         })
     }
 }
@@ -100,7 +95,7 @@ impl Checks {
         glossaries(context, self.rules.glossaries())
     }
 
-    fn answer(&self, unit: &AskedUnit, glossaries: &Glossaries) -> Result<Vec<Value>, Failure> {
+    fn answer(&self, unit: &AskedUnit, glossaries: &[&Glossaries]) -> Result<Vec<Value>, Failure> {
         let mut issues = Vec::new();
         match Input::of(unit)? {
             Input::One(record) => self.check_record(unit, &record, None, glossaries, &mut issues)?,
@@ -118,7 +113,7 @@ impl Checks {
         unit: &AskedUnit,
         record: &Record,
         position: Option<usize>,
-        glossaries: &Glossaries,
+        glossaries: &[&Glossaries],
         issues: &mut Vec<Value>,
     ) -> Result<(), Failure> {
         let subject = text(record, &self.field)?;
@@ -130,7 +125,8 @@ impl Checks {
             position: position.filter(|_| key.is_none()),
             carried: self.carried(record),
         };
-        let subject = self.rules.subject(&subject, source.as_deref(), [Some(record), None], glossaries);
+        let near = self.rules.near(glossaries, source.as_deref());
+        let subject = self.rules.subject(&subject, source.as_deref(), [Some(record), None], &near);
         for (named, findings) in self.rules.find(&subject) {
             let found = findings.into_iter();
             issues.extend(found.map(|finding| finding.issue(&about, named.name, &named.severity)));

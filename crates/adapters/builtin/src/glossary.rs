@@ -18,12 +18,14 @@ pub(crate) struct Entry {
     pub(crate) forbidden: Vec<String>,
     /// Whether capital letters count.
     pub(crate) cased: bool,
+    phrase: Phrase,
 }
 
 impl Entry {
     /// Returns a term of which nobody said what it is to be.
     pub(crate) fn bare(term: &str) -> Self {
-        Self { term: term.to_owned(), renderings: Vec::new(), forbidden: Vec::new(), cased: false }
+        let phrase = Phrase::new(term, false);
+        Self { term: term.to_owned(), renderings: Vec::new(), forbidden: Vec::new(), cased: false, phrase }
     }
 
     /// Returns a term with its renderings, `|` between them.
@@ -33,11 +35,13 @@ impl Entry {
 
     fn of(fields: &Map<String, Value>) -> Option<Self> {
         let term = fields.get("term")?.as_str()?.trim();
+        let cased = is_yes(fields.get("case"));
         (!term.is_empty()).then(|| Self {
             term: term.to_owned(),
             renderings: several(fields.get("translation")),
             forbidden: several(fields.get("forbidden")),
-            cased: is_yes(fields.get("case")),
+            cased,
+            phrase: Phrase::new(term, cased),
         })
     }
 }
@@ -134,7 +138,9 @@ impl Glossary {
             let new: Vec<String> = from.into_iter().filter(|text| !into.contains(text)).collect();
             into.extend(new);
         }
-        known.cased |= entry.cased;
+        if entry.cased && !known.cased {
+            (known.cased, known.phrase) = (true, entry.phrase);
+        }
     }
 
     pub(crate) fn entries(&self) -> &[Entry] {
@@ -148,21 +154,26 @@ impl Glossary {
             return Vec::new();
         }
         let searched = Searched::new(text);
-        let phrases = self.entries.iter().map(|entry| Phrase::new(&entry.term, entry.cased, slack));
-        let mut phrases: Vec<(usize, Phrase)> = phrases.enumerate().collect();
-        phrases.sort_by_key(|(place, phrase)| (std::cmp::Reverse(phrase.length()), *place));
+        let hits = self.entries.iter().map(|entry| entry.phrase.hits(&searched, slack));
+        let mut all: Vec<(usize, Vec<Hit>)> = hits.enumerate().filter(|(_, hits)| !hits.is_empty()).collect();
+        all.sort_by_key(|(place, _)| (std::cmp::Reverse(self.entries[*place].phrase.length()), *place));
         let mut taken: Vec<Hit> = Vec::new();
-        let mut found = Vec::new();
-        for (place, phrase) in phrases {
-            let mut hits = phrase.hits(&searched);
+        for (_, hits) in &mut all {
             hits.retain(|hit| taken.iter().all(|other| other.end <= hit.start || hit.end <= other.start));
-            if !hits.is_empty() {
-                taken.extend(hits.iter().cloned());
-                found.push((place, hits));
-            }
+            taken.extend(hits.iter().cloned());
         }
-        found.sort_by_key(|(place, _)| *place);
-        found.into_iter().map(|(place, hits)| (&self.entries[place], hits)).collect()
+        all.retain(|(_, hits)| !hits.is_empty());
+        all.sort_by_key(|(place, _)| *place);
+        all.into_iter().map(|(place, hits)| (&self.entries[place], hits)).collect()
+    }
+
+    /// Returns the entries whose terms stand in a text, within longer ones or not.
+    pub(crate) fn within(&self, text: &Searched, slack: usize) -> Self {
+        let is_in =
+            |entry: &&Entry| entry.phrase.is_in(text, 0) || slack > 0 && entry.phrase.is_in(text, slack);
+        let mut near = Self::default();
+        near.extend(self.entries.iter().filter(is_in).cloned());
+        near
     }
 }
 

@@ -21,7 +21,7 @@ use refrain_schemas::failure::Failure;
 use serde_json::{Map, Value, json};
 
 use crate::agent::{AnswerUnit, Work};
-use crate::checks::{Glossaries, Markup, Terms, glossaries};
+use crate::checks::{Glossaries, Markup, Terms, glossaries, last_word, near};
 use crate::glossary::Glossary;
 use crate::params::Params;
 use crate::record::{Input, Record, text};
@@ -29,8 +29,6 @@ use letters::Style;
 
 const CONTEXTS: [&str; 2] = ["glossary", "terms"];
 const KEPT: [&str; 4] = ["line_id", "scene_id", "route_id", "speaker"];
-/// What stands behind a sentence and is not part of its last word.
-const BEHIND: &str = ".,!?…:;。、，．！？：；\"'’”“»«)]}）］｝」』】》〉";
 
 struct Pseudo {
     style: Style,
@@ -87,49 +85,49 @@ fn expand(params: &Params<'_>) -> usize {
 
 impl Work for Pseudo {
     fn prepare<'a>(&'a self, request: &'a Request) -> AnswerUnit<'a> {
-        let shared = request.context.value();
-        Box::new(move |unit| self.answer(unit, &shared))
+        let shared = glossaries(&request.context.value(), CONTEXTS);
+        Box::new(move |unit| {
+            let own = glossaries(&unit.context.value(), CONTEXTS);
+            self.answer(unit, &[&own, &shared])
+        })
     }
 }
 
 impl Pseudo {
-    fn answer(&self, unit: &AskedUnit, shared: &Value) -> Result<Value, Failure> {
-        let mut known = glossaries(shared, CONTEXTS);
-        known.extend(glossaries(&unit.context.value(), CONTEXTS));
-        let glossary = self.glossary(&known);
+    fn answer(&self, unit: &AskedUnit, known: &[&Glossaries]) -> Result<Value, Failure> {
         match (Input::of(unit)?, &self.term) {
-            (Input::One(record), Some(field)) => self.term(&[record], field, &glossary),
-            (Input::Group(records), Some(field)) => self.term(&records, field, &glossary),
-            (Input::One(record), None) => self.line(&record, &glossary),
-            (Input::Group(records), None) => {
-                records.iter().map(|record| self.line(record, &glossary)).collect()
-            }
+            (Input::One(record), Some(field)) => self.term(&[record], field, known),
+            (Input::Group(records), Some(field)) => self.term(&records, field, known),
+            (Input::One(record), None) => self.line(&record, known),
+            (Input::Group(records), None) => records.iter().map(|record| self.line(record, known)).collect(),
         }
     }
 
-    /// Returns all terms whose rendering is known.
-    fn glossary(&self, known: &Glossaries) -> Glossary {
-        let mut all = self.names.as_ref().map_or_else(Glossary::default, |names| names.known(known));
-        CONTEXTS.iter().for_each(|name| all.add_all(known.get(*name)));
+    /// Returns the terms of a text.
+    fn glossary(&self, text: &str, known: &[&Glossaries]) -> Glossary {
+        let near = near(known, text, 0);
+        let mut all = self.names.as_ref().map_or_else(Glossary::default, |names| names.known(&near));
+        near.values().for_each(|glossary| all.add_all(Some(glossary)));
         all
     }
 
-    fn line(&self, record: &Record, glossary: &Glossary) -> Result<Value, Failure> {
+    fn line(&self, record: &Record, known: &[&Glossaries]) -> Result<Value, Failure> {
         let source = text(record, &self.field)?;
         let mut line = Record::new();
         for name in &self.keep {
             line.extend(record.get(name).map(|value| (name.clone(), value.clone())));
         }
-        line.insert(self.into.clone(), Value::from(self.translate(&source, glossary)));
+        line.insert(self.into.clone(), Value::from(self.translate(&source, &self.glossary(&source, known))));
         line.insert(self.source.clone(), Value::from(source));
         Ok(Value::Object(line))
     }
 
-    fn term(&self, records: &[Record], field: &str, glossary: &Glossary) -> Result<Value, Failure> {
+    fn term(&self, records: &[Record], field: &str, known: &[&Glossaries]) -> Result<Value, Failure> {
         let is_term = |record: &&Record| record.get("kind").is_none_or(|kind| kind == "term");
         let records: Vec<&Record> = records.iter().filter(is_term).collect();
         let Some(first) = records.first() else { return Ok(json!([])) };
         let term = text(first, field)?;
+        let glossary = self.glossary(&term, known);
         let entry = glossary.entries().iter().find(|entry| entry.term == term);
         let known = entry.and_then(|entry| entry.renderings.first()).cloned();
         let count = |record: &&Record| record.get("count").and_then(Value::as_u64).unwrap_or(1);
@@ -148,7 +146,8 @@ impl Pseudo {
         let start = text.len() - text.trim_start().len();
         let (before, behind) = (&text[..start], &text[start + core.len()..]);
         let mut out = self.words(core, glossary);
-        let letters = core.chars().filter(|c| c.is_alphabetic()).count();
+        let free = out.iter().filter(|(_, free)| *free).flat_map(|(text, _)| text.chars());
+        let letters = free.filter(|c| c.is_alphabetic()).count();
         let longer = letters.saturating_mul(self.expand).div_ceil(100);
         self.lengthen(&mut out, longer);
         let shown: String = out.iter().map(|(text, _)| text.as_str()).collect();
@@ -200,8 +199,7 @@ impl Pseudo {
         if left > 0
             && let Some((text, true)) = out.last_mut()
         {
-            let at = text.trim_end_matches(|c| BEHIND.contains(c)).len();
-            text.insert_str(at, &"~".repeat(left));
+            text.insert_str(last_word(text), &"~".repeat(left));
         } else if left > 0 {
             out.push(("~".repeat(left), true));
         }
@@ -247,7 +245,7 @@ mod tests {
         check(plain.clone(), "Hello {name}, take %d ropes!", "Ĥéļļö {name}, ţåķé %d ŕöþéš!");
         check(plain.clone(), " Anna's rope\n", " アンナ'š Seil\n");
         check(plain.clone(), "12", "12");
-        check(plain.clone(), "竜", "竜~");
+        check(plain, "竜", "竜~");
         check(json!({}), "Hello, Bob. ", "⟦Ĥééļļöö, Ɓööƀ.⟧ ");
         check(json!({}), "", "");
         check(json!({"brackets": false, "expand": 2}), "Hm…", "Ĥɱ~~…");

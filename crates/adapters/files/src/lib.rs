@@ -11,6 +11,7 @@ pub mod format;
 mod fresh;
 mod ids;
 mod json_text;
+mod keep;
 mod layout;
 mod lines;
 mod params;

@@ -25,6 +25,8 @@ pub(crate) struct Source {
     waiting: VecDeque<(String, RowSpec)>,
     open: Option<(Lines, Rows)>,
     content: ContentIds,
+    /// Whether some line got its id from its content.
+    gives_ids: bool,
     /// Where each key was seen; only looked up, never walked through.
     seen: HashMap<KeyHash, (usize, u64)>,
     read: Vec<String>,
@@ -82,6 +84,7 @@ impl Source {
             key: key.to_owned(),
             waiting: files.into(),
             open: None,
+            gives_ids: false,
             seen: HashMap::new(),
             read: Vec::new(),
             problems: Problems::default(),
@@ -108,6 +111,7 @@ impl Source {
     fn with_id(&mut self, row: Row) -> Result<Row, FileError> {
         let file = self.read.last().map_or("", String::as_str);
         let Some(id) = self.content.next(&row, file)? else { return Ok(row) };
+        self.gives_ids = true;
         let record = row.record.with_field(&self.key, &Json::string(&id)).unwrap_or(row.record);
         Ok(Row { record, key: Some(hash(&id)), ..row })
     }
@@ -161,5 +165,9 @@ impl RecordSource for Source {
 
     fn stamps(&self) -> Vec<FileStamp> {
         self.stamps.clone()
+    }
+
+    fn has_own_ids(&self) -> bool {
+        !self.gives_ids
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use refrain_schemas::exit_code::ExitCode;
 use refrain_schemas::failure::{FailureKind, UnitFailure};
-use refrain_schemas::report::{PhaseReport, PhaseStatus, RunReport, RunStatus};
+use refrain_schemas::report::{KeptFile, PhaseReport, PhaseStatus, RunReport, RunStatus};
 
 use crate::render::numbers::{count, counted, money, some, usage};
 use crate::render::page::{Page, Tone, cut};
@@ -32,6 +32,7 @@ pub(crate) fn write(page: &mut Page, report: &RunReport, holes: &[Holes], again:
         words::failed_units(page, units);
     }
     errors(page, report);
+    kept(page, report);
     page.gap();
     summary(page, report);
     words::to_review(
@@ -122,6 +123,17 @@ fn errors(page: &mut Page, report: &RunReport) {
             [target] => page.plain(&format!("{target} waits for {root}")),
             _ => page.plain(&format!("{} wait for {root}", counted(targets.len() as u64, "phase"))),
         }
+    }
+}
+
+/// Writes which files of people were replaced, and where they are now.
+fn kept(page: &mut Page, report: &RunReport) {
+    for KeptFile { path, copy } in report.phases.iter().flat_map(|phase| &phase.kept) {
+        page.gap();
+        let text = format!(
+            "{path} had been changed by hand; what it was is in {copy}, and `refrain edit import {copy}` takes it over"
+        );
+        page.wrapped(&[(Tone::Warn, "kept:")], &text);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::project::TestProject;
 
-const COMMANDS: [&str; 16] = [
+const COMMANDS: [&str; 18] = [
     "init",
     "check",
     "doctor",
@@ -13,6 +13,8 @@ const COMMANDS: [&str; 16] = [
     "history",
     "show",
     "diff",
+    "compare",
+    "report",
     "logs",
     "ledger",
     "accept",

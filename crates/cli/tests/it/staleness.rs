@@ -273,3 +273,52 @@ fn a_plan_knows_of_replies_on_record_that_the_latest_revision_is_not_made_from()
     assert_within(&plan, &report);
     assert_eq!(phase(&report, "qa@ja")["units"]["ran"], 2);
 }
+
+/// Reads the lines of texts and writes copies with other texts in them.
+fn patching() -> TestProject {
+    let text = "\
+refrain: 1
+name: patched
+agents:
+  translator: { command: [fake_agent, --upper] }
+phases:
+  ingest:
+    agent: { builtin: read, params: { files: \"script/*.txt\" } }
+    output: { records: lines, key: line_id }
+  translate:
+    units: { of: ingest }
+    agent: translator
+    output: { records: lines, key: line_id, aligned: true }
+  export:
+    units: { of: translate }
+    agent: { builtin: write, params: { patch: \"script/*.txt\", path: \"out/{file}\", expected: source } }
+";
+    let first = "\u{feff}one\r\n\r\n  two\r\none";
+    TestProject::new(text).file("script/a.txt", first).file("script/b.txt", "three\n")
+}
+
+#[test]
+fn a_patched_script_keeps_all_but_its_lines() {
+    let project = patching();
+    project.run_json(&[], 0);
+    assert_eq!(project.read("out/a.txt"), "\u{feff}ONE\r\n\r\n  TWO\r\nONE");
+    assert_eq!(project.read("out/b.txt"), "THREE\n");
+
+    // A blank line is no line: nothing is asked, yet the copy is made again.
+    project.edit("script/b.txt", "three\n", "\nthree\n\n");
+    let stale = ["ingest: stale (source_file)", "translate: stale (upstream_stale)"];
+    assert_eq!(project.not_fresh()[..2], stale);
+    assert_eq!(project.not_fresh()[2], "export: stale (upstream_stale, source_file)");
+    let report = project.run_json(&[], 0);
+    assert_eq!(report["calls"], 0, "{report}");
+    assert_eq!(phase(&report, "translate")["status"], "fresh");
+    assert_eq!(phase(&report, "export")["causes"][0]["kind"], "source_file");
+    assert_eq!(project.read("out/b.txt"), "\nTHREE\n\n");
+    assert_eq!(project.not_fresh(), NONE);
+
+    // A new line in front shifts no other.
+    project.edit("script/a.txt", "one\r\n\r\n", "zero\r\none\r\n\r\n");
+    let units = project.run_json(&[], 0);
+    let units = &phase(&units, "translate")["units"];
+    assert_eq!((&units["ran"], &units["reused"]), (&1.into(), &4.into()), "{units}");
+}

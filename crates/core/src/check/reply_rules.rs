@@ -24,7 +24,8 @@ impl Checker<'_> {
         let name = spec.output.as_ref()?.rules.as_ref()?;
         let path = format!("phases.{phase}.output.rules");
         self.named_agent(name, &path);
-        let agent = agents.get(name)?;
+        // Who takes no part has no say either.
+        let agent = agents.get(name).filter(|agent| agent.takes_part)?;
         let around = self.around;
         let factory = around.factories.iter().find(|factory| factory.handles(&agent.spec))?;
         let rules = RulesAgent { agent: name.clone(), factory: factory.clone() };

@@ -1,9 +1,11 @@
 //! The files of a project: those that the definition names, sources and exports.
 
+use std::collections::BTreeSet;
 use std::fmt::Debug;
 
 use async_trait::async_trait;
 use refrain_schemas::artifact::FileStamp;
+use refrain_schemas::digest::Digest;
 use refrain_schemas::json::Json;
 use refrain_schemas::problem::Problem;
 use serde_json::{Map, Value};
@@ -64,6 +66,12 @@ pub trait RecordSource: Send {
 
     /// Returns the stamps of the files, hashed from the very bytes that were read. Called after the end.
     fn stamps(&self) -> Vec<FileStamp>;
+
+    /// Whether the files themselves say which record is which. Otherwise some records have an id that hangs on what they
+    /// say, so that one that is changed has another. Called after the end.
+    fn has_own_ids(&self) -> bool {
+        true
+    }
 }
 
 /// Writes exports.
@@ -84,6 +92,20 @@ pub trait TargetWriter: Debug + Send + Sync + 'static {
     /// Starts to write. The params are filled already. `key` is the field that tells the records apart, empty where
     /// none does. Nothing is seen under a final name before [`RecordTarget::finish`].
     async fn open(&self, params: &Map<String, Value>, key: &str) -> Result<Box<dyn RecordTarget>, FileError>;
+
+    /// Keeps a written file that somebody changed, so that it is not lost when it is replaced: under a name beside it that
+    /// is free, or that has the same contents already. Returns the copy; none where there is no such file, or where its
+    /// contents are among `known`. The file itself stays where it is.
+    async fn keep(&self, path: &str, known: &BTreeSet<Digest>) -> Result<Option<FileStamp>, FileError> {
+        let _nothing_is_kept = (path, known);
+        Ok(None)
+    }
+
+    /// Removes a copy that [`TargetWriter::keep`] returned, where it is not needed after all.
+    async fn drop_kept(&self, copy: &FileStamp) -> Result<(), FileError> {
+        let _nothing_was_kept = copy;
+        Ok(())
+    }
 }
 
 /// Records as they are written. Dropped unfinished, it leaves nothing behind.

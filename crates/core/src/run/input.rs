@@ -8,6 +8,7 @@ use refrain_schemas::event::EventKind;
 use refrain_schemas::failure::PhaseError;
 use refrain_schemas::json::Json;
 use refrain_schemas::name::CallId;
+use refrain_schemas::report::KeptFile;
 use refrain_schemas::scope::Target;
 
 use crate::engine::EngineError;
@@ -99,6 +100,8 @@ pub struct Transferred {
     pub patched: Vec<FileStamp>,
     /// What to tell.
     pub event: EventKind,
+    /// Files that somebody had changed, kept under another name before they were replaced.
+    pub kept: Vec<KeptFile>,
 }
 
 /// Why a step of a target did not succeed.

@@ -1,5 +1,6 @@
 //! Carrying out what the state wants done.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use refrain_schemas::artifact::ArtifactKind;
@@ -27,6 +28,7 @@ use crate::tree::page::Entry;
 use crate::tree::sequence::Sequence;
 
 use super::input::{Effect, Input, TargetNo, Transferred, Trouble, Whole};
+use super::keeping;
 
 /// How many pages are handed to the store at once.
 const PAGE_BATCH: usize = 256;
@@ -41,6 +43,8 @@ pub(super) struct Performer {
     pub(super) cancel: Cancel,
     /// Attempts that made no revision, for judging.
     pub(super) attempts: Vec<Option<refrain_schemas::history::AttemptRecord>>,
+    /// The contents of files that people changed and that were taken over as edits.
+    pub(super) imported: BTreeSet<Digest>,
 }
 
 impl Performer {
@@ -173,7 +177,7 @@ impl Performer {
         let files = source.stamps();
         let event = EventKind::SourceRead { files: files.len() as u64, records: n_records };
         let artifact = artifact::reference(ArtifactKind::Records, &root);
-        Ok(Transferred { artifact, files, patched: Vec::new(), event })
+        Ok(Transferred { artifact, files, patched: Vec::new(), event, kept: Vec::new() })
     }
 
     async fn write(
@@ -210,7 +214,8 @@ impl Performer {
                 n_records += records.len() as u64;
             }
         }
-        let Written { files, patched } = target.finish().map_err(file_trouble)?;
+        let finished = keeping::finish(&*self.ports.writer, target, &standing.now.altered, &self.imported);
+        let (Written { files, patched }, kept) = finished.await.map_err(file_trouble)?;
         let (artifact, pages) = artifact::of_files(&files);
         self.store(pages).await?;
         let names = files.iter().map(|file| file.path.clone()).collect();
@@ -219,6 +224,7 @@ impl Performer {
             files,
             patched,
             event: EventKind::ExportWritten { files: names, records: n_records },
+            kept,
         })
     }
 

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use refrain_schemas::artifact::ArtifactRef;
 use refrain_schemas::event::{EventKind, PhaseEnded};
 use refrain_schemas::freshness::{Cause, CauseKind};
-use refrain_schemas::history::{HistoryEntry, RevisionRecord};
+use refrain_schemas::history::{HistoryEntry, Lineage, RevisionRecord};
 use refrain_schemas::phase_spec::OnUnitFailure;
 use refrain_schemas::report::PhaseStatus;
 use refrain_schemas::scope::Target;
@@ -70,13 +71,8 @@ impl RunState {
             return self.fail_conflict(no, &standing, &published, conflict);
         }
         let tally = self.targets[no].tally;
+        let lineage = standing.now.lineage(&self.targets[no].context_artifacts);
         let record = RevisionRecord {
-            target: (*self.targets[no].target).clone(),
-            revision: self.history.next_revision(&self.targets[no].target),
-            run_id: self.run_id,
-            at: self.now,
-            artifact: published.artifact,
-            lineage: standing.now.lineage(&self.targets[no].context_artifacts),
             units: Some(published.units),
             local: published.local,
             counts,
@@ -85,13 +81,23 @@ impl RunState {
             own_failures: published.own_failures,
             conflicts: published.conflicts,
             n_conflicts: published.n_conflicts,
-            files: Vec::new(),
             edits: published.edits,
-            patched: Vec::new(),
-            causes: self.targets[no].causes().to_vec(),
+            ..self.next_record(no, published.artifact, lineage)
         };
         self.targets[no].report.units = counts;
         self.publish_revision(no, record, &standing);
+    }
+
+    /// Returns the record of a target's next revision, made by this run.
+    pub(super) fn next_record(
+        &self,
+        no: TargetNo,
+        artifact: ArtifactRef,
+        lineage: Lineage,
+    ) -> RevisionRecord {
+        let target = &self.targets[no];
+        let record = self.history.next_record(&target.target, self.run_id, self.now, artifact, lineage);
+        RevisionRecord { causes: target.causes().to_vec(), ..record }
     }
 
     pub(super) fn publish_revision(&mut self, no: TargetNo, record: RevisionRecord, standing: &Standing) {

@@ -91,6 +91,7 @@ impl TargetState {
             usage: refrain_schemas::usage::Usage::default(),
             causes: Vec::new(),
             error: None,
+            kept: Vec::new(),
         };
         Self {
             target: Arc::new(target),

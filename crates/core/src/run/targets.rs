@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use refrain_schemas::event::EventKind;
 use refrain_schemas::freshness::{Cause, CauseKind, Freshness};
 use refrain_schemas::history::{GenerationRecord, HistoryEntry, RevisionRecord};
-use refrain_schemas::report::PhaseStatus;
+use refrain_schemas::report::{KeptFile, PhaseStatus};
 use refrain_schemas::scope::Target;
 
 use crate::engine::EngineError;
@@ -170,27 +170,14 @@ impl RunState {
         // What was read is what the revision is made from, even if it changed a moment before.
         let reads = matches!(self.phase(no).work, Work::Read(_));
         standing.now.sources.clone_from(if reads { &transferred.files } else { &transferred.patched });
+        for KeptFile { path, copy } in &transferred.kept {
+            self.tell(no, EventKind::ExportKept { file: path.clone(), copy: copy.clone() });
+        }
+        self.targets[no].report.kept = transferred.kept;
         self.tell(no, transferred.event);
-        let record = RevisionRecord {
-            target: (*self.targets[no].target).clone(),
-            revision: self.history.next_revision(&self.targets[no].target),
-            run_id: self.run_id,
-            at: self.now,
-            artifact: transferred.artifact,
-            lineage: standing.now.lineage(&BTreeMap::new()),
-            units: None,
-            local: false,
-            counts: refrain_schemas::report::UnitCounts::default(),
-            usage: refrain_schemas::usage::Usage::default(),
-            missing: Vec::new(),
-            own_failures: 0,
-            conflicts: None,
-            n_conflicts: 0,
-            files: transferred.files,
-            edits: None,
-            patched: transferred.patched,
-            causes: self.targets[no].causes().to_vec(),
-        };
+        let lineage = standing.now.lineage(&BTreeMap::new());
+        let (files, patched) = (transferred.files, transferred.patched);
+        let record = RevisionRecord { files, patched, ..self.next_record(no, transferred.artifact, lineage) };
         standing.now.altered.clear();
         self.publish_revision(no, record, &standing);
     }

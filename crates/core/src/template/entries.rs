@@ -132,7 +132,7 @@ mod tests {
             let items: Vec<Value> = terms.iter().map(|term| Value::from(Serde(json!({"term": term})))).collect();
             let wanted =
                 Wanted { field: "term".to_owned(), how: Matching { words, ignore_case, case: None } };
-            let texts = [text.clone()];
+            let texts = [text];
             let alone = |item: &&Value| {
                 let found = occur_in(std::iter::once((*item).clone()), &texts, &wanted).unwrap();
                 found.len() == Some(1)

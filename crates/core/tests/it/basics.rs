@@ -1,5 +1,6 @@
 //! A pipeline of three phases from one end to the other.
 
+use refrain_schemas::freshness::CauseKind;
 use refrain_schemas::report::{PhaseStatus, RunStatus};
 use serde_json::json;
 
@@ -51,6 +52,31 @@ fn a_changed_line_is_all_that_is_done_again() {
     assert_eq!(world.take_units(), ["translate@fr/l2", "translate@ja/l2"]);
     assert_eq!(world.file("out/ja.csv").unwrap()[1]["text"], "new:ja");
     assert_eq!(world.unfresh(), [""; 0]);
+}
+
+#[test]
+fn an_export_follows_the_files_that_it_patches() {
+    let mut phases = three();
+    phases["export"]["agent"]["params"]["patch"] = json!("script.txt");
+    let mut world = world(phases);
+    world.set("script.txt", json!("old"));
+    assert_eq!(world.run().status, RunStatus::Completed);
+    assert_eq!(world.unfresh(), [""; 0]);
+
+    // A comment in the script: what is read from it stays as it was.
+    world.set("script.txt", json!("new"));
+    assert_eq!(world.unfresh(), ["export@fr", "export@ja"]);
+    let report = world.run();
+    assert_eq!((report.status, report.calls), (RunStatus::Completed, 0));
+    let export = report.phases.iter().find(|phase| phase.phase.as_str() == "export").unwrap();
+    let causes: Vec<_> = export.causes.iter().map(|cause| (cause.kind, cause.subject.as_str())).collect();
+    assert_eq!(causes, [(CauseKind::SourceFile, "script.txt")]);
+    assert_eq!(world.unfresh(), [""; 0]);
+
+    // One that is gone is a problem of the export, not of the whole run.
+    world.remove("script.txt");
+    assert_eq!(world.unfresh(), ["export@fr", "export@ja"]);
+    assert_eq!(world.run().status, RunStatus::Failed);
 }
 
 #[test]

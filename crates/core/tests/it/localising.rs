@@ -287,7 +287,7 @@ fn a_term_of_one_glossary_touches_the_lines_of_its_language() {
     world.run();
     world.take_asked();
     world.edit("glossary/fr.csv", |terms| {
-        terms.push(json!({"term": "mara", "translation": "Mara", "case": ""}))
+        terms.push(json!({"term": "mara", "translation": "Mara", "case": ""}));
     });
     world.run();
     // Lines that say it and lines that she says; what is behind them sees that they saw it.

@@ -25,6 +25,8 @@ mod repairing;
 mod reviewed;
 mod same_bytes;
 mod seeing;
+mod settling;
+mod shapes;
 mod simulated;
 mod spending;
 mod tokens;

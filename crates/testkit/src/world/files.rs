@@ -1,6 +1,6 @@
 //! Files in memory: those of the definition, sources and exports.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
@@ -163,6 +163,22 @@ impl TargetWriter for Files {
         let files = self.lock();
         let known = known.iter().filter_map(|known| Some((known, files.get(&known.path)?)));
         Ok(known.map(|(known, contents)| stamp(&known.path, contents)).collect())
+    }
+
+    async fn keep(&self, path: &str, known: &BTreeSet<Digest>) -> Result<Option<FileStamp>, FileError> {
+        let Some(contents) = self.contents(path) else { return Ok(None) };
+        if known.contains(&stamp(path, &contents).digest) {
+            return Ok(None);
+        }
+        let free = |name: &String| self.contents(name).is_none_or(|there| there == contents);
+        let name = (1..).map(|n| format!("{path}.edited-{n}")).find(free).unwrap_or_default();
+        self.set(&name, contents.clone());
+        Ok(Some(stamp(&name, &contents)))
+    }
+
+    async fn drop_kept(&self, copy: &FileStamp) -> Result<(), FileError> {
+        self.remove(&copy.path);
+        Ok(())
     }
 
     async fn inputs(

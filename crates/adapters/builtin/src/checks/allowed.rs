@@ -53,7 +53,7 @@ impl Allowed {
         }
         let mut at = 0;
         let mut gaps = Vec::new();
-        for range in allowed.into_iter().chain([text.len()..text.len()]) {
+        for range in allowed.into_iter().chain(std::iter::once(text.len()..text.len())) {
             if range.start > at {
                 gaps.push(at..range.start);
             }
@@ -80,6 +80,9 @@ fn pattern(own: &Params<'_>) -> Option<Regex> {
         }
     }
     if given.is_none() && parts.is_empty() {
+        if own.has("ranges") {
+            return None;
+        }
         let hint = "for instance `ranges: [\" -~\", Hiragana, Katakana, Han]`".to_owned();
         own.problem("", "neither `pattern` nor `ranges` is there", Some(hint));
         return None;

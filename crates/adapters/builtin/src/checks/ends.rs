@@ -40,6 +40,12 @@ impl Ends {
     }
 }
 
+/// Returns where the last word of a text ends: behind it there are only marks, brackets, quotes, spaces, and markup
+/// that is masked.
+pub(crate) fn last_word(text: &str) -> usize {
+    text.trim_end_matches(|c| is_behind(c) || mark(c).is_some()).len()
+}
+
 /// Returns the marks at the end of a text, behind which brackets, quotes, spaces and markup may stand.
 fn marks_of(text: &str) -> BTreeSet<char> {
     let text = text.trim_end_matches(is_behind);

@@ -125,8 +125,9 @@ fn han(number: u32) -> String {
             n => out.extend([digit(n), name]),
         }
     }
-    if number % 10 > 0 {
-        out.push(digit(number % 10));
+    match number % 10 {
+        0 => {}
+        n => out.push(digit(n)),
     }
     out
 }

@@ -117,7 +117,7 @@ fn close(
     let found = &text[range.clone()];
     // What was opened behind the partner is not closed by this sign.
     match open.iter().rposition(|(opened, ..)| *opened == kind) {
-        None => slips.push((kind, range.clone(), format!("`{found}` closes nothing"))),
+        None => slips.push((kind, range, format!("`{found}` closes nothing"))),
         Some(place) => {
             for (c, _, range) in open.split_off(place).into_iter().skip(1) {
                 slips.push((c, range, format!("`{c}` is not closed before `{found}`")));
@@ -130,25 +130,33 @@ fn inverted(text: &str, required: bool) -> Vec<Slip> {
     let mut slips = Vec::new();
     for (mark, ends) in INVERTED {
         let marks: Vec<usize> = text.match_indices(mark).map(|(at, _)| at).collect();
-        // A run such as `?!` or `???` is one end.
-        let runs = text.match_indices(|c| ends.contains(c));
-        let runs: Vec<(usize, &str)> =
-            runs.filter(|(at, _)| !text[..*at].ends_with(['?', '？', '!', '！'])).collect();
         for (n, at) in marks.iter().enumerate() {
             let next = marks.get(n + 1).copied().unwrap_or(text.len());
             if !text[*at..next].contains(|c| ends.contains(c)) {
                 slips.push((mark, *at..at + mark.len_utf8(), format!("`{mark}` has no partner")));
             }
         }
-        let mut from = 0;
-        for (at, end) in runs.into_iter().filter(|_| required) {
-            let opened = text[from..at].contains(|c| INVERTED.iter().any(|(mark, _)| *mark == c));
-            if !opened {
-                let message = format!("`{end}` has no `{mark}` before its sentence");
-                slips.push((mark, at..at + end.len(), message));
-            }
-            from = at + end.len();
+    }
+    if required {
+        slips.extend(uninverted(text));
+    }
+    slips
+}
+
+/// Returns the questions and exclamations before which no inverted mark stands.
+fn uninverted(text: &str) -> Vec<Slip> {
+    let mut slips = Vec::new();
+    let mut from = 0;
+    let inverted_of = |c: char| INVERTED.iter().find(|(_, ends)| ends.contains(c)).map(|(mark, _)| *mark);
+    for (at, end) in text.match_indices(|c| inverted_of(c).is_some()) {
+        let opened = text[from..at].contains(|c| INVERTED.iter().any(|(mark, _)| *mark == c));
+        // A run such as `?!` or `???` is one end.
+        let goes_on = at == from && at > 0;
+        if let Some(mark) = end.chars().next().and_then(inverted_of).filter(|_| !opened && !goes_on) {
+            let message = format!("`{end}` has no `{mark}` before its sentence");
+            slips.push((mark, at..at + end.len(), message));
         }
+        from = at + end.len();
     }
     slips
 }

@@ -1,6 +1,6 @@
 //! The rules as rules of replies: what is surely wrong is mended, what is still wrong is refused.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use refrain_core::ports::agent::SpecProblem;
@@ -31,31 +31,12 @@ impl ReplyRules {
         Ok(Self { checks: super::parse(Params::new(map))?, shared: Mutex::new(None) })
     }
 
-    /// Returns the glossaries that a record is judged by.
-    fn glossaries(&self, view: &RecordView<'_>) -> Arc<Glossaries> {
-        let names = self.checks.rules.glossaries();
-        let shared = self.shared(view.shared);
-        let own: BTreeMap<String, Glossary> = names
-            .iter()
-            .filter_map(|name| Some(((*name).to_owned(), view.context.field(name)?)))
-            .map(|(name, entry)| (name, read(entry)))
-            .collect();
-        if own.is_empty() {
-            return shared;
-        }
-        let rest = shared.iter().filter(|(name, _)| !own.contains_key(*name));
-        let rest: Vec<_> = rest.map(|(name, glossary)| (name.clone(), glossary.clone())).collect();
-        Arc::new(own.into_iter().chain(rest).collect())
-    }
-
     fn shared(&self, shared: &Json) -> Arc<Glossaries> {
         let mut kept = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, glossaries)) = kept.as_ref().filter(|(json, _)| json == shared) {
             return Arc::clone(glossaries);
         }
-        let names = self.checks.rules.glossaries();
-        let entries = names.into_iter().filter_map(|name| Some((name.to_owned(), read(shared.field(name)?))));
-        let glossaries = Arc::new(entries.collect());
+        let glossaries = Arc::new(glossaries(shared, &self.checks.rules.glossaries()));
         *kept = Some((shared.clone(), Arc::clone(&glossaries)));
         glossaries
     }
@@ -82,12 +63,14 @@ impl ReplyRules {
     }
 }
 
-fn read(entry: &str) -> Glossary {
-    let mut glossary = Glossary::default();
-    if let Ok(value) = serde_json::from_str(entry) {
-        glossary.add(&value);
-    }
-    glossary
+/// Reads the entries of a context that are glossaries.
+fn glossaries(context: &Json, names: &BTreeSet<&str>) -> Glossaries {
+    let read = |name: &&str| {
+        let mut glossary = Glossary::default();
+        glossary.add(&serde_json::from_str(context.field(name)?).ok()?);
+        Some(((*name).to_owned(), glossary))
+    };
+    names.iter().filter_map(read).collect()
 }
 
 impl RecordRules for ReplyRules {
@@ -100,7 +83,8 @@ impl RecordRules for ReplyRules {
         };
         let input = self.input(view, &record);
         let source = self.source(&input, &record);
-        let glossaries = self.glossaries(view);
+        let own = glossaries(view.context, &rules.glossaries());
+        let glossaries = rules.near(&[&own, &self.shared(view.shared)], source.as_deref());
         let subject = rules.subject(&given, source.as_deref(), [Some(&record), Some(&input)], &glossaries);
         let mended = rules.mend(&subject);
         let subject = subject.with(mended.as_deref().unwrap_or(&given));

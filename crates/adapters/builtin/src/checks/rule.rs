@@ -17,6 +17,11 @@ pub(crate) trait Rule: Debug + Send + Sync {
         &[]
     }
 
+    /// Returns how many letters at the ends of the words of these terms may differ.
+    fn slack(&self) -> usize {
+        0
+    }
+
     /// Returns every place where the rule is broken.
     fn find(&self, subject: &Subject<'_>) -> Vec<Finding>;
 

@@ -1,6 +1,7 @@
 //! A set of rules, as params describe it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::allowed::Allowed;
 use super::ends::Ends;
@@ -10,9 +11,9 @@ use super::markup::Markup;
 use super::numbers::{Digits, Numbers};
 use super::pairs::Pairs;
 use super::placeholders::Placeholders;
-use super::plain::{Forbid, NotEmpty, Untouched};
+use super::plain::{Forbid, Lost, NotEmpty, Untouched};
 use super::rule::Rule;
-use super::subject::{Glossaries, Subject};
+use super::subject::{Glossaries, Subject, near};
 use super::terms::Terms;
 use super::whitespace::Whitespace;
 use super::wrap::Wrap;
@@ -21,12 +22,13 @@ use crate::params::Params;
 use crate::record::Record;
 
 /// All rules, in the order of their issues, with the severity they have by default.
-const RULES: [(&str, &str); 14] = [
+const RULES: [(&str, &str); 15] = [
     ("not_empty", "error"),
     ("max_length", "error"),
     ("wrap", "error"),
     ("untouched", "warning"),
     ("whitespace", "warning"),
+    ("lost", "error"),
     ("placeholders", "error"),
     ("numbers", "warning"),
     ("digits", "warning"),
@@ -58,8 +60,12 @@ impl RuleSet {
     pub(crate) fn read(params: &Params<'_>) -> Self {
         let all = params.flag("all", false);
         let markup = Markup::read(params);
-        let made =
-            RULES.into_iter().filter_map(|(name, usual)| Some((name, usual, rule(name, params, all)?)));
+        let names = Terms::names(params, all).map(Arc::new);
+        let make = |name| match name {
+            "names" => names.clone().map(boxed),
+            _ => rule(name, params, all, names.as_ref()),
+        };
+        let made = RULES.into_iter().filter_map(|(name, usual)| Some((name, usual, make(name)?)));
         let made: Vec<_> = made.collect();
         let mut severity = severities(params);
         let rules = made.into_iter().map(|(name, usual, rule)| {
@@ -76,6 +82,12 @@ impl RuleSet {
     /// Returns the context entries with terms that the rules use.
     pub(crate) fn glossaries(&self) -> BTreeSet<&str> {
         self.rules.iter().flat_map(|named| named.rule.glossaries()).map(String::as_str).collect()
+    }
+
+    /// Returns the entries of glossaries that may mean something for a source.
+    pub(crate) fn near(&self, layers: &[&Glossaries], source: Option<&str>) -> Glossaries {
+        let slack = self.rules.iter().map(|named| named.rule.slack()).max();
+        near(layers, source.unwrap_or_default(), slack.unwrap_or_default())
     }
 
     pub(crate) const fn subject<'a>(
@@ -168,24 +180,29 @@ impl Named {
 }
 
 /// Returns a rule where the params ask for it.
-fn rule(name: &'static str, params: &Params<'_>, all: bool) -> Option<Box<dyn Rule>> {
+fn rule(
+    name: &'static str,
+    params: &Params<'_>,
+    all: bool,
+    names: Option<&Arc<Terms>>,
+) -> Option<Box<dyn Rule>> {
     let flag = |default| params.flag(name, default);
     match name {
         "not_empty" => flag(true).then(|| Box::new(NotEmpty) as _),
         "whitespace" => flag(true).then(|| Box::new(Whitespace) as _),
+        "lost" => flag(all).then(|| Box::new(Lost) as _),
         "numbers" => flag(all).then(|| Box::new(Numbers) as _),
         "max_length" => MaxLength::read(params).map(boxed),
         "wrap" => Wrap::read(params).map(boxed),
         "digits" => Digits::read(params).map(boxed),
         "allowed" => Allowed::read(params).map(boxed),
         "forbid" => Forbid::read(params).map(boxed),
-        "names" => Terms::names(params, all).map(boxed),
         _ => {
             let own = params.switch(name, all)?;
             let rule = match name {
-                "untouched" => boxed(Untouched::read(&own)),
+                "untouched" => boxed(Untouched::read(&own, names)),
                 "placeholders" => boxed(Placeholders::read(&own)),
-                "glossary" => boxed(Terms::glossary(&own)),
+                "glossary" => boxed(Arc::new(Terms::glossary(&own))),
                 "pairs" => boxed(Pairs::read(&own)),
                 _ => boxed(Ends::read(&own)),
             };

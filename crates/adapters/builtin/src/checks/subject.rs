@@ -1,6 +1,7 @@
 //! What rules look at.
 
 use std::borrow::Cow;
+use std::cell::LazyCell;
 use std::collections::BTreeMap;
 
 use serde_json::Value;
@@ -8,9 +9,26 @@ use serde_json::Value;
 use super::markup::{Markup, Token};
 use crate::glossary::Glossary;
 use crate::record::Record;
+use crate::words::Searched;
 
 /// The glossaries that rules use, by the names of their context entries.
 pub(crate) type Glossaries = BTreeMap<String, Glossary>;
+
+/// Returns the entries of glossaries whose terms stand in a source. The others mean nothing for it, and there may be
+/// thousands of them. Of two glossaries of one name that of the earlier layer counts: what a unit sees alone before what
+/// all units see.
+pub(crate) fn near(layers: &[&Glossaries], source: &str, slack: usize) -> Glossaries {
+    let searched = LazyCell::new(|| Searched::new(source));
+    let mut near = Glossaries::new();
+    for (name, glossary) in layers.iter().flat_map(|layer| layer.iter()) {
+        if !near.contains_key(name) {
+            let is_empty = glossary.entries().is_empty();
+            let own = if is_empty { Glossary::default() } else { glossary.within(&searched, slack) };
+            near.insert(name.clone(), own);
+        }
+    }
+    near
+}
 
 /// A text, what it was made from, and what else is known.
 #[derive(Debug, Clone, Copy)]

@@ -6,6 +6,7 @@
 //!   for names, which stay as they are where nobody said otherwise (`context`: `terms`).
 
 use std::cell::LazyCell;
+use std::sync::Arc;
 
 use serde_json::Value;
 
@@ -93,12 +94,12 @@ impl Terms {
     }
 
     fn findings(&self, entry: &Entry, text: &Searched, findings: &mut Vec<Finding>) {
-        let phrase = |text: &str| Phrase::new(text, entry.cased, self.slack);
+        let hits = |term: &str| Phrase::new(term, entry.cased).hits(text, self.slack);
         let wanted = entry.renderings.join("` or `");
         for forbidden in &entry.forbidden {
-            for hit in Phrase::new(forbidden, entry.cased, 0).hits(text) {
+            for hit in Phrase::new(forbidden, entry.cased).hits(text, 0) {
                 // A rendering that is wanted may hold one that is not.
-                let within = entry.renderings.iter().flat_map(|wanted| phrase(wanted).hits(text));
+                let within = entry.renderings.iter().flat_map(|wanted| hits(wanted));
                 if !within.into_iter().any(|other| other.start <= hit.start && hit.end <= other.end) {
                     let instead = if wanted.is_empty() { String::new() } else { format!(", but `{wanted}`") };
                     let message = format!("`{}` is not to be `{forbidden}`{instead}", entry.term);
@@ -107,7 +108,7 @@ impl Terms {
             }
         }
         let missing =
-            !entry.renderings.is_empty() && !entry.renderings.iter().any(|one| phrase(one).is_in(text));
+            !entry.renderings.is_empty() && !entry.renderings.iter().any(|one| !hits(one).is_empty());
         if missing {
             let message = format!("the {} `{}` should be `{wanted}` here", self.what, entry.term);
             findings.push(Finding::new(0..0, message));
@@ -115,13 +116,17 @@ impl Terms {
     }
 }
 
-impl Rule for Terms {
+impl Rule for Arc<Terms> {
     fn needs_source(&self) -> bool {
         true
     }
 
     fn glossaries(&self) -> &[String] {
         &self.contexts
+    }
+
+    fn slack(&self) -> usize {
+        self.slack
     }
 
     fn find(&self, subject: &Subject<'_>) -> Vec<Finding> {

@@ -13,8 +13,6 @@ use super::subject::Subject;
 
 static SPACES: LazyLock<Regex> = LazyLock::new(|| compile("[ \u{a0}\u{3000}]{2,}"));
 static CONTROL: LazyLock<Regex> = LazyLock::new(|| compile(r"[\p{Cc}\x{feff}&&[^\n\t]]+"));
-/// What stands where a conversion of encodings lost a character.
-const LOST: char = '\u{fffd}';
 
 /// Spaces at the ends as the source has them, none where there is no source; no doubled spaces and no control
 /// characters that the source does not have.
@@ -90,11 +88,6 @@ fn within(subject: &Subject<'_>, range: Range<usize>) -> Vec<Finding> {
     }
     let stray = CONTROL.find_iter(text).filter(|found| kept(found.as_str(), source) != found.as_str());
     findings.extend(stray.map(|found| Finding::new(at(found.range()), "there is a control character")));
-    if !source.contains(LOST) {
-        let lost = "a character was lost when the text was converted";
-        findings
-            .extend(text.match_indices(LOST).map(|(from, c)| Finding::new(at(from..from + c.len()), lost)));
-    }
     findings
 }
 

@@ -102,6 +102,12 @@ impl Wrap {
             let fits =
                 |width: usize| !self.auto || room.is_none_or(|room| width + spaces + piece.width <= room);
             match lines.last_mut() {
+                // Markup alone takes no room, nor do the spaces before it where nothing follows.
+                Some((range, _)) if piece.width == 0 => {
+                    range.end = piece.shown.end;
+                    spaces += piece.spaces;
+                    continue;
+                }
                 Some((range, width)) if fits(*width) => {
                     range.end = piece.shown.end;
                     *width += spaces + piece.width;
@@ -175,6 +181,7 @@ impl Rule for Wrap {
             }
             mended.push_str(behind);
         }
-        (mended != subject.text).then_some(mended)
+        // More lines than there may be are no better than lines that are too wide.
+        (mended != subject.text && self.find(&subject.with(&mended)).is_empty()).then_some(mended)
     }
 }

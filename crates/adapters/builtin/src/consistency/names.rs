@@ -46,7 +46,7 @@ fn agreed(lines: &[Line<'_>], entry: &Entry, own: &[usize]) -> Vec<(usize, Findi
     for n in own {
         let text = Searched::new(&lines[*n].text);
         let found = renderings.iter().find_map(|rendering| {
-            let hit = Phrase::new(rendering, entry.cased, 0).hits(&text).into_iter().next()?;
+            let hit = Phrase::new(rendering, entry.cased).hits(&text, 0).into_iter().next()?;
             Some((rendering.as_str(), hit))
         });
         if let Some((rendering, hit)) = found {

@@ -47,17 +47,16 @@ pub(crate) struct Phrase {
     folded: String,
     words: Vec<String>,
     cased: bool,
-    slack: usize,
+    /// Whether its words have ends that can be found.
+    spaced: bool,
 }
 
 impl Phrase {
-    /// Makes a phrase; with `cased` capital letters count, and `slack` letters at the ends of its words may differ.
-    pub(crate) fn new(text: &str, cased: bool, slack: usize) -> Self {
+    /// Makes a phrase; with `cased` capital letters count.
+    pub(crate) fn new(text: &str, cased: bool) -> Self {
         let folded = fold(text.trim(), cased);
         let words = folded.unicode_words().map(str::to_owned).collect();
-        // Words of scripts that run on have no ends that could be found.
-        let slack = if folded.chars().any(runs_on) { 0 } else { slack };
-        Self { folded, words, cased, slack }
+        Self { words, cased, spaced: !folded.chars().any(runs_on), folded }
     }
 
     /// Returns the length of its plain form in characters.
@@ -65,19 +64,20 @@ impl Phrase {
         self.folded.chars().count()
     }
 
-    /// Returns all places where it stands in a text, in order; they do not overlap.
-    pub(crate) fn hits(&self, text: &Searched) -> Vec<Hit> {
+    /// Returns all places where it stands in a text, in order; they do not overlap. So many letters at the ends of its
+    /// words may differ as `slack` says.
+    pub(crate) fn hits(&self, text: &Searched, slack: usize) -> Vec<Hit> {
         let form = if self.cased { &text.cased } else { &text.plain };
-        let found = if self.slack == 0 || self.words.is_empty() {
+        let found = if slack == 0 || self.words.is_empty() || !self.spaced {
             self.exact(form.folded.as_str())
         } else {
-            self.inflected(form)
+            self.inflected(form, slack)
         };
         found.iter().map(|range| form.folded.origin(range)).collect()
     }
 
-    pub(crate) fn is_in(&self, text: &Searched) -> bool {
-        !self.hits(text).is_empty()
+    pub(crate) fn is_in(&self, text: &Searched, slack: usize) -> bool {
+        !self.hits(text, slack).is_empty()
     }
 
     fn exact(&self, text: &str) -> Vec<Range<usize>> {
@@ -109,7 +109,7 @@ impl Phrase {
             && !joined(self.folded.chars().next_back(), text[end..].chars().next())
     }
 
-    fn inflected(&self, form: &Form) -> Vec<Range<usize>> {
+    fn inflected(&self, form: &Form, slack: usize) -> Vec<Range<usize>> {
         let text = form.folded.as_str();
         let mut found: Vec<Range<usize>> = Vec::new();
         for window in form.words.windows(self.words.len()) {
@@ -117,7 +117,7 @@ impl Phrase {
             let end = window.last().map_or(0, |word| word.end);
             let free = found.last().is_none_or(|last| last.end <= start);
             let mut pairs = self.words.iter().zip(window);
-            if free && pairs.all(|(wanted, word)| alike(wanted, &text[word.clone()], self.slack)) {
+            if free && pairs.all(|(wanted, word)| alike(wanted, &text[word.clone()], slack)) {
                 found.push(start..end);
             }
         }
@@ -143,7 +143,7 @@ mod tests {
     use super::*;
 
     fn check(term: &str, slack: usize, text: &str, expect: &[&str]) {
-        let hits = Phrase::new(term, false, slack).hits(&Searched::new(text));
+        let hits = Phrase::new(term, false).hits(&Searched::new(text), slack);
         let found: Vec<&str> = hits.into_iter().map(|range| &text[range]).collect();
         assert_eq!(found, expect, "{term} in {text}");
     }
@@ -171,8 +171,8 @@ mod tests {
 
     #[test]
     fn capital_letters_count_if_told() {
-        let phrase = Phrase::new("Rose", true, 0);
-        assert!(phrase.is_in(&Searched::new("Eine Rose.")));
-        assert!(!phrase.is_in(&Searched::new("he rose")));
+        let phrase = Phrase::new("Rose", true);
+        assert!(phrase.is_in(&Searched::new("Eine Rose."), 0));
+        assert!(!phrase.is_in(&Searched::new("he rose"), 0));
     }
 }

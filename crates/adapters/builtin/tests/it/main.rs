@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail by panics, too")]
 
+mod documented;
+mod localisation;
 mod properties;
 
 use std::sync::Arc;
@@ -51,6 +53,12 @@ async fn every_builtin_conforms() {
         ("map", json!({"drop": ["x"]})),
         ("summary", json!({})),
         ("checks", json!({"max_length": 3})),
+        ("consistency", json!({"source": "text"})),
+        ("apply", json!({})),
+        ("pseudo", json!({"language": "ja"})),
+        ("annotate", json!({"lexicon": [{"phrase": "a", "meaning": "b"}]})),
+        ("terms", json!({"min": 1})),
+        ("cast", json!({"speaker": "text"})),
     ] {
         let spec = spec(name, params.clone());
         assert_eq!(agents.check(&draft(&spec)), []);
@@ -110,7 +118,8 @@ fn unknown_builtins_have_a_hint() {
     assert_eq!(problems[0].field, "builtin");
     assert_eq!(problems[0].hint.as_deref(), Some("did you mean `shout`?"));
     let problems = agents.check(&draft(&spec("xyz", json!({}))));
-    let all = "there are checks, filter, map, read, shout, summary, template, write";
+    let all = "there are annotate, apply, cast, checks, consistency, filter, map, pseudo, read, shout, summary, template, \
+               terms, write";
     assert_eq!(problems[0].hint.as_deref(), Some(all));
     assert!(make(&agents, &spec("xyz", json!({}))).is_err());
 }

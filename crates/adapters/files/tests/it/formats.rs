@@ -1,6 +1,7 @@
 //! The conformance suite of formats: what holds for every one of them. A new format adds its samples.
 
 mod fuzz;
+mod generated;
 mod samples;
 
 use refrain_core::ports::files::FileError;

@@ -44,6 +44,10 @@ fn kind(secrets: &Redactor, kind: &mut EventKind) {
         EventKind::AgentRestarted { agent: _, clone: _, reason } => text(secrets, reason),
         EventKind::AgentLogged { agent: _, clone: _, line } => text(secrets, line),
         EventKind::ExportWritten { files, records: _ } => files.iter_mut().for_each(|f| text(secrets, f)),
+        EventKind::ExportKept { file, copy } => {
+            text(secrets, file);
+            text(secrets, copy);
+        }
         EventKind::EndpointFellBack { call: _, agent: _, endpoint } => text(secrets, endpoint),
         EventKind::StoreRecovered { message } => text(secrets, message),
         // These hold counts, digests and names from the pipeline file.

@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use indexmap::IndexMap;
 use refrain_schemas::digest::Digest;
 use refrain_schemas::edit::{EditBasis, EditReport};
 use refrain_schemas::json::Json;
@@ -16,7 +17,7 @@ use refrain_schemas::status::Holder;
 use serde_json::{Map, Value};
 
 use super::editor::{Editor, NAMED, Stamp, problem};
-use super::rows::{Basis, Compared, Shape, compare, read, reading};
+use super::rows::{Basis, BasisRow, Compared, FileRows, Shape, compare, key_of, read, reading};
 use super::subject::Subject;
 use super::written::{Exported, exported};
 use super::{EditRequest, Outcome, Signature, alone, changed, commit};
@@ -24,7 +25,7 @@ use crate::engine::{Engine, EngineError};
 use crate::facts;
 use crate::history::History;
 use crate::model::{Work, WriteWork};
-use crate::ports::files::{FileError, SourceReader, TargetWriter};
+use crate::ports::files::{FileError, SourceReader, TargetWriter, Written};
 use crate::ports::store::StoreError;
 use crate::tree::sequence::Sequence;
 
@@ -178,10 +179,10 @@ impl<'a> Import<'a> {
     }
 
     async fn theirs(&self, key: &str) -> Result<Vec<Json>, EngineError> {
-        let mut params = reading(&self.params, &self.returned.path);
+        let mut params = reading(&self.params, Value::from(self.returned.path.as_str()));
         params.extend(self.returned.reading.clone());
-        let rows = read(&*self.bench.theirs, &params, key).await;
-        rows.map_err(|error| self.renamed(EngineError::File(error)))
+        let found = read(&*self.bench.theirs, &params, key).await;
+        found.map(|found| found.rows).map_err(|error| self.renamed(EngineError::File(error)))
     }
 
     /// Makes the export of a revision again and reads it back.
@@ -189,17 +190,48 @@ impl<'a> Import<'a> {
         let store = &*self.engine.ports().store;
         let records = Sequence::open_whole(store, exported.artifact.digest).await?;
         let present = records.iter().filter(|(_, entry)| !entry.hole);
-        let records: Vec<(String, Json)> =
+        let records: IndexMap<String, Json> =
             present.map(|(_, entry)| (entry.id.to_owned(), Json::from_canonical(entry.text()))).collect();
         let mut target = self.bench.writer.open(&self.params, key).await?;
-        for batch in records.chunks(BATCH) {
-            let batch: Vec<Json> = batch.iter().map(|(_, record)| record.clone()).collect();
-            target.write(&batch)?;
+        let all: Vec<Json> = records.values().cloned().collect();
+        all.chunks(BATCH).try_for_each(|batch| target.write(batch))?;
+        let written = target.finish()?;
+        let found = self.ours(Value::from(self.returned.path.as_str()), key).await?;
+        let keys = if self.params.contains_key("patch") {
+            self.patched_keys(&written, key).await?
+        } else {
+            records.keys().cloned().collect()
+        };
+        let own_key = |row: &Json| key_of(row, key).unwrap_or_default();
+        let by_place = !found.own_ids || self.params.contains_key("patch");
+        let row = |(n, row): (usize, Json)| {
+            let key = keys.get(n).filter(|_| by_place).cloned().unwrap_or_else(|| own_key(&row));
+            let record = records.get(&key).cloned();
+            BasisRow { row, key, record }
+        };
+        Ok(Basis { rows: found.rows.into_iter().enumerate().map(row).collect(), own_ids: found.own_ids })
+    }
+
+    /// Returns the keys of the rows of a file that is a changed copy, in order: those of the file it is a copy of. They may
+    /// hang on what other files say, so that all are read as `read` read them.
+    async fn patched_keys(&self, written: &Written, key: &str) -> Result<Vec<String>, EngineError> {
+        let patterns = self.params.get("patch").cloned().unwrap_or_default();
+        let sources = self.ours(patterns, key).await?;
+        let mut first = 0;
+        for file in &written.files {
+            let n = self.ours(Value::from(file.path.as_str()), key).await?.rows.len();
+            if file.path == self.returned.path {
+                let rows = sources.rows.iter().skip(first).take(n);
+                return Ok(rows.map(|row| key_of(row, key).unwrap_or_default()).collect());
+            }
+            first += n;
         }
-        target.finish()?;
-        let params = reading(&self.params, &self.returned.path);
-        let rows = read(&*self.bench.reader, &params, key).await.map_err(|error| self.unreadable(error))?;
-        Ok(Basis { records, rows })
+        Ok(Vec::new())
+    }
+
+    async fn ours(&self, files: Value, key: &str) -> Result<FileRows, EngineError> {
+        let params = reading(&self.params, files);
+        read(&*self.bench.reader, &params, key).await.map_err(|error| self.unreadable(error))
     }
 
     /// Gives problems the name that the person has for the file.

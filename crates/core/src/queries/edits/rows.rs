@@ -11,19 +11,39 @@ use super::EditChange;
 use crate::ports::files::{FileError, SourceReader};
 
 /// The params of `read` that `write` has as well: what one writes so, the other reads so.
-const SHARED: [&str; 5] = ["delimiter", "encoding", "format", "ids", "scene"];
+const SHARED: [&str; 8] = ["at", "delimiter", "encoding", "format", "ids", "scene", "speaker", "text"];
 /// Review states may be added to files that have none.
 const STATE: &str = "state";
+/// What is said, in files and records alike.
+const TEXT: &str = "text";
 /// The field of a file in two languages that holds what a record has as its text.
 const TRANSLATION: &str = "translation";
 
-/// A file of records as it was written, and what was written into it.
-#[derive(Debug)]
+/// A file as it was written, row by row.
+#[derive(Debug, Default)]
 pub(super) struct Basis {
-    /// The records by their keys, in the order in which they were written.
-    pub(super) records: Vec<(String, Json)>,
-    /// The rows of the file, read back.
+    /// Its rows, read back.
+    pub(super) rows: Vec<BasisRow>,
+    /// Whether the file says itself which row is which; where it does not, rows are told apart by their place.
+    pub(super) own_ids: bool,
+}
+
+/// One row of a file as it was written, and what was written into it.
+#[derive(Debug)]
+pub(super) struct BasisRow {
+    pub(super) row: Json,
+    /// The key of the record.
+    pub(super) key: String,
+    /// The record; none of a row that was left as it was.
+    pub(super) record: Option<Json>,
+}
+
+/// The rows of a file as they are read.
+#[derive(Debug, Default)]
+pub(super) struct FileRows {
     pub(super) rows: Vec<Json>,
+    /// Whether the file says itself which row is which.
+    pub(super) own_ids: bool,
 }
 
 /// How the rows of a file become records.
@@ -50,35 +70,26 @@ pub(super) struct Compared {
     pub(super) left_out: BTreeSet<String>,
 }
 
-/// Returns the params by which a file is read that was written by others.
-pub(super) fn reading(params: &Map<String, Value>, path: &str) -> Map<String, Value> {
+/// Returns the params by which files are read that were written by others.
+pub(super) fn reading(params: &Map<String, Value>, files: Value) -> Map<String, Value> {
     let shared = SHARED.iter().filter_map(|name| Some(((*name).to_owned(), params.get(*name)?.clone())));
-    shared.chain([("files".to_owned(), Value::from(path))]).collect()
+    shared.chain([("files".to_owned(), files)]).collect()
 }
 
-/// Reads the rows of a file.
+/// Reads the rows of files.
 pub(super) async fn read(
     reader: &dyn SourceReader,
     params: &Map<String, Value>,
     key: &str,
-) -> Result<Vec<Json>, FileError> {
+) -> Result<FileRows, FileError> {
     let mut source = reader.open(params, key).await?;
     let mut rows = Vec::new();
     loop {
         let batch = source.next_batch()?;
         if batch.is_empty() {
-            return Ok(rows);
+            return Ok(FileRows { rows, own_ids: source.has_own_ids() });
         }
         rows.extend(batch);
-    }
-}
-
-impl Basis {
-    /// Whether the file says itself which record is which; where it does not, rows are told apart by their place.
-    fn carries_keys(&self, key: &str) -> bool {
-        let mut pairs = self.rows.iter().zip(&self.records);
-        self.rows.len() == self.records.len()
-            && pairs.all(|(row, (known, _))| key_of(row, key).as_ref() == Some(known))
     }
 }
 
@@ -89,54 +100,49 @@ impl Basis {
 pub(super) fn compare(basis: &Basis, theirs: &[Json], shape: &Shape<'_>) -> Result<Compared, (usize, usize)> {
     let mut compared = Compared::default();
     let known = fields_of(&basis.rows);
-    if !basis.carries_keys(shape.key) {
+    if !basis.own_ids {
         if theirs.len() != basis.rows.len() {
             return Err((theirs.len(), basis.rows.len()));
         }
-        for ((row, was), (key, record)) in theirs.iter().zip(&basis.rows).zip(&basis.records) {
-            shape.row(row, was, key, record, &known, &mut compared);
-        }
+        let pairs = theirs.iter().zip(&basis.rows);
+        pairs.for_each(|(row, was)| shape.row(row, was, &known, &mut compared));
         return Ok(compared);
     }
-    let mut open: BTreeMap<&str, (&Json, &Json)> = BTreeMap::new();
-    for (was, (key, record)) in basis.rows.iter().zip(&basis.records) {
-        open.insert(key, (was, record));
+    let mut open: BTreeMap<String, &BasisRow> = BTreeMap::new();
+    for was in &basis.rows {
+        open.insert(key_of(&was.row, shape.key).unwrap_or_default(), was);
     }
     for row in theirs {
         let key = key_of(row, shape.key).unwrap_or_default();
-        match open.remove(key.as_str()) {
-            Some((was, record)) => shape.row(row, was, &key, record, &known, &mut compared),
+        match open.remove(&key) {
+            Some(was) => shape.row(row, was, &known, &mut compared),
             None => compared.unknown.push(key),
         }
     }
-    let absent = basis.records.iter().map(|(key, _)| key).filter(|key| open.contains_key(key.as_str()));
+    let lost: BTreeSet<&str> =
+        open.values().filter(|was| was.record.is_some()).map(|was| &*was.key).collect();
+    let absent = basis.rows.iter().map(|was| &was.key).filter(|key| lost.contains(key.as_str()));
     compared.absent = absent.cloned().collect();
     Ok(compared)
 }
 
 impl Shape<'_> {
-    fn row(
-        &self,
-        row: &Json,
-        was: &Json,
-        key: &str,
-        record: &Json,
-        known: &BTreeSet<String>,
-        compared: &mut Compared,
-    ) {
+    fn row(&self, row: &Json, was: &BasisRow, known: &BTreeSet<String>, compared: &mut Compared) {
         let before = compared.changes.len();
-        if row != was {
-            let (now, then) = (fields(row), fields(was));
+        if *row != was.row {
+            let (now, then) = (fields(row), fields(&was.row));
             for (name, value) in &now {
-                let old = then.get(name);
-                if name == self.key || same(old, value) {
+                if name == self.key || same(then.get(name), value) {
                     continue;
                 }
-                match self.field(name, known, then.contains_key(TRANSLATION)) {
-                    Some(field) => self.change(key, field, record, value, compared),
-                    None => {
-                        compared.left_out.insert(name.clone());
-                    }
+                if !self.is_wanted(name, known) {
+                    compared.left_out.insert(name.clone());
+                    continue;
+                }
+                match (&was.record, self.field(name, &then, was.record.as_ref())) {
+                    (Some(record), Some(field)) => self.change(&was.key, field, record, value, compared),
+                    (None, _) => compared.unknown.push(was.key.clone()),
+                    (_, None) => drop(compared.left_out.insert(name.clone())),
                 }
             }
         }
@@ -152,24 +158,41 @@ impl Shape<'_> {
         }
     }
 
-    /// Returns which field of the record a field of the row is; none where it is nobody's.
-    fn field<'n>(&'n self, name: &'n str, known: &BTreeSet<String>, bilingual: bool) -> Option<&'n str> {
+    /// Whether a field of a row is one that a person may have changed: not a column of one's own.
+    fn is_wanted(&self, name: &str, known: &BTreeSet<String>) -> bool {
+        if self.fields.is_empty() {
+            return known.contains(name) || name == STATE;
+        }
+        self.fields.iter().any(|wanted| wanted == name)
+    }
+
+    /// Returns which field of the record a field of the row is: the one that it was written from.
+    fn field<'n>(
+        &'n self,
+        name: &'n str,
+        was: &Map<String, Value>,
+        record: Option<&Json>,
+    ) -> Option<&'n str> {
         let param = |name: &str| self.params.get(name).and_then(Value::as_str);
-        let text = param("field").unwrap_or("text");
-        let field = match name {
-            TRANSLATION if bilingual => text,
-            // In a file in two languages this is what was translated from.
-            "text" if bilingual => return None,
-            name if param("column") == Some(name) => text,
-            name => name,
+        let said = param("field").unwrap_or(TEXT);
+        if ![TEXT, TRANSLATION].contains(&name) && param("column") != Some(name) {
+            return Some(name);
+        }
+        let written = |field: &&str| {
+            let value = record.and_then(|record| record.field(field)).unwrap_or("null");
+            same(was.get(name), &Value::from(scalar_text(value).unwrap_or_default()))
         };
-        let wanted = |wanted: &String| wanted == field || wanted == name;
-        let has = if self.fields.is_empty() {
-            known.contains(name) || name == STATE
+        // A file in two languages has what was translated from as its text.
+        let is_source = name == TEXT && was.contains_key(TRANSLATION);
+        let is_field = record.is_some_and(|record| record.field(name).is_some());
+        let otherwise = if is_source {
+            None
+        } else if is_field {
+            Some(name)
         } else {
-            self.fields.iter().any(wanted)
+            Some(said)
         };
-        has.then_some(field)
+        [name, said].into_iter().find(written).filter(|_| !is_source).or(otherwise)
     }
 }
 
@@ -180,9 +203,9 @@ fn fields(row: &Json) -> Map<String, Value> {
     }
 }
 
-fn fields_of(rows: &[Json]) -> BTreeSet<String> {
+fn fields_of(rows: &[BasisRow]) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
-    for row in rows {
+    for BasisRow { row, .. } in rows {
         for name in fields(row).keys().filter(|name| !names.contains(*name)).cloned().collect::<Vec<_>>() {
             names.insert(name);
         }
@@ -190,7 +213,7 @@ fn fields_of(rows: &[Json]) -> BTreeSet<String> {
     names
 }
 
-fn key_of(row: &Json, key: &str) -> Option<String> {
+pub(super) fn key_of(row: &Json, key: &str) -> Option<String> {
     row.field(key).and_then(scalar_text).map(|text| text.into_owned())
 }
 
@@ -243,8 +266,14 @@ mod tests {
     }
 
     fn compared(records: &Value, was: &Value, is: &Value, params: Value) -> Result<Compared, (usize, usize)> {
-        let records = rows(records).into_iter().map(|record| (key_of(&record, "id").unwrap(), record));
-        let basis = Basis { records: records.collect(), rows: rows(was) };
+        let pairs = rows(was).into_iter().zip(rows(records));
+        let row = |(row, record): (Json, Json)| BasisRow {
+            row,
+            key: key_of(&record, "id").unwrap(),
+            record: Some(record),
+        };
+        let own_ids = !was[0]["id"].as_str().unwrap().starts_with("line_");
+        let basis = Basis { rows: pairs.map(row).collect(), own_ids };
         let Value::Object(params) = params else { panic!("params are an object") };
         compare(&basis, &rows(is), &Shape { key: "id", params: &params, fields: &[] })
     }

@@ -64,7 +64,8 @@ mod tests {
         check("＜ｂ＞", "<b>", &["＜ｂ＞"]);
         check("{nom}", "{name}", &[]);
         check("", "{name}", &[]);
-        assert_eq!(find("{a}{A}", "{a}", 9, &[0..3]), vec![3..6]);
-        assert_eq!(find("{a}{A}", "{a}", 1, &[]), vec![0..3]);
+        let right = std::slice::from_ref(&(0..3));
+        assert_eq!(find("{a}{A}", "{a}", 9, right), std::slice::from_ref(&(3..6)));
+        assert_eq!(find("{a}{A}", "{a}", 1, &[]), *right);
     }
 }

@@ -131,12 +131,12 @@ pub(super) fn blanks(provider: Provider, url: &str, key: &str, model: &str) -> V
 
 /// Where the price of the model is known.
 const KNOWN_PRICE: &str = "\
-# What one run may spend. It stops before the call that might pass it; raise it and run again, and it goes on from there.
-budget: { usd: 10.00 }
+# What the model costs, in dollars per million tokens. Have a look at your provider's price list.
+prices:
+  main/@model@: { input: @input@, output: @output@ }
 
-# Prices are known: @input@ dollars per million tokens read and @output@ written. Where yours differ, say so here:
-# prices:
-#   main/@model@: { input: @input@, output: @output@ }";
+# What one run may spend. It stops before the call that might pass it; raise it and run again, and it goes on from there.
+budget: { usd: 10.00 }";
 
 /// Where it is not.
 const UNKNOWN_PRICE: &str = "\

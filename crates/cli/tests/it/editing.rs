@@ -196,6 +196,7 @@ fn edits_are_listed_undone_locked_and_preferred() {
     assert_eq!(line(&project, 3), "three,THIRD LINE");
     assert_eq!(to_review(&project), ["one conflict"]);
     let page = project.run(&["history", "translate@fr"]).expect(0).stdout;
+    let page = page.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(page.contains("ana: edit set") && page.contains("ana: undo edit set"), "{page}");
 }
 

@@ -203,7 +203,7 @@ const fn what(resolution: &Resolution) -> &'static str {
     match resolution {
         Resolution::Accept { .. } => "review accept",
         Resolution::Keep { .. } => "review keep",
-        Resolution::Set { .. } => "review set",
+        Resolution::Set { .. } => "edit set",
         Resolution::Undo { .. } => "edit undo",
         Resolution::Lock => "edit lock",
         Resolution::Prefer => "edit prefer",

@@ -94,7 +94,7 @@ pub(crate) async fn files_only(dir: &Path) -> u64 {
     let read = json!({ "files": "script.csv" });
     let write = json!({ "path": "files-only.csv" });
     let mut source = FsReader::new(dir).open(read.as_object().unwrap(), "line_id").await.unwrap();
-    let mut target = FsWriter::new(dir).open(write.as_object().unwrap()).await.unwrap();
+    let mut target = FsWriter::new(dir).open(write.as_object().unwrap(), "line_id").await.unwrap();
     loop {
         let records = source.next_batch().unwrap();
         if records.is_empty() {

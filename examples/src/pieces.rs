@@ -65,9 +65,20 @@ fn kept(text: &str, at: usize) -> Result<usize, Unclosed> {
         '<' if rest[1..].starts_with(|c: char| c.is_ascii_alphabetic() || c == '/') => {
             closed(text, at, open, '>')
         }
+        // What stands in square brackets may as well be an aside.
+        '[' => Ok(bracketed(rest)),
+        '%' if rest[1..].starts_with(['s', 'd']) => Ok(2),
+        '\\' if rest[1..].starts_with(['n', 't']) => Ok(2),
         _ if open.is_ascii_digit() => Ok(number(rest)),
         _ => Ok(0),
     }
+}
+
+/// Returns the length of a name in square brackets, such as `[player]`.
+fn bracketed(rest: &str) -> usize {
+    let end = rest.find(']').unwrap_or(0);
+    let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.');
+    if end > 1 && rest[1..end].chars().all(is_name) { end + 1 } else { 0 }
 }
 
 fn closed(text: &str, at: usize, open: char, close: char) -> Result<usize, Unclosed> {
@@ -117,6 +128,7 @@ mod tests {
         check("Hi {name}!", &[Plain("Hi "), Kept("{name}"), Plain("!")]);
         check("<b>Bell</b>", &[Kept("<b>"), Word("cloche"), Kept("</b>")]);
         check("12,000, at 21:45.", &[Kept("12,000"), Plain(", at "), Kept("21:45"), Plain(".")]);
+        check("[who] [is it] %s\\n", &[Kept("[who]"), Plain(" [is it] "), Kept("%s"), Kept("\\n")]);
         check("bells 1 < 2", &[Plain("bells "), Kept("1"), Plain(" < "), Kept("2")]);
         check("doorbell LOG BOOK", &[Plain("doorbell "), Word("journal")]);
     }

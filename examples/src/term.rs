@@ -11,8 +11,8 @@ pub struct Term {
     pub target: String,
 }
 
-/// Returns the terms of `context.glossary` that have a column for the language, longest first, so that `log book`
-/// is found before `log`.
+/// Returns the terms of `context.glossary` that have a column for the language, or one called `translation` where there is
+/// a glossary for each; longest first, so that `log book` is found before `log`.
 #[must_use]
 pub fn terms(context: &Value, language: &str) -> Vec<Term> {
     let entries = context.get("glossary").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
@@ -23,7 +23,7 @@ pub fn terms(context: &Value, language: &str) -> Vec<Term> {
 
 fn term(entry: &Value, language: &str) -> Option<Term> {
     let text = |field: &str| entry.get(field)?.as_str().filter(|text| !text.is_empty()).map(str::to_owned);
-    Some(Term { source: text("term")?, target: text(language)? })
+    Some(Term { source: text("term")?, target: text(language).or_else(|| text("translation"))? })
 }
 
 #[cfg(test)]
@@ -42,5 +42,7 @@ mod tests {
         assert_eq!(sources("fr"), ["log book"]);
         assert!(sources("de").is_empty());
         assert!(terms(&json!({}), "ja").is_empty());
+        let own = json!({ "glossary": [{ "term": "log", "translation": "bûche" }] });
+        assert_eq!(terms(&own, "fr")[0].target, "bûche");
     }
 }

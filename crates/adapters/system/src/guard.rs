@@ -11,10 +11,12 @@ use refrain_core::ports::agent::{
     SpecProblem, Trace,
 };
 use refrain_core::ports::cancel::Cancel;
+use refrain_core::ports::rules::RecordRules;
 use refrain_core::ports::tools::{Tool, ToolList, ToolResult, ToolUse, Tools};
 use refrain_core::redactor::Redactor;
 use refrain_schemas::agent_spec::AgentSpec;
 use refrain_schemas::exchange::{Exchange, Served};
+use refrain_schemas::json::Json;
 use serde_json::Value;
 
 /// Makes agents whose every word is looked through.
@@ -51,6 +53,11 @@ impl AgentFactory for GuardedAgents {
         let blueprint = Blueprint { remarks, ..blueprint.clone() };
         let agent = self.factory.make(&blueprint).map_err(|error| clean_error(&self.redactor, error))?;
         Ok(Arc::new(GuardedAgent { agent, redactor: self.redactor.clone() }))
+    }
+
+    /// Rules see nothing but records that were looked through, and know nobody to ask for more.
+    fn rules(&self, draft: &Draft<'_>, params: &Json) -> Result<Option<Arc<dyn RecordRules>>, AgentError> {
+        self.factory.rules(draft, params).map_err(|error| clean_error(&self.redactor, error))
     }
 }
 
@@ -196,7 +203,6 @@ fn clean_tool(redactor: &Redactor, tool: Tool) -> Tool {
 mod tests {
     use refrain_schemas::agent_spec::AgentSpec;
     use refrain_schemas::failure::{Failure, FailureKind};
-    use refrain_schemas::json::Json;
     use refrain_schemas::name::UnitId;
     use refrain_schemas::usage::Usage;
     use refrain_testkit::ask::request;

@@ -27,7 +27,7 @@ use crate::{render, runtime, wiring};
 #[command(after_help = "\
 Examples:
   refrain compare translate@ja                          the last two revisions
-  refrain compare translate@ja 1 4                      revision 1 against revision 4
+  refrain compare translate@ja 1 4                      revisions 1 and 4
   refrain compare draft-a@ja draft-b@ja                 two phases
   refrain compare draft-a@ja#2 draft-b@ja#1             revisions of two phases
   refrain compare translate@ja --reference good.csv     against good texts

@@ -52,7 +52,7 @@ fn state(report: &Overview) -> Table {
         ("STATE", Align::Left),
         ("REV", Align::Right),
         ("UNITS", Align::Right),
-        ("THERE", Align::Right),
+        ("COVERED", Align::Right),
         ("MISSING", Align::Right),
         ("RECORDS", Align::Right),
         ("CONFLICTS", Align::Right),

@@ -13,6 +13,8 @@ const COMMANDS: [&str; 18] = [
     "history",
     "show",
     "diff",
+    "compare",
+    "report",
     "logs",
     "ledger",
     "edit",

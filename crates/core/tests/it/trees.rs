@@ -3,10 +3,13 @@
 use std::ops::Range;
 
 use proptest::prelude::*;
+use refrain_core::ports::store::{Batch, Store as _};
 use refrain_core::tree::build::TreeBuilder;
 use refrain_core::tree::diff::{Stretch, stretches};
 use refrain_core::tree::page::{Entry, NodeRef};
 use refrain_core::tree::sequence::Sequence;
+use refrain_core::tree::walk::walk;
+use refrain_testkit::memory_store::MemoryStore;
 
 fn built(ids: &[u32]) -> (NodeRef, Sequence) {
     let mut builder = TreeBuilder::new();
@@ -126,5 +129,27 @@ fn counts_and_weights_add_up() {
         assert_eq!(sequence.count(), u64::from(n));
         assert_eq!(root.weight, (0..n).filter(|id| id % 7 != 3).count() as u64);
         assert_eq!(sequence.iter().count() as u32, n);
+    }
+}
+
+#[test]
+fn a_walk_shows_every_entry_once_and_in_order() {
+    use futures::FutureExt as _;
+
+    for n in [0, 1, 20_000] {
+        let mut builder = TreeBuilder::new();
+        (0..n).for_each(|id| push(&mut builder, id));
+        let (root, pages) = builder.finish();
+        let n_leaves = Sequence::built(root, &pages).unwrap().n_leaves();
+        assert!(n < 2 || n_leaves > 64, "more than are in memory at once: {n_leaves}");
+        let store = MemoryStore::new();
+        let holder = refrain_testkit::world::request(&[]).holder;
+        store.begin_writing(&holder).now_or_never().unwrap().unwrap();
+        store.commit(Batch { pages, ..Batch::default() }).now_or_never().unwrap().unwrap();
+        let mut seen = Vec::new();
+        let see = |entry: Entry<'_>| seen.push((entry.id.to_owned(), entry.hole));
+        walk(&store, root.digest, see).now_or_never().unwrap().unwrap();
+        let expect: Vec<(String, bool)> = (0..n).map(|id| (format!("line_{id}"), id % 7 == 3)).collect();
+        assert_eq!(seen, expect);
     }
 }

@@ -39,7 +39,7 @@ pub(super) fn fenced(text: &str) -> String {
     format!("Here you are:\n```json\n{careless}\n```\n")
 }
 
-/// Returns a text with accents on its vowels; what stands in braces or angle brackets stays as it is.
+/// Returns a text with accents on its vowels; what stands in brackets of any kind but round ones stays as it is.
 #[must_use]
 pub fn pseudo(text: &str) -> String {
     let mut depth = 0_u32;
@@ -58,8 +58,8 @@ pub fn pseudo(text: &str) -> String {
     };
     let keep = |c: char| {
         match c {
-            '{' | '<' => depth += 1,
-            '}' | '>' => depth = depth.saturating_sub(1),
+            '{' | '<' | '[' => depth += 1,
+            '}' | '>' | ']' => depth = depth.saturating_sub(1),
             _ => {}
         }
         if depth == 0 { accented(c) } else { c }
@@ -185,6 +185,7 @@ mod tests {
     fn texts_come_back_with_accents() {
         check("Translate.\n<line>Hello {name}, <b>well</b></line>", None, "Hélló {name}, <b>wéll</b>");
         check("what", None, "whát");
+        check("<line>Go, [player]</line>", None, "Gó, [player]");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What can be asked of a project in memory, and what a person can do to it without a run.
 
 mod accept;
+mod compare;
 mod conflicts;
 mod diff;
 mod gc;
@@ -8,6 +9,7 @@ mod history;
 mod ledger;
 mod moving;
 mod nearest;
+mod report;
 mod show;
 
 use std::sync::Arc;

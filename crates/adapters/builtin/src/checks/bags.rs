@@ -13,25 +13,39 @@ pub(super) type Named = (Range<usize>, String);
 pub(super) struct Difference {
     /// What the text has too much.
     pub(super) extra: Vec<Named>,
-    /// What it lacks: the name, how many are missing, of how many.
-    pub(super) missing: Vec<(String, usize, usize)>,
+    pub(super) missing: Vec<Missing>,
 }
 
-/// Compares two bags; of equal things in the text the later ones are too much.
-pub(super) fn compare(text: Vec<Named>, source: impl IntoIterator<Item = String>) -> Difference {
-    let mut wanted: BTreeMap<String, (usize, usize)> = BTreeMap::new();
-    for name in source {
-        wanted.entry(name).or_default().0 += 1;
+/// What the text lacks.
+#[derive(Debug)]
+pub(super) struct Missing {
+    pub(super) name: String,
+    /// How many are missing.
+    pub(super) times: usize,
+    /// Of how many.
+    of: usize,
+    /// Where the first one that is missing stands in the source, if the text has those before it.
+    at: usize,
+}
+
+/// Compares two bags; of equal things the later ones are too much, or missing.
+pub(super) fn compare(text: Vec<Named>, source: Vec<Named>) -> Difference {
+    let mut wanted: BTreeMap<String, (Vec<usize>, usize)> = BTreeMap::new();
+    for (range, name) in source {
+        wanted.entry(name).or_default().0.push(range.start);
     }
     let mut difference = Difference::default();
     for (range, name) in text {
         match wanted.get_mut(&name) {
-            Some((asked, seen)) if *seen < *asked => *seen += 1,
+            Some((asked, seen)) if *seen < asked.len() => *seen += 1,
             _ => difference.extra.push((range, name)),
         }
     }
-    let missing = wanted.into_iter().filter(|(_, (asked, seen))| seen < asked);
-    difference.missing = missing.map(|(name, (asked, seen))| (name, asked - seen, asked)).collect();
+    let missing = wanted.into_iter().filter_map(|(name, (asked, seen))| {
+        let at = *asked.get(seen)?;
+        Some(Missing { name, times: asked.len() - seen, of: asked.len(), at })
+    });
+    difference.missing = missing.collect();
     difference
 }
 
@@ -42,9 +56,10 @@ impl Difference {
         let mut findings: Vec<Finding> = extra
             .map(|(range, name)| Finding::new(range, format!("{} is not in the source", say(&name))))
             .collect();
-        for (name, missing, asked) in self.missing {
-            let many = if asked > 1 { format!(" ({missing} of {asked})") } else { String::new() };
-            findings.push(Finding::new(0..0, format!("{} of the source is missing{many}", say(&name))));
+        for Missing { name, times, of, at } in self.missing {
+            let many = if of > 1 { format!(" ({times} of {of})") } else { String::new() };
+            let message = format!("{} of the source is missing{many}", say(&name));
+            findings.push(Finding::missing(at, times, message));
         }
         findings
     }

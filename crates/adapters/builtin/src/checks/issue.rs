@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use refrain_schemas::digest::Digester;
 use serde_json::{Value, json};
+use unicode_segmentation::UnicodeSegmentation as _;
 
 /// One place where a rule is broken. Ordered by place.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -13,16 +14,48 @@ pub(crate) struct Finding {
     end: usize,
     message: String,
     suggestion: Option<String>,
+    /// Where in the source that stands which the text lacks.
+    lacks: Option<usize>,
+    /// How often the rule is broken there.
+    pub(crate) times: usize,
 }
 
 impl Finding {
     pub(crate) fn new(span: Range<usize>, message: impl Into<String>) -> Self {
-        Self { start: span.start, end: span.end, message: message.into(), suggestion: None }
+        let message = message.into();
+        Self { start: span.start, end: span.end, message, suggestion: None, lacks: None, times: 1 }
+    }
+
+    /// Returns a finding about something that stands in the source, and so many times not in the text.
+    pub(crate) fn missing(source: usize, times: usize, message: impl Into<String>) -> Self {
+        Self { lacks: Some(source), times, ..Self::new(0..0, message) }
+    }
+
+    /// Puts findings about what is missing about where it should be, each at a place of its own: issues with equal
+    /// places would count as one.
+    pub(crate) fn place(findings: &mut [Self], text: &str, source: &str) {
+        if findings.iter().all(|finding| finding.lacks.is_none()) {
+            return;
+        }
+        let mut free: Vec<usize> = text.grapheme_indices(true).map(|(at, _)| at).collect();
+        free.push(text.len());
+        let bounds = free.clone();
+        for finding in findings {
+            let Some(at) = finding.lacks else { continue };
+            let wanted = bounds[at * (bounds.len() - 1) / source.len().max(1)];
+            let next = free.partition_point(|place| *place < wanted).min(free.len().saturating_sub(1));
+            let place = if free.is_empty() { text.len() } else { free.remove(next) };
+            (finding.start, finding.end) = (place, place);
+        }
     }
 
     /// Suggests a whole text to have instead.
     pub(crate) fn suggest(self, text: &str) -> Self {
         Self { suggestion: Some(text.to_owned()), ..self }
+    }
+
+    pub(crate) const fn is_at(&self, span: &Range<usize>) -> bool {
+        self.start == span.start && self.end == span.end
     }
 
     pub(crate) fn message(&self) -> &str {

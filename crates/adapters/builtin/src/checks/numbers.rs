@@ -32,10 +32,9 @@ impl Rule for Numbers {
 
     fn find(&self, subject: &Subject<'_>) -> Vec<Finding> {
         let (text, source) = (subject.masked(), subject.masked_source());
-        let wanted = numbers(&source).into_iter().map(|(_, number)| number);
-        let mut difference = compare(numbers(&text), wanted);
+        let mut difference = compare(numbers(&text), numbers(&source));
         difference.extra.retain(|(_, number)| !is_written(&source, number));
-        difference.missing.retain(|(number, ..)| !is_written(&text, number));
+        difference.missing.retain(|missing| !is_written(&text, &missing.name));
         difference.findings(|number| format!("the number {number}"))
     }
 }

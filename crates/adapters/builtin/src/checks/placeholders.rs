@@ -7,7 +7,7 @@
 mod loose;
 mod nesting;
 
-use super::bags::{Difference, Named, compare};
+use super::bags::{Difference, Missing, Named, compare};
 use super::issue::Finding;
 use super::markup::Token;
 use super::rule::Rule;
@@ -69,8 +69,8 @@ impl Rule for Placeholders {
         let good = text.iter().filter(|token| extra.iter().all(|(range, _)| *range != token.range));
         let mut good: Vec<_> = good.map(|token| token.range.clone()).collect();
         let mut edits = Vec::new();
-        for (name, count, _) in missing {
-            for range in loose::find(&mended, &name, count, &good) {
+        for Missing { name, times, .. } in missing {
+            for range in loose::find(&mended, &name, times, &good) {
                 good.push(range.clone());
                 edits.push((range, name.clone()));
             }
@@ -96,7 +96,7 @@ fn difference(text: &[Token<'_>], source: &[Token<'_>]) -> Difference {
         };
         tokens.iter().map(|token| (token.range.clone(), name(token))).collect()
     };
-    compare(named(text, source), named(source, text).into_iter().map(|(_, name)| name))
+    compare(named(text, source), named(source, text))
 }
 
 /// Whether a token is a `printf` placeholder that takes its value by its place.

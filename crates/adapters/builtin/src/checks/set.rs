@@ -157,22 +157,28 @@ impl RuleSet {
     /// Returns the first rule of severity error that a text breaks more often than another.
     pub(crate) fn worse(&self, before: &Subject<'_>, after: &Subject<'_>) -> Option<&'static str> {
         let errors = self.rules.iter().filter(|named| named.severity == "error");
-        let mut worse = errors.filter(|named| named.find(after).len() > named.find(before).len());
+        let mut worse = errors.filter(|named| named.times(after) > named.times(before));
         worse.next().map(|named| named.name)
     }
 
     /// Returns how often each rule is broken.
     fn counts(&self, subject: &Subject<'_>) -> Vec<usize> {
-        self.rules.iter().map(|named| named.find(subject).len()).collect()
+        self.rules.iter().map(|named| named.times(subject)).collect()
     }
 }
 
 impl Named {
+    fn times(&self, subject: &Subject<'_>) -> usize {
+        self.find(subject).iter().map(|finding| finding.times).sum()
+    }
+
     fn find(&self, subject: &Subject<'_>) -> Vec<Finding> {
         if self.rule.needs_source() && subject.source.is_none() {
             return Vec::new();
         }
         let mut findings = self.rule.find(subject);
+        findings.sort();
+        Finding::place(&mut findings, subject.text, subject.origin());
         findings.sort();
         findings.dedup();
         findings

@@ -93,7 +93,8 @@ impl Terms {
         known
     }
 
-    fn findings(&self, entry: &Entry, text: &Searched, findings: &mut Vec<Finding>) {
+    /// Finds what is wrong with a term that stands at a place of the source.
+    fn findings(&self, entry: &Entry, at: usize, text: &Searched, findings: &mut Vec<Finding>) {
         let hits = |term: &str| Phrase::new(term, entry.cased).hits(text, self.slack);
         let wanted = entry.renderings.join("` or `");
         for forbidden in &entry.forbidden {
@@ -111,7 +112,7 @@ impl Terms {
             !entry.renderings.is_empty() && !entry.renderings.iter().any(|one| !hits(one).is_empty());
         if missing {
             let message = format!("the {} `{}` should be `{wanted}` here", self.what, entry.term);
-            findings.push(Finding::new(0..0, message));
+            findings.push(Finding::missing(at, 1, message));
         }
     }
 }
@@ -139,9 +140,11 @@ impl Rule for Arc<Terms> {
         self.contexts.iter().for_each(|name| all.add_all(subject.glossaries.get(name)));
         let (source, text) = (subject.masked_source(), LazyCell::new(|| Searched::new(&subject.masked())));
         let mut findings = Vec::new();
-        for (entry, _) in all.terms_in(&source, self.slack).into_iter().filter(|(entry, _)| known.has(entry))
-        {
-            self.findings(entry, &text, &mut findings);
+        for (entry, hits) in all.terms_in(&source, self.slack) {
+            if known.has(entry) {
+                let at = hits.first().map_or(0, |hit| hit.start);
+                self.findings(entry, at, &text, &mut findings);
+            }
         }
         findings
     }

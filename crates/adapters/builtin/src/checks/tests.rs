@@ -86,10 +86,10 @@ fn translations_are_compared_with_their_source() {
         "{nom} 12",
         "{name} %s 3 {name}",
         &[
-            "placeholders [0,0] `%s` of the source is missing",
             "placeholders [0,0] `{name}` of the source is missing (2 of 2)",
             "placeholders [0,5] `{nom}` is not in the source",
-            "numbers [0,0] the number 3 of the source is missing",
+            "placeholders [3,3] `%s` of the source is missing",
+            "numbers [4,4] the number 3 of the source is missing",
             "numbers [6,8] the number 12 is not in the source",
         ],
     );
@@ -229,8 +229,8 @@ fn lines_are_wrapped_and_counted() {
         "竜だ。「え」",
         "",
         &[
+            "wrap [0,6] the text takes 3 lines, 2 are allowed",
             "wrap [3,6] line 3 has a width of 6, 4 is allowed",
-            "wrap [3,6] the text takes 3 lines, 2 are allowed",
         ],
     );
 }
@@ -271,7 +271,7 @@ fn markup_keeps_its_number_and_order() {
     );
     said("%d von %s", "%s of %d", &["placeholders [0,2] `%d` stands where `%s` should: their order counts"]);
     said("%2$d von %1$s", "%s of %d", &[]);
-    said("%1$s", "%s of %d", &["placeholders [0,0] `%2$d` of the source is missing"]);
+    said("%1$s", "%s of %d", &["placeholders [3,3] `%2$d` of the source is missing"]);
     said("\\C[2]竜\\C[0]\\.", "\\C[2]Dragon\\C[0]\\.", &[]);
     said("a\nb", "a\\nb", &["placeholders [0,0] `\\n` of the source is missing -> \"a\\\\nb\""]);
     said("a\\nb", "a\nb", &["placeholders [1,3] `\\n` is not in the source -> \"a\\nb\""]);
@@ -338,7 +338,7 @@ fn terms_are_rendered_as_agreed() {
         on(),
         "Der Schwarze Ritter",
         "The Dark Knight",
-        &["[0,0] the term `Dark Knight` should be `Schwarzer Ritter` here"],
+        &["[5,5] the term `Dark Knight` should be `Schwarzer Ritter` here"],
     );
     said(json!({"glossary": {"inflection": 2}}), "Dem Schwarzen Ritters", "The Dark Knight", &[]);
     said(
@@ -346,7 +346,7 @@ fn terms_are_rendered_as_agreed() {
         "Ein Springer",
         "a knight",
         &[
-            "[0,0] the term `knight` should be `Ritter` or `Recke` here",
+            "[3,3] the term `knight` should be `Ritter` or `Recke` here",
             "[4,12] `knight` is not to be `Springer`, but `Ritter` or `Recke`",
         ],
     );
@@ -368,7 +368,7 @@ fn names_stay_unless_said_otherwise() {
         json!({"names": ["Anna", "Mira"]}),
         "アンナとミラ",
         "Anna and Mira",
-        &["[0,0] the name `Mira` should be `Mira` here"],
+        &["[4,4] the name `Mira` should be `Mira` here"],
     );
     said(json!({"names": {"list": {"Mira": "ミラ|ミーラ"}}}), "ミーラ", "Mira", &[]);
     said(json!({"names": ["Mira"], "untouched": true}), "Mira?", "Mira?", &[]);

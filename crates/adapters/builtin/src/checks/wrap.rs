@@ -153,7 +153,11 @@ impl Rule for Wrap {
         }
         if let (Some(start), Some(most)) = (over, most) {
             let message = format!("the text takes {count} lines, {most} are allowed");
-            findings.push(Finding::new(start..subject.text.len(), message));
+            let all = 0..subject.text.len();
+            let rest = start..all.end;
+            // A line that is too wide has the same place, if it is the last one; issues of one place would be one.
+            let taken = findings.iter().any(|finding| finding.is_at(&rest));
+            findings.push(Finding::new(if taken { all } else { rest }, message));
         }
         findings
     }

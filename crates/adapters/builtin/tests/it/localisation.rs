@@ -1,7 +1,7 @@
 //! What holds for the built-ins of localisation, whatever the lines are.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use proptest::prelude::*;
@@ -135,7 +135,7 @@ fn lines() -> impl Strategy<Value = String> {
     pieces.prop_map(|pieces| pieces.concat())
 }
 
-/// How often each rule is broken.
+/// How many issues there are of each rule.
 fn broken(params: &Value, text: &str, source: &str) -> BTreeMap<String, usize> {
     let issues = answer("checks", params, json!({"text": text, "source": source}), &glossary());
     let mut counts = BTreeMap::new();
@@ -182,7 +182,11 @@ proptest! {
         let issues = answer("checks", &params, json!({"text": text, "source": source}), &glossary());
         let before = broken(&params, &text, &source);
         let length = text.chars().count() as u64;
+        let mut places = BTreeSet::new();
         for issue in issues.as_array().unwrap() {
+            // Panels take issues of one line, rule and place for one.
+            let place = (issue["rule"].to_string(), issue["span"].to_string());
+            prop_assert!(length < 20 || places.insert(place), "{issue}");
             let (start, end) = (issue["span"][0].as_u64().unwrap(), issue["span"][1].as_u64().unwrap());
             prop_assert!(start <= end && end <= length, "{issue}");
             if let Some(suggestion) = issue["suggestion"].as_str() {

@@ -42,7 +42,7 @@ pub(super) fn state(html: &mut Html, report: &Overview) {
     let rows: Vec<Bar> = report.phases.iter().map(coverage_bar).collect();
     bars(html, "Share of the units of each phase and scope that are there", &rows, 100.0);
     let columns =
-        ["phase", "state", "#revision", "#units", "#there", "#missing", "#records", "#conflicts", "why"];
+        ["phase", "state", "#revision", "#units", "#covered", "#missing", "#records", "#conflicts", "why"];
     let mut table = Table::new("Every phase and scope, in the order of the pipeline", &columns);
     for phase in &report.phases {
         let coverage = phase.coverage;

@@ -44,6 +44,8 @@ pub(super) struct Strings {
     /// From the first quote to the last.
     pub(super) span: Range<usize>,
     pub(super) plain: String,
+    /// Whether there is none yet: a keyword may stand on a line of its own.
+    is_none: bool,
 }
 
 /// What a string continues.
@@ -223,6 +225,9 @@ impl Reader<'_, '_> {
         };
         match before {
             Some(before) => {
+                if std::mem::take(&mut before.is_none) {
+                    before.span.start = more.span.start;
+                }
                 before.plain.push_str(&more.plain);
                 before.span.end = more.span.end;
             }
@@ -261,14 +266,11 @@ impl Reader<'_, '_> {
                     strings.plain.push_str(&plain);
                     strings.span.end = span.end;
                 }
-                None => strings = Some(Strings { span, plain }),
+                None => strings = Some(Strings { span, plain, is_none: false }),
             }
             pos += length;
         }
-        if strings.is_none() {
-            self.found.add(at, "E0751", "expected a string in quotes");
-        }
-        strings
+        strings.or(Some(Strings { span: at..at, plain: String::new(), is_none: true }))
     }
 
     fn finish(&mut self) {
@@ -277,16 +279,29 @@ impl Reader<'_, '_> {
         if entry.is_broken || entry.is_obsolete {
             return;
         }
-        let has_strings = entry.context.is_some() || entry.source.is_some();
-        if !has_strings {
+        if entry.context.is_none() && entry.source.is_none() {
             return;
         }
-        let missing = match (&entry.source, &entry.targets[..]) {
-            (None, _) => "msgid",
-            (Some(_), []) => "msgstr",
-            _ => return self.entries.push(entry),
-        };
-        self.found.add(entry.at, "E0753", format!("the entry has no `{missing}`"));
+        match entry.lacks() {
+            None => self.entries.push(entry),
+            Some((at, code, message)) => self.found.add(at, code, message),
+        }
+    }
+}
+
+impl Entry {
+    /// Returns what an entry lacks, and where that is told.
+    fn lacks(&self) -> Option<(usize, &'static str, &'static str)> {
+        let all = [&self.context, &self.source, &self.plural].into_iter().flatten();
+        let mut all = all.chain(self.targets.iter().map(|(_, strings)| strings));
+        if let Some(none) = all.find(|strings| strings.is_none) {
+            return Some((none.span.start, "E0751", "expected a string in quotes"));
+        }
+        match (&self.source, &self.targets[..]) {
+            (None, _) => Some((self.at, "E0753", "the entry has no `msgid`")),
+            (Some(_), []) => Some((self.at, "E0753", "the entry has no `msgstr`")),
+            _ => None,
+        }
     }
 }
 

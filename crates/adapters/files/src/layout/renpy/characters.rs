@@ -22,7 +22,7 @@ fn character(text: &str, line: &Logical) -> Option<(String, String)> {
         cursor.passes("$");
     }
     let variable = cursor.dotted()?;
-    let value = text[cursor.at..literal.whole.start].trim().strip_prefix('=')?;
+    let value = text.get(cursor.at..literal.whole.start)?.trim().strip_prefix('=')?;
     let callee: String = value.chars().filter(|c| !c.is_whitespace()).collect();
     let is_character =
         matches!(callee.as_str(), "Character(" | "Character(_(" | "Character(name=" | "Character(name=_(");

@@ -8,9 +8,9 @@ use std::ops::Range;
 use crate::layout::located::Located;
 use crate::layout::renpy::literal::{Literal, is_word, literal};
 
-/// How many times reading begins anew behind a slip; then the rest is not understood. Keeps the time in proportion to
-/// the length of the text.
-const FRESH_STARTS: usize = 100;
+/// How much is read again behind slips: so many times the length of the text, and some more for short ones. Then the rest
+/// is not understood. Keeps the time in proportion to the length.
+const AGAIN: (usize, usize) = (4, 1 << 16);
 
 /// A statement, or a comment that has a line to itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,12 +28,13 @@ pub(super) struct Logical {
 struct Scanner<'a, 'b> {
     text: &'a str,
     found: &'b mut Located<'a>,
-    starts: usize,
+    /// How many bytes were read in vain.
+    spent: usize,
 }
 
 /// Returns the lines of a script.
 pub(super) fn logical_lines<'a>(text: &'a str, found: &mut Located<'a>) -> Vec<Logical> {
-    let mut scanner = Scanner { text, found, starts: 0 };
+    let mut scanner = Scanner { text, found, spent: 0 };
     let mut lines = Vec::new();
     let mut at = 0;
     while at < text.len() {
@@ -80,9 +81,8 @@ impl Scanner<'_, '_> {
         let scanned = match scanned {
             Ok(scanned) => scanned,
             Err(slip) => {
-                self.tell(slip);
-                let give_up = self.starts > FRESH_STARTS;
-                return (None, if give_up { self.text.len() } else { end_of_line + 1 });
+                let gives_up = self.tell(slip, start);
+                return (None, if gives_up { self.text.len() } else { end_of_line + 1 });
             }
         };
         let line =
@@ -90,19 +90,24 @@ impl Scanner<'_, '_> {
         (Some(line), scanned.next)
     }
 
-    fn tell(&mut self, slip: Slip) {
-        self.starts += 1;
+    /// Tells of a slip; says whether that is enough.
+    fn tell(&mut self, slip: Slip, start: usize) -> bool {
         let hint = "a quote within a text is written `\\\"`";
         match slip {
             Slip::String(at) => self.found.add_with_hint(at, "E0740", "the string is never closed", hint),
             Slip::Stray(at) => {
                 self.found.add_with_hint(at, "E0740", "the string is not closed on its line", hint);
+                return false;
             }
             Slip::Bracket(at) => self.found.add(at, "E0741", "the bracket is never closed"),
         }
-        if self.starts > FRESH_STARTS {
-            self.found.add(slip.at(), "E0741", "too much is never closed; the rest of the file is not read");
+        self.spent += self.text.len() - start;
+        let gives_up = self.spent > AGAIN.0 * self.text.len() + AGAIN.1;
+        if gives_up {
+            let message = "too much is never closed; the rest of the file is not read";
+            self.found.add(start, "E0741", message);
         }
+        gives_up
     }
 }
 
@@ -122,13 +127,6 @@ enum Slip {
     /// A string that ends on a later line, in the middle of words: a quote is missing.
     Stray(usize),
     Bracket(usize),
-}
-
-impl Slip {
-    const fn at(self) -> usize {
-        let (Self::String(at) | Self::Stray(at) | Self::Bracket(at)) = self;
-        at
-    }
 }
 
 struct Scanned {

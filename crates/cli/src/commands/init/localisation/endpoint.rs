@@ -113,7 +113,9 @@ pub(super) fn blanks(provider: Provider, url: &str, key: &str, model: &str) -> V
     let spec =
         EndpointSpec { kind: Some(home.kind), base_url: Some(url.to_owned()), ..EndpointSpec::default() };
     let declared = declared(spec);
-    let price = endpoint::resolve(&declared, NAME).ok().and_then(|at| price::of(&declared, &at, model));
+    let price = endpoint::resolve(&declared, NAME)
+        .ok()
+        .and_then(|at| price::of(&declared, &at, &format!("{NAME}/{model}")));
     let money = match price.map(|price| price.spec()) {
         Some(price) => KNOWN_PRICE
             .replace("@input@", &json!(price.input).to_string())
@@ -131,12 +133,12 @@ pub(super) fn blanks(provider: Provider, url: &str, key: &str, model: &str) -> V
 
 /// Where the price of the model is known.
 const KNOWN_PRICE: &str = "\
-# What one run may spend. It stops before the call that might pass it; raise it and run again, and it goes on from there.
-budget: { usd: 10.00 }
+# What the model costs, in dollars per million tokens. Have a look at your provider's price list.
+prices:
+  main/@model@: { input: @input@, output: @output@ }
 
-# Prices are known: @input@ dollars per million tokens read and @output@ written. Where yours differ, say so here:
-# prices:
-#   main/@model@: { input: @input@, output: @output@ }";
+# What one run may spend. It stops before the call that might pass it; raise it and run again, and it goes on from there.
+budget: { usd: 10.00 }";
 
 /// Where it is not.
 const UNKNOWN_PRICE: &str = "\

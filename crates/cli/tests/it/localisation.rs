@@ -1,0 +1,8 @@
+//! `refrain init --template localisation`: a script goes through seven phases into several languages.
+
+mod changes;
+mod model;
+mod progress;
+mod scale;
+mod setup;
+mod start;

@@ -1,0 +1,233 @@
+//! From nothing to patched files, offline.
+
+use serde_json::Value;
+
+use super::setup::{SCRIPT, records, started, table};
+use crate::demo::assert_within;
+use crate::project::{TestProject, phase};
+
+/// What a line of the script may hold that no translation may lose.
+const CODES: [&str; 9] = ["{w}", "{w=0.5}", "{i}", "{/i}", "{b}", "[player]", "%s", "%d", "\\n"];
+
+#[test]
+fn the_sample_goes_through_all_phases_and_a_second_run_has_nothing_to_do() {
+    let project = started(&[]);
+    let said = project.run(&["check"]).expect(0);
+    assert_eq!(said.stderr, "", "{}", said.stdout);
+    let plan = project.json(&["plan"], 0);
+    assert!(!project.path(".refrain").exists(), "a plan stores nothing");
+    let begun = std::time::Instant::now();
+    let first = project.run_json(&[], 0);
+    let took = begun.elapsed();
+    // Far more than it takes, so that only what is wrong by its nature fails on a busy machine.
+    assert!(took.as_secs() < 60, "{took:?}");
+    assert_eq!(first["status"], "completed", "{first}");
+    assert_within(&plan, &first);
+    let ran = |name: &str| phase(&first, name)["units"]["ran"].as_u64().unwrap();
+    assert_eq!(
+        (ran("context"), ran("pretranslation"), ran("translate@ja"), ran("edit@fr")),
+        (12, 12, 375, 375)
+    );
+    assert_eq!(phase(&first, "export@fr")["status"], "completed");
+
+    let second = project.run_json(&[], 0);
+    assert_eq!((&second["calls"], &second["units"]["ran"]), (&0.into(), &0.into()));
+    assert!(second["phases"].as_array().unwrap().iter().all(|phase| phase["status"] == "fresh"), "{second}");
+    assert_eq!(project.not_fresh(), [""; 0]);
+    assert_eq!(project.json(&["plan", "--detailed-exitcode"], 0)["changes"], false);
+}
+
+#[test]
+fn exports_have_every_line_in_its_place_with_everything_else_as_it_was() {
+    let project = started(&[]);
+    project.run_json(&[], 0);
+    let mut n = 0;
+    for language in ["ja", "fr"] {
+        for path in SCRIPT {
+            let source = table(&project.read(path));
+            let target = table(&project.read(&path.replace("script/", &format!("out/{language}/"))));
+            assert_eq!(source.0, target.0, "the columns of {path}");
+            assert_eq!(source.1.len(), target.1.len());
+            for (line, translated) in source.1.iter().zip(&target.1) {
+                assert_translated(line, translated);
+                n += 1;
+            }
+        }
+    }
+    assert_eq!(n, 750);
+}
+
+#[track_caller]
+fn assert_translated(line: &Value, translated: &Value) {
+    let said = |record: &Value| record["text"].as_str().unwrap().to_owned();
+    for field in ["line_id", "scene_id", "route_id", "speaker", "note"] {
+        assert_eq!(line[field], translated[field]);
+    }
+    let (source, text) = (said(line), said(translated));
+    assert_ne!(source, text, "{line}");
+    for code in CODES {
+        assert_eq!(source.matches(code).count(), text.matches(code).count(), "{code} in {text}");
+    }
+    let ends = |text: &str| {
+        let inner = text.trim();
+        (text.len() - text.trim_start().len(), text.len() - text.trim_end().len(), inner.is_empty())
+    };
+    assert_eq!(ends(&source), ends(&text), "the spaces at the ends of {text:?}");
+}
+
+#[test]
+fn phases_make_what_the_next_ones_read() {
+    let project = started(&[]);
+    project.run_json(&[], 0);
+    let kinds = |address: &str| {
+        let mut kinds: Vec<String> = records(&project, address)
+            .iter()
+            .map(|record| record["kind"].as_str().unwrap().to_owned())
+            .collect();
+        kinds.sort();
+        kinds.dedup();
+        kinds
+    };
+    assert_eq!(kinds("context"), ["character", "summary"]);
+    assert_eq!(kinds("pretranslation"), ["idiom", "reference", "term"]);
+    let terms = records(&project, "terms@ja");
+    let term = |name: &str| {
+        terms.iter().find(|record| record["term"] == name).unwrap_or_else(|| panic!("no {name}"))
+    };
+    assert_eq!(term("Wren")["translation"], "レン", "what the glossary has stands");
+    let lines = records(&project, "translate@ja");
+    assert!(lines.iter().all(|line| line["source"].is_string() && line["scene_id"].is_string()));
+    let mention = lines.iter().find(|line| {
+        line["source"] == "You're the new one. I'm Wren. I do telegrams, kites and terrible ideas."
+    });
+    assert!(mention.unwrap()["text"].as_str().unwrap().contains("レン"), "{mention:?}");
+    for language in ["ja", "fr"] {
+        for line in records(&project, &format!("edit@{language}")) {
+            assert_changes_explain_the_text(&project, language, &line);
+        }
+    }
+}
+
+/// The changes of a line, one after the other, lead from its translation to its text.
+fn assert_changes_explain_the_text(project: &TestProject, language: &str, line: &Value) {
+    let changes = line["changes"].as_array().unwrap();
+    if changes.is_empty() {
+        return;
+    }
+    let id = line["line_id"].as_str().unwrap();
+    let translated = project.run(&["show", &format!("translate@{language}"), "--key", id]).expect(0).json();
+    let mut text = translated["text"].clone();
+    for change in changes {
+        assert_eq!(change["before"], text, "{line}");
+        text = change["after"].clone();
+    }
+    assert_eq!(text, line["text"]);
+}
+
+#[test]
+fn any_phase_but_the_first_two_ends_can_be_left_out() {
+    for (left_out, expect) in
+        [("context", 0), ("pretranslation", 0), ("qa", 0), ("edit", 0), ("consistency", 0)]
+    {
+        let project = started(&["--languages", "fr"]);
+        project.edit(
+            "refrain.yaml",
+            &format!("\n  {left_out}:\n"),
+            &format!("\n  {left_out}:\n    enabled: false\n"),
+        );
+        let also: &[&str] = match left_out {
+            // What is split into units has to be there.
+            "pretranslation" => &["names", "terms"],
+            _ => &[],
+        };
+        for name in also {
+            project.edit(
+                "refrain.yaml",
+                &format!("\n  {name}:\n"),
+                &format!("\n  {name}:\n    enabled: false\n"),
+            );
+        }
+        project.run(&["check"]).expect(expect);
+        let report = project.run_json(&[], 0);
+        assert_eq!(report["status"], "completed", "without {left_out}: {report}");
+        assert!(report["phases"].as_array().unwrap().iter().all(|phase| phase["phase"] != left_out));
+        assert_eq!(
+            table(&project.read("out/fr/main.csv")).1.len(),
+            table(&project.read("script/main.csv")).1.len()
+        );
+    }
+}
+
+#[test]
+fn answers_are_given_as_flags_and_the_next_steps_are_told() {
+    let project = TestProject::empty();
+    let flags = [
+        "init",
+        "--template",
+        "localisation",
+        "--no-input",
+        "--languages",
+        "de,pt-BR",
+        "--provider",
+        "openai",
+        "--base-url",
+        "http://localhost:8000/v1",
+        "--key-env",
+        "MY_KEY",
+        "--model",
+        "tiny",
+        "game",
+    ];
+    let said = project.run(&flags).expect(0).stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+    for part in ["MY_KEY", "`refrain -C game doctor`", "`refrain -C game plan`", "`refrain -C game run`"] {
+        assert!(said.contains(part), "no {part} in {said}");
+    }
+    let pipeline = project.read("game/refrain.yaml");
+    for part in [
+        "language: [de, pt-BR]",
+        "base_url: http://localhost:8000/v1",
+        "api_key_env: MY_KEY",
+        "main/tiny",
+        "models: { default: true }",
+    ] {
+        assert!(pipeline.contains(part), "no {part} in {pipeline}");
+    }
+    assert!(project.read("game/glossary/de.csv").contains("\nWren,,"));
+    assert!(project.read("game/style/pt-BR.md").contains("Portuguese (BR)"));
+    project.run(&["-C", "game", "check"]).expect(0);
+    let again = project.run(&flags).expect(2).stderr;
+    assert!(again.contains("refrain.yaml is there already; nothing was written"), "{again}");
+}
+
+#[test]
+fn wrong_answers_are_refused_before_anything_is_written() {
+    for (flags, expect) in [
+        (&["--languages", "fr,fr"][..], "`fr` is there twice"),
+        (&["--languages", "en"], "both the language of the script and one it goes into"),
+        (&["--languages", "../x"], "is not the code of a language"),
+        (&["--key-env", "sk-123-very-secret"], "is not the name of a variable"),
+        (&["--base-url", "localhost"], "is no address"),
+        (&["--source", "../script.csv"], "is no file of the project"),
+        (&["--provider", "nobody"], "possible values: none, openai, anthropic, gemini"),
+        (&["--template", "hello", "--languages", "fr"], "--languages is for the template localisation"),
+    ] {
+        let project = TestProject::empty();
+        let said = project.run(&[&["init", "--yes"], flags].concat()).expect(2).stderr;
+        assert!(said.contains(expect), "no `{expect}` in {said}");
+        assert_eq!(project.files(), [""; 0]);
+    }
+}
+
+#[test]
+fn a_script_of_ones_own_in_another_format_takes_its_place() {
+    let project = started(&["--source", "game/*.rpy", "--languages", "fr"]);
+    assert!(!project.path("script").exists(), "the sample is not in the way");
+    project.write("game/bottle.rpy", include_str!("../../../templates/localisation/samples/bottle.rpy"));
+    project.run(&["check"]).expect(0);
+    assert_eq!(project.run_json(&[], 0)["status"], "completed");
+    let (source, target) = (project.read("game/bottle.rpy"), project.read("out/fr/bottle.rpy"));
+    assert_eq!(source.lines().count(), target.lines().count());
+    let differ = source.lines().zip(target.lines()).filter(|(a, b)| a != b).count();
+    assert_eq!(differ, 15, "{target}");
+    assert!(target.contains("jump bottle_open") && target.contains("%s"), "{target}");
+}

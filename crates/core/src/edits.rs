@@ -80,13 +80,19 @@ pub fn lay(machine: &Json, edit: &Edit, key: &str) -> Laid {
     let mut record = machine.clone();
     let mut conflicts = Vec::new();
     for (field, change) in edit.set.iter().filter(|(field, _)| *field != key) {
-        let now = machine.field(field).map(Json::from_canonical);
+        let now = value(machine, field);
         if is_conflict(change, now.as_ref()) {
             conflicts.push(sides(field, change, now));
         }
         record = record.with_field(field, &change.value).unwrap_or(record);
     }
     Laid { record, conflicts }
+}
+
+/// Returns a field of a record; null is no value, as it is none in a [`FieldEdit`] either.
+#[must_use]
+pub fn value(record: &Json, field: &str) -> Option<Json> {
+    record.field(field).filter(|text| *text != "null").map(Json::from_canonical)
 }
 
 /// Whether both sides have moved away from what they had in common, and not to the same.

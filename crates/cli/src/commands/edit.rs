@@ -22,13 +22,13 @@ use crate::report::CliError;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  refrain edit import out/ja.csv                       an export that somebody changed
-  refrain edit import ana.csv --from export@ja         a copy of one, from elsewhere
-  refrain edit list edit@ja                            who changed what
-  refrain edit set edit@ja/line_7 --text \"Doch!\"       one text, without a file
-  refrain edit undo edit@ja/line_3                     back to the machine's text
-  refrain edit undo edit@ja --last                     back to before the last import
-  refrain edit prefer edit@ja --all                    let the machine try again")]
+  refrain edit import out/ja.csv                   an export, changed in place
+  refrain edit import ana.csv --from export@ja     a copy of one
+  refrain edit list edit@ja                        who changed what
+  refrain edit set edit@ja/line_7 --text \"Doch!\"   one text, without a file
+  refrain edit undo edit@ja/line_3                 back to the machine's text
+  refrain edit undo edit@ja --last                 back by one import
+  refrain edit prefer edit@ja --all                let the machine try again")]
 pub(crate) struct EditArgs {
     #[command(subcommand)]
     action: Action,

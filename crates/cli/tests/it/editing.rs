@@ -196,6 +196,7 @@ fn edits_are_listed_undone_locked_and_preferred() {
     assert_eq!(line(&project, 3), "three,THIRD LINE");
     assert_eq!(to_review(&project), ["one conflict"]);
     let page = project.run(&["history", "translate@fr"]).expect(0).stdout;
+    let page = page.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(page.contains("ana: edit set") && page.contains("ana: undo edit set"), "{page}");
 }
 
@@ -360,8 +361,10 @@ fn two_people_do_not_overwrite_each_other_unknowingly() {
     import(&project, &["out/ja.csv"]);
     let by_ben = ["edit", "import", "ben.csv", "--from", "export@ja", "--by", "ben"];
     let output = project.run(&by_ben).expect(0);
-    assert!(output.stdout.contains("one text was edited by somebody else"), "{}", output.stdout);
-    assert!(output.stdout.contains("two by ana (`--replace` takes the file's)"), "{}", output.stdout);
+    let words = output.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+    let said =
+        "one text was edited by somebody else since the export and left so: two by ana (`--replace` takes";
+    assert!(words.contains(said), "{words}");
     project.run_json(&[], 0);
     assert!(project.read("out/ja.csv").contains("two,of ana\nthree,also of ben\n"));
     project.run(&[&by_ben[..], &["--replace"]].concat()).expect(0);
@@ -465,6 +468,6 @@ fn completions_know_what_people_do() {
     let project = TestProject::empty();
     let script = project.run(&["completions", "bash"]).expect(0).stdout;
     for word in ["edit__import", "edit__undo", "review__keep", "--from", "source-changed"] {
-        assert!(script.contains(word), "{word}");
+        assert!(script.replace("__subcmd__", "__").contains(word), "{word}");
     }
 }

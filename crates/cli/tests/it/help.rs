@@ -17,6 +17,8 @@ const COMMANDS: [&str; 18] = [
     "report",
     "logs",
     "ledger",
+    "edit",
+    "review",
     "accept",
     "gc",
     "schema",
@@ -46,6 +48,29 @@ fn help_of_every_command() {
             assert!(line.starts_with("  refrain "), "an example of {command} is broken over lines: {line}");
         }
         insta::assert_snapshot!(command, format!("{}\n{examples}", own_part(&help)));
+    }
+}
+
+/// Commands of commands.
+const ACTIONS: [&str; 8] = [
+    "edit import",
+    "edit list",
+    "edit set",
+    "edit undo",
+    "edit lock",
+    "edit prefer",
+    "review accept",
+    "review keep",
+];
+
+#[test]
+fn help_of_what_people_do() {
+    let project = TestProject::empty();
+    for action in ACTIONS {
+        let words: Vec<&str> = action.split(' ').chain(["--help"]).collect();
+        let help = project.run(&words).expect(0).stdout;
+        let examples = &help[help.find("Examples:").unwrap_or_else(|| panic!("{action} has no examples"))..];
+        insta::assert_snapshot!(action.replace(' ', "_"), format!("{}\n{examples}", own_part(&help)));
     }
 }
 

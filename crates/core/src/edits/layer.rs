@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use refrain_schemas::edit::{Edit, ReviewField, ReviewKind};
 use refrain_schemas::json::Json;
 
-use super::{Inputs, Placed, lay, sides};
+use super::{Inputs, Placed, lay, sides, value};
 
 /// Lays edits over records one after the other, and counts.
 #[derive(Debug)]
@@ -75,6 +75,6 @@ impl<'a> Layer<'a> {
 
 /// Returns the sides of all fields that a person set.
 fn all_sides(edit: &Edit, machine: Option<&Json>) -> Vec<ReviewField> {
-    let now = |field: &str| machine?.field(field).map(Json::from_canonical);
+    let now = |field: &str| value(machine?, field);
     edit.set.iter().map(|(field, change)| sides(field, change, now(field))).collect()
 }

@@ -22,7 +22,7 @@ use refrain_schemas::status::Holder;
 use self::editor::{Editor, Stamp};
 use self::subject::Subject;
 use crate::artifact::Pages;
-use crate::edits::EditTable;
+use crate::edits::{EditTable, editable_key};
 use crate::engine::{Engine, EngineError};
 use crate::history::History;
 use crate::ports::store::{Batch, Store};
@@ -101,10 +101,14 @@ pub(crate) async fn record_edits(
         let outcome = changed(engine, &history, &subject, request).await?;
         commit(store, vec![outcome], dry_run).await
     });
-    outcome.await?.pop().ok_or_else(|| EngineError::NotEditable {
-        target: request.target.to_string(),
-        reason: "nothing became of it".to_owned(),
-    })
+    Ok(outcome.await?.pop().unwrap_or_default())
+}
+
+/// Whether people can edit the records of a target, and somebody has. A phase may have become one that makes none.
+pub(super) fn is_edited(engine: &Engine, history: &History, target: &Target) -> bool {
+    let phase = engine.model().phase(target.phase.as_str());
+    let is_editable = phase.is_some_and(|phase| editable_key(phase).is_some());
+    is_editable && history.edits(target).is_some() && history.latest(target).is_some()
 }
 
 /// Makes the changes of a request to the edits of a target; nothing is written yet.

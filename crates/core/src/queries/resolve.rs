@@ -9,7 +9,7 @@ use refrain_schemas::status::Holder;
 
 use super::edits::editor::{Editor, Stamp};
 use super::edits::subject::Subject;
-use super::edits::{Outcome, Signature, alone, commit};
+use super::edits::{Outcome, Signature, alone, commit, is_edited};
 use crate::edits::EditTable;
 use crate::engine::{Engine, EngineError};
 use crate::history::History;
@@ -71,7 +71,7 @@ pub(crate) async fn resolve(
         let mut outcomes = Vec::new();
         for (target, keys) in wanted {
             // All of a project is some of what there may be: a target without edits has nothing to say.
-            if !matches!(keys, Keys::Named(_)) && history.edits(target).is_none() {
+            if !matches!(keys, Keys::Named(_)) && !is_edited(engine, &history, target) {
                 continue;
             }
             let subject = Subject::load(engine, &history, target).await?;
@@ -203,7 +203,7 @@ const fn what(resolution: &Resolution) -> &'static str {
     match resolution {
         Resolution::Accept { .. } => "review accept",
         Resolution::Keep { .. } => "review keep",
-        Resolution::Set { .. } => "review set",
+        Resolution::Set { .. } => "edit set",
         Resolution::Undo { .. } => "edit undo",
         Resolution::Lock => "edit lock",
         Resolution::Prefer => "edit prefer",

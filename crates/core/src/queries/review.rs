@@ -4,6 +4,7 @@
 use refrain_schemas::edit::ReviewReport;
 use refrain_schemas::scope::Target;
 
+use super::edits::is_edited;
 use super::edits::subject::Subject;
 use crate::engine::{Engine, EngineError};
 use crate::history::History;
@@ -12,8 +13,7 @@ use crate::history::History;
 pub(crate) async fn review(engine: &Engine, targets: &[Target]) -> Result<ReviewReport, EngineError> {
     let history = History::fold(engine.ports().store.history().await?);
     let mut items = Vec::new();
-    let edited = |target: &&Target| history.edits(target).is_some() && history.latest(target).is_some();
-    for target in targets.iter().filter(edited) {
+    for target in targets.iter().filter(|target| is_edited(engine, &history, target)) {
         items.extend(Subject::load(engine, &history, target).await?.reviewed());
     }
     Ok(ReviewReport { schema_version: 1, items })

@@ -26,7 +26,7 @@ fn versions() -> World {
     }));
     world.agent("say", |asked| {
         let text = asked.input["text"].as_str().unwrap();
-        Ok(json!({"text": format!("{text}/{}", asked.params["version"]), "n": 1}))
+        Ok(json!({"text": format!("{text}/{}", asked.params["version"]), "n": 1, "state": null}))
     });
     world.agent("two", |asked| {
         Ok(json!([{"note_id": format!("{}-1", asked.id), "text": "a"}, {"note_id": format!("{}-2", asked.id), "text": "b"}]))

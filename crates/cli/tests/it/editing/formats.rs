@@ -60,7 +60,22 @@ fn new_files() {
     composed("out/lines.jsonl", json!({}));
     composed("out/lines.json", json!({}));
     composed("out/lines.txt", json!({}));
-    composed("out/lines.rpy", json!({"language": "french"}));
+}
+
+#[test]
+fn one_text_for_two_lines_makes_two_edits() {
+    let write = json!({"path": "out/lines.rpy", "language": "french"});
+    let project = project(&json!({"files": "lines.csv"}), &write, "id").file("lines.csv", LINES);
+    project.run_json(&[], 0);
+    project.edit("out/lines.rpy", "new \"SECOND LINE\"", "new \"la deuxième\"");
+    let report = import(&project, &["out/lines.rpy"]);
+    assert_counts(&report, 2, 0, 0);
+    assert_eq!(report["fields"][1]["new"], json!("la deuxième"));
+    // What it was translated from is nobody's to change here.
+    project.edit("out/lines.rpy", "old \"THIRD LINE\"", "old \"not this\"");
+    assert_eq!(import(&project, &["out/lines.rpy"])["left_out"], json!(["text"]));
+    project.run_json(&[], 0);
+    assert!(project.read("out/lines.rpy").contains("new \"la deuxième\""));
 }
 
 #[test]

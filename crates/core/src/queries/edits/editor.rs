@@ -8,9 +8,9 @@ use refrain_schemas::json::Json;
 use refrain_schemas::problem::{Problem, Severity};
 use refrain_schemas::time::Timestamp;
 
-use super::subject::{Subject, value};
+use super::subject::Subject;
 use super::{EditChange, Outcome, Signature};
-use crate::edits::{EditTable, Inputs, lay};
+use crate::edits::{EditTable, Inputs, lay, value};
 use crate::engine::{Engine, EngineError};
 
 /// How many keys and fields a report names.
@@ -354,7 +354,7 @@ pub(super) fn problem(key: &str, message: &str) -> Problem {
         code: "E0790".to_owned(),
         severity: Severity::Error,
         message: format!("record `{key}`: {message}"),
-        hint: None,
+        hint: Some("mend the text, or the schema".to_owned()),
         path: String::new(),
         place: None,
         related: Vec::new(),

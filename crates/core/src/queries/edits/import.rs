@@ -4,7 +4,7 @@
 //! person's file. What differs is the person's. Where it is not known which revision of the export the person worked on,
 //! it is the one that leaves the fewest changes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use indexmap::IndexMap;
@@ -17,7 +17,9 @@ use refrain_schemas::status::Holder;
 use serde_json::{Map, Value};
 
 use super::editor::{Editor, NAMED, Stamp, problem};
-use super::rows::{Basis, BasisRow, Compared, FileRows, Shape, compare, key_of, read, reading};
+use super::rows::{
+    Basis, BasisRow, Compared, FileRows, Shape, compare, compare_said, ids_stay, key_of, read, reading,
+};
 use super::subject::Subject;
 use super::written::{Exported, exported};
 use super::{EditRequest, Outcome, Signature, alone, changed, commit};
@@ -156,13 +158,16 @@ impl<'a> Import<'a> {
                 theirs.insert(subject.key.clone(), self.theirs(&subject.key).await?);
             }
             let rows = theirs.get(&subject.key).map_or(&[][..], Vec::as_slice);
-            let basis = match self.basis(exported, &subject.key).await {
+            let records = match self.records(exported).await {
                 // Pages of an old revision may have been collected; there are others.
                 Err(EngineError::Store(StoreError::Missing { .. })) if best.is_some() => continue,
                 other => other?,
             };
+            let basis = self.basis(&records, &subject.key).await?;
             let shape = Shape { key: &subject.key, params: &self.params, fields: &self.returned.fields };
-            let compared = match compare(&basis, rows, &shape) {
+            let compared = compare(&basis, rows, &shape);
+            let compared = compared.or_else(|counts| compare_said(&records, rows, &shape).ok_or(counts));
+            let compared = match compared {
                 Ok(compared) => compared,
                 Err(_) if best.is_some() => continue,
                 Err((is, was)) => return Err(self.miscounted(is, was)),
@@ -179,54 +184,76 @@ impl<'a> Import<'a> {
     }
 
     async fn theirs(&self, key: &str) -> Result<Vec<Json>, EngineError> {
-        let mut params = reading(&self.params, Value::from(self.returned.path.as_str()));
+        let mut params = reading(&self.params, self.path());
         params.extend(self.returned.reading.clone());
         let found = read(&*self.bench.theirs, &params, key).await;
         found.map(|found| found.rows).map_err(|error| self.renamed(EngineError::File(error)))
     }
 
-    /// Makes the export of a revision again and reads it back.
-    async fn basis(&self, exported: &Exported, key: &str) -> Result<Basis, EngineError> {
+    async fn records(&self, exported: &Exported) -> Result<IndexMap<String, Json>, EngineError> {
         let store = &*self.engine.ports().store;
         let records = Sequence::open_whole(store, exported.artifact.digest).await?;
         let present = records.iter().filter(|(_, entry)| !entry.hole);
-        let records: IndexMap<String, Json> =
-            present.map(|(_, entry)| (entry.id.to_owned(), Json::from_canonical(entry.text()))).collect();
-        let mut target = self.bench.writer.open(&self.params, key).await?;
-        let all: Vec<Json> = records.values().cloned().collect();
-        all.chunks(BATCH).try_for_each(|batch| target.write(batch))?;
-        let written = target.finish()?;
-        let found = self.ours(Value::from(self.returned.path.as_str()), key).await?;
-        let keys = if self.params.contains_key("patch") {
-            self.patched_keys(&written, key).await?
-        } else {
-            records.keys().cloned().collect()
-        };
-        let own_key = |row: &Json| key_of(row, key).unwrap_or_default();
-        let by_place = !found.own_ids || self.params.contains_key("patch");
-        let row = |(n, row): (usize, Json)| {
-            let key = keys.get(n).filter(|_| by_place).cloned().unwrap_or_else(|| own_key(&row));
+        Ok(present.map(|(_, entry)| (entry.id.to_owned(), Json::from_canonical(entry.text()))).collect())
+    }
+
+    /// Makes the export of some records again and reads it back.
+    async fn basis(&self, records: &IndexMap<String, Json>, key: &str) -> Result<Basis, EngineError> {
+        if self.params.contains_key("patch") {
+            return self.patched_basis(records, key).await;
+        }
+        self.write(&self.params, key, records.values()).await?;
+        let found = self.ours(self.path(), key).await?;
+        let keys = records.keys().map(Some);
+        let keys = keys.chain(std::iter::repeat(None));
+        let row = |(row, key_by_place): (Json, Option<&String>)| {
+            let by_place = key_by_place.filter(|_| !found.own_ids).cloned();
+            let key = by_place.or_else(|| key_of(&row, key)).unwrap_or_default();
             let record = records.get(&key).cloned();
             BasisRow { row, key, record }
         };
-        Ok(Basis { rows: found.rows.into_iter().enumerate().map(row).collect(), own_ids: found.own_ids })
+        Ok(Basis { rows: found.rows.into_iter().zip(keys).map(row).collect(), own_ids: found.own_ids })
     }
 
-    /// Returns the keys of the rows of a file that is a changed copy, in order: those of the file it is a copy of. They may
-    /// hang on what other files say, so that all are read as `read` read them.
-    async fn patched_keys(&self, written: &Written, key: &str) -> Result<Vec<String>, EngineError> {
-        let patterns = self.params.get("patch").cloned().unwrap_or_default();
-        let sources = self.ours(patterns, key).await?;
+    /// The same where the export is a changed copy. Its rows stand where those of the file do that it is a copy of, and have
+    /// their ids, which may hang on what other files say: so all of these are read as `read` reads them.
+    async fn patched_basis(&self, records: &IndexMap<String, Json>, key: &str) -> Result<Basis, EngineError> {
+        let sources = self.ours(self.params.get("patch").cloned().unwrap_or_default(), key).await?.rows;
+        let lines: BTreeSet<String> = sources.iter().filter_map(|row| key_of(row, key)).collect();
+        let mut params = self.params.clone();
+        params.remove("expected");
+        params.insert("missing".to_owned(), Value::from("keep"));
+        let there = records.iter().filter(|(key, _)| lines.contains(*key)).map(|(_, record)| record);
+        let written = self.write(&params, key, there).await?;
         let mut first = 0;
-        for file in &written.files {
-            let n = self.ours(Value::from(file.path.as_str()), key).await?.rows.len();
-            if file.path == self.returned.path {
-                let rows = sources.rows.iter().skip(first).take(n);
-                return Ok(rows.map(|row| key_of(row, key).unwrap_or_default()).collect());
-            }
-            first += n;
+        for file in written.files.iter().take_while(|file| file.path != self.returned.path) {
+            first += self.ours(Value::from(file.path.as_str()), key).await?.rows.len();
         }
-        Ok(Vec::new())
+        let found = self.ours(self.path(), key).await?;
+        let sources = sources.get(first..).unwrap_or_default();
+        let own_ids = found.own_ids && ids_stay(&found.rows, sources, key);
+        let row = |(row, source): (Json, &Json)| {
+            let key = key_of(source, key).unwrap_or_default();
+            let record = records.get(&key).cloned();
+            BasisRow { row, key, record }
+        };
+        Ok(Basis { rows: found.rows.into_iter().zip(sources).map(row).collect(), own_ids })
+    }
+
+    async fn write(
+        &self,
+        params: &Map<String, Value>,
+        key: &str,
+        records: impl Iterator<Item = &Json>,
+    ) -> Result<Written, EngineError> {
+        let records: Vec<Json> = records.cloned().collect();
+        let mut target = self.bench.writer.open(params, key).await?;
+        records.chunks(BATCH).try_for_each(|batch| target.write(batch))?;
+        Ok(target.finish()?)
+    }
+
+    fn path(&self) -> Value {
+        Value::from(self.returned.path.as_str())
     }
 
     async fn ours(&self, files: Value, key: &str) -> Result<FileRows, EngineError> {
@@ -260,6 +287,7 @@ impl<'a> Import<'a> {
     fn miscounted(&self, is: usize, was: usize) -> EngineError {
         let mut problem = problem("", "");
         problem.code = "E0791".to_owned();
+        problem.hint = Some("leave a line empty rather than remove it".to_owned());
         problem.message = format!(
             "{}: there are {is} lines and there were {was}; lines without ids are told apart by their place, so that \
              none may be added or removed",

@@ -4,10 +4,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use indexmap::IndexMap;
 use refrain_schemas::json::{Json, scalar_text};
 use serde_json::{Map, Value};
 
 use super::EditChange;
+use crate::edits::value;
 use crate::ports::files::{FileError, SourceReader};
 
 /// The params of `read` that `write` has as well: what one writes so, the other reads so.
@@ -100,7 +102,7 @@ pub(super) async fn read(
 pub(super) fn compare(basis: &Basis, theirs: &[Json], shape: &Shape<'_>) -> Result<Compared, (usize, usize)> {
     let mut compared = Compared::default();
     let known = fields_of(&basis.rows);
-    if !basis.own_ids {
+    if !basis.own_ids && basis.differs_in_keys(theirs, shape.key) {
         if theirs.len() != basis.rows.len() {
             return Err((theirs.len(), basis.rows.len()));
         }
@@ -126,7 +128,50 @@ pub(super) fn compare(basis: &Basis, theirs: &[Json], shape: &Shape<'_>) -> Resu
     Ok(compared)
 }
 
+/// Compares the rows of a file that cannot be made again, because what it is a copy of has changed, with the records that
+/// were written: one by one, by their place. None where they are not as many.
+pub(super) fn compare_said(
+    records: &IndexMap<String, Json>,
+    theirs: &[Json],
+    shape: &Shape<'_>,
+) -> Option<Compared> {
+    if theirs.len() != records.len() {
+        return None;
+    }
+    let row = |(row, (key, record)): (&Json, (&String, &Json))| {
+        let name = if row.field(TRANSLATION).is_some() { TRANSLATION } else { TEXT };
+        let said = value(record, shape.said()).unwrap_or_else(Json::null);
+        let row = row.with_field(name, &said).unwrap_or_else(|| row.clone());
+        BasisRow { row, key: key.clone(), record: Some(record.clone()) }
+    };
+    let rows = theirs.iter().zip(records).map(row).collect();
+    compare(&Basis { rows, own_ids: false }, theirs, shape).ok()
+}
+
+impl Basis {
+    fn differs_in_keys(&self, theirs: &[Json], key: &str) -> bool {
+        let ours: BTreeSet<Option<String>> = self.rows.iter().map(|was| key_of(&was.row, key)).collect();
+        theirs.iter().map(|row| key_of(row, key)).collect::<BTreeSet<_>>() != ours
+    }
+}
+
+/// Whether the ids of a file that is a changed copy surely do not hang on what it says: other texts have the same ids.
+pub(super) fn ids_stay(copy: &[Json], of: &[Json], key: &str) -> bool {
+    let said = |row: &Json| {
+        let mut fields = fields(row);
+        fields.retain(|name, _| name != "file");
+        fields
+    };
+    let same_keys = copy.iter().zip(of).all(|(copy, of)| key_of(copy, key) == key_of(of, key));
+    same_keys && copy.iter().zip(of).any(|(copy, of)| said(copy) != said(of))
+}
+
 impl Shape<'_> {
+    /// Returns the field of a record that holds its text.
+    fn said(&self) -> &str {
+        self.params.get("field").and_then(Value::as_str).unwrap_or(TEXT)
+    }
+
     fn row(&self, row: &Json, was: &BasisRow, known: &BTreeSet<String>, compared: &mut Compared) {
         let before = compared.changes.len();
         if *row != was.row {
@@ -149,9 +194,9 @@ impl Shape<'_> {
         compared.unchanged += u64::from(compared.changes.len() == before);
     }
 
-    fn change(&self, key: &str, field: &str, record: &Json, value: &Value, compared: &mut Compared) {
-        let base = super::subject::value(record, field);
-        let Some(value) = typed(base.as_ref(), value) else { return };
+    fn change(&self, key: &str, field: &str, record: &Json, new: &Value, compared: &mut Compared) {
+        let base = value(record, field);
+        let Some(value) = typed(base.as_ref(), new) else { return };
         if base.as_ref() != Some(&value) {
             let (key, field) = (key.to_owned(), field.to_owned());
             compared.changes.push(EditChange { key, field, base, value });
@@ -174,7 +219,7 @@ impl Shape<'_> {
         record: Option<&Json>,
     ) -> Option<&'n str> {
         let param = |name: &str| self.params.get(name).and_then(Value::as_str);
-        let said = param("field").unwrap_or(TEXT);
+        let said = self.said();
         if ![TEXT, TRANSLATION].contains(&name) && param("column") != Some(name) {
             return Some(name);
         }

@@ -147,8 +147,3 @@ impl Subject {
         })
     }
 }
-
-/// Returns a field of a record; null is no value.
-pub(in crate::queries) fn value(record: &Json, field: &str) -> Option<Json> {
-    record.field(field).filter(|text| *text != "null").map(Json::from_canonical)
-}

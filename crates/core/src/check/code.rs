@@ -183,8 +183,8 @@ codes! {
     AlignedWhole "E0663" Value "`aligned` needs units of records" "leave `whole` or `aligned` out";
     AlignedDocument "E0664" Value "`aligned` needs an input of records" "leave `aligned` out";
     AlignedKey "E0665" Value "an aligned output of groups has the key of its input" "use the same key";
-    CarryGroup "E0668" Key "`carry` needs units of single records" "leave `by`, `chunk` and `whole` out, or `carry`";
     EmptyField "E0666" Value "a field's name is empty" "name a field";
+    CarryGroup "E0668" Key "`carry` needs units of single records" "leave `by`, `chunk` and `whole` out, or `carry`";
 
     ReadField "E0670" Key "a field that does not fit a phase that reads" "leave it out";
     WriteField "E0671" Key "a field that does not fit a phase that writes" "leave it out";

@@ -6,19 +6,21 @@ CARGO ?= cargo
 WORKSPACE := --workspace --locked
 BIN := $(abspath $(or $(CARGO_TARGET_DIR),target))/debug
 GAME := examples/game
+DEMO := demo
 WITH_PATH := PATH="$(BIN):$$PATH"
 
 .DEFAULT_GOAL := help
-.PHONY: help all demo test lint fmt fmt-check doc schemas schemas-check examples peers bench bench-models crash deny clean-state build
+.PHONY: help all demo test lint fmt fmt-check doc schemas schemas-check examples peers bench bench-models bench-localisation crash deny clean-state build
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 all: fmt-check lint test doc schemas-check examples ## The gate: everything below that can fail
 
-demo: build ## Run the demo project; run it again and nothing is asked twice
-	@$(WITH_PATH) refrain -C $(GAME) run
-	@printf '\nThe translations are in $(GAME)/out. Try `make demo` again, then see $(GAME)/README.md.\n'
+demo: build ## Put the sample script into two languages; run it again and nothing is asked twice
+	@test -e $(DEMO)/refrain.yaml || $(WITH_PATH) refrain init --template localisation --yes $(DEMO)
+	@$(WITH_PATH) refrain -C $(DEMO) run
+	@printf '\nThe translations are in $(DEMO)/out. Try `make demo` again, then see $(DEMO)/README.md.\n'
 
 peers: ## Install the servers that tests run against, where they are not there yet
 	@peers/install.sh
@@ -44,7 +46,7 @@ schemas: ## Write schemas/*.json and the index of the specs anew
 schemas-check: ## Check that what is generated is what is checked in
 	$(CARGO) test $(WORKSPACE) --quiet --test it -- checked_in
 
-examples: build ## Run the demo in a fresh copy, twice, and the embedding example
+examples: build ## Run the example project in a fresh copy, twice, and the embedding example
 	$(WITH_PATH) examples/run.sh $(BIN)/examples/embed
 
 bench: ## Measure the workload W(N) beside the floor; N is REFRAIN_BENCH_N, 100000 where it is not given
@@ -54,14 +56,17 @@ bench-models: ## Measure what is left of a provider's speed and limits; takes so
 	$(CARGO) build $(WORKSPACE) --release --bins
 	$(CARGO) bench --workspace --locked --bench models
 
+bench-localisation: build ## Put 50,000 lines into three languages; REFRAIN_BENCH_LINES sets another number
+	REFRAIN_BENCH_REPORT=$(abspath benches/localisation.md) $(CARGO) bench --workspace --locked --bench localisation
+
 crash: ## Kill runs 1,000 times, runs with models 200 times, and check that nothing is bought twice
 	REFRAIN_CRASH_KILLS=1000 REFRAIN_MODEL_KILLS=200 $(CARGO) test $(WORKSPACE) --test it -- crash
 
 deny: ## Check licences and origins of dependencies (needs cargo-deny)
 	$(CARGO) deny check
 
-clean-state: ## Forget what the demo made
-	rm -rf $(GAME)/.refrain $(GAME)/out
+clean-state: ## Forget what the demo and the example made
+	rm -rf $(DEMO)/.refrain $(DEMO)/out $(GAME)/.refrain $(GAME)/out
 
 build:
 	$(CARGO) build $(WORKSPACE) --bins --examples

@@ -3,6 +3,8 @@
 //! A unit may be kept only if nothing that its request is made from can have changed. Whoever is in doubt here looks
 //! at the unit: keeping is a short cut whose absence costs time and whose misuse would cost truth.
 
+mod locks;
+
 use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
 
@@ -21,7 +23,6 @@ use crate::terms::{Finder, Term};
 use crate::tree::diff::{Stretch, stretches};
 use crate::tree::page::Entry;
 use crate::tree::sequence::Sequence;
-use crate::unit_table::UnitRow;
 
 /// What can be kept of the revision before.
 #[derive(Debug)]
@@ -71,8 +72,7 @@ pub async fn kept(
         map.drop_holes(&tables.units);
     }
     if basis.lineage.edits.is_some() {
-        tables.units.load(store, 0..tables.units.n_leaves()).await?;
-        map.drop_unlocked(&tables.units);
+        map.drop_unlocked(store, &mut tables.units).await?;
     }
     if editing.locks_any() {
         map.drop_locked(store, &mut new, editing).await?;
@@ -270,33 +270,6 @@ impl Map {
                 *place = None;
             }
         }
-    }
-
-    /// Forgets the units that people had locked, so that what stands for them is no reply.
-    fn drop_unlocked(&mut self, units: &Sequence) {
-        let was_locked = |at: u64| {
-            let row = units.entry(at).and_then(|entry| (!entry.hole).then(|| UnitRow::decode(&entry))?);
-            row.is_none_or(|row| row.is_locked())
-        };
-        for place in &mut self.places {
-            *place = place.filter(|at| !was_locked(*at));
-        }
-    }
-
-    /// Forgets the units that people lock.
-    async fn drop_locked(
-        &mut self,
-        store: &dyn Store,
-        new: &mut Sequence,
-        editing: &Editing,
-    ) -> Result<(), StoreError> {
-        new.load(store, 0..new.n_leaves()).await?;
-        for (at, entry) in new.iter() {
-            if editing.locked(entry.id).is_some() {
-                self.forget(at);
-            }
-        }
-        Ok(())
     }
 
     fn forget(&mut self, at: u64) {

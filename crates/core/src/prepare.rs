@@ -144,7 +144,7 @@ pub async fn prepare(preparation: Preparation<'_>) -> Result<Prepared, PrepareEr
         }
     }
     let Preparation { model, phase, store, now, .. } = preparation;
-    let editing = now.edits.load(model, phase, store).await?;
+    let editing = now.edits.load(model, phase, store, preparation.whole).await?;
     let kept = if preparation.whole { None } else { delta::kept(&preparation, &loaded, &editing).await? };
     let prepared = match kept {
         Some(kept) => prepare_changed(preparation, loaded, kept).await?,

@@ -2,7 +2,7 @@
 //!
 //! - `sentences`: how many (2).
 //! - `field`: the field with the text (`text`), of a record or of every record of a group.
-//! - `speaker`: a field whose value is put before its sentences, as in `Anna: Hello.`
+//! - `speaker`: a field whose value is put before its sentences, as in `Anna: Hello.`; records may lack it.
 //! - `into`: the field with the summary (`summary`).
 //! - `set: { FIELD: VALUE }`: further fields of the answer, as they are.
 //!
@@ -76,7 +76,9 @@ impl Summary {
         let mut said = Vec::new();
         let mut speakers = BTreeSet::new();
         for record in records {
-            let speaker = self.speaker.as_ref().map_or(Ok(String::new()), |field| text(record, field))?;
+            // What nobody says is told.
+            let field = self.speaker.as_deref().filter(|field| record.contains_key(*field));
+            let speaker = field.map_or(Ok(String::new()), |field| text(record, field))?;
             for sentence in sentences::split(&text(record, &self.field)?) {
                 said.push(Said { speaker: speaker.clone(), sentence: sentence.to_owned() });
             }

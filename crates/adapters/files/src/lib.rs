@@ -1,4 +1,4 @@
-//! Reads and writes the files of a project: CSV, JSONL, JSON and text.
+//! Reads and writes the files of a project: CSV, JSONL, JSON, text, Ren'Py, PO and XLIFF.
 //!
 //! [`FsProjectFiles`] serves the files that the definition names, [`FsReader`] reads sources, [`FsWriter`] writes
 //! exports. All of them work below one folder and refuse whatever leads out of it. Reading streams: memory does not

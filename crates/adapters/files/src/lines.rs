@@ -138,7 +138,8 @@ impl Lines {
             return Ok(false);
         }
         let told = problems.total();
-        self.rest(text, problems)?;
+        // Line by line, so that each of them is told which does not decode.
+        while self.next(text, problems)? {}
         // Replacement characters would make more problems of what is one.
         Ok(problems.total() == told)
     }

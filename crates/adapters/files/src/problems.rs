@@ -80,6 +80,46 @@ pub const CODES: &[(&str, &str, &str)] = &[
     ),
     ("E0724", "more or fewer lines than expected", "see which lines are missing"),
     ("E0725", "a text that cannot stand in its place in the file", "change the text"),
+    (
+        "E0740",
+        "a string of a script that is never closed, or not on its line",
+        "a quote within a text is written `\\\"`",
+    ),
+    ("E0741", "a bracket of a script that is never closed", "close the bracket"),
+    (
+        "E0742",
+        "a line of a script that is not understood as the dialogue, choice or label that it begins as",
+        "dialogue is a speaker, attributes, a text in quotes and clauses such as `with dissolve`",
+    ),
+    ("E0743", "a tab in the indentation of a script", "Ren'Py takes no tabs; indent with blanks"),
+    (
+        "E0744",
+        "a `translate` block that is not understood",
+        "`translate LANGUAGE strings:` has pairs of `old` and `new`, other blocks have dialogue",
+    ),
+    ("E0745", "an escape that stands for no character", "write the character itself"),
+    (
+        "E0750",
+        "a line of a PO file that is not understood",
+        "a line is a comment, a string, or `msgctxt`, `msgid`, `msgid_plural` or `msgstr` with a string",
+    ),
+    ("E0751", "a string of a PO file that is missing or not closed", "put the text in quotes"),
+    ("E0752", "an escape of a PO file that is none", "a backslash itself is written `\\\\`"),
+    (
+        "E0753",
+        "an entry of a PO file that lacks something, or has it twice",
+        "an entry is `msgid` and `msgstr`, or `msgid`, `msgid_plural` and `msgstr[0]`, `msgstr[1]`, …",
+    ),
+    ("E0754", "two entries of a PO file with one source", "tell them apart with `msgctxt`"),
+    ("E0760", "a file that is not well-formed XML", "a `<` that begins no tag is written `&lt;`"),
+    (
+        "E0761",
+        "an entity that XML does not know by itself",
+        "`&` itself is written `&amp;`; other characters are written as they are",
+    ),
+    ("E0762", "a document type with declarations", "take the `<!DOCTYPE …>` out"),
+    ("E0763", "a file that is not XLIFF 1.2", "save the file as XLIFF 1.2"),
+    ("E0764", "a unit of XLIFF without a source", "give every `trans-unit` a `source`"),
 ];
 
 /// How many problems are shown; the rest is counted.

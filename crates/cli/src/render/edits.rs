@@ -141,11 +141,9 @@ fn notes(page: &mut Page, report: &EditReport, file: &str) {
         note(&unknown(report, file));
     }
     if report.n_absent > 0 {
-        let n = counted(report.n_absent, "record");
-        note(&format!(
-            "{n} of the export are not in the file and stay as they are ({})",
-            named(&report.absent, report.n_absent)
-        ));
+        let keys = named(&report.absent, report.n_absent);
+        let n = counted(report.n_absent, "exported record");
+        note(&format!("{n} not in the file, left as before ({keys})"));
     }
     if !report.gone.is_empty() {
         note(&format!(
@@ -169,8 +167,8 @@ fn unknown(report: &EditReport, file: &str) -> String {
     let first = report.unknown.first().map_or("", String::as_str);
     let meant = nearest(first, report.absent.iter().map(String::as_str));
     let meant = meant.map_or_else(String::new, |meant| format!("; is `{first}` meant to be `{meant}`?"));
-    let record = if n == 1 { "a record" } else { "records" };
-    format!("{file} has {record} that were not exported, left out: {}{meant}", named(&report.unknown, n))
+    let record = if n == 1 { "a record that was" } else { "records that were" };
+    format!("{file} has {record} not exported, left out: {}{meant}", named(&report.unknown, n))
 }
 
 fn clashes(clashes: &[EditClash], n: u64) -> String {

@@ -1,5 +1,6 @@
 //! Where every phase stands, and the run under way.
 
+use refrain_schemas::freshness::CauseKind;
 use refrain_schemas::progress::{PhaseProgress, RunProgress};
 use refrain_schemas::status::{PhaseState, StatusReport};
 
@@ -28,10 +29,17 @@ pub(crate) fn write(page: &mut Page, report: &StatusReport) {
             words::phase_error(page, &words::target(&phase.phase, &phase.scope), error);
         }
     }
-    let to_review = report.phases.iter().filter_map(|phase| phase.edits).map(|edits| edits.to_review()).sum();
+    // What was settled since the last run is no longer to be looked at; that run will tell.
+    let told = report.phases.iter().filter(|phase| !has_cause(phase, CauseKind::Edits));
+    let to_review = told.filter_map(|phase| phase.edits).map(|edits| edits.to_review()).sum();
     if to_review > 0 {
         page.gap();
         words::to_review(page, to_review);
+    }
+    if let Some(file) = changed_output(&report.phases) {
+        page.gap();
+        let text = format!("if somebody changed {file}, `refrain edit import {file}` takes that over");
+        page.wrapped(&[(Tone::Warn, "note:")], &text);
     }
     if report.in_doubt > 0 && is_idle {
         page.gap();
@@ -46,6 +54,16 @@ pub(crate) fn write_killed(page: &mut Page, kept: u64) {
     let text = format!("the last run was killed; {} {noun} {verb} kept: `refrain run` goes on", count(kept));
     page.gap();
     page.wrapped(&[(Tone::Warn, "note:")], &text);
+}
+
+fn has_cause(phase: &PhaseState, kind: CauseKind) -> bool {
+    phase.causes.iter().any(|cause| cause.kind == kind)
+}
+
+/// Returns the first file that an export wrote and that is not what it wrote any more.
+fn changed_output(phases: &[PhaseState]) -> Option<&str> {
+    let mut causes = phases.iter().flat_map(|phase| &phase.causes);
+    causes.find(|cause| cause.kind == CauseKind::OutputFile).map(|cause| cause.subject.as_str())
 }
 
 fn table(phases: &[PhaseState], doubts: bool) -> Table {

@@ -49,7 +49,13 @@ fn check_read(data: impl AsRef<[u8]>, shown: &str) {
 #[test]
 fn bytes_that_are_not_utf8_are_named_with_their_place() {
     check_refused(b"id,text\na,fine\nb,caf\xe9\n", &["lines.csv:3", "UTF-8"]);
-    check_refused(b"\xff\xfei\0d\0", &["lines.csv:1", "UTF-16"]);
+    check_refused(b"i\0d\0,\0", &["lines.csv:1", "UTF-16"]);
+}
+
+#[test]
+fn a_byte_order_mark_tells_what_a_file_is() {
+    let units = "\u{feff}id,text\r\na,caf\u{e9}\r\n".encode_utf16();
+    check_read(units.flat_map(u16::to_le_bytes).collect::<Vec<u8>>(), "{\"id\":\"a\",\"text\":\"café\"}\n");
 }
 
 #[test]

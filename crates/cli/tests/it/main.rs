@@ -7,6 +7,7 @@ mod check;
 mod crash;
 mod data;
 mod demo;
+mod editing;
 mod help;
 mod init;
 mod interrupt;

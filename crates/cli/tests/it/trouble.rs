@@ -11,7 +11,7 @@ use crate::project::{Output, TestProject, phase};
 use crate::staleness;
 
 /// Runs a shell script in the project, `$REFRAIN` being the binary.
-fn shell(project: &TestProject, before: &[&str], script: &str) -> Output {
+pub(crate) fn shell(project: &TestProject, before: &[&str], script: &str) -> Output {
     let refrain = project.command(&[]);
     let mut command = Command::new(before.first().unwrap_or(&"sh"));
     command.args(before.iter().skip(1));
@@ -24,12 +24,12 @@ fn shell(project: &TestProject, before: &[&str], script: &str) -> Output {
 }
 
 /// Whether file systems can be mounted here, in a name space of its own.
-fn may_mount() -> bool {
+pub(crate) fn may_mount() -> bool {
     let output = Command::new("unshare").args(["-m", "mount", "-t", "tmpfs", "none", "/mnt"]).output();
     output.is_ok_and(|output| output.status.success())
 }
 
-const ROOT: [&str; 2] = ["unshare", "-m"];
+pub(crate) const ROOT: [&str; 2] = ["unshare", "-m"];
 
 /// Enough lines that their replies fill a small disk.
 fn many_lines(project: &TestProject) {

@@ -1,6 +1,6 @@
 //! What the units of a target were made from, as far as edits are concerned.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use refrain_schemas::artifact::ArtifactRef;
 use refrain_schemas::digest::{Digest, Digester};
@@ -9,6 +9,7 @@ use refrain_schemas::json::Json;
 use refrain_schemas::name::{PhaseName, Revision};
 use refrain_schemas::scope::Target;
 
+use super::EditTable;
 use crate::history::History;
 use crate::judge::UpstreamNow;
 use crate::model::{AskWork, Model, OutputShape, Phase, Split, Work};
@@ -31,7 +32,8 @@ pub struct Origin {
     source: ArtifactRef,
 }
 
-/// The digests of units' inputs by the units' ids, in order of the ids; none of a unit whose input is a hole.
+/// The digests of units' inputs by the units' ids, in order of the ids; none of a unit whose input is a hole, or whose digest
+/// nobody wants.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Inputs(pub BTreeMap<String, Option<Digest>>);
 
@@ -56,7 +58,7 @@ impl Origin {
 
     /// Finds the origin of a target as it would be made now.
     #[must_use]
-    pub fn now(
+    pub fn present(
         model: &Model,
         history: &History,
         phase: &PhaseName,
@@ -102,20 +104,41 @@ impl Origin {
     /// # Errors
     /// Fails where the store does.
     pub async fn inputs(&self, model: &Model, store: &dyn Store) -> Result<Inputs, StoreError> {
+        self.inputs_for(model, store, &[], true).await
+    }
+
+    /// Returns the digests of the inputs that some tables of edits hang on; of all inputs where `all` are wanted.
+    ///
+    /// # Errors
+    /// Fails where the store does.
+    pub async fn inputs_for(
+        &self,
+        model: &Model,
+        store: &dyn Store,
+        tables: &[&EditTable],
+        all: bool,
+    ) -> Result<Inputs, StoreError> {
         let Some((_, work)) = keyed(model, &self.phase) else { return Ok(Inputs::default()) };
         let source = Sequence::open_whole(store, self.source.digest).await?;
-        Ok(Inputs::of(work, &source))
+        Ok(Inputs::of(work, &source, tables, all))
     }
 }
 
 impl Inputs {
-    /// Returns the digests of the inputs that a phase splits a source into.
-    #[must_use]
-    pub fn of(work: &AskWork, source: &Sequence) -> Self {
+    /// Digests the inputs that a phase splits a source into: those of edited units, and all of them where an edit has lost
+    /// its unit and may belong to any other one.
+    fn of(work: &AskWork, source: &Sequence, tables: &[&EditTable], all: bool) -> Self {
         // Where records cannot be split, the phase fails for that and there is nothing to place.
         let units = units::split(source, &work.units.split).unwrap_or_default();
+        let ids: BTreeSet<&str> = units.iter().map(|unit| unit.id.as_str()).collect();
+        let mut edits = tables.iter().flat_map(|table| table.0.values());
+        let all = all || edits.any(|edit| edit.source.is_some() && !ids.contains(edit.key.as_str()));
         let key = work.units.id_field.as_deref();
-        let digest = |unit: &Unit| (unit.id.as_str().to_owned(), digest_of(source, unit, key));
+        let digest = |unit: &Unit| {
+            let wanted = all || tables.iter().any(|table| table.0.contains_key(unit.id.as_str()));
+            let digest = if wanted { digest_of(source, unit, key) } else { None };
+            (unit.id.as_str().to_owned(), digest)
+        };
         Self(units.iter().map(digest).collect())
     }
 

@@ -45,7 +45,7 @@ impl EditsNow {
         let table = |phase: &PhaseName| {
             let edited = Target { phase: phase.clone(), scope: target.scope.clone() };
             let edits = history.edits(&edited)?.clone();
-            let origin = Origin::now(model, history, &target.phase, upstream, phase);
+            let origin = Origin::present(model, history, &target.phase, upstream, phase);
             Some(TableRef { target: edited, edits, origin })
         };
         let own = editable_key(phase).and_then(|_| table(&phase.name));
@@ -91,21 +91,31 @@ impl EditsNow {
         self.own.iter().chain(&self.later).map(|table| &table.target)
     }
 
-    /// Reads the edits and finds their records.
+    /// Reads the edits and finds their records. Where all inputs are told apart, it is known as well which units would be
+    /// locked if others went.
     ///
     /// # Errors
     /// Fails where the store does.
-    pub async fn load(&self, model: &Model, phase: &Phase, store: &dyn Store) -> Result<Editing, StoreError> {
+    pub async fn load(
+        &self,
+        model: &Model,
+        phase: &Phase,
+        store: &dyn Store,
+        all: bool,
+    ) -> Result<Editing, StoreError> {
         let mut editing = Editing::default();
-        let mut known: Vec<(&Origin, Arc<Inputs>)> = Vec::new();
         let Some(key) = editable_key(phase) else { return Ok(editing) };
         let is_lockable = matches!(&phase.work, Work::Ask(work) if keys_are_units(phase, work));
+        let mut tables = Vec::new();
         for table in self.own.iter().chain(&self.later) {
-            let edits = EditTable::load(store, Some(&table.edits)).await?;
-            let inputs = match &table.origin {
-                Some(origin) => Some(read(&mut known, origin, model, store).await?),
-                None => None,
-            };
+            tables.push((table, EditTable::load(store, Some(&table.edits)).await?));
+        }
+        let mut known = Known { model, store, all, inputs: Vec::new() };
+        let mut found = Vec::new();
+        for (table, _) in &tables {
+            found.push(known.inputs(table.origin.as_ref(), &tables).await?);
+        }
+        for ((table, edits), inputs) in tables.into_iter().zip(found) {
             let is_own = table.target.phase == phase.name;
             if is_lockable {
                 editing.lock(&edits, inputs.as_deref(), key, is_own);
@@ -118,19 +128,30 @@ impl EditsNow {
     }
 }
 
-/// Returns the inputs at an origin, read once for all tables that share it.
-async fn read<'a>(
-    known: &mut Vec<(&'a Origin, Arc<Inputs>)>,
-    origin: &'a Origin,
-    model: &Model,
-    store: &dyn Store,
-) -> Result<Arc<Inputs>, StoreError> {
-    if let Some((_, inputs)) = known.iter().find(|(other, _)| *other == origin) {
-        return Ok(inputs.clone());
+/// Inputs that have been read, each once for all tables that share their origin.
+struct Known<'a> {
+    model: &'a Model,
+    store: &'a dyn Store,
+    all: bool,
+    inputs: Vec<(&'a Origin, Arc<Inputs>)>,
+}
+
+impl<'a> Known<'a> {
+    async fn inputs(
+        &mut self,
+        origin: Option<&'a Origin>,
+        tables: &[(&'a TableRef, EditTable)],
+    ) -> Result<Option<Arc<Inputs>>, StoreError> {
+        let Some(origin) = origin else { return Ok(None) };
+        if let Some((_, inputs)) = self.inputs.iter().find(|(other, _)| *other == origin) {
+            return Ok(Some(inputs.clone()));
+        }
+        let sharing = tables.iter().filter(|(table, _)| table.origin.as_ref() == Some(origin));
+        let sharing: Vec<&EditTable> = sharing.map(|(_, edits)| edits).collect();
+        let inputs = Arc::new(origin.inputs_for(self.model, self.store, &sharing, self.all).await?);
+        self.inputs.push((origin, inputs.clone()));
+        Ok(Some(inputs))
     }
-    let inputs = Arc::new(origin.inputs(model, store).await?);
-    known.push((origin, inputs.clone()));
-    Ok(inputs)
 }
 
 /// The edits of a target, read.

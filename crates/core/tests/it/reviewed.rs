@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use futures::FutureExt as _;
-use refrain_core::engine::RunRequest;
+use refrain_core::engine::{Lines, RunRequest};
 use refrain_core::ports::rules::{RecordView, Reviewed};
 use refrain_schemas::freshness::CauseKind;
 use refrain_schemas::json::Json;
@@ -217,6 +217,29 @@ fn offline_a_refused_reply_is_a_miss() {
     set_params(&mut world, json!({"never": ["nothing"]}));
     let report = world.run_with(&RunRequest { offline: true, ..request(&[]) });
     assert_eq!((report.exit_code, report.calls), (0, 0));
+}
+
+#[test]
+fn replies_from_elsewhere_are_reviewed_as_well() {
+    let mut elsewhere = reviewed(json!({"output": {"key": "id"}}), json!({}));
+    elsewhere.agent("mark", |asked| Ok(json!({"text": format!(" {}", asked.id)})));
+    elsewhere.run();
+    let engine = elsewhere.engine(false);
+    let target = Target { phase: "t".parse().unwrap(), scope: Scope::none() };
+    let mut export = async move { engine.export(&[target]).await }.now_or_never().unwrap().unwrap();
+    let mut lines = vec![serde_json::to_string(&export.header()).unwrap()];
+    let replies = export.next().now_or_never().unwrap().unwrap();
+    lines.extend(replies.iter().map(|reply| serde_json::to_string(reply).unwrap()));
+    let mut world = reviewed(json!({}), json!({"never": ["l2"]}));
+    let engine = world.engine(false);
+    let open = || -> std::io::Result<Lines> { Ok(Box::new(lines.clone().into_iter().map(Ok))) };
+    let imported = engine.import(&open, &request(&[]).holder).now_or_never().unwrap().unwrap();
+    assert_eq!(imported.imported, 6);
+    drop(engine);
+    world.take_asked();
+    assert_eq!(world.run().calls, 1);
+    assert_eq!(world.take_units(), ["t/l2"]);
+    assert_eq!(texts(&world, "t")[..3], ["l1", "text 2:-", "l3"]);
 }
 
 #[test]

@@ -45,6 +45,9 @@ fn shape() -> impl Strategy<Value = Shape> {
         .prop_map(|(pack, clones, concurrency, order, kill)| Shape { pack, clones, concurrency, order, kill })
 }
 
+/// Something to say: of a few kinds, about a few subjects, in one of two ways.
+type Remark = (usize, usize, usize);
+
 // ---- what agents say ------------------------------------------------------------------------------------------------
 
 /// A small number that hangs on the seed and on what it is about.
@@ -57,7 +60,7 @@ fn dice(seed: u64, about: &[&str], sides: u64) -> usize {
 }
 
 /// What an agent remarks about a line: up to three things, which others may remark as well, in the same words or others.
-fn remarks(seed: u64, agent: &str, line: &str) -> Vec<(usize, usize, usize)> {
+fn remarks(seed: u64, agent: &str, line: &str) -> Vec<Remark> {
     let said = |n: usize| {
         let n = n.to_string();
         let about = ["remark", agent, line, &n];
@@ -82,24 +85,24 @@ fn ids(asked: &Asked) -> Vec<String> {
     records.iter().filter_map(|record| Some(record["line_id"].as_str()?.to_owned())).collect()
 }
 
-fn scene_record((kind, subject, words): (usize, usize, usize)) -> Value {
+fn scene_record((kind, subject, words): Remark) -> Value {
     json!({"kind": KINDS[kind], "subject": SUBJECTS[subject], "text": format!("in words {words}")})
 }
 
-fn note_record(line: &str, remark: (usize, usize, usize)) -> Value {
+fn note_record(line: &str, remark: Remark) -> Value {
     let mut record = scene_record(remark);
     record["line_id"] = json!(line);
     record
 }
 
-fn issue_record(line: &str, (rule, at, words): (usize, usize, usize)) -> Value {
+fn issue_record(line: &str, (rule, at, words): Remark) -> Value {
     json!({"line_id": line, "rule": KINDS[rule], "span": [at, at + 1], "message": format!("in words {words}")})
 }
 
 fn answer(agent: &str, asked: &Asked) -> Value {
     let seed = seed(asked);
     let phase = asked.target.split('@').next().unwrap_or_default();
-    let of_lines = |record: &dyn Fn(&str, (usize, usize, usize)) -> Value| -> Value {
+    let of_lines = |record: &dyn Fn(&str, Remark) -> Value| -> Value {
         let lines = ids(asked);
         let all =
             lines.iter().flat_map(|line| remarks(seed, agent, line).into_iter().map(|r| record(line, r)));
@@ -214,10 +217,7 @@ impl Data {
         scenes
     }
 
-    fn scene_remarks(
-        &self,
-        record: impl Fn(&str, &str, (usize, usize, usize)) -> Value,
-    ) -> Vec<(&'static str, Value)> {
+    fn scene_remarks(&self, record: impl Fn(&str, &str, Remark) -> Value) -> Vec<(&'static str, Value)> {
         let mut said = Vec::new();
         for (scene, lines) in self.by_scene() {
             for agent in self.agents() {

@@ -63,7 +63,7 @@ pub(crate) fn entries(records: &[Json], with: &Composing, problems: &mut Problem
         match entry(n + 1, record, with) {
             Ok(entry) => entries.push(entry),
             Err(message) => {
-                problems.add(problem("E0720", format!("record {} {message}: {record}", n + 1), None))
+                problems.add(problem("E0720", format!("record {} {message}: {record}", n + 1), None));
             }
         }
     }

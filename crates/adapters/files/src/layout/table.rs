@@ -11,6 +11,9 @@
 //!
 //! The names on the way to a line are its id, joined by `/`, unless the line itself has the key or stands in a list; all
 //! but the last are its scene. Numbers, truth values and null are no lines.
+//!
+//! `at: "events.*.list.*[code=401|405].parameters"` looks only at what lies there: names, `*` for any name or item, and in
+//! brackets what an object must have.
 
 use std::sync::Arc;
 
@@ -163,19 +166,36 @@ impl Walk<'_> {
 
     /// Goes down to where the lines are.
     fn select(&mut self, node: &Node, at: &[String], in_list: bool) {
-        let Some((first, rest)) = at.split_first() else { return self.node(node, in_list) };
-        let any = first == "*";
+        let Some((step, rest)) = at.split_first() else { return self.node(node, in_list) };
+        let (name, condition) = step.split_once('[').unwrap_or((step, ""));
+        let is_meant = |walk: &Self, node: &Node| condition.is_empty() || walk.fulfils(node, condition);
         match &node.kind {
             Kind::Object(fields) => {
-                for field in fields.iter().filter(|field| any || field.name == *first) {
-                    self.path.push(field.name.clone());
-                    self.select(&field.value, rest, in_list);
-                    self.path.pop();
+                for field in fields.iter().filter(|field| name == "*" || field.name == name) {
+                    if is_meant(self, &field.value) {
+                        self.path.push(field.name.clone());
+                        self.select(&field.value, rest, in_list);
+                        self.path.pop();
+                    }
                 }
             }
-            Kind::List(items) if any => items.iter().for_each(|item| self.select(item, rest, true)),
+            Kind::List(items) if name == "*" => {
+                for item in items {
+                    if is_meant(self, item) {
+                        self.select(item, rest, true);
+                    }
+                }
+            }
             _ => {}
         }
+    }
+
+    /// Whether an object has one of some values, as in `code=401|405]`.
+    fn fulfils(&self, node: &Node, condition: &str) -> bool {
+        let Some((field, values)) = condition.trim_end_matches(']').split_once('=') else { return false };
+        let Some(value) = node.field(field) else { return false };
+        let value = crate::encode::plain(&self.text[value.span.clone()]);
+        values.split('|').any(|wanted| value == wanted)
     }
 
     fn node(&mut self, node: &Node, in_list: bool) {
@@ -216,6 +236,8 @@ impl Walk<'_> {
         let Kind::Object(written) = &node.kind else { return };
         let (mut fields, mut places) = (self.scene(in_list), Vec::new());
         let mut id = if self.table.records { None } else { self.id(in_list) };
+        // A translation that stands beside its source leaves the name to the source.
+        let is_beside = self.table.column.as_ref().is_some_and(|column| *column != self.table.text);
         for field in written {
             // Of two fields with one name the last counts, as everywhere.
             if !std::ptr::eq(node.field(&field.name).unwrap_or(node), &raw const field.value) {
@@ -232,6 +254,7 @@ impl Walk<'_> {
                 return;
             }
             if called == "speaker"
+                && !is_beside
                 && let Some(now) = value.as_str()
             {
                 places.push(self.place("speaker", &field.value, now.to_owned()));
@@ -429,6 +452,13 @@ mod tests {
                 "1 - {\"scene_id\":\"maps/text\",\"text\":\"yes\"} \"yes\"",
                 "1 - {\"scene_id\":\"maps/text/a\",\"text\":\"ja\"} \"ja\"",
             ],
+        );
+        let map = "{\"events\": [null, {\"list\": [{\"code\": 101, \"parameters\": [\"face\", 0]}, \
+                   {\"code\": 401, \"parameters\": [\"Hello\"]}, {\"code\": 4010, \"parameters\": [\"no\"]}]}]}";
+        check(
+            Some("events.*.list.*[code=401|405].parameters"),
+            map,
+            &["1 - {\"scene_id\":\"events/list/parameters\",\"text\":\"Hello\"} \"Hello\""],
         );
         check(None, " \n", &[]);
         check(None, "[]", &[]);

@@ -67,6 +67,13 @@ fn texts_go_where_they_are_to_go() {
         &named,
         Ok("{\"1\": {\"name\": \"海\", \"message\": \"はい\"}}"),
     );
+    check(
+        "a.json",
+        "{\"1\": {\"name\": \"Mira\", \"message\": \"yes\"}}",
+        json!({"format": "table", "column": "ja"}),
+        &named,
+        Ok("{\"1\": {\"name\": \"Mira\", \"message\": \"yes\", \"ja\": \"はい\"}}"),
+    );
     let english = "[{\"id\": 1, \"message\": \"\\u306f\\u3044\"}]";
     check(
         "a.json",

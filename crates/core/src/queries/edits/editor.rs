@@ -351,7 +351,7 @@ impl<'a> Editor<'a> {
 /// Makes a problem of an edited record.
 pub(super) fn problem(key: &str, message: &str) -> Problem {
     Problem {
-        code: "E0730".to_owned(),
+        code: "E0790".to_owned(),
         severity: Severity::Error,
         message: format!("record `{key}`: {message}"),
         hint: None,

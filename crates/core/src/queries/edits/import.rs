@@ -259,7 +259,7 @@ impl<'a> Import<'a> {
 
     fn miscounted(&self, is: usize, was: usize) -> EngineError {
         let mut problem = problem("", "");
-        problem.code = "E0731".to_owned();
+        problem.code = "E0791".to_owned();
         problem.message = format!(
             "{}: there are {is} lines and there were {was}; lines without ids are told apart by their place, so that \
              none may be added or removed",

@@ -191,3 +191,24 @@ fn a_project_that_is_held_is_left_alone() {
     now(engine.gc(1, false, false, &holder())).unwrap();
     assert_eq!(now(engine.ports().store.holder()).unwrap(), None, "the place is free again");
 }
+
+#[test]
+fn what_people_edited_stays_and_what_machines_said_below_it() {
+    let mut world = with_revisions(1);
+    let plain = shown(&mut world, "mark", None);
+    world.person("mark", "l2", &[("text", json!("mine"))], true);
+    world.person("mark", "l3", &[("text", json!("mine too"))], false);
+    set_text(&mut world, 0, "version 2");
+    world.run();
+    world.take_asked();
+    gc(&mut world, 1, true, false);
+    let edited = shown(&mut world, "mark", None);
+    assert_eq!((&edited[1]["text"], &edited[2]["text"]), (&json!("mine"), &json!("mine too")));
+    assert_eq!(world.edits("mark").0.len(), 2);
+    assert_eq!(world.to_review("mark"), []);
+    world.change_edits("mark", |edits| drop(edits.0.remove("l3")));
+    set_text(&mut world, 3, "new");
+    assert_eq!((world.run().calls, world.take_units()), (1, vec!["mark/l4".to_owned()]));
+    let taken_back = shown(&mut world, "mark", None);
+    assert_eq!((&taken_back[1]["text"], &taken_back[2]), (&json!("mine"), &plain[2]));
+}

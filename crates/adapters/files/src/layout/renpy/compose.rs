@@ -1,8 +1,8 @@
 //! Records as a `translate` file of a language.
 //!
 //! Dialogue becomes a block under the identifier that is its id; everything else becomes a pair of `old` and `new`,
-//! whose id stands in a comment above. Ren'Py takes each `old` once: lines that say the same share a pair, under all
-//! their ids.
+//! whose id stands in a comment above. Ren'Py takes each `old` once: of lines that say the same the first has the pair,
+//! the others a comment.
 
 use std::collections::BTreeMap;
 
@@ -13,6 +13,7 @@ use crate::layout::renpy::identifier::encoded;
 use crate::layout::renpy::literal::{Monologue, PythonQuoting, SayQuoting};
 use crate::layout::renpy::logical::statement_in;
 use crate::layout::renpy::say::{Say, say};
+use crate::layout::renpy::script::SAME_AS;
 use crate::layout::{Composing, Quoting};
 use crate::problems::{Problems, problem};
 
@@ -29,14 +30,18 @@ pub(super) fn compose(records: &[Json], with: &Composing, problems: &mut Problem
                 Err(message) => entry.refuse(message, problems),
             }
             in_strings = false;
-        } else if let Some(ids) =
-            shared.get(entry.source.as_str()).filter(|ids| ids[0].number == entry.number)
-        {
-            if !in_strings {
+            continue;
+        }
+        let first = shared.get(entry.source.as_str()).copied().unwrap_or(entry);
+        if !is_one_line(&entry.id) {
+            entry.refuse("has an id with line breaks, or blanks around it", problems);
+        } else if first.number == entry.number {
+            if !std::mem::replace(&mut in_strings, true) {
                 out.push_str(&format!("translate {language} strings:\n\n"));
             }
-            out.push_str(&pair(ids));
-            in_strings = true;
+            out.push_str(&pair(entry));
+        } else if !entry.id.is_empty() {
+            out.push_str(&format!("    # id: {}{SAME_AS}{}\n\n", entry.id, first.id));
         }
     }
     out
@@ -77,12 +82,12 @@ fn is_identifier(id: &str) -> bool {
     is_hash(last) || before.rsplit_once('_').is_some_and(|(_, hash)| is_hash(hash))
 }
 
-/// Groups the pairs by what they translate.
-fn shared<'a>(entries: &'a [Entry], problems: &mut Problems) -> BTreeMap<&'a str, Vec<&'a Entry>> {
-    let mut shared: BTreeMap<&str, Vec<&Entry>> = BTreeMap::new();
+/// Returns the first pair of each that translates the same; another translation of it is refused.
+fn shared<'a>(entries: &'a [Entry], problems: &mut Problems) -> BTreeMap<&'a str, &'a Entry> {
+    let mut shared: BTreeMap<&str, &Entry> = BTreeMap::new();
     for entry in entries.iter().filter(|entry| !is_dialogue(entry)) {
-        let equal = shared.entry(&entry.source).or_default();
-        if let Some(first) = equal.first().filter(|first| first.target != entry.target) {
+        let first = *shared.entry(&entry.source).or_insert(entry);
+        if first.target != entry.target {
             let message = format!(
                 "is translated otherwise than record {}, which says the same; Ren'Py has one translation for equal \
                  strings, or a tag such as `{{#menu}}` to tell them apart",
@@ -90,22 +95,16 @@ fn shared<'a>(entries: &'a [Entry], problems: &mut Problems) -> BTreeMap<&'a str
             );
             entry.refuse(&message, problems);
         }
-        equal.push(entry);
     }
     shared
 }
 
-fn pair(entries: &[&Entry]) -> String {
-    let first = entries[0];
-    let mut out = String::new();
-    for entry in entries.iter().filter(|entry| !entry.id.is_empty()) {
-        out.push_str(&format!("    # id: {}\n", one_line(&entry.id)));
-    }
-    out.push_str(&remarks(first));
+fn pair(entry: &Entry) -> String {
+    let id = if entry.id.is_empty() { String::new() } else { format!("    # id: {}\n", entry.id) };
     let quoted = |text: &str| PythonQuoting { quote: '"', paragraphs: false }.quote(text).unwrap_or_default();
-    let target = first.target.as_deref().unwrap_or(&first.source);
-    out.push_str(&format!("    old {}\n    new {}\n\n", quoted(&first.source), quoted(target)));
-    out
+    let target = entry.target.as_deref().unwrap_or(&entry.source);
+    let (old, new) = (quoted(&entry.source), quoted(target));
+    format!("{id}{}    old {old}\n    new {new}\n\n", remarks(entry))
 }
 
 fn dialogue(entry: &Entry, language: &str) -> Result<String, &'static str> {
@@ -159,6 +158,6 @@ fn speaker(name: &str) -> String {
     if is_expression { name.to_owned() } else { encoded(name) }
 }
 
-fn one_line(text: &str) -> String {
-    text.replace(['\n', '\r'], " ")
+fn is_one_line(id: &str) -> bool {
+    id.trim() == id && !id.contains(['\n', '\r']) && !id.contains(SAME_AS)
 }

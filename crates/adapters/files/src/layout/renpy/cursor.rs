@@ -66,7 +66,7 @@ impl<'a> Cursor<'a> {
         if self.byte().is_none_or(|byte| byte.is_ascii_digit()) {
             return None;
         }
-        self.run(|byte| is_word(byte));
+        self.run(is_word);
         (self.at > start).then(|| &self.text[start..self.at])
     }
 
@@ -135,9 +135,9 @@ impl<'a> Cursor<'a> {
         let start = self.at;
         if self.literal().is_none() {
             match self.byte()? {
-                b'(' | b'[' | b'{' => drop(self.bracketed()?),
+                b'(' | b'[' | b'{' => self.bracketed().map(|_| ())?,
                 byte if byte.is_ascii_digit() => self.run(|byte| is_word(byte) || byte == b'.'),
-                _ => drop(self.word()?),
+                _ => self.word().map(|_| ())?,
             }
         }
         let mut end = self.at;

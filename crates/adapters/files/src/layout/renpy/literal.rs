@@ -208,7 +208,7 @@ fn python_unescaped(text: &str) -> Result<Option<String>, BadEscape> {
             'x' => rest = fixed(rest, 2, &mut out)?,
             'u' => rest = fixed(rest, 4, &mut out)?,
             'U' => rest = fixed(rest, 8, &mut out)?,
-            '0'..='7' => rest = octal(&after[..], &mut out)?,
+            '0'..='7' => rest = octal(after, &mut out)?,
             '\n' => {}
             _ => match simple_escape(c) {
                 Some(meant) => out.push(meant),

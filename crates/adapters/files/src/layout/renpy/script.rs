@@ -4,6 +4,8 @@
 //! conditions and `init` blocks; screens, styles, images, code and blocks of unknown statements hold marked strings at
 //! most.
 
+mod spoken;
+
 use std::collections::BTreeMap;
 
 use crate::layout::Slot;
@@ -11,10 +13,10 @@ use crate::layout::located::Located;
 use crate::layout::renpy::characters::{characters, registered};
 use crate::layout::renpy::cursor::Cursor;
 use crate::layout::renpy::identifier::Identifiers;
-use crate::layout::renpy::literal::{Literal, Monologue, SayQuoting, say_text};
+use crate::layout::renpy::literal::Monologue;
 use crate::layout::renpy::logical::{Logical, logical_lines};
-use crate::layout::renpy::say::{Part, Say, say};
-use crate::layout::renpy::slots::{Fields, Slots, spoken_place};
+use crate::layout::renpy::say::say;
+use crate::layout::renpy::slots::{Fields, Slots};
 use crate::layout::renpy::strings::marked;
 use crate::layout::renpy::translate::{Pairs, Translated};
 
@@ -62,6 +64,9 @@ const STATEMENTS: &[&str] = &[
     "window",
     "with",
 ];
+
+/// What stands between the ids of two lines that are translated together.
+pub(super) const SAME_AS: &str = ", the same as ";
 
 /// Words that begin blocks of statements.
 const BLOCKS: &[&str] = &["if", "elif", "else", "while", "for"];
@@ -134,6 +139,9 @@ pub(super) fn slots<'a>(text: &'a str, found: &mut Located<'a>) -> Vec<Slot> {
 impl Script<'_, '_> {
     fn line(&mut self, line: &Logical) {
         if line.is_comment {
+            if let Some((id, other)) = same_as(&self.text[line.span.clone()]) {
+                return self.slots.add_same(line.span.start, id, other);
+            }
             self.comments.push(line.clone());
             return;
         }
@@ -293,125 +301,13 @@ impl Script<'_, '_> {
         };
         self.open(line, kind);
     }
+}
 
-    fn menu_line(&mut self, line: &Logical) {
-        let mut cursor = Cursor::new(self.text, line);
-        let Some(literal) = cursor.literal() else {
-            if let Some(said) = say(self.text, line).filter(|said| said.who != Some("set")) {
-                self.say(line, &said, true);
-            }
-            return;
-        };
-        let is_caption = cursor.is_over();
-        let opens = self.text[line.span.clone()].ends_with(':');
-        if !is_caption && !opens {
-            match say(self.text, line) {
-                Some(said) => self.say(line, &said, true),
-                None => {
-                    let message = "a choice is a text, a condition if it has one, and a colon";
-                    self.found.add(cursor.at, "E0742", message);
-                }
-            }
-            return;
-        }
-        match say_text(self.text, literal) {
-            Ok(text) => self.choice(literal, &text, is_caption),
-            Err(_) => self.bad_escape(literal.whole.start),
-        }
-        if opens {
-            self.open(line, Kind::Statements);
-        }
-    }
-
-    fn choice(&mut self, literal: &Literal, text: &str, is_caption: bool) {
-        let kind = if is_caption { "caption" } else { "choice" };
-        let fields = Fields::default()
-            .with("text", text)
-            .with("kind", kind)
-            .with_some("scene_id", self.scene.as_deref());
-        let quoting = SayQuoting::shared(true, literal.quote);
-        if !text.is_empty() {
-            let place = spoken_place(literal.whole.clone(), text, quoting);
-            self.slots.add(literal.whole.start, None, fields, vec![place]);
-        }
-    }
-
-    fn spoken(&mut self, line: &Logical, opens: bool, begins_quoted: bool) {
-        match say(self.text, line) {
-            Some(said) => self.say(line, &said, false),
-            None if begins_quoted || self.is_character(line) => {
-                let hint =
-                    "dialogue is a speaker, attributes, a text in quotes and clauses such as `with dissolve`";
-                let at = line.literals.first().map_or(line.span.start, |literal| literal.whole.end);
-                self.found.add_with_hint(at, "E0742", "not understood as dialogue", hint);
-            }
-            None => self.other(line, opens),
-        }
-    }
-
-    fn is_character(&self, line: &Logical) -> bool {
-        let name = Cursor::new(self.text, line).dotted();
-        !line.literals.is_empty()
-            && name.is_some_and(|name| name == "extend" || self.characters.contains_key(name))
-    }
-
-    fn say(&mut self, line: &Logical, said: &Say<'_>, in_menu: bool) {
-        for part in said.parts(self.monologue) {
-            match &part.plain {
-                Ok(plain) if plain == "{clear}" && said.literal.triple => self.push("nvl clear"),
-                Ok(plain) => self.part(line, said, &part, plain, in_menu),
-                Err(_) => self.bad_escape(part.span.start),
-            }
-        }
-    }
-
-    fn push(&mut self, code: &str) {
-        if let Some(block) = self.blocks.last_mut() {
-            block.group.push(code.to_owned());
-        }
-    }
-
-    fn part(&mut self, line: &Logical, said: &Say<'_>, part: &Part, plain: &str, in_menu: bool) {
-        // What a menu says belongs to the statements before the menu.
-        let depth = self.blocks.len() - 1 - usize::from(in_menu);
-        let before = std::mem::take(&mut self.blocks[depth].group);
-        let code = said.code(plain, in_menu);
-        let id = code.and_then(|code| {
-            let codes: Vec<String> = before.iter().cloned().chain([code]).collect();
-            self.identifiers.give(&codes, said.clauses.id)
-        });
-        if plain.is_empty() {
-            return;
-        }
-        let name = self.speaker_name(said.who);
-        let fields = Fields::default()
-            .with("text", plain)
-            .with("kind", "say")
-            .with_some("speaker", said.who)
-            .with_some("speaker_name", name)
-            .with_some("scene_id", self.scene.as_deref())
-            .with_text("attributes", said.manner)
-            .with_text("clauses", &said.written_clauses(in_menu))
-            .with_some("before", (!before.is_empty()).then_some(before));
-        let at = part.span.start.max(line.span.start);
-        self.slots.add(at, id, fields, vec![spoken_place(part.span.clone(), plain, part.quoting.clone())]);
-    }
-
-    /// Returns the name that a speaker is shown with; who extends is who spoke.
-    fn speaker_name(&mut self, who: Option<&str>) -> Option<String> {
-        let name = match who {
-            Some("extend") => return self.last.clone(),
-            Some(who) if who.starts_with(['"', '\'']) => Some(who.trim_matches(['"', '\'']).to_owned()),
-            Some(who) => self.characters.get(who).cloned(),
-            None => None,
-        };
-        self.last.clone_from(&name);
-        name
-    }
-
-    fn bad_escape(&mut self, at: usize) {
-        self.found.add(at, "E0745", "an escape in the text stands for no character");
-    }
+/// Returns the two ids of a comment that says that a line is translated with another.
+fn same_as(comment: &str) -> Option<(&str, &str)> {
+    let said = comment.trim_start_matches('#').trim();
+    let (id, other) = said.strip_prefix("id:")?.rsplit_once(SAME_AS)?;
+    Some((id.trim(), other.trim()))
 }
 
 /// Whether what stands between `init` and the colon is a priority at most.

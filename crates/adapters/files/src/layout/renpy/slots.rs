@@ -1,5 +1,6 @@
 //! Records of a script in the making.
 
+use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -23,6 +24,8 @@ pub(super) fn spoken_place(span: Range<usize>, now: &str, quoting: Arc<dyn Quoti
 #[derive(Debug, Default)]
 pub(super) struct Slots {
     slots: Vec<(usize, Slot)>,
+    /// Ids of lines that are translated with another, each with where that is said and with which.
+    same: Vec<(usize, String, String)>,
 }
 
 impl Slots {
@@ -30,8 +33,29 @@ impl Slots {
         self.slots.push((at, Slot { fields: fields.0, id, line: 0, places }));
     }
 
+    /// Notes that a line is translated with another.
+    pub(super) fn add_same(&mut self, at: usize, id: &str, other: &str) {
+        self.same.push((at, id.to_owned(), other.to_owned()));
+    }
+
+    /// Adds the lines that are translated with others; they have no places of their own.
+    fn resolve(&mut self) {
+        if self.same.is_empty() {
+            return;
+        }
+        let by_id: HashMap<&str, &Slot> =
+            self.slots.iter().filter_map(|(_, slot)| Some((slot.id.as_deref()?, slot))).collect();
+        let resolved = self.same.iter().filter_map(|(at, id, other)| {
+            let slot = (*by_id.get(other.as_str())?).clone();
+            Some((*at, Slot { id: Some(id.clone()), places: Vec::new(), ..slot }))
+        });
+        let resolved: Vec<(usize, Slot)> = resolved.collect();
+        self.slots.extend(resolved);
+    }
+
     /// Returns them in the order of the text, with their lines.
     pub(super) fn in_order(mut self, text: &str) -> Vec<Slot> {
+        self.resolve();
         self.slots.sort_by_key(|(at, _)| *at);
         let mut positions = Positions::new(text);
         let with_line = |(at, slot): (usize, Slot)| Slot { line: positions.line(at), ..slot };

@@ -281,9 +281,9 @@ fn a_translation_is_composed_and_read_back() {
         &[
             json!({"id": "start_4efa6eb0", "text": "Hello  there.", "translation": "Bon\n\"jour\".", "state": "draft"}),
             json!({"id": "t1", "text": "Yes", "translation": "Oui"}),
-            json!({"id": "t3", "text": "Yes", "translation": "Oui"}),
             json!({"id": "t2", "text": "No", "translation": "Non"}),
             json!({"id": "x_0123abcd_1", "text": "a", "translation": "b"}),
+            json!({"id": "t3", "text": "Yes", "translation": "Oui"}),
         ],
     );
     let drafted = patched(&Renpy, &text, |_, field| (field == "state").then(|| "final".to_owned())).unwrap();

@@ -158,8 +158,7 @@ pub(super) struct Pairs {
 struct Old {
     at: usize,
     text: String,
-    /// One for each line that says the same.
-    ids: Vec<String>,
+    id: Option<String>,
     reference: Option<String>,
     state: Option<State>,
 }
@@ -210,11 +209,7 @@ impl Pairs {
             .with_some("reference", old.reference)
             .with_some("state", old.state.as_ref().map(|state| state.now.as_str()));
         let places = [new.place].into_iter().chain(old.state.as_ref().map(State::place)).collect();
-        let mut ids = old.ids.into_iter();
-        slots.add(at, ids.next(), fields.clone(), places);
-        for id in ids {
-            slots.add(at, Some(id), fields.clone(), Vec::new());
-        }
+        slots.add(at, old.id, fields, places);
     }
 
     pub(super) fn finish(&mut self, found: &mut Located<'_>) {
@@ -233,7 +228,7 @@ fn old(text: &str, literal: &Literal, comments: &[Logical], found: &mut Located<
     Some(Old {
         at: literal.whole.start,
         text: spoken.text,
-        ids: comments.iter().filter_map(id).collect(),
+        id: comments.iter().rev().find_map(id),
         reference: reference(text, comments),
         state: comments.iter().rev().find_map(|comment| state_in(text, comment)),
     })

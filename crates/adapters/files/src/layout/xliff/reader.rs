@@ -271,7 +271,7 @@ impl Reader<'_, '_> {
         if self.stopped {
             return;
         }
-        if !self.had_root && !self.text.trim().is_empty() {
+        if !self.had_root && self.found.is_empty() && !self.text.trim().is_empty() {
             self.found.add(0, "E0763", "the file is not XLIFF");
         }
         while !self.open.is_empty() {

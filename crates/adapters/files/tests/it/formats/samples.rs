@@ -12,6 +12,8 @@ pub(crate) struct Sample {
     pub(crate) text: &'static str,
     /// Its lines: their ids, empty where they come from content, and their texts.
     pub(crate) lines: &'static [(&'static str, &'static str)],
+    /// Whether an id is made of the text, so that another text in its place has another.
+    pub(crate) text_in_id: bool,
     /// Whether texts and translations stand beside each other.
     pub(crate) bilingual: bool,
     /// Whether new files of the format can be made, and whether they have the ids of their records.
@@ -47,6 +49,10 @@ pub(crate) fn samples() -> Vec<Sample> {
         text(),
         table(),
         table_by_ids(),
+        renpy(),
+        renpy_translation(),
+        po(),
+        xliff(),
     ]
 }
 
@@ -56,6 +62,7 @@ fn csv() -> Sample {
         params: json!({}),
         text: "line_id,speaker,text,note\n1,海,\"He said \"\"no\"\",\nand left.\",\n\n2,,こんにちは,x\n3,\"\",  spaces  ,\"\"\n",
         lines: &[("1", "He said \"no\",\nand left."), ("2", "こんにちは"), ("3", "  spaces  ")],
+        text_in_id: false,
         bilingual: false,
         composes: true,
         keeps_ids: true,
@@ -83,6 +90,7 @@ fn csv_without_ids() -> Sample {
         params: json!({"ids": "content", "text": "Japanese", "speaker": "Who", "delimiter": ";", "scene": "Map"}),
         text: "Map;Who;Japanese\nm1;海;はい\nm1;山;はい\nm2;海;はい\nm2;海;\"いいえ;\"\n",
         lines: &[("", "はい"), ("", "はい"), ("", "はい"), ("", "いいえ;")],
+        text_in_id: false,
         bilingual: false,
         composes: false,
         keeps_ids: false,
@@ -104,6 +112,7 @@ fn tsv() -> Sample {
         params: json!({}),
         text: "text\tline_id\na, b\tx1\n\"tab\there\"\tx2\n\tx3\n",
         lines: &[("x1", "a, b"), ("x2", "tab\there"), ("x3", "")],
+        text_in_id: false,
         bilingual: false,
         composes: true,
         keeps_ids: true,
@@ -118,6 +127,7 @@ fn jsonl() -> Sample {
         params: json!({}),
         text: "{\"line_id\": 1, \"text\": \"one\\nline\", \"n\": [1, {\"text\": \"not this\"}]}\n\n{ \"text\" : \"\\u3042\\/い\",\"line_id\":\"b\" }\n{\"line_id\":3,\"text\":\"\",\"speaker\":\"海\"}\n",
         lines: &[("1", "one\nline"), ("b", "あ/い"), ("3", "")],
+        text_in_id: false,
         bilingual: false,
         composes: true,
         keeps_ids: true,
@@ -141,6 +151,7 @@ fn jsonl_without_ids() -> Sample {
         params: json!({"ids": "content", "text": "ja", "speaker": "who", "scene": "file"}),
         text: "{\"who\": \"海\", \"ja\": \"はい\"}\n{\"ja\": \"はい\"}\n{\"ja\": \"はい\", \"x\": null}\n",
         lines: &[("", "はい"), ("", "はい"), ("", "はい")],
+        text_in_id: false,
         bilingual: false,
         composes: false,
         keeps_ids: false,
@@ -155,6 +166,7 @@ fn json_list() -> Sample {
         params: json!({}),
         text: "[\n  {\"line_id\": 1, \"text\": \"one\",\n   \"list\": [[1], {\"text\": \"no\"}]},\n  {\n    \"text\": \"二\",\n    \"line_id\": \"b\"\n  } ]\n",
         lines: &[("1", "one"), ("b", "二")],
+        text_in_id: false,
         bilingual: false,
         composes: true,
         keeps_ids: true,
@@ -185,6 +197,7 @@ fn text() -> Sample {
             ("", "はい"),
             ("", "First line."),
         ],
+        text_in_id: false,
         bilingual: false,
         composes: true,
         keeps_ids: false,
@@ -199,6 +212,7 @@ fn table() -> Sample {
         params: json!({"format": "table"}),
         text: "[\n\t{ \"name\": \"海\", \"message\": \"Hello.\\n\" , \"face\": 2.50 },\n\t{\"message\":\"Hello.\\n\",\"line_id\":\"own\"},\n\t[ \"alone\", null, 3 ]\n]\n",
         lines: &[("", "Hello.\n"), ("own", "Hello.\n"), ("", "alone")],
+        text_in_id: false,
         bilingual: false,
         composes: true,
         keeps_ids: true,
@@ -224,6 +238,7 @@ fn table_by_ids() -> Sample {
         params: json!({"format": "table", "text": "ja", "speaker": "who"}),
         text: "{ \"z\": \"最後\", \"a\" : {\"ja\": \"はい\", \"who\": \"海\"},\n  \"scene 1\": {\"b\": \"いいえ\", \"deep\": {\"c\": [ \"はい\" ]}}, \"n\": 1 }\n",
         lines: &[("z", "最後"), ("a", "はい"), ("scene 1/b", "いいえ"), ("", "はい")],
+        text_in_id: false,
         bilingual: false,
         composes: false,
         keeps_ids: false,
@@ -232,5 +247,113 @@ fn table_by_ids() -> Sample {
             "{\"a\": \"x\",\n \"a\": \"y\"}",
             &["E0704 i.json:2:1 `line_id` is `a` again; first in i.json at line 1"],
         )],
+    }
+}
+
+fn renpy() -> Sample {
+    Sample {
+        file: "j.rpy",
+        params: json!({}),
+        text: "define m = Character(_(\"海\"))\nlabel start:\n    m happy \"Hello,\n       [player].  {b}海{/b}\" with fade  # \"x\"\n    'It\\'s me.'\n    menu:\n        \"行く\" if brave:\n            \"\"\"One.\n\n            Two.\"\"\"\n    play music \"a.ogg\"\n",
+        lines: &[
+            ("", "海"),
+            ("start_4916f1db", "Hello, [player]. {b}海{/b}"),
+            ("start_b348119e", "It's me."),
+            ("", "行く"),
+            ("start_bef6a526", "One."),
+            ("start_d2d50c6e", "Two."),
+        ],
+        text_in_id: true,
+        bilingual: false,
+        composes: false,
+        keeps_ids: false,
+        nasty: NASTY,
+        bad: &[(
+            "label a:\n    e \"one\n    e \"two\"\n\te \"three\"\n    \"x\" y \"z\" w\n    e \"\\ud800\"\n    $ f(\nlabel:\n",
+            &[
+                "E0740 j.rpy:2:7 the string is not closed on its line",
+                "E0743 j.rpy:4:1 a tab in the indentation",
+                "E0742 j.rpy:5:8 not understood as dialogue",
+                "E0745 j.rpy:6:7 an escape in the text stands for no character",
+                "E0741 j.rpy:7:8 the bracket is never closed",
+                "E0742 j.rpy:8:6 a label has a name",
+            ],
+        )],
+    }
+}
+
+fn renpy_translation() -> Sample {
+    Sample {
+        file: "k.rpy",
+        params: json!({}),
+        text: "# game/a.rpy:3\ntranslate ja start_0123abcd:\n\n    # voice \"a\"\n    # m \"Hello.\"\n    voice \"a\"\n    m \"やあ。\"\n\ntranslate ja strings:\n\n    # id: yes\n    old \"Yes\\n\"\n    new \"はい\\n\"\n\n    old \"No\"\n    new \"\"\n",
+        lines: &[("start_0123abcd", "Hello."), ("yes", "Yes\n"), ("", "No")],
+        text_in_id: false,
+        bilingual: true,
+        composes: true,
+        keeps_ids: true,
+        nasty: NASTY,
+        bad: &[(
+            "translate ja strings:\n    new \"x\"\n    old \"y\"\n    odd\ntranslate ja:\n    pass\n",
+            &[
+                "E0744 k.rpy:2:9 `new` without the `old` that it translates",
+                "E0744 k.rpy:3:9 `old` without the `new` that translates it",
+                "E0744 k.rpy:4:5 expected `old` or `new` and one string",
+                "E0744 k.rpy:5:1 `translate` names a language and an identifier, or `strings`",
+            ],
+        )],
+    }
+}
+
+fn po() -> Sample {
+    Sample {
+        file: "l.po",
+        params: json!({}),
+        text: "msgid \"\"\nmsgstr \"Language: ja\\n\"\n\n#. speaker: 海\n#, fuzzy\nmsgctxt \"a\"\nmsgid \"\"\n\"One\\n\"\n\"two\"\nmsgstr \"い\\tち\"\n\n#~ msgid \"gone\"\n#~ msgstr \"x\"\n\n#. id: b\nmsgid \"%d day\"\nmsgid_plural \"%d days\"\nmsgstr[0] \"\"\n\nmsgid \"End\"\nmsgstr \"\"\n",
+        lines: &[("a", "One\ntwo"), ("b[0]", "%d day"), ("", "End")],
+        text_in_id: false,
+        bilingual: true,
+        composes: true,
+        keeps_ids: true,
+        nasty: "\"',;<&>\\{}[]%s\t\n\r、\u{3000}",
+        bad: &[(
+            "msgid \"a\"\nmsgstr \"open\nmsgid \"b\"\nmsgstr \"\\q\"\nmsgid \"c\"\n\nwhat\nmsgid \"e\"\nmsgstr \"x\"\nmsgid \"e\"\nmsgstr \"x\"\n",
+            &[
+                "E0751 l.po:2:8 the string is not closed",
+                "E0752 l.po:4:9 an escape that is none",
+                "E0750 l.po:7:1 expected a comment, a string, or `msgctxt`, `msgid`, `msgid_plural`, `msgstr`",
+                "E0754 l.po:10:1 the entry \"e\" a second time",
+            ],
+        )],
+    }
+}
+
+fn xliff() -> Sample {
+    Sample {
+        file: "m.xlf",
+        params: json!({}),
+        text: "<?xml version=\"1.0\"?>\n<xliff version=\"1.2\" xmlns=\"urn:oasis:names:tc:xliff:document:1.2\">\n<file original=\"x\" source-language=\"en\">\n<body>\n  <trans-unit id=\"a\" x=\"1\">\n    <source>A <g id=\"1\">海</g>&amp;<x id=\"2\"/></source>\n    <note from=\"speaker\">海</note>\n  </trans-unit>\n  <trans-unit id=\"b\"><source>B</source><target state=\"final\"><![CDATA[い]]></target></trans-unit>\n  <trans-unit id=\"c\"><source/><target/></trans-unit>\n</body></file></xliff>\n",
+        lines: &[("a", "A <g1>海</g1>&<x2/>"), ("b", "B"), ("c", "")],
+        text_in_id: false,
+        bilingual: true,
+        composes: true,
+        keeps_ids: true,
+        nasty: "\"',;<&>\\{}[]%s\t\n\r、\u{3000}",
+        bad: &[
+            (
+                "<xliff version=\"1.2\"><file><body>\n<trans-unit id=\"a\"><source>a & &b;</source><target>x</trans-unit>\n<trans-unit/>\n</body></file></xliff>",
+                &[
+                    "E0761 m.xlf:2:30 an entity that is not known",
+                    "E0761 m.xlf:2:32 an entity that is not known",
+                    "E0760 m.xlf:2:44 `<target>` is never closed",
+                    "E0764 m.xlf:3:1 a unit without a source",
+                ],
+            ),
+            ("<xliff version=\"2.0\"></xliff>", &["E0763 m.xlf:1:1 XLIFF of a version that is not read"]),
+            (
+                "<!DOCTYPE x [<!ENTITY a \"b\">]>\n<xliff version=\"1.2\"/>",
+                &["E0762 m.xlf:1:1 a document type with declarations; the file is not read"],
+            ),
+        ],
     }
 }

@@ -113,7 +113,9 @@ pub(super) fn blanks(provider: Provider, url: &str, key: &str, model: &str) -> V
     let spec =
         EndpointSpec { kind: Some(home.kind), base_url: Some(url.to_owned()), ..EndpointSpec::default() };
     let declared = declared(spec);
-    let price = endpoint::resolve(&declared, NAME).ok().and_then(|at| price::of(&declared, &at, model));
+    let price = endpoint::resolve(&declared, NAME)
+        .ok()
+        .and_then(|at| price::of(&declared, &at, &format!("{NAME}/{model}")));
     let money = match price.map(|price| price.spec()) {
         Some(price) => KNOWN_PRICE
             .replace("@input@", &json!(price.input).to_string())

@@ -1,0 +1,124 @@
+//! Edits come back from whatever an export can be written as.
+
+use serde_json::{Value, json};
+
+use super::{assert_counts, import};
+use crate::project::TestProject;
+
+const LINES: &str =
+    "id,text,speaker\none,first line,Ann\ntwo,second line,Bo\nthree,third line,Ann\nfour,second line,Bo\n";
+
+/// Reads lines from a source, puts them in capitals, and writes them by these params.
+fn project(read: &Value, write: &Value, key: &str) -> TestProject {
+    let pipeline = json!({
+        "refrain": 1, "name": "small",
+        "agents": {"translator": {"command": ["fake_agent", "--upper"]}},
+        "phases": {
+            "ingest": {"agent": {"builtin": "read", "params": read}, "output": {"records": "lines", "key": key}},
+            "translate": {"units": {"of": "ingest"}, "agents": {"translator": 1}, "output": {"records": "lines", "key": key}},
+            "export": {"units": {"of": "translate"}, "agent": {"builtin": "write", "params": write}},
+        },
+    });
+    TestProject::empty().file("refrain.json", &pipeline.to_string())
+}
+
+/// Edits the second line of an export, imports it, and runs again: that line alone is the person's from then on.
+#[track_caller]
+fn check(project: &TestProject, path: &str, key: &str) {
+    project.run_json(&[], 0);
+    let before = project.read(path);
+    assert_counts(&import(project, &[path, "--dry-run"]), 0, 0, 0);
+    let edited = before.replacen("SECOND LINE", "the person's line", 1);
+    assert_ne!(edited, before, "{before}");
+    project.write(path, &edited);
+    let report = import(project, &[path]);
+    assert_counts(&report, 1, 0, 0);
+    assert_eq!(report["fields"][0]["field"], json!("text"), "{report}");
+    assert_eq!(report["fields"][0]["new"], json!("the person's line"));
+    assert_eq!((&report["unknown"], &report["absent"]), (&json!([]), &json!([])), "{report}");
+    if !key.is_empty() {
+        assert_eq!(report["fields"][0]["key"], json!(key));
+    }
+    let ran = project.run_json(&[], 0);
+    assert_eq!(ran["calls"], json!(0), "{ran}");
+    assert_eq!(project.read(path), edited, "what was edited is what is written");
+    assert_eq!(project.not_fresh(), [""; 0]);
+}
+
+fn composed(path: &str, params: Value) {
+    let mut write = json!({"path": path});
+    write.as_object_mut().unwrap().extend(params.as_object().unwrap().clone());
+    let project = project(&json!({"files": "lines.csv"}), &write, "id").file("lines.csv", LINES);
+    check(&project, path, "two");
+}
+
+#[test]
+fn new_files() {
+    composed("out/lines.csv", json!({"columns": ["text", "id"]}));
+    composed("out/lines.tsv", json!({}));
+    composed("out/lines.csv", json!({"delimiter": ";"}));
+    composed("out/lines.jsonl", json!({}));
+    composed("out/lines.json", json!({}));
+    composed("out/lines.txt", json!({}));
+    composed("out/lines.rpy", json!({"language": "french"}));
+}
+
+#[test]
+fn changed_copies_of_tables() {
+    let write = json!({"patch": "lines.csv", "path": "out/lines.csv"});
+    let project = project(&json!({"files": "lines.csv"}), &write, "id").file("lines.csv", LINES);
+    check(&project, "out/lines.csv", "two");
+    let write = json!({"patch": "lines.csv", "path": "out/lines.csv", "column": "translation"});
+    let project = self::project(&json!({"files": "lines.csv"}), &write, "id")
+        .file("lines.csv", &LINES.replace(",speaker\n", ",translation\n"));
+    check(&project, "out/lines.csv", "two");
+}
+
+#[test]
+fn changed_copies_of_text_without_ids() {
+    let write = json!({"patch": "script/*.txt", "path": "out/{file}"});
+    let project = project(&json!({"files": "script/*.txt"}), &write, "line_id")
+        .file("script/a.txt", "first line\nsecond line\n")
+        .file("script/b.txt", "second line\nthird line\nsecond line\n");
+    check(&project, "out/b.txt", "");
+    let listed = project.run(&["edit", "list", "--json"]).expect(0).json();
+    let lines = project.run(&["show", "ingest"]).expect(0).stdout;
+    let third: Value = serde_json::from_str(lines.lines().nth(2).unwrap()).unwrap();
+    assert_eq!(
+        listed["targets"][0]["edits"][0]["key"], third["line_id"],
+        "the first line of the second file"
+    );
+    // A line more, and nobody knows which is which.
+    project.write("out/b.txt", "ONE MORE\nSECOND LINE\nTHIRD LINE\nSECOND LINE\n");
+    let output = project.run(&["edit", "import", "out/b.txt", "--by", "ana"]).expect(2);
+    assert!(output.stderr.contains("there are 4 lines and there were 3"), "{}", output.stderr);
+}
+
+#[test]
+fn changed_copies_of_game_scripts() {
+    let script = "\
+label start:
+    \"first line\"
+    bo \"second line\"
+    ann \"third line\"
+    bo \"second line\"
+";
+    let write = json!({"patch": "script/*.rpy", "path": "out/{file}"});
+    let project =
+        project(&json!({"files": "script/*.rpy"}), &write, "line_id").file("script/start.rpy", script);
+    check(&project, "out/start.rpy", "");
+}
+
+#[test]
+fn a_script_that_changed_since_is_no_hindrance() {
+    let write = json!({"patch": "script/*.txt", "path": "out/{file}"});
+    let project = project(&json!({"files": "script/*.txt"}), &write, "line_id")
+        .file("script/a.txt", "first line\nsecond line\n");
+    project.run_json(&[], 0);
+    project.edit("out/a.txt", "SECOND LINE", "mine");
+    project.write("script/a.txt", "a new line\nfirst line\nsecond line\n");
+    let report = import(&project, &["out/a.txt"]);
+    assert_counts(&report, 1, 0, 0);
+    project.run_json(&[], 0);
+    assert_eq!(project.read("out/a.txt"), "A NEW LINE\nFIRST LINE\nmine\n");
+}

@@ -32,6 +32,9 @@ const FAMILIES: [(&str, bool, &str); 7] = [
     ("entities", false, r"&(?:[A-Za-z][A-Za-z0-9]*|#\d+|#[xX][0-9A-Fa-f]+);"),
 ];
 
+/// What markup of the families begins with.
+const MARKS: [char; 6] = ['\\', '%', '<', '{', '[', '&'];
+
 static USUAL: LazyLock<Regex> = LazyLock::new(|| {
     let on = FAMILIES.iter().filter(|(_, on, _)| *on).map(|(_, _, pattern)| *pattern);
     compile(&on.collect::<Vec<_>>().join("|"))
@@ -42,6 +45,8 @@ static USUAL: LazyLock<Regex> = LazyLock::new(|| {
 pub(crate) struct Markup {
     /// `None` where every family is off.
     pattern: Option<Regex>,
+    /// Whether all markup begins with one of a few characters.
+    marked: bool,
     /// Whether markup counts for lengths and allowed characters.
     pub(crate) counts: bool,
 }
@@ -55,7 +60,7 @@ pub(crate) struct Token<'a> {
 
 impl Default for Markup {
     fn default() -> Self {
-        Self { pattern: Some(USUAL.clone()), counts: true }
+        Self { pattern: Some(USUAL.clone()), marked: true, counts: true }
     }
 }
 
@@ -73,11 +78,14 @@ impl Markup {
             joined(added.iter().map(String::as_str).chain(families), &own)
         };
         params.end(own);
-        Self { pattern, counts }
+        Self { pattern, marked: added.is_empty(), counts }
     }
 
     /// Returns all markup of a text, in order.
     pub(crate) fn tokens<'a>(&self, text: &'a str) -> Vec<Token<'a>> {
+        if self.marked && !text.contains(MARKS) {
+            return Vec::new();
+        }
         let found = self.pattern.iter().flat_map(|pattern| pattern.find_iter(text));
         found.map(|found| Token { range: found.range(), text: found.as_str() }).collect()
     }

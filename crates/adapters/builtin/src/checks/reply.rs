@@ -86,6 +86,9 @@ impl RecordRules for ReplyRules {
         let own = glossaries(view.context, &rules.glossaries());
         let glossaries = rules.near(&[&own, &self.shared(view.shared)], source.as_deref());
         let subject = rules.subject(&given, source.as_deref(), [Some(&record), Some(&input)], &glossaries);
+        if rules.are_kept(&subject) {
+            return Reviewed::default();
+        }
         let mended = rules.mend(&subject);
         let subject = subject.with(mended.as_deref().unwrap_or(&given));
         let errors = rules.find(&subject).into_iter().filter(|(named, _)| named.severity == "error");

@@ -100,6 +100,11 @@ impl RuleSet {
         Subject { text, source, records, glossaries, markup: &self.markup }
     }
 
+    /// Whether no rule is broken.
+    pub(crate) fn are_kept(&self, subject: &Subject<'_>) -> bool {
+        self.rules.iter().all(|named| named.find(subject).is_empty())
+    }
+
     /// Returns what every broken rule found, those that can be mended for sure with a suggestion.
     pub(crate) fn find(&self, subject: &Subject<'_>) -> Vec<(&Named, Vec<Finding>)> {
         let broken = self.rules.iter().map(|named| (named, named.find(subject)));

@@ -351,7 +351,7 @@ fn terms_are_rendered_as_agreed() {
         ],
     );
     said(on(), "Er stand auf", "He rose", &[]);
-    said(on(), "Etwas", "The Rose", &["[0,0] the term `Rose` should be `Rose` here"]);
+    said(on(), "Etwas", "The Rose", &["[2,2] the term `Rose` should be `Rose` here"]);
     said(on(), "Etwas", "{knight} [knight]", &[]);
 }
 

@@ -1,5 +1,6 @@
 //! Finds terms in texts.
 
+use std::cell::OnceCell;
 use std::ops::Range;
 
 use unicode_segmentation::UnicodeSegmentation as _;
@@ -13,28 +14,38 @@ const LONG_ENOUGH: usize = 4;
 /// A text that terms are looked for in.
 #[derive(Debug)]
 pub(crate) struct Searched {
-    plain: Form,
+    text: String,
+    plain: OnceCell<Form>,
     /// With capital letters as they are.
-    cased: Form,
+    cased: OnceCell<Form>,
 }
 
 #[derive(Debug)]
 struct Form {
     folded: Folded,
-    words: Vec<Range<usize>>,
+    words: OnceCell<Vec<Range<usize>>>,
 }
 
 impl Form {
     fn new(text: &str, kept: bool) -> Self {
-        let folded = Folded::new(text, kept);
-        let words = folded.as_str().unicode_word_indices().map(|(at, word)| at..at + word.len()).collect();
-        Self { folded, words }
+        Self { folded: Folded::new(text, kept), words: OnceCell::new() }
+    }
+
+    fn words(&self) -> &[Range<usize>] {
+        self.words.get_or_init(|| {
+            self.folded.as_str().unicode_word_indices().map(|(at, word)| at..at + word.len()).collect()
+        })
     }
 }
 
 impl Searched {
     pub(crate) fn new(text: &str) -> Self {
-        Self { plain: Form::new(text, false), cased: Form::new(text, true) }
+        Self { text: text.to_owned(), plain: OnceCell::new(), cased: OnceCell::new() }
+    }
+
+    fn form(&self, cased: bool) -> &Form {
+        let form = if cased { &self.cased } else { &self.plain };
+        form.get_or_init(|| Form::new(&self.text, cased))
     }
 }
 
@@ -67,7 +78,7 @@ impl Phrase {
     /// Returns all places where it stands in a text, in order; they do not overlap. So many letters at the ends of its
     /// words may differ as `slack` says.
     pub(crate) fn hits(&self, text: &Searched, slack: usize) -> Vec<Hit> {
-        let form = if self.cased { &text.cased } else { &text.plain };
+        let form = text.form(self.cased);
         let found = if slack == 0 || self.words.is_empty() || !self.spaced {
             self.exact(form.folded.as_str())
         } else {
@@ -112,7 +123,7 @@ impl Phrase {
     fn inflected(&self, form: &Form, slack: usize) -> Vec<Range<usize>> {
         let text = form.folded.as_str();
         let mut found: Vec<Range<usize>> = Vec::new();
-        for window in form.words.windows(self.words.len()) {
+        for window in form.words().windows(self.words.len()) {
             let start = window.first().map_or(0, |word| word.start);
             let end = window.last().map_or(0, |word| word.end);
             let free = found.last().is_none_or(|last| last.end <= start);

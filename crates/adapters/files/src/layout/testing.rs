@@ -1,11 +1,23 @@
 //! What the tests of layouts share.
 
+use proptest::prelude::ProptestConfig;
+use proptest::test_runner::RngSeed;
 use refrain_core::ports::files::FileError;
 use refrain_schemas::json::Json;
 use serde_json::{Map, Value, json};
 
 use crate::layout::{Composing, Layout, Slot, TEXT};
 use crate::problems::Problems;
+
+/// The same cases in every run.
+pub(crate) fn cases(cases: u32) -> ProptestConfig {
+    ProptestConfig {
+        cases,
+        rng_seed: RngSeed::Fixed(19),
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    }
+}
 
 /// Reads a text without problems.
 pub(crate) fn read(layout: &dyn Layout, text: &str) -> Vec<Slot> {

@@ -3,7 +3,7 @@ use serde_json::{Value, json};
 
 use crate::layout::po::Po;
 use crate::layout::testing::{
-    all, composed, composing, patched, patched_text, read, record, sound, told, translations, wrong,
+    all, cases, composed, composing, patched, patched_text, read, record, sound, told, translations, wrong,
 };
 use crate::layout::{Layout as _, TEXT};
 use crate::problems::Problems;
@@ -159,7 +159,7 @@ fn text() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(192))]
+    #![proptest_config(cases(192))]
 
     #[test]
     fn any_text_stands_in_any_place(new in text(), breaks in proptest::sample::select(vec!["\n", "\r\n"])) {

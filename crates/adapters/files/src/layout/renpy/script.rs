@@ -65,6 +65,9 @@ const STATEMENTS: &[&str] = &[
     "with",
 ];
 
+/// The scene of what stands in no label: every record has one, so that they can be grouped.
+pub(super) const UNLABELLED: &str = "unlabelled";
+
 /// What stands between the ids of two lines that are translated together.
 pub(super) const SAME_AS: &str = ", the same as ";
 
@@ -157,11 +160,25 @@ impl Script<'_, '_> {
             Some(Kind::Other) | None => {}
         }
         for string in marked(self.text, line, self.found) {
-            let fields = Fields::default().with("text", string.text.as_str()).with("kind", "string");
+            let scene = if self.is_in_label() { self.scene() } else { UNLABELLED.to_owned() };
+            let fields = Fields::default()
+                .with("text", string.text.as_str())
+                .with("kind", "string")
+                .with("scene_id", scene);
             if !string.text.is_empty() {
                 self.slots.add(string.place.span.start, None, fields, vec![string.place]);
             }
         }
+    }
+
+    /// Returns the scene that dialogue stands in.
+    fn scene(&self) -> String {
+        self.scene.clone().unwrap_or_else(|| UNLABELLED.to_owned())
+    }
+
+    /// Whether the outermost block is one of statements, as a label's is.
+    fn is_in_label(&self) -> bool {
+        self.blocks.get(1).is_some_and(|block| matches!(block.kind, Kind::Statements | Kind::Menu))
     }
 
     /// Closes the innermost block; says whether it was not the file.

@@ -8,6 +8,7 @@ use crate::layout::renpy::cursor::Cursor;
 use crate::layout::renpy::literal::{Literal, Monologue};
 use crate::layout::renpy::logical::{Logical, statement_in};
 use crate::layout::renpy::say::{Say, say};
+use crate::layout::renpy::script::UNLABELLED;
 use crate::layout::renpy::slots::{Fields, Slots, Spoken, spoken_place};
 use crate::layout::renpy::state::{State, state_in};
 use crate::layout::renpy::strings::string;
@@ -90,7 +91,7 @@ impl Translated {
             .with("language", self.language.as_str())
             .with_some("speaker", said.who)
             .with_some("speaker_name", name.cloned())
-            .with_some("scene_id", scene_of(&self.id))
+            .with("scene_id", scene_of(&self.id).unwrap_or(UNLABELLED))
             .with_text("attributes", said.manner)
             .with_text("clauses", &said.written_clauses(false))
             .with_some("reference", self.reference.as_deref());
@@ -205,6 +206,7 @@ impl Pairs {
             .with("text", old.text)
             .with("translation", new.text.as_str())
             .with("kind", "string")
+            .with("scene_id", UNLABELLED)
             .with("language", self.language.as_str())
             .with_some("reference", old.reference)
             .with_some("state", old.state.as_ref().map(|state| state.now.as_str()));

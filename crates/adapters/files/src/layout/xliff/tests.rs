@@ -3,7 +3,7 @@ use quick_xml::events::Event;
 use serde_json::{Value, json};
 
 use crate::layout::testing::{
-    all, composed, composing, patched, patched_text, read, record, sound, told, translations, wrong,
+    all, cases, composed, composing, patched, patched_text, read, record, sound, told, translations, wrong,
 };
 use crate::layout::xliff::Xliff;
 use crate::layout::{Layout as _, TEXT};
@@ -246,7 +246,7 @@ fn others(text: &str) -> Result<Vec<String>, quick_xml::Error> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(192))]
+    #![proptest_config(cases(192))]
 
     #[test]
     fn any_text_stands_in_any_place(new in text(), breaks in proptest::sample::select(vec!["\n", "\r\n"])) {

@@ -39,10 +39,7 @@ impl Script<'_, '_> {
 
     fn choice(&mut self, literal: &Literal, text: &str, is_caption: bool) {
         let kind = if is_caption { "caption" } else { "choice" };
-        let fields = Fields::default()
-            .with("text", text)
-            .with("kind", kind)
-            .with_some("scene_id", self.scene.as_deref());
+        let fields = Fields::default().with("text", text).with("kind", kind).with("scene_id", self.scene());
         let quoting = SayQuoting::shared(true, literal.quote);
         if !text.is_empty() {
             let place = spoken_place(literal.whole.clone(), text, quoting);
@@ -103,7 +100,7 @@ impl Script<'_, '_> {
             .with("kind", "say")
             .with_some("speaker", said.who)
             .with_some("speaker_name", name)
-            .with_some("scene_id", self.scene.as_deref())
+            .with("scene_id", self.scene())
             .with_text("attributes", said.manner)
             .with_text("clauses", &said.written_clauses(in_menu))
             .with_some("before", (!before.is_empty()).then_some(before));

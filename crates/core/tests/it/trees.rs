@@ -3,10 +3,10 @@
 use std::ops::Range;
 
 use proptest::prelude::*;
+use refrain_core::ports::store::{Batch, Store as _};
 use refrain_core::tree::build::TreeBuilder;
 use refrain_core::tree::diff::{Stretch, stretches};
 use refrain_core::tree::page::{Entry, NodeRef};
-use refrain_core::ports::store::{Batch, Store as _};
 use refrain_core::tree::sequence::Sequence;
 use refrain_core::tree::walk::walk;
 use refrain_testkit::memory_store::MemoryStore;

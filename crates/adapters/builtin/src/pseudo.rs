@@ -9,6 +9,7 @@
 //! - `names`, `markup`: as those of `checks`. Terms of the context entries `glossary` and `terms` are rendered as they say.
 //! - `mode: terms`: translates terms, not lines: the field `term` (`subject`) of a record, or of all records of a group
 //!   alike, gives one record with `term`, `translation` and `count`; records of another `kind` than `term` give none.
+//!   `count: false` leaves the number out, which changes whenever the term is there once more.
 //!
 //! Markup, numbers, spaces at the ends and punctuation stay as they are.
 
@@ -43,6 +44,8 @@ struct Pseudo {
     markup: Markup,
     /// The field with the term, where terms are translated.
     term: Option<String>,
+    /// Whether the record of a term says how often it is there.
+    count: bool,
 }
 
 pub(crate) fn read(map: &Map<String, Value>) -> Result<Box<dyn Work>, Vec<SpecProblem>> {
@@ -67,6 +70,7 @@ fn parse(params: Params<'_>) -> Result<Pseudo, Vec<SpecProblem>> {
         names: Terms::names(&params, false),
         markup: Markup::read(&params),
         term: Some(word("term", "subject")).filter(|_| terms),
+        count: params.flag("count", true),
     };
     params.finish(Some(pseudo))
 }
@@ -131,11 +135,12 @@ impl Pseudo {
         let entry = glossary.entries().iter().find(|entry| entry.term == term);
         let known = entry.and_then(|entry| entry.renderings.first()).cloned();
         let count = |record: &&Record| record.get("count").and_then(Value::as_u64).unwrap_or(1);
-        Ok(json!({
-            "translation": known.unwrap_or_else(|| self.style.letters(&term)),
-            "count": records.iter().map(count).sum::<u64>(),
-            "term": term,
-        }))
+        let mut answer =
+            json!({ "translation": known.unwrap_or_else(|| self.style.letters(&term)), "term": term });
+        if self.count {
+            answer["count"] = Value::from(records.iter().map(count).sum::<u64>());
+        }
+        Ok(answer)
     }
 
     fn translate(&self, text: &str, glossary: &Glossary) -> String {
@@ -275,6 +280,8 @@ mod tests {
         let glossary = json!({"glossary": [{"term": "Anna", "translation": "Ana|Anne"}]});
         let expect = json!({"term": "Anna", "translation": "Ana", "count": 4});
         assert_eq!(answer(&params, records.clone(), &glossary), expect);
+        let plain = json!({"mode": "terms", "count": false});
+        assert_eq!(answer(&plain, records.clone(), &glossary), json!({"term": "Anna", "translation": "Ana"}));
         assert_eq!(answer(&params, records, &json!({}))["translation"], json!("Åññå"));
         assert_eq!(answer(&params, json!({"kind": "idiom", "subject": "x"}), &json!({})), json!([]));
     }

@@ -32,8 +32,8 @@ Examples:
   refrain init --yes                       the smallest one, without questions
   refrain init --template fanout my-game   a larger one, elsewhere
   refrain init --template model            one that asks a language model
-  refrain init --template localisation     a game script into several languages; asks what it needs to know
-  refrain init --template localisation --yes --languages de,es my-game
+  refrain init --template localisation     a game script into several languages
+  refrain init --languages de,es my-game   the same, with an answer given ahead
   refrain init --yes demo && refrain -C demo run")]
 pub(crate) struct InitArgs {
     /// The folder; made if it is not there

@@ -273,12 +273,14 @@ fn fill(text: &'static str, blanks: &[(&'static str, String)]) -> Cow<'static, s
 }
 
 /// Says what has to be done before, and with which three commands to begin.
-pub(super) fn next(answers: &Answers) -> (String, Vec<&'static str>) {
+pub(super) fn next(answers: &Answers) -> (String, [String; 3]) {
+    let language = answers.languages.first().map_or("", String::as_str);
+    let [plan, run] = ["plan", "run"].map(str::to_owned);
     match answers.provider {
-        Provider::None => (String::new(), vec!["plan", "run", "show qa --format table"]),
+        Provider::None => (String::new(), [plan, run, format!("show qa@{language} --format table")]),
         _ => (
             format!("put your key into {} (the environment, or a file .env), then ", answers.key_env),
-            vec!["doctor", "plan", "run"],
+            ["doctor".to_owned(), plan, run],
         ),
     }
 }

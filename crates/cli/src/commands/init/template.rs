@@ -79,7 +79,7 @@ impl Template {
             ),
             Self::Localisation => {
                 let (before, verbs) = localisation::next(answers);
-                let list: Vec<String> = commands(&verbs);
+                let list: Vec<String> = commands(&verbs.each_ref().map(String::as_str));
                 let said =
                     list.iter().map(|command| format!("`{command}`")).collect::<Vec<_>>().join(", then ");
                 (format!("{before}{said}"), list)

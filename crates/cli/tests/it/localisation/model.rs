@@ -1,6 +1,6 @@
 //! The same pipeline with a model: an address, a key and one line.
 
-use refrain_testkit::provider::{FaultMix, Provider, Settings};
+use refrain_testkit::provider::{Fault, FaultMix, Provider, Settings};
 
 use super::setup::{records, started, table};
 use crate::project::{TestProject, phase};
@@ -43,7 +43,7 @@ fn one_line_puts_models_to_work_and_takes_them_away_again() {
     let table = table(&project.read("out/fr/main.csv")).1;
     assert_eq!(
         table[3]["text"],
-        "It's á póst óffícé. Whéthér ít's {i}thé{/i} póst óffícé dépénds ón whó's áskíng."
+        "Ít's á póst óffícé. Whéthér ít's {i}thé{/i} póst óffícé dépénds ón whó's áskíng."
     );
     let journal = provider.journal();
     let asks = |part: &str| journal.iter().filter(|entry| entry.body.contains(part)).count();
@@ -72,7 +72,8 @@ fn one_line_puts_models_to_work_and_takes_them_away_again() {
 #[test]
 fn a_careless_model_is_repaired_and_breaks_no_line() {
     let project = started(&["--languages", "fr"]);
-    let provider = provider(FaultMix { share: 0.1, ..FaultMix::passing(0.1) });
+    let provider =
+        provider(FaultMix { share: 0.3, kinds: vec![Fault::Invalid, Fault::ServerError], in_a_row: Some(1) });
     fill_in(&project, &provider);
     let report = project.run_json(&["--set", "models=true"], 0);
     assert_eq!(report["status"], "completed", "{report}");

@@ -228,6 +228,7 @@ fn a_script_of_ones_own_in_another_format_takes_its_place() {
     let (source, target) = (project.read("game/bottle.rpy"), project.read("out/fr/bottle.rpy"));
     assert_eq!(source.lines().count(), target.lines().count());
     let differ = source.lines().zip(target.lines()).filter(|(a, b)| a != b).count();
-    assert_eq!(differ, 15, "{target}");
+    assert_eq!(differ, records(&project, "ingest").len(), "{target}");
+    assert!(differ >= 15);
     assert!(target.contains("jump bottle_open") && target.contains("%s"), "{target}");
 }

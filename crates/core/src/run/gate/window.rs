@@ -2,8 +2,6 @@
 
 /// How many calls leave at first where nothing is known of what a provider allows.
 const FIRST: f64 = 12.0;
-/// By how much the window grows with each success then, as long as nothing is refused.
-const OPENING: f64 = 2.0;
 /// How close to its old size a window grows fast.
 const KNEE: f64 = 0.8;
 /// By how much it grows with each success then.
@@ -17,7 +15,7 @@ pub(super) struct Window {
     ceiling: f64,
     /// Up to there it grows fast.
     knee: f64,
-    /// Whether it has never been as wide as it may get, and nothing was refused yet.
+    /// Whether nobody was answered yet, nor refused.
     is_opening: bool,
 }
 
@@ -28,8 +26,8 @@ impl Window {
         Self { size: ceiling, ceiling, knee: ceiling, is_opening: false }
     }
 
-    /// Returns a window that opens fast, from a few calls on, unless something is refused: a crowd that leaves before the
-    /// first answer is there is refused as a crowd.
+    /// Returns a window that lets few calls through until one is answered, and then all, unless something is refused before
+    /// that: a crowd that leaves before anything is known is refused as a crowd. It costs one round trip.
     pub(super) fn opening(ceiling: u32) -> Self {
         let window = Self::new(ceiling);
         Self { size: window.ceiling.min(FIRST), is_opening: window.ceiling > FIRST, ..window }
@@ -74,13 +72,9 @@ impl Window {
     }
 
     pub(super) fn grow(&mut self) {
-        let step = match () {
-            () if self.is_opening => OPENING,
-            () if self.size < self.knee => FAST,
-            () => 1.0 / self.size,
-        };
+        self.open();
+        let step = if self.size < self.knee { FAST } else { 1.0 / self.size };
         self.size = (self.size + step).min(self.ceiling);
-        self.is_opening &= self.size < self.ceiling;
     }
 }
 
@@ -89,14 +83,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_window_opens_fast_unless_something_is_refused() {
+    fn a_crowd_waits_for_the_first_answer() {
         let mut window = Window::opening(100);
         assert!(window.has_room(11) && !window.has_room(12));
-        (0..12).for_each(|_| window.grow());
-        assert!(window.has_room(35) && !window.has_room(36), "three times as wide after each round trip");
+        window.grow();
+        assert!(window.has_room(99));
+        let mut window = Window::opening(100);
         window.halve();
         window.grow();
-        assert!(window.has_room(17) && !window.has_room(18));
+        assert!(window.has_room(5) && !window.has_room(6), "it was refused");
         let mut small = Window::opening(3);
         assert!(small.has_room(2) && !small.has_room(3));
         small.widen(5);

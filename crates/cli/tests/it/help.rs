@@ -2,7 +2,7 @@
 
 use crate::project::TestProject;
 
-const COMMANDS: [&str; 18] = [
+const COMMANDS: [&str; 20] = [
     "init",
     "check",
     "doctor",

@@ -140,12 +140,16 @@ pub fn message(event: &Event) -> String {
         EventKind::ExportWritten { files, records } => {
             format!("{subject}: {} written to {}", counted(*records, "record"), files.join(", "))
         }
-        EventKind::ExportKept { file, copy } => format!(
-            "{subject}: {file} had been changed by hand and is replaced; what it was is in {copy} \
-             (`refrain edit import {copy}` takes it over)"
-        ),
+        EventKind::ExportKept { file, copy } => kept(&subject, file, copy),
         EventKind::StoreRecovered { message } => format!("store recovered: {message}"),
     }
+}
+
+fn kept(subject: &str, file: &str, copy: &str) -> String {
+    format!(
+        "{subject}: {file} had been changed by hand and is replaced; what it was is in {copy} \
+         (`refrain edit import {copy}` takes it over)"
+    )
 }
 
 fn counted(n: u64, noun: &str) -> String {

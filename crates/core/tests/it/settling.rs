@@ -451,7 +451,7 @@ fn an_export_that_somebody_changed_is_kept_unless_nothing_is_lost() {
     let kept: Vec<&str> =
         report.phases.iter().flat_map(|phase| &phase.kept).map(|kept| kept.copy.as_str()).collect();
     assert_eq!(kept, ["out.csv.edited-1"]);
-    assert_eq!(world.file("out.csv.edited-1"), Some(changed.clone()));
+    assert_eq!(world.file("out.csv.edited-1"), Some(changed));
     assert_eq!(world.file("out.csv").unwrap()[0]["text"], json!("text 1/0"));
 
     // Removed, or what it will be anyway: nothing is lost.

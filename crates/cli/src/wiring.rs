@@ -23,6 +23,7 @@ use refrain_schemas::status::Holder;
 use refrain_schemas::time::Timestamp;
 use refrain_sinks::log_file::last_progress;
 // For the other files of this crate, which name no adapter themselves.
+pub(crate) use refrain_remote::model::{endpoint, price};
 pub(crate) use refrain_remote::{
     KeyFound, KnownPrice, Probe, Reached, SchemaWay, ServiceProbe, prices_age, prices_date,
 };

@@ -17,9 +17,9 @@ fn the_table_of_codes_is_up_to_date() {
         writeln!(table, "| {} | {} | {hint} |", code.as_str(), code.meaning()).unwrap();
     }
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../docs/problems.md");
-    // What follows are the codes of the files that a pipeline reads, which their adapter lists.
+    // What follows are the codes of files that people bring back and that a pipeline reads, which others list.
     let before = std::fs::read_to_string(&path).unwrap_or_default();
-    table.push_str(before.find("\n# Problems of files").map_or("", |at| &before[at..]));
+    table.push_str(before.find("\n# Problems of edits").map_or("", |at| &before[at..]));
     if std::env::var_os("UPDATE_DOCS").is_some() {
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(&path, &table).unwrap();

@@ -1,10 +1,11 @@
 //! Where the models of a project are.
 
 use clap::ValueEnum;
-use refrain_remote::model::{endpoint, price};
 use refrain_schemas::endpoint::{EndpointKind, EndpointSpec};
 use refrain_schemas::pipeline::Declarations;
 use serde_json::json;
+
+use crate::wiring::{endpoint, price};
 
 /// The name that endpoint has in the pipeline file.
 const NAME: &str = "main";

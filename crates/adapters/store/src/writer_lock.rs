@@ -24,9 +24,8 @@ const LOOKS: usize = 200;
 #[derive(Debug)]
 pub(crate) struct WriterLock {
     holder: Holder,
-    // Fields are dropped in this order: who asks must not be told of a writer whose place is free already.
-    _alive: File,
-    _lock: File,
+    alive: File,
+    lock: File,
 }
 
 impl WriterLock {
@@ -41,12 +40,22 @@ impl WriterLock {
         write_holder(&mut lock, holder).map_err(failed_to("write", LOCK))?;
         let alive = open_to_lock(folder, ALIVE)?;
         lock_soon(&alive).map_err(failed_to("lock", ALIVE))?;
-        Ok(Self { holder: holder.clone(), _alive: alive, _lock: lock })
+        Ok(Self { holder: holder.clone(), alive, lock })
     }
 
     /// Returns who holds this.
     pub(crate) const fn holder(&self) -> &Holder {
         &self.holder
+    }
+}
+
+impl Drop for WriterLock {
+    /// Frees the place at once. To close the files would not do: a process that is just being started has copies of them
+    /// until it has become another program.
+    fn drop(&mut self) {
+        // In this order: who asks must not be told of a writer whose place is free already. What cannot be unlocked is
+        // unlocked when it is closed.
+        let _unlocked = self.alive.unlock().and_then(|()| self.lock.unlock());
     }
 }
 

@@ -10,12 +10,17 @@ const LINES: &str =
 
 /// Reads lines from a source, puts them in capitals, and writes them by these params.
 fn project(read: &Value, write: &Value, key: &str) -> TestProject {
+    carrying(read, write, key, &json!({}))
+}
+
+/// The same, with fields that lines take over from their source.
+fn carrying(read: &Value, write: &Value, key: &str, carry: &Value) -> TestProject {
     let pipeline = json!({
         "refrain": 1, "name": "small",
         "agents": {"translator": {"command": ["fake_agent", "--upper"]}},
         "phases": {
             "ingest": {"agent": {"builtin": "read", "params": read}, "output": {"records": "lines", "key": key}},
-            "translate": {"units": {"of": "ingest"}, "agents": {"translator": 1}, "output": {"records": "lines", "key": key}},
+            "translate": {"units": {"of": "ingest"}, "agents": {"translator": 1}, "output": {"records": "lines", "key": key, "carry": carry}},
             "export": {"units": {"of": "translate"}, "agent": {"builtin": "write", "params": write}},
         },
     });
@@ -60,6 +65,16 @@ fn new_files() {
     composed("out/lines.jsonl", json!({}));
     composed("out/lines.json", json!({}));
     composed("out/lines.txt", json!({}));
+}
+
+#[test]
+fn files_of_translation_tools() {
+    for path in ["out/lines.po", "out/lines.xlf"] {
+        let write = json!({"path": path, "language": "fr", "source_language": "en"});
+        let read = json!({"files": "lines.csv"});
+        let project = carrying(&read, &write, "id", &json!({"source": "text"})).file("lines.csv", LINES);
+        check(&project, path, "two");
+    }
 }
 
 #[test]

@@ -353,6 +353,34 @@ fn a_file_of_an_older_export_changes_only_what_was_changed_in_it() {
 }
 
 #[test]
+fn what_was_written_for_another_line_is_to_be_reviewed() {
+    let project = exported();
+    let old = project.read("out/ja.csv");
+    std::fs::write(project.outside("ana.csv"), old.replace("SECOND LINE", "mine")).unwrap();
+    // Just that line changes: the file then fits both exports equally well.
+    project.edit("lines.csv", "second line", "quite another line");
+    project.run_json(&[], 0);
+    let path = project.outside("ana.csv");
+    let report = import(&project, &[path.to_str().unwrap(), "--from", "export@ja"]);
+    assert_counts(&report, 1, 0, 0);
+    assert_eq!(report["from"]["revision"], json!(1), "it was made from what she saw");
+    project.run_json(&[], 0);
+    assert_eq!(to_review(&project), ["two conflict"]);
+}
+
+#[test]
+fn a_file_without_news_is_nothing_to_undo() {
+    let project = exported();
+    let set = ["edit", "set", "translate@ja/two", "--text", "mine"];
+    project.run(&by_ana(&set)).expect(0);
+    project.run_json(&[], 0);
+    assert_counts(&import(&project, &["out/ja.csv"]), 0, 0, 0);
+    project.run(&by_ana(&["edit", "undo", "translate@ja", "--last"])).expect(0);
+    project.run_json(&[], 0);
+    assert!(project.read("out/ja.csv").contains("SECOND LINE"));
+}
+
+#[test]
 fn two_people_do_not_overwrite_each_other_unknowingly() {
     let project = exported();
     let old = project.read("out/ja.csv");

@@ -94,7 +94,9 @@ pub(crate) async fn undo_last(
         let history = History::fold(store.history().await?);
         let subject = Subject::load(engine, &history, target).await?;
         let past = history.target(target).map_or(&[][..], |past| past.edits.as_slice());
-        let Some((last, before)) = past.split_last() else {
+        // To take a file back in which nobody changed anything is nothing to undo.
+        let changes = past.iter().rposition(|record| record.changed > 0);
+        let Some((last, before)) = changes.and_then(|at| past[..=at].split_last()) else {
             let (target, reason) = (target.to_string(), "nobody has edited it".to_owned());
             return Err(EngineError::NotEditable { target, reason });
         };

@@ -173,7 +173,9 @@ impl<'a> Import<'a> {
                 Err((is, was)) => return Err(self.miscounted(is, was)),
             };
             let news = news(self.engine, &subject, &compared, &self.returned.signature);
-            if best.as_ref().is_none_or(|best| news < best.news) {
+            // Of two that fit alike the older one: where just the edited lines changed in between, that is told and can be
+            // settled, and what was written for other lines never passes for new.
+            if best.as_ref().is_none_or(|best| news <= best.news) {
                 best = Some(Found { exported: exported.clone(), subject, compared, news });
             }
             if best.as_ref().is_some_and(|best| best.news == 0) {

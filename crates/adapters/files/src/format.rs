@@ -9,7 +9,7 @@
 //! | Ren'Py | `.rpy` | one text that is said, chosen or marked; see `layout::renpy` | the key, `text`, `speaker`, `scene_id` and more |
 //! | PO | `.po`, `.pot` | one entry, or one form of a plural; see `layout::po` | the key, `text`, `translation`, `state` and more |
 //! | XLIFF 1.2 | `.xlf`, `.xliff` | one unit; see `layout::xliff` | the key, `text`, `translation`, `state` and more |
-//! | table | none: `format: table` | one text of a JSON file; see [`table`](crate::layout::table) | the key, `text`, `speaker`, `file`, what stands beside them |
+//! | table | none: `format: table` | one text of a JSON file; see `table` | the key, `text`, `speaker`, `file`, what stands beside them |
 //!
 //! Encodings are told by a byte order mark or by `encoding:`; without both a file is UTF-8. Lines end with `\n` or
 //! `\r\n`; a lone `\r` is a character like any other. Blank lines between rows of CSV and JSONL are passed over, and so

@@ -34,8 +34,9 @@ pub(super) async fn finish(
     let mut kept = Vec::new();
     for (path, copy) in copies {
         let is_there = |file: &FileStamp| file.path == path && file.digest == copy.digest;
-        // Where nothing was written, or the same, the person's file is still in its place.
-        if finished.as_ref().map_or(true, |written| written.files.iter().any(is_there)) {
+        // Where the same was written, the person's file is still in its place. Where writing failed nobody knows: of several
+        // files some may have been replaced already, and a copy too many costs nothing.
+        if finished.as_ref().is_ok_and(|written| written.files.iter().any(is_there)) {
             writer.drop_kept(&copy).await?;
         } else {
             kept.push(KeptFile { path, copy: copy.path });

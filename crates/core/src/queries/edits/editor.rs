@@ -93,7 +93,9 @@ impl<'a> Editor<'a> {
         }
         self.set(key, field, base.clone(), value, source);
         if self.stamp.locked && self.subject.lockable && self.subject.record(key).is_some() {
-            self.touched.contains(key).then(|| self.lock(key)).transpose()?;
+            // An edit that went because the machine's text was put back leaves no lock behind.
+            let stands = self.touched.contains(key) && self.edits.contains_key(key);
+            stands.then(|| self.lock(key)).transpose()?;
         }
         Ok(())
     }

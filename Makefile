@@ -10,7 +10,7 @@ DEMO := demo
 WITH_PATH := PATH="$(BIN):$$PATH"
 
 .DEFAULT_GOAL := help
-.PHONY: help all demo test lint fmt fmt-check doc schemas schemas-check examples peers bench bench-models bench-localisation crash deny clean-state build
+.PHONY: help all demo test lint fmt fmt-check doc schemas schemas-check examples peers bench bench-models bench-localisation crash fuzz deny clean-state build
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -61,6 +61,9 @@ bench-localisation: build ## Put 50,000 lines into three languages; REFRAIN_BENC
 
 crash: ## Kill runs 1,000 times, runs with models 200 times, and check that nothing is bought twice
 	REFRAIN_CRASH_KILLS=1000 REFRAIN_MODEL_KILLS=200 $(CARGO) test $(WORKSPACE) --test it -- crash
+
+fuzz: ## Feed every reader and parser TIMES (100) times as many odd inputs as the gate does
+	REFRAIN_FUZZ=$(or $(TIMES),100) $(CARGO) test $(WORKSPACE) --lib --test it -- fuzz
 
 deny: ## Check licences and origins of dependencies (needs cargo-deny)
 	$(CARGO) deny check

@@ -5,6 +5,7 @@ pub mod ask;
 pub mod bin;
 pub mod clock;
 pub mod contract;
+pub mod fuzz;
 pub mod ids;
 pub mod loopback;
 pub mod memory_store;

@@ -6,5 +6,6 @@ mod crash;
 mod damage;
 mod failing;
 mod folder;
+mod fuzz;
 mod golden;
 mod project;

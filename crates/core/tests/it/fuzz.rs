@@ -135,7 +135,9 @@ fn is_guarded(source: &str) -> Result<(), TestCaseError> {
     let guarded = Template::compile("", source).and_then(|template| template.render(&context()));
     let plain = environment();
     let values = json!({"a": "text", "b": 3, "c": {"d": [1, "two", null]}, "list": ["p", "q", "é"]});
-    let plain = plain.template_from_str(source).and_then(|template| template.render(values));
+    let plain = plain
+        .template_from_str(source)
+        .and_then(|template| template.render(minijinja::Value::from(minijinja::value::Serde(values))));
     match (guarded, plain) {
         (Ok(guarded), Ok(plain)) => prop_assert_eq!(guarded, plain, "{}", source),
         (Ok(guarded), Err(error)) => prop_assert!(false, "{source}: {guarded:?} without {error}"),

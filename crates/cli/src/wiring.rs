@@ -216,9 +216,9 @@ pub(crate) fn open(globals: &Globals) -> Result<Opened, CliError> {
 }
 
 fn ports(dir: &Path, model: &Model, checked: &Checked) -> Result<Ports, CliError> {
-    let durability = match model.durability {
-        Durability::Process => refrain_store::Durability::Process,
-        Durability::Power => refrain_store::Durability::Power,
+    let (durability, writer) = match model.durability {
+        Durability::Process => (refrain_store::Durability::Process, refrain_files::FsWriter::new(dir)),
+        Durability::Power => (refrain_store::Durability::Power, refrain_files::FsWriter::synced(dir)),
     };
     Ok(Ports {
         store: Arc::new(refrain_store::FileStore::open(dir, durability)?),
@@ -227,7 +227,7 @@ fn ports(dir: &Path, model: &Model, checked: &Checked) -> Result<Ports, CliError
         tools: checked.agents.tools.clone(),
         files: Arc::new(refrain_files::FsProjectFiles::new(dir)),
         reader: Arc::new(refrain_files::FsReader::new(dir)),
-        writer: Arc::new(refrain_files::FsWriter::new(dir)),
+        writer: Arc::new(writer),
         clock: Arc::new(refrain_system::SystemClock::new()),
         ids: Arc::new(refrain_system::RandomIds),
         logs: Vec::new(),

@@ -7,4 +7,5 @@ mod damage;
 mod failing;
 mod folder;
 mod golden;
+mod power;
 mod project;

@@ -203,8 +203,6 @@ impl RecordLog {
         if self.unclean {
             let at = self.end.end;
             self.writable()?.truncate(at).map_err(failed_to("truncate", &self.name))?;
-            // Synced by itself: else the next commit might reach the disk without it, with what was cut off behind.
-            self.settle()?;
             self.unclean = false;
         }
         Ok(())

@@ -95,7 +95,7 @@ pub(crate) fn pipeline(project: &Project) -> Result<Option<Pipeline>, CliError> 
 /// Reads the files that a pipeline names. One that cannot be read is one that is not there: the check says so at the
 /// place that names it.
 fn contents(project: &Project, pipeline: &Pipeline) -> Result<BTreeMap<String, Vec<u8>>, CliError> {
-    let files = refrain_files::FsProjectFiles::new(&project.dir);
+    let files = refrain_files::FsProjectFiles::new(&project.dir).allowing(&project.outside);
     runtime::on_this_thread(async {
         let mut contents = BTreeMap::new();
         for file in named_files(pipeline) {
@@ -211,11 +211,12 @@ pub(crate) fn open(globals: &Globals) -> Result<Opened, CliError> {
         let color = crate::output::colored_errors(globals.color);
         return Err(CliError::pipeline(&project.file_name, checked.n_errors(), checked.rendered(color)));
     };
-    let engine = Engine::new(Arc::clone(&model), ports(&project.dir, &model, &checked)?);
+    let engine = Engine::new(Arc::clone(&model), ports(&project, &model, &checked)?);
     Ok(Opened { project, engine, checked, model, run_files: Vec::new() })
 }
 
-fn ports(dir: &Path, model: &Model, checked: &Checked) -> Result<Ports, CliError> {
+fn ports(project: &Project, model: &Model, checked: &Checked) -> Result<Ports, CliError> {
+    let (dir, outside) = (&project.dir, &project.outside);
     let (durability, writer) = match model.durability {
         Durability::Process => (refrain_store::Durability::Process, refrain_files::FsWriter::new(dir)),
         Durability::Power => (refrain_store::Durability::Power, refrain_files::FsWriter::synced(dir)),
@@ -225,9 +226,9 @@ fn ports(dir: &Path, model: &Model, checked: &Checked) -> Result<Ports, CliError
         factories: checked.agents.factories.clone(),
         executor: None,
         tools: checked.agents.tools.clone(),
-        files: Arc::new(refrain_files::FsProjectFiles::new(dir)),
-        reader: Arc::new(refrain_files::FsReader::new(dir)),
-        writer: Arc::new(writer),
+        files: Arc::new(refrain_files::FsProjectFiles::new(dir).allowing(outside)),
+        reader: Arc::new(refrain_files::FsReader::new(dir).allowing(outside)),
+        writer: Arc::new(writer.allowing(outside)),
         clock: Arc::new(refrain_system::SystemClock::new()),
         ids: Arc::new(refrain_system::RandomIds),
         logs: Vec::new(),

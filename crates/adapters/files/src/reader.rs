@@ -1,7 +1,7 @@
 //! Reads sources from the file system.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
 use refrain_core::ports::files::{FileError, RecordSource, SourceReader};
@@ -34,6 +34,12 @@ impl FsReader {
     #[must_use]
     pub fn new(folder: impl AsRef<Path>) -> Self {
         Self { root: Root::new(folder.as_ref()) }
+    }
+
+    /// Lets links of the project lead into these folders, which are not in it.
+    #[must_use]
+    pub fn allowing(self, folders: &[PathBuf]) -> Self {
+        Self { root: self.root.allowing(folders) }
     }
 
     fn spec(params: &ReadParams, path: &str, key: &str) -> Result<RowSpec, FileError> {

@@ -33,10 +33,12 @@ pub(crate) mod request;
 mod retry;
 mod returns;
 mod revisions;
+mod settling;
 pub mod state;
 pub mod target_state;
 mod targets;
 pub mod unit_state;
+pub mod unit_window;
 
 pub(crate) use ceiling::most;
 pub(crate) use driver::run;

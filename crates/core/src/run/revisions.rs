@@ -1,11 +1,13 @@
 //! From replies to a revision: when a target's units are over, and what is published and told then.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use refrain_schemas::artifact::ArtifactRef;
 use refrain_schemas::event::{EventKind, PhaseEnded};
 use refrain_schemas::freshness::{Cause, CauseKind};
 use refrain_schemas::history::{HistoryEntry, Lineage, RevisionRecord};
+use refrain_schemas::name::UnitId;
 use refrain_schemas::phase_spec::OnUnitFailure;
 use refrain_schemas::report::PhaseStatus;
 use refrain_schemas::scope::Target;
@@ -44,16 +46,18 @@ impl RunState {
         };
         if job.prepared.before.is_some() {
             // Should units turn out not to be keepable, all are made again, and these have been asked about already.
-            let called = job.units.iter().zip(&job.prepared.units).filter(|(state, _)| state.was_called);
-            self.targets[no].called = called.map(|(_, unit)| unit.id.clone()).collect();
+            let called = job.units.iter().filter(|(_, state)| state.was_called);
+            let called: BTreeSet<UnitId> = called.map(|(unit, _)| job.unit_id(unit).clone()).collect();
+            self.targets[no].called = called;
         }
-        let outcomes = job.take_outcomes();
+        let (mut outcomes, begun) = job.settling.take();
+        outcomes.extend(job.take_outcomes());
         let Job { standing, prepared, counts, .. } = *job;
         let mut standing = standing;
         standing.verdict.missing.clear();
         self.targets[no].context_artifacts.clone_from(&prepared.context_artifacts);
         self.targets[no].stage = Stage::Publishing(standing, counts);
-        self.effect(Effect::Publish(no, prepared, outcomes));
+        self.effect(Effect::Publish(no, prepared, outcomes, begun));
     }
 
     pub(super) fn published(&mut self, no: TargetNo, published: Result<Box<Option<Published>>, EngineError>) {

@@ -254,6 +254,7 @@ impl RunState {
             Input::Called(call, reply) => self.called(call, reply),
             Input::Rested(pack) => self.rested(pack),
             Input::Transferred(no, transferred) => self.transferred(no, transferred),
+            Input::Settled(no, publisher) => self.settled(no, publisher),
             Input::Published(no, published) => self.published(no, published),
             Input::Drain => self.stop(Stop::Drained),
             Input::Abort => {
@@ -268,6 +269,7 @@ impl RunState {
         self.end_stopped();
         self.start_targets();
         self.start_calls();
+        self.move_windows();
         let look_ups = std::mem::take(&mut self.look_ups);
         for batch in look_ups.chunks(LOOK_UPS) {
             let (asks, keys) = batch.iter().copied().unzip();

@@ -64,3 +64,16 @@ pub(crate) fn drive<F: Future>(clock: &ManualClock, doom: &Doom, most: u64, futu
     }
     (Drive::Endless, most)
 }
+
+/// Waits for one poll.
+pub(crate) async fn step() {
+    let mut waited = false;
+    std::future::poll_fn(move |context| {
+        if std::mem::replace(&mut waited, true) {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}

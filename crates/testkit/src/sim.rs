@@ -14,6 +14,8 @@ mod clock;
 
 mod files;
 mod finding;
+#[cfg(feature = "suite")]
+mod invented;
 mod player;
 mod profile;
 mod seed;
@@ -26,8 +28,10 @@ mod tools;
 mod weather;
 
 pub use finding::{Finding, FindingKind};
+#[cfg(feature = "suite")]
+pub use invented::{Draft, Invented, invented, profile_of};
 pub use profile::{Profile, UnknownProfile};
 pub use seed::{BadSeed, Seed};
-pub use story::{SeedResult, simulate, simulate_all};
+pub use story::{Baseline, SeedResult, simulate, simulate_all};
 pub use subject::{Chapter, Subject, SubjectError};
 pub use summary::{Spread, Summary};

@@ -8,6 +8,7 @@ use refrain_core::ports::agent::{AskedUnit, Request};
 use refrain_core::prompt::{About, Ground, Prompt, Renderer};
 use refrain_core::request::{PREVIOUS, UnitRequest};
 use refrain_schemas::digest::{Digest, Digester};
+use refrain_schemas::failure::{Failure, FailureKind};
 use refrain_schemas::json::Json;
 use refrain_schemas::name::{AgentName, PhaseName};
 use refrain_schemas::phase_spec::MergeSpec;
@@ -22,6 +23,8 @@ pub(crate) struct Author {
     model: Arc<Model>,
     /// The fields of each phase's records that later phases read.
     wanted: BTreeMap<PhaseName, BTreeSet<String>>,
+    /// What has this in it is not answered.
+    refused: Option<&'static str>,
 }
 
 /// What is answered, and by whom.
@@ -35,20 +38,31 @@ struct Question<'a> {
 }
 
 impl Author {
-    pub(crate) fn new(model: Arc<Model>) -> Self {
+    pub(crate) fn new(model: Arc<Model>, refused: Option<&'static str>) -> Self {
         let mut wanted: BTreeMap<PhaseName, BTreeSet<String>> = BTreeMap::new();
         for phase in &model.phases {
             if let Work::Ask(work) = &phase.work {
                 want(&mut wanted, phase, work);
             }
         }
-        Self { model, wanted }
+        Self { model, wanted, refused }
     }
 
     /// Returns the answer of an agent about one unit of a call.
-    pub(crate) fn answer(&self, agent: &AgentName, request: &Request, unit: &AskedUnit) -> Json {
+    ///
+    /// # Errors
+    /// Fails about what is refused in every weather.
+    pub(crate) fn answer(
+        &self,
+        agent: &AgentName,
+        request: &Request,
+        unit: &AskedUnit,
+    ) -> Result<Json, Failure> {
+        if self.refused.is_some_and(|refused| unit.input.as_str().contains(refused)) {
+            return Err(Failure { kind: FailureKind::Refused, message: "nobody speaks of that".to_owned() });
+        }
         let phase = self.model.phase(request.phase.as_str());
-        let Some(Phase { work: Work::Ask(work), .. }) = phase else { return Json::null() };
+        let Some(Phase { work: Work::Ask(work), .. }) = phase else { return Ok(Json::null()) };
         let member = work.pool.iter().find(|member| member.agent == *agent);
         let question = Question {
             work,
@@ -60,7 +74,7 @@ impl Author {
         };
         let mut chance = Chance::of(number(&self.asked(agent, &question)));
         let answer = question.answer(&mut chance);
-        Json::of(&answer).unwrap_or_else(|_| Json::null())
+        Ok(Json::of(&answer).unwrap_or_else(|_| Json::null()))
     }
 
     /// Returns the digest of everything that the answer may hang on: of a model what it would be told if the unit were sent

@@ -189,7 +189,7 @@ impl Player {
     fn reply(&self, request: &Request) -> Reply {
         let answer = |unit| self.stage.author.answer(&self.name, request, unit);
         let units: Vec<AnsweredUnit> =
-            request.units.iter().map(|unit| AnsweredUnit::new(unit.id.clone(), Ok(answer(unit)))).collect();
+            request.units.iter().map(|unit| AnsweredUnit::new(unit.id.clone(), answer(unit))).collect();
         let usage = self.usage(request, &units);
         Reply { units, usage, trace: Trace::default() }
     }

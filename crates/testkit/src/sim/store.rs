@@ -18,8 +18,8 @@ use refrain_schemas::status::Holder;
 use super::book::Book;
 use super::profile::Odds;
 use super::seed::Chance;
+use crate::drive::step;
 use crate::memory_store::MemoryStore;
-use crate::witnessed_store::step;
 
 /// A store in memory with a durable prefix: what was committed stays; what was not is lost, or half there.
 #[derive(Debug)]

@@ -16,6 +16,7 @@ use super::tools::NamedTools;
 #[derive(Debug)]
 pub struct Subject {
     pub(crate) chapters: Vec<Scene>,
+    refused: Option<&'static str>,
 }
 
 /// A project at one time.
@@ -56,13 +57,19 @@ impl Subject {
     /// Returns a project as it is now.
     #[must_use]
     pub fn new(chapter: Chapter) -> Self {
-        Self { chapters: vec![Scene::new(chapter)] }
+        Self { chapters: vec![Scene::new(chapter, None)], refused: None }
+    }
+
+    /// Returns a project whose agents will not answer about whatever has this text in it.
+    #[cfg(feature = "suite")]
+    pub(crate) fn refusing(chapter: Chapter, refused: &'static str) -> Self {
+        Self { chapters: vec![Scene::new(chapter, Some(refused))], refused: Some(refused) }
     }
 
     /// Adds what becomes of the project after that.
     #[must_use]
     pub fn then(mut self, chapter: Chapter) -> Self {
-        self.chapters.push(Scene::new(chapter));
+        self.chapters.push(Scene::new(chapter, self.refused));
         self
     }
 
@@ -76,9 +83,9 @@ impl Subject {
 }
 
 impl Scene {
-    fn new(mut chapter: Chapter) -> Self {
+    fn new(mut chapter: Chapter, refused: Option<&'static str>) -> Self {
         chapter.reader = Arc::new(ReadOnce::new(chapter.reader));
-        let author = Arc::new(Author::new(chapter.model.clone()));
+        let author = Arc::new(Author::new(chapter.model.clone(), refused));
         let tools = Arc::new(NamedTools::of(&chapter.model));
         Self { chapter, author, tools, baseline: OnceLock::new() }
     }

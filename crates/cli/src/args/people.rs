@@ -13,7 +13,7 @@ use crate::report::CliError;
 pub(crate) struct WhoArgs {
     /// Who says so; the user's name where it is not given
     #[arg(long, value_name = "NAME", value_parser = clap::builder::NonEmptyStringValueParser::new())]
-    by: Option<String>,
+    pub(crate) by: Option<String>,
     /// Why, for others; it is kept with the edit
     #[arg(long, value_name = "TEXT")]
     note: Option<String>,

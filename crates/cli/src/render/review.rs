@@ -7,6 +7,7 @@ use crate::render::diff::{shown, write_words};
 use crate::render::numbers::{count, counted, time};
 use crate::render::page::{Page, Tone};
 use crate::render::words;
+use crate::shell::quoted;
 
 /// Writes what is to be looked at, at most `limit` edits of it. `signed` is what the commands that settle them end with.
 pub(crate) fn write(page: &mut Page, report: &ReviewReport, limit: usize, signed: &str) {
@@ -62,12 +63,6 @@ fn next(items: &[ReviewItem], signed: &str) -> Vec<(String, &'static str)> {
         (command("set", &format!("{name}{field} --text \"…\"")), "neither is"),
         (command("keep", &format!("--all --kind {kind}")), "the person is, in all of these"),
     ]
-}
-
-/// Returns a word as a shell takes it.
-fn quoted(word: &str) -> String {
-    let is_plain = |c: char| c.is_alphanumeric() || "@/_-.,:+=".contains(c);
-    if word.chars().all(is_plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
 }
 
 fn write_item(page: &mut Page, item: &ReviewItem) {

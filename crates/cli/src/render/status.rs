@@ -5,10 +5,12 @@ use refrain_schemas::freshness::CauseKind;
 use refrain_schemas::progress::{PhaseProgress, RunProgress};
 use refrain_schemas::status::{PhaseState, StatusReport};
 
+use crate::args::people::signed;
 use crate::render::numbers::{count, counted, money, percent, seconds, some, time, usage};
 use crate::render::page::{Page, Tone};
 use crate::render::table::{Align, Table, cell, toned};
 use crate::render::words;
+use crate::shell::quoted;
 
 /// Writes a status.
 pub(crate) fn write(page: &mut Page, report: &StatusReport) {
@@ -34,7 +36,9 @@ pub(crate) fn write(page: &mut Page, report: &StatusReport) {
     }
     if let Some(file) = changed_output(&report.phases) {
         page.gap();
-        let text = format!("if somebody changed {file}, `refrain edit import {file}` takes that over");
+        let by = signed();
+        let name = quoted(file);
+        let text = format!("if somebody changed {file}, `refrain edit import {name}{by}` takes that over");
         page.wrapped(&[(Tone::Warn, "note:")], &text);
     }
     if report.in_doubt > 0 && is_idle {

@@ -1,5 +1,6 @@
 //! Words that several reports share: targets, freshness, causes, errors.
 
+use refrain_core::engine::Leftover;
 use refrain_schemas::failure::{FailureKind, PhaseError, UnitFailure};
 use refrain_schemas::freshness::{Cause, Freshness};
 use refrain_schemas::name::PhaseName;
@@ -71,6 +72,21 @@ pub(crate) fn named_briefly(names: &[String]) -> String {
         n if n > SHOWN => format!("{} and {} more", names[..SHOWN].join(", "), n - SHOWN),
         _ => names.join(", "),
     }
+}
+
+/// Adds which exported files an earlier revision wrote and none writes any more.
+pub(crate) fn leftovers(page: &mut Page, files: &[Leftover]) {
+    if files.is_empty() {
+        return;
+    }
+    let names: Vec<String> = files.iter().map(|file| file.path.clone()).collect();
+    let (was, is) = if files.len() == 1 { ("was", "is") } else { ("were", "are") };
+    let text = format!(
+        "{} {was} written by an earlier revision and {is} no longer written (`refrain gc --exports` removes what nobody changed)",
+        named_briefly(&names)
+    );
+    page.gap();
+    page.wrapped(&[(Tone::Warn, "note:")], &text);
 }
 
 /// Adds why a phase made no revision: the error, the first failed units, what is missing, the hint.

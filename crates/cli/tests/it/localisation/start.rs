@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::setup::{SCRIPT, records, started, table};
+use super::setup::{SCRIPT, records, start, started, table};
 use crate::demo::assert_within;
 use crate::project::{TestProject, phase};
 
@@ -240,29 +240,47 @@ const SHEET: &str = "String ID;日本語;発話者;Map;Note\nq1;「おはよう�
 #[test]
 fn columns_and_encoding_of_a_script_are_found_and_come_back() {
     let project = TestProject::empty();
-    let sheet = encoding_rs::SHIFT_JIS.encode(SHEET).0.into_owned();
+    let encoded = |text: &str| text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>();
+    let decoded = |bytes: &[u8]| {
+        let units: Vec<u16> = bytes.chunks(2).map(|unit| u16::from_le_bytes([unit[0], unit[1]])).collect();
+        String::from_utf16(&units).unwrap()
+    };
     std::fs::create_dir_all(project.path("text")).unwrap();
-    std::fs::write(project.path("text/quest.csv"), &sheet).unwrap();
+    std::fs::write(project.path("text/quest.csv"), encoded(SHEET)).unwrap();
     let flags = ["init", "--yes", "--source", "text/*.csv", "--source-language", "ja", "--languages", "en"];
     let said = project.run(&flags).expect(0).stdout.split_whitespace().collect::<Vec<_>>().join(" ");
-    let found = "1 file, 3 lines: encoding `shift_jis`, delimiter `;`, id `String ID`, text `日本語`, scene `Map`";
+    let found =
+        "1 file, 3 lines: encoding `utf-16le`, delimiter `;`, id `String ID`, text `日本語`, scene `Map`";
     assert!(said.contains(found), "{said}");
     let pipeline = project.read("refrain.yaml");
     assert!(pipeline.contains("id: \"String ID\" # the column that tells lines apart"), "{pipeline}");
-    assert_eq!(pipeline.matches("encoding: shift_jis").count(), 2, "reading and patching say the same");
+    assert_eq!(pipeline.matches("encoding: utf-16le").count(), 2, "reading and patching say the same");
     assert_eq!(project.run_json(&[], 0)["status"], "completed");
     let lines = records(&project, "ingest");
-    assert_eq!((&lines[1]["line_id"], &lines[1]["text"], &lines[2]["scene_id"]), (&"q2".into(), &"だめだ。".into(), &"塔".into()));
-    let back = std::fs::read(project.path("out/en/quest.csv")).unwrap();
-    let back = encoding_rs::SHIFT_JIS.decode_without_bom_handling_and_without_replacement(&back).unwrap();
-    let rest = |text: &str| text.lines().map(|row| row.split(';').enumerate().filter(|(n, _)| *n != 1).map(|(_, cell)| cell.to_owned()).collect::<Vec<_>>()).collect::<Vec<_>>();
+    assert_eq!(
+        (&lines[1]["line_id"], &lines[1]["text"], &lines[2]["scene_id"]),
+        (&"q2".into(), &"だめだ。".into(), &"塔".into())
+    );
+    let back = decoded(&std::fs::read(project.path("out/en/quest.csv")).unwrap());
+    let rest = |text: &str| {
+        text.lines()
+            .map(|row| {
+                row.split(';')
+                    .enumerate()
+                    .filter(|(n, _)| *n != 1)
+                    .map(|(_, cell)| cell.to_owned())
+                    .collect::<Vec<_>>()
+            })
+            .collect::<Vec<_>>()
+    };
     assert_eq!(rest(&back), rest(SHEET), "all but the text is as it was");
     assert_ne!(back, SHEET);
 
     // A person's copy comes back by the same names.
     let text = back.replacen("q2;", "q2;No.<", 1);
-    std::fs::write(project.path("out/en/quest.csv"), encoding_rs::SHIFT_JIS.encode(&text).0).unwrap();
-    let report = project.run(&["edit", "import", "out/en/quest.csv", "--by", "ana", "--json"]).expect(0).json();
+    std::fs::write(project.path("out/en/quest.csv"), encoded(&text)).unwrap();
+    let report =
+        project.run(&["edit", "import", "out/en/quest.csv", "--by", "ana", "--json"]).expect(0).json();
     assert_eq!((&report["added"], &report["fields"][0]["key"]), (&1.into(), &"q2".into()), "{report}");
 }
 
@@ -271,7 +289,13 @@ fn a_script_that_cannot_be_one_is_refused_before_anything_is_written() {
     for (path, text, source, code, expect) in [
         ("a.csv", "id,text\n1,Hello.\n", "script/*.csv", 2, "there is no file"),
         ("a.csv", "id,text\n1,Hello.\n", "b.csv", 2, "put the script there first"),
-        ("a.csv", "id,price\n1,7\n", "a.csv", 2, "no column of a.csv holds a text to translate: there are id, price"),
+        (
+            "a.csv",
+            "id,price\n1,7\n",
+            "a.csv",
+            2,
+            "no column of a.csv holds a text to translate: there are id, price",
+        ),
         ("a.csv", "id,text\n1\n2,\"x\n", "a.csv", 9, "a.csv:2:1: the row has 1 cell"),
         ("a.csv", "id,text\n1,\n", "a.csv", 2, "no column of a.csv holds a text"),
         ("a.doc", "x", "a.doc", 9, "does not tell the format"),

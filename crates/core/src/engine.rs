@@ -35,6 +35,7 @@ pub use crate::queries::edits::written::WrittenFile;
 pub use crate::queries::edits::{EditChange, EditRequest, Signature};
 pub use crate::queries::export::Export;
 pub use crate::queries::import::{Lines, OpenLines};
+pub use crate::queries::leftovers::Leftover;
 pub use crate::queries::nearest::{Nearest, Recorded};
 pub use crate::queries::resolve::{Keys, Resolution};
 
@@ -343,6 +344,14 @@ impl Engine {
     /// Fails where the store does.
     pub async fn written(&self) -> Result<Vec<WrittenFile>, EngineError> {
         crate::queries::edits::written::written(self).await
+    }
+
+    /// Returns the files that an earlier revision of an export wrote, that are as it wrote them, and that none writes any more.
+    ///
+    /// # Errors
+    /// Fails where the store or a file does.
+    pub async fn leftovers(&self) -> Result<Vec<Leftover>, EngineError> {
+        crate::queries::leftovers::leftovers(self).await
     }
 
     /// Makes edits of what a person changed in a file that an export wrote.

@@ -169,6 +169,33 @@ pub struct ReviewItem {
     /// What the person said of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
+    /// What its unit is made from now and was then, where the kind is `source_changed`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<ReviewSource>,
+}
+
+/// What a unit is made from, now and when a person edited its record.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ReviewSource {
+    /// Whether it is known what it was then; it is forgotten with the revision.
+    pub known: bool,
+    /// The fields that differ; all there are now where it is not known what they were. None of a group of records.
+    pub fields: Vec<SourceField>,
+}
+
+/// A field of what a unit is made from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SourceField {
+    /// The field.
+    pub field: String,
+    /// What it was when the person edited; null where there was none, or where it is forgotten.
+    #[schemars(with = "Option<serde_json::Value>")]
+    pub before: Option<Json>,
+    /// What it is now; null where there is none.
+    #[schemars(with = "Option<serde_json::Value>")]
+    pub now: Option<Json>,
 }
 
 /// The three sides of a field.

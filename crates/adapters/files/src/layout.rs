@@ -151,7 +151,7 @@ pub(crate) fn for_patching(
 
 fn table(params: &FileParams, key: &str, column: Option<&str>) -> Table {
     Table {
-        key: key.to_owned(),
+        key: params.names.id.clone().unwrap_or_else(|| key.to_owned()),
         text: params.names.text.clone().unwrap_or_else(|| "message".to_owned()),
         speaker: params.names.speaker.clone().unwrap_or_else(|| "name".to_owned()),
         column: column.map(str::to_owned),

@@ -124,6 +124,35 @@ impl Origin {
     }
 }
 
+impl Origin {
+    /// Returns what some units are made from: their records, with the digest of them.
+    ///
+    /// # Errors
+    /// Fails where the store does.
+    pub async fn made_from(
+        &self,
+        model: &Model,
+        store: &dyn Store,
+        wanted: &BTreeSet<String>,
+    ) -> Result<BTreeMap<String, (Digest, Vec<Json>)>, StoreError> {
+        let Some((_, work)) = keyed(model, &self.phase) else { return Ok(BTreeMap::new()) };
+        let source = Sequence::open_whole(store, self.source.digest).await?;
+        let units = units::split(&source, &work.units.split).unwrap_or_default();
+        let key = work.units.id_field.as_deref();
+        let of = |unit: &Unit| {
+            let digest = digest_of(&source, unit, key)?;
+            let places: &[u64] = match &unit.members {
+                Members::One(at) => std::slice::from_ref(at),
+                Members::Many(places) => places,
+            };
+            let records = places.iter().filter_map(|at| source.entry(*at)).filter(|entry| !entry.hole);
+            let records = records.map(|entry| Json::from_canonical(entry.text())).collect();
+            Some((unit.id.as_str().to_owned(), (digest, records)))
+        };
+        Ok(units.iter().filter(|unit| wanted.contains(unit.id.as_str())).filter_map(of).collect())
+    }
+}
+
 impl Inputs {
     /// Digests the inputs that a phase splits a source into: those of edited units, and all of them where an edit has lost
     /// its unit and may belong to any other one.

@@ -163,7 +163,7 @@ impl CsvRows {
 
     fn read_header(&self, file: &str, problems: &mut Problems) -> Header {
         let written: Vec<&str> = (0..self.row.ends.len()).map(|n| self.row.cell(n)).collect();
-        let names: Vec<&str> = written.iter().map(|name| self.names.of(name)).collect();
+        let names: Vec<&str> = written.iter().map(|name| self.names.of(name, self.key.as_deref())).collect();
         let here = || Some(place(file, self.row.first_line, 1));
         for (n, name) in names.iter().enumerate() {
             if names[..n].contains(name) {

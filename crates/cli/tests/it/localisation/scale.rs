@@ -8,7 +8,7 @@ use refrain_testkit::sight::is_word;
 use serde_json::{Value, json};
 
 use super::changes::assert_exact;
-use super::setup::{asked, records, started, table};
+use super::setup::{asked, records, start, table};
 use crate::demo::assert_within;
 use crate::project::{TestProject, phase};
 
@@ -17,8 +17,9 @@ const LINES: usize = 2_000;
 
 /// Returns a project with a script of so many lines and programs that translate and proofread it.
 fn project(lines: usize) -> TestProject {
-    let project = started(&["--languages", "ja,fr,de", "--source", "script/*.csv"]);
+    let project = TestProject::empty();
     script::write(&project.path("script"), lines).unwrap();
+    start(&project, &["--languages", "ja,fr,de", "--source", "script/*.csv"]);
     for language in LANGUAGES {
         project.write(&format!("glossary/{language}.csv"), &script::glossary(language));
     }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::setup::{SCRIPT, records, started, table};
+use super::setup::{SCRIPT, records, start, started, table};
 use crate::demo::assert_within;
 use crate::project::{TestProject, phase};
 
@@ -220,9 +220,10 @@ fn wrong_answers_are_refused_before_anything_is_written() {
 
 #[test]
 fn a_script_of_ones_own_in_another_format_takes_its_place() {
-    let project = started(&["--source", "game/*.rpy", "--languages", "fr"]);
+    let script = include_str!("../../../templates/localisation/samples/bottle.rpy");
+    let project = TestProject::empty().file("game/bottle.rpy", script);
+    start(&project, &["--source", "game/*.rpy", "--languages", "fr"]);
     assert!(!project.path("script").exists(), "the sample is not in the way");
-    project.write("game/bottle.rpy", include_str!("../../../templates/localisation/samples/bottle.rpy"));
     project.run(&["check"]).expect(0);
     assert_eq!(project.run_json(&[], 0)["status"], "completed");
     let (source, target) = (project.read("game/bottle.rpy"), project.read("out/fr/bottle.rpy"));
@@ -231,4 +232,79 @@ fn a_script_of_ones_own_in_another_format_takes_its_place() {
     assert_eq!(differ, records(&project, "ingest").len(), "{target}");
     assert!(differ >= 15);
     assert!(target.contains("jump bottle_open") && target.contains("%s"), "{target}");
+}
+
+/// A script as others write them: with other names, other separators, another encoding.
+const SHEET: &str = "String ID;日本語;発話者;Map;Note\nq1;「おはよう、ミラ」;Mira;港;\nq2;だめだ。;Ivo;港;x\nq3;さようなら、世界。;Mira;塔;\n";
+
+#[test]
+fn columns_and_encoding_of_a_script_are_found_and_come_back() {
+    let project = TestProject::empty();
+    let encoded = |text: &str| text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>();
+    let decoded = |bytes: &[u8]| {
+        let units: Vec<u16> = bytes.chunks(2).map(|unit| u16::from_le_bytes([unit[0], unit[1]])).collect();
+        String::from_utf16(&units).unwrap()
+    };
+    std::fs::create_dir_all(project.path("text")).unwrap();
+    std::fs::write(project.path("text/quest.csv"), encoded(SHEET)).unwrap();
+    let flags = ["init", "--yes", "--source", "text/*.csv", "--source-language", "ja", "--languages", "en"];
+    let said = project.run(&flags).expect(0).stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+    let found =
+        "1 file, 3 lines: encoding `utf-16le`, delimiter `;`, id `String ID`, text `日本語`, scene `Map`";
+    assert!(said.contains(found), "{said}");
+    let pipeline = project.read("refrain.yaml");
+    assert!(pipeline.contains("id: \"String ID\" # the column that tells lines apart"), "{pipeline}");
+    assert_eq!(pipeline.matches("encoding: utf-16le").count(), 2, "reading and patching say the same");
+    assert_eq!(project.run_json(&[], 0)["status"], "completed");
+    let lines = records(&project, "ingest");
+    assert_eq!(
+        (&lines[1]["line_id"], &lines[1]["text"], &lines[2]["scene_id"]),
+        (&"q2".into(), &"だめだ。".into(), &"塔".into())
+    );
+    let back = decoded(&std::fs::read(project.path("out/en/quest.csv")).unwrap());
+    let rest = |text: &str| {
+        text.lines()
+            .map(|row| {
+                row.split(';')
+                    .enumerate()
+                    .filter(|(n, _)| *n != 1)
+                    .map(|(_, cell)| cell.to_owned())
+                    .collect::<Vec<_>>()
+            })
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(rest(&back), rest(SHEET), "all but the text is as it was");
+    assert_ne!(back, SHEET);
+
+    // A person's copy comes back by the same names.
+    let text = back.replacen("q2;", "q2;No.<", 1);
+    std::fs::write(project.path("out/en/quest.csv"), encoded(&text)).unwrap();
+    let report =
+        project.run(&["edit", "import", "out/en/quest.csv", "--by", "ana", "--json"]).expect(0).json();
+    assert_eq!((&report["added"], &report["fields"][0]["key"]), (&1.into(), &"q2".into()), "{report}");
+}
+
+#[test]
+fn a_script_that_cannot_be_one_is_refused_before_anything_is_written() {
+    for (path, text, source, code, expect) in [
+        ("a.csv", "id,text\n1,Hello.\n", "script/*.csv", 2, "there is no file"),
+        ("a.csv", "id,text\n1,Hello.\n", "b.csv", 2, "put the script there first"),
+        (
+            "a.csv",
+            "id,price\n1,7\n",
+            "a.csv",
+            2,
+            "no column of a.csv holds a text to translate: there are id, price",
+        ),
+        ("a.csv", "id,text\n1\n2,\"x\n", "a.csv", 9, "a.csv:2:1: the row has 1 cell"),
+        ("a.csv", "id,text\n1,\n", "a.csv", 2, "no column of a.csv holds a text"),
+        ("a.doc", "x", "a.doc", 9, "does not tell the format"),
+        ("a.jsonl", "{\"text\": 1\n", "a.jsonl", 9, "a.jsonl:1:"),
+    ] {
+        let project = TestProject::empty().file(path, text);
+        let said = project.run(&["init", "--yes", "--source", source]).expect(code).stderr;
+        let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(said.contains(expect), "no `{expect}` in {said}");
+        assert_eq!(project.files(), [path]);
+    }
 }

@@ -13,7 +13,7 @@ use crate::edits::value;
 use crate::ports::files::{FileError, SourceReader};
 
 /// The params of `read` that `write` has as well: what one writes so, the other reads so.
-const SHARED: [&str; 8] = ["at", "delimiter", "encoding", "format", "ids", "scene", "speaker", "text"];
+const SHARED: [&str; 9] = ["at", "delimiter", "encoding", "format", "id", "ids", "scene", "speaker", "text"];
 /// Review states may be added to files that have none.
 const STATE: &str = "state";
 /// What is said, in files and records alike.

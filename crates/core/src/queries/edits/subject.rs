@@ -144,6 +144,7 @@ impl Subject {
             by: edit.by.clone(),
             at: edit.at,
             note: edit.note.clone(),
+            source: None,
         })
     }
 }

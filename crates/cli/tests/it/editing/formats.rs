@@ -184,7 +184,7 @@ fn what_an_export_does_not_take_from_its_records_is_no_edit() {
     let write = json!({"patch": "lines.csv", "path": "out/lines.csv"});
     let project = project(&json!({"files": "lines.csv"}), &write, "id").file("lines.csv", LINES);
     project.run_json(&[], 0);
-    project.edit("out/lines.csv", "SECOND LINE,Bo", "mine,Bob");
+    project.edit("out/lines.csv", "two,SECOND LINE,Bo", "two,mine,Bob");
     project.edit("out/lines.csv", "THIRD LINE,Ann", "THIRD LINE,Anna");
     let report = import(&project, &["out/lines.csv"]);
     assert_counts(&report, 1, 0, 0);

@@ -324,6 +324,23 @@ impl Engine {
         crate::queries::edits::edits(self, targets).await
     }
 
+    /// Returns the targets that people edited: in pipeline order, then those that do not take part any more.
+    ///
+    /// # Errors
+    /// Fails where the store does.
+    pub async fn edited(&self) -> Result<Vec<Target>, EngineError> {
+        crate::queries::edits::idle::edited(self).await
+    }
+
+    /// Returns a warning for each target whose edits do not come out, because its phase does not take part: how many these
+    /// are, and why.
+    ///
+    /// # Errors
+    /// Fails where the store does.
+    pub async fn idle_edits(&self) -> Result<Vec<Problem>, EngineError> {
+        crate::queries::edits::idle::idle_edits(self).await
+    }
+
     /// Records changes that a person made to the records of a target: all of them, or none. The next run lays them over
     /// what machines make.
     ///

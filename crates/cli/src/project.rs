@@ -106,7 +106,7 @@ mod tests {
         assert_eq!((found.dir.as_path(), found.file_name.as_str()), (root.path(), "refrain.yml"));
         std::fs::write(deep.join("other.yaml"), "").unwrap();
         let named = Project::at(&deep.join("other.yaml")).unwrap();
-        assert_eq!(named, Project { dir: deep, file_name: "other.yaml".into() });
+        assert_eq!(named, Project { dir: deep, file_name: "other.yaml".into(), outside: Vec::new() });
         assert!(Project::at(&root.path().join("missing.yaml")).is_err());
     }
 }

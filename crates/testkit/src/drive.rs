@@ -45,7 +45,12 @@ impl Wake for Flag {
 
 /// Polls a future to its end, `most` times at most; where nothing is left but to wait, time goes on to the end of the next
 /// sleep. Returns how often it was polled, too.
-pub(crate) fn drive<F: Future>(clock: &ManualClock, doom: &Doom, most: u64, future: F) -> (Drive<F::Output>, u64) {
+pub(crate) fn drive<F: Future>(
+    clock: &ManualClock,
+    doom: &Doom,
+    most: u64,
+    future: F,
+) -> (Drive<F::Output>, u64) {
     let mut future = Box::pin(future);
     let flag = Arc::new(Flag::default());
     let waker = Waker::from(flag.clone());

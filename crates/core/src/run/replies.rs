@@ -17,8 +17,8 @@ use crate::request::UnitRequest;
 use crate::template::Context;
 
 use super::input::{AskRef, TargetNo};
-use super::state::{RunState, Waiting};
 use super::settling::WINDOW;
+use super::state::{RunState, Waiting};
 use super::unit_state::{AskState, Refusal, UnitProgress, UnitState};
 
 /// How many failed units a report names.

@@ -89,7 +89,9 @@ impl RunState {
     /// Whether units of a target may be published before all of them are over: no other unit can have a say in their
     /// records, and there are more of them than a run holds.
     fn is_settled_early(&self, no: TargetNo) -> bool {
-        let (Work::Ask(work), Some(job)) = (&self.phase(no).work, self.targets[no].job()) else { return false };
+        let (Work::Ask(work), Some(job)) = (&self.phase(no).work, self.targets[no].job()) else {
+            return false;
+        };
         let rules = Rules::of(work, None).gathered(!self.phase(no).gather.is_empty());
         job.prepared.units.len() > WINDOW && rules.keys_are_units()
     }

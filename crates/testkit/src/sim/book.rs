@@ -243,11 +243,13 @@ impl Pages {
         for (key, unit) in asks {
             self.asked.insert(key);
             if self.bought.contains(&key) {
-                let message = format!("{}/{unit} is asked about in call {call}; its reply is there", request.phase);
+                let message =
+                    format!("{}/{unit} is asked about in call {call}; its reply is there", request.phase);
                 self.find(FindingKind::BoughtTwice, message);
             }
             if let Some(other) = self.on_their_way.insert(key, call) {
-                let message = format!("{}/{unit} is asked about in calls {other} and {call} at once", request.phase);
+                let message =
+                    format!("{}/{unit} is asked about in calls {other} and {call} at once", request.phase);
                 self.find(FindingKind::BoughtTwice, message);
             }
         }

@@ -7,8 +7,8 @@ use async_trait::async_trait;
 use futures::future::{Either, select};
 use refrain_core::model::Model;
 use refrain_core::ports::agent::{
-    Agent, AgentError, AgentFactory, AgentTraits, AnsweredUnit, Blueprint, Draft, Remarks, Reply, Request, SpecProblem,
-    Trace,
+    Agent, AgentError, AgentFactory, AgentTraits, AnsweredUnit, Blueprint, Draft, Remarks, Reply, Request,
+    SpecProblem, Trace,
 };
 use refrain_core::ports::cancel::Cancel;
 use refrain_core::ports::clock::Clock;
@@ -200,7 +200,8 @@ impl Player {
             return Usage::default();
         }
         let told = request.conversation.as_ref().map_or(0, |conversation| conversation.bytes());
-        let said: usize = units.iter().filter_map(|unit| Some(unit.result.as_ref().ok()?.as_str().len())).sum();
+        let said: usize =
+            units.iter().filter_map(|unit| Some(unit.result.as_ref().ok()?.as_str().len())).sum();
         Usage { input_tokens: told.div_ceil(4), output_tokens: (said as u64).div_ceil(4), ..Usage::default() }
     }
 

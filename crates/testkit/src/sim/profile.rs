@@ -163,7 +163,8 @@ const FLAKY: CallOdds = CallOdds {
     late: 0.0,
 };
 
-const STORM: CallOdds = CallOdds { transient: 0.05, lost: 0.02, limited: 0.10, hang: 0.01, start: 0.10, ..FLAKY };
+const STORM: CallOdds =
+    CallOdds { transient: 0.05, lost: 0.02, limited: 0.10, hang: 0.01, start: 0.10, ..FLAKY };
 
 const HOSTILE: CallOdds = CallOdds {
     transient: 0.05,
@@ -189,6 +190,9 @@ mod tests {
             assert_eq!(serde_json::to_string(&profile).unwrap(), format!("\"{profile}\""));
         }
         let error = "windy".parse::<Profile>().unwrap_err();
-        assert_eq!(error.to_string(), "there is no profile `windy`; there are calm, flaky, storm, crash, hostile");
+        assert_eq!(
+            error.to_string(),
+            "there is no profile `windy`; there are calm, flaky, storm, crash, hostile"
+        );
     }
 }

@@ -236,7 +236,8 @@ impl Story {
             self.result.first = Some(report.status);
         }
         for phase in report.phases.iter().filter(|phase| phase.units.failed > 0) {
-            let target = refrain_schemas::scope::Target { phase: phase.phase.clone(), scope: phase.scope.clone() };
+            let target =
+                refrain_schemas::scope::Target { phase: phase.phase.clone(), scope: phase.scope.clone() };
             *self.result.failed.entry(target.to_string()).or_default() += phase.units.failed;
         }
         self.check_report(report);

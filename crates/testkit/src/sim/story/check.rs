@@ -37,7 +37,10 @@ impl Story {
 
     /// Returns the first target whose artifact is not that of the undisturbed run.
     pub(super) fn differs(&self, scene: &Scene, expect: &Baseline) -> Option<String> {
-        if scene.has_understudies() && self.result.profile != Profile::Calm && self.result.profile != Profile::Crash {
+        if scene.has_understudies()
+            && self.result.profile != Profile::Calm
+            && self.result.profile != Profile::Crash
+        {
             return None;
         }
         let digests = self.world.digests();
@@ -55,7 +58,10 @@ impl Story {
     ) {
         if report.status != expect.report.status && !scene.has_understudies() {
             let (found, wanted) = (report.status.as_str(), expect.report.status.as_str());
-            self.find(FindingKind::NotDone, format!("the last run ended {found}, the undisturbed one {wanted}"));
+            self.find(
+                FindingKind::NotDone,
+                format!("the last run ended {found}, the undisturbed one {wanted}"),
+            );
         }
         if let Some(target) = self.differs(scene, expect) {
             self.find(FindingKind::OtherBytes, format!("{target} is not what it is undisturbed"));
@@ -103,10 +109,16 @@ impl Story {
         let session = Session { scene, odds: Profile::Calm.odds(), seed, run, steps: None };
         match self.world.run(&session).0 {
             Ended::Over(report) if report.calls > 0 => {
-                self.find(FindingKind::NotIdle, format!("a run with nothing to do makes {} calls", report.calls));
+                self.find(
+                    FindingKind::NotIdle,
+                    format!("a run with nothing to do makes {} calls", report.calls),
+                );
             }
             Ended::Over(report) if report.status != RunStatus::Completed => {
-                self.find(FindingKind::NotIdle, format!("a run with nothing to do ends {}", report.status.as_str()));
+                self.find(
+                    FindingKind::NotIdle,
+                    format!("a run with nothing to do ends {}", report.status.as_str()),
+                );
             }
             Ended::Over(_) => {}
             other => self.find(FindingKind::Failed, format!("a run with nothing to do: {other:?}")),

@@ -99,7 +99,8 @@ impl World {
         for _ in 0..*run {
             chance.next();
         }
-        let faults = Faults { odds: *odds, chance: crate::sim::seed::Chance::of(chance.next()), is_full: false };
+        let faults =
+            Faults { odds: *odds, chance: crate::sim::seed::Chance::of(chance.next()), is_full: false };
         let store = SimStore::new(self.store.reopen(), self.book.clone(), faults, doom.flag.clone());
         let jumps = odds.jumps.then(|| mix(seed.0));
         let clock = Arc::new(SimClock::new(self.clock.clone(), jumps));
@@ -142,7 +143,8 @@ impl World {
     /// Returns the digests of all latest artifacts, by target.
     pub(super) fn digests(&self) -> BTreeMap<String, Digest> {
         let store = self.store.reopen();
-        let (went, _) = drive(&self.clock, &Doom::default(), MOST_STEPS, async move { store.history().await });
+        let (went, _) =
+            drive(&self.clock, &Doom::default(), MOST_STEPS, async move { store.history().await });
         let Drive::Over(Ok(entries)) = went else { return BTreeMap::new() };
         let history = History::fold(entries);
         let latest = history.targets().filter_map(|(target, _)| Some((target, history.latest(target)?)));

@@ -44,7 +44,9 @@ impl LogSink for Witness {
             EventKind::CallCompleted { call, .. } | EventKind::CallFailed { call, .. } => {
                 self.book.told(*call, true);
             }
-            EventKind::PhaseCompleted(end) | EventKind::PhasePartial(end) => self.book.told_revision(end.digest),
+            EventKind::PhaseCompleted(end) | EventKind::PhasePartial(end) => {
+                self.book.told_revision(end.digest)
+            }
             _ => {}
         }
         Ok(())
@@ -61,9 +63,14 @@ impl ProgressSink for Witness {
         }
         last.percent = progress.percent;
         for phase in &progress.phases {
-            let name = (phase.phase.to_string(), phase.scope.to_string(), phase.revision.map(|revision| u64::from(revision.0)));
+            let name = (
+                phase.phase.to_string(),
+                phase.scope.to_string(),
+                phase.revision.map(|revision| u64::from(revision.0)),
+            );
             let now = (phase.calls, phase.units.ran + phase.units.failed);
-            if let Some(before) = last.phases.get(&name).filter(|before| now.0 < before.0 || now.1 < before.1) {
+            if let Some(before) = last.phases.get(&name).filter(|before| now.0 < before.0 || now.1 < before.1)
+            {
                 let message = format!("{}@{}: {now:?} calls and units after {before:?}", name.0, name.1);
                 self.book.find(FindingKind::WentBack, message);
             }

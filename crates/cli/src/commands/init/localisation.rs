@@ -164,7 +164,7 @@ macro_rules! files {
 }
 
 /// What every project gets.
-const COMMON: [(&str, &str); 21] = files![
+const COMMON: [(&str, &str); 23] = files![
     "refrain.yaml",
     "README.md",
     "prompts/project.md",
@@ -173,11 +173,13 @@ const COMMON: [(&str, &str); 21] = files![
     "prompts/phases/terms.md",
     "prompts/phases/translate.md",
     "prompts/phases/qa.md",
+    "prompts/phases/edit.md",
     "prompts/agents/profiler.md",
     "prompts/agents/annotator.md",
     "prompts/agents/namer.md",
     "prompts/agents/translator.md",
     "prompts/agents/critic.md",
+    "prompts/agents/editor.md",
     "schemas/context.schema.json",
     "schemas/notes.schema.json",
     "schemas/term.schema.json",

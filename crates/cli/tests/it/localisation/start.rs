@@ -232,3 +232,26 @@ fn a_script_of_ones_own_in_another_format_takes_its_place() {
     assert!(differ >= 15);
     assert!(target.contains("jump bottle_open") && target.contains("%s"), "{target}");
 }
+
+/// "id,scene_id,speaker,text", and two lines of Japanese, in Shift-JIS.
+const JAPANESE: &[u8] = b"line_id,scene_id,speaker,text\r\na1,a,\x8aC,\x82\xcd\x82\xa2{w}\r\na2,a,,OK?\r\n";
+
+#[test]
+fn a_script_in_shift_jis_gets_copies_that_it_can_hold() {
+    let project = started(&["--source", "game/*.csv", "--source-language", "ja", "--languages", "fr"]);
+    std::fs::create_dir_all(project.path("game")).unwrap();
+    std::fs::write(project.path("game/a.csv"), JAPANESE).unwrap();
+    let said = project.run(&["run"]).expect(1).stderr;
+    assert!(said.contains("game/a.csv:2:6: byte 0x8a is not UTF-8"), "{said}");
+    project.edit("refrain.yaml", "encoding: { default: mark,", "encoding: { default: shift_jis,");
+    assert_eq!(project.run_json(&[], 0)["status"], "completed");
+    let copy = std::fs::read(project.path("out/fr/a.csv")).unwrap();
+    let expect = b"line_id,scene_id,speaker,text\r\na1,a,\x8aC,\x81\x79\x82\xcd\x82\xa2";
+    assert!(copy.starts_with(expect), "{}", copy.escape_ascii());
+
+    project.edit("refrain.yaml", ", encoding: \"{{ params.encoding }}\" } }", " } }");
+    let said = project.run(&["run"]).expect(1).stderr;
+    for part in ["game/a.csv:2:8", "`a1`", "`⟦` (U+27E6)", "game/a.csv:3:7", "`a2`", "`Ö` (U+00D6)"] {
+        assert!(said.contains(part), "no {part} in {said}");
+    }
+}

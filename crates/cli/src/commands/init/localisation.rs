@@ -201,7 +201,7 @@ macro_rules! files {
 }
 
 /// What every project gets.
-const COMMON: [(&str, &str); 21] = files![
+const COMMON: [(&str, &str); 23] = files![
     "refrain.yaml",
     "README.md",
     "prompts/project.md",
@@ -210,11 +210,13 @@ const COMMON: [(&str, &str); 21] = files![
     "prompts/phases/terms.md",
     "prompts/phases/translate.md",
     "prompts/phases/qa.md",
+    "prompts/phases/edit.md",
     "prompts/agents/profiler.md",
     "prompts/agents/annotator.md",
     "prompts/agents/namer.md",
     "prompts/agents/translator.md",
     "prompts/agents/critic.md",
+    "prompts/agents/editor.md",
     "schemas/context.schema.json",
     "schemas/notes.schema.json",
     "schemas/term.schema.json",
@@ -291,6 +293,7 @@ fn blanks(answers: &Answers) -> Vec<(&'static str, String)> {
         ("target", source.target),
         ("read", answers.script.params(true)),
         ("patch", answers.script.params(false)),
+        ("encoding", answers.script.encoding().to_owned()),
         ("source_language", answers.source_language.clone()),
         ("languages", languages),
         ("names", language::names(answers.languages.iter().chain([&answers.source_language]))),

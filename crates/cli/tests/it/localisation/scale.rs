@@ -23,15 +23,20 @@ fn project(lines: usize) -> TestProject {
     for language in LANGUAGES {
         project.write(&format!("glossary/{language}.csv"), &script::glossary(language));
     }
-    let pseudo =
-        r#"{ builtin: pseudo, when: not params.models, params: { language: "{{ scope.language }}" } }"#;
+    with_programs(&project);
+    project
+}
+
+/// Lets programs translate and proofread.
+pub(super) fn with_programs(project: &TestProject) {
+    let pipeline = project.read("refrain.yaml");
+    let pseudo = pipeline.lines().find(|line| line.starts_with("  pseudo: ")).unwrap();
     project.edit(
         "refrain.yaml",
-        &format!("  pseudo: {pseudo}\n"),
+        &format!("{pseudo}\n"),
         "  pseudo: { command: [refrain-pseudo], version: \"1\" }\n  proofreader: { command: [refrain-pseudo, --review], version: \"1\" }\n",
     );
     project.edit("refrain.yaml", "agents: { checks: 1, critic: 8 }", "agents: { checks: 1, proofreader: 2 }");
-    project
 }
 
 #[test]

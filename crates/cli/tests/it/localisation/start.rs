@@ -254,7 +254,7 @@ fn columns_and_encoding_of_a_script_are_found_and_come_back() {
     assert!(said.contains(found), "{said}");
     let pipeline = project.read("refrain.yaml");
     assert!(pipeline.contains("id: \"String ID\" # the column that tells lines apart"), "{pipeline}");
-    assert_eq!(pipeline.matches("encoding: utf-16le").count(), 2, "reading and patching say the same");
+    assert!(pipeline.contains("encoding: { default: utf-16le,"), "{pipeline}");
     assert_eq!(project.run_json(&[], 0)["status"], "completed");
     let lines = records(&project, "ingest");
     assert_eq!(
@@ -306,5 +306,32 @@ fn a_script_that_cannot_be_one_is_refused_before_anything_is_written() {
         let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
         assert!(said.contains(expect), "no `{expect}` in {said}");
         assert_eq!(project.files(), [path]);
+    }
+}
+
+/// "id,scene_id,speaker,text", and two lines of Japanese, in Shift-JIS.
+const JAPANESE: &[u8] = b"line_id,scene_id,speaker,text\r\na1,a,\x8aC,\x82\xcd\x82\xa2{w}\r\na2,a,,OK?\r\n";
+
+#[test]
+fn a_script_in_shift_jis_gets_copies_that_it_can_hold() {
+    let project = TestProject::empty();
+    std::fs::create_dir_all(project.path("game")).unwrap();
+    std::fs::write(project.path("game/a.csv"), JAPANESE).unwrap();
+    let flags = ["init", "--yes", "--source", "game/*.csv", "--source-language", "ja", "--languages", "fr"];
+    project.run(&flags).expect(0);
+    assert_eq!(project.run_json(&[], 0)["status"], "completed");
+    let copy = std::fs::read(project.path("out/fr/a.csv")).unwrap();
+    let expect = b"line_id,scene_id,speaker,text\r\na1,a,\x8aC,\x81\x79\x82\xcd\x82\xa2";
+    assert!(copy.starts_with(expect), "{}", copy.escape_ascii());
+
+    project.edit("refrain.yaml", "encoding: { default: shift_jis,", "encoding: { default: mark,");
+    let said = project.run(&["run"]).expect(1).stderr;
+    assert!(said.contains("game/a.csv:2:6: byte 0x8a is not UTF-8"), "{said}");
+
+    project.edit("refrain.yaml", "encoding: { default: mark,", "encoding: { default: shift_jis,");
+    project.edit("refrain.yaml", ", encoding: \"{{ params.encoding }}\" } }", " } }");
+    let said = project.run(&["run"]).expect(1).stderr;
+    for part in ["game/a.csv:2:8", "`a1`", "`⟦` (U+27E6)", "game/a.csv:3:7", "`a2`", "`Ö` (U+00D6)"] {
+        assert!(said.contains(part), "no {part} in {said}");
     }
 }

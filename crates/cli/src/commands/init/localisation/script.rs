@@ -169,10 +169,15 @@ impl Script {
         Ok(())
     }
 
+    /// Returns the encoding; where none was found, the one that a byte order mark tells.
+    pub(super) fn encoding(&self) -> &str {
+        self.settings.iter().find(|(name, _)| *name == "encoding").map_or("mark", |(_, value)| value)
+    }
+
     /// Returns what follows `files:` in the pipeline; `is_commented` where it is said what is what.
     pub(super) fn params(&self, is_commented: bool) -> String {
         let mut text = String::new();
-        if is_commented && !self.settings.is_empty() {
+        if is_commented && self.settings.iter().any(|(name, _)| *name != "encoding") {
             text.push_str(&format!("\n        # As `init` found them in {}.", self.amount()));
         }
         let comment = |name: &str, value: &str| match name {
@@ -184,7 +189,7 @@ impl Script {
             "scene" => "the column with the scene",
             _ => "",
         };
-        for (name, value) in &self.settings {
+        for (name, value) in self.settings.iter().filter(|(name, _)| *name != "encoding") {
             let comment = Some(comment(name, value)).filter(|comment| is_commented && !comment.is_empty());
             let comment = comment.map_or_else(String::new, |comment| format!(" # {comment}"));
             text.push_str(&format!("\n        {name}: {}{comment}", yaml(value)));

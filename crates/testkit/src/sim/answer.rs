@@ -100,7 +100,8 @@ impl Author {
         let ground = Ground::new(&self.model.params, &request.scope, &request.context);
         let context = unit.context.value();
         let entries = context.as_object().into_iter().flatten().filter(|(name, _)| *name != PREVIOUS);
-        let entries = entries.filter_map(|(name, value)| Some((Arc::from(name.as_str()), Json::of(value).ok()?)));
+        let entries =
+            entries.filter_map(|(name, value)| Some((Arc::from(name.as_str()), Json::of(value).ok()?)));
         let alone =
             UnitRequest { id: unit.id.clone(), input: unit.input.clone(), context: entries.collect() };
         let previous = unit.context.field(PREVIOUS).map(Json::from_canonical);
@@ -168,7 +169,8 @@ impl Question<'_> {
     fn of_model(&self, prompt: &Prompt, chance: &mut Chance) -> Value {
         let Some(schema) = &prompt.answer else {
             let mut fields = Map::new();
-            fields.insert(prompt.field.clone(), Value::String(format!("text {:04x}", chance.next() & 0xffff)));
+            fields
+                .insert(prompt.field.clone(), Value::String(format!("text {:04x}", chance.next() & 0xffff)));
             return Value::Object(fields);
         };
         // What the model was not told it cannot say again.
@@ -247,6 +249,7 @@ impl Question<'_> {
 /// Returns the fields that all records of a group share.
 fn shared(members: &[Value]) -> Value {
     let Some(first) = members.first().and_then(Value::as_object) else { return Value::Object(Map::new()) };
-    let shared = first.iter().filter(|(name, value)| members.iter().all(|member| member.get(name) == Some(value)));
+    let shared =
+        first.iter().filter(|(name, value)| members.iter().all(|member| member.get(name) == Some(value)));
     Value::Object(shared.map(|(name, value)| (name.clone(), value.clone())).collect())
 }

@@ -117,7 +117,11 @@ fn name(params: &Map<String, Value>) -> String {
     serde_json::to_string(params).unwrap_or_default()
 }
 
-async fn remember(real: &dyn SourceReader, params: &Map<String, Value>, key: &str) -> Result<Remembered, FileError> {
+async fn remember(
+    real: &dyn SourceReader,
+    params: &Map<String, Value>,
+    key: &str,
+) -> Result<Remembered, FileError> {
     let mut source = real.open(params, key).await?;
     let mut records = Vec::new();
     loop {

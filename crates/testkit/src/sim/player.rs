@@ -7,8 +7,8 @@ use async_trait::async_trait;
 use futures::future::{Either, select};
 use refrain_core::model::Model;
 use refrain_core::ports::agent::{
-    Agent, AgentError, AgentFactory, AgentTraits, AnsweredUnit, Blueprint, Draft, Remarks, Reply, Request, SpecProblem,
-    Trace,
+    Agent, AgentError, AgentFactory, AgentTraits, AnsweredUnit, Blueprint, Draft, Remarks, Reply, Request,
+    SpecProblem, Trace,
 };
 use refrain_core::ports::cancel::Cancel;
 use refrain_core::ports::clock::Clock;
@@ -126,7 +126,9 @@ impl Agent for Player {
         book.arrives(&request);
         let answer = self.perform(request, cancel).await;
         let usage = answer.as_ref().map_or_else(|error| error.usage, |reply| reply.usage);
-        book.consumed(call, self.priced(usage));
+        let units = answer.as_ref().map_or(&[][..], |reply| &reply.units);
+        let answered = units.iter().filter(|unit| unit.result.is_ok()).map(|unit| unit.id.clone());
+        book.answers(call, self.priced(usage), answered.collect());
         book.leaves(call);
         answer
     }
@@ -200,7 +202,8 @@ impl Player {
             return Usage::default();
         }
         let told = request.conversation.as_ref().map_or(0, |conversation| conversation.bytes());
-        let said: usize = units.iter().filter_map(|unit| Some(unit.result.as_ref().ok()?.as_str().len())).sum();
+        let said: usize =
+            units.iter().filter_map(|unit| Some(unit.result.as_ref().ok()?.as_str().len())).sum();
         Usage { input_tokens: told.div_ceil(4), output_tokens: (said as u64).div_ceil(4), ..Usage::default() }
     }
 

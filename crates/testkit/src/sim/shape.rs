@@ -10,7 +10,12 @@ const DEEPEST: usize = 12;
 /// Makes a value that fits a schema, as far as that can be told from its usual words; whoever needs to be sure checks it.
 ///
 /// `hint` is what a property may be taken from: the value of the field of the same name, where there is one.
-pub(crate) fn value(schema: &Value, root: &Value, hint: &dyn Fn(&str) -> Option<Value>, chance: &mut Chance) -> Value {
+pub(crate) fn value(
+    schema: &Value,
+    root: &Value,
+    hint: &dyn Fn(&str) -> Option<Value>,
+    chance: &mut Chance,
+) -> Value {
     Maker { root, hint, chance }.make(schema, "", 0)
 }
 
@@ -29,7 +34,8 @@ impl Maker<'_> {
         if let Some(value) = schema.get("const") {
             return value.clone();
         }
-        if let Some(values) = schema.get("enum").and_then(Value::as_array).filter(|values| !values.is_empty()) {
+        if let Some(values) = schema.get("enum").and_then(Value::as_array).filter(|values| !values.is_empty())
+        {
             return self.pick(values).clone();
         }
         for word in ["oneOf", "anyOf"] {
@@ -64,8 +70,13 @@ impl Maker<'_> {
     fn object(&mut self, schema: &Value, depth: usize) -> Value {
         let mut fields = Map::new();
         let properties = schema.get("properties").and_then(Value::as_object);
-        let required: Vec<&str> =
-            schema.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
+        let required: Vec<&str> = schema
+            .get("required")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+            .collect();
         for (name, property) in properties.into_iter().flatten() {
             if depth < DEEPEST || required.contains(&name.as_str()) {
                 fields.insert(name.clone(), self.make(property, name, depth + 1));
@@ -90,13 +101,16 @@ impl Maker<'_> {
 
     fn integer(&mut self, schema: &Value) -> Value {
         let bound = |word: &str| schema.get(word).and_then(Value::as_f64);
-        let least = bound("minimum").map_or_else(|| bound("exclusiveMinimum").map_or(0.0, |x| x.floor() + 1.0), f64::ceil);
-        let most = bound("maximum").map_or_else(|| bound("exclusiveMaximum").map_or(least + 100.0, |x| x.ceil() - 1.0), f64::floor);
+        let least = bound("minimum")
+            .map_or_else(|| bound("exclusiveMinimum").map_or(0.0, |x| x.floor() + 1.0), f64::ceil);
+        let most = bound("maximum")
+            .map_or_else(|| bound("exclusiveMaximum").map_or(least + 100.0, |x| x.ceil() - 1.0), f64::floor);
         whole(least + (self.chance.unit() * (most - least + 1.0)).floor().min(most - least))
     }
 
     fn number(&mut self, schema: &Value) -> Value {
-        let bound = |word: &str, other: &str| schema.get(word).or_else(|| schema.get(other)).and_then(Value::as_f64);
+        let bound =
+            |word: &str, other: &str| schema.get(word).or_else(|| schema.get(other)).and_then(Value::as_f64);
         let least = bound("minimum", "exclusiveMinimum").unwrap_or(0.0);
         let most = bound("maximum", "exclusiveMaximum").unwrap_or(least + 1.0);
         // Three digits are enough, and never an end of the range.
@@ -105,7 +119,8 @@ impl Maker<'_> {
     }
 
     fn text(&mut self, schema: &Value, name: &str) -> Value {
-        let bound = |word: &str| schema.get(word).and_then(Value::as_u64).and_then(|n| usize::try_from(n).ok());
+        let bound =
+            |word: &str| schema.get(word).and_then(Value::as_u64).and_then(|n| usize::try_from(n).ok());
         let (least, most) = (bound("minLength").unwrap_or(0), bound("maxLength").unwrap_or(usize::MAX));
         let text = match (self.hint)(name) {
             Some(Value::String(text)) => text,

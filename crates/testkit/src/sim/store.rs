@@ -50,7 +50,12 @@ enum Fate {
 }
 
 impl SimStore {
-    pub(crate) fn new(inner: MemoryStore, book: Arc<Book>, faults: Faults, dead: Arc<AtomicBool>) -> Arc<Self> {
+    pub(crate) fn new(
+        inner: MemoryStore,
+        book: Arc<Book>,
+        faults: Faults,
+        dead: Arc<AtomicBool>,
+    ) -> Arc<Self> {
         Arc::new(Self { inner, book, faults: Mutex::new(faults), dead })
     }
 

@@ -100,9 +100,9 @@ impl Summary {
         add(&mut self.faults, &other.faults);
         add(&mut self.failed, &other.failed);
         self.findings.extend(other.findings);
-        let worse = other.worst.filter(|theirs| {
-            self.worst.as_ref().is_none_or(|ours| theirs.badness() > ours.badness())
-        });
+        let worse = other
+            .worst
+            .filter(|theirs| self.worst.as_ref().is_none_or(|ours| theirs.badness() > ours.badness()));
         self.worst = worse.or_else(|| self.worst.take());
     }
 
@@ -195,7 +195,11 @@ fn add(into: &mut BTreeMap<String, u64>, more: &BTreeMap<String, u64>) {
 impl SeedResult {
     /// Returns what makes one seed worse than another; of two that went alike, the smaller one is worse.
     fn badness(&self) -> (usize, u32, u64, std::cmp::Reverse<Seed>) {
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "virtual time is small and positive")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "virtual time is small and positive"
+        )]
         let millis = (self.seconds * 1000.0) as u64;
         (self.findings.len(), self.runs, millis, std::cmp::Reverse(self.seed))
     }

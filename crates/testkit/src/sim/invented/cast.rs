@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use refrain_core::ports::agent::{
-    Agent, AgentError, AgentFactory, AgentRole, AgentTraits, Blueprint, Draft, GateSpec, ModelTraits, SpecProblem,
+    Agent, AgentError, AgentFactory, AgentRole, AgentTraits, Blueprint, Draft, GateSpec, ModelTraits,
+    SpecProblem,
 };
 use refrain_schemas::agent_spec::AgentSpec;
 use refrain_schemas::failure::FailureKind;

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::pipeline::{line, text};
 use super::Draft;
+use super::pipeline::{line, text};
 use crate::sim::seed::Chance;
 
 /// Changes a project in one to three places; `n` tells one edit from another.
@@ -16,7 +16,9 @@ pub(super) fn edit(draft: &mut Draft, n: u64, chance: &mut Chance) {
 fn once(draft: &mut Draft, n: u64, chance: &mut Chance) {
     match chance.below(20) {
         0..6 => change_lines(draft, chance, |line, chance| line["text"] = json!(text(chance))),
-        6 => change_lines(draft, chance, |line, chance| line["scene"] = json!(format!("s{}", chance.below(3)))),
+        6 => {
+            change_lines(draft, chance, |line, chance| line["scene"] = json!(format!("s{}", chance.below(3))))
+        }
         7..9 => rows(draft, "lines.csv", |lines| {
             let at = chance.below(lines.len() as u64 + 1) as usize;
             let new = line(&format!("new{n}"), chance);
@@ -42,7 +44,9 @@ fn once(draft: &mut Draft, n: u64, chance: &mut Chance) {
         15 => drop(draft.files.insert("style.json".to_owned(), json!({"tone": 1 + n}))),
         16 => draft.pipeline["agents"]["a"]["version"] = json!(format!("2.{n}")),
         17 => draft.pipeline["dimensions"]["language"] = json!(["de", "ja", "fr"]),
-        18 => change_phase(draft, chance, |phase, chance| phase["pack"] = json!({"max": 1 + chance.below(4)})),
+        18 => {
+            change_phase(draft, chance, |phase, chance| phase["pack"] = json!({"max": 1 + chance.below(4)}))
+        }
         _ => change_phase(draft, chance, |phase, _| {
             if phase.get("prompt").is_some() {
                 phase["prompt"] = json!(format!("Say it again, {n}: {{{{ unit.text }}}}"));
@@ -67,8 +71,12 @@ fn change_lines(draft: &mut Draft, chance: &mut Chance, change: impl FnOnce(&mut
 /// Changes one of the phases that ask somebody.
 fn change_phase(draft: &mut Draft, chance: &mut Chance, change: impl FnOnce(&mut Value, &mut Chance)) {
     let phases = draft.pipeline["phases"].as_object_mut();
-    let mut asking: Vec<&mut Value> =
-        phases.into_iter().flatten().filter(|(name, _)| name.starts_with('p')).map(|(_, phase)| phase).collect();
+    let mut asking: Vec<&mut Value> = phases
+        .into_iter()
+        .flatten()
+        .filter(|(name, _)| name.starts_with('p'))
+        .map(|(_, phase)| phase)
+        .collect();
     let at = chance.below(asking.len() as u64) as usize;
     if let Some(phase) = asking.get_mut(at) {
         change(phase, chance);

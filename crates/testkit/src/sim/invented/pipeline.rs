@@ -10,9 +10,31 @@ use crate::sim::seed::Chance;
 /// Words of the pipeline file that invented pipelines have to have between them.
 #[cfg(test)]
 pub(super) const SHAPES: [&str; 25] = [
-    "\"per\"", "\"gather\"", "\"by\"", "\"chunk\"", "\"whole\"", "\"window\"", "\"within\"", "\"match\"", "\"on\"",
-    "\"panel\"", "\"chain\"", "\"cascade\"", "\"samples\"", "\"vote\"", "\"first\"", "\"union\"", "\"aligned\"",
-    "\"document\"", "\"quorum\"", "\"continue\"", "\"wants\"", "\"write\"", "\"concurrency\"", "\"model\"", "\"prompt\"",
+    "\"per\"",
+    "\"gather\"",
+    "\"by\"",
+    "\"chunk\"",
+    "\"whole\"",
+    "\"window\"",
+    "\"within\"",
+    "\"match\"",
+    "\"on\"",
+    "\"panel\"",
+    "\"chain\"",
+    "\"cascade\"",
+    "\"samples\"",
+    "\"vote\"",
+    "\"first\"",
+    "\"union\"",
+    "\"aligned\"",
+    "\"document\"",
+    "\"quorum\"",
+    "\"continue\"",
+    "\"wants\"",
+    "\"write\"",
+    "\"concurrency\"",
+    "\"model\"",
+    "\"prompt\"",
 ];
 
 /// What later phases can make of an earlier one.
@@ -73,7 +95,8 @@ fn read(path: &str, key: &str) -> Value {
 }
 
 fn export(of: &Made) -> Value {
-    let (path, per) = if of.per { ("out/{{ scope.language }}.csv", json!(["language"])) } else { ("out.csv", json!([])) };
+    let (path, per) =
+        if of.per { ("out/{{ scope.language }}.csv", json!(["language"])) } else { ("out.csv", json!([])) };
     json!({"per": per, "units": {"of": of.name}, "agent": {"builtin": "write", "params": {"path": path}}})
 }
 
@@ -146,7 +169,8 @@ fn split(phase: &mut Value, source: &Made, is_gathered: bool, chance: &mut Chanc
             Kind::Lines => "id",
             Kind::Other | Kind::Document => "note",
         };
-        let output = if chance.happens(0.3) { json!({"key": key, "aligned": true}) } else { json!({"key": key}) };
+        let output =
+            if chance.happens(0.3) { json!({"key": key, "aligned": true}) } else { json!({"key": key}) };
         phase["output"] = output;
         return if is_gathered { Kind::Other } else { source.kind };
     }
@@ -235,7 +259,9 @@ fn entry(source: &Made, made: &[Made], per: bool, is_plain: bool, chance: &mut C
             json!({"file": "terms/{{ scope.language }}.csv", "match": {"field": "term", "in": "text"}})
         }
         4 => json!({"file": "style.json"}),
-        5 if lines => json!({"from": others.iter().find(|made| made.kind == Kind::Scenes)?.name, "on": "scene"}),
+        5 if lines => {
+            json!({"from": others.iter().find(|made| made.kind == Kind::Scenes)?.name, "on": "scene"})
+        }
         6 => json!({"from": pick(&others, chance).name}),
         _ => return None,
     })

@@ -16,6 +16,8 @@ use crate::sim::finding::FindingKind;
 pub(super) struct Witness {
     book: Arc<Book>,
     last: Mutex<Last>,
+    /// Where events are kept, if they are.
+    kept: Option<Arc<Mutex<Vec<Event>>>>,
 }
 
 /// What was told last.
@@ -27,8 +29,8 @@ struct Last {
 }
 
 impl Witness {
-    pub(super) fn new(book: Arc<Book>) -> Arc<Self> {
-        Arc::new(Self { book, last: Mutex::default() })
+    pub(super) fn new(book: Arc<Book>, kept: Option<Arc<Mutex<Vec<Event>>>>) -> Arc<Self> {
+        Arc::new(Self { book, last: Mutex::default(), kept })
     }
 }
 
@@ -39,12 +41,17 @@ impl LogSink for Witness {
     }
 
     async fn log(&self, event: &Event) -> Result<(), SinkError> {
+        if let Some(kept) = &self.kept {
+            kept.lock().unwrap_or_else(PoisonError::into_inner).push(event.clone());
+        }
         match &event.kind {
             EventKind::CallIntended { call, .. } => self.book.told(*call, false),
             EventKind::CallCompleted { call, .. } | EventKind::CallFailed { call, .. } => {
                 self.book.told(*call, true);
             }
-            EventKind::PhaseCompleted(end) | EventKind::PhasePartial(end) => self.book.told_revision(end.digest),
+            EventKind::PhaseCompleted(end) | EventKind::PhasePartial(end) => {
+                self.book.told_revision(end.digest)
+            }
             _ => {}
         }
         Ok(())
@@ -61,9 +68,14 @@ impl ProgressSink for Witness {
         }
         last.percent = progress.percent;
         for phase in &progress.phases {
-            let name = (phase.phase.to_string(), phase.scope.to_string(), phase.revision.map(|revision| u64::from(revision.0)));
+            let name = (
+                phase.phase.to_string(),
+                phase.scope.to_string(),
+                phase.revision.map(|revision| u64::from(revision.0)),
+            );
             let now = (phase.calls, phase.units.ran + phase.units.failed);
-            if let Some(before) = last.phases.get(&name).filter(|before| now.0 < before.0 || now.1 < before.1) {
+            if let Some(before) = last.phases.get(&name).filter(|before| now.0 < before.0 || now.1 < before.1)
+            {
                 let message = format!("{}@{}: {now:?} calls and units after {before:?}", name.0, name.1);
                 self.book.find(FindingKind::WentBack, message);
             }

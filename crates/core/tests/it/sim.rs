@@ -6,8 +6,12 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+use refrain_schemas::freshness::{CauseKind, Freshness};
 use refrain_schemas::log_line::LogLine;
 use refrain_testkit::sim::{FindingKind, Profile, Seed, SeedResult, invented, profile_of, replay, simulate};
+use serde_json::json;
+
+use crate::pieces::world;
 
 fn told(seed: u64) -> SeedResult {
     simulate(&invented(Seed(seed)).subject, profile_of(Seed(seed)), Seed(seed))
@@ -77,4 +81,24 @@ fn what_is_found_has_one_name_everywhere() {
     for kind in [FindingKind::OtherBytes, FindingKind::BoughtTwice, FindingKind::NotTheSame] {
         assert_eq!(serde_json::to_value(kind).unwrap(), kind.as_str());
     }
+}
+
+/// Found by seed 291: `status` called a phase fresh that gathers a language which nobody had run yet.
+#[test]
+fn a_phase_that_gathers_is_stale_as_soon_as_there_is_another_scope() {
+    let mut world = world(json!({
+        "t": {"per": ["language"], "units": {"of": "ingest"}, "agent": {"builtin": "mark"}},
+        "all": {"gather": ["language"], "units": {"of": "t"}, "agent": {"builtin": "note"}},
+        "behind": {"units": {"of": "all"}, "agent": {"builtin": "note"}},
+    }));
+    world.run();
+    assert_eq!(world.unfresh(), [""; 0]);
+    world.redefine(|file| file["dimensions"]["language"] = json!(["ja", "fr", "de"]));
+    let status = world.status();
+    assert_eq!(status["t@de"], Freshness::Missing);
+    assert_eq!((status["all"], status["behind"]), (Freshness::Stale, Freshness::Stale));
+    let report = world.run();
+    let all = report.phases.iter().find(|phase| phase.phase.as_str() == "all").unwrap();
+    assert_eq!(all.causes[0].kind, CauseKind::WantArrived);
+    assert_eq!(world.unfresh(), [""; 0]);
 }

@@ -79,7 +79,8 @@ fn test_doubles_are_for_tests() {
 /// need. Those parts hang on a feature that the program does not ask for.
 #[test]
 fn the_program_is_built_with_the_simulator_alone() {
-    let arguments = ["tree", "--package", "refrain-cli", "--edges", "normal", "--prefix", "none", "--offline"];
+    let arguments =
+        ["tree", "--package", "refrain-cli", "--edges", "normal", "--prefix", "none", "--offline"];
     let output = Command::new(env!("CARGO")).args(arguments).current_dir(root()).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let tree = String::from_utf8_lossy(&output.stdout).into_owned();

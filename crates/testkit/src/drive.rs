@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 
+use refrain_core::ports::cancel::Cancel;
+
 use crate::clock::ManualClock;
 
 /// How a future went.
@@ -26,11 +28,17 @@ pub(crate) struct Doom {
     pub(crate) steps: Option<u64>,
     /// As soon as this is set.
     pub(crate) flag: Arc<AtomicBool>,
+    /// What somebody wishes after so many polls.
+    pub(crate) wishes: Vec<(u64, Cancel)>,
 }
 
 impl Doom {
     fn has_come(&self, step: u64) -> bool {
         self.steps.is_some_and(|steps| step >= steps) || self.flag.load(Ordering::Relaxed)
+    }
+
+    fn wish(&self, step: u64) {
+        self.wishes.iter().filter(|(at, _)| *at == step).for_each(|(_, wish)| wish.fire());
     }
 }
 
@@ -59,6 +67,7 @@ pub(crate) fn drive<F: Future>(
         if doom.has_come(step) {
             return (Drive::Killed, step);
         }
+        doom.wish(step);
         if let Poll::Ready(output) = future.as_mut().poll(&mut context) {
             return (Drive::Over(output), step + 1);
         }

@@ -32,6 +32,6 @@ pub use finding::{Finding, FindingKind};
 pub use invented::{Draft, Invented, invented, profile_of};
 pub use profile::{Profile, UnknownProfile};
 pub use seed::{BadSeed, Seed};
-pub use story::{Baseline, SeedResult, simulate, simulate_all};
+pub use story::{Baseline, SeedResult, replay, simulate, simulate_all};
 pub use subject::{Chapter, Subject, SubjectError};
 pub use summary::{Spread, Summary};

@@ -27,6 +27,7 @@ mod same_bytes;
 mod seeing;
 mod settling;
 mod shapes;
+mod sim;
 mod simulated;
 mod spending;
 mod tokens;

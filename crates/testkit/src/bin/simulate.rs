@@ -1,7 +1,7 @@
-//! Takes invented projects through many seeds: `simulate [--seeds N] [--from S] [--seed S] [--profile NAME]`.
+//! Takes made-up projects through many seeds: `simulate [--seeds N] [--from S] [--seed S] [--profile NAME] [--first]`.
 //!
-//! Each seed makes a project of its own up, and what people do to it; every profile takes its turn unless one is named. Ends
-//! with 1 where there is a finding.
+//! Each seed makes a project of its own up, and what people do to it; every profile takes its turn unless one is named.
+//! `--seed` tells one of them in full, `--first` stops at the first finding. Ends with 1 where there is one.
 
 #![expect(clippy::print_stdout, reason = "printing is what it is for")]
 
@@ -23,7 +23,8 @@ fn main() -> ExitCode {
     }
     let from = number("--from").unwrap_or(0);
     let to = from + number("--seeds").unwrap_or(10_000);
-    let summary = run(from..to, profile);
+    let is_first = arguments.iter().any(|argument| argument == "--first");
+    let summary = run(from..to, profile, is_first);
     println!("{}", report(&summary));
     for result in summary.findings() {
         println!("seed {} ({}): {}", result.seed, result.profile, result.findings[0]);
@@ -31,7 +32,7 @@ fn main() -> ExitCode {
     if summary.findings().next().is_none() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-fn run(seeds: std::ops::Range<u64>, profile: Option<Profile>) -> Summary {
+fn run(seeds: std::ops::Range<u64>, profile: Option<Profile>, is_first: bool) -> Summary {
     let next = AtomicU64::new(seeds.start);
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let work = || {
@@ -42,7 +43,11 @@ fn run(seeds: std::ops::Range<u64>, profile: Option<Profile>) -> Summary {
                 return summary;
             }
             let profile = profile.unwrap_or_else(|| profile_of(seed));
-            summary.add(&simulate(&invented(seed).subject, profile, seed));
+            let result = simulate(&invented(seed).subject, profile, seed);
+            summary.add(&result);
+            if is_first && !result.findings.is_empty() {
+                next.store(seeds.end, Ordering::Relaxed);
+            }
         }
     };
     std::thread::scope(|scope| {

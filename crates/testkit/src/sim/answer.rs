@@ -11,7 +11,7 @@ use refrain_schemas::digest::{Digest, Digester};
 use refrain_schemas::failure::{Failure, FailureKind};
 use refrain_schemas::json::Json;
 use refrain_schemas::name::{AgentName, PhaseName};
-use refrain_schemas::phase_spec::MergeSpec;
+use refrain_schemas::phase_spec::{Fan, MergeSpec};
 use serde_json::{Map, Value};
 
 use super::seed::Chance;
@@ -75,6 +75,15 @@ impl Author {
         let mut chance = Chance::of(number(&self.asked(agent, &question)));
         let answer = question.answer(&mut chance);
         Ok(Json::of(&answer).unwrap_or_else(|_| Json::null()))
+    }
+
+    /// Whether garbage would be a good answer in a phase: a document without a schema may be anything, and so may what an
+    /// inner link of a chain says.
+    pub(crate) fn takes_anything(&self, phase: &PhaseName) -> bool {
+        match self.model.phase(phase.as_str()).map(|phase| &phase.work) {
+            Some(Work::Ask(work)) => work.fan == Fan::Chain || work.output.shape == OutputShape::Document,
+            _ => false,
+        }
     }
 
     /// Returns the digest of everything that the answer may hang on: of a model what it would be told if the unit were sent

@@ -8,7 +8,7 @@ use refrain_core::ports::store::Batch;
 use refrain_schemas::digest::Digest;
 use refrain_schemas::history::HistoryEntry;
 use refrain_schemas::ledger::{AskResult, Intent, LedgerEntry, Outcome};
-use refrain_schemas::name::{CallId, UnitId};
+use refrain_schemas::name::{CallId, RunId, UnitId};
 use refrain_schemas::usage::Usage;
 
 use super::finding::{Finding, FindingKind};
@@ -29,6 +29,8 @@ pub(crate) struct Pages {
     /// Keys that are asked about right now, by the process that is alive.
     on_their_way: BTreeMap<Digest, CallId>,
     revisions: BTreeSet<Digest>,
+    /// Which run each lane is of.
+    lanes: BTreeMap<u32, RunId>,
     /// The keys that were asked about since the books were opened last.
     pub(crate) asked: BTreeSet<Digest>,
     /// What went wrong, by what it was.
@@ -40,10 +42,13 @@ pub(crate) struct Pages {
 /// One call.
 #[derive(Debug)]
 struct CallEntry {
+    lane: u32,
     asks: Vec<(Digest, UnitId)>,
     state: State,
     /// Whether it arrived where it was to be answered.
     arrived: bool,
+    /// The units that have an answer.
+    answered: BTreeSet<UnitId>,
     /// What it consumed there.
     consumed: Usage,
     /// What the ledger says that it consumed.
@@ -81,7 +86,8 @@ impl Book {
                 LedgerEntry::Outcome(outcome) => pages.ended(outcome),
                 LedgerEntry::Alias(alias) => drop(pages.bought.insert(alias.key)),
                 LedgerEntry::Imported(imported) => drop(pages.bought.insert(imported.key)),
-                LedgerEntry::Lane(_) | LedgerEntry::Abandoned(_) => {}
+                LedgerEntry::Lane(lane) => drop(pages.lanes.insert(lane.lane, lane.run_id)),
+                LedgerEntry::Abandoned(_) => {}
             }
         }
         for entry in &batch.history {
@@ -96,10 +102,11 @@ impl Book {
         self.pages().arrives(request);
     }
 
-    /// Notes what a call consumed; the process that asked may not live to hear of it.
-    pub(crate) fn consumed(&self, call: CallId, usage: Usage) {
+    /// Notes what a call consumed and which units it answered; the process that asked may not live to hear of it.
+    pub(crate) fn answers(&self, call: CallId, usage: Usage, answered: BTreeSet<UnitId>) {
         if let Some(entry) = self.pages().calls.get_mut(&call) {
             entry.consumed = usage;
+            entry.answered = answered;
         }
     }
 
@@ -156,6 +163,17 @@ impl Book {
         (pages.calls.len() as u64, usage)
     }
 
+    /// Returns how many calls a run made by the ledger, and what those consumed that have an outcome.
+    pub(crate) fn of_run(&self, run: RunId) -> (u64, Usage) {
+        let pages = self.pages();
+        let mut sum = (0, Usage::default());
+        for entry in pages.calls.values().filter(|entry| pages.lanes.get(&entry.lane) == Some(&run)) {
+            sum.0 += 1;
+            sum.1.add(&entry.ledger.unwrap_or_default());
+        }
+        sum
+    }
+
     /// Compares the ledger with what was consumed.
     pub(crate) fn balance(&self) {
         let mut pages = self.pages();
@@ -182,7 +200,7 @@ impl Book {
 }
 
 /// Whether two usages are the same up to how floats add up.
-fn is_same(one: &Usage, other: &Usage) -> bool {
+pub(crate) fn is_same(one: &Usage, other: &Usage) -> bool {
     let dollars = |usage: &Usage| usage.cost_usd.unwrap_or(0.0);
     one.tokens() == other.tokens() && (dollars(one) - dollars(other)).abs() < 1e-9
 }
@@ -198,9 +216,11 @@ impl Pages {
     fn intended(&mut self, intent: &Intent) {
         let asks = intent.asks.iter().map(|ask| (ask.key, ask.unit.clone())).collect();
         let entry = CallEntry {
+            lane: intent.lane,
             asks,
             state: State::Intended,
             arrived: false,
+            answered: BTreeSet::new(),
             consumed: Usage::default(),
             ledger: None,
         };
@@ -211,18 +231,31 @@ impl Pages {
 
     fn ended(&mut self, outcome: &Outcome) {
         let replies = outcome.asks.iter().filter(|ask| matches!(ask.result, AskResult::Reply(_)));
-        for ask in replies {
-            if !self.bought.insert(ask.key) {
+        let replied: Vec<Digest> = replies.map(|ask| ask.key).collect();
+        for key in &replied {
+            if !self.bought.insert(*key) {
                 let message = format!("call {} brought a reply that was there", outcome.call);
                 self.find(FindingKind::BoughtTwice, message);
             }
         }
+        self.check_answered(outcome.call, &replied);
         let Some(entry) = self.calls.get_mut(&outcome.call) else { return };
         entry.state = State::Done;
         entry.ledger = Some(outcome.usage);
         if !entry.arrived && outcome.usage.tokens() > 0 {
             let message = format!("call {} never arrived, and the ledger has a price for it", outcome.call);
             self.find(FindingKind::BooksDiffer, message);
+        }
+    }
+
+    /// Checks that what is kept as a reply is one.
+    fn check_answered(&mut self, call: CallId, replied: &[Digest]) {
+        let Some(entry) = self.calls.get(&call) else { return };
+        let mut asked = entry.asks.iter().filter(|(key, _)| replied.contains(key));
+        let wrong = asked.find(|(_, unit)| !entry.answered.contains(unit)).map(|(_, unit)| unit.clone());
+        if let Some(unit) = wrong {
+            let message = format!("call {call} brought no answer about {unit}, and the ledger has a reply");
+            self.find(FindingKind::FailureKept, message);
         }
     }
 

@@ -126,7 +126,9 @@ impl Agent for Player {
         book.arrives(&request);
         let answer = self.perform(request, cancel).await;
         let usage = answer.as_ref().map_or_else(|error| error.usage, |reply| reply.usage);
-        book.consumed(call, self.priced(usage));
+        let units = answer.as_ref().map_or(&[][..], |reply| &reply.units);
+        let answered = units.iter().filter(|unit| unit.result.is_ok()).map(|unit| unit.id.clone());
+        book.answers(call, self.priced(usage), answered.collect());
         book.leaves(call);
         answer
     }
@@ -237,7 +239,8 @@ impl Player {
         let mut chance = self.stage.weather.roll();
         let at = usize::try_from(chance.below(reply.units.len() as u64)).unwrap_or(0);
         let failed = |kind| Err(Failure { kind, message: "no".to_owned() });
-        match (fault, chance.below(6)) {
+        let anything_goes = self.stage.author.takes_anything(&request.phase);
+        match (fault, chance.below(if anything_goes { 3 } else { 6 })) {
             (Fault::LeavesOut, _) => drop(reply.units.drain(at..)),
             (Fault::Refused, n) => {
                 let kind = if n == 0 { FailureKind::Filtered } else { FailureKind::Refused };
@@ -245,9 +248,9 @@ impl Player {
             }
             (_, 0) => reply.units.push(reply.units[at].clone()),
             (_, 1) => reply.units.push(AnsweredUnit::new(UnitId::new("nobody"), Ok(Json::object([])))),
-            (_, 2) => reply.units[at].result = Ok(Json::null()),
+            (_, 2) => reply.units[at].result = failed(FailureKind::Invalid),
             (_, 3) => reply.units[at].result = Ok(Json::string("garbage")),
-            (_, 4) => reply.units[at].result = failed(FailureKind::Invalid),
+            (_, 4) => reply.units[at].result = Ok(Json::null()),
             (_, _) => reply.units[at].result = Ok(Json::array(["1", "\"x\""])),
         }
         reply

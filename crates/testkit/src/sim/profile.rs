@@ -67,10 +67,18 @@ impl Profile {
             Self::Calm => Odds::NONE,
             Self::Flaky => Odds { calls: FLAKY, ..Odds::NONE },
             Self::Storm => Odds { calls: STORM, is_stormy: true, ..Odds::NONE },
-            Self::Crash => Odds { crash: 0.7, commit: 0.01, read: 0.002, jumps: true, ..Odds::NONE },
-            Self::Hostile => {
-                Odds { calls: HOSTILE, is_stormy: true, crash: 0.5, commit: 0.005, read: 0.001, jumps: true }
+            Self::Crash => {
+                Odds { crash: 0.6, wish: 0.1, commit: 0.01, read: 0.002, jumps: true, ..Odds::NONE }
             }
+            Self::Hostile => Odds {
+                calls: HOSTILE,
+                is_stormy: true,
+                crash: 0.4,
+                wish: 0.1,
+                commit: 0.005,
+                read: 0.001,
+                jumps: true,
+            },
         }
     }
 }
@@ -99,6 +107,8 @@ pub(crate) struct Odds {
     pub(crate) is_stormy: bool,
     /// The share of runs that are killed.
     pub(crate) crash: f64,
+    /// The share of runs that a person stops.
+    pub(crate) wish: f64,
     /// The share of commits that fail.
     pub(crate) commit: f64,
     /// The share of readings of the store that fail.
@@ -134,7 +144,7 @@ pub(crate) struct CallOdds {
 
 impl Odds {
     const NONE: Self =
-        Self { calls: CALM, is_stormy: false, crash: 0.0, commit: 0.0, read: 0.0, jumps: false };
+        Self { calls: CALM, is_stormy: false, crash: 0.0, wish: 0.0, commit: 0.0, read: 0.0, jumps: false };
 }
 
 const CALM: CallOdds = CallOdds {

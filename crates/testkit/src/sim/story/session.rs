@@ -1,8 +1,8 @@
 //! One run of the engine on simulated ports.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use refrain_core::define::FileDigests;
 use refrain_core::engine::{Control, Engine, EngineError, Ports, RunRequest};
@@ -10,6 +10,7 @@ use refrain_core::history::History;
 use refrain_core::ports::store::Store as _;
 use refrain_core::survey::survey;
 use refrain_schemas::digest::Digest;
+use refrain_schemas::event::Event;
 use refrain_schemas::freshness::Freshness;
 use refrain_schemas::money::Budget;
 use refrain_schemas::report::RunReport;
@@ -41,7 +42,9 @@ pub(super) struct World {
     book: Arc<Book>,
     pub(super) clock: Arc<ManualClock>,
     ids: Arc<SeqIds>,
-    written: std::sync::Mutex<Option<Arc<NoFiles>>>,
+    written: Mutex<Option<Arc<NoFiles>>>,
+    /// Where events are kept, if they are.
+    pub(super) kept: Option<Arc<Mutex<Vec<Event>>>>,
 }
 
 /// What a run is to go through.
@@ -54,6 +57,8 @@ pub(super) struct Session<'a> {
     pub(super) run: u32,
     /// After how many steps it is killed.
     pub(super) steps: Option<u64>,
+    /// After how many steps a person wishes it to end.
+    pub(super) wish: Option<u64>,
 }
 
 /// How a run went.
@@ -72,15 +77,19 @@ impl World {
             book,
             clock: ManualClock::new(),
             ids: Arc::new(SeqIds::new()),
-            written: std::sync::Mutex::default(),
+            written: Mutex::default(),
+            kept: None,
         }
     }
 
     /// Runs, and returns how it went and how many steps it took.
     pub(super) fn run(&self, session: &Session<'_>) -> (Ended, u64) {
-        let doom = Doom { steps: session.steps, flag: Arc::new(AtomicBool::new(false)) };
+        let control = Control::default();
+        let wish = |at: u64| [(at, control.drain.clone()), (at + at / 8 + 1, control.abort.clone())];
+        let wishes = session.wish.into_iter().flat_map(wish).collect();
+        let doom = Doom { steps: session.steps, flag: Arc::new(AtomicBool::new(false)), wishes };
         let engine = self.engine(session, &doom);
-        let run = async move { engine.run(&request(), &Control::default()).await };
+        let run = async move { engine.run(&request(), &control).await };
         let (went, steps) = drive(&self.clock, &doom, MOST_STEPS, run);
         let ended = match went {
             Drive::Over(Ok(report)) => Ended::Over(report),
@@ -90,6 +99,18 @@ impl World {
             Drive::Endless => Ended::Stuck("the run does not end"),
         };
         (ended, steps)
+    }
+
+    /// Forgets all but the latest revisions, as `gc` does, and is killed in it where a number of steps is given.
+    pub(super) fn collect(&self, scene: &Scene, steps: Option<u64>) -> Result<(), EngineError> {
+        let calm = Session { scene, odds: Profile::Calm.odds(), seed: Seed(0), run: 0, steps, wish: None };
+        let doom = Doom { steps, ..Doom::default() };
+        let engine = self.engine(&calm, &doom);
+        let collect = async move { engine.gc(1, false, false, &request().holder).await };
+        match drive(&self.clock, &doom, MOST_STEPS, collect).0 {
+            Drive::Over(Err(error)) => Err(error),
+            _ => Ok(()),
+        }
     }
 
     fn engine(&self, session: &Session<'_>, doom: &Doom) -> Engine {
@@ -112,7 +133,7 @@ impl World {
             weather: Weather::new(*seed, *run, odds),
             clock: clock.clone(),
         };
-        let witness = Witness::new(self.book.clone());
+        let witness = Witness::new(self.book.clone(), self.kept.clone());
         let ports = Ports {
             store,
             factories: vec![Arc::new(Players(Arc::new(stage)))],
@@ -131,7 +152,7 @@ impl World {
 
     /// What was written outlives chapters; which sources are patched is a matter of each.
     fn writer(&self, scene: &Scene) -> Arc<NoFiles> {
-        let mut written = self.written.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
         let next = match &*written {
             Some(before) => Arc::new(before.over(scene.chapter.writer.clone())),
             None => Arc::new(NoFiles::new(scene.chapter.writer.clone())),
@@ -153,7 +174,8 @@ impl World {
 
     /// Returns how fresh every target is.
     pub(super) fn freshness(&self, scene: &Scene) -> BTreeMap<String, Freshness> {
-        let calm = Session { scene, odds: Profile::Calm.odds(), seed: Seed(0), run: 0, steps: None };
+        let calm =
+            Session { scene, odds: Profile::Calm.odds(), seed: Seed(0), run: 0, steps: None, wish: None };
         let engine = self.engine(&calm, &Doom::default());
         let look = async move {
             let history = History::fold(engine.ports().store.history().await?);

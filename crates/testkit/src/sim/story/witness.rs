@@ -16,6 +16,8 @@ use crate::sim::finding::FindingKind;
 pub(super) struct Witness {
     book: Arc<Book>,
     last: Mutex<Last>,
+    /// Where events are kept, if they are.
+    kept: Option<Arc<Mutex<Vec<Event>>>>,
 }
 
 /// What was told last.
@@ -27,8 +29,8 @@ struct Last {
 }
 
 impl Witness {
-    pub(super) fn new(book: Arc<Book>) -> Arc<Self> {
-        Arc::new(Self { book, last: Mutex::default() })
+    pub(super) fn new(book: Arc<Book>, kept: Option<Arc<Mutex<Vec<Event>>>>) -> Arc<Self> {
+        Arc::new(Self { book, last: Mutex::default(), kept })
     }
 }
 
@@ -39,6 +41,9 @@ impl LogSink for Witness {
     }
 
     async fn log(&self, event: &Event) -> Result<(), SinkError> {
+        if let Some(kept) = &self.kept {
+            kept.lock().unwrap_or_else(PoisonError::into_inner).push(event.clone());
+        }
         match &event.kind {
             EventKind::CallIntended { call, .. } => self.book.told(*call, false),
             EventKind::CallCompleted { call, .. } | EventKind::CallFailed { call, .. } => {

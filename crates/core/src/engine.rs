@@ -13,6 +13,7 @@ use refrain_schemas::name::{CallId, PhaseName, Revision};
 use refrain_schemas::overview::Overview;
 use refrain_schemas::plan::PlanReport;
 use refrain_schemas::plan_file::PlanFile;
+use refrain_schemas::problem::Problem;
 use refrain_schemas::report::RunReport;
 use refrain_schemas::scope::{Scope, Target};
 use refrain_schemas::status::{HistoryReport, Holder, StatusReport};

@@ -25,7 +25,7 @@ pub(crate) struct WhoArgs {
 impl WhoArgs {
     /// Returns who edits: new edits are locked, and nobody else's are replaced.
     pub(crate) fn signature(&self) -> Result<Signature, CliError> {
-        let by = self.by.clone().or_else(|| environment::user());
+        let by = self.by.clone().or_else(environment::user);
         let by = by.ok_or_else(|| {
             CliError::usage("nobody is known to have edited").hint("say who with `--by NAME`")
         })?;

@@ -45,7 +45,7 @@ pub(crate) fn run(_: &CheckArgs, globals: &Globals, output: &mut Output) -> Resu
         Some(model) => {
             let phases = counted(model.phases.len() as u64, "phase");
             let agents = counted(model.agents.len() as u64, "agent");
-            let text = format!(": {} has {phases} and {agents}", file_name);
+            let text = format!(": {file_name} has {phases} and {agents}");
             page.line(&[(Tone::Good, "ok"), (Tone::Plain, &text)]);
         }
         None => {

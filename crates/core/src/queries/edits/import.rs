@@ -173,7 +173,7 @@ impl<'a> Import<'a> {
                 // Of two that fit alike the older one: where just the edited lines changed in between, that is told and can be
                 // settled, and what was written for other lines never passes for new.
                 Ok(Ok(found)) if best.as_ref().is_none_or(|best| found.news <= best.news) => {
-                    best = Some(found)
+                    best = Some(found);
                 }
                 Ok(Ok(_)) => {}
                 Ok(Err((is, was))) => {

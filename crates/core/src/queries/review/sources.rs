@@ -23,13 +23,14 @@ pub(super) async fn fill(
     subject: &Subject,
     items: &mut [ReviewItem],
 ) -> Result<(), EngineError> {
-    let homes = subject.homes();
+    let edits = subject.at_home(&subject.table);
     let changed = items.iter_mut().filter(|item| item.kind == ReviewKind::SourceChanged);
     let mut changed: Vec<(&mut ReviewItem, String, Option<Digest>)> = changed
         .map(|item| {
             // A line that only has another id keeps its edit: it was edited under its old one.
-            let key = homes.get(&item.key).cloned().unwrap_or_else(|| item.key.clone());
-            let digest = subject.table.0.get(&key).and_then(|edit| edit.source);
+            let edit = edits.get(&item.key);
+            let key = edit.map_or_else(|| item.key.clone(), |edit| edit.key.clone());
+            let digest = edit.and_then(|edit| edit.source);
             (item, key, digest)
         })
         .collect();

@@ -18,7 +18,7 @@ const ENDINGS: [&str; 11] =
 const ENCODINGS: [&str; 7] = ["utf-8", "utf-16", "utf-16le", "utf-16be", "shift_jis", "auto", "mark"];
 
 /// What is said of files that are read or patched, and not of new ones.
-const OF_SOURCES: [&str; 3] = ["ids", "scene", "at"];
+const OF_SOURCES: [&str; 4] = ["id", "ids", "scene", "at"];
 
 pub(crate) fn check_read(map: &Map<String, Value>) -> Vec<SpecProblem> {
     let params = Params::new(map).unfilled();

@@ -30,8 +30,8 @@ pub struct Look {
     pub delimiter: Option<&'static str>,
     /// The columns of tables, in the order of their names; none of formats that say themselves what is what.
     pub columns: Vec<Column>,
-    /// How many rows there are.
-    pub rows: u64,
+    /// How many rows they have; none where no file has columns.
+    pub rows: Option<u64>,
 }
 
 /// A column or field of the files.
@@ -66,7 +66,7 @@ const DELIMITERS: [(u8, &str); 4] = [(b',', ","), (b';', ";"), (b'\t', "tab"), (
 /// Fails where no file is named, where one cannot be read, and tells what is wrong with rows that are not understood.
 pub fn look(folder: &Path, patterns: &[String]) -> Result<Look, FileError> {
     let root = Root::new(folder);
-    let mut looking = Looking { root, columns: BTreeMap::new(), rows: 0, problems: Problems::default() };
+    let mut looking = Looking { root, columns: BTreeMap::new(), rows: None, problems: Problems::default() };
     let files = find(&looking.root, patterns)?;
     let (mut encodings, mut delimiters, mut format) = (Vec::new(), Vec::new(), None);
     for path in &files {
@@ -101,7 +101,7 @@ fn agreed(needed: &[Option<&'static str>]) -> Option<&'static str> {
 struct Looking {
     root: Root,
     columns: BTreeMap<String, Counted>,
-    rows: u64,
+    rows: Option<u64>,
     problems: Problems,
 }
 
@@ -160,8 +160,9 @@ impl Looking {
     fn rows(&mut self, path: &str, spec: &RowSpec) -> Result<(), FileError> {
         let mut lines = Lines::open(&self.root, path, spec.encoding)?;
         let mut rows = Rows::new(spec, path);
+        self.rows = self.rows.or(Some(0));
         while let Some(row) = rows.next(&mut lines, &mut self.problems)? {
-            self.rows += 1;
+            self.rows = self.rows.map(|rows| rows + 1);
             if let Value::Object(fields) = row.record.value() {
                 for (name, value) in fields {
                     let counted = self.columns.entry(name.clone()).or_default();
@@ -217,7 +218,7 @@ mod tests {
         let german = check(&[("a.csv", b"ID;Text;Wer\n1;Guten Tag;A\n2;Nein;A\n")], "*.csv");
         assert_eq!(said(&german), [None, None, Some(";")]);
         let names: Vec<&str> = german.columns.iter().map(|column| column.name.as_str()).collect();
-        assert_eq!((names, german.rows), (vec!["ID", "Text", "Wer"], 2));
+        assert_eq!((names, german.rows), (vec!["ID", "Text", "Wer"], Some(2)));
         assert_eq!((german.columns[0].repeated, german.columns[2].repeated), (0, 1));
 
         let (sjis, _, _) = encoding_rs::SHIFT_JIS.encode("id,text\n1,こんにちは、世界\n");

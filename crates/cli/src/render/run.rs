@@ -6,10 +6,12 @@ use refrain_schemas::exit_code::ExitCode;
 use refrain_schemas::failure::{FailureKind, PhaseError, UnitFailure};
 use refrain_schemas::report::{KeptFile, PhaseReport, PhaseStatus, RunReport, RunStatus};
 
+use crate::args::people::signed;
 use crate::render::numbers::{count, counted, money, some, usage};
 use crate::render::page::{Page, Tone, cut};
 use crate::render::table::{Align, Table, cell, toned};
 use crate::render::words;
+use crate::shell::quoted;
 
 /// How much of a failure is shown beside its phase; the whole stands below.
 const WHY_WIDTH: usize = 60;
@@ -128,10 +130,12 @@ fn errors(page: &mut Page, report: &RunReport) {
 
 /// Writes which files of people were replaced, and where they are now.
 fn kept(page: &mut Page, report: &RunReport) {
+    let by = signed();
     for KeptFile { path, copy } in report.phases.iter().flat_map(|phase| &phase.kept) {
         page.gap();
         let text = format!(
-            "{path} had been changed by hand; what it was is in {copy}, and `refrain edit import {copy}` takes it over"
+            "{path} had been changed by hand; what it was is in {copy}, and `refrain edit import {}{by}` takes it over",
+            quoted(copy)
         );
         page.wrapped(&[(Tone::Warn, "kept:")], &text);
     }

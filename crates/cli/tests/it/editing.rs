@@ -406,7 +406,10 @@ fn a_run_keeps_what_somebody_changed_in_an_export() {
     let exported = project.read("out/ja.csv");
     project.edit("out/ja.csv", "SECOND LINE", "by hand");
     let status = project.run(&["status"]).expect(0).stdout;
-    assert!(status.contains("if somebody changed out/ja.csv, `refrain edit import out/ja.csv`"), "{status}");
+    assert!(
+        status.contains("if somebody changed out/ja.csv, `refrain edit import out/ja.csv --by"),
+        "{status}"
+    );
     let output = project.run(&["run", "--progress", "none"]).expect(0);
     assert!(output.stdout.contains("kept: out/ja.csv had been changed by hand"), "{}", output.stdout);
     assert_eq!(project.read("out/ja.csv"), exported);

@@ -60,7 +60,7 @@ fn is_kept(engine: &Engine, target: &Target) -> bool {
     is_export && (phase.is_some_and(|phase| !phase.enabled) || engine.model().targets().contains(target))
 }
 
-/// Whether a revision wrote its files rather than read them.
+/// Whether a revision wrote its files rather than read them. One that patches has sources as well, which are not its files.
 fn is_write(record: &RevisionRecord) -> bool {
-    record.lineage.sources.is_empty()
+    !record.patched.is_empty() || record.lineage.sources.is_empty()
 }

@@ -125,14 +125,23 @@ fn fitting<'a>(
     signature: &Signature,
 ) -> Result<&'a WrittenFile, CliError> {
     let trial = Signature { dry_run: true, ..signature.clone() };
-    let mut fits = Vec::new();
+    let (mut fits, mut wrong) = (Vec::new(), Vec::new());
     for export in several {
         // What cannot be read as this one is no copy of it.
-        if let Ok(report) = import(args, opened, export, bytes, &trial) {
-            let news = report.added + report.changed + report.removed + report.n_clashes;
-            let has_any = report.unchanged > 0 || report.n_absent == 0;
-            fits.extend(has_any.then_some(((report.n_unknown, report.n_absent, news), *export)));
+        match import(args, opened, export, bytes, &trial) {
+            Err(error) => wrong.push(error),
+            Ok(report) => {
+                let news = report.added + report.changed + report.removed + report.n_clashes;
+                let has_any = report.unchanged > 0 || report.n_absent == 0;
+                fits.extend(has_any.then_some(((report.n_unknown, report.n_absent, news), *export)));
+            }
         }
+    }
+    // What cannot be read at all is told with its place.
+    if wrong.len() == several.len()
+        && let Some(first) = wrong.into_iter().next()
+    {
+        return Err(first);
     }
     let best = fits.iter().map(|(misfit, _)| *misfit).min();
     let best: Vec<&WrittenFile> =

@@ -335,3 +335,133 @@ fn a_script_in_shift_jis_gets_copies_that_it_can_hold() {
         assert!(said.contains(part), "no {part} in {said}");
     }
 }
+
+#[test]
+fn a_copy_with_another_name_is_told_by_what_is_in_it() {
+    let project = started(&["--languages", "fr"]);
+    project.run_json(&[], 0);
+    let exported = project.read("out/fr/wren.csv");
+    let line = exported.lines().nth(3).unwrap();
+    let (id, _) = line.split_once(',').unwrap();
+    project.write("inbox/mika 2.csv", &exported.replace(line, &line.replace('⟦', "Non ")));
+    let import = ["edit", "import", "inbox/mika 2.csv", "--from", "export@fr", "--by", "Mika"];
+    let report = project.run(&[&import[..], &["--dry-run", "--json"]].concat()).expect(0).json();
+    assert_eq!((&report["n_unknown"], &report["fields"][0]["key"]), (&0.into(), &id.into()), "{report}");
+
+    project.write("inbox/mika 2.csv", exported.lines().next().unwrap());
+    let said = project.run(&import).expect(2).stderr.split_whitespace().collect::<Vec<_>>().join(" ");
+    for file in ["main", "wren", "ivo"] {
+        let command =
+            format!("`refrain edit import 'inbox/mika 2.csv' --copy-of out/fr/{file}.csv --by Mika`");
+        assert!(said.contains(&command), "{said}");
+    }
+    project.write("inbox/mika 2.csv", &exported.replace(line, &line.replace('⟦', "Non ")));
+    let named =
+        ["edit", "import", "inbox/mika 2.csv", "--copy-of", "out/fr/wren.csv", "--by", "Mika", "--json"];
+    assert_eq!(project.run(&named).expect(0).json()["added"], 1);
+}
+
+#[test]
+fn a_line_whose_source_changed_is_shown_with_its_source_and_commands_that_work() {
+    let project = started(&["--languages", "fr"]);
+    project.run_json(&[], 0);
+    let lines = records(&project, "ingest");
+    let [first, second] =
+        [&lines[0], &lines[1]].map(|line| format!("edit@fr/{}", line["line_id"].as_str().unwrap()));
+    project.run(&["edit", "set", &first, "--text", "Mine.", "--by", "ana"]).expect(0);
+    project.run(&["edit", "lock", &second, "--by", "ana"]).expect(0);
+    project.run_json(&[], 0);
+    for line in &lines[..2] {
+        let text = line["text"].as_str().unwrap().replace('"', "\"\"");
+        let file = line["file"].as_str().map_or("script/ivo.csv", |file| file);
+        let old = project.read(file);
+        assert!(old.contains(&text), "{text} in {file}");
+        project.write(file, &old.replacen(&text, "Something else now.", 1));
+    }
+    project.run_json(&[], 0);
+    let report = project.json(&["review"], 0);
+    assert_eq!(report["items"].as_array().map(Vec::len), Some(2), "{report}");
+    let source = &report["items"][0]["source"];
+    assert_eq!(
+        (&source["known"], &source["fields"][0]["now"]),
+        (&true.into(), &"Something else now.".into()),
+        "{report}"
+    );
+    assert_eq!(source["fields"][0]["before"], lines[0]["text"]);
+    let said = project.run(&["review"]).expect(0).stdout;
+    for part in ["source, text", "{+Something+}", "(not asked again: locked)", "the text was locked as it is"]
+    {
+        assert!(said.contains(part), "no {part} in {said}");
+    }
+    let command = said.lines().find(|line| line.contains("review keep") && line.contains(&first)).unwrap();
+    let (command, _) = command.split_once('#').unwrap();
+    assert!(command.contains("--by"), "{command}");
+    let shell = format!(
+        "PATH=\"{}:$PATH\"; {command}",
+        std::path::Path::new(env!("CARGO_BIN_EXE_refrain")).parent().unwrap().display()
+    );
+    let mut pasted = std::process::Command::new("sh");
+    assert!(
+        pasted.args(["-c", &shell]).current_dir(project.path("")).output().unwrap().status.success(),
+        "{shell}"
+    );
+    assert_eq!(project.json(&["review"], 0)["items"].as_array().map(Vec::len), Some(1));
+}
+
+#[test]
+fn files_of_a_source_that_was_renamed_are_named_and_removed_on_purpose_alone() {
+    let project = started(&["--languages", "fr"]);
+    project.run_json(&[], 0);
+    let read = |path: &str| project.read(path);
+    for (old, new) in [("script/wren.csv", "script/north.csv"), ("script/ivo.csv", "script/south.csv")] {
+        project.write(new, &read(old));
+        std::fs::remove_file(project.path(old)).unwrap();
+    }
+    project.write("out/fr/ivo.csv", "mine\n");
+    let note = "out/fr/wren.csv was written by an earlier revision and is no longer written";
+    let words = |text: String| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    for command in ["run", "status"] {
+        let said = words(project.run(&[command]).expect(0).stdout);
+        assert!(said.contains(note) && !said.contains("out/fr/ivo.csv,"), "{said}");
+    }
+    project.run(&["gc", "--exports", "--dry-run"]).expect(0);
+    project.run(&["gc"]).expect(0);
+    assert!(project.path("out/fr/wren.csv").exists(), "nothing goes that was not asked for");
+    let report = project.run(&["gc", "--exports", "--json"]).expect(0).json();
+    assert_eq!(report["exports"], serde_json::json!(["out/fr/wren.csv"]));
+    assert!(!project.path("out/fr/wren.csv").exists());
+    assert_eq!(read("out/fr/ivo.csv"), "mine\n", "a person's file stays");
+    assert!(!project.run(&["status"]).expect(0).stdout.contains("earlier revision"));
+}
+
+#[test]
+fn what_is_missing_or_broken_is_said_once_and_in_words() {
+    let words = |text: String| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let project = started(&[]);
+    project.run_json(&[], 0);
+    let plan = words(project.run(&["plan", "--set", "models=true"]).expect(0).stdout);
+    assert!(plan.contains("… and") && !plan.contains("`project.system`"), "{plan}");
+
+    let glossary = project.read("glossary/ja.csv");
+    std::fs::remove_file(project.path("glossary/ja.csv")).unwrap();
+    let said = words(project.run(&["plan"]).expect(2).stderr);
+    assert!(
+        said.contains("create `glossary/ja.csv`; its first line `term,translation,forbidden,case,note`"),
+        "{said}"
+    );
+    assert!(!said.contains("did you mean"), "{said}");
+    project.write("glossary/ja.csv", &glossary);
+
+    let script = project.read("script/ivo.csv");
+    project.write("script/ivo.csv", &format!("{script}a,b\n"));
+    for said in [project.run(&["run"]).expect(1).stdout, project.run(&["status"]).expect(0).stdout] {
+        assert_eq!(said.matches("hint: give every row as many cells").count(), 1, "{said}");
+    }
+    project.write("script/ivo.csv", &script);
+    project.edit("refrain.yaml", "  context:\n    units:", "  context:\n    enabled: false\n    units:");
+    let plan = words(project.run(&["plan"]).expect(0).stdout);
+    assert!(
+        plan.contains("context `background` no longer has to be there") && !plan.contains(".need"),
+        "{plan}"
+    );
+}

@@ -106,7 +106,10 @@ impl Script {
         let mut settings: Vec<(&'static str, String)> = Vec::new();
         let said = [("format", look.format), ("encoding", look.encoding), ("delimiter", look.delimiter)];
         settings.extend(said.into_iter().filter_map(|(name, value)| Some((name, value?.to_owned()))));
-        if !look.columns.is_empty() {
+        if look.rows == Some(0) {
+            return Err(empty("no line", files));
+        }
+        if look.rows.is_some() {
             let text = choose("text", &texts(look), true, interview.as_deref_mut())?
                 .ok_or_else(|| without_text(look, files))?;
             let others: Vec<&Column> = look.columns.iter().filter(|column| column.name != text).collect();
@@ -158,9 +161,7 @@ impl Script {
             read.await.map_err(|error| unreadable(error, dir, files))
         })?;
         if n_lines == 0 || !has_text {
-            let what = if n_lines == 0 { "no line" } else { "no text" };
-            return Err(CliError::usage(format!("there is {what} in {files}; nothing was written"))
-                .hint("name other files with `--source`, or leave it out for a sample"));
+            return Err(empty(if n_lines == 0 { "no line" } else { "no text" }, files));
         }
         if !has_scenes && !self.settings.iter().any(|(name, _)| *name == "scene") {
             self.settings.push(("scene", "file".to_owned()));
@@ -219,6 +220,11 @@ fn yaml(value: &str) -> String {
     if is_plain { value.to_owned() } else { Value::from(value).to_string() }
 }
 
+fn empty(what: &str, files: &str) -> CliError {
+    CliError::usage(format!("there is {what} in {files}; nothing was written"))
+        .hint("name other files with `--source`, or leave it out for a sample")
+}
+
 fn without_text(look: &Look, files: &str) -> CliError {
     let names: Vec<&str> = look.columns.iter().map(|column| column.name.as_str()).collect();
     CliError::usage(format!(
@@ -246,7 +252,7 @@ fn texts(look: &Look) -> Vec<(String, bool)> {
 
 /// Returns the columns that tell all rows apart, the likeliest first; a short one that is not called so is one, too.
 fn keys(look: &Look, columns: &[&Column]) -> Vec<(String, bool)> {
-    let unique = columns.iter().filter(|column| column.filled == look.rows && column.repeated == 0);
+    let unique = columns.iter().filter(|column| Some(column.filled) == look.rows && column.repeated == 0);
     let mut found: Vec<(&Column, usize)> =
         unique.map(|column| (*column, rank(&column.name, &KEYS))).collect();
     found.retain(|(column, rank)| *rank < KEYS.len() || column.worded == 0);

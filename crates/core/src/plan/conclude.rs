@@ -48,8 +48,15 @@ impl Ahead {
             let Prepared { pages, pieces, before, context_artifacts, editing, .. } = *job.prepared;
             let store = &*self.ports.store;
             store.commit(Batch { pages, ..Batch::default() }).await?;
-            let publication =
-                Publication { store, work, pieces: &pieces, outcomes, before, editing: &editing, begun: None };
+            let publication = Publication {
+                store,
+                work,
+                pieces: &pieces,
+                outcomes,
+                before,
+                editing: &editing,
+                begun: None,
+            };
             if let Some(published) = publication.publish().await? {
                 let mut record = self.imagined(target, &standing.now, published.artifact, &context_artifacts);
                 (record.units, record.local) = (Some(published.units), published.local);

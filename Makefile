@@ -49,7 +49,7 @@ schemas-check: ## Check that what is generated is what is checked in
 examples: build ## Run the example project in a fresh copy, twice, and the embedding example
 	$(WITH_PATH) examples/run.sh $(BIN)/examples/embed
 
-bench: ## Measure the workload W(N) beside the floor; N is REFRAIN_BENCH_N, 100000 where it is not given
+bench: ## Measure the workload W(N) beside the floor; REFRAIN_BENCH_N names other sizes than 1,000 to 1,000,000
 	REFRAIN_BENCH_REPORT=$(abspath benches/report.md) $(CARGO) bench --workspace --locked --bench workload --bench commit
 
 bench-models: ## Measure what is left of a provider's speed and limits; takes some minutes

@@ -72,6 +72,7 @@ pub struct Ports {
 pub struct Engine {
     model: Arc<Model>,
     ports: Ports,
+    window: usize,
 }
 
 /// What calls of the ledger are summed up by.
@@ -115,11 +116,24 @@ pub enum Shown {
     Files(Vec<String>),
 }
 
+/// How many open units a run holds where nobody says.
+const WINDOW: usize = 1 << 15;
+
 impl Engine {
     /// Puts a project and its ports together.
     #[must_use]
     pub const fn new(model: Arc<Model>, ports: Ports) -> Self {
-        Self { model, ports }
+        Self { model, ports, window: WINDOW }
+    }
+
+    /// Says how many units of a phase a run holds in memory that are not over; all of them where a phase has fewer.
+    #[must_use]
+    pub const fn holding(self, units: usize) -> Self {
+        Self { window: units, ..self }
+    }
+
+    pub(crate) const fn window(&self) -> usize {
+        self.window
     }
 
     /// Returns the project.

@@ -42,6 +42,8 @@ pub struct UnitOutcome {
     pub id: UnitId,
     /// The asks it was made from.
     pub asks: Vec<AskRow>,
+    /// Of a group whose records stand next to each other in the source, how many these are.
+    pub run: Option<u64>,
     /// Its records by ask, or how it failed; a failure of `None` is a hole because of another unit.
     pub result: Result<Vec<AskRecords>, Option<Failure>>,
 }
@@ -136,7 +138,7 @@ impl Publication<'_> {
         let outcomes = std::mem::take(&mut self.outcomes);
         let mut rows = Vec::with_capacity(outcomes.len());
         for outcome in outcomes {
-            let UnitOutcome { id, asks, result } = outcome;
+            let UnitOutcome { id, asks, run, result } = outcome;
             let failed = match result {
                 Ok(replies) => {
                     proposals.extend(proposed(self.work, &id, replies));
@@ -144,7 +146,7 @@ impl Publication<'_> {
                 }
                 Err(failure) => Some(failure),
             };
-            rows.push((id, asks, failed));
+            rows.push(((id, asks, run), failed));
         }
         let merged = merge(&self.work.merge, key, proposals);
         let mut by_unit: BTreeMap<UnitId, Vec<Stamped>> = BTreeMap::new();
@@ -153,9 +155,9 @@ impl Publication<'_> {
         }
         out.conflicts = merged.conflicts;
         out.failed = merged.failed;
-        for (id, asks, failed) in rows {
-            let records = by_unit.remove(&id).unwrap_or_default();
-            out.row(&id, asks, failed, records);
+        for (made, failed) in rows {
+            let records = by_unit.remove(&made.0).unwrap_or_default();
+            out.row(made, failed, records);
             out.store_pages(self.store, PAGE_BATCH).await?;
         }
         out.finish(self.store, false).await
@@ -168,7 +170,7 @@ impl Publication<'_> {
         let single = outcomes.len() == 1;
         let mut outputs: Vec<Json> = Vec::new();
         let mut missing = Vec::new();
-        for UnitOutcome { id, asks, result } in outcomes {
+        for UnitOutcome { id, asks, run, result } in outcomes {
             let failed = match result {
                 Ok(replies) => {
                     let merged = merge(&self.work.merge, "", proposed(self.work, &id, replies).collect());
@@ -182,7 +184,7 @@ impl Publication<'_> {
                     Some(failure)
                 }
             };
-            out.row_only(&id, asks, failed, 0);
+            out.row_only((id, asks, run), failed, 0);
         }
         let document = match outputs.first() {
             Some(only) if single => only.clone(),
@@ -206,6 +208,9 @@ fn proposed(work: &AskWork, unit: &UnitId, replies: Vec<AskRecords>) -> impl Ite
     })
 }
 
+/// A unit, the asks it was made from, and how long a run of records it is.
+type MadeUnit = (UnitId, Vec<AskRow>, Option<u64>);
+
 /// The two trees of a revision as they grow.
 #[derive(Debug, Default)]
 struct Trees {
@@ -222,7 +227,7 @@ struct Trees {
 impl Trees {
     /// Adds a unit whose records are its own business.
     fn unit(&mut self, work: &AskWork, key: &str, outcome: UnitOutcome) {
-        let UnitOutcome { id, asks, result } = outcome;
+        let UnitOutcome { id, asks, run, result } = outcome;
         let (failed, records) = match result {
             Err(failure) => (Some(failure), Vec::new()),
             Ok(replies) => {
@@ -236,7 +241,7 @@ impl Trees {
                 (None, records)
             }
         };
-        self.row(&id, asks, failed, records);
+        self.row((id, asks, run), failed, records);
     }
 
     fn take(&mut self, merged: Merged) -> Vec<Stamped> {
@@ -246,32 +251,26 @@ impl Trees {
     }
 
     /// Adds a unit's row and its entries: its records, or a hole.
-    fn row(
-        &mut self,
-        id: &UnitId,
-        asks: Vec<AskRow>,
-        failed: Option<Option<Failure>>,
-        records: Vec<Stamped>,
-    ) {
+    fn row(&mut self, made: MadeUnit, failed: Option<Option<Failure>>, records: Vec<Stamped>) {
         if failed.is_some() {
-            self.artifact.push(&Entry::hole(id.as_str()));
-            self.row_only(id, asks, failed, 1);
+            self.artifact.push(&Entry::hole(made.0.as_str()));
+            self.row_only(made, failed, 1);
             return;
         }
         for stamped in &records {
             self.artifact.push(&Entry::record(&stamped.key, stamped.record.as_str()));
         }
-        self.row_only(id, asks, None, u32::try_from(records.len()).unwrap_or(u32::MAX));
+        self.row_only(made, None, u32::try_from(records.len()).unwrap_or(u32::MAX));
     }
 
-    fn row_only(&mut self, id: &UnitId, asks: Vec<AskRow>, failed: Option<Option<Failure>>, weight: u32) {
+    fn row_only(&mut self, (id, asks, run): MadeUnit, failed: Option<Option<Failure>>, weight: u32) {
         let hole = failed.is_some();
         let failure = failed.flatten();
         if hole && self.missing.len() < NAMED_MISSING {
             self.missing.push(id.clone());
         }
         self.own_failures += u64::from(failure.is_some());
-        let body = UnitRow { asks, failure }.encode();
+        let body = UnitRow { asks, failure, run }.encode();
         self.units.push(&Entry { id: id.as_str(), hole, weight, body: &body });
     }
 

@@ -365,14 +365,15 @@ fn unit_state(prepared: &Prepared, unit: &Unit, group: u32) -> UnitState {
 }
 
 fn outcome_of(prepared: &Prepared, unit: usize, state: UnitState) -> UnitOutcome {
-    let id = &prepared.units[unit].id;
+    let Unit { id, members } = &prepared.units[unit];
     let lock = prepared.editing.locked(id.as_str());
-    lock.map_or_else(|| outcome(state, id.clone()), |lock| locked_outcome(id, lock))
+    let outcome = lock.map_or_else(|| outcome(state, id.clone()), |lock| locked_outcome(id, lock));
+    UnitOutcome { run: prepared.requests.by.as_ref().and_then(|_| members.run()), ..outcome }
 }
 
 fn locked_outcome(id: &UnitId, lock: &Lock) -> UnitOutcome {
     let stamped = Stamped { key: id.as_str().to_owned(), record: lock.record.clone() };
-    UnitOutcome { id: id.clone(), asks: Vec::new(), result: Ok(vec![(0, 0, vec![stamped])]) }
+    UnitOutcome { id: id.clone(), asks: Vec::new(), run: None, result: Ok(vec![(0, 0, vec![stamped])]) }
 }
 
 fn outcome(state: UnitState, id: UnitId) -> UnitOutcome {
@@ -389,7 +390,7 @@ fn outcome(state: UnitState, id: UnitId) -> UnitOutcome {
             })
             .collect()),
     };
-    UnitOutcome { id, asks: rows, result }
+    UnitOutcome { id, asks: rows, run: None, result }
 }
 
 /// Numbers the groups whose units may share calls, in the order of their first units; none where all units may.

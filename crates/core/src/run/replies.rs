@@ -17,7 +17,6 @@ use crate::request::UnitRequest;
 use crate::template::Context;
 
 use super::input::{AskRef, TargetNo};
-use super::settling::WINDOW;
 use super::state::{RunState, Waiting};
 use super::unit_state::{AskState, Refusal, UnitProgress, UnitState};
 
@@ -36,7 +35,7 @@ impl RunState {
 
     /// Makes the first asks of a target's units and looks them up, as many units at first as a run holds in memory.
     pub(super) fn start_asks(&mut self, no: TargetNo) {
-        self.begin_units(no, WINDOW);
+        self.begin_units(no, self.options.window);
         self.check_planned(no);
         self.check_over(no);
     }

@@ -13,12 +13,8 @@ use super::input::{Effect, TargetNo};
 use super::replies::NAMED_FAILURES;
 use super::state::RunState;
 
-/// How many open units of a target a run holds.
-pub(super) const WINDOW: usize = 1 << 15;
-/// So many units are begun at once.
-const STEP: usize = 1 << 12;
-/// So many units are handed over at once.
-const HANDFUL: usize = 1 << 12;
+/// The window moves in steps of this share of it: so many units are begun at once, or handed over.
+const STEPS: usize = 8;
 
 /// What has left the window of a job and is not published.
 #[derive(Debug, Default)]
@@ -64,6 +60,7 @@ impl RunState {
         if !self.is_settled_early(no) {
             return;
         }
+        let step = self.step();
         let Some(job) = self.targets[no].job_mut() else { return };
         while let Some(outcome) = job.take_outcome() {
             if let Err(Some(failure)) = &outcome.result
@@ -74,7 +71,7 @@ impl RunState {
             }
             job.settling.outcomes.push(outcome);
         }
-        if job.settling.is_away || job.settling.outcomes.len() < HANDFUL {
+        if job.settling.is_away || job.settling.outcomes.len() < step {
             return;
         }
         let prepared = &mut job.prepared;
@@ -93,7 +90,7 @@ impl RunState {
             return false;
         };
         let rules = Rules::of(work, None).gathered(!self.phase(no).gather.is_empty());
-        job.prepared.units.len() > WINDOW && rules.keys_are_units()
+        job.prepared.units.len() > self.options.window && rules.keys_are_units()
     }
 
     /// Takes the revision back that a handful of units was added to.
@@ -110,19 +107,33 @@ impl RunState {
         }
     }
 
+    const fn step(&self) -> usize {
+        self.options.window.div_ceil(STEPS)
+    }
+
     /// Begins units where there is room for them. Where nothing moves although there is none, packs wait for units that
     /// have not been begun.
     fn begin_more(&mut self, no: TargetNo) {
-        let Some(job) = self.targets[no].job() else { return };
+        let step = self.step();
+        let mut has_begun = false;
+        while self.may_begin(no, step) {
+            self.begin_units(no, step);
+            has_begun = true;
+        }
+        if has_begun {
+            self.check_planned(no);
+            self.check_over(no);
+        }
+    }
+
+    fn may_begin(&self, no: TargetNo, step: usize) -> bool {
+        let Some(job) = self.targets[no].job() else { return false };
         if job.n_ahead() == 0 || job.is_stopped || self.stop.is_some() {
-            return;
+            return false;
         }
         let n_held = job.n_open - job.n_ahead();
         let is_packed = matches!(&self.phase(no).work, Work::Ask(work) if work.pack > 1);
         let is_stuck = is_packed && job.n_in_flight == 0 && job.n_looking == 0;
-        if n_held + STEP <= WINDOW || is_stuck {
-            self.begin_units(no, STEP);
-            self.check_over(no);
-        }
+        n_held + step <= self.options.window || is_stuck
     }
 }

@@ -90,6 +90,8 @@ pub struct Options {
     pub in_doubt: Vec<InDoubt>,
     /// The least level of events that anybody wants.
     pub level: Level,
+    /// How many units of a target are held that are not over.
+    pub window: usize,
 }
 
 /// How many calls are in flight, by what they count against.

@@ -119,6 +119,29 @@ fn some_places_are_refused() {
 }
 
 #[test]
+fn a_writer_that_syncs_writes_the_same() {
+    let folder = Folder::new(&[("p/a.csv", b"edited")]);
+    let writer = refrain_files::FsWriter::synced(folder.path("p"));
+    let write = |path: &str| {
+        let mut target = block_on(writer.open(&map(json!({"path": path})), "id")).unwrap();
+        target.write(&records(&[r#"{"id":1}"#])).unwrap();
+        target.finish().unwrap().files
+    };
+    let kept = block_on(writer.keep("a.csv", &std::collections::BTreeSet::new())).unwrap();
+    assert_eq!(kept.map(|kept| kept.path).as_deref(), Some("a.csv.edited-1"));
+    for path in ["a.csv", "new/folders/b.csv"] {
+        let first = write(path);
+        assert_eq!(write(path)[0].digest, first[0].digest, "also where it is there already");
+    }
+    assert_eq!(
+        folder.everything().len(),
+        6,
+        "two files, a copy and three folders: {:?}",
+        folder.everything()
+    );
+}
+
+#[test]
 fn files_that_are_gone_have_no_stamp() {
     let folder = Folder::new(&[]);
     let stamps = folder.write(json!({"path": "o/x.csv"}), &records(&[r#"{"id":1}"#])).unwrap();

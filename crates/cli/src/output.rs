@@ -73,8 +73,11 @@ impl Output {
     /// Prints a line of JSON text. On a terminal, what could steer it is written as JSON escapes.
     pub(crate) fn json_line(&mut self, text: &str) -> Result<(), CliError> {
         let text = redaction::json(text);
-        let text = if self.on_terminal { escape_json(&text).into_owned() } else { text.into_owned() };
-        self.send(&text)?;
+        if self.on_terminal {
+            self.send(&escape_json(&text))?;
+        } else {
+            self.send(&text)?;
+        }
         self.send("\n")
     }
 

@@ -9,7 +9,7 @@ use minijinja::{Environment, Error, ErrorKind, State, Value, filters, tests};
 
 use super::guards::{ENTRY, FACTOR, OPERAND};
 
-/// The most work of one rendering or evaluation: bytes of text, and 16 for each value.
+/// The most work of one rendering or evaluation: bytes of text, and 64 for each value.
 const WORK: u64 = 256 << 20;
 /// The deepest nesting of a value that is worked on.
 const DEEPEST: usize = 128;
@@ -148,7 +148,7 @@ fn walk(value: &Value, left: &mut u64, depth: usize) -> Result<(), Error> {
     if depth > DEEPEST {
         return Err(refused(format!("a value nests more than {DEEPEST} deep")));
     }
-    take(left, 16)?;
+    take(left, 64)?;
     match value.kind() {
         ValueKind::String => take(left, value.as_str().map_or(0, str::len) as u64),
         ValueKind::Seq | ValueKind::Iterable => {

@@ -14,6 +14,7 @@ mod estimates;
 mod failing;
 mod fans;
 mod flow;
+mod fuzz;
 mod limiting;
 mod localising;
 mod logs;

@@ -128,7 +128,7 @@ impl Engine {
 
     /// Says how many units of a phase a run holds in memory that are not over; all of them where a phase has fewer.
     #[must_use]
-    pub const fn holding(self, units: usize) -> Self {
+    pub fn holding(self, units: usize) -> Self {
         Self { window: units, ..self }
     }
 

@@ -18,7 +18,7 @@ fn once(draft: &mut Draft, n: u64, chance: &mut Chance) {
         0..6 => change_lines(draft, chance, |line, chance| line["text"] = json!(text(chance))),
         6 => {
             change_lines(draft, chance, |line, chance| {
-                line["scene"] = json!(format!("s{}", chance.below(3)))
+                line["scene"] = json!(format!("s{}", chance.below(3)));
             });
         }
         7..9 => rows(draft, "lines.csv", |lines| {

@@ -1,5 +1,9 @@
 //! Getting a target ready: its inputs read, its units split, what did not change told from what did.
 
+mod ahead;
+
+pub use ahead::{Prospect, RecordsBefore, ahead};
+
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
@@ -75,6 +79,13 @@ pub struct Before {
 }
 
 impl Prepared {
+    /// Makes the requests those of another generation, as long as nobody else holds them.
+    pub fn set_generation(&mut self, generation: u32) {
+        if let Some(requests) = Arc::get_mut(&mut self.requests) {
+            requests.generation = generation;
+        }
+    }
+
     /// Returns how many units there are.
     #[must_use]
     pub fn n_units(&self) -> u64 {

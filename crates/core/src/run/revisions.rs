@@ -45,7 +45,7 @@ impl RunState {
         if job.prepared.before.is_some() {
             // Should units turn out not to be keepable, all are made again, and these have been asked about already.
             let called = job.units.iter().zip(&job.prepared.units).filter(|(state, _)| state.was_called);
-            self.targets[no].called = called.map(|(_, unit)| unit.id.clone()).collect();
+            self.targets[no].called.extend(called.map(|(_, unit)| unit.id.clone()));
         }
         let outcomes = job.take_outcomes();
         let Job { standing, prepared, counts, .. } = *job;

@@ -29,5 +29,6 @@ mod settling;
 mod shapes;
 mod simulated;
 mod spending;
+mod streaming;
 mod tokens;
 mod trees;

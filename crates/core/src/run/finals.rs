@@ -114,6 +114,12 @@ impl Job {
         &self.prepared.units[unit]
     }
 
+    /// Whether the records of all units are final.
+    #[must_use]
+    pub fn is_all_settled(&self) -> bool {
+        (0..self.units.len()).all(|unit| self.is_settled(unit))
+    }
+
     fn is_settled(&self, unit: usize) -> bool {
         match &self.units[unit].progress {
             UnitProgress::Open => false,

@@ -41,6 +41,8 @@ pub(super) struct Forerunner {
     live: Vec<Live>,
     /// Whether nothing more is taken in: what flows is not what it was thought to be.
     is_closed: bool,
+    /// Whether its units lack some whose records never flowed, so that nobody knows which groups of them are complete.
+    is_gapped: bool,
     /// Whether nobody is asked before the target's turn.
     is_halted: bool,
     /// A failure for which the run ends when the target's turn comes.
@@ -336,6 +338,36 @@ impl RunState {
             self.watched.iter().filter(|(up, _)| *up == principal).map(|(_, field)| field.clone()).collect();
         if let Some(job) = self.targets[no].job_mut() {
             fields.iter().for_each(|field| job.watch(field));
+        }
+    }
+
+    /// Lets flow what is final of a target whose units are all over, as long as it is there to be seen.
+    pub(super) fn flow_out(&mut self, no: TargetNo) {
+        let reads = |ahead: &Option<Forerunner>| {
+            ahead.as_ref().is_some_and(|ahead| ahead.is_asking() && ahead.live.iter().any(|live| live.up == no))
+        };
+        let readers: Vec<TargetNo> =
+            (0..self.n_targets).filter(|reader| reads(&self.forerunners[*reader])).collect();
+        if readers.is_empty() || self.stop.is_some() {
+            return;
+        }
+        let is_whole = self.is_whole(no) && self.targets[no].job().is_some_and(Job::is_all_settled);
+        for reader in readers {
+            self.take_in(reader);
+            if let Some(ahead) = &mut self.forerunners[reader] {
+                ahead.is_gapped |= !is_whole;
+            }
+        }
+    }
+
+    /// Whether all units of a target flow, or will.
+    fn is_whole(&self, up: TargetNo) -> bool {
+        match (&self.targets[up].stage, &self.forerunners[up]) {
+            // Units that are kept of the revision before are on nobody's list.
+            (Stage::Asking(job), _) => job.prepared.before.is_none(),
+            (Stage::Publishing(..) | Stage::Over, _) => true,
+            (_, Some(ahead)) => !ahead.is_gapped && ahead.sources().all(|up| self.is_whole(up)),
+            (_, None) => false,
         }
     }
 

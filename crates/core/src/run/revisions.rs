@@ -39,6 +39,7 @@ impl RunState {
         if !enough || !job.missed.is_empty() {
             return self.fail_units(no);
         }
+        self.flow_out(no);
         let Stage::Asking(mut job) = std::mem::replace(&mut self.targets[no].stage, Stage::Judging) else {
             return;
         };

@@ -83,6 +83,9 @@ impl RunState {
     fn with_ahead(&mut self, no: TargetNo, f: impl FnOnce(&mut Self, &mut Forerunner) -> Vec<usize>) {
         let model = self.model.clone();
         let Work::Ask(work) = &model.phases[self.targets[no].phase].work else { return };
+        if !self.forerunners[no].as_ref().is_some_and(Forerunner::is_asking) {
+            return;
+        }
         let Some(mut ahead) = self.forerunners[no].take() else { return };
         let forerunner = self.forerunner(no);
         let mut ready = f(self, &mut ahead);
@@ -104,10 +107,10 @@ impl RunState {
     fn news(&self, live: &Live) -> Option<News> {
         let of = if self.targets[live.up].is_before_asking() { self.forerunner(live.up) } else { live.up };
         let mut news = News { finals: Vec::new(), is_lacking: false, at: live.at };
-        let job = self.targets[of].job().filter(|job| !job.is_stopped && job.ended.len() > live.at);
-        let Some(job) = job else {
+        let job = self.targets[of].job().filter(|job| !job.is_stopped)?;
+        if job.ended.len() <= live.at {
             return matches!(live.flow, Flow::Group(_)).then_some(news);
-        };
+        }
         news.at = job.ended.len();
         let ranks = self.forerunners[live.up].as_ref().filter(|_| of != live.up).map(|ahead| &ahead.ranks);
         for unit in job.ended[live.at..].iter().copied() {
@@ -156,9 +159,7 @@ impl RunState {
         finals: Vec<(Final, Option<String>)>,
     ) -> BTreeSet<String> {
         let mut touched = BTreeSet::new();
-        // Units that are kept of the revision before are on nobody's list.
-        let up = self.targets[ahead.live[edge].up].job();
-        ahead.is_closed |= up.is_some_and(|job| job.prepared.before.is_some());
+        ahead.is_closed |= !self.is_whole(ahead.live[edge].up);
         for (record, own) in finals {
             let value = record.record.field(field).and_then(refrain_schemas::json::scalar_text);
             let value = value.map(std::borrow::Cow::into_owned);

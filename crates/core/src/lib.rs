@@ -10,6 +10,7 @@ pub mod define;
 pub mod delta;
 pub mod edits;
 pub mod engine;
+pub mod escape;
 pub mod executor;
 pub mod expression;
 pub mod facts;

@@ -35,10 +35,12 @@ pub(crate) mod request;
 mod retry;
 mod returns;
 mod revisions;
+mod settling;
 pub mod state;
 pub mod target_state;
 mod targets;
 pub mod unit_state;
+pub mod unit_window;
 
 pub use forerunner::Foresight;
 pub(crate) use ceiling::most;

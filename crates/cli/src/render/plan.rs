@@ -110,7 +110,7 @@ fn action(action: PlannedAction) -> Cell {
 
 fn why(phase: &PhasePlan) -> String {
     if phase.missing.is_empty() {
-        return words::causes(&phase.causes);
+        return words::few_causes(&phase.causes);
     }
     let missing: Vec<String> = phase.missing.iter().map(ToString::to_string).collect();
     format!("{} missing", missing.join(", "))

@@ -48,7 +48,7 @@ impl Job {
     /// Returns the records of a unit if nothing will change them; `None` where it is not over, or people had their say.
     #[must_use]
     pub fn finals(&self, unit: usize) -> Option<Vec<&Stamped>> {
-        let state = &self.units[unit];
+        let state = self.units.get(unit)?;
         if state.progress != UnitProgress::Done || state.asks.is_empty() {
             return None;
         }
@@ -65,7 +65,7 @@ impl Job {
     /// Begins to count the units whose records are not final by their value of a field.
     pub fn watch(&mut self, field: &str) {
         let mut watch = Watch::default();
-        for unit in (0..self.units.len()).filter(|unit| !self.is_settled(*unit)) {
+        for unit in (0..self.prepared.units.len()).filter(|unit| !self.is_settled(*unit)) {
             watch.add(self.value(unit, field));
         }
         self.watches.insert(field.to_owned(), watch);
@@ -117,14 +117,16 @@ impl Job {
     /// Whether the records of all units are final.
     #[must_use]
     pub fn is_all_settled(&self) -> bool {
-        (0..self.units.len()).all(|unit| self.is_settled(unit))
+        (0..self.prepared.units.len()).all(|unit| self.is_settled(unit))
     }
 
     fn is_settled(&self, unit: usize) -> bool {
-        match &self.units[unit].progress {
-            UnitProgress::Open => false,
-            UnitProgress::Hole | UnitProgress::Failed(_) => true,
-            UnitProgress::Done => self.finals(unit).is_some(),
+        match self.units.get(unit).map(|state| &state.progress) {
+            Some(UnitProgress::Open) => false,
+            Some(UnitProgress::Hole | UnitProgress::Failed(_)) => true,
+            Some(UnitProgress::Done) => self.finals(unit).is_some(),
+            // One that has left the run's memory took its records with it.
+            None => unit >= self.units.len() && self.prepared.requests.is_hole(self.unit(unit)),
         }
     }
 }

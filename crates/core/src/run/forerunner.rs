@@ -260,7 +260,7 @@ impl RunState {
     /// Takes what is known of a target before its turn.
     pub(super) fn foreseen(&mut self, no: TargetNo, foresight: Option<Box<Foresight>>) {
         let fits = matches!(self.targets[no].stage, Stage::Waiting) && self.stop.is_none();
-        let foresight = foresight.filter(|foresight| fits && self.may_begin(no, &foresight.standing));
+        let foresight = foresight.filter(|foresight| fits && self.would_run(no, &foresight.standing));
         let Some(Foresight { mut standing, mut prospect }) = foresight.map(|foresight| *foresight) else {
             return self.give_up_ahead(no);
         };
@@ -299,7 +299,7 @@ impl RunState {
     }
 
     /// Whether a target would surely run if everything before it ended well, in the generation that is known.
-    fn may_begin(&self, no: TargetNo, standing: &Standing) -> bool {
+    fn would_run(&self, no: TargetNo, standing: &Standing) -> bool {
         let is_live = |target: &Target| {
             let live = self.forerunners[no].iter().flat_map(|ahead| &ahead.live);
             live.map(|live| &self.targets[live.up].target).any(|up| **up == *target)
@@ -364,7 +364,7 @@ impl RunState {
     fn is_whole(&self, up: TargetNo) -> bool {
         match (&self.targets[up].stage, &self.forerunners[up]) {
             // Units that are kept of the revision before are on nobody's list.
-            (Stage::Asking(job), _) => job.prepared.before.is_none(),
+            (Stage::Asking(job), _) => job.is_whole,
             (Stage::Publishing(..) | Stage::Over, _) => true,
             (_, Some(ahead)) => !ahead.is_gapped && ahead.sources().all(|up| self.is_whole(up)),
             (_, None) => false,

@@ -18,7 +18,7 @@ use crate::history::Prior;
 use crate::ports::agent::{AgentError, Reply};
 use crate::ports::executor::Call;
 use crate::prepare::Prepared;
-use crate::publish::{Published, UnitOutcome};
+use crate::publish::{Published, Publisher, UnitOutcome};
 use crate::survey::Standing;
 
 use super::forerunner::Foresight;
@@ -55,6 +55,8 @@ pub enum Input {
     Rested(Pack),
     /// Source files were read, or exports written.
     Transferred(TargetNo, Result<Box<Transferred>, Trouble>),
+    /// What was over of a target's units is stored, and the rest may follow.
+    Settled(TargetNo, Result<Box<Publisher>, EngineError>),
     /// A target's artifact is stored; `None` where all of its units have to be looked at after all.
     Published(TargetNo, Result<Box<Option<Published>>, EngineError>),
     /// A person wants the run to end.
@@ -80,8 +82,10 @@ pub enum Effect {
     Rest(Duration, Pack),
     /// Read source files, or write exports.
     Transfer(TargetNo, Box<Standing>),
-    /// Merge and store.
-    Publish(TargetNo, Box<Prepared>, Vec<UnitOutcome>),
+    /// Store what came of the next units of a target, while others are being asked about.
+    Settle(TargetNo, Box<Publisher>, Vec<UnitOutcome>),
+    /// Merge and store; on top of what was stored before, if anything was.
+    Publish(TargetNo, Box<Prepared>, Vec<UnitOutcome>, Option<Box<Publisher>>),
     /// Cancel all calls.
     CancelCalls,
 }

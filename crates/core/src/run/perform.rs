@@ -16,13 +16,13 @@ use crate::engine::{EngineError, Ports};
 use crate::facts::{self, Known};
 use crate::history::Prior;
 use crate::judge::{UpstreamNow, judge};
-use crate::model::{Model, ReadWork, Work, WriteWork};
+use crate::model::{Model, OutputShape, ReadWork, Work, WriteWork};
 use crate::ports::cancel::Cancel;
 use crate::ports::executor::Executor;
 use crate::ports::files::{FileError, Written};
 use crate::ports::store::Batch;
 use crate::prepare::{self, Preparation, PrepareError, Prepared};
-use crate::publish::{Publication, Published, UnitOutcome};
+use crate::publish::{Publication, Published, Publisher, UnitOutcome};
 use crate::survey::Standing;
 use crate::tree::build::TreeBuilder;
 use crate::tree::page::Entry;
@@ -75,8 +75,11 @@ impl Performer {
             Effect::Transfer(no, standing) => {
                 Input::Transferred(no, self.transfer(no, &standing).await.map(Box::new))
             }
-            Effect::Publish(no, prepared, outcomes) => {
-                Input::Published(no, self.publish(no, *prepared, outcomes).await.map(Box::new))
+            Effect::Settle(no, publisher, outcomes) => {
+                Input::Settled(no, self.settle(no, publisher, outcomes).await)
+            }
+            Effect::Publish(no, prepared, outcomes, begun) => {
+                Input::Published(no, self.publish(no, *prepared, outcomes, begun).await.map(Box::new))
             }
             Effect::CancelCalls => {
                 self.cancel.fire();
@@ -153,6 +156,7 @@ impl Performer {
         no: TargetNo,
         prepared: Prepared,
         outcomes: Vec<UnitOutcome>,
+        begun: Option<Box<Publisher>>,
     ) -> Result<Option<Published>, EngineError> {
         let Work::Ask(work) = &self.phase(no).work else { return Ok(None) };
         let store = &*self.ports.store;
@@ -164,8 +168,23 @@ impl Performer {
             outcomes,
             before: prepared.before,
             editing: &prepared.editing,
+            begun: begun.map(|begun| *begun),
         };
         Ok(publication.publish().await?)
+    }
+
+    async fn settle(
+        &self,
+        no: TargetNo,
+        mut publisher: Box<Publisher>,
+        outcomes: Vec<UnitOutcome>,
+    ) -> Result<Box<Publisher>, EngineError> {
+        if let Work::Ask(work) = &self.phase(no).work
+            && let OutputShape::Records { key } = &work.output.shape
+        {
+            publisher.feed(&*self.ports.store, work, key, outcomes).await?;
+        }
+        Ok(publisher)
     }
 
     async fn transfer(&self, no: TargetNo, standing: &Standing) -> Result<Transferred, Trouble> {

@@ -97,6 +97,8 @@ pub struct Options {
     pub in_doubt: Vec<InDoubt>,
     /// The least level of events that anybody wants.
     pub level: Level,
+    /// How many units of a target are held that are not over.
+    pub window: usize,
 }
 
 /// How many calls are in flight, by what they count against.
@@ -268,6 +270,7 @@ impl RunState {
             Input::Called(call, reply) => self.called(call, reply),
             Input::Rested(pack) => self.rested(pack),
             Input::Transferred(no, transferred) => self.transferred(no, transferred),
+            Input::Settled(no, publisher) => self.settled(no, publisher),
             Input::Published(no, published) => self.published(no, published),
             Input::Drain => self.stop(Stop::Drained),
             Input::Abort => {
@@ -284,6 +287,7 @@ impl RunState {
         self.run_ahead();
         self.start_calls();
         self.drop_forerunners();
+        self.move_windows();
         let look_ups = std::mem::take(&mut self.look_ups);
         for batch in look_ups.chunks(LOOK_UPS) {
             let (asks, keys) = batch.iter().copied().unzip();

@@ -152,7 +152,7 @@ impl RunState {
         let Work::Ask(work) = &model.phases[self.targets[no].phase].work else { return };
         // What was read is what the revision is made from, even if it changed since the target was judged.
         standing.now.context_files.clone_from(&prepared.context_files);
-        let mut job = Job::new(&model, work, standing, prepared);
+        let mut job = Job::opened(&model, work, standing, prepared);
         job.since = self.time;
         self.targets[no].stage = Stage::Asking(Box::new(job));
         self.take_over(no);

@@ -31,5 +31,6 @@ mod shapes;
 mod sim;
 mod simulated;
 mod spending;
+mod streaming;
 mod tokens;
 mod trees;

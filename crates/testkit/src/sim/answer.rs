@@ -38,13 +38,9 @@ struct Question<'a> {
 }
 
 impl Author {
-    pub(crate) fn new(model: Arc<Model>, refused: Option<&'static str>) -> Self {
-        let mut wanted: BTreeMap<PhaseName, BTreeSet<String>> = BTreeMap::new();
-        for phase in &model.phases {
-            if let Work::Ask(work) = &phase.work {
-                want(&mut wanted, phase, work);
-            }
-        }
+    /// Returns who answers for the agents of a project. Who answered before it was changed says the same of the same.
+    pub(crate) fn new(model: Arc<Model>, refused: Option<&'static str>, before: Option<&Self>) -> Self {
+        let wanted = before.map_or_else(|| wanted(&model), |before| before.wanted.clone());
         Self { model, wanted, refused }
     }
 
@@ -123,6 +119,17 @@ impl Author {
 fn number(digest: &Digest) -> u64 {
     let bytes = digest.as_bytes();
     bytes.iter().take(8).fold(0, |number, byte| number << 8 | u64::from(*byte))
+}
+
+/// Returns the fields of each phase's records that later phases read.
+fn wanted(model: &Model) -> BTreeMap<PhaseName, BTreeSet<String>> {
+    let mut wanted = BTreeMap::new();
+    for phase in &model.phases {
+        if let Work::Ask(work) = &phase.work {
+            want(&mut wanted, phase, work);
+        }
+    }
+    wanted
 }
 
 /// Notes which fields of other phases' records a phase reads.

@@ -1,14 +1,15 @@
 //! Takes made-up projects through many seeds: `simulate [--seeds N] [--from S] [--seed S] [--profile NAME] [--first]`.
 //!
 //! Each seed makes a project of its own up, and what people do to it; every profile takes its turn unless one is named.
-//! `--seed` tells one of them in full, `--first` stops at the first finding. Ends with 1 where there is one.
+//! `--seed` tells one of them in full, with every event where `--log` is given, `--first` stops at the first finding. Ends with 1 where there is one.
 
 #![expect(clippy::print_stdout, reason = "printing is what it is for")]
 
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use refrain_testkit::sim::{Profile, Seed, Summary, invented, profile_of, simulate};
+use refrain_schemas::log_line::LogLine;
+use refrain_testkit::sim::{Profile, Seed, Summary, invented, profile_of, replay, simulate};
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -19,7 +20,7 @@ fn main() -> ExitCode {
     let number = |name: &str| value(name).and_then(|text| text.parse::<u64>().ok());
     let profile: Option<Profile> = value("--profile").and_then(|name| name.parse().ok());
     if let Some(seed) = number("--seed") {
-        return replay(Seed(seed), profile);
+        return tell(Seed(seed), profile, arguments.iter().any(|argument| argument == "--log"));
     }
     let from = number("--from").unwrap_or(0);
     let to = from + number("--seeds").unwrap_or(10_000);
@@ -72,12 +73,15 @@ fn report(summary: &Summary) -> String {
     )
 }
 
-fn replay(seed: Seed, profile: Option<Profile>) -> ExitCode {
+fn tell(seed: Seed, profile: Option<Profile>, is_logged: bool) -> ExitCode {
     let invented = invented(seed);
     for draft in &invented.drafts {
         println!("{}", serde_json::to_string_pretty(draft).unwrap_or_default());
     }
-    let result = simulate(&invented.subject, profile.unwrap_or_else(|| profile_of(seed)), seed);
+    let (result, events) = replay(&invented.subject, profile.unwrap_or_else(|| profile_of(seed)), seed);
+    for event in events.iter().filter(|_| is_logged) {
+        println!("{}", serde_json::to_string(&LogLine::of(event)).unwrap_or_default());
+    }
     println!("{}", serde_json::to_string_pretty(&result).unwrap_or_default());
     if result.findings.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -3,8 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use refrain_core::define::agent_params;
 use refrain_core::model::{AskWork, ContextSource, Model, OutputShape, Phase, Select, Split, Work};
-use refrain_core::ports::agent::{AskedUnit, Request};
+use refrain_core::ports::agent::{AskedUnit, Draft, Request};
+use refrain_core::ports::rules::{RecordRules, RecordView};
 use refrain_core::prompt::{About, Ground, Prompt, Renderer};
 use refrain_core::request::{PREVIOUS, UnitRequest};
 use refrain_schemas::digest::{Digest, Digester};
@@ -27,8 +29,25 @@ pub(crate) struct Author {
     refused: Option<&'static str>,
 }
 
+/// How texts are made up. Where a phase has rules, the first that passes is said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Variant {
+    /// What the unit says, and a word more.
+    More,
+    /// What the unit says.
+    Echo,
+    /// What the unit says, with the terms that it sees as they are to be said.
+    Terms,
+    /// The same, and a word more.
+    TermsAndMore,
+}
+
+const VARIANTS: [Variant; 4] = [Variant::More, Variant::Echo, Variant::Terms, Variant::TermsAndMore];
+
 /// What is answered, and by whom.
+#[derive(Clone)]
 struct Question<'a> {
+    variant: Variant,
     work: &'a AskWork,
     prompt: Option<&'a Arc<Prompt>>,
     request: &'a Request,
@@ -38,13 +57,9 @@ struct Question<'a> {
 }
 
 impl Author {
-    pub(crate) fn new(model: Arc<Model>, refused: Option<&'static str>) -> Self {
-        let mut wanted: BTreeMap<PhaseName, BTreeSet<String>> = BTreeMap::new();
-        for phase in &model.phases {
-            if let Work::Ask(work) = &phase.work {
-                want(&mut wanted, phase, work);
-            }
-        }
+    /// Returns who answers for the agents of a project. Who answered before it was changed says the same of the same.
+    pub(crate) fn new(model: Arc<Model>, refused: Option<&'static str>, before: Option<&Self>) -> Self {
+        let wanted = before.map_or_else(|| wanted(&model), |before| before.wanted.clone());
         Self { model, wanted, refused }
     }
 
@@ -65,6 +80,7 @@ impl Author {
         let Some(Phase { work: Work::Ask(work), .. }) = phase else { return Ok(Json::null()) };
         let member = work.pool.iter().find(|member| member.agent == *agent);
         let question = Question {
+            variant: Variant::More,
             work,
             prompt: member.and_then(|member| member.prompt.as_ref()),
             request,
@@ -72,9 +88,27 @@ impl Author {
             input: unit.input.value(),
             wanted: self.wanted.get(&request.phase),
         };
-        let mut chance = Chance::of(number(&self.asked(agent, &question)));
-        let answer = question.answer(&mut chance);
-        Ok(Json::of(&answer).unwrap_or_else(|_| Json::null()))
+        let number = number(&self.asked(agent, &question));
+        let rules = self.rules(work, request);
+        let mut first = None;
+        for variant in VARIANTS {
+            let answer = Question { variant, ..question.clone() }.answer(&mut Chance::of(number));
+            let answer = Json::of(&answer).unwrap_or_else(|_| Json::null());
+            if question.passes(rules.as_deref(), &answer) {
+                return Ok(answer);
+            }
+            first.get_or_insert(answer);
+        }
+        Ok(first.unwrap_or_else(Json::null))
+    }
+
+    /// Returns the rules that answers of a phase have to fulfil in a scope.
+    fn rules(&self, work: &AskWork, request: &Request) -> Option<Arc<dyn RecordRules>> {
+        let rules = work.output.rules.as_ref()?;
+        let agent = self.model.agents.get(rules.agent.as_str())?;
+        let params = agent_params(&self.model.params, agent, &request.scope).ok()?;
+        let draft = Draft { spec: &agent.spec, declared: &self.model.declared };
+        rules.factory.rules(&draft, &params).ok()?
     }
 
     /// Whether garbage would be a good answer in a phase: a document without a schema may be anything, and so may what an
@@ -125,6 +159,17 @@ fn number(digest: &Digest) -> u64 {
     bytes.iter().take(8).fold(0, |number, byte| number << 8 | u64::from(*byte))
 }
 
+/// Returns the fields of each phase's records that later phases read.
+fn wanted(model: &Model) -> BTreeMap<PhaseName, BTreeSet<String>> {
+    let mut wanted = BTreeMap::new();
+    for phase in &model.phases {
+        if let Work::Ask(work) = &phase.work {
+            want(&mut wanted, phase, work);
+        }
+    }
+    wanted
+}
+
 /// Notes which fields of other phases' records a phase reads.
 fn want(wanted: &mut BTreeMap<PhaseName, BTreeSet<String>>, phase: &Phase, work: &AskWork) {
     let mut fields: BTreeSet<String> = BTreeSet::new();
@@ -165,6 +210,48 @@ fn unit_field(variable: &str) -> Option<String> {
 }
 
 impl Question<'_> {
+    /// Whether an answer would fulfil the rules of its phase.
+    fn passes(&self, rules: Option<&dyn RecordRules>, answer: &Json) -> bool {
+        let Some(rules) = rules.filter(|_| answer.is_object()) else { return true };
+        let view = RecordView {
+            input: &self.unit.input,
+            context: &self.unit.context,
+            shared: &self.request.context,
+            scope: &self.request.scope,
+            record: answer,
+        };
+        rules.review(&view).refused.is_empty()
+    }
+
+    /// Returns what a field of an input becomes in an answer; of a model, only what it was told it can say again.
+    fn said(&self, name: &str, input: &Value, word: u64) -> Option<Value> {
+        let own = input.get(name);
+        let longest = || {
+            let texts = input.as_object().into_iter().flatten().filter(|(_, value)| value.is_string());
+            texts.max_by_key(|(_, value)| value.as_str().map_or(0, str::len)).map(|(_, value)| value)
+        };
+        let is_model = self.prompt.is_some();
+        let value = if is_model { own.filter(|own| own.is_string()).or_else(longest)? } else { own? };
+        let Some(text) = value.as_str() else { return Some(value.clone()) };
+        let told = self.request.conversation.as_ref().map(|conversation| conversation.user.as_str());
+        if is_model && !told.is_some_and(|told| told.contains(text)) {
+            return None;
+        }
+        Some(Value::String(self.varied(text, word)))
+    }
+
+    fn varied(&self, text: &str, word: u64) -> String {
+        let mut said = text.to_owned();
+        if matches!(self.variant, Variant::Terms | Variant::TermsAndMore) {
+            let context = self.unit.context.value();
+            context.as_object().into_iter().flatten().for_each(|(_, entries)| put_terms(&mut said, entries));
+        }
+        if matches!(self.variant, Variant::More | Variant::TermsAndMore) {
+            said.push_str(WORDS[usize::try_from(word % 8).unwrap_or(0)]);
+        }
+        said
+    }
+
     fn answer(&self, chance: &mut Chance) -> Value {
         if let Some(prompt) = self.prompt {
             return self.of_model(prompt, chance);
@@ -176,19 +263,13 @@ impl Question<'_> {
     }
 
     fn of_model(&self, prompt: &Prompt, chance: &mut Chance) -> Value {
+        let word = chance.next();
         let Some(schema) = &prompt.answer else {
-            let mut fields = Map::new();
-            fields
-                .insert(prompt.field.clone(), Value::String(format!("text {:04x}", chance.next() & 0xffff)));
-            return Value::Object(fields);
+            let made_up = || Value::String(format!("text {:04x}", word & 0xffff));
+            let text = self.said("text", &self.input, word).unwrap_or_else(made_up);
+            return Value::Object(Map::from_iter([(prompt.field.clone(), text)]));
         };
-        // What the model was not told it cannot say again.
-        let told = self.request.conversation.as_ref().map(|conversation| conversation.user.as_str());
-        let hint = |name: &str| {
-            let value = self.input.get(name)?;
-            value.as_str().filter(|text| told.is_some_and(|told| told.contains(text)))?;
-            Some(value.clone())
-        };
+        let hint = |name: &str| self.said(name, &self.input, word);
         shape::value(&schema.json.value(), &schema.json.value(), &hint, chance)
     }
 
@@ -224,7 +305,8 @@ impl Question<'_> {
 
     /// Returns a record about an input: what the schema wants, and what later phases read.
     fn record(&self, input: &Value, key: &str, chance: &mut Chance) -> Value {
-        let hint = |name: &str| input.get(name).cloned();
+        let word = chance.next();
+        let hint = |name: &str| self.said(name, input, word);
         let id_field = self.work.units.id_field.as_deref();
         let mut record = match &self.work.output.schema {
             Some(schema) => {
@@ -252,6 +334,22 @@ impl Question<'_> {
             fields.entry(name.clone()).or_insert(value);
         }
         Value::Object(fields)
+    }
+}
+
+/// Words that may stand behind anything.
+const WORDS: [&str; 8] = [" ja", " so", " ah", " oh", " um", " eh", " ho", " la"];
+
+/// Puts what the entries of a glossary say in the places of their terms: whatever text stands beside a term.
+fn put_terms(said: &mut String, entries: &Value) {
+    for entry in entries.as_array().into_iter().flatten().filter_map(Value::as_object) {
+        let texts: Vec<&str> =
+            entry.values().filter_map(Value::as_str).filter(|text| !text.is_empty()).collect();
+        let Some(term) = texts.iter().find(|text| said.contains(**text)) else { continue };
+        let better = texts.iter().rev().find(|text| *text != term && !said.contains(**text));
+        if let Some(better) = better {
+            *said = said.replace(term, better);
+        }
     }
 }
 

@@ -57,19 +57,20 @@ impl Subject {
     /// Returns a project as it is now.
     #[must_use]
     pub fn new(chapter: Chapter) -> Self {
-        Self { chapters: vec![Scene::new(chapter, None)], refused: None }
+        Self { chapters: vec![Scene::new(chapter, None, None)], refused: None }
     }
 
     /// Returns a project whose agents will not answer about whatever has this text in it.
     #[cfg(feature = "suite")]
     pub(crate) fn refusing(chapter: Chapter, refused: &'static str) -> Self {
-        Self { chapters: vec![Scene::new(chapter, Some(refused))], refused: Some(refused) }
+        Self { chapters: vec![Scene::new(chapter, Some(refused), None)], refused: Some(refused) }
     }
 
     /// Adds what becomes of the project after that.
     #[must_use]
     pub fn then(mut self, chapter: Chapter) -> Self {
-        self.chapters.push(Scene::new(chapter, self.refused));
+        let before = self.chapters.first().map(|first| first.author.clone());
+        self.chapters.push(Scene::new(chapter, self.refused, before.as_deref()));
         self
     }
 
@@ -83,9 +84,9 @@ impl Subject {
 }
 
 impl Scene {
-    fn new(mut chapter: Chapter, refused: Option<&'static str>) -> Self {
+    fn new(mut chapter: Chapter, refused: Option<&'static str>, before: Option<&Author>) -> Self {
         chapter.reader = Arc::new(ReadOnce::new(chapter.reader));
-        let author = Arc::new(Author::new(chapter.model.clone(), refused));
+        let author = Arc::new(Author::new(chapter.model.clone(), refused, before));
         let tools = Arc::new(NamedTools::of(&chapter.model));
         Self { chapter, author, tools, baseline: OnceLock::new() }
     }

@@ -66,7 +66,7 @@ pub(super) fn draft(chance: &mut Chance) -> Draft {
         phases.insert("scenes".to_owned(), read("scenes.csv", "scene"));
         made.push(Made { name: "scenes".to_owned(), kind: Kind::Scenes, per: false });
     }
-    for n in 0..1 + chance.below(4) {
+    for n in 0..1 + chance.below(3) {
         let (phase, next) = ask(&format!("p{n}"), &made, chance);
         phases.insert(next.name.clone(), phase);
         made.push(next);
@@ -128,7 +128,7 @@ fn ask(name: &str, made: &[Made], chance: &mut Chance) -> (Value, Made) {
     let source = if chance.happens(0.5) { sources[sources.len() - 1] } else { *pick(&sources, chance) };
     let mut phase = json!({});
     let is_gathered = source.per && chance.happens(0.2);
-    let per = !is_gathered && (source.per || chance.happens(0.4));
+    let per = !is_gathered && (source.per || chance.happens(0.3));
     if is_gathered {
         phase["gather"] = json!(["language"]);
     }
@@ -268,7 +268,7 @@ fn entry(source: &Made, made: &[Made], per: bool, is_plain: bool, chance: &mut C
 }
 
 fn files(chance: &mut Chance) -> BTreeMap<String, Value> {
-    let lines: Vec<Value> = (0..2 + chance.below(5)).map(|n| line(&format!("l{n}"), chance)).collect();
+    let lines: Vec<Value> = (0..2 + chance.below(4)).map(|n| line(&format!("l{n}"), chance)).collect();
     let scene = |n: usize| json!({"scene": format!("s{n}"), "text": format!("scene {n}"), "sum": n});
     let term = |term: &str| json!({"term": term, "to": format!("<{term}>"), "scene": "s1"});
     BTreeMap::from([

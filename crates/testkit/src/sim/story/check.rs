@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use refrain_schemas::digest::Digest;
 use refrain_schemas::freshness::Freshness;
-use refrain_schemas::report::{RunReport, RunStatus};
+use refrain_schemas::report::{PhaseStatus, RunReport, RunStatus};
 
 use super::session::{Ended, Session};
 use super::{Baseline, Story, is_settled};
@@ -97,7 +97,6 @@ impl Story {
             self.check_asked(expect, had);
         }
         if report.status == RunStatus::Completed {
-            self.check_fresh(scene);
             self.check_idle(scene);
         }
     }
@@ -116,37 +115,40 @@ impl Story {
         }
     }
 
-    /// Checks that nothing is stale after a run that completed.
+    /// Checks that nothing is stale after a run that completed, as a command that only reads would see it.
     fn check_fresh(&self, scene: &Scene) {
         let stale = self.world.freshness(scene).into_iter();
         let stale = stale.filter(|(_, word)| !matches!(word, Freshness::Fresh | Freshness::Skipped));
         for (target, word) in stale {
-            self.find(FindingKind::Stale, format!("{target} is {word:?} after a run that completed"));
+            self.find(FindingKind::Stale, format!("{target} is {word} after a run that completed"));
         }
     }
 
-    /// Checks that the next run has nothing to do.
+    /// Checks that the next run finds everything fresh and has nothing to do.
     fn check_idle(&mut self, scene: &Scene) {
         if scene.is_volatile() {
-            return;
+            return self.check_fresh(scene);
         }
         let (seed, run) = (self.result.seed, self.result.runs);
         let session = Session { scene, odds: Profile::Calm.odds(), seed, run, steps: None, wish: None };
         match self.world.run(&session).0 {
-            Ended::Over(report) if report.calls > 0 => {
-                self.find(
-                    FindingKind::NotIdle,
-                    format!("a run with nothing to do makes {} calls", report.calls),
-                );
-            }
-            Ended::Over(report) if report.status != RunStatus::Completed => {
-                self.find(
-                    FindingKind::NotIdle,
-                    format!("a run with nothing to do ends {}", report.status.as_str()),
-                );
-            }
-            Ended::Over(_) => {}
+            Ended::Over(report) => self.check_did_nothing(&report),
             other => self.find(FindingKind::Failed, format!("a run with nothing to do: {other:?}")),
+        }
+    }
+
+    fn check_did_nothing(&self, report: &RunReport) {
+        if report.calls > 0 || report.status != RunStatus::Completed {
+            let (calls, word) = (report.calls, report.status.as_str());
+            self.find(
+                FindingKind::NotIdle,
+                format!("a run with nothing to do makes {calls} calls and ends {word}"),
+            );
+        }
+        let idle = |status| matches!(status, PhaseStatus::Fresh | PhaseStatus::Skipped);
+        for phase in report.phases.iter().filter(|phase| !idle(phase.status)) {
+            let word = phase.status.as_str();
+            self.find(FindingKind::Stale, format!("{} is {word} after a run that completed", phase.phase));
         }
     }
 }

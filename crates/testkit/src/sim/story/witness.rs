@@ -25,7 +25,7 @@ pub(super) struct Witness {
 struct Last {
     percent: f64,
     /// By phase, scope and revision: calls, and units that ran or failed.
-    phases: BTreeMap<(String, String, Option<u64>), (u64, u64)>,
+    phases: BTreeMap<(usize, Option<u32>), (u64, u64)>,
 }
 
 impl Witness {
@@ -67,16 +67,13 @@ impl ProgressSink for Witness {
             self.book.find(FindingKind::WentBack, message);
         }
         last.percent = progress.percent;
-        for phase in &progress.phases {
-            let name = (
-                phase.phase.to_string(),
-                phase.scope.to_string(),
-                phase.revision.map(|revision| u64::from(revision.0)),
-            );
+        for (at, phase) in progress.phases.iter().enumerate() {
+            let name = (at, phase.revision.map(|revision| revision.0));
             let now = (phase.calls, phase.units.ran + phase.units.failed);
             if let Some(before) = last.phases.get(&name).filter(|before| now.0 < before.0 || now.1 < before.1)
             {
-                let message = format!("{}@{}: {now:?} calls and units after {before:?}", name.0, name.1);
+                let message =
+                    format!("{}@{}: {now:?} calls and units after {before:?}", phase.phase, phase.scope);
                 self.book.find(FindingKind::WentBack, message);
             }
             last.phases.insert(name, now);

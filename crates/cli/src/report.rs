@@ -142,6 +142,12 @@ impl CliError {
         &self.message
     }
 
+    /// Returns what happened with all that is shown before it, for a question that is asked again.
+    pub(crate) fn told(&self) -> String {
+        let body = self.body.iter().flat_map(|body| body.lines()).collect::<Vec<_>>().join("\n  ");
+        if body.is_empty() { self.message.clone() } else { format!("{}\n  {body}", self.message) }
+    }
+
     /// Returns what to do about it.
     pub(crate) fn hints(&self) -> &[String] {
         &self.hints

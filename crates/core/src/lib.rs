@@ -35,6 +35,7 @@ pub mod request;
 pub mod run;
 pub mod score;
 pub mod status;
+pub mod stream;
 pub mod survey;
 pub mod template;
 pub mod terms;

@@ -125,7 +125,7 @@ fn expression() -> impl Strategy<Value = String> {
             1 => inner.clone().prop_map(|a| format!("({a}) | string | length")),
             1 => (inner.clone(), inner.clone()).prop_map(|(a, b)| format!("[{a}, {b}]")),
             1 => (inner.clone(), inner.clone()).prop_map(|(a, b)| format!("{{'k': {a}, 'l': {b}}}")),
-            1 => (inner.clone(), inner.clone()).prop_map(|(a, b)| format!("({a} if {b} is defined else {b})")),
+            1 => (inner.clone(), inner).prop_map(|(a, b)| format!("({a} if {b} is defined else {b})")),
         ]
     })
 }

@@ -8,4 +8,5 @@ mod failing;
 mod folder;
 mod fuzz;
 mod golden;
+mod power;
 mod project;

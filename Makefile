@@ -10,7 +10,7 @@ DEMO := demo
 WITH_PATH := PATH="$(BIN):$$PATH"
 
 .DEFAULT_GOAL := help
-.PHONY: help all demo test lint fmt fmt-check doc schemas schemas-check examples peers bench bench-models bench-localisation crash deny clean-state build
+.PHONY: help all demo test lint fmt fmt-check doc schemas schemas-check examples peers bench bench-models bench-localisation mutants simulate crash deny clean-state build
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -58,6 +58,12 @@ bench-models: ## Measure what is left of a provider's speed and limits; takes so
 
 bench-localisation: build ## Put 50,000 lines into three languages; REFRAIN_BENCH_LINES sets another number
 	REFRAIN_BENCH_REPORT=$(abspath benches/localisation.md) $(CARGO) bench --workspace --locked --bench localisation
+
+mutants: ## Break the engine in five ways and have the simulator find each
+	@CARGO="$(CARGO)" mutants/run.sh
+
+simulate: ## Take made-up projects through REFRAIN_SEEDS seeds, 1,000,000 where it is not given
+	$(CARGO) run $(WORKSPACE) --release --quiet --bin simulate -- --seeds $(or $(REFRAIN_SEEDS),1000000)
 
 crash: ## Kill runs 1,000 times, runs with models 200 times, and check that nothing is bought twice
 	REFRAIN_CRASH_KILLS=1000 REFRAIN_MODEL_KILLS=200 $(CARGO) test $(WORKSPACE) --test it -- crash

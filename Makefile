@@ -10,12 +10,12 @@ DEMO := demo
 WITH_PATH := PATH="$(BIN):$$PATH"
 
 .DEFAULT_GOAL := help
-.PHONY: help all demo test lint fmt fmt-check doc schemas schemas-check examples peers bench bench-models bench-localisation mutants simulate crash deny clean-state build
+.PHONY: help all demo test lint fmt fmt-check doc schemas schemas-check examples peers bench bench-models bench-localisation simulate mutants certificate fuzz deny clean-state build
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-all: fmt-check lint test doc schemas-check examples ## The gate: everything below that can fail
+all: fmt-check lint test simulate doc schemas-check examples ## The gate: everything below that can fail
 
 demo: build ## Put the sample script into two languages; run it again and nothing is asked twice
 	@test -e $(DEMO)/refrain.yaml || $(WITH_PATH) refrain init --template localisation --yes $(DEMO)
@@ -49,7 +49,7 @@ schemas-check: ## Check that what is generated is what is checked in
 examples: build ## Run the example project in a fresh copy, twice, and the embedding example
 	$(WITH_PATH) examples/run.sh $(BIN)/examples/embed
 
-bench: ## Measure the workload W(N) beside the floor; N is REFRAIN_BENCH_N, 100000 where it is not given
+bench: ## Measure the workload W(N) beside the floor; REFRAIN_BENCH_N names other sizes than 1,000 to 1,000,000
 	REFRAIN_BENCH_REPORT=$(abspath benches/report.md) $(CARGO) bench --workspace --locked --bench workload --bench commit
 
 bench-models: ## Measure what is left of a provider's speed and limits; takes some minutes
@@ -59,14 +59,21 @@ bench-models: ## Measure what is left of a provider's speed and limits; takes so
 bench-localisation: build ## Put 50,000 lines into three languages; REFRAIN_BENCH_LINES sets another number
 	REFRAIN_BENCH_REPORT=$(abspath benches/localisation.md) $(CARGO) bench --workspace --locked --bench localisation
 
+simulate: ## Take made-up projects through SEEDS (10,000) seeds of faults, crashes and edits
+	$(CARGO) run $(WORKSPACE) --profile sim --quiet --bin simulate -- --seeds $(or $(SEEDS),10000)
+
 mutants: ## Break the engine in five ways and have the simulator find each
 	@CARGO="$(CARGO)" mutants/run.sh
 
-simulate: ## Take made-up projects through REFRAIN_SEEDS seeds, 1,000,000 where it is not given
-	$(CARGO) run $(WORKSPACE) --release --quiet --bin simulate -- --seeds $(or $(REFRAIN_SEEDS),1000000)
+certificate: export REFRAIN_CERTIFICATE ?= $(abspath certificates)/$(shell date -u +%F).md
+certificate: export REFRAIN_COMMIT ?= $(shell git rev-parse --short HEAD)
+certificate: ## Kill the binary 1,200 times, lose power in memory, and write down that nothing is bought twice
+	REFRAIN_CRASH_KILLS=1000 REFRAIN_MODEL_KILLS=200 $(CARGO) test $(WORKSPACE) --test it -- crash::certificate
+	REFRAIN_POWER_LIVES=60 $(CARGO) test $(WORKSPACE) --test it -- power::whatever
+	@printf 'The certificate is %s\n' "$$REFRAIN_CERTIFICATE"
 
-crash: ## Kill runs 1,000 times, runs with models 200 times, and check that nothing is bought twice
-	REFRAIN_CRASH_KILLS=1000 REFRAIN_MODEL_KILLS=200 $(CARGO) test $(WORKSPACE) --test it -- crash
+fuzz: ## Feed every reader and parser TIMES (100) times as many odd inputs as the gate does
+	REFRAIN_FUZZ=$(or $(TIMES),100) $(CARGO) test $(WORKSPACE) --lib --test it -- fuzz
 
 deny: ## Check licences and origins of dependencies (needs cargo-deny)
 	$(CARGO) deny check

@@ -1,13 +1,14 @@
 //! The engine: everything that can be done with a project, on top of the ports.
 
+mod error;
+mod request;
+
 use std::sync::Arc;
 
 use refrain_schemas::comparison::Comparison;
 use refrain_schemas::edit::{EditList, EditReport, ReviewReport};
-use refrain_schemas::failure::FailureKind;
 use refrain_schemas::json::Json;
 use refrain_schemas::ledger::{CallReport, ImportReport, LedgerReport};
-use refrain_schemas::money::Budget;
 use refrain_schemas::name::{CallId, PhaseName, Revision};
 use refrain_schemas::overview::Overview;
 use refrain_schemas::plan::PlanReport;
@@ -19,21 +20,23 @@ use refrain_schemas::status::{HistoryReport, Holder, StatusReport};
 use refrain_schemas::why::{Conflict, DiffReport, WhyReport};
 
 use crate::model::Model;
-use crate::plan::drift::Drift;
 use crate::ports::agent::AgentFactory;
-use crate::ports::cancel::Cancel;
 use crate::ports::clock::{Clock, Ids};
 use crate::ports::executor::Executor;
-use crate::ports::files::{FileError, ProjectFiles, SourceReader, TargetWriter};
+use crate::ports::files::{ProjectFiles, SourceReader, TargetWriter};
 use crate::ports::sink::{LogSink, ProgressSink};
-use crate::ports::store::{CallFilter, Collected, Store, StoreError};
+use crate::ports::store::{CallFilter, Collected, Store};
 use crate::ports::tools::Tools;
+pub use error::EngineError;
+pub use request::{Control, RunRequest, Selection};
+
 pub use crate::queries::compare::{CompareRequest, Compared};
 pub use crate::queries::edits::import::{Bench, Returned};
 pub use crate::queries::edits::written::WrittenFile;
 pub use crate::queries::edits::{EditChange, EditRequest, Signature};
 pub use crate::queries::export::Export;
 pub use crate::queries::import::{Lines, OpenLines};
+pub use crate::queries::leftovers::Leftover;
 pub use crate::queries::nearest::{Nearest, Recorded};
 pub use crate::queries::resolve::{Keys, Resolution};
 
@@ -64,55 +67,12 @@ pub struct Ports {
     pub progress: Vec<Arc<dyn ProgressSink>>,
 }
 
-/// What a run is asked to do.
-#[derive(Debug, Clone, PartialEq)]
-pub struct RunRequest {
-    /// The phases, each in some of its scopes; the whole plan where empty.
-    pub targets: Vec<Selection>,
-    /// Only these scopes, by dimension: `language=ja`.
-    pub scopes: Vec<(String, String)>,
-    /// Run exactly the targets, against the latest artifacts of what they need.
-    pub only: bool,
-    /// Run the targets even if they are fresh.
-    pub force: bool,
-    /// Answer from the ledger only.
-    pub offline: bool,
-    /// What this run may spend, besides what the pipeline says.
-    pub budget: Budget,
-    /// Who runs it, for the lock and the history.
-    pub holder: Holder,
-}
-
-/// A phase, in one scope or all of them, as named on the command line.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Selection {
-    /// The phase.
-    pub phase: PhaseName,
-    /// The values after the `@`, in the order of `per`; all scopes where empty.
-    pub values: Vec<String>,
-}
-
-impl std::fmt::Display for Selection {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}", self.phase)?;
-        if self.values.is_empty() { Ok(()) } else { write!(f, "@{}", self.values.join(",")) }
-    }
-}
-
-/// How a person stops a run that is under way.
-#[derive(Debug, Clone, Default)]
-pub struct Control {
-    /// Fired by the first Ctrl-C: no new calls; those in flight are finished and kept.
-    pub drain: Cancel,
-    /// Fired by the second: calls in flight are cancelled.
-    pub abort: Cancel,
-}
-
 /// The engine of one project.
 #[derive(Debug, Clone)]
 pub struct Engine {
     model: Arc<Model>,
     ports: Ports,
+    window: usize,
 }
 
 /// What calls of the ledger are summed up by.
@@ -156,11 +116,24 @@ pub enum Shown {
     Files(Vec<String>),
 }
 
+/// How many open units a run holds where nobody says.
+const WINDOW: usize = 1 << 15;
+
 impl Engine {
     /// Puts a project and its ports together.
     #[must_use]
     pub const fn new(model: Arc<Model>, ports: Ports) -> Self {
-        Self { model, ports }
+        Self { model, ports, window: WINDOW }
+    }
+
+    /// Says how many units of a phase a run holds in memory that are not over; all of them where a phase has fewer.
+    #[must_use]
+    pub fn holding(self, units: usize) -> Self {
+        Self { window: units, ..self }
+    }
+
+    pub(crate) const fn window(&self) -> usize {
+        self.window
     }
 
     /// Returns the project.
@@ -366,6 +339,23 @@ impl Engine {
         crate::queries::edits::edits(self, targets).await
     }
 
+    /// Returns the targets that people edited: in pipeline order, then those that do not take part any more.
+    ///
+    /// # Errors
+    /// Fails where the store does.
+    pub async fn edited(&self) -> Result<Vec<Target>, EngineError> {
+        crate::queries::edits::idle::edited(self).await
+    }
+
+    /// Returns a warning for each target whose edits do not come out, because its phase does not take part: how many these
+    /// are, and why.
+    ///
+    /// # Errors
+    /// Fails where the store does.
+    pub async fn idle_edits(&self) -> Result<Vec<Problem>, EngineError> {
+        crate::queries::edits::idle::idle_edits(self).await
+    }
+
     /// Records changes that a person made to the records of a target: all of them, or none. The next run lays them over
     /// what machines make.
     ///
@@ -386,6 +376,14 @@ impl Engine {
     /// Fails where the store does.
     pub async fn written(&self) -> Result<Vec<WrittenFile>, EngineError> {
         crate::queries::edits::written::written(self).await
+    }
+
+    /// Returns the files that an earlier revision of an export wrote, that are as it wrote them, and that none writes any more.
+    ///
+    /// # Errors
+    /// Fails where the store or a file does.
+    pub async fn leftovers(&self) -> Result<Vec<Leftover>, EngineError> {
+        crate::queries::leftovers::leftovers(self).await
     }
 
     /// Makes edits of what a person changed in a file that an export wrote.
@@ -491,168 +489,4 @@ impl Engine {
         }
         Ok(found)
     }
-}
-
-/// A command could not be carried out at all.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum EngineError {
-    /// The store failed.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// A file failed.
-    #[error(transparent)]
-    File(#[from] FileError),
-    /// There is no such phase.
-    #[error("there is no phase `{phase}`; there are {}", .known.join(", "))]
-    UnknownPhase {
-        /// What was named.
-        phase: String,
-        /// The phases there are.
-        known: Vec<String>,
-    },
-    /// The phase is disabled and was named.
-    #[error("phase `{phase}` is disabled (`enabled: false`)")]
-    Disabled {
-        /// The phase.
-        phase: String,
-    },
-    /// There is no such scope.
-    #[error("{}", no_scope(.phase, .scope, .known))]
-    UnknownScope {
-        /// The phase.
-        phase: String,
-        /// What was named.
-        scope: String,
-        /// The scopes there are.
-        known: Vec<String>,
-    },
-    /// There is no such value of a dimension.
-    #[error("`{dimension}` has no value `{value}`; there are {}", .known.join(", "))]
-    UnknownValue {
-        /// The dimension.
-        dimension: String,
-        /// What was named.
-        value: String,
-        /// The values there are, or the dimensions where there is no such dimension.
-        known: Vec<String>,
-    },
-    /// The phase has several scopes and one was wanted.
-    #[error("name one of {}", .targets.join(", "))]
-    Ambiguous {
-        /// The phase.
-        phase: String,
-        /// Its targets.
-        targets: Vec<String>,
-    },
-    /// There is no such revision.
-    #[error("{target} has no revision {revision}")]
-    NoRevision {
-        /// The target.
-        target: String,
-        /// What was named: a number or `yet`.
-        revision: String,
-    },
-    /// Two revisions cannot be compared.
-    #[error("{target} cannot be compared: {reason}")]
-    NotComparable {
-        /// The target.
-        target: String,
-        /// Why not.
-        reason: String,
-    },
-    /// There is no such call.
-    #[error("there is no call {call}")]
-    NoCall {
-        /// What was named.
-        call: CallId,
-    },
-    /// A line of an exported ledger is not right; nothing was imported.
-    #[error("line {line}: {message}")]
-    Import {
-        /// Its number, from 1.
-        line: u64,
-        /// What is wrong.
-        message: String,
-    },
-    /// There is no such unit.
-    #[error("{target} has no unit `{unit}`")]
-    NoUnit {
-        /// The target.
-        target: String,
-        /// What was named.
-        unit: String,
-    },
-    /// There is nothing to accept, or it cannot be accepted.
-    #[error("{target} cannot be accepted: {reason}")]
-    NotAcceptable {
-        /// The target.
-        target: String,
-        /// Why not.
-        reason: String,
-    },
-    /// People cannot do this to the records of a target.
-    #[error("{target}: {reason}")]
-    NotEditable {
-        /// The target.
-        target: String,
-        /// Why not.
-        reason: String,
-    },
-    /// There is no edit under a key.
-    #[error("{}", no_edit(.target, .key, *.is_record))]
-    NoEdit {
-        /// The target.
-        target: String,
-        /// What was named.
-        key: String,
-        /// Whether there is such a record, and nobody has edited it.
-        is_record: bool,
-        /// The keys that could be named.
-        known: Vec<String>,
-    },
-    /// Edits are not right; none was recorded.
-    #[error("{} in the edits", .problems.len())]
-    BadEdits {
-        /// All that is wrong.
-        problems: Vec<Problem>,
-    },
-    /// The tools of an MCP server cannot be listed.
-    #[error("{message}")]
-    Tools {
-        /// The server.
-        server: String,
-        /// What kind of failure it was.
-        kind: FailureKind,
-        /// What went wrong; it names the server.
-        message: String,
-    },
-    /// What a plan was made from has changed.
-    #[error("the plan does not hold any more: {}", .drifts.iter().map(|drift| drift.name.as_str()).collect::<Vec<_>>().join(", "))]
-    Drifted {
-        /// What, by name.
-        drifts: Vec<Drift>,
-    },
-    /// An expression or a template failed.
-    #[error("{what}: {message}")]
-    Expression {
-        /// Which one.
-        what: String,
-        /// How.
-        message: String,
-    },
-}
-
-fn no_scope(phase: &str, scope: &str, known: &[String]) -> String {
-    if known.iter().all(String::is_empty) {
-        return format!("phase `{phase}` has no scopes (it is not `per:` any dimension)");
-    }
-    format!("phase `{phase}` has no scope `{scope}`; it has {}", known.join(", "))
-}
-
-fn no_edit(target: &str, key: &str, is_record: bool) -> String {
-    if is_record {
-        return format!("nobody has edited `{key}` of {target}");
-    }
-    format!("{target} has no record `{key}`")
 }

@@ -13,6 +13,8 @@ pub mod clock;
 #[cfg(feature = "suite")]
 pub mod contract;
 mod drive;
+#[cfg(feature = "suite")]
+pub mod fuzz;
 pub mod ids;
 #[cfg(feature = "suite")]
 pub mod loopback;

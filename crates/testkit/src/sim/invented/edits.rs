@@ -17,7 +17,9 @@ fn once(draft: &mut Draft, n: u64, chance: &mut Chance) {
     match chance.below(20) {
         0..6 => change_lines(draft, chance, |line, chance| line["text"] = json!(text(chance))),
         6 => {
-            change_lines(draft, chance, |line, chance| line["scene"] = json!(format!("s{}", chance.below(3))))
+            change_lines(draft, chance, |line, chance| {
+                line["scene"] = json!(format!("s{}", chance.below(3)));
+            });
         }
         7..9 => rows(draft, "lines.csv", |lines| {
             let at = chance.below(lines.len() as u64 + 1) as usize;
@@ -45,7 +47,7 @@ fn once(draft: &mut Draft, n: u64, chance: &mut Chance) {
         16 => draft.pipeline["agents"]["a"]["version"] = json!(format!("2.{n}")),
         17 => draft.pipeline["dimensions"]["language"] = json!(["de", "ja", "fr"]),
         18 => {
-            change_phase(draft, chance, |phase, chance| phase["pack"] = json!({"max": 1 + chance.below(4)}))
+            change_phase(draft, chance, |phase, chance| phase["pack"] = json!({"max": 1 + chance.below(4)}));
         }
         _ => change_phase(draft, chance, |phase, _| {
             if phase.get("prompt").is_some() {

@@ -50,7 +50,7 @@ impl LogSink for Witness {
                 self.book.told(*call, true);
             }
             EventKind::PhaseCompleted(end) | EventKind::PhasePartial(end) => {
-                self.book.told_revision(end.digest)
+                self.book.told_revision(end.digest);
             }
             _ => {}
         }

@@ -45,16 +45,17 @@ fn check_all(seeds: Range<u64>) {
     assert!(faults.len() >= 14, "{faults:?}");
 }
 
-// Ten thousand seeds, by two tests that run side by side.
+// The first of the ten thousand seeds that `make simulate` takes in a build that is worth it; by two tests that run side by
+// side.
 
 #[test]
-fn five_thousand_seeds_find_nothing() {
-    check_all(0..5_000);
+fn some_hundred_seeds_find_nothing() {
+    check_all(0..300);
 }
 
 #[test]
-fn five_thousand_other_seeds_find_nothing() {
-    check_all(5_000..10_000);
+fn some_hundred_other_seeds_find_nothing() {
+    check_all(300..600);
 }
 
 #[test]
@@ -64,7 +65,7 @@ fn the_same_seed_tells_the_same_story_event_for_event() {
         let lines: Vec<LogLine> = events.iter().map(LogLine::of).collect();
         (serde_json::to_string(&lines).unwrap(), result)
     };
-    for seed in 0..40 {
+    for seed in 0..20 {
         assert!(story(seed) == story(seed), "seed {seed}");
     }
     assert!(story(1) != story(2), "seeds matter");

@@ -33,6 +33,22 @@ pub(super) struct Figures {
 }
 
 impl Figures {
+    /// Adds what was counted elsewhere.
+    pub(super) fn with(mut self, other: Self) -> Self {
+        for (place, n) in other.kills {
+            *self.kills.entry(place).or_default() += n;
+        }
+        for (calls, n) in other.in_doubt {
+            *self.in_doubt.entry(calls).or_default() += n;
+        }
+        self.projects += other.projects;
+        self.idle_runs += other.idle_runs;
+        self.cut_off += other.cut_off;
+        self.resumes.extend(other.resumes);
+        self.starts.extend(other.starts);
+        self
+    }
+
     /// Returns the kills by signal 9.
     pub(super) fn n_killed(&self) -> u64 {
         self.kills.iter().filter(|((_, aim), _)| *aim != Aim::HalfAWrite).map(|(_, n)| n).sum()

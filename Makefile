@@ -10,7 +10,7 @@ DEMO := demo
 WITH_PATH := PATH="$(BIN):$$PATH"
 
 .DEFAULT_GOAL := help
-.PHONY: help all demo test lint fmt fmt-check doc schemas schemas-check examples peers bench bench-models bench-localisation certificate deny clean-state build
+.PHONY: help all demo test lint fmt fmt-check doc schemas schemas-check examples peers bench bench-models bench-localisation certificate fuzz deny clean-state build
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -49,7 +49,7 @@ schemas-check: ## Check that what is generated is what is checked in
 examples: build ## Run the example project in a fresh copy, twice, and the embedding example
 	$(WITH_PATH) examples/run.sh $(BIN)/examples/embed
 
-bench: ## Measure the workload W(N) beside the floor; N is REFRAIN_BENCH_N, 100000 where it is not given
+bench: ## Measure the workload W(N) beside the floor; REFRAIN_BENCH_N names other sizes than 1,000 to 1,000,000
 	REFRAIN_BENCH_REPORT=$(abspath benches/report.md) $(CARGO) bench --workspace --locked --bench workload --bench commit
 
 bench-models: ## Measure what is left of a provider's speed and limits; takes some minutes
@@ -65,6 +65,9 @@ certificate: ## Kill the binary 1,200 times, lose power in memory, and write dow
 	REFRAIN_CRASH_KILLS=1000 REFRAIN_MODEL_KILLS=200 $(CARGO) test $(WORKSPACE) --test it -- crash::certificate
 	REFRAIN_POWER_LIVES=60 $(CARGO) test $(WORKSPACE) --test it -- power::whatever
 	@printf 'The certificate is %s\n' "$$REFRAIN_CERTIFICATE"
+
+fuzz: ## Feed every reader and parser TIMES (100) times as many odd inputs as the gate does
+	REFRAIN_FUZZ=$(or $(TIMES),100) $(CARGO) test $(WORKSPACE) --lib --test it -- fuzz
 
 deny: ## Check licences and origins of dependencies (needs cargo-deny)
 	$(CARGO) deny check

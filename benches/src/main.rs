@@ -3,24 +3,37 @@
 //! W(N) is N lines in scenes of 20: ingest, context (one unit per scene), translate (one unit per line, reads its
 //! scene's context), qa (one unit per line), export; agents that do nothing, 64 clones, 2N + N/20 units, everything
 //! durable against `kill -9`. Figures are CPU time (user and system) of the whole process, since wall time says little
-//! on shared machines. `REFRAIN_BENCH_N` sets N (100000).
+//! on shared machines. `REFRAIN_BENCH_N` names the sizes (`1000,10000,100000,1000000`); `REFRAIN_BENCH_REPORT` names the file
+//! for the report, which is compared with what the file says before.
 
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
     clippy::print_stdout,
+    clippy::print_stderr,
     reason = "a benchmark reports and gives up"
 )]
 
+mod counting;
 mod floor;
 mod measure;
 mod report;
 mod workload;
 
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use measure::{Measured, child, print_measured};
+use report::{Paced, Size};
+use workload::Counted;
+
+/// What there is to measure where nobody says.
+const SIZES: &str = "1000,10000,100000,1000000";
+/// How many lines agents are given that take their time.
+const PACED: usize = 2000;
+/// How long they take.
+const PAUSE: Duration = Duration::from_millis(50);
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
@@ -32,49 +45,67 @@ fn main() {
 
 fn run_child(scenario: &str, dir: &Path, n: usize) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let started = Instant::now();
     let counted = runtime.block_on(async {
+        let mut counted = Counted::default();
         match scenario {
             "files" => workload::files_only(dir).await,
-            "append" => floor::append_and_sync(dir, n),
+            "append" => floor::append(dir, n),
             "fan-out" => floor::fan_out(n).await,
             "hash" => floor::hash(n),
-            _ => workload::run(dir).await,
+            "run" => counted = workload::run(dir, Duration::ZERO).await,
+            "paced" => counted = workload::run(dir, PAUSE).await,
+            question => counted = workload::ask(dir, question, n).await,
         }
+        counted
     });
-    print_measured(counted);
+    print_measured(counted, started.elapsed().as_secs_f64());
 }
 
 fn parent() {
-    let n: usize = std::env::var("REFRAIN_BENCH_N").ok().and_then(|n| n.parse().ok()).unwrap_or(100_000);
+    let sizes = std::env::var("REFRAIN_BENCH_N").unwrap_or_else(|_| SIZES.to_owned());
+    let sizes = sizes.split(',').map(|n| n.trim().parse().expect("sizes are numbers with commas between"));
+    let sizes: Vec<Size> = sizes.map(measure).collect();
+    let paced = paced();
+    let path = std::env::var("REFRAIN_BENCH_REPORT").ok();
+    let before = path.as_ref().and_then(|path| std::fs::read_to_string(path).ok()).unwrap_or_default();
+    let text = report::report(&sizes, &paced, &before);
+    println!("{text}");
+    if let Some(path) = path {
+        std::fs::write(path, text).unwrap();
+    }
+}
+
+/// Measures the workload of one size.
+fn measure(n: usize) -> Size {
+    eprintln!("W({n})");
     let dir = tempfile::tempdir().unwrap();
     workload::write_sources(dir.path(), n);
     let units = 2 * n + n.div_ceil(20);
     let run = |scenario: &str, count: usize| -> Measured { child(scenario, dir.path(), count) };
     let files = run("files", n);
-    let cold = run("cold", n);
-    let no_op = run("no-op", n);
+    let mut scenarios = vec![("cold", run("run", n)), ("no-op", run("run", n)), ("status", run("status", n))];
     workload::edit_line(dir.path(), n / 2);
-    let edit = run("edit", n);
-    let again = run("no-op", n);
-    workload::edit_prompt(dir.path());
-    let prompt = run("prompt", n);
-    let floors =
-        [("append", run("append", units)), ("fan-out", run("fan-out", units)), ("hash", run("hash", units))];
-    let text = report::report(
-        n,
-        units,
-        &files,
-        &[
-            ("cold", cold),
-            ("no-op", no_op),
-            ("one line edited", edit),
-            ("no-op again", again),
-            ("agent changed", prompt),
-        ],
-        &floors,
-    );
-    println!("{text}");
-    if let Ok(path) = std::env::var("REFRAIN_BENCH_REPORT") {
-        std::fs::write(path, text).unwrap();
+    scenarios.push(("one line edited", run("run", n)));
+    scenarios.push(("no-op again", run("run", n)));
+    for (name, question) in
+        [("why a unit", "why"), ("show 20 records", "show"), ("diff of two revisions", "diff")]
+    {
+        scenarios.push((name, run(question, n)));
     }
+    workload::edit_prompt(dir.path());
+    scenarios.push(("why, agent changed", run("why", n)));
+    scenarios.push(("agent changed", run("run", n)));
+    let floor = ["append", "fan-out", "hash"].map(|name| (name, run(name, units)));
+    Size { n, units, files, scenarios, floor }
+}
+
+/// Measures agents that take their time: how much longer a run takes than they do.
+fn paced() -> Paced {
+    eprintln!("agents of 50 ms");
+    let dir = tempfile::tempdir().unwrap();
+    workload::write_sources(dir.path(), PACED);
+    let measured = child("paced", dir.path(), PACED);
+    let rounds = PACED.div_ceil(20).div_ceil(64) + 2 * PACED.div_ceil(64);
+    Paced { n: PACED, wall: measured.wall, ideal: rounds as f64 * PAUSE.as_secs_f64() }
 }

@@ -5,11 +5,12 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use refrain_builtin::BuiltinAgents;
 use refrain_core::check::{Surroundings, check};
-use refrain_core::engine::{Control, Engine, Ports, RunRequest};
+use refrain_core::engine::{Control, Engine, Ports, RunRequest, Selection};
 use refrain_core::ports::agent::{Agent, AgentError, AgentFactory, AnsweredUnit, Reply, Request};
 use refrain_core::ports::cancel::Cancel;
 use refrain_core::ports::files::{SourceReader as _, TargetWriter as _};
@@ -23,8 +24,27 @@ use refrain_store::{Durability, FileStore};
 use refrain_system::{RandomIds, SystemClock};
 use serde_json::{Value, json};
 
+use crate::counting::{CountingStore, Work};
+
 /// The asks that agents of this process answered.
 static ASKS: AtomicU64 = AtomicU64::new(0);
+
+/// What a scenario came to besides its time.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Counted {
+    /// Asks answered.
+    pub(crate) asks: u64,
+    /// Pages read.
+    pub(crate) pages_read: u64,
+    /// Pages written, some of which may have been there.
+    pub(crate) pages_written: u64,
+    /// Keys rendered and looked up.
+    pub(crate) keys: u64,
+    /// Ledger entries written.
+    pub(crate) entries: u64,
+    /// Commits.
+    pub(crate) commits: u64,
+}
 
 /// Writes the script.
 pub(crate) fn write_sources(dir: &Path, n: usize) {
@@ -67,9 +87,9 @@ fn pipeline(dir: &Path) -> Value {
     })
 }
 
-/// Runs the workload as it stands; returns how many asks were made.
-pub(crate) async fn run(dir: &Path) -> u64 {
-    let engine = engine(dir);
+/// Runs the workload as it stands; agents take `pause` to answer.
+pub(crate) async fn run(dir: &Path, pause: Duration) -> Counted {
+    let (engine, work) = engine(dir, pause);
     let request = RunRequest {
         targets: Vec::new(),
         scopes: Vec::new(),
@@ -86,11 +106,41 @@ pub(crate) async fn run(dir: &Path) -> u64 {
     };
     let report = engine.run(&request, &Control::default()).await.unwrap();
     assert_eq!(report.exit_code, 0, "{report:?}");
-    ASKS.load(Ordering::Relaxed)
+    counted(&work)
+}
+
+/// Asks a question about the workload as it stands.
+pub(crate) async fn ask(dir: &Path, question: &str, n: usize) -> Counted {
+    let (engine, work) = engine(dir, Duration::ZERO);
+    let target =
+        engine.target(&Selection { phase: "translate".parse().unwrap(), values: Vec::new() }).unwrap();
+    match question {
+        "status" => drop(engine.status().await.unwrap()),
+        "why" => {
+            let unit = format!("line_{:07}", n / 3);
+            assert_eq!(engine.why(&target, Some(&unit), 20).await.unwrap().units.len(), 1);
+        }
+        "show" => drop(engine.show(&target, None, n as u64 / 2, Some(20)).await.unwrap()),
+        "diff" => assert_eq!(engine.diff(&target, None).await.unwrap().changes.len(), 1),
+        other => panic!("there is no question `{other}`"),
+    }
+    counted(&work)
+}
+
+fn counted(work: &Work) -> Counted {
+    let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+    Counted {
+        asks: get(&ASKS),
+        pages_read: get(&work.pages_read),
+        pages_written: get(&work.pages_written),
+        keys: get(&work.keys),
+        entries: get(&work.entries),
+        commits: get(&work.commits),
+    }
 }
 
 /// Reads the script and writes it out again, and nothing else.
-pub(crate) async fn files_only(dir: &Path) -> u64 {
+pub(crate) async fn files_only(dir: &Path) {
     let read = json!({ "files": "script.csv" });
     let write = json!({ "path": "files-only.csv" });
     let mut source = FsReader::new(dir).open(read.as_object().unwrap(), "line_id").await.unwrap();
@@ -103,19 +153,20 @@ pub(crate) async fn files_only(dir: &Path) -> u64 {
         target.write(&records).unwrap();
     }
     target.finish().unwrap();
-    0
 }
 
-fn engine(dir: &Path) -> Engine {
+fn engine(dir: &Path, pause: Duration) -> (Engine, Arc<Work>) {
     let pipeline: Pipeline = serde_json::from_value(pipeline(dir)).unwrap();
-    let builtin = BuiltinAgents::new().with("noop", 1, |_| Ok(Arc::new(Noop) as Arc<dyn Agent>));
+    let builtin = BuiltinAgents::new().with("noop", 1, move |_| Ok(Arc::new(Noop(pause)) as Arc<dyn Agent>));
     let factories: Vec<Arc<dyn AgentFactory>> = vec![Arc::new(builtin)];
     let (files, set) = (BTreeMap::new(), BTreeMap::new());
     let (model, problems) =
         check(&pipeline, &Surroundings { factories: &factories, files: &files, set: &set });
     let model = model.unwrap_or_else(|| panic!("{problems:?}"));
+    let store = Arc::new(FileStore::open(dir, Durability::Process).unwrap());
+    let work = Arc::new(Work::default());
     let ports = Ports {
-        store: Arc::new(FileStore::open(dir, Durability::Process).unwrap()),
+        store: Arc::new(CountingStore { inner: store, work: work.clone() }),
         factories,
         executor: None,
         tools: Arc::new(NoTools),
@@ -127,16 +178,19 @@ fn engine(dir: &Path) -> Engine {
         logs: Vec::new(),
         progress: Vec::new(),
     };
-    Engine::new(Arc::new(model), ports)
+    (Engine::new(Arc::new(model), ports), work)
 }
 
 /// Answers a line with its own text, and a scene with the same words every time.
 #[derive(Debug)]
-struct Noop;
+struct Noop(Duration);
 
 #[async_trait]
 impl Agent for Noop {
     async fn answer(&self, request: Request, _: &Cancel) -> Result<Reply, AgentError> {
+        if !self.0.is_zero() {
+            tokio::time::sleep(self.0).await;
+        }
         ASKS.fetch_add(request.units.len() as u64, Ordering::Relaxed);
         let units = request.units.into_iter().map(|unit| {
             let text = unit.input.field("text").unwrap_or("\"a scene\"");

@@ -3,6 +3,7 @@
 //! A unit may be kept only if nothing that its request is made from can have changed. Whoever is in doubt here looks
 //! at the unit: keeping is a short cut whose absence costs time and whose misuse would cost truth.
 
+mod groups;
 mod locks;
 
 use std::collections::{BTreeSet, HashMap};
@@ -23,6 +24,7 @@ use crate::terms::{Finder, Term};
 use crate::tree::diff::{Stretch, stretches};
 use crate::tree::page::Entry;
 use crate::tree::sequence::Sequence;
+use crate::units::Unit;
 
 /// What can be kept of the revision before.
 #[derive(Debug)]
@@ -31,12 +33,21 @@ pub struct Kept {
     pub source: Sequence,
     /// The units in order.
     pub pieces: Vec<Piece>,
-    /// The places of records that units are to be made of.
-    pub dirty: Vec<u64>,
+    /// The units to be made.
+    pub made: Made,
     /// The places of records that those units see.
     pub read: Vec<u64>,
     /// The tables of the revision before.
     pub before: Before,
+}
+
+/// Units to be made, in order.
+#[derive(Debug)]
+pub enum Made {
+    /// One of each record at these places.
+    Records(Vec<u64>),
+    /// These groups, whose records have been read.
+    Groups(Vec<Unit>),
 }
 
 /// Says what can be kept; `None` where every unit is to be looked at.
@@ -49,6 +60,9 @@ pub async fn kept(
     editing: &Editing,
 ) -> Result<Option<Kept>, PrepareError> {
     let Some(basis) = Basis::of(preparation) else { return Ok(None) };
+    if let Split::By(by) = &preparation.work.units.split {
+        return groups::kept(preparation, &basis, loaded, editing, by).await;
+    }
     let store = preparation.store;
     let mut tables = basis.tables(store).await?;
     let mut old = Sequence::open(store, basis.old_source.digest).await?;
@@ -98,7 +112,7 @@ impl<'a> Basis<'a> {
         // Conflicts are told of a whole revision; those of units that are kept would be lost.
         let simple = record.local
             && record.n_conflicts == 0
-            && work.units.split == Split::Record
+            && matches!(work.units.split, Split::Record | Split::By(_))
             && matches!(work.output.shape, OutputShape::Records { .. });
         let same = lineage.definition == preparation.now.definition
             && lineage.generation == preparation.now.generation;
@@ -301,7 +315,7 @@ impl Map {
             let read: BTreeSet<u64> = dirty.iter().flat_map(around).collect();
             read.into_iter().collect()
         };
-        Kept { source, pieces, dirty, read, before }
+        Kept { source, pieces, made: Made::Records(dirty), read, before }
     }
 }
 

@@ -1,5 +1,11 @@
 //! Getting a target ready: its inputs read, its units split, what did not change told from what did.
 
+mod ahead;
+mod one;
+
+pub use ahead::{Prospect, RecordsBefore, ahead};
+pub use one::prepare_one;
+
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
@@ -11,7 +17,7 @@ use refrain_schemas::name::PhaseName;
 use refrain_schemas::scope::Scope;
 
 use crate::artifact;
-use crate::delta;
+use crate::delta::{self, Made};
 use crate::edits::Editing;
 use crate::engine::EngineError;
 use crate::history::Prior;
@@ -75,6 +81,13 @@ pub struct Before {
 }
 
 impl Prepared {
+    /// Makes the requests those of another generation, as long as nobody else holds them.
+    pub fn set_generation(&mut self, generation: u32) {
+        if let Some(requests) = Arc::get_mut(&mut self.requests) {
+            requests.generation = generation;
+        }
+    }
+
     /// Returns how many units there are.
     #[must_use]
     pub fn n_units(&self) -> u64 {
@@ -177,8 +190,12 @@ async fn prepare_changed(
 ) -> Result<Prepared, PrepareError> {
     let mut source = kept.source;
     source.load_positions(preparation.store, &kept.read).await?;
-    let units: Vec<Unit> =
-        kept.dirty.iter().filter_map(|at| Some(units::record_unit(*at, source.entry(*at)?.id))).collect();
+    let units: Vec<Unit> = match kept.made {
+        Made::Records(places) => {
+            places.iter().filter_map(|at| Some(units::record_unit(*at, source.entry(*at)?.id))).collect()
+        }
+        Made::Groups(groups) => groups,
+    };
     let requests = requests(&preparation, source, &loaded, !units.is_empty()).await?;
     Ok(Prepared {
         requests: Arc::new(requests),

@@ -1,6 +1,9 @@
 //! From the replies of a target's units to the trees of a revision.
 
 mod laying;
+mod publisher;
+
+pub use publisher::Publisher;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -18,7 +21,7 @@ use crate::artifact::{Pages, reference};
 use crate::edits::Editing;
 use crate::merge::{Merged, Proposed, merge};
 use crate::model::{AskWork, OutputShape};
-use crate::ports::store::{Store, StoreError};
+use crate::ports::store::{Batch, Store, StoreError};
 use crate::prepare::{Before, Piece};
 use crate::reply::Stamped;
 use crate::tree::build::TreeBuilder;
@@ -39,6 +42,8 @@ pub struct UnitOutcome {
     pub id: UnitId,
     /// The asks it was made from.
     pub asks: Vec<AskRow>,
+    /// Of a group whose records stand next to each other in the source, how many these are.
+    pub run: Option<u64>,
     /// Its records by ask, or how it failed; a failure of `None` is a hole because of another unit.
     pub result: Result<Vec<AskRecords>, Option<Failure>>,
 }
@@ -84,6 +89,8 @@ pub struct Publication<'a> {
     pub before: Option<Before>,
     /// What people edited.
     pub editing: &'a Editing,
+    /// What was handed over before, unit by unit, if anything was.
+    pub begun: Option<Publisher>,
 }
 
 impl Publication<'_> {
@@ -95,7 +102,7 @@ impl Publication<'_> {
         let OutputShape::Records { key } = &self.work.output.shape else {
             return self.publish_document().await.map(Some);
         };
-        let published = match (self.is_local(), &self.before) {
+        let published = match (self.begun.is_some() || self.is_local(), &self.before) {
             (true, _) => self.publish_local(key).await?,
             (false, None) => self.publish_global(key).await?,
             (false, Some(_)) => return Ok(None),
@@ -117,31 +124,21 @@ impl Publication<'_> {
     }
 
     async fn publish_local(&mut self, key: &str) -> Result<Published, StoreError> {
-        let mut out = Trees::new(self.store);
-        let mut outcomes = std::mem::take(&mut self.outcomes).into_iter();
-        for piece in self.pieces {
-            match (piece, &mut self.before) {
-                (Piece::Kept(range), Some(before)) => out.keep(before, range.clone()).await?,
-                (Piece::Kept(_), None) => {}
-                (Piece::Made(n), _) => {
-                    for outcome in outcomes.by_ref().take(*n) {
-                        out.unit(self.work, key, outcome);
-                        out.store_pages(PAGE_BATCH).await?;
-                    }
-                }
-            }
-        }
-        out.finish(true).await
+        let fresh = || Publisher::new(self.pieces.to_vec(), self.before.take());
+        let mut publisher = self.begun.take().unwrap_or_else(fresh);
+        let outcomes = std::mem::take(&mut self.outcomes);
+        publisher.feed(self.store, self.work, key, outcomes).await?;
+        publisher.finish(self.store).await
     }
 
     /// Merges the records of all units at once, since any two of them may have a key in common.
     async fn publish_global(&mut self, key: &str) -> Result<Published, StoreError> {
-        let mut out = Trees::new(self.store);
+        let mut out = Trees::default();
         let mut proposals = Vec::new();
         let outcomes = std::mem::take(&mut self.outcomes);
         let mut rows = Vec::with_capacity(outcomes.len());
         for outcome in outcomes {
-            let UnitOutcome { id, asks, result } = outcome;
+            let UnitOutcome { id, asks, run, result } = outcome;
             let failed = match result {
                 Ok(replies) => {
                     proposals.extend(proposed(self.work, &id, replies));
@@ -149,7 +146,7 @@ impl Publication<'_> {
                 }
                 Err(failure) => Some(failure),
             };
-            rows.push((id, asks, failed));
+            rows.push(((id, asks, run), failed));
         }
         let merged = merge(&self.work.merge, key, proposals);
         let mut by_unit: BTreeMap<UnitId, Vec<Stamped>> = BTreeMap::new();
@@ -158,22 +155,22 @@ impl Publication<'_> {
         }
         out.conflicts = merged.conflicts;
         out.failed = merged.failed;
-        for (id, asks, failed) in rows {
-            let records = by_unit.remove(&id).unwrap_or_default();
-            out.row(&id, asks, failed, records);
-            out.store_pages(PAGE_BATCH).await?;
+        for (made, failed) in rows {
+            let records = by_unit.remove(&made.0).unwrap_or_default();
+            out.row(made, failed, records);
+            out.store_pages(self.store, PAGE_BATCH).await?;
         }
-        out.finish(false).await
+        out.finish(self.store, false).await
     }
 
     /// Makes one document: the output of the one unit, or the list of the units' outputs in order.
     async fn publish_document(&mut self) -> Result<Published, StoreError> {
-        let mut out = Trees::new(self.store);
+        let mut out = Trees::default();
         let outcomes = std::mem::take(&mut self.outcomes);
         let single = outcomes.len() == 1;
         let mut outputs: Vec<Json> = Vec::new();
         let mut missing = Vec::new();
-        for UnitOutcome { id, asks, result } in outcomes {
+        for UnitOutcome { id, asks, run, result } in outcomes {
             let failed = match result {
                 Ok(replies) => {
                     let merged = merge(&self.work.merge, "", proposed(self.work, &id, replies).collect());
@@ -187,16 +184,16 @@ impl Publication<'_> {
                     Some(failure)
                 }
             };
-            out.row_only(&id, asks, failed, 0);
+            out.row_only((id, asks, run), failed, 0);
         }
         let document = match outputs.first() {
             Some(only) if single => only.clone(),
             _ => Json::array(outputs.iter().map(Json::as_str)),
         };
-        out.kind = ArtifactKind::Document;
+        out.is_document = true;
         out.artifact.push(&Entry::record(ALL, document.as_str()));
         missing.iter().for_each(|id| out.artifact.push(&Entry::hole(id.as_str())));
-        out.finish(false).await
+        out.finish(self.store, false).await
     }
 }
 
@@ -211,12 +208,15 @@ fn proposed(work: &AskWork, unit: &UnitId, replies: Vec<AskRecords>) -> impl Ite
     })
 }
 
+/// A unit, the asks it was made from, and how long a run of records it is.
+type MadeUnit = (UnitId, Vec<AskRow>, Option<u64>);
+
 /// The two trees of a revision as they grow.
-struct Trees<'a> {
-    store: &'a dyn Store,
+#[derive(Debug, Default)]
+struct Trees {
     artifact: TreeBuilder,
     units: TreeBuilder,
-    kind: ArtifactKind,
+    is_document: bool,
     conflicts: Vec<Conflict>,
     failed: bool,
     missing: Vec<UnitId>,
@@ -224,24 +224,10 @@ struct Trees<'a> {
     pages: Pages,
 }
 
-impl<'a> Trees<'a> {
-    fn new(store: &'a dyn Store) -> Self {
-        Self {
-            store,
-            artifact: TreeBuilder::new(),
-            units: TreeBuilder::new(),
-            kind: ArtifactKind::Records,
-            conflicts: Vec::new(),
-            failed: false,
-            missing: Vec::new(),
-            own_failures: 0,
-            pages: Vec::new(),
-        }
-    }
-
+impl Trees {
     /// Adds a unit whose records are its own business.
     fn unit(&mut self, work: &AskWork, key: &str, outcome: UnitOutcome) {
-        let UnitOutcome { id, asks, result } = outcome;
+        let UnitOutcome { id, asks, run, result } = outcome;
         let (failed, records) = match result {
             Err(failure) => (Some(failure), Vec::new()),
             Ok(replies) => {
@@ -255,7 +241,7 @@ impl<'a> Trees<'a> {
                 (None, records)
             }
         };
-        self.row(&id, asks, failed, records);
+        self.row((id, asks, run), failed, records);
     }
 
     fn take(&mut self, merged: Merged) -> Vec<Stamped> {
@@ -265,65 +251,65 @@ impl<'a> Trees<'a> {
     }
 
     /// Adds a unit's row and its entries: its records, or a hole.
-    fn row(
-        &mut self,
-        id: &UnitId,
-        asks: Vec<AskRow>,
-        failed: Option<Option<Failure>>,
-        records: Vec<Stamped>,
-    ) {
+    fn row(&mut self, made: MadeUnit, failed: Option<Option<Failure>>, records: Vec<Stamped>) {
         if failed.is_some() {
-            self.artifact.push(&Entry::hole(id.as_str()));
-            self.row_only(id, asks, failed, 1);
+            self.artifact.push(&Entry::hole(made.0.as_str()));
+            self.row_only(made, failed, 1);
             return;
         }
         for stamped in &records {
             self.artifact.push(&Entry::record(&stamped.key, stamped.record.as_str()));
         }
-        self.row_only(id, asks, None, u32::try_from(records.len()).unwrap_or(u32::MAX));
+        self.row_only(made, None, u32::try_from(records.len()).unwrap_or(u32::MAX));
     }
 
-    fn row_only(&mut self, id: &UnitId, asks: Vec<AskRow>, failed: Option<Option<Failure>>, weight: u32) {
+    fn row_only(&mut self, (id, asks, run): MadeUnit, failed: Option<Option<Failure>>, weight: u32) {
         let hole = failed.is_some();
         let failure = failed.flatten();
         if hole && self.missing.len() < NAMED_MISSING {
             self.missing.push(id.clone());
         }
         self.own_failures += u64::from(failure.is_some());
-        let body = UnitRow { asks, failure }.encode();
+        let body = UnitRow { asks, failure, run }.encode();
         self.units.push(&Entry { id: id.as_str(), hole, weight, body: &body });
     }
 
     /// Adds units as they are in the revision before, with their entries.
-    async fn keep(&mut self, before: &mut Before, range: Range<u64>) -> Result<(), StoreError> {
-        let start = entries_before(self.store, &mut before.units, range.start).await?;
-        let end = entries_before(self.store, &mut before.units, range.end).await?;
-        copy(self.store, &mut before.units, range, &mut self.units).await?;
-        copy(self.store, &mut before.artifact, start..end, &mut self.artifact).await?;
-        self.store_pages(PAGE_BATCH).await
+    async fn keep(
+        &mut self,
+        store: &dyn Store,
+        before: &mut Before,
+        range: Range<u64>,
+    ) -> Result<(), StoreError> {
+        let start = entries_before(store, &mut before.units, range.start).await?;
+        let end = entries_before(store, &mut before.units, range.end).await?;
+        copy(store, &mut before.units, range, &mut self.units).await?;
+        copy(store, &mut before.artifact, start..end, &mut self.artifact).await?;
+        self.store_pages(store, PAGE_BATCH).await
     }
 
-    async fn store_pages(&mut self, at_least: usize) -> Result<(), StoreError> {
+    async fn store_pages(&mut self, store: &dyn Store, at_least: usize) -> Result<(), StoreError> {
         self.pages.extend(self.artifact.take_pages());
         self.pages.extend(self.units.take_pages());
         if self.pages.len() < at_least {
             return Ok(());
         }
         let pages = std::mem::take(&mut self.pages);
-        self.store.commit(crate::ports::store::Batch { pages, ..Default::default() }).await
+        store.commit(Batch { pages, ..Batch::default() }).await
     }
 
-    async fn finish(mut self, local: bool) -> Result<Published, StoreError> {
-        self.store_pages(usize::MAX).await?;
+    async fn finish(mut self, store: &dyn Store, local: bool) -> Result<Published, StoreError> {
+        self.store_pages(store, usize::MAX).await?;
         let (root, artifact_pages) = std::mem::take(&mut self.artifact).finish();
         let (units, unit_pages) = std::mem::take(&mut self.units).finish();
         self.pages.extend(artifact_pages);
         self.pages.extend(unit_pages);
         let conflicts = conflict_page(&self.conflicts);
         self.pages.extend(conflicts.clone());
-        self.store_pages(0).await?;
+        self.store_pages(store, 0).await?;
+        let kind = if self.is_document { ArtifactKind::Document } else { ArtifactKind::Records };
         Ok(Published {
-            artifact: reference(self.kind, &root),
+            artifact: reference(kind, &root),
             edits: None,
             units: units.digest,
             local,

@@ -15,5 +15,6 @@
 pub mod build;
 pub mod diff;
 pub mod page;
+pub mod search;
 pub mod sequence;
 pub mod walk;

@@ -5,7 +5,7 @@ use refrain_schemas::failure::Failure;
 use serde::{Deserialize, Serialize};
 
 use crate::request::redo_key;
-use crate::tree::page::Entry;
+use crate::tree::page::{Entry, read_number, write_number};
 
 /// One row: how a unit was made.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -14,6 +14,9 @@ pub struct UnitRow {
     pub asks: Vec<AskRow>,
     /// How it failed, if it did; a unit that is a hole because of another one has no failure of its own.
     pub failure: Option<Failure>,
+    /// Of a group whose records stand next to each other in its source, how many these are.
+    #[serde(skip)]
+    pub run: Option<u64>,
 }
 
 /// One ask of a unit.
@@ -57,7 +60,11 @@ impl UnitRow {
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
         // Encoding plain data into a growing buffer cannot fail.
-        postcard::to_allocvec(self).unwrap_or_default()
+        let mut bytes = postcard::to_allocvec(self).unwrap_or_default();
+        if let Some(run) = self.run {
+            write_number(&mut bytes, run);
+        }
+        bytes
     }
 
     /// Whether the unit was locked, if it is no hole: nobody was asked about it.
@@ -69,6 +76,7 @@ impl UnitRow {
     /// Reads a row.
     #[must_use]
     pub fn decode(entry: &Entry<'_>) -> Option<Self> {
-        postcard::from_bytes(entry.body).ok()
+        let (row, rest) = postcard::take_from_bytes::<Self>(entry.body).ok()?;
+        Some(Self { run: read_number(rest).map(|(run, _)| run), ..row })
     }
 }

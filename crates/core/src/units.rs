@@ -28,6 +28,16 @@ pub enum Members {
     Many(Vec<u64>),
 }
 
+impl Members {
+    /// Returns how many records there are, if they are several and stand next to each other.
+    #[must_use]
+    pub fn run(&self) -> Option<u64> {
+        let Self::Many(places) = self else { return None };
+        let n = places.len() as u64;
+        (places.last()? - places.first()? + 1 == n).then_some(n)
+    }
+}
+
 /// A record cannot become part of a unit.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("record `{record}` has no text or number in `{field}`")]

@@ -25,11 +25,13 @@ use crate::engine::{Engine, EngineError, RunRequest, Selection};
 use crate::history::Prior;
 use crate::model::{AskWork, Phase, Work};
 use crate::plan::{Ahead, Outlook};
-use crate::prepare::{Preparation, PrepareError, Prepared, prepare};
+use crate::ports::store::{Store, StoreError};
+use crate::prepare::{Preparation, PrepareError, Prepared, prepare, prepare_one};
 use crate::request::{Requests, UnitRequest, View};
 use crate::run::job::Job;
 use crate::run::request::Planned;
 use crate::survey::{Standing, survey};
+use crate::tree::search::find;
 use crate::tree::sequence::Sequence;
 use crate::unit_table::UnitRow;
 use crate::units::Unit;
@@ -65,7 +67,7 @@ pub(crate) async fn why(
     let model = ahead.model.clone();
     let Some(phase) = model.phase(target.phase.as_str()) else { return Ok(report) };
     if let Work::Ask(work) = &phase.work {
-        let comparison = compare(&ahead, phase, work, &standing).await?;
+        let comparison = compare(&ahead, phase, work, &standing, unit).await?;
         comparison.fill(&ahead, phase, work, unit, limit, &mut report).await?;
     } else if let Some(unit) = unit {
         return Err(EngineError::NoUnit { target: target.to_string(), unit: unit.to_owned() });
@@ -133,6 +135,7 @@ async fn compare(
     phase: &Phase,
     work: &AskWork,
     standing: &Standing,
+    unit: Option<&str>,
 ) -> Result<Comparison, EngineError> {
     let prior = ahead.history.prior(&standing.target);
     let store = &*ahead.ports.store;
@@ -148,12 +151,15 @@ async fn compare(
         whole: true,
     };
     let is_there = standing.verdict.missing.is_empty();
-    let new =
-        if is_there { known(prepare(preparation(&standing.now, &*ahead.ports.files)).await)? } else { None };
+    let new = if is_there {
+        known(ready(preparation(&standing.now, &*ahead.ports.files), unit).await)?
+    } else {
+        None
+    };
     let old = match &prior {
         Some(prior) => {
             let files = PastFiles::new(ahead.ports.store.clone(), prior.lineage.clone());
-            known(prepare(preparation(&past(&standing.now, &prior.lineage), &files)).await)?
+            known(ready(preparation(&past(&standing.now, &prior.lineage), &files), unit).await)?
         }
         None => None,
     };
@@ -170,6 +176,16 @@ async fn compare(
         crate::model::ContextSource::File(_) => None,
     });
     Ok(Comparison { old, new, shared, pending: pending.collect(), standing: standing.clone(), prior })
+}
+
+/// Gets the units of a target ready, or the one that is asked about, where it can be seen alone.
+async fn ready(preparation: Preparation<'_>, unit: Option<&str>) -> Result<Prepared, PrepareError> {
+    if let Some(unit) = unit
+        && let Some(prepared) = prepare_one(preparation, unit).await?
+    {
+        return Ok(prepared);
+    }
+    prepare(preparation).await
 }
 
 /// What the store no longer has, or the data do not allow, is not known; that is an answer too.
@@ -255,7 +271,7 @@ impl Comparison {
     ) -> Result<(), EngineError> {
         let old = requests_by_id(self.old.as_ref());
         let new = requests_by_id(self.new.as_ref());
-        let (rows, were_locked) = self.rows(ahead).await?;
+        let (rows, were_locked) = self.rows(ahead, unit).await?;
         let same = self.untouched(ahead, work, &rows).await?;
         let refused = self.refused(ahead, phase, work, &rows).await?;
         let order = new.order.iter().chain(old.order.iter().filter(|id| !new.by_id.contains_key(*id)));
@@ -386,21 +402,22 @@ impl Comparison {
         Job::new(&ahead.model, work, Box::new(self.standing.clone()), Box::new(prepared))
     }
 
-    /// Returns how the units of the revision before were made, and which of them were locked.
+    /// Returns how the units of the revision before were made, or the one that is asked about, and which were locked.
     async fn rows(
         &self,
         ahead: &Ahead,
+        unit: Option<&str>,
     ) -> Result<(BTreeMap<String, UnitRow>, BTreeSet<String>), EngineError> {
         let Some(units) = self.prior.as_ref().and_then(|prior| prior.units) else {
             return Ok(Default::default());
         };
-        let table = match Sequence::open_whole(&*ahead.ports.store, units).await {
+        let table = match table(&*ahead.ports.store, units, unit).await {
             Ok(table) => table,
             Err(crate::ports::store::StoreError::Missing { .. }) => return Ok(Default::default()),
             Err(error) => return Err(error.into()),
         };
         let (mut rows, mut locked) = (BTreeMap::new(), BTreeSet::new());
-        for (_, entry) in table.iter() {
+        for (_, entry) in table.iter().filter(|(_, entry)| unit.is_none_or(|unit| unit == entry.id)) {
             let Some(row) = UnitRow::decode(&entry) else { continue };
             if row.is_locked() && !entry.hole {
                 locked.insert(entry.id.to_owned());
@@ -467,6 +484,16 @@ impl Comparison {
         let job = self.job(ahead, work, new, new.units.clone());
         Ok(refused(&*ahead.ports.store, phase, work, job, rows).await?)
     }
+}
+
+/// Opens a unit table: all of it, or where the unit is that is asked about.
+async fn table(store: &dyn Store, units: Digest, unit: Option<&str>) -> Result<Sequence, StoreError> {
+    let Some(unit) = unit else { return Sequence::open_whole(store, units).await };
+    let mut table = Sequence::open(store, units).await?;
+    if let Some(place) = find(store, &mut table, unit).await? {
+        table.load_positions(store, &[place]).await?;
+    }
+    Ok(table)
 }
 
 /// Returns the agents and samples that the one unit of a job can ask, as far as their requests are known: all rungs of a

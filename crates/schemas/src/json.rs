@@ -1,6 +1,9 @@
 //! Canonical JSON: the one textual form in which values are kept, compared and hashed.
 
+mod scan;
+
 use std::borrow::Cow;
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
@@ -119,12 +122,53 @@ impl Json {
     /// Returns this object with one field set, or `None` where this is no object.
     #[must_use]
     pub fn with_field(&self, name: &str, value: &Self) -> Option<Self> {
+        self.spliced(name, value).unwrap_or_else(|_| self.rebuilt(name, value))
+    }
+
+    /// Puts a field into the text where it belongs.
+    fn spliced(&self, name: &str, value: &Self) -> Result<Option<Self>, scan::Lost> {
+        let mut fields = scan::Fields::of(&self.0)?;
+        // Where it goes, what it replaces, and whether something stands before and behind it.
+        let (mut place, mut is_first) = (self.0.len() - 1..self.0.len() - 1, true);
+        let mut is_found = false;
+        while let Some(field) = fields.next()? {
+            match field.key.cmp(name) {
+                _ if is_found => {}
+                Ordering::Less => is_first = false,
+                Ordering::Equal => (place, is_found) = (field.start..field.value.end, true),
+                Ordering::Greater => (place, is_found) = (field.start..field.start, true),
+            }
+        }
+        let mut text = String::with_capacity(self.0.len() + name.len() + value.0.len() + 4);
+        text.push_str(&self.0[..place.start]);
+        if !is_found && !is_first {
+            text.push(',');
+        }
+        write_string(&mut text, name);
+        text.push(':');
+        text.push_str(&value.0);
+        if is_found && place.is_empty() {
+            text.push(',');
+        }
+        text.push_str(&self.0[place.end..]);
+        Ok(Some(Self(Arc::from(text))))
+    }
+
+    fn rebuilt(&self, name: &str, value: &Self) -> Option<Self> {
         let mut fields: BTreeMap<Cow<'_, str>, &str> = BTreeMap::new();
         for (key, raw) in serde_json::from_str::<BTreeMap<Key<'_>, &RawValue>>(&self.0).ok()? {
             fields.insert(key.0, raw.get());
         }
         fields.insert(Cow::Borrowed(name), value.as_str());
         Some(Self::object(fields.iter().map(|(key, text)| (key.as_ref(), *text))))
+    }
+
+    /// Returns this object without a field, or `None` where this is no object.
+    #[must_use]
+    pub fn without_field(&self, name: &str) -> Option<Self> {
+        let mut fields = serde_json::from_str::<BTreeMap<Key<'_>, &RawValue>>(&self.0).ok()?;
+        fields.remove(&Key(Cow::Borrowed(name)));
+        Some(Self::object(fields.iter().map(|(key, raw)| (key.0.as_ref(), raw.get()))))
     }
 
     /// Builds an object from fields **sorted by name** whose values are canonical text.
@@ -171,6 +215,23 @@ struct Key<'a>(#[serde(borrow)] Cow<'a, str>);
 /// Returns the text of one top-level field of a JSON object.
 #[must_use]
 pub fn field<'a>(object: &'a str, name: &str) -> Option<&'a str> {
+    scanned_field(object, name).unwrap_or_else(|_| parsed_field(object, name))
+}
+
+/// Keys are sorted, so what is not there is known to be missing at the first key behind its place.
+fn scanned_field<'a>(object: &'a str, name: &str) -> Result<Option<&'a str>, scan::Lost> {
+    let mut fields = scan::Fields::of(object)?;
+    while let Some(field) = fields.next()? {
+        match field.key.cmp(name) {
+            Ordering::Less => {}
+            Ordering::Equal => return Ok(Some(&object[field.value])),
+            Ordering::Greater => return Ok(None),
+        }
+    }
+    Ok(None)
+}
+
+fn parsed_field<'a>(object: &'a str, name: &str) -> Option<&'a str> {
     struct Find<'n>(&'n str);
     impl<'de> serde::de::Visitor<'de> for Find<'_> {
         type Value = Option<&'de str>;
@@ -200,7 +261,12 @@ pub fn field<'a>(object: &'a str, name: &str) -> Option<&'a str> {
 #[must_use]
 pub fn scalar_text(canonical: &str) -> Option<Cow<'_, str>> {
     match canonical.as_bytes().first()? {
-        b'"' => serde_json::from_str::<Key<'_>>(canonical).ok().map(|key| key.0),
+        b'"' => match canonical.get(1..canonical.len() - 1) {
+            Some(plain) if canonical.ends_with('"') && !plain.contains(['\\', '"']) => {
+                Some(Cow::Borrowed(plain))
+            }
+            _ => serde_json::from_str::<Key<'_>>(canonical).ok().map(|key| key.0),
+        },
         b'{' | b'[' | b'n' => None,
         _ => Some(Cow::Borrowed(canonical)),
     }
@@ -392,6 +458,30 @@ mod tests {
         assert_eq!(Json::array([]).with_field("a", &Json::null()), None);
         assert_eq!(Json::object([]).as_str(), "{}");
         assert_eq!(Json::array(["{}", "[]"]).as_str(), "[{},[]]");
+    }
+
+    #[test]
+    fn fields_are_found_as_the_parser_finds_them() {
+        let objects = [
+            json!({}),
+            json!({"a": 1}),
+            json!({"a": "x,}", "b": [1, {"c": "]\\\""}], "d": {"a": {}}, "e": -1.5e300, "f": null, "é": true}),
+            json!({"a\"b": 1, "c": 2}),
+            json!([1]),
+            json!("a"),
+        ];
+        for object in &objects {
+            let json = Json::of(object).unwrap();
+            for name in ["", "a", "a\"b", "b", "bb", "c", "d", "e", "f", "z", "é", "\u{1}"] {
+                assert_eq!(json.field(name), parsed_field(json.as_str(), name), "{name} of {json}");
+                let value = Json::string("new");
+                assert_eq!(json.with_field(name, &value), json.rebuilt(name, &value), "{name} into {json}");
+            }
+        }
+        assert_eq!(field("{ \"a\" : 1 }", "a"), Some("1"), "whatever is not canonical is parsed");
+        for torn in ["{", "{\"a", "{\"a\":", "{\"a\":1", "{\"a\":[}", "{\"a\":tr ue}"] {
+            assert_eq!(field(torn, "b"), None, "{torn}");
+        }
     }
 
     #[test]

@@ -46,7 +46,7 @@ use crate::sinks::{RecordingLog, RecordingProgress};
 use crate::witnessed_store::WitnessedStore;
 
 mod agents;
-mod files;
+pub(crate) mod files;
 mod outcome;
 mod people;
 mod simulator;
@@ -74,6 +74,7 @@ pub struct World {
     progress: Arc<RecordingProgress>,
     is_watched: bool,
     fail_commit: Option<u64>,
+    window: Option<usize>,
 }
 
 impl World {
@@ -94,6 +95,7 @@ impl World {
             progress: RecordingProgress::new(),
             is_watched: true,
             fail_commit: None,
+            window: None,
         }
     }
 
@@ -114,12 +116,18 @@ impl World {
             progress: RecordingProgress::new(),
             is_watched: self.is_watched,
             fail_commit: None,
+            window: None,
         }
     }
 
     /// Lets the store fail at a commit of the runs to come, counted from 1.
     pub const fn fail_commit(&mut self, number: Option<u64>) {
         self.fail_commit = number;
+    }
+
+    /// Lets the runs to come hold no more units of a phase than this, where they can help it.
+    pub const fn hold(&mut self, units: usize) {
+        self.window = Some(units);
     }
 
     /// Stops checking every commit and event against the store; for suites of very many runs.
@@ -278,7 +286,7 @@ impl World {
             self.cast.watch(None);
             Arc::new(store)
         };
-        Engine::new(
+        let engine = Engine::new(
             model,
             Ports {
                 factories: self.factories(),
@@ -293,7 +301,11 @@ impl World {
                 progress: vec![self.progress.clone()],
                 store,
             },
-        )
+        );
+        match self.window {
+            Some(units) => engine.holding(units),
+            None => engine,
+        }
     }
 
     fn factories(&self) -> Vec<Arc<dyn AgentFactory>> {

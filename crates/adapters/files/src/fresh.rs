@@ -91,12 +91,9 @@ pub(crate) struct Made {
 impl Fresh {
     pub(crate) fn open(root: &Root, workshop: &Workshop, path: &str) -> Result<Self, FileError> {
         let path = normal(path)?;
-        let full = root.resolve(&path)?;
+        let full = root.resolve_new(&path)?;
         if full.is_dir() {
             return Err(refused(format!("`{path}` is a folder")));
-        }
-        if path.split('/').next() == Some(".refrain") {
-            return Err(refused(format!("`{path}` lies in the folder that keeps the project's state")));
         }
         let folder = full.parent().unwrap_or(root.folder());
         let folders = MadeFolders::make(folder).map_err(|e| failed("make the folder of", &path, e))?;

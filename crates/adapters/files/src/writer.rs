@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
 use refrain_core::ports::files::{FileError, RecordTarget, TargetWriter};
@@ -48,6 +48,12 @@ impl FsWriter {
     #[must_use]
     pub fn synced(folder: impl AsRef<Path>) -> Self {
         Self { root: Root::new(folder.as_ref()), workshop: Workshop::new(true) }
+    }
+
+    /// Lets links of the project lead into these folders, which are not in it.
+    #[must_use]
+    pub fn allowing(self, folders: &[PathBuf]) -> Self {
+        Self { root: self.root.allowing(folders), ..self }
     }
 }
 

@@ -48,8 +48,15 @@ impl Ahead {
             let Prepared { pages, pieces, before, context_artifacts, editing, .. } = *job.prepared;
             let store = &*self.ports.store;
             store.commit(Batch { pages, ..Batch::default() }).await?;
-            let publication =
-                Publication { store, work, pieces: &pieces, outcomes, before, editing: &editing };
+            let publication = Publication {
+                store,
+                work,
+                pieces: &pieces,
+                outcomes,
+                before,
+                editing: &editing,
+                begun: None,
+            };
             if let Some(published) = publication.publish().await? {
                 let mut record = self.imagined(target, &standing.now, published.artifact, &context_artifacts);
                 (record.units, record.local) = (Some(published.units), published.local);
@@ -87,7 +94,7 @@ impl Ahead {
         let present: BTreeSet<&str> = made().collect();
         let gone = rows.keys().filter(|id| !present.contains(id.as_str())).cloned();
         let mut ids: BTreeSet<String> = gone.collect();
-        for (id, state) in made().zip(&job.units) {
+        for (id, (_, state)) in made().zip(job.units.iter()) {
             let is_locked = editing.locked(id).is_some();
             if !is_locked && !rows.get(id).is_some_and(|row| is_as_it_was(row, state)) {
                 ids.insert(id.to_owned());

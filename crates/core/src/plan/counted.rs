@@ -171,7 +171,7 @@ pub(super) fn mark_possible(
     source_pending: &[&Outlook],
     counted: &mut Counted,
 ) {
-    for (unit, state) in job.prepared.units.iter().zip(&job.units) {
+    for (unit, (_, state)) in job.prepared.units.iter().zip(job.units.iter()) {
         let editing = &job.prepared.editing;
         let own = source_pending.iter().any(|outlook| touches_source(outlook, unit));
         if let Some(lock) = editing.locked(unit.id.as_str()) {

@@ -84,6 +84,7 @@ async fn run_held(
         budget: request.budget,
         in_doubt: opening.in_doubt.clone(),
         level: recorder.level(),
+        window: engine.window(),
     };
     begin(engine, request, run_id, &opening, &mut recorder, targets).await?;
     let attempts =

@@ -1,5 +1,6 @@
 //! What goes into the run loop and what comes out of it.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,7 +8,7 @@ use refrain_schemas::artifact::{ArtifactRef, FileStamp};
 use refrain_schemas::event::EventKind;
 use refrain_schemas::failure::PhaseError;
 use refrain_schemas::json::Json;
-use refrain_schemas::name::CallId;
+use refrain_schemas::name::{CallId, PhaseName};
 use refrain_schemas::report::KeptFile;
 use refrain_schemas::scope::Target;
 
@@ -17,9 +18,10 @@ use crate::history::Prior;
 use crate::ports::agent::{AgentError, Reply};
 use crate::ports::executor::Call;
 use crate::prepare::Prepared;
-use crate::publish::{Published, UnitOutcome};
+use crate::publish::{Published, Publisher, UnitOutcome};
 use crate::survey::Standing;
 
+use super::forerunner::Foresight;
 use super::pool::Pack;
 
 /// The place of a target in the plan.
@@ -41,6 +43,8 @@ pub struct AskRef {
 pub enum Input {
     /// A target has been looked at.
     Judged(TargetNo, Result<Box<Standing>, EngineError>),
+    /// A target has been looked at before its turn; nothing where it has to wait for it.
+    Foreseen(TargetNo, Option<Box<Foresight>>),
     /// A target's units are known.
     Prepared(TargetNo, Result<Box<Prepared>, Trouble>),
     /// The ledger has been looked into.
@@ -51,6 +55,8 @@ pub enum Input {
     Rested(Pack),
     /// Source files were read, or exports written.
     Transferred(TargetNo, Result<Box<Transferred>, Trouble>),
+    /// What was over of a target's units is stored, and the rest may follow.
+    Settled(TargetNo, Result<Box<Publisher>, EngineError>),
     /// A target's artifact is stored; `None` where all of its units have to be looked at after all.
     Published(TargetNo, Result<Box<Option<Published>>, EngineError>),
     /// A person wants the run to end.
@@ -64,6 +70,8 @@ pub enum Input {
 pub enum Effect {
     /// Look at a target.
     Judge(TargetNo, Box<Known>),
+    /// Look at a target before its turn, while these phases are under way.
+    Foresee(TargetNo, Box<Known>, BTreeSet<PhaseName>),
     /// Get a target's units.
     Prepare(TargetNo, Box<Standing>, Option<Box<Prior>>, Whole),
     /// Look into the ledger.
@@ -74,8 +82,10 @@ pub enum Effect {
     Rest(Duration, Pack),
     /// Read source files, or write exports.
     Transfer(TargetNo, Box<Standing>),
-    /// Merge and store.
-    Publish(TargetNo, Box<Prepared>, Vec<UnitOutcome>),
+    /// Store what came of the next units of a target, while others are being asked about.
+    Settle(TargetNo, Box<Publisher>, Vec<UnitOutcome>),
+    /// Merge and store; on top of what was stored before, if anything was.
+    Publish(TargetNo, Box<Prepared>, Vec<UnitOutcome>, Option<Box<Publisher>>),
     /// Cancel all calls.
     CancelCalls,
 }

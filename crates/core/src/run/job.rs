@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
+use std::time::Duration;
 
 use refrain_schemas::digest::{Digest, Digester};
 use refrain_schemas::failure::Failure;
@@ -23,7 +24,10 @@ use crate::survey::Standing;
 use crate::unit_table::AskRow;
 use crate::units::Unit;
 
+use super::finals::Watch;
+use super::settling::Settling;
 use super::unit_state::{Ask, AskState, UnitProgress, UnitState};
+use super::unit_window::UnitWindow;
 
 /// Stands for the digest of a unit that nobody is asked about.
 const UNASKED: Digest = Digest::from_bytes([0; 32]);
@@ -35,8 +39,12 @@ pub struct Job {
     pub standing: Box<Standing>,
     /// Its units and what their requests are made from.
     pub prepared: Box<Prepared>,
-    /// How far the units are, in the order of `prepared.units`.
-    pub units: Vec<UnitState>,
+    /// How far the units are that have been begun, by their places in `prepared.units`.
+    pub units: UnitWindow,
+    /// The groups of all units, where there are any.
+    groups: Vec<u32>,
+    /// Units on their way into a revision.
+    pub settling: Settling,
     /// What all asks of an agent share, by its place in the pool.
     pub bases: Vec<Digest>,
     /// What renders the prompts of the agents that are models, by their places in the pool.
@@ -47,8 +55,10 @@ pub struct Job {
     pub source_key: Option<String>,
     /// Units that are not over.
     pub n_open: usize,
-    /// Asks that the ledger is being looked into for, by group.
+    /// Asks that the ledger is being looked into for, and units not begun, by group: what could join a pack.
     pub looking: BTreeMap<u32, usize>,
+    /// Asks that the ledger is being looked into for.
+    pub n_looking: usize,
     /// Open units by group and stage.
     pub stages: BTreeMap<(u32, usize), usize>,
     /// Whether the first look into the ledger is over and the totals have been told.
@@ -65,6 +75,16 @@ pub struct Job {
     pub counts: UnitCounts,
     /// Units that failed by themselves.
     pub own_failures: u64,
+    /// When it began, by the clock of the run.
+    pub since: Duration,
+    /// The units that are over because their asks are, in the order in which they ended.
+    pub ended: Vec<usize>,
+    /// The keys of records that people edited, and of units that they locked.
+    pub edited: BTreeSet<String>,
+    /// Whether all units are made, and none is kept of the revision before.
+    pub is_whole: bool,
+    /// Units whose records are not final, by the fields that somebody counts them by.
+    pub watches: BTreeMap<String, Watch>,
 }
 
 /// What a target's calls came to.
@@ -81,28 +101,41 @@ pub struct Tally {
 }
 
 impl Job {
-    /// Makes the job of a target that is ready. No ask exists yet.
+    /// Makes the job of a target that is ready, with all of its units begun. No ask exists yet.
     #[must_use]
     pub fn new(model: &Model, work: &AskWork, standing: Box<Standing>, prepared: Box<Prepared>) -> Self {
+        let mut job = Self::opened(model, work, standing, prepared);
+        while job.begin().is_some() {}
+        job
+    }
+
+    /// Makes the job of a target that is ready, with none of its units begun.
+    #[must_use]
+    pub fn opened(model: &Model, work: &AskWork, standing: Box<Standing>, prepared: Box<Prepared>) -> Self {
         let bases = standing.definition.agents.iter().map(|agent| prepared.requests.base(agent)).collect();
         let shared = prepared.requests.shared();
         let renderers = renderers(model, &standing, &shared);
-        let total = prepared.n_units();
-        let groups = groups(&prepared, work.pack_within.as_deref());
-        let states = prepared.units.iter().zip(groups);
-        let units: Vec<UnitState> = states.map(|(unit, group)| unit_state(&prepared, unit, group)).collect();
-        let locked = units.iter().filter(|unit| unit.progress == UnitProgress::Done).count() as u64;
-        let counts = UnitCounts { total, reused: prepared.n_kept() + locked, ..UnitCounts::default() };
+        let counts =
+            UnitCounts { total: prepared.n_units(), reused: prepared.n_kept(), ..UnitCounts::default() };
         let source_key = crate::prepare::chosen_source(&standing.now, &work.units.of)
             .and_then(|name| source_key(model.phase(name.as_str())?));
+        let groups = groups(&prepared, work.pack_within.as_deref());
+        let mut looking = BTreeMap::new();
+        groups.iter().for_each(|group| *looking.entry(*group).or_default() += 1);
+        if groups.is_empty() && !prepared.units.is_empty() {
+            looking.insert(0, prepared.units.len());
+        }
         Self {
             shared,
-            n_open: units.iter().filter(|unit| !unit.is_over()).count(),
+            n_open: prepared.units.len(),
             bases,
             renderers,
-            units,
+            units: UnitWindow::default(),
+            groups,
+            settling: Settling::default(),
             source_key,
-            looking: BTreeMap::new(),
+            looking,
+            n_looking: 0,
             stages: BTreeMap::new(),
             is_planned: false,
             n_in_flight: 0,
@@ -111,8 +144,57 @@ impl Job {
             missed: BTreeSet::new(),
             counts,
             own_failures: 0,
+            since: Duration::ZERO,
+            ended: Vec::new(),
+            edited: prepared.editing.keys(),
+            is_whole: prepared.before.is_none(),
+            watches: BTreeMap::new(),
             standing,
             prepared,
+        }
+    }
+
+    /// Begins the next unit; returns its place and its group.
+    pub fn begin(&mut self) -> Option<(usize, u32)> {
+        let place = self.units.len();
+        let unit = self.prepared.units.get(place)?;
+        let group = self.groups.get(place).copied().unwrap_or(0);
+        let state = unit_state(&self.prepared, unit, group);
+        self.n_open -= usize::from(state.is_over());
+        self.counts.reused += u64::from(state.progress == UnitProgress::Done);
+        self.units.push(state);
+        Some((place, group))
+    }
+
+    /// Takes note that the asks of a unit that was begun are known.
+    pub fn has_begun(&mut self, group: u32) {
+        self.looks_no_more(group);
+    }
+
+    /// Returns how many units have not been begun.
+    #[must_use]
+    pub fn n_ahead(&self) -> usize {
+        self.prepared.units.len() - self.units.len()
+    }
+
+    /// Takes note of an ask that the ledger is looked into for.
+    pub fn looks(&mut self, group: u32) {
+        *self.looking.entry(group).or_default() += 1;
+        self.n_looking += 1;
+    }
+
+    /// Takes note of an ask that the ledger has been looked into for.
+    pub fn has_looked(&mut self, group: u32) {
+        self.n_looking = self.n_looking.saturating_sub(1);
+        self.looks_no_more(group);
+    }
+
+    fn looks_no_more(&mut self, group: u32) {
+        if let Some(n) = self.looking.get_mut(&group) {
+            *n = n.saturating_sub(1);
+            if *n == 0 {
+                self.looking.remove(&group);
+            }
         }
     }
 
@@ -248,14 +330,16 @@ impl Job {
         self.unable.get(&member).filter(|_| !self.is_stopped).cloned()
     }
 
-    /// Takes out what came of the units, for publishing.
+    /// Takes out what came of the units that are held, for publishing.
     pub fn take_outcomes(&mut self) -> Vec<UnitOutcome> {
-        let units = std::mem::take(&mut self.units).into_iter();
-        let outcomes = units.zip(&self.prepared.units).map(|(state, unit)| {
-            let locked = self.prepared.editing.locked(unit.id.as_str());
-            locked.map_or_else(|| outcome(state, unit.id.clone()), |lock| locked_outcome(&unit.id, lock))
-        });
-        outcomes.collect()
+        let prepared = &self.prepared;
+        self.units.take().map(|(unit, state)| outcome_of(prepared, unit, state)).collect()
+    }
+
+    /// Takes out what came of the first unit that is held, if it is over.
+    pub fn take_outcome(&mut self) -> Option<UnitOutcome> {
+        let (unit, state) = self.units.pop_over()?;
+        Some(outcome_of(&self.prepared, unit, state))
     }
 }
 
@@ -297,9 +381,16 @@ fn unit_state(prepared: &Prepared, unit: &Unit, group: u32) -> UnitState {
     UnitState { digest, group, asks: Vec::new(), progress, refusals: Vec::new(), was_called: false }
 }
 
+fn outcome_of(prepared: &Prepared, unit: usize, state: UnitState) -> UnitOutcome {
+    let Unit { id, members } = &prepared.units[unit];
+    let lock = prepared.editing.locked(id.as_str());
+    let outcome = lock.map_or_else(|| outcome(state, id.clone()), |lock| locked_outcome(id, lock));
+    UnitOutcome { run: prepared.requests.by.as_ref().and_then(|_| members.run()), ..outcome }
+}
+
 fn locked_outcome(id: &UnitId, lock: &Lock) -> UnitOutcome {
     let stamped = Stamped { key: id.as_str().to_owned(), record: lock.record.clone() };
-    UnitOutcome { id: id.clone(), asks: Vec::new(), result: Ok(vec![(0, 0, vec![stamped])]) }
+    UnitOutcome { id: id.clone(), asks: Vec::new(), run: None, result: Ok(vec![(0, 0, vec![stamped])]) }
 }
 
 fn outcome(state: UnitState, id: UnitId) -> UnitOutcome {
@@ -316,12 +407,12 @@ fn outcome(state: UnitState, id: UnitId) -> UnitOutcome {
             })
             .collect()),
     };
-    UnitOutcome { id, asks: rows, result }
+    UnitOutcome { id, asks: rows, run: None, result }
 }
 
-/// Numbers the groups whose units may share calls, in the order of their first units.
+/// Numbers the groups whose units may share calls, in the order of their first units; none where all units may.
 fn groups(prepared: &Prepared, within: Option<&str>) -> Vec<u32> {
-    let Some(field) = within else { return vec![0; prepared.units.len()] };
+    let Some(field) = within else { return Vec::new() };
     let mut numbers: HashMap<Option<String>, u32> = HashMap::new();
     let mut number = |value: Option<String>| {
         let next = u32::try_from(numbers.len()).unwrap_or(u32::MAX);
@@ -352,7 +443,8 @@ fn stage_no(stage: usize) -> u32 {
     u32::try_from(stage).unwrap_or(u32::MAX)
 }
 
-fn source_key(phase: &Phase) -> Option<String> {
+/// Returns the key of the records that a phase makes, if they have one.
+pub(super) fn source_key(phase: &Phase) -> Option<String> {
     match &phase.work {
         Work::Read(work) => Some(work.key.clone()),
         Work::Ask(work) => match &work.output.shape {

@@ -8,6 +8,7 @@ use refrain_schemas::digest::Digest;
 use refrain_schemas::event::EventKind;
 use refrain_schemas::failure::PhaseError;
 use refrain_schemas::json::{Json, scalar_text};
+use refrain_schemas::name::PhaseName;
 
 use crate::artifact;
 use crate::define::FileDigests;
@@ -15,18 +16,19 @@ use crate::engine::{EngineError, Ports};
 use crate::facts::{self, Known};
 use crate::history::Prior;
 use crate::judge::{UpstreamNow, judge};
-use crate::model::{Model, ReadWork, Work, WriteWork};
+use crate::model::{Model, OutputShape, ReadWork, Work, WriteWork};
 use crate::ports::cancel::Cancel;
 use crate::ports::executor::Executor;
 use crate::ports::files::{FileError, Written};
 use crate::ports::store::Batch;
 use crate::prepare::{self, Preparation, PrepareError, Prepared};
-use crate::publish::{Publication, Published, UnitOutcome};
+use crate::publish::{Publication, Published, Publisher, UnitOutcome};
 use crate::survey::Standing;
 use crate::tree::build::TreeBuilder;
 use crate::tree::page::Entry;
 use crate::tree::sequence::Sequence;
 
+use super::forerunner::Foresight;
 use super::input::{Effect, Input, TargetNo, Transferred, Trouble, Whole};
 use super::keeping;
 
@@ -55,6 +57,9 @@ impl Performer {
             Effect::Prepare(no, standing, prior, whole) => {
                 Input::Prepared(no, self.prepare(no, &standing, prior.as_deref(), whole).await.map(Box::new))
             }
+            Effect::Foresee(no, known, live) => {
+                Input::Foreseen(no, self.foresee(no, &known, &live).await.map(Box::new))
+            }
             Effect::LookUp(asks, keys) => {
                 let found = self.ports.store.replies(&keys).await;
                 Input::Found(asks, found.map_err(EngineError::from))
@@ -70,8 +75,11 @@ impl Performer {
             Effect::Transfer(no, standing) => {
                 Input::Transferred(no, self.transfer(no, &standing).await.map(Box::new))
             }
-            Effect::Publish(no, prepared, outcomes) => {
-                Input::Published(no, self.publish(no, *prepared, outcomes).await.map(Box::new))
+            Effect::Settle(no, publisher, outcomes) => {
+                Input::Settled(no, self.settle(no, publisher, outcomes).await)
+            }
+            Effect::Publish(no, prepared, outcomes, begun) => {
+                Input::Published(no, self.publish(no, *prepared, outcomes, begun).await.map(Box::new))
             }
             Effect::CancelCalls => {
                 self.cancel.fire();
@@ -123,11 +131,32 @@ impl Performer {
         })
     }
 
+    /// Looks at a target whose turn has not come. What goes wrong here will be told when it has.
+    async fn foresee(&self, no: TargetNo, known: &Known, live: &BTreeSet<PhaseName>) -> Option<Foresight> {
+        let standing = self.judge(no, known).await.ok().filter(|standing| standing.now.skipped.is_none())?;
+        let phase = self.phase(no);
+        let Work::Ask(work) = &phase.work else { return None };
+        let preparation = Preparation {
+            model: &self.model,
+            store: &*self.ports.store,
+            files: &*self.ports.files,
+            prior: known.prior.as_ref(),
+            phase,
+            work,
+            scope: &self.targets[no].0.scope,
+            now: &standing.now,
+            whole: true,
+        };
+        let prospect = prepare::ahead(preparation, live).await.ok()?;
+        Some(Foresight { standing: Box::new(standing), prospect })
+    }
+
     async fn publish(
         &self,
         no: TargetNo,
         prepared: Prepared,
         outcomes: Vec<UnitOutcome>,
+        begun: Option<Box<Publisher>>,
     ) -> Result<Option<Published>, EngineError> {
         let Work::Ask(work) = &self.phase(no).work else { return Ok(None) };
         let store = &*self.ports.store;
@@ -139,8 +168,23 @@ impl Performer {
             outcomes,
             before: prepared.before,
             editing: &prepared.editing,
+            begun: begun.map(|begun| *begun),
         };
         Ok(publication.publish().await?)
+    }
+
+    async fn settle(
+        &self,
+        no: TargetNo,
+        mut publisher: Box<Publisher>,
+        outcomes: Vec<UnitOutcome>,
+    ) -> Result<Box<Publisher>, EngineError> {
+        if let Work::Ask(work) = &self.phase(no).work
+            && let OutputShape::Records { key } = &work.output.shape
+        {
+            publisher.feed(&*self.ports.store, work, key, outcomes).await?;
+        }
+        Ok(publisher)
     }
 
     async fn transfer(&self, no: TargetNo, standing: &Standing) -> Result<Transferred, Trouble> {

@@ -18,10 +18,10 @@ use crate::template::Context;
 
 use super::input::{AskRef, TargetNo};
 use super::state::{RunState, Waiting};
-use super::unit_state::{AskState, Refusal, UnitProgress};
+use super::unit_state::{AskState, Refusal, UnitProgress, UnitState};
 
 /// How many failed units a report names.
-const NAMED_FAILURES: usize = 20;
+pub(super) const NAMED_FAILURES: usize = 20;
 /// What there is where nobody may be asked.
 const UNRECORDED: &str = "no reply on record for what would be asked now";
 /// How much of a reply that was not accepted a failure tells.
@@ -33,25 +33,33 @@ impl RunState {
         matches!(self.model.phases[phase].work, Work::Ask(_)).then(|| (self.model.clone(), phase))
     }
 
-    /// Makes the first asks of all units and looks them up.
+    /// Makes the first asks of a target's units and looks them up, as many units at first as a run holds in memory.
     pub(super) fn start_asks(&mut self, no: TargetNo) {
+        self.begin_units(no, self.options.window);
+        self.check_planned(no);
+        self.check_over(no);
+    }
+
+    /// Begins a number of units: makes their first asks and looks them up.
+    pub(super) fn begin_units(&mut self, no: TargetNo, n: usize) {
         let Some((model, phase)) = self.work(no) else { return };
         let Work::Ask(work) = &model.phases[phase].work else { return };
-        let n_units = self.targets[no].job().map_or(0, |job| job.units.len());
-        for unit in 0..n_units {
+        for _ in 0..n {
             let Some(job) = self.targets[no].job_mut() else { return };
+            let Some((unit, group)) = job.begin() else { return };
             match job.units[unit].progress {
                 UnitProgress::Hole => job.counts.failed += 1,
                 UnitProgress::Open => drop(self.start_stage(no, work, unit, 0, None)),
                 UnitProgress::Done | UnitProgress::Failed(_) => {}
             }
+            if let Some(job) = self.targets[no].job_mut() {
+                job.has_begun(group);
+            }
         }
-        self.check_planned(no);
-        self.check_over(no);
     }
 
     /// Makes the asks of a unit's stage; tells whether there is such a stage.
-    fn start_stage(
+    pub(super) fn start_stage(
         &mut self,
         no: TargetNo,
         work: &AskWork,
@@ -70,7 +78,7 @@ impl RunState {
         for (member, sample) in asks {
             let Some(ask) = job.add_ask(unit, member, sample, previous) else { continue };
             made.push(ask);
-            *job.looking.entry(group).or_default() += 1;
+            job.looks(group);
         }
         if made.is_empty() {
             // Nothing could be rendered, so there is nothing to wait for.
@@ -97,7 +105,7 @@ impl RunState {
             }
         };
         for (ask, reply) in asks.into_iter().zip(found) {
-            let Some(key) = self.open_key(ask).filter(|_| self.is_looking(ask)) else { continue };
+            let Some(key) = self.open_key(ask).filter(|_| self.is_looking(ask) && !self.is_released(ask.target)) else { continue };
             match reply {
                 Some(reply) => self.answer(ask, key, &reply),
                 None => self.miss(ask, key),
@@ -122,6 +130,10 @@ impl RunState {
         self.leave_looking(ask);
         if let Some(state) = self.ask_state(ask) {
             *state = AskState::Pending;
+        }
+        if let Some(failure) = self.targets[ask.target].failed_ahead.get(&key).cloned() {
+            self.leave_key(ask, key);
+            return self.fail_ask(ask, &failure);
         }
         if self.options.offline {
             self.offline_missed = true;
@@ -148,13 +160,9 @@ impl RunState {
 
     fn leave_looking(&mut self, ask: AskRef) {
         if let Some(job) = self.targets[ask.target].job_mut()
-            && let group = job.units[ask.unit].group
-            && let Some(n) = job.looking.get_mut(&group)
+            && let Some(group) = job.units.get(ask.unit).map(|unit| unit.group)
         {
-            *n = n.saturating_sub(1);
-            if *n == 0 {
-                job.looking.remove(&group);
-            }
+            job.has_looked(group);
         }
     }
 
@@ -188,7 +196,7 @@ impl RunState {
     fn redo(&mut self, ask: AskRef) {
         let Some(job) = self.targets[ask.target].job_mut() else { return };
         let group = job.units[ask.unit].group;
-        *job.looking.entry(group).or_default() += 1;
+        job.looks(group);
         let key = job.redo(ask.unit, ask.ask);
         self.look_up(ask, key);
     }
@@ -242,6 +250,10 @@ impl RunState {
     }
 
     fn fail_ask(&mut self, ask: AskRef, failure: &Failure) {
+        if let Some(key) = self.open_key(ask).filter(|_| self.is_forerunner(ask.target)) {
+            let principal = self.principal(ask.target);
+            self.targets[principal].failed_ahead.insert(key, failure.clone());
+        }
         if self.is_looking(ask) {
             self.leave_looking(ask);
         }
@@ -261,7 +273,8 @@ impl RunState {
         let Some((model, phase)) = self.work(no) else { return };
         let Work::Ask(work) = &model.phases[phase].work else { return };
         let Some(job) = self.targets[no].job_mut() else { return };
-        if job.units[unit].is_over() || !job.units[unit].stage_is_over() {
+        let is_waiting = |unit: &UnitState| !unit.is_over() && unit.stage_is_over();
+        if !job.units.get(unit).is_some_and(is_waiting) {
             return;
         }
         let stage = job.units[unit].asks.len().saturating_sub(1);
@@ -379,32 +392,39 @@ impl RunState {
             let Some(job) = self.targets[no].job_mut() else { return };
             if was_called || again { job.counts.ran += 1 } else { job.counts.reused += 1 }
         }
+        if let Some(job) = self.targets[no].job_mut() {
+            job.note_end(unit);
+        }
         if let Some(failure) = failure
             && self.wants(Level::Error)
+            && !self.is_forerunner(no)
         {
             self.tell(no, EventKind::UnitFailed { unit: id, failure });
         }
         self.check_over(no);
     }
 
-    /// Tells the totals once the ledger has been looked into for all units.
+    /// Tells the totals once the ledger has been looked into for all units that a run holds at first.
     pub(super) fn check_planned(&mut self, no: TargetNo) {
         let Some(job) = self.targets[no].job_mut() else { return };
-        if job.is_planned || !job.looking.is_empty() {
+        if job.is_planned || job.n_looking > 0 {
             return;
         }
         job.is_planned = true;
         let counts = job.counts;
         let holes = counts.failed - job.own_failures;
+        if self.is_forerunner(no) {
+            return;
+        }
         self.tell(no, EventKind::PhasePlanned { total: counts.total, reused: counts.reused, holes });
     }
 
-    fn check_over(&mut self, no: TargetNo) {
-        let Some(job) = self.targets[no].job() else { return };
-        if job.n_open == 0 && job.n_in_flight == 0 {
+    pub(super) fn check_over(&mut self, no: TargetNo) {
+        let Some(job) = self.targets[no].job().filter(|_| !self.is_forerunner(no)) else { return };
+        if job.n_open == 0 && job.n_in_flight == 0 && !job.settling.is_away() {
             if !job.is_planned {
                 if let Some(job) = self.targets[no].job_mut() {
-                    job.looking.clear();
+                    job.n_looking = 0;
                 }
                 self.check_planned(no);
             }
@@ -441,14 +461,14 @@ impl RunState {
         if !job.missed.is_empty() {
             return self.fail_missed(no);
         }
-        let failed =
-            job.units.iter().zip(&job.prepared.units).filter_map(|(state, unit)| match &state.progress {
-                UnitProgress::Failed(failure) => {
-                    Some(UnitFailure { unit: unit.id.clone(), failure: failure.clone() })
-                }
-                _ => None,
-            });
-        let units: Vec<UnitFailure> = failed.take(NAMED_FAILURES).collect();
+        let failed = job.units.iter().filter_map(|(unit, state)| match &state.progress {
+            UnitProgress::Failed(failure) => {
+                Some(UnitFailure { unit: job.unit_id(unit).clone(), failure: failure.clone() })
+            }
+            _ => None,
+        });
+        let earlier = job.settling.failures().iter().cloned();
+        let units: Vec<UnitFailure> = earlier.chain(failed).take(NAMED_FAILURES).collect();
         let (n, total) = (job.own_failures, job.counts.total);
         let first = units
             .first()

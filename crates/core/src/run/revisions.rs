@@ -39,21 +39,23 @@ impl RunState {
         if !enough || !job.missed.is_empty() {
             return self.fail_units(no);
         }
+        self.flow_out(no);
         let Stage::Asking(mut job) = std::mem::replace(&mut self.targets[no].stage, Stage::Judging) else {
             return;
         };
         if job.prepared.before.is_some() {
             // Should units turn out not to be keepable, all are made again, and these have been asked about already.
-            let called = job.units.iter().zip(&job.prepared.units).filter(|(state, _)| state.was_called);
-            self.targets[no].called = called.map(|(_, unit)| unit.id.clone()).collect();
+            let called = job.units.iter().filter(|(_, state)| state.was_called);
+            self.targets[no].called.extend(called.map(|(unit, _)| job.unit_id(unit).clone()));
         }
-        let outcomes = job.take_outcomes();
+        let (mut outcomes, begun) = job.settling.take();
+        outcomes.extend(job.take_outcomes());
         let Job { standing, prepared, counts, .. } = *job;
         let mut standing = standing;
         standing.verdict.missing.clear();
         self.targets[no].context_artifacts.clone_from(&prepared.context_artifacts);
         self.targets[no].stage = Stage::Publishing(standing, counts);
-        self.effect(Effect::Publish(no, prepared, outcomes));
+        self.effect(Effect::Publish(no, prepared, outcomes, begun));
     }
 
     pub(super) fn published(&mut self, no: TargetNo, published: Result<Box<Option<Published>>, EngineError>) {

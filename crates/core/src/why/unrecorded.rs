@@ -30,7 +30,7 @@ pub(crate) async fn unrecorded(
     let model = ahead.model.clone();
     let Some(phase) = model.phase(target.phase.as_str()) else { return Ok(None) };
     let Work::Ask(work) = &phase.work else { return Ok(None) };
-    let comparison = compare(&ahead, phase, work, &standing).await?;
+    let comparison = compare(&ahead, phase, work, &standing, Some(unit)).await?;
     let Some(new) = &comparison.new else { return Ok(None) };
     let Some(place) = new.units.iter().position(|found| found.id.as_str() == unit) else { return Ok(None) };
     let mut job = comparison.job(&ahead, work, new, vec![new.units[place].clone()]);

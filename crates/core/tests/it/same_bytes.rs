@@ -249,10 +249,13 @@ proptest! {
     #[test]
     fn a_delta_run_makes_what_a_whole_run_makes(
         a in first(), b in second(), edits in prop::collection::vec((edit(), 0..80_u64), 1..7), seed in any::<u64>(),
+        window in prop::option::of(1..9_usize),
     ) {
         let mut world = random_world(&a, &b);
         world.unwatched();
         world.shuffle(seed);
+        // What a run holds of its units at once is nothing that shows in what it makes.
+        window.into_iter().for_each(|window| world.hold(window));
         check(&mut world)?;
         for (n, (edit, steps)) in edits.iter().enumerate() {
             apply(&mut world, edit, n);
@@ -318,6 +321,9 @@ fn check_orders(seeds: std::ops::Range<u64>) {
     for seed in seeds {
         let mut world = shapes[(seed % n_shapes) as usize].afresh();
         world.shuffle(seed);
+        if seed % 2 == 0 {
+            world.hold(1 + seed as usize / 2 % 4);
+        }
         if seed % 3 == 0 {
             n_killed += u64::from(world.run_killed(2 + seed / 3 % 60).is_killed());
         }

@@ -152,3 +152,44 @@ fn files_that_are_gone_have_no_stamp() {
     std::fs::create_dir(folder.path("o/x.csv")).unwrap();
     assert_eq!(block_on(folder.writer().stamps(&stamps)).unwrap(), []);
 }
+
+#[test]
+fn records_that_an_encoding_cannot_hold_are_told_of_one_by_one() {
+    let records = [
+        json!({"id": "a", "source": "Hi", "text": "はい"}),
+        json!({"id": "b", "source": "Hé", "text": "⟦é⟧"}),
+        json!({"id": "c", "source": "Ho", "text": "😀"}),
+    ];
+    let records: Vec<Json> = records.iter().map(|record| Json::of(record).unwrap()).collect();
+    let told = |path: &str| {
+        let folder = Folder::new(&[]);
+        let written = folder.write(json!({"path": path, "encoding": "shift_jis"}), &records);
+        let Err(FileError::Bad { problems }) = written else { panic!("must fail") };
+        assert!(!folder.path(path).exists());
+        lines(&problems)
+    };
+    let what = |name: &str, id: &str, n: u32, all: &str, at: u32| {
+        format!(
+            "E0720 - x.po: the `{name}` of `{id}` (record {n}) has {all}, which Shift-JIS cannot hold, first as its \
+             character {at}"
+        )
+    };
+    assert_eq!(
+        told("x.po"),
+        [
+            what("text", "b", 2, "`⟦` (U+27E6), `é` (U+00E9), `⟧` (U+27E7)", 1),
+            what("source", "b", 2, "`é` (U+00E9)", 2),
+            what("text", "c", 3, "`😀` (U+1F600)", 1),
+        ]
+    );
+    for path in ["x.csv", "x.jsonl", "x.json"] {
+        let rows = told(path);
+        assert!(rows.len() == 2 && rows[0].contains("record 2 has `é` (U+00E9), `⟦` (U+27E6)"), "{rows:?}");
+        assert!(rows[1].contains("\"id\":\"c\""), "{rows:?}");
+    }
+
+    let folder = Folder::new(&[]);
+    folder.write(json!({"path": "x.po", "encoding": "shift_jis"}), &records[..1]).unwrap();
+    let said = std::fs::read(folder.path("x.po")).unwrap();
+    assert!(said.windows(17).any(|part| part == b"charset=Shift_JIS"), "it says how it is encoded");
+}

@@ -10,8 +10,7 @@ DEMO := demo
 WITH_PATH := PATH="$(BIN):$$PATH"
 
 .DEFAULT_GOAL := help
-.PHONY: help all demo test lint fmt fmt-check doc schemas schemas-check examples peers bench bench-flow bench-models bench-localisation certificate fuzz deny clean-state build
-.PHONY: help all demo test lint fmt fmt-check doc schemas schemas-check examples peers bench bench-models bench-localisation simulate mutants certificate fuzz deny clean-state build
+.PHONY: help all demo test lint fmt fmt-check doc schemas schemas-check examples peers bench bench-flow bench-models bench-localisation simulate mutants certificate fuzz deny clean-state build
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

@@ -126,8 +126,9 @@ impl Engine {
 
     /// Says how many units of a phase a run holds in memory that are not over; all of them where a phase has fewer.
     #[must_use]
-    pub const fn holding(self, units: usize) -> Self {
-        Self { window: units, ..self }
+    pub fn holding(mut self, units: usize) -> Self {
+        self.window = units;
+        self
     }
 
     pub(crate) const fn window(&self) -> usize {

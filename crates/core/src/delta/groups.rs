@@ -225,7 +225,7 @@ fn value_at(source: &Sequence, at: u64, by: &str) -> Option<String> {
 
 fn finish(source: Sequence, before: Before, replaced: Vec<Replaced>) -> Kept {
     let (mut pieces, mut units, mut next) = (Vec::new(), Vec::new(), 0);
-    let mut keep = |pieces: &mut Vec<Piece>, range: Range<u64>| {
+    let keep = |pieces: &mut Vec<Piece>, range: Range<u64>| {
         if !range.is_empty() {
             pieces.push(Piece::Kept(range));
         }

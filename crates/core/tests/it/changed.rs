@@ -32,8 +32,8 @@ fn check(act: impl Fn(&mut World, usize)) {
     };
     let (few, many) = (cost(600), cost(4_800));
     assert!(few.0 > 0, "pages are counted");
-    // The inner pages grow with the logarithm and a bit.
-    assert!(many.0 <= 2 * few.0, "pages read: {} of 600 lines, {} of 4,800", few.0, many.0);
+    // Inner pages are read whole, one for some two thousand lines in each tree; one tree more that is read to its leaves shows.
+    assert!(many.0 <= few.0 + 75, "pages read: {} of 600 lines, {} of 4,800", few.0, many.0);
     assert!(many.1 <= few.1.max(20), "keys looked up: {} of 600 lines, {} of 4,800", few.1, many.1);
 }
 
@@ -77,7 +77,7 @@ fn a_question_about_a_unit_costs_the_unit() {
     check(|world, n| {
         let engine = world.engine(false);
         let target = engine.target(&crate::pieces::selection("translate")).unwrap();
-        world.take_read();
+        let _before = world.take_read();
         let id = format!("l{}", n / 3);
         let why = engine.why(&target, Some(&id), 5).now_or_never().unwrap().unwrap();
         assert_eq!((why.units.len(), why.units[0].change), (1, UnitChange::Same));

@@ -10,7 +10,7 @@ DEMO := demo
 WITH_PATH := PATH="$(BIN):$$PATH"
 
 .DEFAULT_GOAL := help
-.PHONY: help all demo test lint fmt fmt-check doc schemas schemas-check examples peers bench bench-models bench-localisation crash deny clean-state build
+.PHONY: help all demo test lint fmt fmt-check doc schemas schemas-check examples peers bench bench-models bench-localisation certificate fuzz deny clean-state build
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -59,8 +59,15 @@ bench-models: ## Measure what is left of a provider's speed and limits; takes so
 bench-localisation: build ## Put 50,000 lines into three languages; REFRAIN_BENCH_LINES sets another number
 	REFRAIN_BENCH_REPORT=$(abspath benches/localisation.md) $(CARGO) bench --workspace --locked --bench localisation
 
-crash: ## Kill runs 1,000 times, runs with models 200 times, and check that nothing is bought twice
-	REFRAIN_CRASH_KILLS=1000 REFRAIN_MODEL_KILLS=200 $(CARGO) test $(WORKSPACE) --test it -- crash
+certificate: export REFRAIN_CERTIFICATE ?= $(abspath certificates)/$(shell date -u +%F).md
+certificate: export REFRAIN_COMMIT ?= $(shell git rev-parse --short HEAD)
+certificate: ## Kill the binary 1,200 times, lose power in memory, and write down that nothing is bought twice
+	REFRAIN_CRASH_KILLS=1000 REFRAIN_MODEL_KILLS=200 $(CARGO) test $(WORKSPACE) --test it -- crash::certificate
+	REFRAIN_POWER_LIVES=60 $(CARGO) test $(WORKSPACE) --test it -- power::whatever
+	@printf 'The certificate is %s\n' "$$REFRAIN_CERTIFICATE"
+
+fuzz: ## Feed every reader and parser TIMES (100) times as many odd inputs as the gate does
+	REFRAIN_FUZZ=$(or $(TIMES),100) $(CARGO) test $(WORKSPACE) --lib --test it -- fuzz
 
 deny: ## Check licences and origins of dependencies (needs cargo-deny)
 	$(CARGO) deny check

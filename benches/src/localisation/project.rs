@@ -37,8 +37,8 @@ impl Project {
         let project = Self(tempfile::tempdir().unwrap());
         let flags =
             ["--template", "localisation", "--yes", "--languages", "ja,fr,de", "--source", "script/*.csv"];
-        project.refrain(&[&["init"], &flags[..]].concat());
         script::write(&project.0.path().join("script"), lines).unwrap();
+        project.refrain(&[&["init"], &flags[..]].concat());
         for language in LANGUAGES {
             project.write(&format!("glossary/{language}.csv"), &script::glossary(language));
         }

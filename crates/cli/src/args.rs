@@ -59,6 +59,9 @@ pub(crate) struct Globals {
     /// The pipeline file; otherwise the nearest refrain.yaml, refrain.yml or refrain.json, here or above
     #[arg(short = 'f', long = "file", value_name = "FILE", global = true)]
     pub(crate) file: Option<PathBuf>,
+    /// Let links of the project lead into this folder, which is not in it; may be repeated
+    #[arg(long, value_name = "DIR", global = true)]
+    pub(crate) allow_outside: Vec<PathBuf>,
     /// Set a param of the pipeline; may be repeated
     #[arg(long, value_name = "NAME=VALUE", value_parser = assignment, global = true)]
     pub(crate) set: Vec<(String, String)>,

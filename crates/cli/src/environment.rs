@@ -10,8 +10,8 @@ pub(crate) const COLUMNS: &str = "COLUMNS";
 pub(crate) const TERM: &str = "TERM";
 /// Where programs are looked for.
 pub(crate) const PATH: &str = "PATH";
-/// Who edits, where a command does not say.
-pub(crate) const USER: &str = "USER";
+/// Who edits, where a command does not say; the first that is set.
+const USERS: [&str; 3] = ["USER", "LOGNAME", "USERNAME"];
 /// What `doctor` looks at to learn the character encoding, strongest first.
 pub(crate) const LOCALE: [&str; 3] = ["LC_ALL", "LC_CTYPE", "LANG"];
 
@@ -29,6 +29,11 @@ pub(crate) fn secrets() -> Vec<String> {
     let variables = std::env::vars_os().filter(|(name, _)| is_secret(&name.to_string_lossy()));
     // What is no text is looked for as it would be shown.
     variables.map(|(_, value)| value.to_string_lossy().into_owned()).collect()
+}
+
+/// Returns the name of the user, where the environment tells it.
+pub(crate) fn user() -> Option<String> {
+    USERS.iter().find_map(|name| text(name))
 }
 
 /// Returns the value of a variable, or nothing where it is not set or empty.

@@ -18,6 +18,7 @@ mod redaction;
 mod render;
 mod report;
 mod runtime;
+mod shell;
 mod suggest;
 mod whole_file;
 mod wiring;

@@ -4,10 +4,9 @@
 //! failure. Text from data, agents and files is shown with its control characters escaped, so that it cannot move the
 //! cursor, change colours or reorder a line.
 
-use std::borrow::Cow;
-use std::fmt::Write as _;
 use std::io::{self, BufWriter, IsTerminal as _, Stdout, Write};
 
+use refrain_core::escape::{escape_json, screen};
 use serde::Serialize;
 
 use crate::args::{ColorChoice, Globals};
@@ -74,14 +73,19 @@ impl Output {
     /// Prints a line of JSON text. On a terminal, what could steer it is written as JSON escapes.
     pub(crate) fn json_line(&mut self, text: &str) -> Result<(), CliError> {
         let text = redaction::json(text);
-        let text = if self.on_terminal { json_clean(&text) } else { text };
-        self.send(&text)?;
+        if self.on_terminal {
+            self.send(&escape_json(&text))?;
+        } else {
+            self.send(&text)?;
+        }
         self.send("\n")
     }
 
-    /// Prints text as it is, without secrets: a page, a schema, a completion script.
+    /// Prints text without secrets: a page, a schema, a completion script. What goes into a file or a program stays as it
+    /// is.
     pub(crate) fn write(&mut self, text: &str) -> Result<(), CliError> {
-        self.send(&redaction::text(text))
+        let text = redaction::text(text);
+        if self.on_terminal { self.send(&screen(&text)) } else { self.send(&text) }
     }
 
     fn send(&mut self, text: &str) -> Result<(), CliError> {
@@ -103,47 +107,7 @@ impl Output {
 
 /// Writes to standard error, without secrets; where that is closed there is nobody left to tell.
 pub(crate) fn complain(text: &str) {
-    let _nobody_listens = io::stderr().write_all(redaction::text(text).as_bytes());
-}
-
-/// Returns a text on one line that cannot steer a terminal: control characters and those that reorder text become
-/// escapes.
-pub(crate) fn clean(text: &str) -> Cow<'_, str> {
-    if !text.chars().any(steers) {
-        return Cow::Borrowed(text);
-    }
-    let mut out = String::with_capacity(text.len() + 8);
-    for c in text.chars() {
-        match c {
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push_str("\\t"),
-            c if steers(c) => out.extend(c.escape_unicode()),
-            c => out.push(c),
-        }
-    }
-    Cow::Owned(out)
-}
-
-/// As [`clean`], for JSON text: the escapes are JSON's, so that the value stays the same.
-fn json_clean(text: &str) -> Cow<'_, str> {
-    if !text.chars().any(steers) {
-        return Cow::Borrowed(text);
-    }
-    let mut out = String::with_capacity(text.len() + 8);
-    for c in text.chars() {
-        if steers(c) {
-            let _infallible = write!(out, "\\u{:04x}", u32::from(c));
-        } else {
-            out.push(c);
-        }
-    }
-    Cow::Owned(out)
-}
-
-/// Whether a character moves the cursor, starts an escape sequence or reorders text.
-fn steers(c: char) -> bool {
-    c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    let _nobody_listens = io::stderr().write_all(screen(&redaction::text(text)).as_bytes());
 }
 
 /// Whether errors are shown in colour.
@@ -172,29 +136,5 @@ fn width(on_terminal: bool) -> usize {
         (false, _) => usize::MAX,
         (true, Some(size)) if size.ws_col > 0 => usize::from(size.ws_col).max(40),
         (true, _) => 80,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn text_cannot_steer_the_terminal() {
-        assert_eq!(clean("plain ü 日本"), "plain ü 日本");
-        assert_eq!(clean("a\u{1b}[2Jb\n\t\r"), "a\\u{1b}[2Jb\\n\\t\\r");
-        assert_eq!(clean("\u{202e}x\u{9b}"), "\\u{202e}x\\u{9b}");
-        for c in (0..=0x9f).filter_map(char::from_u32).filter(|c| c.is_control()) {
-            assert!(!clean(&c.to_string()).contains(c), "{c:?}");
-        }
-    }
-
-    #[test]
-    fn escaped_json_has_the_same_value() {
-        let text = "{\"a\":\"x\u{9b}y\u{202e}\"}";
-        let cleaned = json_clean(text);
-        assert!(!cleaned.chars().any(steers));
-        let value = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
-        assert_eq!(value(text), value(&cleaned));
     }
 }

@@ -5,7 +5,8 @@ use std::process::ExitCode;
 
 use refrain_schemas::exit_code::ExitCode as Code;
 
-use crate::output::{self, clean};
+use crate::output;
+use refrain_core::escape::escape;
 
 /// Runs the command; a panic becomes a short message and exit code 1, the code of everything that failed.
 pub(crate) fn guard(command: impl FnOnce() -> ExitCode) -> ExitCode {
@@ -22,7 +23,7 @@ fn message(info: &PanicHookInfo<'_>) -> String {
     format!(
         "\nerror: this is a bug in refrain: {} ({place})\n  hint: the project is safe: every reply that came back is \
          in its ledger\n  hint: please report this with the command you ran at {}/issues (refrain {}, {} {})\n",
-        clean(what),
+        escape(what),
         env!("CARGO_PKG_REPOSITORY"),
         env!("CARGO_PKG_VERSION"),
         std::env::consts::OS,

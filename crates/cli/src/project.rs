@@ -17,16 +17,20 @@ pub(crate) struct Project {
     pub(crate) dir: PathBuf,
     /// The name of the pipeline file in it.
     pub(crate) file_name: String,
+    /// Folders elsewhere into which links of the project may lead.
+    pub(crate) outside: Vec<PathBuf>,
 }
 
 impl Project {
     /// Finds the project: the file of `-f`, or the nearest pipeline file in `-C` (else the working folder) or above.
     pub(crate) fn find(globals: &Globals) -> Result<Self, CliError> {
         let start = start(globals)?;
-        match &globals.file {
+        let found = match &globals.file {
             Some(file) => Self::at(&start.join(file)),
             None => Self::above(&start),
-        }
+        }?;
+        let outside = globals.allow_outside.iter().map(|folder| allowed(&start, folder));
+        Ok(Self { outside: outside.collect::<Result<_, _>>()?, ..found })
     }
 
     /// Returns the pipeline file.
@@ -48,7 +52,9 @@ impl Project {
     fn at(file: &Path) -> Result<Self, CliError> {
         let name = file.file_name().and_then(|name| name.to_str()).map(str::to_owned);
         match (file.is_file(), name, file.parent()) {
-            (true, Some(file_name), Some(dir)) => Ok(Self { dir: dir.to_owned(), file_name }),
+            (true, Some(file_name), Some(dir)) => {
+                Ok(Self { dir: dir.to_owned(), file_name, outside: Vec::new() })
+            }
             _ => Err(CliError::usage(format!("there is no pipeline file {}", file.display()))
                 .hint("`-f` is relative to `-C DIR`, or to the working folder")),
         }
@@ -57,7 +63,7 @@ impl Project {
     fn above(start: &Path) -> Result<Self, CliError> {
         let found = start.ancestors().find_map(|dir| {
             let name = FILE_NAMES.into_iter().find(|name| dir.join(name).is_file())?;
-            Some(Self { dir: dir.to_owned(), file_name: name.to_owned() })
+            Some(Self { dir: dir.to_owned(), file_name: name.to_owned(), outside: Vec::new() })
         });
         found.ok_or_else(|| {
             CliError::usage(format!(
@@ -68,6 +74,13 @@ impl Project {
             .hint("`refrain init` starts one; `-C DIR` looks somewhere else")
         })
     }
+}
+
+/// Returns a folder of `--allow-outside`, which MUST be there: one that is made later may be anybody's.
+fn allowed(start: &Path, folder: &Path) -> Result<PathBuf, CliError> {
+    let full = start.join(folder);
+    let real = full.canonicalize().ok().filter(|real| real.is_dir());
+    real.ok_or_else(|| CliError::usage(format!("--allow-outside: there is no folder {}", full.display())))
 }
 
 /// Returns the folder that a command starts in, as an absolute path.
@@ -93,7 +106,7 @@ mod tests {
         assert_eq!((found.dir.as_path(), found.file_name.as_str()), (root.path(), "refrain.yml"));
         std::fs::write(deep.join("other.yaml"), "").unwrap();
         let named = Project::at(&deep.join("other.yaml")).unwrap();
-        assert_eq!(named, Project { dir: deep, file_name: "other.yaml".into() });
+        assert_eq!(named, Project { dir: deep, file_name: "other.yaml".into(), outside: Vec::new() });
         assert!(Project::at(&root.path().join("missing.yaml")).is_err());
     }
 }

@@ -12,11 +12,12 @@ use refrain_schemas::exit_code::ExitCode as Code;
 use refrain_schemas::failure::FailureKind;
 use refrain_schemas::problem::Problem;
 
-use crate::output::{self, Output, clean};
+use crate::output::{self, Output};
 use crate::render::numbers::counted;
 use crate::render::page::{Page, Theme, Tone};
 use crate::suggest::did_you_mean;
 use crate::wiring::LogFileError;
+use refrain_core::escape::escape;
 
 /// A command that could not be carried out.
 #[derive(Debug)]
@@ -141,6 +142,12 @@ impl CliError {
         &self.message
     }
 
+    /// Returns what happened with all that is shown before it, for a question that is asked again.
+    pub(crate) fn told(&self) -> String {
+        let body = self.body.iter().flat_map(|body| body.lines()).collect::<Vec<_>>().join("\n  ");
+        if body.is_empty() { self.message.clone() } else { format!("{}\n  {body}", self.message) }
+    }
+
     /// Returns what to do about it.
     pub(crate) fn hints(&self) -> &[String] {
         &self.hints
@@ -232,7 +239,7 @@ impl From<StoreError> for CliError {
     fn from(error: StoreError) -> Self {
         let message = error.to_string();
         match error {
-            StoreError::Held { .. } => Self::new(Kind::Held, clean(&message).into_owned())
+            StoreError::Held { .. } => Self::new(Kind::Held, escape(&message).into_owned())
                 .hint("`refrain status --watch` follows that run; reading commands work meanwhile"),
             StoreError::Newer { .. } => Self::new(Kind::Store, message),
             StoreError::Damaged { .. } | StoreError::Missing { .. } => Self::new(Kind::Store, message)
@@ -269,7 +276,7 @@ impl From<LogFileError> for CliError {
 /// Returns what has changed on one line, the old digest before the new one.
 fn drift_line(drift: &Drift) -> String {
     let digest = |digest: &Option<Digest>| digest.as_ref().map_or_else(|| "none".to_owned(), Digest::short);
-    format!("{}: {} → {}\n", clean(&drift.name), digest(&drift.planned), digest(&drift.now))
+    format!("{}: {} → {}\n", escape(&drift.name), digest(&drift.planned), digest(&drift.now))
 }
 
 /// Returns a problem of a data file on one line; data files are not quoted, as a row may be anything.
@@ -277,7 +284,7 @@ fn line_of(problem: &Problem) -> String {
     let place = problem.place.as_ref();
     let place = place.map_or(String::new(), |p| format!("{}:{}:{}: ", p.file, p.line, p.column));
     let hint = problem.hint.as_ref().map_or(String::new(), |hint| format!(" ({hint})"));
-    format!("{}\n", clean(&format!("{place}{}{hint}", problem.message)))
+    format!("{}\n", escape(&format!("{place}{}{hint}", problem.message)))
 }
 
 #[cfg(test)]

@@ -95,7 +95,7 @@ pub(crate) fn pipeline(project: &Project) -> Result<Option<Pipeline>, CliError> 
 /// Reads the files that a pipeline names. One that cannot be read is one that is not there: the check says so at the
 /// place that names it.
 fn contents(project: &Project, pipeline: &Pipeline) -> Result<BTreeMap<String, Vec<u8>>, CliError> {
-    let files = refrain_files::FsProjectFiles::new(&project.dir);
+    let files = refrain_files::FsProjectFiles::new(&project.dir).allowing(&project.outside);
     runtime::on_this_thread(async {
         let mut contents = BTreeMap::new();
         for file in named_files(pipeline) {
@@ -125,11 +125,27 @@ impl Opened {
         holder::this_process(self.engine.ports().clock.now())
     }
 
-    /// Shows warnings about the pipeline beside the result.
-    pub(crate) fn warn(&self, output: &Output) {
-        if !self.checked.problems.is_empty() {
-            output.note(self.checked.rendered(output.error_theme.color).trim_end());
+    /// Shows warnings about the pipeline, and about edits that do not come out, beside the result.
+    pub(crate) fn warn(&self, output: &Output) -> Result<(), CliError> {
+        let mut problems = self.checked.problems.clone();
+        problems.extend(self.idle_edits()?);
+        if !problems.is_empty() {
+            let rendered =
+                refrain_config::render_plain(&problems, &self.checked.sources, output.error_theme.color);
+            output.note(rendered.trim_end());
         }
+        Ok(())
+    }
+
+    /// Returns what was found in the pipeline, and warnings about edits that do not come out.
+    pub(crate) fn with_idle_edits(mut self) -> Result<Checked, CliError> {
+        self.checked.problems.extend(self.idle_edits()?);
+        Ok(self.checked)
+    }
+
+    /// Returns a warning for each phase whose edits do not come out.
+    fn idle_edits(&self) -> Result<Vec<Problem>, CliError> {
+        runtime::on_this_thread(async { Ok(self.engine.idle_edits().await?) })
     }
 
     /// Connects the log file, the progress file and what is shown on standard error to the engine, for a run.
@@ -207,27 +223,33 @@ impl Ids for OneRun {
 pub(crate) fn open(globals: &Globals) -> Result<Opened, CliError> {
     let project = Project::find(globals)?;
     let checked = check(&project, globals)?;
+    opened(project, checked, globals)
+}
+
+/// Puts the engine on the ports of a project that was checked.
+pub(crate) fn opened(project: Project, checked: Checked, globals: &Globals) -> Result<Opened, CliError> {
     let Some(model) = checked.model.clone() else {
         let color = crate::output::colored_errors(globals.color);
         return Err(CliError::pipeline(&project.file_name, checked.n_errors(), checked.rendered(color)));
     };
-    let engine = Engine::new(Arc::clone(&model), ports(&project.dir, &model, &checked)?);
+    let engine = Engine::new(Arc::clone(&model), ports(&project, &model, &checked)?);
     Ok(Opened { project, engine, checked, model, run_files: Vec::new() })
 }
 
-fn ports(dir: &Path, model: &Model, checked: &Checked) -> Result<Ports, CliError> {
-    let durability = match model.durability {
-        Durability::Process => refrain_store::Durability::Process,
-        Durability::Power => refrain_store::Durability::Power,
+fn ports(project: &Project, model: &Model, checked: &Checked) -> Result<Ports, CliError> {
+    let (dir, outside) = (&project.dir, &project.outside);
+    let (durability, writer) = match model.durability {
+        Durability::Process => (refrain_store::Durability::Process, refrain_files::FsWriter::new(dir)),
+        Durability::Power => (refrain_store::Durability::Power, refrain_files::FsWriter::synced(dir)),
     };
     Ok(Ports {
         store: Arc::new(refrain_store::FileStore::open(dir, durability)?),
         factories: checked.agents.factories.clone(),
         executor: None,
         tools: checked.agents.tools.clone(),
-        files: Arc::new(refrain_files::FsProjectFiles::new(dir)),
-        reader: Arc::new(refrain_files::FsReader::new(dir)),
-        writer: Arc::new(refrain_files::FsWriter::new(dir)),
+        files: Arc::new(refrain_files::FsProjectFiles::new(dir).allowing(outside)),
+        reader: Arc::new(refrain_files::FsReader::new(dir).allowing(outside)),
+        writer: Arc::new(writer.allowing(outside)),
         clock: Arc::new(refrain_system::SystemClock::new()),
         ids: Arc::new(refrain_system::RandomIds),
         logs: Vec::new(),

@@ -12,6 +12,7 @@ mod layer;
 mod origin;
 mod placed;
 mod present;
+mod repeated;
 
 pub use layer::{Layer, Over};
 pub use origin::{Inputs, Origin, editable_key, input_digest, keys_are_units};
@@ -127,6 +128,8 @@ mod tests {
             note: None,
             record: Json::null(),
             source: None,
+            around: None,
+            settled: None,
         }
     }
 

@@ -13,6 +13,7 @@ use refrain_schemas::name::{CallId, PhaseName, Revision};
 use refrain_schemas::overview::Overview;
 use refrain_schemas::plan::PlanReport;
 use refrain_schemas::plan_file::PlanFile;
+use refrain_schemas::problem::Problem;
 use refrain_schemas::report::RunReport;
 use refrain_schemas::scope::{Scope, Target};
 use refrain_schemas::status::{HistoryReport, Holder, StatusReport};
@@ -35,6 +36,7 @@ pub use crate::queries::edits::written::WrittenFile;
 pub use crate::queries::edits::{EditChange, EditRequest, Signature};
 pub use crate::queries::export::Export;
 pub use crate::queries::import::{Lines, OpenLines};
+pub use crate::queries::leftovers::Leftover;
 pub use crate::queries::nearest::{Nearest, Recorded};
 pub use crate::queries::resolve::{Keys, Resolution};
 
@@ -126,9 +128,8 @@ impl Engine {
 
     /// Says how many units of a phase a run holds in memory that are not over; all of them where a phase has fewer.
     #[must_use]
-    pub fn holding(mut self, units: usize) -> Self {
-        self.window = units;
-        self
+    pub fn holding(self, units: usize) -> Self {
+        Self { window: units, ..self }
     }
 
     pub(crate) const fn window(&self) -> usize {
@@ -338,6 +339,23 @@ impl Engine {
         crate::queries::edits::edits(self, targets).await
     }
 
+    /// Returns the targets that people edited: in pipeline order, then those that do not take part any more.
+    ///
+    /// # Errors
+    /// Fails where the store does.
+    pub async fn edited(&self) -> Result<Vec<Target>, EngineError> {
+        crate::queries::edits::idle::edited(self).await
+    }
+
+    /// Returns a warning for each target whose edits do not come out, because its phase does not take part: how many these
+    /// are, and why.
+    ///
+    /// # Errors
+    /// Fails where the store does.
+    pub async fn idle_edits(&self) -> Result<Vec<Problem>, EngineError> {
+        crate::queries::edits::idle::idle_edits(self).await
+    }
+
     /// Records changes that a person made to the records of a target: all of them, or none. The next run lays them over
     /// what machines make.
     ///
@@ -358,6 +376,14 @@ impl Engine {
     /// Fails where the store does.
     pub async fn written(&self) -> Result<Vec<WrittenFile>, EngineError> {
         crate::queries::edits::written::written(self).await
+    }
+
+    /// Returns the files that an earlier revision of an export wrote, that are as it wrote them, and that none writes any more.
+    ///
+    /// # Errors
+    /// Fails where the store or a file does.
+    pub async fn leftovers(&self) -> Result<Vec<Leftover>, EngineError> {
+        crate::queries::leftovers::leftovers(self).await
     }
 
     /// Makes edits of what a person changed in a file that an export wrote.

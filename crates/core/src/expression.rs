@@ -13,7 +13,7 @@ use std::fmt;
 use minijinja::value::ValueKind;
 use minijinja::{Expression as Compiled, Value};
 
-use crate::template::{Context, ENVIRONMENT, TemplateError, check_expression, own};
+use crate::template::{Context, ENVIRONMENT, Guarded, TemplateError, own};
 
 mod split;
 
@@ -39,6 +39,7 @@ enum Node {
 
 struct Leaf {
     text: String,
+    guarded: Guarded,
     compiled: Compiled<'static, 'static>,
 }
 
@@ -51,7 +52,6 @@ impl Expression {
         if text.len() > LONGEST {
             return Err(TemplateError::plain(format!("an expression has at most {LONGEST} bytes")));
         }
-        check_expression(text)?;
         let whole = Leaf::compile(text)?;
         let variables = own(whole.compiled.undeclared_variables(true).into_iter());
         let node = Node::of(Outline::of(text), whole);
@@ -155,15 +155,16 @@ impl Node {
 impl Leaf {
     fn compile(text: &str) -> Result<Self, TemplateError> {
         let text = text.trim();
+        let guarded = Guarded::expression(text)?;
         let compiled = ENVIRONMENT
-            .compile_expression_owned(text.to_owned())
-            .map_err(|error| TemplateError::of(&error, text))?;
-        Ok(Self { text: text.to_owned(), compiled })
+            .compile_expression_owned(guarded.text().to_owned())
+            .map_err(|error| TemplateError::of(&error, text, &guarded))?;
+        Ok(Self { text: text.to_owned(), guarded, compiled })
     }
 
     fn eval(&self, context: &Value) -> Result<Value, TemplateError> {
-        let value =
-            self.compiled.eval(context.clone()).map_err(|error| TemplateError::of(&error, &self.text))?;
+        let value = self.compiled.eval(context.clone());
+        let value = value.map_err(|error| TemplateError::of(&error, &self.text, &self.guarded))?;
         if value.is_undefined() {
             return Err(TemplateError::plain(format!("`{}` is undefined", short(&self.text))));
         }

@@ -1,6 +1,6 @@
 //! The history folded into what is true now.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use refrain_schemas::artifact::ArtifactRef;
 use refrain_schemas::digest::Digest;
@@ -58,6 +58,19 @@ pub struct PastRun {
     pub start: RunStart,
     /// How it ended; `None` where it was killed or still runs.
     pub end: Option<(Timestamp, RunReport)>,
+}
+
+impl TargetHistory {
+    /// Returns the contents of files whose changes were taken over as edits, and not taken back as such since.
+    #[must_use]
+    pub fn imported(&self) -> BTreeSet<Digest> {
+        let mut imported = BTreeSet::new();
+        for record in &self.edits {
+            imported.retain(|digest| !record.withdrawn.contains(digest));
+            imported.extend(record.imported);
+        }
+        imported
+    }
 }
 
 impl History {

@@ -231,6 +231,10 @@ fn upstream_causes(now: &Now, before: &Lineage, causes: &mut Vec<Cause>) {
         match (old, &upstream.artifact) {
             (None, Some(_)) => causes.push(Cause::new(CauseKind::WantArrived, name)),
             (Some(_), None) => causes.push(Cause::new(CauseKind::WantGone, name)),
+            // Not even as absent: there was no such scope.
+            (None, None) if upstream.read && !before.upstream.contains_key(&name) => {
+                causes.push(Cause::new(CauseKind::Gathered, name));
+            }
             (Some(old), Some((_, new))) if upstream.read && old.artifact.digest != new.digest => {
                 causes.push(marked(CauseKind::Upstream, name, Some(&old.artifact.digest), Some(&new.digest)));
             }

@@ -151,6 +151,8 @@ pub struct Phase {
     pub locked_by: Vec<PhaseName>,
     /// What it does.
     pub work: Work,
+    /// Whether nothing is asked before everything that it comes after is over.
+    pub barrier: bool,
     /// Ceilings over all its scopes.
     pub limits: Limits,
     /// What it may spend in one run, over all its scopes.

@@ -23,7 +23,7 @@ use refrain_schemas::digest::Digest;
 use refrain_schemas::freshness::{Cause, CauseKind, Freshness};
 use refrain_schemas::history::{HistoryEntry, RevisionRecord};
 use refrain_schemas::name::{PhaseName, RunId};
-use refrain_schemas::plan::{PhasePlan, PlanReport, PlannedAction, Range};
+use refrain_schemas::plan::{PhasePlan, PlanReport, PlannedAction, PlannedEdge, Range};
 use refrain_schemas::scope::Target;
 
 use crate::artifact;
@@ -35,6 +35,7 @@ use crate::judge::Now;
 use crate::model::{Model, ReadWork, Work};
 use crate::overlay::Overlay;
 use crate::run::request::Planned;
+use crate::stream;
 use crate::survey::{Standing, is_kept, is_volatile, stand, survey};
 use crate::tree::build::TreeBuilder;
 use crate::tree::page::Entry;
@@ -145,6 +146,7 @@ impl Ahead {
         let missing = standing.verdict.missing.iter().filter(|target| !pending.contains_key(*target));
         let missing: Vec<Target> = missing.cloned().collect();
         let mut plan = blank(&standing);
+        plan.edges = planned_edges(&self.model, target);
         let is_doubtful = self.is_doubtful(&standing, &pending);
         if standing.now.skipped.is_some() && !is_doubtful {
             plan.action = PlannedAction::Skip;
@@ -345,7 +347,18 @@ fn blank(standing: &Standing) -> PhasePlan {
         outlay: None,
         unpriced: Vec::new(),
         missing: Vec::new(),
+        edges: Vec::new(),
     }
+}
+
+/// Says how a phase follows those before it.
+fn planned_edges(model: &Model, target: &Target) -> Vec<PlannedEdge> {
+    let edges = model.phase(target.phase.as_str()).map(|phase| stream::edges(model, phase));
+    let planned = |stream::Edge { from, flow }: stream::Edge| {
+        let streams = flow.is_ok();
+        PlannedEdge { from, streams, how: flow.map_or_else(|why| why.to_string(), |how| how.to_string()) }
+    };
+    edges.into_iter().flatten().map(planned).collect()
 }
 
 /// Counts on the generation that a forced run would work in.

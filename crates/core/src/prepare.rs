@@ -1,7 +1,9 @@
 //! Getting a target ready: its inputs read, its units split, what did not change told from what did.
 
+mod ahead;
 mod one;
 
+pub use ahead::{Prospect, RecordsBefore, ahead};
 pub use one::prepare_one;
 
 use std::collections::BTreeMap;
@@ -79,6 +81,13 @@ pub struct Before {
 }
 
 impl Prepared {
+    /// Makes the requests those of another generation, as long as nobody else holds them.
+    pub fn set_generation(&mut self, generation: u32) {
+        if let Some(requests) = Arc::get_mut(&mut self.requests) {
+            requests.generation = generation;
+        }
+    }
+
     /// Returns how many units there are.
     #[must_use]
     pub fn n_units(&self) -> u64 {

@@ -14,6 +14,7 @@ pub(crate) mod gc;
 pub(crate) mod history;
 pub(crate) mod import;
 pub(crate) mod ledger;
+pub(crate) mod leftovers;
 pub(crate) mod nearest;
 pub(crate) mod report;
 pub(crate) mod resolve;

@@ -17,6 +17,8 @@ mod calls;
 mod ceiling;
 mod driver;
 mod ends;
+pub mod finals;
+mod forerunner;
 mod gate;
 mod gates;
 pub mod input;
@@ -42,4 +44,5 @@ pub mod unit_window;
 
 pub(crate) use ceiling::most;
 pub(crate) use driver::run;
+pub use forerunner::Foresight;
 pub(crate) use replies::is_accepted;

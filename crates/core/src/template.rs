@@ -1,10 +1,11 @@
 //! Templates: the text of prompts and params with `{{ … }}` in it.
 //!
 //! One environment serves all of Refrain: what is undefined is an error rather than an empty text, nothing is escaped,
-//! and every rendering has a ceiling on its steps, its depth and the files it can reach (none).
+//! and every rendering has a ceiling on its steps, its work, its depth, its output and the files it can reach (none).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::io;
 use std::ops::Range;
 use std::sync::{Arc, LazyLock};
 
@@ -15,13 +16,18 @@ use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior, Va
 const FUEL: u64 = 2_000_000;
 /// The deepest nesting of one rendering.
 const DEPTH: usize = 60;
+/// The longest text that a rendering makes.
+const OUTPUT: usize = 32 << 20;
+
 mod depth;
 mod entries;
 mod filters;
+mod guards;
 mod places;
+mod work;
 
-pub(crate) use depth::check_expression;
 pub(crate) use entries::Entries;
+pub use guards::Guarded;
 
 pub(crate) static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(environment);
 
@@ -37,6 +43,10 @@ pub fn environment() -> Environment<'static> {
     environment.set_recursion_limit(DEPTH);
     // Errors carry the line and the range only in debug mode.
     environment.set_debug(true);
+    // Names that can be changed from within loops, and a look at everything there is.
+    environment.remove_global("namespace");
+    environment.remove_global("debug");
+    work::add(&mut environment);
     filters::add(&mut environment);
     environment
 }
@@ -96,8 +106,9 @@ impl TemplateError {
         Self { message: message.into(), line: 0, column: 0, range: None }
     }
 
-    pub(crate) fn of(error: &Error, source: &str) -> Self {
-        let range = error.range().filter(|range| source.get(range.clone()).is_some());
+    pub(crate) fn of(error: &Error, source: &str, guarded: &Guarded) -> Self {
+        let range = error.range().map(|range| guarded.place(range.start)..guarded.place(range.end));
+        let range = range.filter(|range| source.get(range.clone()).is_some());
         let (line, column) = range.as_ref().map_or_else(
             || (error.line().and_then(|line| u32::try_from(line).ok()).unwrap_or(0), 0),
             |range| position(source, range.start),
@@ -175,7 +186,7 @@ enum Form {
     /// Text without anything to fill in.
     Plain(String),
     /// An environment that has the template, and the template's text.
-    Compiled(Box<Environment<'static>>, Arc<str>),
+    Compiled(Box<Environment<'static>>, Arc<(String, Guarded)>),
 }
 
 /// The one name in a template's own environment. It is short because each rendering looks it up.
@@ -190,16 +201,17 @@ impl Template {
         if !is_template(text) {
             return Ok(Self(Form::Plain(text.to_owned())));
         }
-        depth::check_template(text)?;
-        let mut environment = ENVIRONMENT.clone();
-        environment.add_template_owned(NAME, text.to_owned()).map_err(|error| {
-            let mut error = TemplateError::of(&error, text);
+        let named = |mut error: TemplateError| {
             if !name.is_empty() {
                 error.message = format!("{name}: {}", error.message);
             }
             error
-        })?;
-        Ok(Self(Form::Compiled(Box::new(environment), Arc::from(text))))
+        };
+        let guarded = Guarded::template(text).map_err(named)?;
+        let mut environment = ENVIRONMENT.clone();
+        let added = environment.add_template_owned(NAME, guarded.text().to_owned());
+        added.map_err(|error| named(TemplateError::of(&error, text, &guarded)))?;
+        Ok(Self(Form::Compiled(Box::new(environment), Arc::new((text.to_owned(), guarded)))))
     }
 
     /// Fills the template in.
@@ -209,9 +221,10 @@ impl Template {
     pub fn render(&self, context: &Context) -> Result<String, TemplateError> {
         match &self.0 {
             Form::Plain(text) => Ok(text.clone()),
-            Form::Compiled(environment, _) => {
-                let template = environment.get_template(NAME).map_err(|e| TemplateError::of(&e, ""))?;
-                template.render(context.value()).map_err(|e| TemplateError::of(&e, template.source()))
+            Form::Compiled(environment, texts) => {
+                let (source, guarded) = &**texts;
+                let rendered = environment.get_template(NAME).and_then(|t| render(&t, context.value()));
+                rendered.map_err(|error| TemplateError::of(&error, source, guarded))
             }
         }
     }
@@ -235,7 +248,7 @@ impl Template {
     pub fn source(&self) -> &str {
         match &self.0 {
             Form::Plain(text) => text,
-            Form::Compiled(_, text) => text,
+            Form::Compiled(_, texts) => &texts.0,
         }
     }
 
@@ -260,6 +273,45 @@ impl Template {
     }
 }
 
+/// Renders a template of an [`environment`], as long as what it makes is not too long.
+///
+/// # Errors
+/// Fails where the template does, and where the text is too long.
+pub fn render(template: &minijinja::Template<'_, '_>, context: Value) -> Result<String, Error> {
+    let mut page = Page::default();
+    let rendered = template.render_captured_to(context, &mut page).map(|_| ());
+    if page.is_full {
+        return Err(Error::new(
+            ErrorKind::InvalidOperation,
+            format!("more than {} MiB of text", OUTPUT >> 20),
+        ));
+    }
+    rendered?;
+    String::from_utf8(page.text).map_err(|error| Error::new(ErrorKind::WriteFailure, error.to_string()))
+}
+
+/// A text that does not grow beyond a limit.
+#[derive(Default)]
+struct Page {
+    text: Vec<u8>,
+    is_full: bool,
+}
+
+impl io::Write for Page {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.text.len() + bytes.len() > OUTPUT {
+            self.is_full = true;
+            return Err(io::ErrorKind::OutOfMemory.into());
+        }
+        self.text.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 /// Whether a text has anything to fill in.
 #[must_use]
 pub fn is_template(text: &str) -> bool {
@@ -268,7 +320,7 @@ pub fn is_template(text: &str) -> bool {
 
 /// Functions of the environment look like variables to the analysis; they are not the project's.
 pub(crate) fn own(names: impl Iterator<Item = String>) -> BTreeSet<String> {
-    const GLOBALS: [&str; 4] = ["range", "dict", "debug", "namespace"];
+    const GLOBALS: [&str; 2] = ["range", "dict"];
     names.filter(|name| !GLOBALS.contains(&name.as_str())).collect()
 }
 
@@ -316,6 +368,61 @@ mod tests {
         let text = "{% for a in range(9999) %}{% for b in range(9999) %}x{% endfor %}{% endfor %}";
         assert_eq!(render(text), Err("1:0 more than 2000000 steps".into()));
         assert!(render("{% include 'x' %}").is_err());
+    }
+
+    #[track_caller]
+    fn check_refused(text: &str, expect: &str) {
+        let rendered = render(text).map(|text| text.len());
+        assert!(matches!(&rendered, Err(error) if error.contains(expect)), "{text:.200}: {rendered:?}");
+    }
+
+    const WORK: &str = "more work than on 256 MiB of text";
+
+    /// What a few lines could make of a small text is told of before it is made.
+    #[test]
+    fn nothing_builds_itself_up() {
+        let check = |value: &str, expect: &str| {
+            let line = format!("{{% set a = {value} %}}");
+            check_refused(
+                &format!("{{% set a = '{}' %}}{}{{{{ a }}}}", "x".repeat(300), line.repeat(50)),
+                expect,
+            );
+        };
+        check("a ~ a", WORK);
+        check("a + a", WORK);
+        check("[a, a] | json", WORK);
+        check("[a] + [a]", WORK);
+        check("a | replace('x', a)", WORK);
+        check("a | list | join(a)", WORK);
+    }
+
+    #[test]
+    fn small_things_ask_for_nothing_large() {
+        let check = check_refused;
+        check("{{ 'x' * 100000000 }}", "`*` multiplies numbers, not a string");
+        check("{{ 3 * [1] }}", "`*` multiplies numbers, not a sequence");
+        check("{{ 'x' | indent(100000000) }}", "a width is at most 10000");
+        check("{{ [1] | tojson(indent=100000000) }}", "a width is at most 10000");
+        check("{{ '%099999999d' | format(1) }}", "a width is at most 10000");
+        check("{{ '%*d' | format(99999999, 1) }}", "a width is at most 10000");
+        check("{{ [1] | slice(99999999999) | list }}", WORK);
+        check("{{ [1] | batch(99999999999, 0) | list }}", WORK);
+        check("{% set ns = namespace(x=1) %}", "");
+        let line = "x".repeat(100_000);
+        check(&format!("{{% for a in range(999) %}}{line}{{% endfor %}}"), "more than 32 MiB");
+        check(
+            &format!("{{% set b = '{line}' %}}{{% for a in range(9999) %}}{{{{ b == b }}}}{{% endfor %}}"),
+            WORK,
+        );
+    }
+
+    #[test]
+    fn guards_are_not_seen() {
+        check_refused("a\n{{ 1 ~ nothing ~ 2 }}", "2:4 `nothing` is undefined");
+        check_refused("{{ 1 ~ 2 }}{{ scope.tone ~ 1 }}", "1:15 `scope.tone` is undefined");
+        check_refused("{{ 1 ~ 2 }} {{ unit.text * 2 }}", "`*` multiplies numbers, not a string");
+        let text = "{{ (1 + 2) * 3 ~ (2 in [1, 2]) ~ ('a' not in 'bc') }}";
+        assert_eq!(render(text), Ok("9TrueTrue".into()));
     }
 
     #[test]

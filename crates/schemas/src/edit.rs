@@ -36,6 +36,26 @@ pub struct Edit {
     /// again, and one whose record is gone follows the same input under another key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<Digest>,
+    /// What stood around the line at that time, where it was one of several that say the same and have their ids from that:
+    /// which of them is which may be another then, so that the edit is to be looked at again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub around: Option<Digest>,
+    /// Who said last what is to become of it, having written none of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub settled: Option<Settled>,
+}
+
+/// A person's word on an edit, whoever made it: that it is kept, locked or preferred, or that fields of it went.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Settled {
+    /// Who.
+    pub by: String,
+    /// When.
+    pub at: Timestamp,
+    /// What the person said of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
 }
 
 /// What a person made of one field.
@@ -69,6 +89,9 @@ pub struct EditsRecord {
     /// The contents of the file that was taken over: a run that replaces it with another one loses nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub imported: Option<Digest>,
+    /// The contents of files that were taken over before and are no longer: their import was undone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub withdrawn: Vec<Digest>,
 }
 
 /// What edits made of a revision.
@@ -169,6 +192,33 @@ pub struct ReviewItem {
     /// What the person said of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
+    /// What its unit is made from now and was then, where the kind is `source_changed`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<ReviewSource>,
+}
+
+/// What a unit is made from, now and when a person edited its record.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ReviewSource {
+    /// Whether it is known what it was then; it is forgotten with the revision.
+    pub known: bool,
+    /// The fields that differ; all there are now where it is not known what they were. None of a group of records.
+    pub fields: Vec<SourceField>,
+}
+
+/// A field of what a unit is made from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SourceField {
+    /// The field.
+    pub field: String,
+    /// What it was when the person edited; null where there was none, or where it is forgotten.
+    #[schemars(with = "Option<serde_json::Value>")]
+    pub before: Option<Json>,
+    /// What it is now; null where there is none.
+    #[schemars(with = "Option<serde_json::Value>")]
+    pub now: Option<Json>,
 }
 
 /// The three sides of a field.
@@ -216,6 +266,9 @@ pub struct TargetEdits {
     pub target: Target,
     /// Its edits, in the order of their keys.
     pub edits: Vec<Edit>,
+    /// Why nothing is made of them for now, such as that the phase is disabled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idle: Option<String>,
 }
 
 /// What became of one target's edits: `edit import --json` prints one, other commands that change edits a list.
@@ -259,6 +312,13 @@ pub struct EditReport {
     pub gone: Vec<String>,
     /// Fields of the file that the export does not have; nothing was made of them.
     pub left_out: Vec<String>,
+    /// Fields of the export that the file does not have, in some rows or all; left as before.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lacking: Vec<String>,
+    /// Fields that were changed in the file and that the export does not take from the records it writes, with how often:
+    /// nothing was made of them, since it could never be seen.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub unwritten: BTreeMap<String, u64>,
 }
 
 /// The export that a file was made from.

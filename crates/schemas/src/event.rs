@@ -102,6 +102,11 @@ pub enum EventKind {
         /// Why.
         causes: Vec<Cause>,
     },
+    /// Units of a phase are asked about before its turn, as soon as what they are made from is final.
+    PhaseStreaming {
+        /// The phases that are under way and from which units flow.
+        upstream: Vec<Target>,
+    },
     /// The units of a phase are known; its totals are final.
     PhasePlanned {
         /// All units.
@@ -343,6 +348,7 @@ impl EventKind {
             | Self::RunPlanned { .. }
             | Self::RunCompleted(_)
             | Self::PhaseStarted { .. }
+            | Self::PhaseStreaming { .. }
             | Self::PhasePlanned { .. }
             | Self::PhaseCompleted(_)
             | Self::PhaseFresh { .. }

@@ -5,6 +5,8 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::digest::Digest;
+
 /// One word for a phase in a scope.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -111,12 +113,27 @@ impl Cause {
     }
 }
 
+impl Cause {
+    /// Says which part of the definition is another one. Whether a context entry has to be there is no part that anybody wrote:
+    /// it hangs on the phase that the entry is from, which may be disabled, or wanted rather than needed.
+    fn definition(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let entry = self.subject.strip_prefix("context.").and_then(|entry| entry.strip_suffix(".need"));
+        let Some(entry) = entry else { return write!(f, "`{}` is written differently", self.subject) };
+        let needed = Digest::of_content(&[1]).to_string();
+        if self.new.as_ref() == Some(&needed) {
+            write!(f, "context `{entry}` has to be there now")
+        } else {
+            write!(f, "context `{entry}` no longer has to be there")
+        }
+    }
+}
+
 impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let subject = &self.subject;
         match self.kind {
             CauseKind::NeverRun => f.write_str("never run"),
-            CauseKind::Definition => write!(f, "`{subject}` is written differently"),
+            CauseKind::Definition => self.definition(f),
             CauseKind::Agent => write!(f, "agent {subject} changed"),
             CauseKind::Params => write!(f, "params of {subject} changed"),
             CauseKind::DefinitionFile => write!(f, "{subject} changed"),

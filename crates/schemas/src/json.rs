@@ -163,6 +163,14 @@ impl Json {
         Some(Self::object(fields.iter().map(|(key, text)| (key.as_ref(), *text))))
     }
 
+    /// Returns this object without a field, or `None` where this is no object.
+    #[must_use]
+    pub fn without_field(&self, name: &str) -> Option<Self> {
+        let mut fields = serde_json::from_str::<BTreeMap<Key<'_>, &RawValue>>(&self.0).ok()?;
+        fields.remove(&Key(Cow::Borrowed(name)));
+        Some(Self::object(fields.iter().map(|(key, raw)| (key.0.as_ref(), raw.get()))))
+    }
+
     /// Builds an object from fields **sorted by name** whose values are canonical text.
     #[must_use]
     pub fn object<'a>(fields: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {

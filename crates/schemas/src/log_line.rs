@@ -77,6 +77,10 @@ pub fn message(event: &Event) -> String {
         EventKind::RunWaiting(_) => "run waits for a person".to_owned(),
         EventKind::RunStopped(_) => "run stopped at its ceiling".to_owned(),
         EventKind::RunCancelled(_) => "run cancelled".to_owned(),
+        EventKind::PhaseStreaming { upstream } => {
+            let names: Vec<String> = upstream.iter().map(ToString::to_string).collect();
+            format!("{subject} flows on while {} is under way", names.join(", "))
+        }
         EventKind::PhaseStarted { revision, .. } => format!("{subject} started on revision {revision}"),
         EventKind::PhasePlanned { total, reused, .. } => {
             format!("{subject} has {}, {reused} of them reused", counted(*total, "unit"))

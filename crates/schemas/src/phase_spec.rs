@@ -73,6 +73,9 @@ pub struct PhaseSpec {
     /// The first layer of its models' prompts, before the agent's own: a template, or the path of one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prompt: Option<String>,
+    /// `true` asks nothing before everything that the phase comes after is over.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub barrier: bool,
     /// Ceilings for this phase over all its scopes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limits: Option<Limits>,

@@ -155,6 +155,21 @@ pub struct PhasePlan {
     pub unpriced: Vec<AgentName>,
     /// For a blocked phase: what is missing.
     pub missing: Vec<Target>,
+    /// How it follows the phases before it that ask agents: unit by unit, or when they are over.
+    #[serde(default)]
+    pub edges: Vec<PlannedEdge>,
+}
+
+/// How a phase follows one that asks agents.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PlannedEdge {
+    /// The earlier phase.
+    pub from: PhaseName,
+    /// Whether units may be asked about while it is under way, as soon as what they are made from is final.
+    pub streams: bool,
+    /// How, or why not.
+    pub how: String,
 }
 
 /// What `plan --json` prints.

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::Poll;
 
 use async_trait::async_trait;
 use refrain_core::ports::store::{
@@ -15,6 +14,8 @@ use refrain_schemas::json::Json;
 use refrain_schemas::ledger::{CallState, CallView, LaneSum};
 use refrain_schemas::name::CallId;
 use refrain_schemas::status::Holder;
+
+use crate::drive::step;
 
 /// A store over another one that counts what is asked of it and, where wanted, lets others go first or fails.
 #[derive(Debug)]
@@ -52,6 +53,7 @@ impl WitnessedStore {
     }
 
     /// Returns the state of a call.
+    #[cfg(feature = "suite")]
     pub(crate) async fn state(&self, call: CallId) -> Option<CallState> {
         state(&*self.inner, call).await
     }
@@ -63,19 +65,7 @@ impl WitnessedStore {
     }
 }
 
-/// Waits for one poll.
-pub(crate) async fn step() {
-    let mut waited = false;
-    std::future::poll_fn(move |context| {
-        if std::mem::replace(&mut waited, true) {
-            return Poll::Ready(());
-        }
-        context.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
-}
-
+#[cfg(feature = "suite")]
 pub(crate) async fn state(store: &dyn Store, call: CallId) -> Option<CallState> {
     let calls = store.calls(&CallFilter::default()).await.ok()?;
     calls.iter().rev().find(|view| view.call == call).map(|view| view.state)

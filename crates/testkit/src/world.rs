@@ -45,7 +45,7 @@ use crate::sinks::{RecordingLog, RecordingProgress};
 use crate::witnessed_store::WitnessedStore;
 
 mod agents;
-mod files;
+pub(crate) mod files;
 mod outcome;
 mod people;
 mod simulator;

@@ -6,6 +6,9 @@
 //! - `guard` (on): a suggestion MUST NOT break a rule of severity error more often: `false`, or params of `checks`; the
 //!   markup of the source alone by default.
 //! - `key` (`line_id`): the field by which issues find their record in a group.
+//! - `open` (off): whether a record lists under `open` the ids of the issues that are still to be dealt with: those that
+//!   suggest nothing, and those whose suggestion was left out though its rule and severity are to be applied. A cascade
+//!   asks somebody else about such records (`accept: reply.open is undefined`).
 //!
 //! Suggestions are whole texts. They are taken in order of severity and place; what each changes is made in the text
 //! together with what others change elsewhere. One that was made for another text (its `before` or its span does not
@@ -13,8 +16,13 @@
 //! the `reason`. `changes` tell what was done: `before` and `after` are the whole texts of each step, so that the first
 //! `before` is the text that came in and the last `after` the one that goes out; `also` names other issues that the
 //! same change settles.
+//!
+//! As rules of replies (`output: { rules: NAME }`), it holds whatever else edits to the same: see [`log`].
 
+mod log;
 mod suggestion;
+
+use std::collections::BTreeSet;
 
 use refrain_core::ports::agent::{AskedUnit, Request, SpecProblem};
 use refrain_schemas::failure::Failure;
@@ -25,8 +33,10 @@ use crate::checks::{Glossaries, RuleSet, glossaries};
 use crate::diff::{Hunk, hunks, patch, words};
 use crate::params::Params;
 use crate::record::{Input, Record, text};
+pub(crate) use log::LogRules;
 use suggestion::{Severity, Suggestion};
 
+#[derive(Debug)]
 struct Apply {
     field: String,
     source: String,
@@ -36,6 +46,7 @@ struct Apply {
     only: Option<Vec<String>>,
     except: Vec<String>,
     guard: Option<RuleSet>,
+    open: bool,
 }
 
 pub(crate) fn read(map: &Map<String, Value>) -> Result<Box<dyn Work>, Vec<SpecProblem>> {
@@ -58,6 +69,7 @@ fn parse(params: Params<'_>) -> Result<Apply, Vec<SpecProblem>> {
         only: params.texts("only").map(owned),
         except: params.texts("except").map(owned).unwrap_or_default(),
         guard: guard(&params),
+        open: params.flag("open", false),
     };
     params.finish(Some(apply))
 }
@@ -87,6 +99,25 @@ impl Work for Apply {
 struct Done {
     changes: Vec<Value>,
     unapplied: Vec<Value>,
+    /// The issues that are still to be dealt with.
+    open: BTreeSet<String>,
+}
+
+/// Why a suggestion is left out.
+struct Left {
+    reason: String,
+    /// Whether its issue is to be dealt with all the same.
+    is_open: bool,
+}
+
+impl Left {
+    fn open(reason: impl Into<String>) -> Self {
+        Self { reason: reason.into(), is_open: true }
+    }
+
+    fn unwanted(reason: impl Into<String>) -> Self {
+        Self { reason: reason.into(), is_open: false }
+    }
 }
 
 impl Apply {
@@ -94,14 +125,18 @@ impl Apply {
         glossaries(context, self.guard.iter().flat_map(RuleSet::glossaries))
     }
 
-    fn answer(&self, unit: &AskedUnit, shared: &Value, known: &Glossaries) -> Result<Value, Failure> {
-        let own = unit.context.value();
-        let issues = own.get(&self.issues).or_else(|| shared.get(&self.issues));
-        let issues: Vec<&Record> = match issues {
+    /// Returns the issues of a unit: of its own context, else of everybody's.
+    fn issues<'a>(&self, own: &'a Value, shared: &'a Value) -> Vec<&'a Record> {
+        match own.get(&self.issues).or_else(|| shared.get(&self.issues)) {
             Some(Value::Array(issues)) => issues.iter().filter_map(Value::as_object).collect(),
             Some(Value::Object(issue)) => vec![issue],
             _ => Vec::new(),
-        };
+        }
+    }
+
+    fn answer(&self, unit: &AskedUnit, shared: &Value, known: &Glossaries) -> Result<Value, Failure> {
+        let own = unit.context.value();
+        let issues = self.issues(&own, shared);
         let known = [&self.glossaries(&own), known];
         match Input::of(unit)? {
             Input::One(record) => self.apply(record, &issues, &known),
@@ -121,11 +156,17 @@ impl Apply {
         let mut suggestions: Vec<Suggestion<'_>> =
             issues.iter().filter_map(|issue| Suggestion::of(issue)).collect();
         suggestions.sort();
-        let (result, done) = self.take(&base, &suggestions, &record, known);
+        let (result, mut done) = self.take(&base, &suggestions, &record, known);
+        done.open.extend(issues.iter().filter_map(|issue| self.silent(issue)));
         record.insert(self.field.clone(), Value::from(result));
         record.insert("changes".to_owned(), Value::Array(done.changes));
         if !done.unapplied.is_empty() {
             record.insert("unapplied".to_owned(), Value::Array(done.unapplied));
+        }
+        // One that came in is another's.
+        record.remove("open");
+        if self.open && !done.open.is_empty() {
+            record.insert("open".to_owned(), done.open.into_iter().collect());
         }
         Ok(Value::Object(record))
     }
@@ -143,14 +184,14 @@ impl Apply {
         for suggestion in suggestions {
             let wanted = match self.wanted(suggestion, base, &old) {
                 Ok(wanted) => wanted,
-                Err(reason) => {
-                    done.leave(suggestion, &reason);
+                Err(left) => {
+                    done.leave(suggestion, left);
                     continue;
                 }
             };
             let contrary = made.iter().find(|(hunk, _)| wanted.iter().any(|other| other.contradicts(hunk)));
             if let Some((_, id)) = contrary {
-                done.leave(suggestion, &format!("contradicts {id}"));
+                done.leave(suggestion, Left::open(format!("contradicts {id}")));
                 continue;
             }
             let new: Vec<Hunk> =
@@ -165,7 +206,7 @@ impl Apply {
             let all: Vec<Hunk> = made.iter().map(|(hunk, _)| hunk).chain(&new).cloned().collect();
             let after = patch(&old, &all);
             if let Some(rule) = self.broken(&text, &after, record, known) {
-                done.leave(suggestion, &format!("would break the rule {rule}"));
+                done.leave(suggestion, Left::open(format!("would break the rule {rule}")));
                 continue;
             }
             done.change(suggestion, &text, &after);
@@ -176,17 +217,29 @@ impl Apply {
     }
 
     /// Returns what a suggestion changes in the text, or why it is left out.
-    fn wanted(&self, suggestion: &Suggestion<'_>, base: &str, old: &[&str]) -> Result<Vec<Hunk>, String> {
-        let chosen = self.only.as_ref().is_none_or(|only| only.iter().any(|rule| rule == suggestion.rule));
-        if !chosen || self.except.iter().any(|rule| rule == suggestion.rule) {
-            return Err("its rule is not applied".to_owned());
+    fn wanted(&self, suggestion: &Suggestion<'_>, base: &str, old: &[&str]) -> Result<Vec<Hunk>, Left> {
+        if !self.is_chosen(suggestion.rule) {
+            return Err(Left::unwanted("its rule is not applied"));
         }
         if suggestion.severity < self.least {
-            return Err("is not severe enough".to_owned());
+            return Err(Left::unwanted("is not severe enough"));
         }
-        suggestion.fits(base)?;
+        suggestion.fits(base).map_err(Left::open)?;
         let wanted = hunks(old, &words(suggestion.text));
-        if wanted.is_empty() { Err("changes nothing".to_owned()) } else { Ok(wanted) }
+        if wanted.is_empty() { Err(Left::open("changes nothing")) } else { Ok(wanted) }
+    }
+
+    fn is_chosen(&self, rule: &str) -> bool {
+        let is_listed = |rules: &[String]| rules.iter().any(|name| name == rule);
+        self.only.as_deref().is_none_or(is_listed) && !is_listed(&self.except)
+    }
+
+    /// Returns the id of an issue that suggests nothing and is to be dealt with.
+    fn silent(&self, issue: &Record) -> Option<String> {
+        let word = |name: &str| issue.get(name).and_then(Value::as_str).unwrap_or_default();
+        let is_wanted = self.is_chosen(word("rule")) && Severity::of(word("severity")) >= self.least;
+        let is_silent = issue.get("suggestion").and_then(Value::as_str).is_none();
+        (is_wanted && is_silent).then(|| word("issue_id").to_owned())
     }
 
     /// Returns the rule that a change would break more often.
@@ -206,8 +259,11 @@ impl Apply {
 }
 
 impl Done {
-    fn leave(&mut self, suggestion: &Suggestion<'_>, reason: &str) {
-        let left = json!({"issue_id": suggestion.id, "rule": suggestion.rule, "reason": reason});
+    fn leave(&mut self, suggestion: &Suggestion<'_>, left: Left) {
+        if left.is_open {
+            self.open.insert(suggestion.id.to_owned());
+        }
+        let left = json!({"issue_id": suggestion.id, "rule": suggestion.rule, "reason": left.reason});
         self.unapplied.push(left);
     }
 

@@ -13,6 +13,7 @@
 mod duplicates;
 mod names;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use refrain_core::ports::agent::{AskedUnit, Request, SpecProblem};
@@ -22,7 +23,7 @@ use serde_json::{Map, Value};
 use crate::agent::{AnswerUnit, Work};
 use crate::checks::{About, Finding, Markup, Terms, glossaries};
 use crate::params::Params;
-use crate::record::{Input, Record, text};
+use crate::record::Raw;
 use duplicates::Duplicates;
 
 const SEVERITIES: [&str; 3] = ["warning", "error", "info"];
@@ -40,11 +41,11 @@ struct Consistency {
 
 /// A line of the unit.
 pub(crate) struct Line<'a> {
-    record: &'a Record,
+    record: Raw<'a>,
     /// What it is called in messages.
-    id: String,
-    text: String,
-    source: String,
+    id: Cow<'a, str>,
+    text: Cow<'a, str>,
+    source: Cow<'a, str>,
 }
 
 pub(crate) fn read(map: &Map<String, Value>) -> Result<Box<dyn Work>, Vec<SpecProblem>> {
@@ -91,12 +92,9 @@ impl Work for Consistency {
 
 impl Consistency {
     fn answer(&self, unit: &AskedUnit, shared: &Value) -> Result<Value, Failure> {
-        let records = match Input::of(unit)? {
-            Input::One(record) => vec![record],
-            Input::Group(records) => records,
-        };
+        let records = Raw::all(unit)?.into_iter().enumerate();
         let lines: Vec<Line<'_>> =
-            records.iter().enumerate().map(|(n, record)| self.line(n, record)).collect::<Result<_, _>>()?;
+            records.map(|(n, record)| self.line(n, record)).collect::<Result<_, _>>()?;
         let mut found: Vec<(usize, &'static str, Finding)> = Vec::new();
         if let Some(duplicates) = &self.duplicates {
             found.extend(duplicates.find(&lines).into_iter().map(|(n, finding)| (n, "duplicates", finding)));
@@ -116,9 +114,9 @@ impl Consistency {
             .collect())
     }
 
-    fn line<'a>(&self, position: usize, record: &'a Record) -> Result<Line<'a>, Failure> {
-        let id = text(record, &self.key).unwrap_or_else(|_| format!("record {position}"));
-        Ok(Line { record, id, text: text(record, &self.field)?, source: text(record, &self.source)? })
+    fn line<'a>(&self, position: usize, record: Raw<'a>) -> Result<Line<'a>, Failure> {
+        let id = record.text(&self.key).unwrap_or_else(|_| Cow::Owned(format!("record {position}")));
+        Ok(Line { id, text: record.text(&self.field)?, source: record.text(&self.source)?, record })
     }
 
     fn issue(
@@ -129,13 +127,14 @@ impl Consistency {
         rule: &'static str,
         finding: Finding,
     ) -> Value {
-        let key = line.record.get(&self.key).and_then(Value::as_str);
+        let key = line.record.value(&self.key);
+        let key = key.as_ref().and_then(Value::as_str);
         let names = std::iter::once(&self.key).chain(&self.carry);
         let about = About {
             text: &line.text,
             line: key.unwrap_or(unit.id.as_str()),
             position: Some(n).filter(|_| key.is_none()),
-            carried: names.filter_map(|name| Some((name.as_str(), line.record.get(name)?.clone()))).collect(),
+            carried: names.filter_map(|name| Some((name.as_str(), line.record.value(name)?))).collect(),
         };
         finding.issue(&about, rule, self.severity.get(rule).copied().unwrap_or("warning"))
     }

@@ -1,13 +1,14 @@
 //! Templates and expressions.
 //!
-//! Undefined names are errors, nothing is escaped, and fuel bounds how long one evaluation may take.
+//! The language is that of prompts, with its limits, but the end of a text is part of the text.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
-use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior};
+use minijinja::{Environment, Error, ErrorKind};
+use refrain_core::template::{Guarded, TemplateError, environment, render};
 use serde_json::Value;
 
 /// How many steps one evaluation may take.
@@ -15,14 +16,11 @@ const FUEL: u64 = 5_000_000;
 const NAME: &str = "template";
 
 static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
-    let mut environment = Environment::new();
-    environment.set_auto_escape_callback(|_| AutoEscape::None);
-    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    let mut environment = environment();
     // The end of a text is part of the text.
     if let Ok(syntax) = SyntaxConfig::builder().keep_trailing_newline(true).build() {
         environment.set_syntax(syntax);
     }
-    environment.set_recursion_limit(100);
     environment.set_fuel(Some(FUEL));
     environment
 });
@@ -44,20 +42,23 @@ pub(crate) fn names(names: impl IntoIterator<Item = (String, View)>) -> View {
 #[derive(Debug)]
 pub(crate) struct Expression {
     source: String,
+    guarded: Guarded,
     compiled: minijinja::Expression<'static, 'static>,
 }
 
 impl Expression {
     /// Compiles an expression; the error says where it is wrong.
     pub(crate) fn new(source: &str) -> Result<Self, String> {
-        let compiled = ENVIRONMENT.compile_expression_owned(source.to_owned());
-        let compiled = compiled.map_err(|error| explain(&error, source))?;
-        Ok(Self { source: source.to_owned(), compiled })
+        let guarded = Guarded::expression(source).map_err(|error| error.to_string())?;
+        let compiled = ENVIRONMENT.compile_expression_owned(guarded.text().to_owned());
+        let compiled = compiled.map_err(|error| explain(&error, source, &guarded))?;
+        Ok(Self { source: source.to_owned(), guarded, compiled })
     }
 
     /// Evaluates it.
     pub(crate) fn eval(&self, view: &View) -> Result<Value, String> {
-        let value = self.compiled.eval(view.clone()).map_err(|error| explain(&error, &self.source))?;
+        let value = self.compiled.eval(view.clone());
+        let value = value.map_err(|error| explain(&error, &self.source, &self.guarded))?;
         if value.is_undefined() {
             return Err(format!("`{}` is not defined", self.source));
         }
@@ -80,6 +81,8 @@ pub(crate) enum Template {
     Text {
         /// As written.
         source: String,
+        /// With the guards of its limits in it.
+        guarded: Guarded,
         /// The environment that holds its compiled form.
         environment: Box<Environment<'static>>,
     },
@@ -91,20 +94,20 @@ impl Template {
         if let Some(expression) = whole_expression(source) {
             return Expression::new(expression).map(Self::Value);
         }
+        let guarded = Guarded::template(source).map_err(|error| told(&error))?;
         let mut environment = Box::new(ENVIRONMENT.clone());
-        let added = environment.add_template_owned(NAME, source.to_owned());
-        added.map_err(|error| explain(&error, source))?;
-        Ok(Self::Text { source: source.to_owned(), environment })
+        let added = environment.add_template_owned(NAME, guarded.text().to_owned());
+        added.map_err(|error| explain(&error, source, &guarded))?;
+        Ok(Self::Text { source: source.to_owned(), guarded, environment })
     }
 
     /// Fills it.
     pub(crate) fn fill(&self, view: &View) -> Result<Value, String> {
         match self {
             Self::Value(expression) => expression.eval(view),
-            Self::Text { source, environment } => {
-                let filled =
-                    environment.get_template(NAME).and_then(|template| template.render(view.clone()));
-                filled.map(Value::String).map_err(|error| explain(&error, source))
+            Self::Text { source, guarded, environment } => {
+                let filled = environment.get_template(NAME).and_then(|t| render(&t, view.clone()));
+                filled.map(Value::String).map_err(|error| explain(&error, source, guarded))
             }
         }
     }
@@ -118,14 +121,22 @@ fn whole_expression(source: &str) -> Option<&str> {
     plain.then(|| inner.strip_suffix('-').unwrap_or(inner).trim())
 }
 
+/// Says what is wrong with a template as it is written.
+fn told(error: &TemplateError) -> String {
+    match (error.line, error.column) {
+        (0, _) => error.to_string(),
+        (line, column) => format!("{error} at line {line}, column {column}"),
+    }
+}
+
 /// Says what is wrong and where.
-fn explain(error: &Error, source: &str) -> String {
+fn explain(error: &Error, source: &str, guarded: &Guarded) -> String {
     let detail = error.detail().map_or(String::new(), |detail| format!(": {detail}"));
     let what = match error.kind() {
         ErrorKind::OutOfFuel => "takes too many steps".to_owned(),
         kind => format!("{kind}{detail}"),
     };
-    let place = error.range().map(|range| place(source, range.start));
+    let place = error.range().map(|range| place(source, guarded.place(range.start)));
     let place = place.or_else(|| error.line().map(|line| format!(" at line {line}"))).unwrap_or_default();
     let cause = std::error::Error::source(error).map_or(String::new(), |cause| format!(" ({cause})"));
     format!("{what}{place}{cause}")
@@ -171,6 +182,9 @@ mod tests {
         check("{{ unit.missing }}", Err("not defined"));
         check("x{{ unit.missing }}", Err("undefined"));
         check("{{ missing }}x", Err("undefined"));
+        check("x{% set a = 'a' * 2 %}", Err("multiplies numbers"));
+        check("x\n{% macro a() %}", Err("`macro` is not part of templates at line 2, column 4"));
+        check("{{ (1, 2) | join('x' | indent(99999999)) }}", Err("a width is at most"));
         check(
             "{% for i in range(9999) %}{% for j in range(9999) %}{{ i }}{% endfor %}{% endfor %}",
             Err("too many steps"),

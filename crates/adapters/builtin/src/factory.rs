@@ -56,7 +56,7 @@ const BUILTINS: [Builtin; 11] = [
     Builtin::raw("filter", 1, filter::read, |map| problems(filter::read, map)),
     Builtin::raw("map", 1, map::read, |map| problems(map::read, map)),
     Builtin::filled("pseudo", 1, pseudo::read, pseudo::check),
-    Builtin::filled("summary", 1, summary::read, summary::check),
+    Builtin::filled("summary", 2, summary::read, summary::check),
     Builtin::raw("template", 1, template::read, |map| problems(template::read, map)),
     Builtin::filled("terms", 1, terms::read, terms::check),
 ];
@@ -163,12 +163,18 @@ impl AgentFactory for BuiltinAgents {
         Draft { spec, .. }: &Draft<'_>,
         params: &Json,
     ) -> Result<Option<Arc<dyn RecordRules>>, AgentError> {
-        if name_of(spec) != "checks" || self.added.contains_key("checks") {
+        let name = name_of(spec);
+        if self.added.contains_key(name) {
             return Ok(None);
         }
         let (params, none) = (params.value(), serde_json::Map::new());
-        let rules = checks::ReplyRules::read(params.as_object().unwrap_or(&none));
-        rules.map(|rules| Some(Arc::new(rules) as Arc<dyn RecordRules>)).map_err(|problems| wrong(&problems))
+        let params = params.as_object().unwrap_or(&none);
+        let rules: Result<Arc<dyn RecordRules>, _> = match name {
+            "apply" => apply::LogRules::read(params).map(|rules| Arc::new(rules) as _),
+            "checks" => checks::ReplyRules::read(params).map(|rules| Arc::new(rules) as _),
+            _ => return Ok(None),
+        };
+        rules.map(Some).map_err(|problems| wrong(&problems))
     }
 }
 

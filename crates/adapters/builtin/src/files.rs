@@ -15,10 +15,10 @@ const FORMATS: [&str; 8] = ["csv", "jsonl", "json", "txt", "table", "renpy", "po
 const ENDINGS: [&str; 11] =
     ["csv", "tsv", "jsonl", "ndjson", "json", "txt", "rpy", "po", "pot", "xlf", "xliff"];
 
-const ENCODINGS: [&str; 6] = ["utf-8", "utf-16", "utf-16le", "utf-16be", "shift_jis", "auto"];
+const ENCODINGS: [&str; 7] = ["utf-8", "utf-16", "utf-16le", "utf-16be", "shift_jis", "auto", "mark"];
 
 /// What is said of files that are read or patched, and not of new ones.
-const OF_SOURCES: [&str; 3] = ["ids", "scene", "at"];
+const OF_SOURCES: [&str; 4] = ["id", "ids", "scene", "at"];
 
 pub(crate) fn check_read(map: &Map<String, Value>) -> Vec<SpecProblem> {
     let params = Params::new(map).unfilled();
@@ -200,7 +200,7 @@ mod tests {
             json!({"files": "a.ks", "encoding": "sjis", "ids": "line", "text": "", "delimiter": "::"}),
             &[
                 "params.files: the ending `.ks` does not tell the format",
-                "params.encoding: `sjis` is none of utf-8, utf-16, utf-16le, utf-16be, shift_jis, auto",
+                "params.encoding: `sjis` is none of utf-8, utf-16, utf-16le, utf-16be, shift_jis, auto, mark",
                 "params.text: is empty",
                 "params.delimiter: is not one character such as `;`, or `tab`",
                 "params.ids: `line` is none of file, content",

@@ -5,6 +5,8 @@
 //! - `text` (`text`): the field that is translated; `into` (`text`): the field with the translation; `source`
 //!   (`source`): the one with the source.
 //! - `expand` (1.3): how much longer it gets; `brackets` (on): whether `⟦…⟧` show where it begins and ends.
+//! - `encoding`: how the text will be written. Where that is `shift_jis`, or may be (`auto`), letters are full-width and
+//!   brackets `【…】`, because it has neither accents nor the usual brackets.
 //! - `keep` (`[line_id, scene_id, route_id, speaker]`): fields that are taken over.
 //! - `names`, `markup`: as those of `checks`. Terms of the context entries `glossary` and `terms` are rendered as they say.
 //! - `mode: terms`: translates terms, not lines: the field `term` (`subject`) of a record, or of all records of a group
@@ -29,6 +31,8 @@ use crate::record::{Input, Record, text};
 use letters::Style;
 
 const CONTEXTS: [&str; 2] = ["glossary", "terms"];
+/// What files can be encoded as.
+const ENCODINGS: [&str; 7] = ["mark", "auto", "utf-8", "utf-16", "utf-16le", "utf-16be", "shift_jis"];
 const KEPT: [&str; 4] = ["line_id", "scene_id", "route_id", "speaker"];
 
 struct Pseudo {
@@ -38,7 +42,7 @@ struct Pseudo {
     source: String,
     /// How much longer texts get, in per cent.
     expand: usize,
-    brackets: bool,
+    brackets: Option<(char, char)>,
     keep: Vec<String>,
     names: Option<Terms>,
     markup: Markup,
@@ -59,13 +63,16 @@ pub(crate) fn check(map: &Map<String, Value>) -> Vec<SpecProblem> {
 fn parse(params: Params<'_>) -> Result<Pseudo, Vec<SpecProblem>> {
     let word = |name, usual: &str| params.text(name).unwrap_or(usual).to_owned();
     let terms = params.word("mode", &["lines", "terms"]) == "terms";
+    let style = Style::of(params.text("language").unwrap_or_default());
+    let is_narrow = matches!(params.word("encoding", &ENCODINGS), "shift_jis" | "auto");
+    let brackets = if is_narrow { ('【', '】') } else { ('⟦', '⟧') };
     let pseudo = Pseudo {
-        style: Style::of(params.text("language").unwrap_or_default()),
+        style: if is_narrow { style.in_shift_jis() } else { style },
         field: word("text", "text"),
         into: word("into", "text"),
         source: word("source", "source"),
         expand: expand(&params),
-        brackets: params.flag("brackets", true),
+        brackets: Some(brackets).filter(|_| params.flag("brackets", true)),
         keep: params.texts("keep").unwrap_or_else(|| KEPT.to_vec()).into_iter().map(str::to_owned).collect(),
         names: Terms::names(&params, false),
         markup: Markup::read(&params),
@@ -158,10 +165,9 @@ impl Pseudo {
         let shown: String = out.iter().map(|(text, _)| text.as_str()).collect();
         let shown = if shown == core && letters > 0 { format!("{shown}~") } else { shown };
         let shown = self.style.directed(shown);
-        if self.brackets {
-            format!("{before}⟦{shown}⟧{behind}")
-        } else {
-            format!("{before}{shown}{behind}")
+        match self.brackets {
+            Some((open, close)) => format!("{before}{open}{shown}{close}{behind}"),
+            None => format!("{before}{shown}{behind}"),
         }
     }
 
@@ -257,6 +263,18 @@ mod tests {
         check(json!({"language": "ja", "expand": 1}), "Take Anna", "⟦トあかえ アンナ⟧");
         check(json!({"language": "he", "expand": 1, "brackets": false}), "ok", "\u{202b}öķ\u{202c}");
         check(json!({"names": ["Bob"], "expand": 1}), "Bob!", "⟦Bob!⟧");
+    }
+
+    #[test]
+    fn shift_jis_gets_what_it_has() {
+        let params =
+            |language: &str, encoding: &str| json!({"language": language, "encoding": encoding, "expand": 1});
+        check(params("fr", "shift_jis"), "Take {n}", "【Ｔａｋｅ {n}】");
+        check(params("fr", "auto"), "竜 ok", "【竜 ｏｋ】");
+        check(params("he", "shift_jis"), "ok", "【ｏｋ】");
+        check(params("ja", "shift_jis"), "Take Anna", "【トあかえ アンナ】");
+        check(params("fr", "utf-8"), "ok", "⟦öķ⟧");
+        check(json!({"encoding": "shift_jis", "expand": 2}), "Hm", "【Ｈｍ~~】");
     }
 
     #[test]

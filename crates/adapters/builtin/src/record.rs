@@ -1,7 +1,11 @@
 //! The records of a unit.
 
+use std::borrow::Cow;
+
 use refrain_core::ports::agent::AskedUnit;
 use refrain_schemas::failure::{Failure, FailureKind};
+use refrain_schemas::json::{field, scalar_text};
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 /// A record: an object with fields.
@@ -34,6 +38,49 @@ impl Input {
                 Ok(Self::One(record))
             }
             None => Ok(Self::One(record)),
+        }
+    }
+}
+
+/// The records of a unit as they stand in its input. To look at two fields of every line of a script, most of it need not
+/// be taken apart, nor copied.
+pub(crate) struct Raw<'a>(pub(crate) &'a str);
+
+impl<'a> Raw<'a> {
+    /// Returns the records of a unit.
+    pub(crate) fn all(unit: &'a AskedUnit) -> Result<Vec<Self>, Failure> {
+        if !unit.input.is_object() {
+            return Err(permanent(format!("unit `{}` is no record", unit.id)));
+        }
+        let Some(records) = unit.input.field("records").filter(|records| records.starts_with('[')) else {
+            return Ok(vec![Self(unit.input.as_str())]);
+        };
+        let records: Vec<&RawValue> = serde_json::from_str(records).unwrap_or_default();
+        if records.iter().any(|record| !record.get().starts_with('{')) {
+            return Err(permanent(format!("unit `{}` holds something that is no record", unit.id)));
+        }
+        Ok(records.into_iter().map(|record| Self(record.get())).collect())
+    }
+
+    /// Returns the canonical text of a field.
+    pub(crate) fn get(&self, name: &str) -> Option<&'a str> {
+        field(self.0, name)
+    }
+
+    /// Returns a field as a value.
+    pub(crate) fn value(&self, name: &str) -> Option<Value> {
+        serde_json::from_str(self.get(name)?).ok()
+    }
+
+    /// Returns the text of a field, as [`text`] does.
+    pub(crate) fn text(&self, name: &str) -> Result<Cow<'a, str>, Failure> {
+        match self.get(name) {
+            Some("null") => Ok(Cow::Borrowed("")),
+            Some(value) => scalar_text(value).ok_or_else(|| permanent(format!("field `{name}` is no text"))),
+            None => {
+                let record: Record = serde_json::from_str(self.0).unwrap_or_default();
+                text(&record, name).map(Cow::Owned)
+            }
         }
     }
 }

@@ -5,9 +5,9 @@
 //! - `speaker`: a field whose value is put before its sentences, as in `Anna: Hello.`; records may lack it.
 //! - `into`: the field with the summary (`summary`).
 //! - `set: { FIELD: VALUE }`: further fields of the answer, as they are.
+//! - `count` (on): whether the answer has `lines` (how many records there were) and, with `speaker`, `speakers` (sorted).
 //!
-//! The record that is answered has the summary, `lines` (how many records there were) and, with `speaker`, `speakers`
-//! (sorted). Sentences are ranked in whole numbers by how much of what they say is also said elsewhere, the first one
+//! What sees a count changes with every record; where summaries are context of single lines, turn it off. Sentences are ranked in whole numbers by how much of what they say is also said elsewhere, the first one
 //! with a bonus, so that the answer is the same on every machine. See [`rank`] and [`sentences`].
 
 mod rank;
@@ -29,6 +29,7 @@ struct Summary {
     speaker: Option<String>,
     into: String,
     set: Map<String, Value>,
+    count: bool,
 }
 
 pub(crate) fn read(map: &Map<String, Value>) -> Result<Box<dyn Work>, Vec<SpecProblem>> {
@@ -46,6 +47,7 @@ fn parse(params: Params<'_>) -> Result<Summary, Vec<SpecProblem>> {
         speaker: params.text("speaker").map(str::to_owned),
         into: params.text("into").unwrap_or("summary").to_owned(),
         set: params.object("set").cloned().unwrap_or_default(),
+        count: params.flag("count", true),
     };
     if summary.sentences == 0 {
         params.problem("sentences", "must be at least 1", None);
@@ -86,8 +88,10 @@ impl Summary {
         }
         let mut answer = self.set.clone();
         answer.insert(self.into.clone(), Value::from(self.pick(&said)));
-        answer.insert("lines".to_owned(), Value::from(records.len()));
-        if self.speaker.is_some() {
+        if self.count {
+            answer.insert("lines".to_owned(), Value::from(records.len()));
+        }
+        if self.count && self.speaker.is_some() {
             speakers.remove("");
             answer.insert("speakers".to_owned(), speakers.into_iter().map(Value::from).collect());
         }
@@ -147,6 +151,11 @@ mod tests {
                 "summary": "Bo: The dragon sleeps under the mountain. Anna: We must not wake the dragon!",
                 "lines": 4, "speakers": ["Anna", "Bo"],
             })),
+        );
+        check(
+            json!({"sentences": 1, "speaker": "who", "count": false}),
+            scene.clone(),
+            Ok(json!({"summary": "Bo: The dragon sleeps under the mountain."})),
         );
         check(
             json!({"sentences": 1, "into": "gist", "set": {"kind": "summary", "subject": ""}}),

@@ -3,6 +3,7 @@
 //! - `text` (`text`), `speaker` (`speaker`), `key` (`line_id`): the fields with the text, who says it, the line's id.
 //! - `min` (2): how often a word must be there that might only have begun a sentence, or is a run of katakana.
 //! - `ignore: [WORD]`: no candidates. `carry` (`[scene_id]`): fields of the first line that answers have, too.
+//! - `count` (on): whether answers say how often a candidate is there, which changes with every line that has it.
 //!
 //! Candidates are speakers, words with a capital letter within a sentence, runs of these (`Tower of Glass`), words that
 //! begin sentences often enough and never have a small letter, and runs of katakana. Answers with one record for every
@@ -31,6 +32,7 @@ struct Terms {
     min: usize,
     ignore: Vec<String>,
     markup: Markup,
+    count: bool,
 }
 
 pub(crate) fn read(map: &Map<String, Value>) -> Result<Box<dyn Work>, Vec<SpecProblem>> {
@@ -52,6 +54,7 @@ fn parse(params: Params<'_>) -> Result<Terms, Vec<SpecProblem>> {
         min: params.count("min").unwrap_or(2),
         ignore: owned(params.texts("ignore").unwrap_or_default()),
         markup: Markup::read(&params),
+        count: params.flag("count", true),
     };
     params.finish(Some(terms))
 }
@@ -119,12 +122,16 @@ impl Terms {
     fn record(&self, term: &str, candidate: &Candidate, records: &[Record]) -> Value {
         let times = |n: usize| if n == 1 { "once".to_owned() } else { format!("{n} times") };
         let text = match (candidate.speaks, candidate.seen) {
+            (0, _) if !self.count => "is spoken of".to_owned(),
+            _ if !self.count => "is somebody who speaks".to_owned(),
             (0, seen) => format!("stands here {}", times(seen)),
             (speaks, 0) => format!("speaks here {}", times(speaks)),
             (speaks, seen) => format!("speaks here {}, is named {}", times(speaks), times(seen)),
         };
-        let count = candidate.speaks + candidate.seen;
-        let mut answer = json!({"kind": "term", "subject": term, "text": text, "count": count});
+        let mut answer = json!({"kind": "term", "subject": term, "text": text});
+        if self.count {
+            answer["count"] = Value::from(candidate.speaks + candidate.seen);
+        }
         for name in std::iter::once(&self.key).chain(&self.carry) {
             if let Some(value) = records.get(candidate.first).and_then(|record| record.get(name)) {
                 answer[name] = value.clone();
@@ -143,6 +150,22 @@ mod tests {
         let request = request(1, &[("s1", input)]);
         let work = read(params.as_object().unwrap()).map_err(|_| ()).unwrap();
         work.prepare(&request)(&request.units[0]).unwrap()
+    }
+
+    #[test]
+    fn without_counts_a_mention_more_changes_nothing() {
+        let lines = |n: usize| -> Vec<Value> {
+            (0..n).map(|_| json!({"line_id": "l", "speaker": "Bo", "text": "I saw Anna."})).collect()
+        };
+        let found = |n| terms(&json!({"count": false}), json!({"records": lines(n)}));
+        assert_eq!(
+            found(1),
+            json!([
+                {"kind": "term", "line_id": "l", "subject": "Bo", "text": "is somebody who speaks"},
+                {"kind": "term", "line_id": "l", "subject": "Anna", "text": "is spoken of"},
+            ])
+        );
+        assert_eq!(found(1), found(3));
     }
 
     fn check(lines: &[&str], expect: &[&str]) {

@@ -5,6 +5,7 @@ use std::fmt::Write;
 
 use refrain_core::check::code::Code;
 use refrain_core::check::{masked, masked_at};
+use refrain_core::escape::{escape, steers};
 use refrain_schemas::problem::{Place, Problem, Severity};
 
 use crate::source::nth_line;
@@ -61,30 +62,25 @@ fn render_one(out: &mut String, problem: &Problem, sources: &BTreeMap<String, Li
         Severity::Warning => ("warning", "1;33"),
     };
     if let Some(place) = &problem.place {
-        line(out, &format!("{}:{}:{}: ", place.file, place.line, place.column), "");
+        line(out, &format!("{}:{}:{}: ", escape(&place.file), place.line, place.column), "");
     }
     let head = paint.with(style, &format!("{word}[{}]", problem.code));
-    line(out, &format!("{head}: {}", printable(&problem.message)), "\n");
+    line(out, &format!("{head}: {}", escape(&problem.message)), "\n");
     if let Some(place) = &problem.place {
         snippet(out, place, sources, '^', paint, style);
     }
     for place in &problem.related {
-        line(out, &format!("  see {}:{}:{}", place.file, place.line, place.column), "\n");
+        line(out, &format!("  see {}:{}:{}", escape(&place.file), place.line, place.column), "\n");
         snippet(out, place, sources, '-', paint, "1;34");
     }
     if let Some(hint) = &problem.hint {
-        line(out, &format!("  {} {}", paint.with("1;36", "hint:"), printable(hint)), "\n");
+        line(out, &format!("  {} {}", paint.with("1;36", "hint:"), escape(hint)), "\n");
     }
 }
 
 fn line(out: &mut String, text: &str, end: &str) {
     out.push_str(text);
     out.push_str(end);
-}
-
-/// A message may quote anything that stands in a file; it stays on one line and sends no control sequences.
-fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 
 fn snippet(
@@ -147,7 +143,7 @@ fn cut(cells: &[(String, usize)], start: usize) -> (usize, usize) {
 fn cell(c: char) -> (String, usize) {
     match c {
         '\t' => ("    ".to_owned(), 4),
-        c if c.is_control() => ("\u{fffd}".to_owned(), 1),
+        c if steers(c) => ("\u{fffd}".to_owned(), 1),
         c if is_combining(c) => (c.to_string(), 0),
         c if is_wide(c) => (c.to_string(), 2),
         c => (c.to_string(), 1),
@@ -155,7 +151,7 @@ fn cell(c: char) -> (String, usize) {
 }
 
 const fn is_combining(c: char) -> bool {
-    matches!(c as u32, 0x300..=0x36f | 0x200b..=0x200f | 0xfe00..=0xfe0f | 0x20d0..=0x20ff)
+    matches!(c as u32, 0x300..=0x36f | 0x200c..=0x200d | 0xfe00..=0xfe0f | 0x20d0..=0x20ff)
 }
 
 /// East Asian and emoji blocks that terminals show in two columns.

@@ -71,6 +71,7 @@ impl Encoder {
                 language: params.language.clone(),
                 source_language: params.source_language.clone(),
                 columns,
+                charset: params.file.encoding.for_new().0.charset(),
             };
             return Ok(Self::Whole { layout, with, records: Vec::new() });
         }
@@ -101,6 +102,14 @@ impl Encoder {
                 records.push(record.clone());
                 Ok(())
             }
+        }
+    }
+
+    /// Returns the records that are held back until the end, with what they are composed with.
+    pub(crate) fn held(&self) -> Option<(&[Json], &Composing)> {
+        match self {
+            Self::Whole { records, with, .. } => Some((records, with)),
+            _ => None,
         }
     }
 

@@ -19,6 +19,9 @@ pub(crate) enum Encoding {
     ShiftJis,
 }
 
+/// How many characters are named that an encoding has not.
+const MOST_NAMED: usize = 8;
+
 /// What `encoding:` says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum Declared {
@@ -52,10 +55,12 @@ pub(crate) struct Undecodable {
 
 impl Declared {
     /// The names of encodings, as params have them.
-    pub(crate) const NAMES: [&str; 6] = ["utf-8", "utf-16", "utf-16le", "utf-16be", "shift_jis", "auto"];
+    pub(crate) const NAMES: [&str; 7] =
+        ["utf-8", "utf-16", "utf-16le", "utf-16be", "shift_jis", "auto", "mark"];
 
     pub(crate) fn named(name: &str) -> Option<Self> {
         Some(match name {
+            "mark" => Self::Nothing,
             "auto" => Self::Auto,
             "utf-8" => Self::Just(Encoding::Utf8),
             "utf-16" => Self::Utf16,
@@ -84,6 +89,40 @@ impl Encoding {
             Self::Utf16Be => "UTF-16BE",
             Self::ShiftJis => "Shift-JIS",
         }
+    }
+
+    /// Returns the name by which files say how they are encoded.
+    pub(crate) const fn charset(self) -> &'static str {
+        match self {
+            Self::Utf8 => "UTF-8",
+            Self::Utf16Le | Self::Utf16Be => "UTF-16",
+            Self::ShiftJis => "Shift_JIS",
+        }
+    }
+
+    /// Says which characters of a text the encoding has not, where there are some.
+    pub(crate) fn refusal(self, text: &str) -> Option<String> {
+        let lacking = self.lacking(text);
+        let first = lacking.first()?;
+        let at = text.chars().position(|character| character == *first).unwrap_or_default() + 1;
+        let named = |c: &char| format!("`{c}` (U+{:04X})", u32::from(*c));
+        let all = lacking.iter().take(MOST_NAMED).map(named).collect::<Vec<_>>().join(", ");
+        let more = lacking.len().saturating_sub(MOST_NAMED);
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        Some(format!("has {all}{more}, which {} cannot hold, first as its character {at}", self.name()))
+    }
+
+    /// Returns the characters of a text that the encoding has not, each once, in the order in which they first stand.
+    pub(crate) fn lacking(self, text: &str) -> Vec<char> {
+        let mut lacking = Vec::new();
+        let mut raw = Vec::new();
+        for character in text.chars().filter(|_| self == Self::ShiftJis) {
+            let is_known = character.is_ascii() || lacking.contains(&character);
+            if !is_known && self.encode(character.encode_utf8(&mut [0; 4]), &mut raw).is_err() {
+                lacking.push(character);
+            }
+        }
+        lacking
     }
 
     const fn table(self) -> &'static encoding_rs::Encoding {
@@ -207,6 +246,15 @@ mod tests {
         assert_eq!(encode("aあ\\"), Ok(b"a\x82\xa0\\".to_vec()));
         assert_eq!(encode("aé"), Err('é'));
         assert_eq!(encode("a¥b"), Err('¥'));
+    }
+
+    #[test]
+    fn all_characters_that_an_encoding_lacks_are_told() {
+        let lacking = |text: &str| Encoding::ShiftJis.lacking(text);
+        assert_eq!(lacking("あ⟦é¥é⟧ー😀"), ['⟦', 'é', '¥', '⟧', '😀']);
+        assert_eq!(lacking("\u{2212}a\u{301}"), ['\u{2212}', '\u{301}']);
+        assert_eq!(lacking("あ【Ａ】"), []);
+        assert_eq!(Encoding::Utf16Le.lacking("é😀"), []);
     }
 
     /// Every character that Shift-JIS takes comes back as itself.

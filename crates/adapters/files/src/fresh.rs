@@ -27,15 +27,22 @@ pub(crate) struct Workshop(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     mark: String,
+    /// Whether what is made survives a loss of power.
+    sync: bool,
     /// The folders in which nothing is left behind.
     swept: Mutex<BTreeSet<PathBuf>>,
 }
 
 impl Workshop {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(sync: bool) -> Self {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let mark = format!("{:x}.{:x}", std::process::id(), now.as_nanos());
-        Self(Arc::new(Shared { mark, swept: Mutex::default() }))
+        Self(Arc::new(Shared { mark, sync, swept: Mutex::default() }))
+    }
+
+    /// Whether what is made survives a loss of power.
+    pub(crate) fn syncs(&self) -> bool {
+        self.0.sync
     }
 
     /// Removes what killed writers left in a folder. What cannot be removed does no harm.
@@ -64,6 +71,7 @@ pub(crate) struct Fresh {
     path: String,
     full: PathBuf,
     pub(crate) out: BufWriter<Temporary>,
+    sync: bool,
     // Dropped last: folders go only when the temporary file in them is gone.
     folders: MadeFolders,
 }
@@ -76,25 +84,23 @@ pub(crate) struct Made {
     digest: Digest,
     /// None where the same bytes are in its place already.
     temporary: Option<TempPath>,
+    sync: bool,
     folders: MadeFolders,
 }
 
 impl Fresh {
     pub(crate) fn open(root: &Root, workshop: &Workshop, path: &str) -> Result<Self, FileError> {
         let path = normal(path)?;
-        let full = root.resolve(&path)?;
+        let full = root.resolve_new(&path)?;
         if full.is_dir() {
             return Err(refused(format!("`{path}` is a folder")));
-        }
-        if path.split('/').next() == Some(".refrain") {
-            return Err(refused(format!("`{path}` lies in the folder that keeps the project's state")));
         }
         let folder = full.parent().unwrap_or(root.folder());
         let folders = MadeFolders::make(folder).map_err(|e| failed("make the folder of", &path, e))?;
         workshop.sweep(folder);
         let out = Temporary::new(folder, &full, &workshop.0.mark).map_err(|e| failed("write", &path, e))?;
         let out = BufWriter::with_capacity(1 << 17, out);
-        Ok(Self { root: root.clone(), path, full, out, folders })
+        Ok(Self { root: root.clone(), path, full, out, sync: workshop.syncs(), folders })
     }
 
     pub(crate) fn path(&self) -> &str {
@@ -108,14 +114,18 @@ impl Fresh {
 
     /// Finishes the file, so that it only needs its name.
     pub(crate) fn finish(self) -> Result<Made, FileError> {
-        let Self { root, path, full, out, folders } = self;
+        let Self { root, path, full, out, sync, folders } = self;
         let temporary = out.into_inner().map_err(|e| failed("write", &path, e.into_error()))?;
+        if sync {
+            // Before it has its name: else the name might be there, and the marks that it is known by, but no contents.
+            temporary.file.as_file().sync_all().map_err(|e| failed("sync", &path, e))?;
+        }
         let (digest, size) = temporary.written();
         // An export that did not change keeps its time, so that nothing behind it is made again.
         let is_file = fs::symlink_metadata(&full).is_ok_and(|m| m.is_file() && m.len() == size);
         let same = is_file && stamp(&root, &path, None).is_ok_and(|stamp| stamp.digest == digest);
         let temporary = (!same).then(|| temporary.file.into_temp_path());
-        Ok(Made { path, full, digest, temporary, folders })
+        Ok(Made { path, full, digest, temporary, sync, folders })
     }
 }
 
@@ -124,7 +134,10 @@ impl Made {
         if let Some(temporary) = self.temporary.take() {
             temporary.persist(&self.full).map_err(|e| failed("write", &self.path, e.error))?;
         }
-        self.folders.keep();
+        let made = self.folders.keep();
+        if self.sync {
+            settle(&self.full, &made).map_err(|e| failed("sync", &self.path, e))?;
+        }
         let metadata = fs::metadata(&self.full).map_err(|e| failed("write", &self.path, e))?;
         Ok(Marks::of(&metadata).stamp(self.path.clone(), self.digest))
     }
@@ -150,6 +163,13 @@ impl Drop for Together {
         // The last first: an earlier one may have made the folder in which a later one lies.
         while self.0.pop().is_some() {}
     }
+}
+
+/// Makes a file, its name and those of the folders that were made for it survive a loss of power.
+pub(crate) fn settle(file: &Path, made: &[PathBuf]) -> io::Result<()> {
+    File::open(file)?.sync_all()?;
+    let named = [file].into_iter().chain(made.iter().map(PathBuf::as_path));
+    named.filter_map(Path::parent).try_for_each(|folder| File::open(folder)?.sync_all())
 }
 
 fn refused(message: String) -> FileError {
@@ -208,8 +228,9 @@ impl MadeFolders {
         Ok(made)
     }
 
-    fn keep(&mut self) {
-        self.0.clear();
+    /// Lets them stay; returns them.
+    fn keep(&mut self) -> Vec<PathBuf> {
+        std::mem::take(&mut self.0)
     }
 }
 

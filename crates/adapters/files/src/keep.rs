@@ -12,14 +12,17 @@ use refrain_core::ports::files::FileError;
 use refrain_schemas::artifact::FileStamp;
 use refrain_schemas::digest::Digest;
 
+use crate::fresh::settle;
 use crate::root::{Root, failed};
 use crate::stamp::stamp;
 
-/// Keeps a file under a name beside it, unless its contents are known or such a copy is there.
+/// Keeps a file under a name beside it, unless its contents are known or such a copy is there; where `sync` is set, the
+/// copy is safe from a loss of power before the file is replaced.
 pub(crate) fn keep(
     root: &Root,
     path: &str,
     known: &BTreeSet<Digest>,
+    sync: bool,
 ) -> Result<Option<FileStamp>, FileError> {
     let Some(found) = present(root, path)?.filter(|found| !known.contains(&found.digest)) else {
         return Ok(None);
@@ -27,7 +30,8 @@ pub(crate) fn keep(
     let full = root.resolve(path)?;
     for n in 1_u32.. {
         let name = format!("{path}.edited-{n}");
-        match link(&full, &root.resolve(&name)?) {
+        let copy = root.resolve(&name)?;
+        match link(&full, &copy).and_then(|()| if sync { settle(&copy, &[]) } else { Ok(()) }) {
             Ok(()) => return stamp(root, &name, None).map(Some),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                 let there = present(root, &name)?.filter(|there| there.digest == found.digest);
@@ -90,7 +94,7 @@ mod tests {
         let (file, write) =
             (folder.path().join("a.csv"), |text: &str| fs::write(folder.path().join("a.csv"), text).unwrap());
         let kept = |known: &[Digest]| {
-            let copy = keep(&root, "a.csv", &known.iter().copied().collect()).unwrap();
+            let copy = keep(&root, "a.csv", &known.iter().copied().collect(), true).unwrap();
             copy.map(|copy| (copy.path, copy.digest))
         };
         assert_eq!(kept(&[]), None, "there is no such file");

@@ -93,6 +93,8 @@ pub(crate) struct Composing {
     pub(crate) source_language: Option<String>,
     /// The fields to write, from `columns:`; all that the format has room for where absent.
     pub(crate) columns: Option<Vec<String>>,
+    /// What files that say how they are encoded say: `UTF-8`, `Shift_JIS`.
+    pub(crate) charset: &'static str,
 }
 
 /// A format that is understood as a whole.
@@ -103,6 +105,14 @@ pub(crate) trait Layout: Debug + Send + Sync {
     /// MUST hold for every text whatever: no panic, no slot or place outside of the text, time in proportion to its
     /// length.
     fn slots(&self, file: &str, text: &str, problems: &mut Problems) -> Vec<Slot>;
+
+    /// Returns what has to be put into a file whose texts are patched into a language, where the file itself has room to
+    /// say which language it is and says nothing: the bytes of the text that are replaced, and by what. What the file
+    /// says stays.
+    fn in_language(&self, text: &str, language: &str) -> Vec<(Range<usize>, String)> {
+        let _unused = (text, language);
+        Vec::new()
+    }
 
     /// Writes records that come from elsewhere as a new file of this format, with `\n` at the ends of lines. Records
     /// that cannot be written go to the problems (`E0720`), all of them.
@@ -151,7 +161,7 @@ pub(crate) fn for_patching(
 
 fn table(params: &FileParams, key: &str, column: Option<&str>) -> Table {
     Table {
-        key: key.to_owned(),
+        key: params.names.id.clone().unwrap_or_else(|| key.to_owned()),
         text: params.names.text.clone().unwrap_or_else(|| "message".to_owned()),
         speaker: params.names.speaker.clone().unwrap_or_else(|| "name".to_owned()),
         column: column.map(str::to_owned),

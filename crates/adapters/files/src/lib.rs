@@ -14,6 +14,7 @@ mod json_text;
 mod keep;
 mod layout;
 mod lines;
+mod look;
 mod params;
 mod patch;
 mod pattern;
@@ -27,6 +28,7 @@ mod stamp;
 mod target;
 mod writer;
 
+pub use crate::look::{Column, Look, look};
 pub use crate::project::FsProjectFiles;
 pub use crate::reader::FsReader;
 pub use crate::writer::FsWriter;

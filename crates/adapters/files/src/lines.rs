@@ -237,6 +237,14 @@ pub(crate) fn position(text: &str) -> (u64, usize) {
     (u64::try_from(lines).unwrap_or(u64::MAX), last.chars().count() + 1)
 }
 
+/// Returns the problem of a text whose lines end as they did on very old machines: with a carriage return alone. Taken as one
+/// line it would have no rows, or be one comment, and its script would be gone without a word.
+pub(crate) fn old_line_ends(file: &str, text: &str) -> Option<Box<Problem>> {
+    let is_old = !text.contains('\n') && text.trim_end_matches('\r').contains('\r');
+    let message = "the lines of the file end with a carriage return alone";
+    is_old.then(|| problem("E0719", message, Some(place(file, 1, 1))))
+}
+
 /// Returns a line without its line break.
 pub(crate) fn without_break(line: &str) -> &str {
     line.strip_suffix('\n').map_or(line, |line| line.strip_suffix('\r').unwrap_or(line))

@@ -31,6 +31,8 @@ pub(crate) enum IdsFrom {
 /// The columns or fields of a file that become fields of a line, where their names differ.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Names {
+    /// What becomes the field that tells records apart.
+    pub(crate) id: Option<String>,
     pub(crate) text: Option<String>,
     pub(crate) speaker: Option<String>,
     /// `file`, `none`, or the field that a line's `scene_id` is taken from.
@@ -81,7 +83,7 @@ pub(crate) enum Expected {
     Source,
 }
 
-const FILE: [&str; 8] = ["at", "delimiter", "encoding", "format", "ids", "scene", "speaker", "text"];
+const FILE: [&str; 9] = ["at", "delimiter", "encoding", "format", "id", "ids", "scene", "speaker", "text"];
 const COMPOSE: [&str; 10] = [
     "columns",
     "delimiter",
@@ -98,10 +100,12 @@ const PATCH: [&str; 8] =
     ["column", "expected", "field", "language", "missing", "patch", "path", "source_language"];
 
 impl Names {
-    /// Returns what a column or field is called in a record.
-    pub(crate) fn of<'a>(&self, name: &'a str) -> &'a str {
+    /// Returns what a column or field is called in a record; `key` is the field that tells records apart, if they are to be.
+    pub(crate) fn of<'a>(&self, name: &'a str, key: Option<&'a str>) -> &'a str {
         let is = |called: &Option<String>| called.as_deref() == Some(name);
-        if is(&self.text) {
+        if let Some(key) = key.filter(|_| is(&self.id)) {
+            key
+        } else if is(&self.text) {
             "text"
         } else if is(&self.speaker) {
             "speaker"
@@ -114,10 +118,14 @@ impl Names {
 impl FileParams {
     fn of(params: &Map<String, Value>) -> Result<Self, FileError> {
         let names = Names {
+            id: text(params, "id")?,
             text: text(params, "text")?,
             speaker: text(params, "speaker")?,
             scene: text(params, "scene")?,
         };
+        if names.id.is_some() && self::ids(params)? == Some(IdsFrom::Content) {
+            return Err(bad("id", "names where ids are, and `ids` says that they come from content"));
+        }
         let at = text(params, "at")?.map(|at| at.split('.').map(str::to_owned).collect());
         Ok(Self {
             format: format(params)?,
@@ -141,6 +149,11 @@ impl FileParams {
 }
 
 impl ReadParams {
+    /// Returns the format that the name of a file tells, where nothing else does.
+    pub(crate) fn untold(path: &str) -> Result<Format, FileError> {
+        FileParams::default().format_of("files", path)
+    }
+
     pub(crate) fn of(params: &Map<String, Value>) -> Result<Self, FileError> {
         refuse_unknown(params, &[&FILE, &["files"]])?;
         let files = files(params, "files")?

@@ -32,6 +32,8 @@ pub(crate) struct Patch {
     key: String,
     field: String,
     keep_missing: bool,
+    /// The language that is written, for files that have room for it.
+    language: Option<String>,
     expected: Option<Expected>,
     /// What is patched, how it is understood, and where the copy goes.
     files: Vec<(Pair, RowSpec)>,
@@ -46,6 +48,21 @@ pub(crate) struct Patch {
     lines: u64,
     written: u64,
     problems: Problems,
+}
+
+/// What the rows read so far change in what was kept of their file.
+#[derive(Debug, Default)]
+struct Changes {
+    edits: Vec<Edit>,
+    refused: Vec<Refused>,
+}
+
+/// A text that cannot stand in its place.
+#[derive(Debug)]
+struct Refused {
+    /// Where the place begins in what was kept.
+    at: usize,
+    message: String,
 }
 
 /// A record that waits for its line.
@@ -77,6 +94,7 @@ impl Patch {
             key: key.to_owned(),
             field: params.field.clone(),
             keep_missing: patch.keep_missing,
+            language: params.language.clone(),
             expected: params.expected,
             wants_records: files.iter().any(|(_, spec)| spec.layout.is_some()),
             files,
@@ -114,17 +132,21 @@ impl Patch {
         let mut rows = Rows::new(spec, &pair.from);
         let mut fresh = Fresh::open(&self.root, &self.workshop, &pair.to)?;
         let mut coding = lines.coding();
-        let mut edits = Vec::new();
+        let mut changes = Changes::default();
         loop {
             let row = rows.next(&mut lines, &mut self.problems)?;
             if let Some(row) = &row {
-                self.row(row, &pair.from, coding, ids, &mut edits)?;
+                self.row(row, &pair.from, coding, ids, &mut changes)?;
             }
             if row.is_some() && rows.is_whole() {
                 continue;
             }
             let kept = lines.take_kept();
-            let edits = std::mem::take(&mut edits);
+            let Changes { mut edits, refused } = std::mem::take(&mut changes);
+            self.locate(refused, &pair.from, &kept.text, (!rows.is_whole()).then(|| lines.number()));
+            if !edits.is_empty() {
+                self.say_language(spec, &kept.text, coding, &mut edits);
+            }
             apply(&kept, coding, edits, &mut fresh.out).map_err(|e| failed("write", &pair.to, e))?;
             if row.is_none() {
                 return Ok(Finished { made: fresh.finish()?, from: lines.finish()? });
@@ -140,7 +162,7 @@ impl Patch {
         file: &str,
         coding: Coding,
         ids: &mut ContentIds,
-        edits: &mut Vec<Edit>,
+        changes: &mut Changes,
     ) -> Result<(), FileError> {
         let id = ids.next(row, file)?;
         let key = id.as_deref().map(hash).or(row.key);
@@ -169,14 +191,37 @@ impl Patch {
             }
             let field = |name: &str| Some(scalar_text(held.record.as_ref()?.field(name)?)?.into_owned());
             match Edit::new(at, text, &field, coding.encoding) {
-                Ok(edit) => edits.push(edit),
+                Ok(edit) => changes.edits.push(edit),
                 Err(why) => {
                     let message = format!("the `{}` of `{}` {why}: {}", at.field, held.key, excerpt(text));
-                    self.problems.add(problem("E0725", message, Some(place(file, row.line, 1))));
+                    changes.refused.push(Refused { at: at.span.start, message });
                 }
             }
         }
         Ok(())
+    }
+
+    /// Tells of texts that cannot stand in their places, with where these are. `last` is the number of the last line that
+    /// was kept; nothing where the whole file was.
+    fn locate(&mut self, refused: Vec<Refused>, file: &str, text: &str, last: Option<u64>) {
+        let breaks = |text: &str| text.matches('\n').count() as u64;
+        for Refused { at, message } in refused {
+            let (before, behind) = text.split_at_checked(at).unwrap_or((text, ""));
+            let behind = behind.strip_suffix('\n').unwrap_or(behind);
+            let line = last.map_or_else(|| breaks(before) + 1, |last| last.saturating_sub(breaks(behind)));
+            let column = before.rsplit('\n').next().map_or(0, |start| start.chars().count()) + 1;
+            self.problems.add(problem("E0725", message, Some(place(file, line, column))));
+        }
+    }
+
+    /// Lets a file in which texts change say which language they are in, where it has room for that and says nothing.
+    fn say_language(&self, spec: &RowSpec, text: &str, coding: Coding, edits: &mut Vec<Edit>) {
+        let Some((layout, language)) = spec.layout.as_ref().zip(self.language.as_deref()) else { return };
+        let said = layout.in_language(text, language).into_iter();
+        let said: Vec<Edit> =
+            said.filter_map(|(span, new)| Edit::raw(span, &new, coding.encoding).ok()).collect();
+        // What is put in at the very beginning goes before everything else there.
+        edits.splice(0..0, said);
     }
 
     fn missing(&mut self, row: &Row, file: &str, id: Option<&str>) {

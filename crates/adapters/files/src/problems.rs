@@ -66,6 +66,11 @@ pub const CODES: &[(&str, &str, &str)] = &[
         "a table that has no texts where they are expected",
         "say with `text:` which field is the text, and with `at:` where lines are",
     ),
+    (
+        "E0719",
+        "a file whose lines end with a carriage return alone",
+        "save the file with line feeds at the ends of its lines, with or without carriage returns before them",
+    ),
     ("E0720", "a record that cannot be written in the format", "change the record, or write another format"),
     (
         "E0721",

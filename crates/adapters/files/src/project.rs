@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::Read as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
 use refrain_core::ports::files::{FileError, Loaded, ProjectFiles};
@@ -28,6 +28,12 @@ impl FsProjectFiles {
     #[must_use]
     pub fn new(folder: impl AsRef<Path>) -> Self {
         Self { root: Root::new(folder.as_ref()) }
+    }
+
+    /// Lets links of the project lead into these folders, which are not in it.
+    #[must_use]
+    pub fn allowing(self, folders: &[PathBuf]) -> Self {
+        Self { root: self.root.allowing(folders) }
     }
 
     fn text(&self, path: &str) -> Result<String, FileError> {

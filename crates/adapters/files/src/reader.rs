@@ -1,7 +1,7 @@
 //! Reads sources from the file system.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
 use refrain_core::ports::files::{FileError, RecordSource, SourceReader};
@@ -21,6 +21,7 @@ use crate::stamp::stamp;
 /// - `format` (one of [`Format::NAMES`](crate::format::Format::NAMES); by the names of the files where absent),
 /// - `delimiter` (of CSV; one character, or `tab`),
 /// - `encoding` (`utf-8`, `utf-16`, `utf-16le`, `utf-16be`, `shift_jis`, `auto`; a byte order mark, else UTF-8, where absent),
+/// - `id` (the column or field that becomes the key; the one of that name where absent),
 /// - `ids` (`file` or `content`; from the file where it has them, else from content, where absent),
 /// - `text`, `speaker` (the columns or fields that become these fields of a record), `scene` (`file`, `none` or a field),
 /// - `at` (of a table: where in the file the lines are).
@@ -34,6 +35,12 @@ impl FsReader {
     #[must_use]
     pub fn new(folder: impl AsRef<Path>) -> Self {
         Self { root: Root::new(folder.as_ref()) }
+    }
+
+    /// Lets links of the project lead into these folders, which are not in it.
+    #[must_use]
+    pub fn allowing(self, folders: &[PathBuf]) -> Self {
+        Self { root: self.root.allowing(folders) }
     }
 
     fn spec(params: &ReadParams, path: &str, key: &str) -> Result<RowSpec, FileError> {

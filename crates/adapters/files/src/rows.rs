@@ -65,6 +65,11 @@ impl RowSpec {
             let message = format!("`{path}` is a text file, which has no ids; leave `ids` out");
             return Err(FileError::Params { field: "ids".to_owned(), message });
         }
+        let has_fields = matches!(format, Format::Csv | Format::Jsonl | Format::Json | Format::Table);
+        if params.names.id.is_some() && !has_fields {
+            let message = format!("`{path}` has no columns or fields to take ids from; leave `id` out");
+            return Err(FileError::Params { field: "id".to_owned(), message });
+        }
         // A table whose key column is missing is rather a mistake than a table without ids.
         let rows = matches!(format, Format::Csv | Format::Jsonl | Format::Json);
         Ok(Self {

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use refrain_core::ports::files::{FileError, RecordTarget, Written};
-use refrain_schemas::json::Json;
+use refrain_schemas::json::{Json, scalar_text};
 
 use crate::encode::{EncodeError, Encoder};
 use crate::encoding::Encoding;
@@ -50,7 +50,9 @@ impl Target {
         let text = String::from_utf8(text).map_err(|e| EncodeError::Io(io::Error::other(e)))?;
         let mut raw = Vec::with_capacity(text.len());
         self.encoding.encode(&text, &mut raw).map_err(|character| {
-            EncodeError::Record(format!("has `{character}`, which {} cannot hold", self.encoding.name()))
+            let all = self.encoding.refusal(&text);
+            let one = || format!("has `{character}`, which {} cannot hold", self.encoding.name());
+            EncodeError::Record(all.unwrap_or_else(one))
         })?;
         Ok(self.fresh.out.write_all(&raw)?)
     }
@@ -60,6 +62,13 @@ impl Target {
             return self.encoder.write(record, &mut self.fresh.out);
         }
         self.encoder.write(record, &mut self.text)?;
+        if self.text.is_empty() && self.encoder.held().is_none() {
+            // A table whose columns are not named is written in the end, with all fields of all records.
+            return self
+                .encoding
+                .refusal(record.as_str())
+                .map_or(Ok(()), |why| Err(EncodeError::Record(why)));
+        }
         self.encode()
     }
 
@@ -67,8 +76,32 @@ impl Target {
         if self.encoding == Encoding::Utf8 {
             return self.encoder.finish(&mut self.fresh.out, &mut self.problems);
         }
+        self.check_held();
         self.encoder.finish(&mut self.text, &mut self.problems)?;
-        self.encode()
+        match self.encode() {
+            // Each record that is to blame was told of already.
+            Err(EncodeError::Record(_)) if self.problems.any() => Ok(()),
+            encoded => encoded,
+        }
+    }
+
+    /// Tells of the records that the encoding cannot hold, where the format is made of all of them at once.
+    fn check_held(&mut self) {
+        let Some((records, with)) = self.encoder.held() else { return };
+        let mut wrong = Vec::new();
+        for (n, record) in records.iter().enumerate() {
+            let key = record.field(&with.key).and_then(scalar_text).unwrap_or_default();
+            for name in [with.field.as_str(), "source"] {
+                let text = record.field(name).and_then(scalar_text);
+                let refusal = text.as_deref().and_then(|text| self.encoding.refusal(text));
+                let told =
+                    |why| format!("{}: the `{name}` of `{key}` (record {}) {why}", self.fresh.path(), n + 1);
+                wrong.extend(refusal.map(told));
+            }
+        }
+        for message in wrong {
+            self.problems.add(problem("E0720", message, None));
+        }
     }
 
     fn check_expected(&mut self) {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
 use refrain_core::ports::files::{FileError, RecordTarget, TargetWriter};
@@ -41,7 +41,19 @@ impl FsWriter {
     /// Returns a writer for the project in this folder.
     #[must_use]
     pub fn new(folder: impl AsRef<Path>) -> Self {
-        Self { root: Root::new(folder.as_ref()), workshop: Workshop::new() }
+        Self { root: Root::new(folder.as_ref()), workshop: Workshop::new(false) }
+    }
+
+    /// Returns a writer for the project in this folder whose files survive a loss of power when they are finished.
+    #[must_use]
+    pub fn synced(folder: impl AsRef<Path>) -> Self {
+        Self { root: Root::new(folder.as_ref()), workshop: Workshop::new(true) }
+    }
+
+    /// Lets links of the project lead into these folders, which are not in it.
+    #[must_use]
+    pub fn allowing(self, folders: &[PathBuf]) -> Self {
+        Self { root: self.root.allowing(folders), ..self }
     }
 }
 
@@ -73,7 +85,7 @@ impl TargetWriter for FsWriter {
     }
 
     async fn keep(&self, path: &str, known: &BTreeSet<Digest>) -> Result<Option<FileStamp>, FileError> {
-        keep::keep(&self.root, path, known)
+        keep::keep(&self.root, path, known, self.workshop.syncs())
     }
 
     async fn drop_kept(&self, copy: &FileStamp) -> Result<(), FileError> {

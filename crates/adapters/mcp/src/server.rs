@@ -227,6 +227,12 @@ async fn file_digest(project: &Path, word: &str) -> Option<Digest> {
     if leaves || word.is_empty() {
         return None;
     }
-    let bytes = tokio::fs::read(project.join(path)).await.ok()?;
+    // A link may lead out of the project, and to what has no end.
+    let real = tokio::fs::canonicalize(project.join(path)).await.ok()?;
+    let is_inside = tokio::fs::canonicalize(project).await.is_ok_and(|project| real.starts_with(project));
+    if !is_inside || !tokio::fs::metadata(&real).await.is_ok_and(|metadata| metadata.is_file()) {
+        return None;
+    }
+    let bytes = tokio::fs::read(real).await.ok()?;
     Some(Digest::of_content(&bytes))
 }

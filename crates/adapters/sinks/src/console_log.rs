@@ -6,11 +6,11 @@ use std::sync::{Mutex, PoisonError};
 
 use async_trait::async_trait;
 use owo_colors::OwoColorize as _;
+use refrain_core::escape::escape;
 use refrain_core::ports::sink::{LogSink, SinkError};
 use refrain_schemas::event::{Event, Level};
 use refrain_schemas::log_line::message;
 
-use crate::escape::escape;
 use crate::human::style;
 
 /// Whether standard error shows colours: it is a terminal, and nothing such as `NO_COLOR` forbids them.

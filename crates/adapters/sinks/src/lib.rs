@@ -5,7 +5,6 @@
 //! [`TracingLog`] is for programs that embed the engine; [`Redacting`] keeps secrets out of any of them.
 
 mod console_log;
-mod escape;
 mod human;
 mod jsonl_log;
 mod jsonl_progress;

@@ -7,6 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use owo_colors::OwoColorize as _;
+use refrain_core::escape::escape;
 use refrain_core::ports::sink::{LogSink, ProgressSink, SinkError};
 use refrain_schemas::event::{Event, EventKind, Level};
 use refrain_schemas::name::{PhaseName, Revision};
@@ -15,7 +16,6 @@ use refrain_schemas::report::PhaseStatus;
 use refrain_schemas::scope::Scope;
 
 use crate::console_log::{line, stderr_has_colour};
-use crate::escape::escape;
 use crate::human::{cost, duration, style, target, units};
 
 /// Shows a bar for every phase that is being worked on, one line for every phase that made a revision, and warnings and

@@ -44,6 +44,24 @@ impl Folder {
         self.sync
     }
 
+    /// Makes the folder where it is missing.
+    pub(crate) fn make(&self) -> Result<(), StoreError> {
+        self.storage.make_folder(&self.path).map_err(failed_to("create", ""))?;
+        match self.path.parent().filter(|_| self.sync) {
+            // Whoever made it may not have synced its name.
+            Some(parent) => self.storage.sync_folder(parent).map_err(failed_to("sync the folder of", "")),
+            None => Ok(()),
+        }
+    }
+
+    /// Makes a file that an earlier writer may have left in the kernel survive a loss of power, where that is wanted.
+    pub(crate) fn settle(&self, name: &str) -> Result<(), StoreError> {
+        match self.open(name)? {
+            Some(file) if self.sync => file.sync().map_err(failed_to("sync", name)),
+            _ => Ok(()),
+        }
+    }
+
     /// Returns the names in the folder; none where it does not exist.
     pub(crate) fn names(&self) -> Result<Vec<String>, StoreError> {
         match self.storage.names(&self.path) {
@@ -65,9 +83,7 @@ impl Folder {
     pub(crate) fn create(&self, name: &str) -> Result<Arc<dyn StorageFile>, StoreError> {
         let file =
             self.storage.open(&self.path.join(name), Access::Write).map_err(failed_to("create", name))?;
-        if self.sync {
-            self.sync_names()?;
-        }
+        self.settle_names()?;
         Ok(file)
     }
 
@@ -97,7 +113,7 @@ impl Folder {
     /// Gives a file its final name.
     pub(crate) fn rename(&self, from: &str, to: &str) -> Result<(), StoreError> {
         self.storage.rename(&self.path.join(from), &self.path.join(to)).map_err(failed_to("rename", from))?;
-        if self.sync { self.sync_names() } else { Ok(()) }
+        self.settle_names()
     }
 
     /// Removes a file; one that is gone already is no error.
@@ -106,6 +122,11 @@ impl Folder {
             Err(error) if !is_absent(&error) => Err(failed_to("remove", name)(error)),
             _ => Ok(()),
         }
+    }
+
+    /// Makes the names survive a loss of power, where that is wanted.
+    pub(crate) fn settle_names(&self) -> Result<(), StoreError> {
+        if self.sync { self.sync_names() } else { Ok(()) }
     }
 
     /// Makes the names survive a loss of power.

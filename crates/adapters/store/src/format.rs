@@ -35,7 +35,7 @@ pub(crate) fn check(folder: &Folder) -> Result<bool, StoreError> {
 pub(crate) fn ensure(folder: &Folder) -> Result<(), StoreError> {
     if !check(folder)? {
         folder.replace(".gitignore", b"*\n")?;
-        folder.replace(NAME, TEXT.as_bytes())?;
+        return folder.replace(NAME, TEXT.as_bytes());
     }
-    Ok(())
+    folder.settle(NAME)
 }

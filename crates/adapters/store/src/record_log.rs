@@ -148,7 +148,9 @@ impl RecordLog {
         self.end = scanned.end;
         self.writing = true;
         self.unclean = scanned.torn > 0;
-        if self.unclean { self.mend() } else { Ok(()) }
+        self.mend()?;
+        // What is there may not have been synced by who wrote it, and what is committed from now on refers to it.
+        self.settle()
     }
 
     /// Appends a frame with one write; after a failure the log is as it was.
@@ -176,12 +178,15 @@ impl RecordLog {
         self.file.as_ref().map_or(Ok(()), |file| file.sync().map_err(failed_to("sync", &self.name)))
     }
 
+    /// Makes everything appended survive a loss of power, where that is wanted.
+    fn settle(&self) -> Result<(), StoreError> {
+        if self.folder.syncs() { self.sync() } else { Ok(()) }
+    }
+
     fn write(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
         let at = self.end.end;
-        let sync = self.folder.syncs();
-        let file = self.writable()?;
-        file.write_at(bytes, at).map_err(failed_to("write", &self.name))?;
-        if sync { self.sync() } else { Ok(()) }
+        self.writable()?.write_at(bytes, at).map_err(failed_to("write", &self.name))?;
+        self.settle()
     }
 
     fn writable(&mut self) -> Result<Arc<dyn StorageFile>, StoreError> {
@@ -232,21 +237,31 @@ impl Window<'_> {
         Ok(Some((header, &self.slice(at, whole)[HEADER..])))
     }
 
-    /// Judges a frame that is not right: with nothing but zeros behind it, it is a commit that a loss of power cut
-    /// off, otherwise it is damage.
+    /// Judges a frame that is not right: with no whole frame behind it, it is a commit that a loss of power cut off or
+    /// left holes in, otherwise it is damage.
     fn bad(&mut self, at: u64, behind: u64) -> Result<(), StoreError> {
-        let mut place = behind;
-        while place < self.size {
-            let n = (self.size - place).min(CHUNK as u64);
-            if !self.fill(place, n)? {
-                break;
-            }
-            if self.slice(place, n as usize).iter().any(|byte| *byte != 0) {
+        for place in behind..self.size.saturating_sub(HEADER as u64) {
+            if self.is_whole(place)? {
                 return Err(damaged(self.name, at, "the checksum is wrong"));
             }
-            place += n;
         }
         Ok(())
+    }
+
+    /// Whether a whole frame begins at a place.
+    fn is_whole(&mut self, place: u64) -> Result<bool, StoreError> {
+        if !self.fill(place, HEADER as u64)? {
+            return Ok(false);
+        }
+        let bytes = self.slice(place, HEADER);
+        // Hardly any four bytes are a length that fits; to see that is quicker than a checksum.
+        let length = bytes.first_chunk().map_or(0, |length| u32::from_le_bytes(*length));
+        if length == 0 || place + HEADER as u64 + u64::from(length) > self.size {
+            return Ok(false);
+        }
+        let Some(header) = Header::read(bytes) else { return Ok(false) };
+        let whole = HEADER + header.length as usize;
+        Ok(self.fill(place, whole as u64)? && header.fits(&self.slice(place, whole)[HEADER..]))
     }
 
     /// Makes sure that these bytes are in memory; `false` where the file ends before.

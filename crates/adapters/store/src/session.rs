@@ -9,7 +9,6 @@ use refrain_schemas::status::Holder;
 
 use crate::checkpoint::Checkpoint;
 use crate::collect::collect;
-use crate::error::failed_to;
 use crate::folder::Folder;
 use crate::format;
 use crate::logs::{Logs, append_history, tidy};
@@ -48,12 +47,13 @@ impl Session {
         if let Some(lock) = &self.lock {
             return Err(StoreError::Held { holder: Box::new(lock.holder().clone()) });
         }
+        self.folder.make()?;
         // The lock is a matter between processes of one machine; it is never simulated.
-        std::fs::create_dir_all(self.folder.path()).map_err(failed_to("create", ""))?;
         let lock = WriterLock::take(self.folder.path(), holder)?;
         format::ensure(&self.folder)?;
         tidy(&self.folder)?;
         let opening = self.open_to_write()?;
+        self.folder.settle_names()?;
         self.lock = Some(lock);
         Ok(opening)
     }

@@ -30,6 +30,12 @@ pub trait Storage: Debug + Send + Sync + 'static {
     /// Fails as the system does.
     fn names(&self, folder: &Path) -> io::Result<Vec<String>>;
 
+    /// Makes a folder and those it lies in, where they are missing.
+    ///
+    /// # Errors
+    /// Fails as the system does.
+    fn make_folder(&self, folder: &Path) -> io::Result<()>;
+
     /// Gives a file another name, replacing what had it.
     ///
     /// # Errors
@@ -99,6 +105,10 @@ impl Storage for DiskStorage {
             names.extend(entry?.file_name().into_string().ok());
         }
         Ok(names)
+    }
+
+    fn make_folder(&self, folder: &Path) -> io::Result<()> {
+        fs::create_dir_all(folder)
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {

@@ -199,4 +199,18 @@ mod tests {
             assert!(found.problems.iter().all(|problem| problem.line >= 1 && problem.line <= 5), "{text:?}");
         }
     }
+
+    proptest::proptest! {
+        #![proptest_config(refrain_testkit::fuzz::config(300))]
+
+        #[test]
+        fn fuzz_any_bytes_are_entries_or_problems(bytes in refrain_testkit::fuzz::changed(
+            b"# c\nexport A='x # y'\nB=\"two\nlines \\n \\$\" # c\r\nC = bare # c\n".to_vec(),
+        )) {
+            let found = parse(&bytes);
+            let lines = bytes.iter().filter(|byte| **byte == b'\n').count() + 1;
+            proptest::prop_assert!(found.entries.keys().all(|name| is_variable_name(name)));
+            proptest::prop_assert!(found.problems.iter().all(|p| p.line >= 1 && p.line as usize <= lines));
+        }
+    }
 }

@@ -13,7 +13,7 @@ use crate::report::CliError;
 pub(crate) struct WhoArgs {
     /// Who says so; the user's name where it is not given
     #[arg(long, value_name = "NAME", value_parser = clap::builder::NonEmptyStringValueParser::new())]
-    by: Option<String>,
+    pub(crate) by: Option<String>,
     /// Why, for others; it is kept with the edit
     #[arg(long, value_name = "TEXT")]
     note: Option<String>,
@@ -25,13 +25,19 @@ pub(crate) struct WhoArgs {
 impl WhoArgs {
     /// Returns who edits: new edits are locked, and nobody else's are replaced.
     pub(crate) fn signature(&self) -> Result<Signature, CliError> {
-        let by = self.by.clone().or_else(|| environment::text(environment::USER));
+        let by = self.by.clone().or_else(environment::user);
         let by = by.ok_or_else(|| {
             CliError::usage("nobody is known to have edited").hint("say who with `--by NAME`")
         })?;
         let (note, dry_run) = (self.note.clone(), self.dry_run);
         Ok(Signature { by, note, locked: true, replace: false, dry_run })
     }
+}
+
+/// Returns what a command by which somebody edits has to end with, so that it works as it is printed: nothing where the
+/// environment says who that is.
+pub(crate) fn signed() -> &'static str {
+    environment::user().map_or(" --by \"$(whoami)\"", |_| "")
 }
 
 /// Records by name.

@@ -27,7 +27,11 @@ pub(crate) struct CheckArgs {}
 /// Checks the project.
 pub(crate) fn run(_: &CheckArgs, globals: &Globals, output: &mut Output) -> Result<ExitCode, CliError> {
     let project = Project::find(globals)?;
-    let checked = wiring::check(&project, globals)?;
+    let mut checked = wiring::check(&project, globals)?;
+    let file_name = project.file_name.clone();
+    if checked.model.is_some() {
+        checked = wiring::opened(project, checked, globals)?.with_idle_edits()?;
+    }
     let code = if checked.model.is_some() { ExitCode::Ok } else { ExitCode::Usage };
     if output.wants_json() {
         let report =
@@ -41,12 +45,12 @@ pub(crate) fn run(_: &CheckArgs, globals: &Globals, output: &mut Output) -> Resu
         Some(model) => {
             let phases = counted(model.phases.len() as u64, "phase");
             let agents = counted(model.agents.len() as u64, "agent");
-            let text = format!(": {} has {phases} and {agents}", project.file_name);
+            let text = format!(": {file_name} has {phases} and {agents}");
             page.line(&[(Tone::Good, "ok"), (Tone::Plain, &text)]);
         }
         None => {
             let errors = counted(checked.n_errors() as u64, "error");
-            page.line(&[(Tone::Bad, &errors), (Tone::Plain, " in "), (Tone::Plain, &project.file_name)]);
+            page.line(&[(Tone::Bad, &errors), (Tone::Plain, " in "), (Tone::Plain, &file_name)]);
         }
     }
     output.show(&page)?;

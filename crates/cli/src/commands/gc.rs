@@ -1,6 +1,7 @@
 //! `refrain gc`
 
-use std::io::{BufRead as _, IsTerminal as _};
+use std::io::{BufRead as _, ErrorKind, IsTerminal as _};
+use std::path::Path;
 
 use clap::Args;
 use refrain_core::engine::GcReport;
@@ -12,6 +13,7 @@ use crate::output::{Output, complain};
 use crate::render::numbers::{bytes, counted, replies};
 use crate::render::page::Tone;
 use crate::report::CliError;
+use crate::wiring::Opened;
 use crate::{runtime, wiring};
 
 /// Forget old revisions
@@ -24,6 +26,7 @@ use crate::{runtime, wiring};
 Examples:
   refrain gc --dry-run         what would go
   refrain gc --keep 10         keep ten revisions of everything
+  refrain gc --exports         drop files of sources that were renamed
   refrain gc --replies --yes   drop replies that nothing kept came from")]
 pub(crate) struct GcArgs {
     /// How many revisions of each phase and scope stay
@@ -32,6 +35,9 @@ pub(crate) struct GcArgs {
     /// Remove replies that no kept revision came from
     #[arg(long)]
     replies: bool,
+    /// Remove exported files as well that no present revision writes and that are as they were written
+    #[arg(long)]
+    exports: bool,
     /// Only say what would go
     #[arg(long)]
     dry_run: bool,
@@ -50,6 +56,8 @@ struct GcDocument {
     replies: u64,
     history: u64,
     bytes: u64,
+    /// The exported files.
+    exports: Vec<String>,
 }
 
 /// Collects.
@@ -59,14 +67,36 @@ pub(crate) fn run(args: &GcArgs, globals: &Globals, output: &mut Output) -> Resu
         confirm(globals)?;
     }
     let holder = opened.holder();
+    // Which files are left over is known from the revisions that are about to go.
+    let exports = if args.exports { leftovers(&opened)? } else { Vec::new() };
     let report = runtime::on_this_thread(async {
         Ok(opened.engine.gc(args.keep, args.replies, args.dry_run, &holder).await?)
     })?;
-    show(args, &report, output)?;
+    if !args.dry_run {
+        remove(&opened.project.dir, &exports)?;
+    }
+    show(args, &report, exports, output)?;
     Ok(ExitCode::Ok)
 }
 
-fn show(args: &GcArgs, report: &GcReport, output: &mut Output) -> Result<(), CliError> {
+fn leftovers(opened: &Opened) -> Result<Vec<String>, CliError> {
+    let leftovers = runtime::on_this_thread(async { Ok(opened.engine.leftovers().await?) })?;
+    Ok(leftovers.into_iter().map(|file| file.path).collect())
+}
+
+fn remove(project: &Path, files: &[String]) -> Result<(), CliError> {
+    for file in files {
+        match std::fs::remove_file(project.join(file)) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                return Err(CliError::io(&format!("remove {file}"), &error));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn show(args: &GcArgs, report: &GcReport, exports: Vec<String>, output: &mut Output) -> Result<(), CliError> {
     let removed = report.collected;
     let revisions: Vec<String> =
         report.revisions.iter().map(|(target, revision)| format!("{target}#{revision}")).collect();
@@ -79,6 +109,7 @@ fn show(args: &GcArgs, report: &GcReport, output: &mut Output) -> Result<(), Cli
             replies: removed.replies,
             history: removed.history,
             bytes: removed.bytes,
+            exports,
         });
     }
     let mut page = output.page();
@@ -86,10 +117,15 @@ fn show(args: &GcArgs, report: &GcReport, output: &mut Output) -> Result<(), Cli
     if !revisions.is_empty() {
         page.wrapped(&[(Tone::Faint, "revisions:")], &revisions.join(", "));
     }
+    for file in &exports {
+        page.line(&[(Tone::Faint, "file: "), (Tone::Plain, file)]);
+    }
     let pages = counted(removed.pages, "page");
     let replies = replies(removed.replies);
     let verb = if args.dry_run { "would remove" } else { "removed" };
-    let text = format!("{n_revisions}, {pages}, {replies}: {}", bytes(removed.bytes));
+    let files =
+        if args.exports { format!("{}, ", counted(exports.len() as u64, "file")) } else { String::new() };
+    let text = format!("{files}{n_revisions}, {pages}, {replies}: {}", bytes(removed.bytes));
     page.wrapped(&[(Tone::Strong, verb)], &text);
     output.show(&page)
 }

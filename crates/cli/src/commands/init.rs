@@ -55,6 +55,9 @@ struct InitDocument {
     schema_version: u32,
     directory: String,
     files: Vec<String>,
+    /// What the script was taken for, where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    found: Option<String>,
     next: Vec<String>,
 }
 
@@ -64,7 +67,7 @@ pub(crate) fn run(args: &InitArgs, globals: &Globals, output: &mut Output) -> Re
     let dir = args.dir.as_ref().map_or_else(|| here.clone(), |dir| here.join(dir));
     let asks = !args.yes && !globals.no_input && !globals.json && std::io::stdin().is_terminal();
     let mut interview = Interview::new(std::io::stdin().lock());
-    let (template, answers) = answer(args, asks.then_some(&mut interview))?;
+    let (template, answers) = answer(args, &dir, asks.then_some(&mut interview))?;
     let files = template.files(&answers);
     refuse_to_overwrite(&dir, &files)?;
     let written = write(&dir, &files)?;
@@ -72,12 +75,21 @@ pub(crate) fn run(args: &InitArgs, globals: &Globals, output: &mut Output) -> Re
     let (next, commands) = template.next(&answers, &at);
     if output.wants_json() {
         let directory = dir.to_string_lossy().into_owned();
-        output.json(&InitDocument { schema_version: 1, directory, files: written, next: commands })?;
+        output.json(&InitDocument {
+            schema_version: 1,
+            directory,
+            files: written,
+            found: answers.found(),
+            next: commands,
+        })?;
         return Ok(ExitCode::Ok);
     }
     let mut page = output.page();
     for file in &written {
         page.line(&[(Tone::Good, "wrote "), (Tone::Plain, file)]);
+    }
+    if let Some(found) = answers.found() {
+        page.wrapped(&[(Tone::Good, "found")], &format!("{found} (settings of `read` in refrain.yaml)"));
     }
     page.gap();
     page.wrapped(&[(Tone::Strong, "next:")], &next);
@@ -88,6 +100,7 @@ pub(crate) fn run(args: &InitArgs, globals: &Globals, output: &mut Output) -> Re
 /// Finds out what to start with, and what the template wants to know; asks where there is somebody to ask.
 fn answer<R: BufRead>(
     args: &InitArgs,
+    dir: &Path,
     mut interview: Option<&mut Interview<R>>,
 ) -> Result<(Template, Answers), CliError> {
     let template = match (args.template, &mut interview) {
@@ -102,13 +115,15 @@ fn answer<R: BufRead>(
         return Err(CliError::usage(message).hint("add `--template localisation`, or leave it out"));
     }
     let given = args.given.clone();
-    let given = match interview {
-        Some(interview) if template == Template::Localisation => given.ask(interview)?,
+    let given = match &mut interview {
+        Some(interview) if template == Template::Localisation => {
+            given.ask(interview, &|files| localisation::is_script(dir, files))?
+        }
         _ => given,
     };
     let answers = given.answers();
     answers.check()?;
-    Ok((template, answers))
+    Ok((template, answers.look(dir, interview)?))
 }
 
 fn ask<R: BufRead>(interview: &mut Interview<R>) -> Result<Template, CliError> {

@@ -46,7 +46,7 @@ pub(crate) struct PlanArgs {
 /// Plans a run.
 pub(crate) fn run(args: &PlanArgs, globals: &Globals, output: &mut Output) -> Result<ExitCode, CliError> {
     let opened = wiring::open(globals)?;
-    opened.warn(output);
+    opened.warn(output)?;
     let request = args.work.request(&opened)?;
     if let Some(path) = &args.output {
         plan_file::may_write(path, globals)?;

@@ -12,6 +12,7 @@ use refrain_schemas::scope::Target;
 use crate::address::PhaseAddress;
 use crate::args::{Globals, ScopeArgs};
 use crate::output::Output;
+use crate::render::page::Tone;
 use crate::report::CliError;
 use crate::{overwrite, project, redaction, render, runtime, whole_file, wiring};
 
@@ -22,7 +23,7 @@ use crate::{overwrite, project, redaction, render, runtime, whole_file, wiring};
 /// people edited; conflicts; calls, time, tokens and dollars, and what of these went into replies that could not be used;
 /// the scenes (`scene_id`) or units that took longest and cost most; and how all that came about, revision by revision.
 ///
-/// With --html the report is a file as well, with charts, that opens in any browser without a network. The same state gives
+/// With --html the report is written to a file instead, with charts, that opens in any browser without a network. The same state gives
 /// the same file. Reading never disturbs a run: while one is under way, figures are those of the moment.
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -38,7 +39,7 @@ pub(crate) struct ReportArgs {
     phases: Vec<PhaseAddress>,
     #[command(flatten)]
     scopes: ScopeArgs,
-    /// Write the report to a file as well, as one HTML page
+    /// Write the report to a file, as one HTML page
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
     /// How many scenes or units of each phase are named
@@ -56,15 +57,17 @@ pub(crate) fn run(args: &ReportArgs, globals: &Globals, output: &mut Output) -> 
     let report = runtime::on_this_thread(async { Ok(opened.engine.overview(&targets, args.limit).await?) })?;
     if let Some(path) = &args.html {
         write(path, &report, globals)?;
-        output.note(&format!("the report is in {}", path.display()));
     }
     if output.wants_json() {
         output.json(&report)?;
-    } else {
-        let mut page = output.page();
-        render::report::write(&mut page, &report);
-        output.show(&page)?;
+        return Ok(ExitCode::Ok);
     }
+    let mut page = output.page();
+    match &args.html {
+        Some(path) => page.line(&[(Tone::Good, "wrote "), (Tone::Plain, &path.display().to_string())]),
+        None => render::report::write(&mut page, &report),
+    }
+    output.show(&page)?;
     Ok(ExitCode::Ok)
 }
 

@@ -7,7 +7,7 @@ use refrain_schemas::exit_code::ExitCode;
 
 use crate::address::PhaseAddress;
 use crate::args::Globals;
-use crate::args::people::{RecordArgs, WhoArgs};
+use crate::args::people::{RecordArgs, WhoArgs, signed};
 use crate::commands::edit;
 use crate::output::Output;
 use crate::report::CliError;
@@ -160,7 +160,7 @@ fn list(args: &ReviewArgs, globals: &Globals, output: &mut Output) -> Result<Exi
         output.json(&report)?;
     } else {
         let mut page = output.page();
-        render::review::write(&mut page, &report, args.limit);
+        render::review::write(&mut page, &report, args.limit, signed());
         output.show(&page)?;
     }
     Ok(ExitCode::Ok)

@@ -65,7 +65,7 @@ pub(crate) struct RunArgs {
 /// Runs the plan.
 pub(crate) fn run(args: &RunArgs, globals: &Globals, output: &mut Output) -> Result<ExitCode, CliError> {
     let mut opened = wiring::open(globals)?;
-    opened.warn(output);
+    opened.warn(output)?;
     if args.dry_run {
         return commands::plan::dry_run(&opened, &args.work.request(&opened)?, output);
     }
@@ -111,6 +111,8 @@ fn show(opened: &Opened, report: &RunReport, again: &str, output: &mut Output) -
     let holes = holes(opened, report)?;
     let mut page = output.page();
     render::run::write(&mut page, report, &holes, again);
+    let leftovers = runtime::on_this_thread(async { Ok(opened.engine.leftovers().await?) })?;
+    render::words::leftovers(&mut page, &leftovers);
     output.show(&page)
 }
 

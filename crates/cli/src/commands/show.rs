@@ -10,10 +10,11 @@ use refrain_schemas::scope::Target;
 
 use crate::address::RevisionAddress;
 use crate::args::Globals;
-use crate::output::{Output, clean};
+use crate::output::Output;
 use crate::report::CliError;
 use crate::wiring::Opened;
 use crate::{render, runtime, wiring};
+use refrain_core::escape::escape;
 
 /// Show what a phase made, or what was said in a call
 ///
@@ -121,7 +122,7 @@ fn show_artifact(
             files.iter().try_for_each(|file| output.json_line(Json::string(file).as_str()))?;
         }
         Shown::Files(files) => {
-            files.iter().try_for_each(|file| output.write(&format!("{}\n", clean(file))))?;
+            files.iter().try_for_each(|file| output.write(&format!("{}\n", escape(file))))?;
         }
     }
     Ok(())

@@ -8,10 +8,10 @@ use refrain_schemas::json::scalar_text;
 use refrain_schemas::why::{DiffReport, RecordChange};
 use serde_json::value::RawValue;
 
-use crate::output::clean;
 use crate::render::numbers::counted;
 use crate::render::page::{Page, Tone};
 use crate::render::words;
+use refrain_core::escape::escape;
 
 /// Above this many pairs of words, two texts are shown whole instead of compared.
 const MOST_PAIRS: usize = 4_000_000;
@@ -117,7 +117,7 @@ pub(crate) fn write_words(page: &mut Page, head: &[(Tone, &str)], old: &str, new
         page.piece(*piece);
     }
     let color = page.theme().color;
-    for (side, text) in compare(&clean(old), &clean(new)) {
+    for (side, text) in compare(&escape(old), &escape(new)) {
         match side {
             Words::Same => page.piece((Tone::Plain, &text)),
             Words::Removed if color => page.piece((Tone::Removed, &text)),

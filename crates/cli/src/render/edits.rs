@@ -1,6 +1,6 @@
 //! People's edits: which there are, and what became of them.
 
-use refrain_schemas::edit::{Edit, EditClash, EditList, EditReport, EditedField, FieldEdit};
+use refrain_schemas::edit::{Edit, EditClash, EditList, EditReport, EditedField, FieldEdit, Settled};
 use refrain_schemas::json::Json;
 
 use crate::render::diff::{shown, write_words};
@@ -24,6 +24,9 @@ pub(crate) fn write_list(page: &mut Page, list: &EditList, limit: usize) {
         let name = target.target.to_string();
         let n = format!(": {}", counted(target.edits.len() as u64, "edit"));
         page.line(&[(Tone::Strong, &name), (Tone::Plain, &n)]);
+        if let Some(reason) = &target.idle {
+            page.wrapped(&[(Tone::Warn, "  nothing is made of them:")], reason);
+        }
         target.edits.iter().take(limit).for_each(|edit| write_edit(page, edit));
         if let Some(more) = words::and_more(target.edits.len().saturating_sub(limit) as u64) {
             page.line(&[(Tone::Plain, "  "), (Tone::Faint, &more)]);
@@ -36,6 +39,10 @@ fn write_edit(page: &mut Page, edit: &Edit) {
     let mut about = format!("  {}, {}, {lock}", edit.by, time(edit.at));
     if let Some(note) = &edit.note {
         about.push_str(&format!(": {note}"));
+    }
+    if let Some(Settled { by, at, note }) = &edit.settled {
+        let note = note.as_ref().map_or_else(String::new, |note| format!(": {note}"));
+        about.push_str(&format!("; settled by {by}, {}{note}", time(*at)));
     }
     page.line(&[(Tone::Plain, "  "), (Tone::Strong, &edit.key), (Tone::Faint, &about)]);
     for (field, FieldEdit { value, base }) in &edit.set {
@@ -155,6 +162,17 @@ fn notes(page: &mut Page, report: &EditReport, file: &str) {
         note(&format!(
             "the export has no {}; nothing was made of it (`--field` takes it over)",
             report.left_out.join(", ")
+        ));
+    }
+    if !report.lacking.is_empty() {
+        note(&format!("{file} lacks {} in some rows or all, left as before", report.lacking.join(", ")));
+    }
+    for (field, n) in &report.unwritten {
+        note(&format!(
+            "{} of {field} left out: the export does not take it from {}, so that it would never be seen; change it where \
+             it comes from",
+            counted(*n, "change"),
+            report.target
         ));
     }
     if report.n_clashes > 0 {

@@ -2,8 +2,8 @@
 
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
-use crate::output::clean;
 use crate::render::table::Table;
+use refrain_core::escape::escape;
 
 /// How pages look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,7 +82,7 @@ impl Page {
 
     /// Adds a piece to the line that is being written.
     pub(crate) fn piece(&mut self, (tone, text): Piece<'_>) -> &mut Self {
-        let text = clean(text);
+        let text = escape(text);
         match tone.code().filter(|_| self.theme.color && !text.is_empty()) {
             Some(code) => {
                 self.text.push_str("\u{1b}[");
@@ -136,7 +136,7 @@ impl Page {
     /// indented, so that none passes for a line of the page.
     pub(crate) fn hang(&mut self, indent: usize, tone: Tone, text: &str) {
         let width = self.theme.width.saturating_sub(indent).max(20);
-        let lines = text.trim_end().split('\n').flat_map(|line| wrap(&clean(line.trim_end()), width));
+        let lines = text.trim_end().split('\n').flat_map(|line| wrap(&escape(line.trim_end()), width));
         for (n, line) in lines.enumerate() {
             if n > 0 {
                 self.text.push_str(&" ".repeat(indent.max(2)));

@@ -1,6 +1,6 @@
 //! What a run would do.
 
-use refrain_schemas::plan::{PhasePlan, PlanReport, PlannedAction};
+use refrain_schemas::plan::{PhasePlan, PlanReport, PlannedAction, PlannedEdge};
 
 use crate::render::numbers::{count, counted, money_range, range, token_range};
 use crate::render::outlay::{self, Allowed};
@@ -16,8 +16,33 @@ pub(crate) fn write(page: &mut Page, report: &PlanReport, allowed: &Allowed) {
     if report.changes {
         outlay::write(page, report, allowed);
     }
+    edges(page, report);
     doubts(page, report);
     failing(page, report);
+}
+
+/// Says which phases follow others unit by unit, and which wait for all of them.
+fn edges(page: &mut Page, report: &PlanReport) {
+    let to_do = report.phases.iter().filter(|phase| is_to_do(phase));
+    let edges: Vec<(&str, &PlannedEdge)> =
+        to_do.flat_map(|phase| phase.edges.iter().map(|edge| (phase.phase.as_str(), edge))).collect();
+    for (word, streams) in [("streams:", true), ("waits:", false)] {
+        let mut said: Vec<String> = Vec::new();
+        for (phase, edge) in edges.iter().filter(|(_, edge)| edge.streams == streams) {
+            let verb = if streams { "follows" } else { "for" };
+            let text = format!("{phase} {verb} {} ({})", edge.from, edge.how);
+            if !said.contains(&text) {
+                said.push(text);
+            }
+        }
+        if !said.is_empty() {
+            page.wrapped(&[(Tone::Faint, word)], &said.join("; "));
+        }
+    }
+}
+
+const fn is_to_do(phase: &PhasePlan) -> bool {
+    matches!(phase.action, PlannedAction::Run | PlannedAction::Perhaps)
 }
 
 /// Says which units no call can help.
@@ -85,15 +110,14 @@ fn action(action: PlannedAction) -> Cell {
 
 fn why(phase: &PhasePlan) -> String {
     if phase.missing.is_empty() {
-        return words::causes(&phase.causes);
+        return words::few_causes(&phase.causes);
     }
     let missing: Vec<String> = phase.missing.iter().map(ToString::to_string).collect();
     format!("{} missing", missing.join(", "))
 }
 
 fn summary(page: &mut Page, report: &PlanReport) {
-    let to_do = |phase: &&PhasePlan| matches!(phase.action, PlannedAction::Run | PlannedAction::Perhaps);
-    let n = report.phases.iter().filter(to_do).count() as u64;
+    let n = report.phases.iter().filter(|phase| is_to_do(phase)).count() as u64;
     if report.changes && report.calls.max == Some(0) && report.run.max == Some(0) && n > 0 {
         let text = format!("no calls, {} to bring up to date", counted(n, "phase"));
         page.wrapped(&[(Tone::Strong, "a run would change something:")], &text);

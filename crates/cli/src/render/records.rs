@@ -29,7 +29,7 @@ pub(crate) fn write(page: &mut Page, records: &[Json], key: Option<&str>) {
 fn write_row<'a>(page: &mut Page, cells: impl Iterator<Item = &'a str>, widths: &[usize]) {
     let mut line = String::new();
     for (text, width) in cells.zip(widths) {
-        let text = cut(&crate::output::clean(text), *width);
+        let text = cut(&refrain_core::escape::escape(text), *width);
         line.push_str(&text);
         line.push_str(&" ".repeat(width - text.width() + 2));
     }
@@ -39,8 +39,10 @@ fn write_row<'a>(page: &mut Page, cells: impl Iterator<Item = &'a str>, widths: 
 /// Shares the width out: what is narrow gets what it needs, the rest is divided among what is wide.
 fn widths(names: &[String], rows: &[BTreeMap<String, String>], total: usize) -> Vec<usize> {
     let natural = |name: &String| {
-        let cells =
-            rows.iter().filter_map(|row| row.get(name)).map(|text| crate::output::clean(text).width());
+        let cells = rows
+            .iter()
+            .filter_map(|row| row.get(name))
+            .map(|text| refrain_core::escape::escape(text).width());
         cells.chain([name.width()]).max().unwrap_or(0)
     };
     let mut widths: Vec<usize> = names.iter().map(natural).collect();

@@ -1,15 +1,16 @@
 //! What people are to look at: the sides of each edit, word by word.
 
-use refrain_schemas::edit::{ReviewField, ReviewItem, ReviewKind, ReviewReport};
+use refrain_schemas::edit::{ReviewField, ReviewItem, ReviewKind, ReviewReport, ReviewSource};
 use refrain_schemas::json::Json;
 
 use crate::render::diff::{shown, write_words};
 use crate::render::numbers::{count, counted, time};
 use crate::render::page::{Page, Tone};
 use crate::render::words;
+use crate::shell::quoted;
 
-/// Writes what is to be looked at, at most `limit` edits of it.
-pub(crate) fn write(page: &mut Page, report: &ReviewReport, limit: usize) {
+/// Writes what is to be looked at, at most `limit` edits of it. `signed` is what the commands that settle them end with.
+pub(crate) fn write(page: &mut Page, report: &ReviewReport, limit: usize, signed: &str) {
     if report.items.is_empty() {
         return page.line(&[(Tone::Good, "nothing to review")]);
     }
@@ -21,7 +22,10 @@ pub(crate) fn write(page: &mut Page, report: &ReviewReport, limit: usize) {
         page.line(&[(Tone::Faint, &more)]);
     }
     page.wrapped(&[(Tone::Warn, "to review:")], &summary(&report.items));
-    page.wrapped(&[(Tone::Strong, "next:")], &next(&report.items));
+    page.line(&[(Tone::Strong, "next:")]);
+    for (command, what) in next(&report.items, signed) {
+        page.line(&[(Tone::Plain, "  "), (Tone::Plain, &command), (Tone::Faint, &format!("   # {what}"))]);
+    }
 }
 
 fn summary(items: &[ReviewItem]) -> String {
@@ -39,18 +43,26 @@ fn summary(items: &[ReviewItem]) -> String {
     format!("{}: {}", counted(items.len() as u64, "edit"), parts.join(", "))
 }
 
-fn next(items: &[ReviewItem]) -> String {
-    let Some(first) = items.first() else { return String::new() };
-    let name = format!("{}/{}", first.target, first.key);
-    match first.kind {
-        ReviewKind::Orphan => {
-            format!("`refrain review accept {name}` drops it; `--all --kind orphan` drops all of these")
-        }
-        _ => format!(
-            "`refrain review keep {name}` (the person's), `accept` (the machine's) or `set … --text` (neither); \
-             `--all` for all"
-        ),
+/// Returns commands that can be pasted, and what they do: those for the first edit, and one for all of its kind.
+fn next(items: &[ReviewItem], signed: &str) -> Vec<(String, &'static str)> {
+    let Some(first) = items.first() else { return Vec::new() };
+    let name = quoted(&format!("{}/{}", first.target, first.key));
+    let command = |verb: &str, rest: &str| format!("refrain review {verb} {rest}{signed}");
+    if first.kind == ReviewKind::Orphan {
+        return vec![
+            (command("accept", &name), "drop it"),
+            (command("accept", "--all --kind orphan"), "drop all of these"),
+        ];
     }
+    let field = first.fields.first().map_or("text", |field| field.field.as_str());
+    let field = if field == "text" { String::new() } else { format!(" --field {}", quoted(field)) };
+    let kind = if first.kind == ReviewKind::Conflict { "conflict" } else { "source-changed" };
+    vec![
+        (command("keep", &name), "the person is right"),
+        (command("accept", &name), "the machine is right"),
+        (command("set", &format!("{name}{field} --text \"…\"")), "neither is"),
+        (command("keep", &format!("--all --kind {kind}")), "the person is, in all of these"),
+    ]
 }
 
 fn write_item(page: &mut Page, item: &ReviewItem) {
@@ -65,11 +77,46 @@ fn write_item(page: &mut Page, item: &ReviewItem) {
     if let Some(note) = &item.note {
         page.line(&[(Tone::Faint, "  note     "), (Tone::Plain, note)]);
     }
+    if let Some(source) = &item.source {
+        write_source(page, source);
+    }
+    if item.fields.is_empty() {
+        let text = "no field was changed: the text was locked as it is";
+        page.line(&[(Tone::Faint, "  lock     "), (Tone::Plain, text)]);
+    }
     for field in &item.fields {
         let label = format!("  {}", field.field);
         page.line(&[(Tone::Faint, &label)]);
-        write_sides(page, field, item.kind);
+        write_sides(page, field, item);
     }
+}
+
+/// Writes what the record is made from: as it was when the person edited it, and as it is.
+fn write_source(page: &mut Page, source: &ReviewSource) {
+    for field in &source.fields {
+        page.line(&[(Tone::Faint, &format!("  source, {}", field.field))]);
+        let before = field.before.as_ref().map(text_of);
+        let now = field.now.as_ref().map_or_else(|| "(nothing)".to_owned(), text_of);
+        match (&before, source.known) {
+            (Some(before), _) => {
+                page.line(&[(Tone::Faint, "    before   "), (Tone::Plain, before)]);
+                write_words(page, &[(Tone::Faint, "    now      ")], before, &now);
+            }
+            (None, true) => {
+                page.line(&[(Tone::Faint, "    before   (nothing)")]);
+                page.line(&[(Tone::Faint, "    now      "), (Tone::Plain, &now)]);
+            }
+            (None, false) => page.line(&[(Tone::Faint, "    now      "), (Tone::Plain, &now)]),
+        }
+    }
+    if !source.known {
+        let text = "what it was then is forgotten with the revision";
+        page.line(&[(Tone::Faint, "    before   "), (Tone::Faint, text)]);
+    }
+}
+
+fn text_of(value: &Json) -> String {
+    shown(value.as_str())
 }
 
 const fn why(kind: ReviewKind) -> &'static str {
@@ -80,8 +127,8 @@ const fn why(kind: ReviewKind) -> &'static str {
     }
 }
 
-fn write_sides(page: &mut Page, field: &ReviewField, kind: ReviewKind) {
-    let text = |value: Option<&Json>| value.map_or_else(String::new, |value| shown(value.as_str()));
+fn write_sides(page: &mut Page, field: &ReviewField, item: &ReviewItem) {
+    let text = |value: Option<&Json>| value.map_or_else(String::new, text_of);
     let base = text(field.base.as_ref());
     let mut side = |name: &str, value: Option<&Json>| match (value, &field.base) {
         (None, _) => page.line(&[(Tone::Faint, name), (Tone::Faint, "(nothing)")]),
@@ -90,7 +137,10 @@ fn write_sides(page: &mut Page, field: &ReviewField, kind: ReviewKind) {
     };
     side("    before   ", field.base.as_ref());
     side("    person   ", Some(&field.human));
-    if kind != ReviewKind::Orphan {
+    // What a machine said of another source is not what it says of this one.
+    if item.kind == ReviewKind::SourceChanged && item.locked && field.machine == field.base {
+        page.line(&[(Tone::Faint, "    machine  "), (Tone::Faint, "(not asked again: locked)")]);
+    } else if item.kind != ReviewKind::Orphan {
         side("    machine  ", field.machine.as_ref());
     }
 }
@@ -108,6 +158,12 @@ mod tests {
         })
     }
 
+    fn sourced(key: &str, source: &Value, fields: &Value) -> Value {
+        let mut item = item(key, "source_changed", fields);
+        (item["source"], item["locked"]) = (source.clone(), json!(true));
+        item
+    }
+
     fn rendered(color: bool, limit: usize) -> String {
         let text = |base: Value, human: &str, machine: Value| json!([{"field": "text", "base": base, "human": human, "machine": machine}]);
         let mut first = item(
@@ -120,10 +176,12 @@ mod tests {
             first,
             item("line_2", "source_changed", &text(json!("old"), "mine", json!("old"))),
             item("line_3", "orphan", &text(Value::Null, "mine", Value::Null)),
+            sourced("line 4", &json!({"known": true, "fields": [{"field": "text", "before": "Hello.", "now": "Hello there."}]}), &text(json!("old"), "mine", json!("old"))),
+            sourced("line_5", &json!({"known": false, "fields": [{"field": "text", "before": null, "now": "Hello."}]}), &json!([])),
         ]});
         let report: ReviewReport = serde_json::from_value(report).unwrap();
         let mut page = Page::new(Theme { color, width: 80 });
-        write(&mut page, &report, limit);
+        write(&mut page, &report, limit, " --by \"$(whoami)\"");
         page.as_str().to_owned()
     }
 
@@ -136,7 +194,7 @@ mod tests {
     fn what_is_too_much_is_counted() {
         let text = rendered(false, 1);
         assert!(
-            text.contains("… and 2 more\n") && text.contains("3 edits: 1 changed by the machine"),
+            text.contains("… and 4 more\n") && text.contains("5 edits: 1 changed by the machine"),
             "{text}"
         );
         assert!(rendered(true, 1).contains("\u{1b}[32m"));

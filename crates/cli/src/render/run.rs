@@ -3,13 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use refrain_schemas::exit_code::ExitCode;
-use refrain_schemas::failure::{FailureKind, UnitFailure};
+use refrain_schemas::failure::{FailureKind, PhaseError, UnitFailure};
 use refrain_schemas::report::{KeptFile, PhaseReport, PhaseStatus, RunReport, RunStatus};
 
+use crate::args::people::signed;
 use crate::render::numbers::{count, counted, money, some, usage};
 use crate::render::page::{Page, Tone, cut};
 use crate::render::table::{Align, Table, cell, toned};
 use crate::render::words;
+use crate::shell::quoted;
 
 /// How much of a failure is shown beside its phase; the whole stands below.
 const WHY_WIDTH: usize = 60;
@@ -80,7 +82,7 @@ fn why(phase: &PhaseReport) -> String {
     match &phase.error {
         Some(error) if error.code == phase.status.as_str() => String::new(),
         Some(error) => cut(words::error_message(error).lines().next().unwrap_or_default(), WHY_WIDTH),
-        None => words::causes(&phase.causes),
+        None => words::few_causes(&phase.causes),
     }
 }
 
@@ -111,7 +113,7 @@ fn errors(page: &mut Page, report: &RunReport) {
             words::phase_error(page, &target, error);
         } else if told.insert(&error.message) {
             page.gap();
-            words::phase_error(page, &named_briefly(same), error);
+            words::phase_error(page, &words::named_briefly(same), error);
         }
         roots.insert(target, of);
     }
@@ -128,10 +130,12 @@ fn errors(page: &mut Page, report: &RunReport) {
 
 /// Writes which files of people were replaced, and where they are now.
 fn kept(page: &mut Page, report: &RunReport) {
+    let by = signed();
     for KeptFile { path, copy } in report.phases.iter().flat_map(|phase| &phase.kept) {
         page.gap();
         let text = format!(
-            "{path} had been changed by hand; what it was is in {copy}, and `refrain edit import {copy}` takes it over"
+            "{path} had been changed by hand; what it was is in {copy}, and `refrain edit import {}{by}` takes it over",
+            quoted(copy)
         );
         page.wrapped(&[(Tone::Warn, "kept:")], &text);
     }
@@ -139,12 +143,14 @@ fn kept(page: &mut Page, report: &RunReport) {
 
 /// Whether the run ended a phase early, for a reason that is its own and not the phase's.
 fn is_stop(phase: &PhaseReport) -> bool {
-    phase.error.as_ref().is_some_and(|error| {
-        error.units.is_empty() && matches!(error.code.as_str(), "budget" | "credentials" | "cancelled")
-    })
+    // A blocked phase waits for something of its own; anything else that is said of several is one thing, such as a bad row of
+    // a file that all of them read.
+    let is_one =
+        |error: &PhaseError| error.units.is_empty() && error.missing.is_empty() && error.code != "blocked";
+    phase.error.as_ref().is_some_and(is_one)
 }
 
-/// Returns the phases that were ended early, by the reason.
+/// Returns the phases that ended for a reason that is not their own, by the reason.
 fn stops(report: &RunReport) -> BTreeMap<&str, Vec<String>> {
     let mut stops: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for phase in report.phases.iter().filter(|phase| is_stop(phase)) {
@@ -153,15 +159,6 @@ fn stops(report: &RunReport) -> BTreeMap<&str, Vec<String>> {
         }
     }
     stops
-}
-
-/// Returns the first of some names, and how many more there are.
-fn named_briefly(names: &[String]) -> String {
-    const SHOWN: usize = 4;
-    match names.len() {
-        n if n > SHOWN => format!("{} and {} more", names[..SHOWN].join(", "), n - SHOWN),
-        _ => names.join(", "),
-    }
 }
 
 fn summary(page: &mut Page, report: &RunReport) {

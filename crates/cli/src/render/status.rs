@@ -1,13 +1,16 @@
 //! Where every phase stands, and the run under way.
 
+use refrain_schemas::failure::PhaseError;
 use refrain_schemas::freshness::CauseKind;
 use refrain_schemas::progress::{PhaseProgress, RunProgress};
 use refrain_schemas::status::{PhaseState, StatusReport};
 
+use crate::args::people::signed;
 use crate::render::numbers::{count, counted, money, percent, seconds, some, time, usage};
 use crate::render::page::{Page, Tone};
 use crate::render::table::{Align, Table, cell, toned};
 use crate::render::words;
+use crate::shell::quoted;
 
 /// Writes a status.
 pub(crate) fn write(page: &mut Page, report: &StatusReport) {
@@ -23,12 +26,7 @@ pub(crate) fn write(page: &mut Page, report: &StatusReport) {
     // While a run is under way, a call without outcome is simply on its way.
     let is_idle = report.holder.is_none();
     page.table(&table(&report.phases, is_idle));
-    for phase in &report.phases {
-        if let Some(error) = &phase.error {
-            page.gap();
-            words::phase_error(page, &words::target(&phase.phase, &phase.scope), error);
-        }
-    }
+    errors(page, &report.phases);
     // What was settled since the last run is no longer to be looked at; that run will tell.
     let told = report.phases.iter().filter(|phase| !has_cause(phase, CauseKind::Edits));
     let to_review = told.filter_map(|phase| phase.edits).map(|edits| edits.to_review()).sum();
@@ -38,13 +36,36 @@ pub(crate) fn write(page: &mut Page, report: &StatusReport) {
     }
     if let Some(file) = changed_output(&report.phases) {
         page.gap();
-        let text = format!("if somebody changed {file}, `refrain edit import {file}` takes that over");
+        let by = signed();
+        let name = quoted(file);
+        let text = format!("if somebody changed {file}, `refrain edit import {name}{by}` takes that over");
         page.wrapped(&[(Tone::Warn, "note:")], &text);
     }
     if report.in_doubt > 0 && is_idle {
         page.gap();
         let text = format!("{} in doubt (`refrain ledger --in-doubt`)", counted(report.in_doubt, "call"));
         page.wrapped(&[(Tone::Warn, "note:")], &text);
+    }
+}
+
+/// Adds why phases made no revision; what is said of several, such as of a bad row that all of them read, is said once.
+fn errors(page: &mut Page, phases: &[PhaseState]) {
+    let mut told: Vec<(&PhaseError, Vec<String>)> = Vec::new();
+    for phase in phases {
+        let Some(error) = &phase.error else { continue };
+        let target = words::target(&phase.phase, &phase.scope);
+        let same = told.iter_mut().find(|(other, _)| {
+            let is_one = error.units.is_empty() && error.missing.is_empty();
+            is_one && (&other.message, &other.hint) == (&error.message, &error.hint)
+        });
+        match same {
+            Some((_, targets)) => targets.push(target),
+            None => told.push((error, vec![target])),
+        }
+    }
+    for (error, targets) in told {
+        page.gap();
+        words::phase_error(page, &words::named_briefly(&targets), error);
     }
 }
 
@@ -91,7 +112,7 @@ fn table(phases: &[PhaseState], doubts: bool) -> Table {
             cell(some(phase.edits.map_or(0, |edits| edits.standing))),
             cell(phase.usage.cost_usd.map(money).unwrap_or_default()),
             toned(Tone::Warn, doubtful.map(|most| format!("+ up to {}", money(most))).unwrap_or_default()),
-            toned(Tone::Faint, words::causes(&phase.causes)),
+            toned(Tone::Faint, words::few_causes(&phase.causes)),
         ]);
     }
     table.without_empty_columns()

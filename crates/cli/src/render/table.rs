@@ -2,8 +2,8 @@
 
 use unicode_width::UnicodeWidthStr as _;
 
-use crate::output::clean;
 use crate::render::page::{Page, Tone, cut, wrap};
+use refrain_core::escape::escape;
 
 /// How many columns the last column has at least.
 const LEAST_LAST: usize = 16;
@@ -34,7 +34,7 @@ pub(crate) fn cell(text: impl Into<String>) -> Cell {
 /// Returns a cell that is stressed.
 pub(crate) fn toned(tone: Tone, text: impl Into<String>) -> Cell {
     let text = text.into();
-    Cell { tone, text: clean(&text).into_owned() }
+    Cell { tone, text: escape(&text).into_owned() }
 }
 
 /// A table with a header.

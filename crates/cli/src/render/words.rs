@@ -1,5 +1,6 @@
 //! Words that several reports share: targets, freshness, causes, errors.
 
+use refrain_core::engine::Leftover;
 use refrain_schemas::failure::{FailureKind, PhaseError, UnitFailure};
 use refrain_schemas::freshness::{Cause, Freshness};
 use refrain_schemas::name::PhaseName;
@@ -42,12 +43,50 @@ pub(crate) fn causes(causes: &[Cause]) -> String {
     texts.join("; ")
 }
 
+/// How many causes a table names.
+const CAUSES_SHOWN: usize = 3;
+
+/// Returns the first causes on one line, and how many more there are: `refrain why` and `--json` have them all.
+pub(crate) fn few_causes(causes: &[Cause]) -> String {
+    // One that is too many takes no more room than to say so.
+    let shown = if causes.len() <= CAUSES_SHOWN + 1 { causes.len() } else { CAUSES_SHOWN };
+    let text = self::causes(&causes[..shown]);
+    match and_more((causes.len() - shown) as u64) {
+        Some(more) => format!("{text} {more}"),
+        None => text,
+    }
+}
+
 /// Adds how many edits are to be looked at, if any are.
 pub(crate) fn to_review(page: &mut Page, n: u64) {
     if n > 0 {
         let text = format!("{} to review (`refrain review`)", counted(n, "edit"));
         page.wrapped(&[(Tone::Warn, "note:")], &text);
     }
+}
+
+/// Returns the first of some names, and how many more there are.
+pub(crate) fn named_briefly(names: &[String]) -> String {
+    const SHOWN: usize = 4;
+    match names.len() {
+        n if n > SHOWN => format!("{} and {} more", names[..SHOWN].join(", "), n - SHOWN),
+        _ => names.join(", "),
+    }
+}
+
+/// Adds which exported files an earlier revision wrote and none writes any more.
+pub(crate) fn leftovers(page: &mut Page, files: &[Leftover]) {
+    if files.is_empty() {
+        return;
+    }
+    let names: Vec<String> = files.iter().map(|file| file.path.clone()).collect();
+    let (was, is) = if files.len() == 1 { ("was", "is") } else { ("were", "are") };
+    let text = format!(
+        "{} {was} written by an earlier revision and {is} no longer written (`refrain gc --exports` removes what nobody changed)",
+        named_briefly(&names)
+    );
+    page.gap();
+    page.wrapped(&[(Tone::Warn, "note:")], &text);
 }
 
 /// Adds why a phase made no revision: the error, the first failed units, what is missing, the hint.

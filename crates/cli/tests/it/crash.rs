@@ -1,115 +1,17 @@
 //! Kills: whatever moment a run is killed at, nothing that came back is bought twice.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod certificate;
+mod figures;
+mod strike;
+mod subject;
+
 use std::process::Child;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::numbers::{Numbers, seed, setting};
 use crate::project::{TestProject, phase};
-
-/// Clones of the first and of the second pool: no more calls are ever in flight.
-const CLONES: [u64; 2] = [3, 2];
-const N_LINES: usize = 60;
-
-/// Two phases in two scopes whose agents write down each call before they answer it.
-fn project() -> TestProject {
-    let lines: String = (0..N_LINES).map(|n| format!("line_{n},text {n}\n")).collect();
-    let [first, second] = CLONES;
-    let text = format!(
-        "\
-refrain: 1
-name: crash
-dimensions: {{ language: [ja, fr] }}
-agents:
-  translator: {{ command: [fake_agent, --upper, --delay-ms, \"2\", --log, OUTSIDE/answered] }}
-  reader: {{ command: [fake_agent, --delay-ms, \"1\", --log, OUTSIDE/answered], version: \"2\" }}
-phases:
-  ingest:
-    agent: {{ builtin: read, params: {{ files: lines.csv }} }}
-    output: {{ records: lines, key: id }}
-  translate:
-    per: [language]
-    units: {{ of: ingest }}
-    pack: {{ max: 2 }}
-    agents: {{ translator: {first} }}
-    output: {{ records: lines, key: id, aligned: true }}
-  qa:
-    per: [language]
-    units: {{ of: translate }}
-    agents: {{ reader: {second} }}
-    output: {{ records: lines, key: id }}
-  export:
-    per: [language]
-    wants: [qa]
-    units: {{ of: translate }}
-    agent: {{ builtin: write, params: {{ path: \"out/{{{{ scope.language }}}}.csv\" }} }}
-"
-    );
-    TestProject::new(&text).with_outside().file("lines.csv", &format!("id,text\n{lines}"))
-}
-
-/// What must be the same however often a run was killed.
-fn artifacts(project: &TestProject) -> BTreeMap<String, String> {
-    let targets = ["ingest", "translate@ja", "translate@fr", "qa@ja", "qa@fr"];
-    let mut out: BTreeMap<String, String> = targets
-        .into_iter()
-        .map(|target| (target.to_owned(), project.run(&["show", target]).expect(0).stdout))
-        .collect();
-    out.extend(["out/ja.csv", "out/fr.csv"].map(|file| (file.to_owned(), project.read(file))));
-    out
-}
-
-/// Returns the calls that agents answered, in order.
-fn answered(project: &TestProject) -> Vec<String> {
-    let log = std::fs::read_to_string(project.outside("answered")).unwrap_or_default();
-    log.lines().filter_map(|line| line.split(' ').next()).map(str::to_owned).collect()
-}
-
-/// Holds the ledger against what the agents wrote down; returns the keys that have a reply.
-fn check_ledger(project: &TestProject, is_over: bool) -> Result<BTreeSet<String>, String> {
-    let ledger = project.json(&["ledger", "--last", "1000000"], 0);
-    let in_doubt = ledger["in_doubt"].as_u64().unwrap();
-    if in_doubt > CLONES.iter().sum() {
-        return Err(format!("{in_doubt} calls are in doubt"));
-    }
-    let calls = ledger["calls"].as_array().unwrap();
-    let mut bought = BTreeSet::new();
-    let mut known = BTreeMap::new();
-    for call in calls {
-        for ask in call["asks"].as_array().unwrap() {
-            let key = ask["key"].as_str().unwrap();
-            if bought.contains(key) {
-                return Err(format!("{} was bought before: {call}", ask["unit"]));
-            }
-            if ask["result"]["reply"].is_object() {
-                bought.insert(key.to_owned());
-            }
-        }
-        known.insert(format!("c{}", call["call"]), call["state"].as_str().unwrap());
-    }
-    let answered = answered(project);
-    let mut once = BTreeSet::new();
-    for call in &answered {
-        if !known.contains_key(call) {
-            return Err(format!("{call} was made without an intent"));
-        }
-        if !once.insert(call.as_str()) {
-            return Err(format!("{call} was made twice"));
-        }
-    }
-    let unheard = known.iter().find(|(call, state)| **state == "done" && !once.contains(call.as_str()));
-    if let Some((call, _)) = unheard {
-        return Err(format!("{call} is done but was never answered"));
-    }
-    let expected = if is_over { 4 * N_LINES } else { 0 };
-    if bought.len() < expected {
-        return Err(format!("{} replies of {expected}", bought.len()));
-    }
-    Ok(bought)
-}
 
 /// Lets a run go on for a while; returns whether it had to be killed.
 pub(crate) fn run_for(project: &TestProject, arguments: &[&str], time: Duration) -> bool {
@@ -131,45 +33,6 @@ fn kill(mut child: Child) {
     drop((child.stdout.take(), child.stderr.take()));
     child.kill().unwrap();
     child.wait().unwrap();
-}
-
-#[test]
-fn after_a_crash_nothing_that_was_bought_is_bought_again() {
-    let kills = setting("REFRAIN_CRASH_KILLS").unwrap_or(50);
-    let seed = seed("REFRAIN_CRASH_SEED");
-    let undisturbed = project();
-    undisturbed.run_json(&[], 0);
-    let expected = artifacts(&undisturbed);
-    let mut numbers = Numbers(seed);
-    let mut n_killed = 0;
-    while n_killed < kills {
-        let project = project();
-        let mut forced_runs = 2;
-        let mut kept = BTreeSet::new();
-        loop {
-            let pause = Duration::from_micros(1_000 + numbers.below(120_000));
-            // A generation that was begun is gone on with, forced or not.
-            let is_forced = forced_runs > 0 && numbers.below(6) == 0;
-            forced_runs -= u64::from(is_forced);
-            let arguments: &[&str] = if is_forced { &["qa", "--force"] } else { &[] };
-            let is_killed = run_for(&project, arguments, pause);
-            n_killed += u64::from(is_killed);
-            if !project.path(".refrain").exists() {
-                continue;
-            }
-            let bought = check_ledger(&project, !is_killed)
-                .unwrap_or_else(|problem| panic!("seed {seed}, kill {n_killed}: {problem}"));
-            assert!(kept.is_subset(&bought), "seed {seed}, kill {n_killed}: replies were lost");
-            kept = bought;
-            if !is_killed && !is_forced {
-                break;
-            }
-            assert_eq!(project.json(&["status"], 0)["holder"], Value::Null, "seed {seed}");
-        }
-        assert_eq!(artifacts(&project), expected, "seed {seed}, kill {n_killed}");
-        assert_eq!(project.not_fresh(), [""; 0], "seed {seed}, kill {n_killed}");
-        assert_eq!(project.run_json(&[], 0)["calls"], 0, "seed {seed}, kill {n_killed}");
-    }
 }
 
 /// Waits until a file has so many lines.

@@ -216,9 +216,9 @@ fn what_a_spreadsheet_does_to_a_file_is_no_edit() {
     assert_eq!(same("id,text\ntwo,SECOND LINE\n")["absent"], json!(["one", "three", "four"]));
     assert_eq!(same("id,text,mine\none,FIRST LINE,a note to myself\n")["left_out"], json!(["mine"]));
     assert_eq!(project.not_fresh().len(), 1, "the file alone is another one: {:?}", project.not_fresh());
-    // Nothing in it is lost, so nothing of it is kept.
+    // The column of one's own is nowhere else.
     project.run_json(&[], 0);
-    assert_eq!(project.files().iter().filter(|file| file.contains("edited")).count(), 0);
+    assert_eq!(project.files().iter().filter(|file| file.contains("edited")).count(), 1);
 
     project.write("out/ja.csv", "id;text\none;FIRST LINE\ntwo;mine\n");
     refused(&project, &["edit", "import", "out/ja.csv"], 2, "`--delimiter ';'`");
@@ -406,7 +406,10 @@ fn a_run_keeps_what_somebody_changed_in_an_export() {
     let exported = project.read("out/ja.csv");
     project.edit("out/ja.csv", "SECOND LINE", "by hand");
     let status = project.run(&["status"]).expect(0).stdout;
-    assert!(status.contains("if somebody changed out/ja.csv, `refrain edit import out/ja.csv`"), "{status}");
+    assert!(
+        status.contains("if somebody changed out/ja.csv, `refrain edit import out/ja.csv --by"),
+        "{status}"
+    );
     let output = project.run(&["run", "--progress", "none"]).expect(0);
     assert!(output.stdout.contains("kept: out/ja.csv had been changed by hand"), "{}", output.stdout);
     assert_eq!(project.read("out/ja.csv"), exported);
@@ -424,6 +427,59 @@ fn a_run_keeps_what_somebody_changed_in_an_export() {
     assert_eq!(kept, &json!([{"path": "out/ja.csv", "copy": "out/ja.csv.edited-2"}]));
     assert!(project.read("out/ja.csv.edited-2").contains("by other hands"));
     assert!(project.read("out/ja.csv.edited-1").contains("two,by hand\n"));
+}
+
+#[test]
+fn a_file_that_was_not_taken_over_whole_is_kept() {
+    let kept = |text: &str| {
+        let project = exported();
+        project.write("out/ja.csv", text);
+        import(&project, &["out/ja.csv"]);
+        project.edit("lines.csv", "fourth line", "another line");
+        project.run_json(&[], 0);
+        project.path("out/ja.csv.edited-1").exists()
+    };
+    let rest = "three,THIRD LINE\nfour,FOURTH LINE\n";
+    assert!(!kept(&format!("id,text\none,mine\ntwo,SECOND LINE\n{rest}")));
+    assert!(kept(&format!("id,text\none,mine\n{rest}")), "a row that is gone");
+    assert!(kept(&format!("id,text\none,mine\ntwoo,mine\n{rest}")), "a row that nobody knows");
+    assert!(kept("id\none\ntwo\nthree\nfour\n"), "a column that is gone");
+}
+
+#[test]
+fn a_file_that_clashes_is_kept() {
+    let project = exported();
+    let old = project.read("out/ja.csv");
+    project.run(&by_ana(&["edit", "set", "translate@ja/two", "--text", "of ana"])).expect(0);
+    project.write("out/ja.csv", &old.replace("SECOND LINE", "of ben"));
+    let report = project.json(&["edit", "import", "out/ja.csv", "--by", "ben"], 0);
+    assert_eq!(report["n_clashes"], json!(1));
+    project.run_json(&[], 0);
+    assert!(project.read("out/ja.csv").contains("two,of ana\n"));
+    assert!(project.read("out/ja.csv.edited-1").contains("two,of ben\n"));
+}
+
+#[test]
+fn a_revision_that_is_named_is_found_although_a_later_one_wrote_the_same() {
+    let project = exported();
+    let old = project.read("out/ja.csv");
+    another_machine(&project);
+    project.run_json(&[], 0);
+    project.edit("refrain.yaml", "fake_agent, --reply, echo", "fake_agent, --upper");
+    project.run_json(&[], 0);
+    project.write("ana.csv", &old.replace("SECOND LINE", "mine"));
+    for revision in ["export@ja#1", "export@ja#3"] {
+        let report = import(&project, &["ana.csv", "--from", revision, "--dry-run"]);
+        assert_counts(&report, 1, 0, 0);
+        assert!(revision.ends_with(&format!("#{}", report["from"]["revision"])), "{report}");
+    }
+    // What is just as it was written was not changed, however long ago that was.
+    project.write("ana.csv", &old);
+    another_machine(&project);
+    project.run_json(&[], 0);
+    let report = import(&project, &["ana.csv", "--from", "export@ja"]);
+    assert_counts(&report, 0, 0, 0);
+    assert_eq!(report["unchanged"], json!(4));
 }
 
 #[test]

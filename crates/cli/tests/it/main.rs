@@ -9,6 +9,8 @@ mod data;
 mod demo;
 mod editing;
 mod help;
+#[cfg(unix)]
+mod hostile;
 mod init;
 mod interrupt;
 mod ledger;

@@ -4,7 +4,7 @@
 
 mod books;
 mod budget;
-mod crash;
+pub(crate) mod crash;
 mod doctor;
 mod faults;
 mod glossary;

@@ -52,7 +52,7 @@ fn the_report_of_the_demo() {
 fn the_page_is_written_whole_and_only_where_it_may_be() {
     let project = demo();
     let output = project.run(&["report", "--html", "report.html"]).expect(0);
-    assert!(output.stderr.contains("the report is in report.html"), "{}", output.stderr);
+    assert_eq!(output.stdout, "wrote report.html\n", "the page takes the place of the table");
     let page = project.read("report.html");
     assert!(page.starts_with("<!doctype html>") && page.ends_with("</html>\n"));
     assert!(page.contains("night-ferry") && page.contains("translate@ja") && page.contains("<svg"));

@@ -108,13 +108,27 @@ pub(super) fn is_inside(path: &str) -> bool {
         && path.split(['/', '\\']).all(|part| part != "..")
 }
 
+/// Says how to make a file of a scope that is like the one of another scope.
+fn to_make(file: &str, like: &str, contents: Option<&Vec<u8>>) -> String {
+    let is_table = like.ends_with(".csv") || like.ends_with(".tsv");
+    let text = contents.filter(|_| is_table).and_then(|contents| std::str::from_utf8(contents).ok());
+    let header = text.and_then(|text| text.trim_start_matches('\u{feff}').lines().next());
+    match header.map(str::trim_end).filter(|header| !header.is_empty()) {
+        Some(header) => {
+            format!("create `{file}`; its first line `{header}` is enough to begin with, as in `{like}`")
+        }
+        None => format!("create `{file}`; `{like}` is the one of another scope"),
+    }
+}
+
 impl Checker<'_> {
     /// Returns the contents of a file; says so if there is none.
     pub(super) fn project_file(&mut self, file: &str, path: &str) -> Option<&[u8]> {
         self.project_file_of(file, path, "")
     }
 
-    /// As [`project_file`](Self::project_file); `whose` says in messages who reads it.
+    /// As [`project_file`](Self::project_file); `whose` says in messages who reads it. A file that is there for one scope alone is
+    /// made rather than misspelt: another scope's is no hint.
     pub(super) fn project_file_of(&mut self, file: &str, path: &str, whose: &str) -> Option<&[u8]> {
         let around = self.around;
         if !is_inside(file) {
@@ -126,7 +140,10 @@ impl Checker<'_> {
         let contents = around.files.get(file).map(Vec::as_slice);
         if contents.is_none() {
             let near = suggest::nearest(file, around.files.keys().map(String::as_str));
-            let hint = near.map(|near| format!("did you mean `{near}`?"));
+            let hint = match near {
+                Some(like) if !whose.is_empty() => Some(to_make(file, like, around.files.get(like))),
+                near => near.map(|near| format!("did you mean `{near}`?")),
+            };
             self.problems.add_with(
                 Code::FileMissing,
                 path,

@@ -88,6 +88,7 @@ impl Checker<'_> {
             locked_by: Vec::new(),
             written: written(spec, &work)?,
             work,
+            barrier: spec.barrier,
             limits: spec.limits.unwrap_or_default(),
             budget: spec.budget.unwrap_or_default(),
         })

@@ -14,6 +14,8 @@ pub struct Layer<'a> {
     key: &'a str,
     inputs: Option<&'a Inputs>,
     found: BTreeSet<&'a str>,
+    /// Whether something is missing of which it is not known which records it would have made.
+    hides: bool,
 }
 
 /// A record with an edit laid over it, and why that is to be looked at, if it is.
@@ -31,7 +33,7 @@ impl<'a> Layer<'a> {
     /// Makes a layer of edits over records that `key` tells apart.
     #[must_use]
     pub const fn new(placed: Placed<'a>, key: &'a str, inputs: Option<&'a Inputs>) -> Self {
-        Self { placed, key, inputs, found: BTreeSet::new() }
+        Self { placed, key, inputs, found: BTreeSet::new(), hides: false }
     }
 
     /// Whether an edit belongs to a record.
@@ -40,9 +42,11 @@ impl<'a> Layer<'a> {
         self.placed.get(key).is_some()
     }
 
-    /// Notes that a record is missing for now: its edit waits for it and is no orphan.
-    pub fn hole(&mut self, key: &str) {
-        self.found.extend(self.placed.get(key).map(|edit| edit.key.as_str()));
+    /// Notes that a unit is missing for now: the edit of its record waits for it and is no orphan. Where records do not have
+    /// the ids of their units as keys, it may have made any of them.
+    pub fn hole(&mut self, unit: &str) {
+        self.found.extend(self.placed.get(unit).map(|edit| edit.key.as_str()));
+        self.hides |= self.inputs.is_none();
     }
 
     /// Lays the edit that belongs to a record over it, if there is one.
@@ -61,13 +65,15 @@ impl<'a> Layer<'a> {
 
     fn is_made_for_another(&self, key: &str, edit: &Edit) -> bool {
         let now = self.inputs.and_then(|inputs| inputs.digest(key));
-        edit.source.is_some() && now.is_some() && now != edit.source
+        let around = self.inputs.and_then(|inputs| inputs.around(key));
+        edit.source.is_some() && now.is_some() && (now != edit.source || around != edit.around)
     }
 
-    /// Iterates over the edits that found no record, in the order of their keys, with the fields they are about.
+    /// Iterates over the edits that found no record, in the order of their keys, with the fields they are about. There are
+    /// none as long as a missing unit may have their records.
     pub fn orphans(&self) -> impl Iterator<Item = (&'a Edit, Vec<ReviewField>)> + '_ {
         let mut lost: Vec<&'a Edit> = self.placed.iter().map(|(_, edit)| edit).collect();
-        lost.retain(|edit| !self.found.contains(edit.key.as_str()));
+        lost.retain(|edit| !self.hides && !self.found.contains(edit.key.as_str()));
         lost.sort_by(|a, b| a.key.cmp(&b.key));
         lost.into_iter().map(|edit| (edit, all_sides(edit, None)))
     }

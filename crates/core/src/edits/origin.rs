@@ -9,7 +9,7 @@ use refrain_schemas::json::Json;
 use refrain_schemas::name::{PhaseName, Revision};
 use refrain_schemas::scope::Target;
 
-use super::EditTable;
+use super::{EditTable, repeated};
 use crate::history::History;
 use crate::judge::UpstreamNow;
 use crate::model::{AskWork, Model, OutputShape, Phase, Split, Work};
@@ -33,9 +33,9 @@ pub struct Origin {
 }
 
 /// The digests of units' inputs by the units' ids, in order of the ids; none of a unit whose input is a hole, or whose digest
-/// nobody wants.
+/// nobody wants. Beside them what stands around units that say the same as others.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Inputs(pub BTreeMap<String, Option<Digest>>);
+pub struct Inputs(pub BTreeMap<String, Option<Digest>>, BTreeMap<String, Digest>);
 
 /// An artifact that is read: of which target, and which revision of it.
 type Read<'a> = (&'a Target, Revision, &'a ArtifactRef);
@@ -124,6 +124,35 @@ impl Origin {
     }
 }
 
+impl Origin {
+    /// Returns what some units are made from: their records, with the digest of them.
+    ///
+    /// # Errors
+    /// Fails where the store does.
+    pub async fn made_from(
+        &self,
+        model: &Model,
+        store: &dyn Store,
+        wanted: &BTreeSet<String>,
+    ) -> Result<BTreeMap<String, (Digest, Vec<Json>)>, StoreError> {
+        let Some((_, work)) = keyed(model, &self.phase) else { return Ok(BTreeMap::new()) };
+        let source = Sequence::open_whole(store, self.source.digest).await?;
+        let units = units::split(&source, &work.units.split).unwrap_or_default();
+        let key = work.units.id_field.as_deref();
+        let of = |unit: &Unit| {
+            let digest = digest_of(&source, unit, key)?;
+            let places: &[u64] = match &unit.members {
+                Members::One(at) => std::slice::from_ref(at),
+                Members::Many(places) => places,
+            };
+            let records = places.iter().filter_map(|at| source.entry(*at)).filter(|entry| !entry.hole);
+            let records = records.map(|entry| Json::from_canonical(entry.text())).collect();
+            Some((unit.id.as_str().to_owned(), (digest, records)))
+        };
+        Ok(units.iter().filter(|unit| wanted.contains(unit.id.as_str())).filter_map(of).collect())
+    }
+}
+
 impl Inputs {
     /// Digests the inputs that a phase splits a source into: those of edited units, and all of them where an edit has lost
     /// its unit and may belong to any other one.
@@ -139,13 +168,20 @@ impl Inputs {
             let digest = if wanted { digest_of(source, unit, key) } else { None };
             (unit.id.as_str().to_owned(), digest)
         };
-        Self(units.iter().map(digest).collect())
+        let around = repeated::around(units.iter().map(|unit| unit.id.as_str()));
+        Self(units.iter().map(digest).collect(), around)
     }
 
     /// Whether there is such a unit.
     #[must_use]
     pub fn has(&self, unit: &str) -> bool {
         self.0.contains_key(unit)
+    }
+
+    /// Returns what stands around a unit that is one of several that say the same and have their ids from that.
+    #[must_use]
+    pub fn around(&self, unit: &str) -> Option<Digest> {
+        self.1.get(unit).copied()
     }
 
     /// Returns the digest of a unit's input.

@@ -148,6 +148,14 @@ pub enum FileError {
         /// The path.
         path: String,
     },
+    /// The path is that of something that is no business of a pipeline.
+    #[error("{path} is not for pipelines: it is {what}")]
+    Reserved {
+        /// The path.
+        path: String,
+        /// What is there.
+        what: String,
+    },
     /// The contents are wrong; all problems at once.
     #[error("{}", summary(.problems))]
     Bad {

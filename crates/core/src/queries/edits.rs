@@ -4,6 +4,7 @@
 //! anything is written. What machines made stays as it is: the next run lays the edits over it.
 
 pub(super) mod editor;
+pub(crate) mod idle;
 pub(crate) mod import;
 pub(super) mod subject;
 pub(crate) mod written;
@@ -81,7 +82,8 @@ pub(crate) async fn edits(engine: &Engine, targets: &[Target]) -> Result<EditLis
         let table = EditTable::load(store, history.edits(target)).await?;
         if !table.0.is_empty() {
             let edits = table.0.into_values().collect();
-            list.targets.push(TargetEdits { target: target.clone(), edits });
+            let idle = idle::why_idle(engine.model(), target);
+            list.targets.push(TargetEdits { target: target.clone(), edits, idle });
         }
     }
     Ok(list)

@@ -102,8 +102,14 @@ pub(crate) async fn undo_last(
         };
         let table = before.last().and_then(|record| record.edits.as_ref());
         let mut editor = Editor::new(&subject, Stamp::new(engine, signature));
-        editor.replace(EditTable::load(store, table).await?);
-        let outcome = editor.finish(&format!("undo {}", last.what), None)?;
+        editor.replace(&EditTable::load(store, table).await?);
+        // What is undone was taken over from files: these are not taken over any more, and what is done again is.
+        let again = last.withdrawn.first().copied();
+        let mut outcome = editor.finish(&format!("undo {}", last.what), again)?;
+        if let Some((record, _)) = &mut outcome.entry {
+            let at = changes.unwrap_or_default();
+            record.withdrawn = past[at..].iter().filter_map(|record| record.imported).collect();
+        }
         commit(store, vec![outcome], signature.dry_run).await
     });
     Ok(reports.await?.pop().unwrap_or_default())
@@ -142,7 +148,7 @@ fn chosen(
             .filter(|item| !(keeps && item.kind == ReviewKind::Orphan))
             .map(|item| item.key.clone())
             .collect()),
-        Keys::Edited => Ok(subject.homes().into_keys().collect()),
+        Keys::Edited => Ok(subject.at_home(&subject.table).into_keys().collect()),
         Keys::Named(names) => {
             let records = matches!(resolution, Resolution::Set { .. } | Resolution::Lock);
             let known =
@@ -163,7 +169,7 @@ fn chosen(
 }
 
 fn unknown(subject: &Subject, key: &str, records: bool) -> EngineError {
-    let edited = subject.homes();
+    let edited = subject.at_home(&subject.table);
     let known =
         if records { subject.records.keys().cloned().collect() } else { edited.into_keys().collect() };
     EngineError::NoEdit {

@@ -1,6 +1,8 @@
 //! What people are to look at: edits that the machine contradicts, that were made for another input, or that lost their
 //! record.
 
+mod sources;
+
 use refrain_schemas::edit::ReviewReport;
 use refrain_schemas::scope::Target;
 
@@ -14,7 +16,10 @@ pub(crate) async fn review(engine: &Engine, targets: &[Target]) -> Result<Review
     let history = History::fold(engine.ports().store.history().await?);
     let mut items = Vec::new();
     for target in targets.iter().filter(|target| is_edited(engine, &history, target)) {
-        items.extend(Subject::load(engine, &history, target).await?.reviewed());
+        let subject = Subject::load(engine, &history, target).await?;
+        let mut reviewed = subject.reviewed();
+        sources::fill(engine, &history, &subject, &mut reviewed).await?;
+        items.extend(reviewed);
     }
     Ok(ReviewReport { schema_version: 1, items })
 }

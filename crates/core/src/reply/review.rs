@@ -85,8 +85,12 @@ impl<'a> Review<'a> {
             if was == mended.field(name) {
                 return mended;
             }
-            let was = was.map_or_else(Json::null, Json::from_canonical);
-            mended.with_field(name, &was).unwrap_or(mended)
+            // A field that was not there is stamped on later; null would be a value of its own.
+            let kept = match was {
+                Some(was) => mended.with_field(name, &Json::from_canonical(was)),
+                None => mended.without_field(name),
+            };
+            kept.unwrap_or(mended)
         })
     }
 

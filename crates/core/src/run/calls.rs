@@ -2,7 +2,7 @@
 
 use refrain_schemas::event::{EventKind, Level};
 use refrain_schemas::ledger::{Abandoned, Intent, IntentAsk, LedgerEntry, Rung};
-use refrain_schemas::name::CallId;
+use refrain_schemas::name::{CallId, UnitId};
 use refrain_schemas::phase_spec::Fan;
 
 use crate::model::Work;
@@ -10,6 +10,7 @@ use crate::ports::agent::{AskedUnit, ModelTraits, Repair, Request};
 use crate::ports::executor::{Call, Slot};
 
 use super::ceiling;
+use super::forerunner::Forerunner;
 use super::gate::Admission;
 use super::input::{Effect, TargetNo};
 use super::pool::Pack;
@@ -29,6 +30,15 @@ impl RunState {
         if self.stop.is_some() || self.fatal.is_some() {
             return;
         }
+        self.serve(false);
+        if self.forerunners.iter().flatten().any(Forerunner::is_asking) {
+            // What runs ahead of its turn takes what nobody else wants.
+            self.serve(true);
+        }
+    }
+
+    /// Gives free clones calls of targets whose turn has come, or of any.
+    fn serve(&mut self, with_early: bool) {
         let is_hungry = |(_, seat): &(PoolNo, &Seat)| seat.pool.has_waiting() && seat.pool.has_free();
         let mut hungry: Vec<PoolNo> =
             self.pools.iter().enumerate().filter(is_hungry).map(|(no, _)| no).collect();
@@ -37,16 +47,16 @@ impl RunState {
         let first = hungry.partition_point(|no| *no <= self.served);
         hungry.rotate_left(first);
         while !hungry.is_empty() {
-            hungry.retain(|no| self.stop.is_none() && self.start_call(*no));
+            hungry.retain(|no| self.stop.is_none() && self.start_call(*no, with_early));
         }
     }
 
     /// Starts one call of a pool; tells whether there may be another.
-    fn start_call(&mut self, no: PoolNo) -> bool {
+    fn start_call(&mut self, no: PoolNo, with_early: bool) -> bool {
         if !self.has_room(no) || !self.is_admitted(no) {
             return false;
         }
-        let (pack, more) = self.cut(no);
+        let (pack, more) = self.cut(no, with_early);
         let Some(pack) = pack else { return more };
         let Some(request) = self.request(self.next_call, &pack) else { return more };
         let hold = ceiling::hold(self.model_of(no), &request, self.tool_bytes(&pack));
@@ -60,16 +70,18 @@ impl RunState {
     }
 
     /// Cuts the next pack of a pool, without those asks that have ended; tells whether there may be another.
-    fn cut(&mut self, no: PoolNo) -> (Option<Pack>, bool) {
+    fn cut(&mut self, no: PoolNo, with_early: bool) -> (Option<Pack>, bool) {
         let model = self.model.clone();
         let (phase, member) = (self.pools[no].phase, self.pools[no].member);
         let Work::Ask(work) = &model.phases[phase].work else { return (None, false) };
         let mut pool = std::mem::take(&mut self.pools[no].pool);
         let may_grow = |target: TargetNo, group: u32| {
             work.pack > 1
-                && self.targets[target].job().is_some_and(|job| job.may_grow(work.fan, member, group))
+                && (self.targets[target].job().is_some_and(|job| job.may_grow(work.fan, member, group))
+                    || self.may_be_joined(target, group))
         };
-        let cut = if pool.has_free() { pool.next_pack(member, work.pack, may_grow) } else { None };
+        let is_due = |target: TargetNo| !self.is_early(target) || (with_early && !self.is_halted(target));
+        let cut = if pool.has_free() { pool.next_pack(member, work.pack, is_due, may_grow) } else { None };
         let more = cut.is_some() && pool.has_waiting();
         self.pools[no].pool = pool;
         let pack = cut.and_then(|pack| self.wanted(pack)).map(|mut pack| {
@@ -117,17 +129,24 @@ impl RunState {
         if shortage.lack.may_pass {
             return false;
         }
+        if self.is_early(target) {
+            self.halt(target);
+            return self.pools[no].pool.has_waiting();
+        }
         let words = shortage.words(self.phase(target).name.as_str(), self.pools[no].agent.as_str());
         if shortage.owner == Owner::Run {
             self.shortage.get_or_insert(words);
             self.stop(Stop::Ceiling);
             return false;
         }
-        if let Some(job) = self.targets[target].job_mut() {
-            job.is_stopped = true;
+        let principal = self.principal(target);
+        for no in [principal, self.forerunner(principal)] {
+            if let Some(job) = self.targets[no].job_mut() {
+                job.is_stopped = true;
+            }
         }
-        self.targets[target].shortage.get_or_insert(words);
-        self.pools[no].pool.has_waiting() && self.targets[target].job().is_some()
+        self.targets[principal].shortage.get_or_insert(words);
+        self.pools[no].pool.has_waiting() && self.targets[principal].job().is_some()
     }
 
     pub(super) fn payers(&self, no: PoolNo) -> Payers {
@@ -186,17 +205,25 @@ impl RunState {
         let seat = &self.pools[no];
         self.in_flight.phases[seat.phase] += 1;
         self.in_flight.agents[seat.agent_no] += 1;
+        let principal = self.principal(pack.target);
+        let tally = &mut self.targets[principal].tally;
+        tally.calls += 1;
+        tally.retries += u64::from(matches!(pack.rung, Rung::Retry | Rung::Repair | Rung::Split));
+        tally.repairs += u64::from(pack.rung == Rung::Repair);
+        if principal != pack.target {
+            let job = self.targets[pack.target].job();
+            let called = job.iter().flat_map(|job| pack.asks.iter().map(|ask| job.unit_id(ask.unit).clone()));
+            let called: Vec<UnitId> = called.collect();
+            self.targets[principal].called.extend(called);
+        }
         let target = &mut self.targets[pack.target];
-        target.tally.calls += 1;
-        target.tally.retries += u64::from(matches!(pack.rung, Rung::Retry | Rung::Repair | Rung::Split));
-        target.tally.repairs += u64::from(pack.rung == Rung::Repair);
         if let Some(job) = target.job_mut() {
             job.n_in_flight += 1;
             for ask in &pack.asks {
                 job.units[ask.unit].was_called = true;
             }
         }
-        let passes = self.gates.enter(&seat.chain, tokens, self.time);
+        let passes = self.gates.enter(&self.pools[no].chain, tokens, self.time);
         self.flights.insert(call, Flight { pack, clone, started: self.time, passes, hold });
     }
 

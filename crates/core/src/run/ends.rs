@@ -44,6 +44,7 @@ impl RunState {
         if was_asking {
             self.forget_waiting(no);
         }
+        self.release(no);
     }
 
     /// Says what a target lacks, if it lacks something.
@@ -184,9 +185,9 @@ impl RunState {
 
     /// Ends the targets that may start no new call and have none under way.
     pub(super) fn end_stopped(&mut self) {
-        for no in 0..self.targets.len() {
+        for no in 0..self.n_targets {
             let Some(job) = self.targets[no].job() else { continue };
-            if job.n_in_flight > 0 || job.n_open == 0 {
+            if job.n_in_flight > 0 || self.in_flight_ahead(no) > 0 || job.n_open == 0 {
                 continue;
             }
             match self.stop {

@@ -1,5 +1,6 @@
 //! What goes into the run loop and what comes out of it.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,7 +8,7 @@ use refrain_schemas::artifact::{ArtifactRef, FileStamp};
 use refrain_schemas::event::EventKind;
 use refrain_schemas::failure::PhaseError;
 use refrain_schemas::json::Json;
-use refrain_schemas::name::CallId;
+use refrain_schemas::name::{CallId, PhaseName};
 use refrain_schemas::report::KeptFile;
 use refrain_schemas::scope::Target;
 
@@ -20,6 +21,7 @@ use crate::prepare::Prepared;
 use crate::publish::{Published, Publisher, UnitOutcome};
 use crate::survey::Standing;
 
+use super::forerunner::Foresight;
 use super::pool::Pack;
 
 /// The place of a target in the plan.
@@ -41,6 +43,8 @@ pub struct AskRef {
 pub enum Input {
     /// A target has been looked at.
     Judged(TargetNo, Result<Box<Standing>, EngineError>),
+    /// A target has been looked at before its turn; nothing where it has to wait for it.
+    Foreseen(TargetNo, Option<Box<Foresight>>),
     /// A target's units are known.
     Prepared(TargetNo, Result<Box<Prepared>, Trouble>),
     /// The ledger has been looked into.
@@ -66,6 +70,8 @@ pub enum Input {
 pub enum Effect {
     /// Look at a target.
     Judge(TargetNo, Box<Known>),
+    /// Look at a target before its turn, while these phases are under way.
+    Foresee(TargetNo, Box<Known>, BTreeSet<PhaseName>),
     /// Get a target's units.
     Prepare(TargetNo, Box<Standing>, Option<Box<Prior>>, Whole),
     /// Look into the ledger.

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
+use std::time::Duration;
 
 use refrain_schemas::digest::{Digest, Digester};
 use refrain_schemas::failure::Failure;
@@ -23,6 +24,7 @@ use crate::survey::Standing;
 use crate::unit_table::AskRow;
 use crate::units::Unit;
 
+use super::finals::Watch;
 use super::settling::Settling;
 use super::unit_state::{Ask, AskState, UnitProgress, UnitState};
 use super::unit_window::UnitWindow;
@@ -73,6 +75,16 @@ pub struct Job {
     pub counts: UnitCounts,
     /// Units that failed by themselves.
     pub own_failures: u64,
+    /// When it began, by the clock of the run.
+    pub since: Duration,
+    /// The units that are over because their asks are, in the order in which they ended.
+    pub ended: Vec<usize>,
+    /// The keys of records that people edited, and of units that they locked.
+    pub edited: BTreeSet<String>,
+    /// Whether all units are made, and none is kept of the revision before.
+    pub is_whole: bool,
+    /// Units whose records are not final, by the fields that somebody counts them by.
+    pub watches: BTreeMap<String, Watch>,
 }
 
 /// What a target's calls came to.
@@ -132,6 +144,11 @@ impl Job {
             missed: BTreeSet::new(),
             counts,
             own_failures: 0,
+            since: Duration::ZERO,
+            ended: Vec::new(),
+            edited: prepared.editing.keys(),
+            is_whole: prepared.before.is_none(),
+            watches: BTreeMap::new(),
             standing,
             prepared,
         }
@@ -426,7 +443,8 @@ fn stage_no(stage: usize) -> u32 {
     u32::try_from(stage).unwrap_or(u32::MAX)
 }
 
-fn source_key(phase: &Phase) -> Option<String> {
+/// Returns the key of the records that a phase makes, if they have one.
+pub(super) fn source_key(phase: &Phase) -> Option<String> {
     match &phase.work {
         Work::Read(work) => Some(work.key.clone()),
         Work::Ask(work) => match &work.output.shape {

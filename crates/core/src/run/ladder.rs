@@ -60,7 +60,7 @@ impl RunState {
         let n_invalid = missed.iter().filter(|miss| miss.failure.kind == FailureKind::Invalid).count();
         let mut steps: BTreeMap<Step, Vec<Miss>> = BTreeMap::new();
         for miss in missed {
-            if self.ends_run(&miss.failure) {
+            if self.ends_run_for(pack.target, &miss.failure) {
                 continue;
             }
             let step = next_step(pack, policy, miss.failure.kind, n_invalid);
@@ -228,6 +228,9 @@ impl RunState {
 
     pub(super) fn rested(&mut self, pack: Pack) {
         let Some(job) = self.targets[pack.target].job() else { return };
+        if self.is_released(pack.target) {
+            return pack.asks.into_iter().for_each(|ask| self.disown(ask));
+        }
         if let Some(failure) = job.why_unable(pack.member) {
             self.refuse_all(pack.target, pack.asks, &failure);
         } else {

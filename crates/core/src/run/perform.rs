@@ -8,6 +8,7 @@ use refrain_schemas::digest::Digest;
 use refrain_schemas::event::EventKind;
 use refrain_schemas::failure::PhaseError;
 use refrain_schemas::json::{Json, scalar_text};
+use refrain_schemas::name::PhaseName;
 
 use crate::artifact;
 use crate::define::FileDigests;
@@ -27,6 +28,7 @@ use crate::tree::build::TreeBuilder;
 use crate::tree::page::Entry;
 use crate::tree::sequence::Sequence;
 
+use super::forerunner::Foresight;
 use super::input::{Effect, Input, TargetNo, Transferred, Trouble, Whole};
 use super::keeping;
 
@@ -54,6 +56,9 @@ impl Performer {
             Effect::Judge(no, known) => Input::Judged(no, self.judge(no, &known).await.map(Box::new)),
             Effect::Prepare(no, standing, prior, whole) => {
                 Input::Prepared(no, self.prepare(no, &standing, prior.as_deref(), whole).await.map(Box::new))
+            }
+            Effect::Foresee(no, known, live) => {
+                Input::Foreseen(no, self.foresee(no, &known, &live).await.map(Box::new))
             }
             Effect::LookUp(asks, keys) => {
                 let found = self.ports.store.replies(&keys).await;
@@ -124,6 +129,26 @@ impl Performer {
             PrepareError::Data(message) => phase_error("input", &message),
             PrepareError::Engine(error) => trouble(error),
         })
+    }
+
+    /// Looks at a target whose turn has not come. What goes wrong here will be told when it has.
+    async fn foresee(&self, no: TargetNo, known: &Known, live: &BTreeSet<PhaseName>) -> Option<Foresight> {
+        let standing = self.judge(no, known).await.ok().filter(|standing| standing.now.skipped.is_none())?;
+        let phase = self.phase(no);
+        let Work::Ask(work) = &phase.work else { return None };
+        let preparation = Preparation {
+            model: &self.model,
+            store: &*self.ports.store,
+            files: &*self.ports.files,
+            prior: known.prior.as_ref(),
+            phase,
+            work,
+            scope: &self.targets[no].0.scope,
+            now: &standing.now,
+            whole: true,
+        };
+        let prospect = prepare::ahead(preparation, live).await.ok()?;
+        Some(Foresight { standing: Box::new(standing), prospect })
     }
 
     async fn publish(

@@ -93,16 +93,18 @@ impl Pool {
         !self.again.is_empty() || !self.waiting.is_empty()
     }
 
-    /// Cuts the next pack: one that is tried again, else the first of the next target in turn. `may_grow` tells of a
-    /// target and group whether asks that are still on their way could join; an incomplete pack then waits for them.
+    /// Cuts the next pack of the targets that are due: one that is tried again, else the first of the next target in turn.
+    /// `may_grow` tells of a target and group whether asks that are still on their way could join; an incomplete pack then
+    /// waits for them.
     pub fn next_pack(
         &mut self,
         member: usize,
         max: usize,
+        is_due: impl Fn(TargetNo) -> bool,
         may_grow: impl Fn(TargetNo, u32) -> bool,
     ) -> Option<Pack> {
-        if let Some(pack) = self.again.pop_front() {
-            return Some(pack);
+        if let Some(at) = self.again.iter().position(|pack| is_due(pack.target)) {
+            return self.again.remove(at);
         }
         let after = self.waiting.range(self.last + 1..).chain(self.waiting.range(..=self.last));
         let ready = |target: TargetNo, groups: &BTreeMap<u32, VecDeque<AskRef>>| {
@@ -111,8 +113,9 @@ impl Pool {
                 .find(|(group, asks)| asks.len() >= max || !may_grow(target, **group))
                 .map(|(group, _)| *group)
         };
-        let (target, group) =
-            after.into_iter().find_map(|(target, groups)| Some((*target, ready(*target, groups)?)))?;
+        let (target, group) = after
+            .filter(|(target, _)| is_due(**target))
+            .find_map(|(target, groups)| Some((*target, ready(*target, groups)?)))?;
         self.last = target;
         let groups = self.waiting.get_mut(&target)?;
         let queue = groups.get_mut(&group)?;
@@ -171,7 +174,8 @@ mod tests {
 
     fn packs(pool: &mut Pool, max: usize) -> Vec<Vec<usize>> {
         let next = || {
-            pool.next_pack(0, max, |_, _| false).map(|pack| pack.asks.iter().map(|ask| ask.unit).collect())
+            pool.next_pack(0, max, |_| true, |_, _| false)
+                .map(|pack| pack.asks.iter().map(|ask| ask.unit).collect())
         };
         std::iter::from_fn(next).collect()
     }
@@ -208,9 +212,9 @@ mod tests {
     fn an_incomplete_pack_waits_for_what_may_join() {
         let mut pool = Pool::new(1);
         pool.wait(0, ask(0, 0));
-        assert_eq!(pool.next_pack(0, 2, |_, _| true), None);
+        assert_eq!(pool.next_pack(0, 2, |_| true, |_, _| true), None);
         pool.wait(0, ask(0, 1));
-        assert_eq!(pool.next_pack(0, 2, |_, _| true).map(|pack| pack.asks.len()), Some(2));
+        assert_eq!(pool.next_pack(0, 2, |_| true, |_, _| true).map(|pack| pack.asks.len()), Some(2));
         assert!(!pool.has_waiting());
     }
 }

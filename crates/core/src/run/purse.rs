@@ -123,6 +123,11 @@ impl Purse {
         Self { calls, tokens: lowest(&|budget| budget.tokens), nanos, ..Self::default() }
     }
 
+    /// Whether there is a limit to what may be spent.
+    pub(super) fn is_limited(&self) -> bool {
+        Currency::ALL.into_iter().any(|what| self.limit(what).is_some())
+    }
+
     /// Counts what was spent before, or without a hold.
     pub(super) fn charge(&mut self, amount: &Amount) {
         self.spent = self.spent.plus(amount);

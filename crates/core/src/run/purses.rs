@@ -71,6 +71,11 @@ impl Purses {
         purses.into_iter().flatten().for_each(|purse| purse.charge(&amount));
     }
 
+    /// Whether the run has a limit, or this agent has one.
+    pub(super) fn is_limited(&self, agent: usize) -> bool {
+        self.run.is_limited() || self.agents.get(agent).is_some_and(Purse::is_limited)
+    }
+
     fn of(&mut self, payers: Payers) -> [(Owner, &mut Purse); 3] {
         [
             (Owner::Run, &mut self.run),

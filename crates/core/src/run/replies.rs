@@ -59,7 +59,7 @@ impl RunState {
     }
 
     /// Makes the asks of a unit's stage; tells whether there is such a stage.
-    fn start_stage(
+    pub(super) fn start_stage(
         &mut self,
         no: TargetNo,
         work: &AskWork,
@@ -105,7 +105,11 @@ impl RunState {
             }
         };
         for (ask, reply) in asks.into_iter().zip(found) {
-            let Some(key) = self.open_key(ask).filter(|_| self.is_looking(ask)) else { continue };
+            let Some(key) =
+                self.open_key(ask).filter(|_| self.is_looking(ask) && !self.is_released(ask.target))
+            else {
+                continue;
+            };
             match reply {
                 Some(reply) => self.answer(ask, key, &reply),
                 None => self.miss(ask, key),
@@ -130,6 +134,10 @@ impl RunState {
         self.leave_looking(ask);
         if let Some(state) = self.ask_state(ask) {
             *state = AskState::Pending;
+        }
+        if let Some(failure) = self.targets[ask.target].failed_ahead.get(&key).cloned() {
+            self.leave_key(ask, key);
+            return self.fail_ask(ask, &failure);
         }
         if self.options.offline {
             self.offline_missed = true;
@@ -246,6 +254,10 @@ impl RunState {
     }
 
     fn fail_ask(&mut self, ask: AskRef, failure: &Failure) {
+        if let Some(key) = self.open_key(ask).filter(|_| self.is_forerunner(ask.target)) {
+            let principal = self.principal(ask.target);
+            self.targets[principal].failed_ahead.insert(key, failure.clone());
+        }
         if self.is_looking(ask) {
             self.leave_looking(ask);
         }
@@ -384,8 +396,12 @@ impl RunState {
             let Some(job) = self.targets[no].job_mut() else { return };
             if was_called || again { job.counts.ran += 1 } else { job.counts.reused += 1 }
         }
+        if let Some(job) = self.targets[no].job_mut() {
+            job.note_end(unit);
+        }
         if let Some(failure) = failure
             && self.wants(Level::Error)
+            && !self.is_forerunner(no)
         {
             self.tell(no, EventKind::UnitFailed { unit: id, failure });
         }
@@ -401,11 +417,14 @@ impl RunState {
         job.is_planned = true;
         let counts = job.counts;
         let holes = counts.failed - job.own_failures;
+        if self.is_forerunner(no) {
+            return;
+        }
         self.tell(no, EventKind::PhasePlanned { total: counts.total, reused: counts.reused, holes });
     }
 
     pub(super) fn check_over(&mut self, no: TargetNo) {
-        let Some(job) = self.targets[no].job() else { return };
+        let Some(job) = self.targets[no].job().filter(|_| !self.is_forerunner(no)) else { return };
         if job.n_open == 0 && job.n_in_flight == 0 && !job.settling.is_away() {
             if !job.is_planned {
                 if let Some(job) = self.targets[no].job_mut() {

@@ -79,9 +79,9 @@ impl RunState {
         seat.pool.give_clone(flight.clone);
         self.in_flight.phases[seat.phase] -= 1;
         self.in_flight.agents[seat.agent_no] -= 1;
-        let target = &mut self.targets[flight.pack.target];
-        target.tally.usage.add(&usage);
-        if let Some(job) = target.job_mut() {
+        let principal = self.principal(flight.pack.target);
+        self.targets[principal].tally.usage.add(&usage);
+        if let Some(job) = self.targets[flight.pack.target].job_mut() {
             job.n_in_flight -= 1;
         }
         let told = Amount::of(&usage);
@@ -205,7 +205,7 @@ impl RunState {
         let asks =
             open.iter().map(|(_, key)| OutcomeAsk { key: *key, result: AskResult::Failed(failure.clone()) });
         self.outcome(&mut landing, asks.collect());
-        if self.stop.is_some() || self.ends_run(&failure) {
+        if self.stop.is_some() || self.ends_run_for(landing.pack.target, &failure) {
             return;
         }
         self.try_again(&landing, open, error);

@@ -1,13 +1,11 @@
 //! From replies to a revision: when a target's units are over, and what is published and told then.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use refrain_schemas::artifact::ArtifactRef;
 use refrain_schemas::event::{EventKind, PhaseEnded};
 use refrain_schemas::freshness::{Cause, CauseKind};
 use refrain_schemas::history::{HistoryEntry, Lineage, RevisionRecord};
-use refrain_schemas::name::UnitId;
 use refrain_schemas::phase_spec::OnUnitFailure;
 use refrain_schemas::report::PhaseStatus;
 use refrain_schemas::scope::Target;
@@ -41,14 +39,14 @@ impl RunState {
         if !enough || !job.missed.is_empty() {
             return self.fail_units(no);
         }
+        self.flow_out(no);
         let Stage::Asking(mut job) = std::mem::replace(&mut self.targets[no].stage, Stage::Judging) else {
             return;
         };
         if job.prepared.before.is_some() {
             // Should units turn out not to be keepable, all are made again, and these have been asked about already.
             let called = job.units.iter().filter(|(_, state)| state.was_called);
-            let called: BTreeSet<UnitId> = called.map(|(unit, _)| job.unit_id(unit).clone()).collect();
-            self.targets[no].called = called;
+            self.targets[no].called.extend(called.map(|(unit, _)| job.unit_id(unit).clone()));
         }
         let (mut outcomes, begun) = job.settling.take();
         outcomes.extend(job.take_outcomes());

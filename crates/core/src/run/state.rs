@@ -23,6 +23,7 @@ use crate::history::History;
 use crate::model::{Model, Phase, Work};
 use crate::ports::store::{Batch, InDoubt};
 
+use super::forerunner::Forerunner;
 use super::gate::Pass;
 use super::gates::{Chain, Gates};
 use super::input::{AskRef, Effect, Input, TargetNo, Told};
@@ -39,7 +40,13 @@ pub struct RunState {
     pub(super) history: History,
     pub(super) run_id: RunId,
     pub(super) options: Options,
+    /// The targets in plan order, and behind them their forerunners in the same order.
     pub(super) targets: Vec<TargetState>,
+    pub(super) n_targets: usize,
+    /// What is known of targets before their turns; nothing of those that nothing flows into.
+    pub(super) forerunners: Vec<Option<Forerunner>>,
+    /// The fields that open units are counted by, with the targets that these are units of.
+    pub(super) watched: BTreeSet<(TargetNo, String)>,
     /// Verdicts on targets outside the plan.
     pub(super) outside: BTreeMap<Target, Freshness>,
     /// The pools: by phase in model order, and by agent in file order within a phase.
@@ -177,12 +184,18 @@ impl RunState {
     ) -> Self {
         let purses = Purses::new(&model, options.budget, &options.in_doubt);
         let level = options.level;
+        let (n_targets, forerunners) = (targets.len(), Forerunner::of(&model, &targets));
+        let behind: Vec<TargetState> = targets.iter().map(TargetState::forerunner).collect();
+        let targets = targets.into_iter().chain(behind).collect();
         let mut state = Self {
             model,
             history,
             run_id,
             options,
             targets,
+            n_targets,
+            forerunners,
+            watched: BTreeSet::new(),
             outside,
             pools: Vec::new(),
             first_pool: Vec::new(),
@@ -251,6 +264,7 @@ impl RunState {
     pub fn apply(&mut self, input: Input) {
         match input {
             Input::Judged(no, judged) => self.judged(no, judged),
+            Input::Foreseen(no, foresight) => self.foreseen(no, foresight),
             Input::Prepared(no, prepared) => self.prepared(no, prepared),
             Input::Found(asks, found) => self.found(asks, found),
             Input::Called(call, reply) => self.called(call, reply),
@@ -270,7 +284,9 @@ impl RunState {
     pub fn schedule(&mut self) {
         self.end_stopped();
         self.start_targets();
+        self.run_ahead();
         self.start_calls();
+        self.drop_forerunners();
         self.move_windows();
         let look_ups = std::mem::take(&mut self.look_ups);
         for batch in look_ups.chunks(LOOK_UPS) {
@@ -293,13 +309,22 @@ impl RunState {
     /// Whether nothing more will happen.
     #[must_use]
     pub fn is_over(&self) -> bool {
-        self.fatal.is_some() || (self.flights.is_empty() && self.targets.iter().all(TargetState::is_over))
+        self.fatal.is_some()
+            || (self.flights.is_empty() && self.targets[..self.n_targets].iter().all(TargetState::is_over))
     }
 
     /// Returns what became of each target, in plan order.
     #[must_use]
     pub fn reports(&self) -> Vec<PhaseReport> {
-        self.targets.iter().map(|target| target.report.clone()).collect()
+        // Calls of a forerunner may have come back after its target had ended.
+        let report = |target: &TargetState| PhaseReport {
+            calls: target.tally.calls,
+            retries: target.tally.retries,
+            repairs: target.tally.repairs,
+            usage: target.tally.usage,
+            ..target.report.clone()
+        };
+        self.targets[..self.n_targets].iter().map(report).collect()
     }
 
     pub(super) fn phase(&self, no: TargetNo) -> &Phase {
@@ -338,6 +363,7 @@ impl RunState {
 
     /// Returns the lane of a target's calls to an agent, declared when it is first needed.
     pub(super) fn lane(&mut self, no: TargetNo, pool: PoolNo) -> u32 {
+        let no = self.principal(no);
         let agent = self.pools[pool].agent.clone();
         if let Some(lane) = self.lanes.get(&(no, agent.clone())) {
             return *lane;
@@ -362,8 +388,10 @@ impl RunState {
         }
         self.told_at = self.time;
         for no in 0..self.targets.len() {
-            let Some(job) = self.targets[no].job().filter(|job| job.is_planned) else { continue };
-            let (units, done) = (job.counts, job.counts.ran + job.counts.failed);
+            let job = self.targets[no].job().filter(|job| job.is_planned && !self.is_forerunner(no));
+            let Some(units) = job.map(|job| job.counts).or_else(|| self.progress_ahead(no)) else { continue };
+            let no = self.principal(no);
+            let done = units.ran + units.failed;
             let tally = self.targets[no].tally;
             if self.targets[no].told != done + tally.calls {
                 self.targets[no].told = done + tally.calls;

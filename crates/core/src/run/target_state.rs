@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use refrain_schemas::artifact::ArtifactRef;
+use refrain_schemas::digest::Digest;
+use refrain_schemas::failure::Failure;
 use refrain_schemas::freshness::{Cause, Freshness};
 use refrain_schemas::name::UnitId;
 use refrain_schemas::report::{PhaseReport, PhaseStatus, UnitCounts};
@@ -37,6 +39,8 @@ pub struct TargetState {
     pub told: u64,
     /// Units that were called about in this run.
     pub called: BTreeSet<UnitId>,
+    /// Asks that failed for good before the target's turn, by key; they are not tried a second time.
+    pub failed_ahead: BTreeMap<Digest, Failure>,
     /// The artifacts of its context files.
     pub context_artifacts: BTreeMap<String, ArtifactRef>,
     /// What the run will report of it.
@@ -104,9 +108,25 @@ impl TargetState {
             tally: Tally::default(),
             told: 0,
             called: BTreeSet::new(),
+            failed_ahead: BTreeMap::new(),
             context_artifacts: BTreeMap::new(),
             report,
         }
+    }
+
+    /// Makes the place of this target's forerunner, which does nothing yet.
+    #[must_use]
+    pub fn forerunner(&self) -> Self {
+        let mut forerunner = Self::new((*self.target).clone(), self.phase, Vec::new(), false);
+        forerunner.target = self.target.clone();
+        forerunner.stage = Stage::Over;
+        forerunner
+    }
+
+    /// Whether the target's turn to ask has not come.
+    #[must_use]
+    pub const fn is_before_asking(&self) -> bool {
+        matches!(self.stage, Stage::Waiting | Stage::Judging | Stage::Preparing(_))
     }
 
     /// Whether the target has ended.

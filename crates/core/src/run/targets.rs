@@ -28,7 +28,7 @@ impl RunState {
     }
 
     pub(super) fn start_targets(&mut self) {
-        for no in 0..self.targets.len() {
+        for no in 0..self.n_targets {
             let ready = matches!(self.targets[no].stage, Stage::Waiting)
                 && self.targets[no].after.iter().all(|before| self.targets[*before].is_over());
             if !ready {
@@ -152,8 +152,10 @@ impl RunState {
         let Work::Ask(work) = &model.phases[self.targets[no].phase].work else { return };
         // What was read is what the revision is made from, even if it changed since the target was judged.
         standing.now.context_files.clone_from(&prepared.context_files);
-        let job = Job::opened(&model, work, standing, prepared);
+        let mut job = Job::opened(&model, work, standing, prepared);
+        job.since = self.time;
         self.targets[no].stage = Stage::Asking(Box::new(job));
+        self.take_over(no);
         self.start_asks(no);
     }
 

@@ -88,6 +88,13 @@ pub enum AskState {
 }
 
 impl UnitState {
+    /// Makes the state of a unit that nobody has been asked about.
+    #[must_use]
+    pub const fn new(group: u32, progress: UnitProgress) -> Self {
+        let digest = Digest::from_bytes([0; 32]);
+        Self { digest, group, asks: Vec::new(), progress, refusals: Vec::new(), was_called: false }
+    }
+
     /// Whether all asks so far have ended.
     #[must_use]
     pub fn stage_is_over(&self) -> bool {

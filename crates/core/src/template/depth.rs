@@ -36,7 +36,7 @@ pub(super) fn check_template(text: &str) -> Result<(), TemplateError> {
 }
 
 /// Checks an expression that stands by itself.
-pub(crate) fn check_expression(text: &str) -> Result<(), TemplateError> {
+pub(super) fn check_expression(text: &str) -> Result<(), TemplateError> {
     Block::read(text, "\0").check()
 }
 

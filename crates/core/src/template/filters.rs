@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use minijinja::value::{Kwargs, Rest, ValueKind};
-use minijinja::{Environment, Error, ErrorKind, Value};
+use minijinja::{Environment, Error, ErrorKind, State, Value};
 
 use super::entries::{Entries, Wanted, occur_in};
+use super::work::charge;
 use crate::terms::Matching;
 
 /// The names of the filters in this file.
@@ -14,14 +15,42 @@ pub(super) const NAMES: [&str; 8] =
     ["json", "occurring", "bullets", "numbered", "table", "fence", "clip", "quote"];
 
 pub(super) fn add(environment: &mut Environment<'static>) {
-    environment.add_filter("json", json);
-    environment.add_filter("occurring", occurring);
-    environment.add_filter("bullets", bullets);
-    environment.add_filter("numbered", numbered);
-    environment.add_filter("table", table);
-    environment.add_filter("fence", fence);
-    environment.add_filter("clip", clip);
-    environment.add_filter("quote", quote);
+    environment.add_filter("json", |state: &mut State<'_, '_>, value: Value| {
+        charge(state, &[&value])?;
+        json(value)
+    });
+    environment.add_filter(
+        "occurring",
+        |state: &mut State<'_, '_>, list: Value, text: Value, options: Kwargs| {
+            charge(state, &[&text])?;
+            occurring(list, text, options)
+        },
+    );
+    environment.add_filter("bullets", |state: &mut State<'_, '_>, list: Value| {
+        charge(state, &[&list])?;
+        bullets(list)
+    });
+    environment.add_filter("numbered", |state: &mut State<'_, '_>, list: Value| {
+        charge(state, &[&list])?;
+        numbered(list)
+    });
+    environment.add_filter("table", |state: &mut State<'_, '_>, records: Value, fields: Rest<String>| {
+        // The records are read once for every field.
+        (0..=fields.len()).try_for_each(|_| charge(state, &[&records]))?;
+        table(records, fields)
+    });
+    environment.add_filter("fence", |state: &mut State<'_, '_>, text: Value, language: Option<String>| {
+        charge(state, &[&text])?;
+        fence(text, language)
+    });
+    environment.add_filter("clip", |state: &mut State<'_, '_>, text: Value, n: usize| {
+        charge(state, &[&text])?;
+        clip(text, n)
+    });
+    environment.add_filter("quote", |state: &mut State<'_, '_>, text: Value| {
+        charge(state, &[&text])?;
+        quote(text)
+    });
 }
 
 fn failed(message: impl Into<String>) -> Error {

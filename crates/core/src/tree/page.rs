@@ -96,6 +96,17 @@ impl Page {
 }
 
 impl Leaf {
+    /// Makes a leaf of records, which need not be stored anywhere.
+    pub(super) fn of_records<'a>(records: impl Iterator<Item = (&'a str, &'a str)>) -> Self {
+        let (mut bytes, mut starts) = (Vec::new(), Vec::new());
+        start_leaf(&mut bytes);
+        for (id, text) in records {
+            starts.extend(u32::try_from(bytes.len()));
+            write_entry(&mut bytes, &Entry::record(id, text));
+        }
+        Self { bytes: PageBytes::from(bytes), starts }
+    }
+
     fn parse(bytes: &PageBytes) -> Option<Self> {
         let mut starts = Vec::new();
         let mut at = 1;

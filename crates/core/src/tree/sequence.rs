@@ -69,6 +69,22 @@ impl Sequence {
         self.push_slot(node, Some(Arc::new(leaf)));
     }
 
+    /// Makes a sequence without entries, which no store has.
+    #[must_use]
+    pub const fn empty() -> Self {
+        Self { root: Digest::from_bytes([0; 32]), leaves: Vec::new(), count: 0, weight: 0 }
+    }
+
+    /// Adds records at the end, in memory alone; the sequence is no longer the one that its root names.
+    pub fn push_records<'a>(&mut self, records: impl Iterator<Item = (&'a str, &'a str)>) {
+        let leaf = Leaf::of_records(records);
+        let count = leaf.len() as u64;
+        if count > 0 {
+            let node = NodeRef { digest: self.root, count, weight: count };
+            self.push_slot(node, Some(Arc::new(leaf)));
+        }
+    }
+
     /// Makes a sequence of a tree that has just been built, without a store. Of `root`, only the digest is looked at.
     ///
     /// # Errors

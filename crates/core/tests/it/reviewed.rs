@@ -48,6 +48,20 @@ fn reviewed(phase: Value, params: Value) -> World {
     world
 }
 
+#[test]
+fn a_field_that_was_not_there_is_not_there_after_mending() {
+    let mut world = reviewed(json!({}), json!({}));
+    // Neither the id nor anything else comes back with the text; rules that add the id of another line change nothing.
+    world.agent("mark", |asked| Ok(json!({"text": format!(" {} ", asked.id)})));
+    world.rules("style", |_, view| {
+        let text = view.record.value()["text"].as_str().unwrap_or_default().trim().to_owned();
+        let mended = Json::of(&json!({"id": "another", "text": text})).ok();
+        Reviewed { record: mended, refused: Vec::new() }
+    });
+    world.run();
+    assert_eq!(world.artifact("t")[0], json!({"id": "l1", "text": "l1"}));
+}
+
 fn set_params(world: &mut World, params: Value) {
     world.redefine(|file| file["agents"]["style"]["params"] = params);
 }

@@ -6,6 +6,7 @@ use futures::FutureExt as _;
 use proptest::prelude::*;
 use refrain_core::engine::{EditChange, EditRequest, Engine, EngineError, Keys, Resolution, Signature};
 use refrain_schemas::edit::{EditReport, ReviewKind};
+use refrain_schemas::failure::FailureKind;
 use refrain_schemas::json::Json;
 use refrain_schemas::name::Revision;
 use refrain_schemas::scope::Target;
@@ -14,7 +15,7 @@ use refrain_schemas::time::Timestamp;
 use refrain_testkit::world::World;
 use serde_json::{Value, json};
 
-use crate::pieces::{lines, world};
+use crate::pieces::{failure, lines, world};
 
 /// Lines and their translations `t`, of a machine that has versions.
 fn versions() -> World {
@@ -364,6 +365,167 @@ fn an_edit_that_followed_a_renamed_line_is_changed_under_its_new_name() {
     assert_eq!(table.keys().collect::<Vec<_>>(), ["renamed"]);
     assert_eq!(table["renamed"].record.field("id"), Some("\"renamed\""));
     assert_eq!(text(&mut world, "renamed"), "better");
+}
+
+#[test]
+fn a_file_from_before_a_line_was_renamed_changes_the_edit_that_followed_it() {
+    let mut world = versions();
+    write(&mut world, "l2", "text 2/0", "mine", "ana");
+    world.edit("lines.csv", |lines| lines[1]["id"] = json!("renamed"));
+    world.run();
+    let report = write(&mut world, "l2", "text 2/0", "of ben", "ben");
+    assert_eq!((report.n_clashes, report.clashes[0].key.as_str()), (1, "renamed"));
+    let both = vec![
+        change("l2", "text", &json!("text 2/0"), &json!("better")),
+        change("l2", "state", &Value::Null, &json!("final")),
+    ];
+    assert_eq!(counts(&record(&mut world, "t", both, &signed("ana")).unwrap()), (0, 1, 0));
+    let table = world.edits("t").0;
+    assert_eq!(table.keys().collect::<Vec<_>>(), ["renamed"]);
+    assert_eq!(table["renamed"].set.len(), 2, "neither is lost");
+    assert_eq!(text(&mut world, "renamed"), "better");
+    let undo = async |engine: &Engine| engine.undo_last(&target("t"), &signed("ana"), &holder()).await;
+    assert_eq!(counts(&asked(&mut world, undo).unwrap()), (0, 1, 0));
+    assert_eq!(text(&mut world, "renamed"), "mine");
+}
+
+#[test]
+fn the_machines_text_put_back_leaves_no_lock_behind() {
+    let mut world = versions();
+    let locked = Signature { locked: true, ..signed("ana") };
+    let mut import = |base: &str, text: &str| {
+        let changes = vec![change("l1", "text", &json!(base), &json!(text))];
+        counts(&record(&mut world, "t", changes, &locked).unwrap())
+    };
+    assert_eq!(import("text 1/0", "mine"), (1, 0, 0));
+    assert_eq!(import("mine", "text 1/0"), (0, 0, 1));
+    assert_eq!(world.edits("t").0.len(), 0);
+}
+
+#[test]
+fn one_field_that_is_settled_leaves_the_others_to_be_looked_at() {
+    let mut world = versions();
+    let both = vec![
+        change("l1", "text", &json!("text 1/0"), &json!("mine")),
+        change("l1", "n", &json!(1), &json!(2)),
+    ];
+    record(&mut world, "t", both, &signed("ana")).unwrap();
+    world.edit("lines.csv", |lines| lines[0]["text"] = json!("text 1/0 "));
+    world.run();
+    let only = |world: &mut World, field: &str| {
+        let keep = Resolution::Keep { field: Some(field.to_owned()) };
+        resolve(world, named(&["l1"]), &keep).unwrap()
+    };
+    assert_eq!(review(&mut world), ["l1 conflict: text 1/0 < mine | text 1/0 /0"]);
+    only(&mut world, "text");
+    assert_eq!(review(&mut world), ["l1 source: 1 < 2 | 1, text 1/0 /0 < mine | text 1/0 /0"]);
+    let third = Resolution::Set { field: "n".to_owned(), value: Json::of(&json!(3)).unwrap() };
+    resolve(&mut world, named(&["l1"]), &third).unwrap();
+    assert_eq!(review(&mut world).len(), 1, "the text was written for another line");
+    resolve(&mut world, named(&["l1"]), &KEEP).unwrap();
+    assert_eq!(review(&mut world), [""; 0]);
+}
+
+#[test]
+fn who_keeps_an_edit_does_not_become_its_author() {
+    let mut world = versions();
+    write(&mut world, "l1", "text 1/0", "mine", "ana");
+    let before = world.edits("t").0["l1"].clone();
+    version(&mut world, 1);
+    let ben = Signature { note: Some("she is right".to_owned()), ..signed("ben") };
+    let wanted = [(target("t"), named(&["l1"]))];
+    let keep = async |engine: &Engine| engine.resolve(&wanted, &KEEP, &ben, &holder()).await;
+    asked(&mut world, keep).unwrap();
+    let edit = world.edits("t").0["l1"].clone();
+    assert_eq!((&edit.by, edit.at, &edit.note), (&before.by, before.at, &None));
+    let settled = edit.settled.unwrap();
+    assert_eq!((settled.by.as_str(), settled.note.as_deref()), ("ben", Some("she is right")));
+    write(&mut world, "l1", "mine", "of ben", "ben");
+    let edit = world.edits("t").0["l1"].clone();
+    assert_eq!((edit.by.as_str(), edit.settled), ("ben", None), "who writes it anew does");
+}
+
+#[test]
+fn an_edit_of_a_group_that_failed_is_no_orphan() {
+    let mut world = versions();
+    world.redefine(|file| file["phases"]["notes"]["on_unit_failure"] = json!("continue"));
+    record(&mut world, "notes", vec![change("s1-2", "text", &json!("b"), &json!("mine"))], &signed("ana"))
+        .unwrap();
+    world.run();
+    world.agent("two", |asked| match asked.id.as_str() {
+        "s1" => Err(failure(FailureKind::Permanent)),
+        id => Ok(
+            json!([{"note_id": format!("{id}-1"), "text": "a"}, {"note_id": format!("{id}-2"), "text": "b"}]),
+        ),
+    });
+    world.edit("lines.csv", |lines| lines[0]["text"] = json!("changed"));
+    world.run();
+    assert!(!world.revision("notes").unwrap().missing.is_empty());
+    assert_eq!(world.revision("notes").unwrap().edits.unwrap().orphans, 0);
+    let report = asked(&mut world, async |engine: &Engine| engine.review(&[target("notes")]).await).unwrap();
+    assert_eq!(report.items, []);
+}
+
+#[test]
+fn an_edit_whose_id_went_to_another_line_of_the_same_text_is_to_be_looked_at() {
+    let said = |id: &str, text: &str| json!({"id": id, "scene": "s1", "speaker": "", "text": text});
+    let (first, again) = ("t00000000000a", "t00000000000a-1f");
+    let mut world = versions();
+    let other = said("t00000000000b", "other");
+    world.set("lines.csv", json!([said("t00000000000c", "start"), said(first, "yes"), other]));
+    world.run();
+    write(&mut world, first, "yes/0", "aye", "ana");
+    assert_eq!(review(&mut world), [""; 0]);
+    // The same before it: that one is the first now, and has the id that the edit was made of.
+    world.set(
+        "lines.csv",
+        json!([said(first, "yes"), said("t00000000000c", "start"), said(again, "yes"), other]),
+    );
+    assert_eq!(text(&mut world, first), "aye");
+    assert_eq!(review(&mut world), ["t00000000000a source: yes/0 < aye | yes/0"]);
+    resolve(&mut world, named(&[first]), &KEEP).unwrap();
+    assert_eq!(review(&mut world), [""; 0]);
+    // What comes elsewhere changes nothing here.
+    let mut lines =
+        vec![said(first, "yes"), said("t00000000000c", "start"), said(again, "yes"), other.clone()];
+    lines.push(said("t00000000000d", "end"));
+    world.set("lines.csv", json!(lines));
+    world.run();
+    assert_eq!(review(&mut world), [""; 0]);
+    // The first goes, and hands its id on.
+    world.set("lines.csv", json!([said("t00000000000c", "start"), said(first, "yes"), other]));
+    world.run();
+    assert_eq!(review(&mut world).len(), 1);
+}
+
+#[test]
+fn an_import_that_was_undone_is_not_taken_over_any_more() {
+    let mut world = versions();
+    let changed = json!([{"id": "l2", "text": "by hand"}]);
+    world.set("out.csv", changed.clone());
+    let digest =
+        refrain_schemas::digest::Digest::of_content(world.file("out.csv").unwrap().to_string().as_bytes());
+    let request = EditRequest {
+        target: target("t"),
+        changes: vec![change("l2", "text", &json!("text 2/0"), &json!("by hand"))],
+        seen: None,
+        signature: signed("ana"),
+        what: "import out.csv".to_owned(),
+        imported: Some(digest),
+    };
+    asked(&mut world, async |engine: &Engine| engine.record_edits(&request, &holder()).await).unwrap();
+    let undo = async |engine: &Engine| engine.undo_last(&target("t"), &signed("ana"), &holder()).await;
+    let mut undone = world;
+    asked(&mut undone, undo).unwrap();
+    undone.run();
+    assert_eq!(undone.file("out.csv.edited-1"), Some(changed.clone()), "nothing of it is anywhere else");
+    // Done again, it is taken over again.
+    undone.set("out.csv", changed);
+    undone.remove("out.csv.edited-1");
+    asked(&mut undone, undo).unwrap();
+    undone.run();
+    assert_eq!(undone.file("out.csv.edited-1"), None);
+    assert_eq!(text(&mut undone, "l2"), "by hand");
 }
 
 #[test]

@@ -14,27 +14,27 @@ use serde_json::{Map, Value};
 
 /// The files of a project.
 #[derive(Debug, Default)]
-pub(super) struct Files(Arc<Mutex<BTreeMap<String, Value>>>);
+pub(crate) struct Files(Arc<Mutex<BTreeMap<String, Value>>>);
 
 impl Files {
-    pub(super) fn copy(&self) -> Self {
+    pub(crate) fn copy(&self) -> Self {
         Self(Arc::new(Mutex::new(self.lock().clone())))
     }
 
-    pub(super) fn set(&self, path: &str, contents: Value) {
+    pub(crate) fn set(&self, path: &str, contents: Value) {
         self.lock().insert(path.to_owned(), contents);
     }
 
-    pub(super) fn remove(&self, path: &str) {
+    pub(crate) fn remove(&self, path: &str) {
         self.lock().remove(path);
     }
 
-    pub(super) fn contents(&self, path: &str) -> Option<Value> {
+    pub(crate) fn contents(&self, path: &str) -> Option<Value> {
         self.lock().get(path).cloned()
     }
 
     /// The files as a check sees them: texts as they are, and of records under a CSV name it looks at the header alone.
-    pub(super) fn bytes(&self) -> BTreeMap<String, Vec<u8>> {
+    pub(crate) fn bytes(&self) -> BTreeMap<String, Vec<u8>> {
         let bytes = |path: &String, value: &Value| match value {
             Value::Array(records) if path.ends_with(".csv") => header(records).into_bytes(),
             other => plain(other),

@@ -33,6 +33,7 @@ impl World {
             what: "test".to_owned(),
             changed: 1,
             imported: None,
+            withdrawn: Vec::new(),
         };
         let store = self.store.reopen();
         must(now(store.begin_writing(&holder())));
@@ -58,7 +59,9 @@ impl World {
             by: "ana".to_owned(),
             at: self.clock.now(),
             note: None,
+            settled: None,
             source: self.inputs(target).and_then(|inputs| inputs.digest(key)),
+            around: self.inputs(target).and_then(|inputs| inputs.around(key)),
             record,
         };
         self.change_edits(target, |table| drop(table.0.insert(key.to_owned(), edit)));

@@ -65,13 +65,31 @@ fn dependencies_point_inwards() {
 fn test_doubles_are_for_tests() {
     for (name, package) in packages() {
         assert!(
-            !package.uses.contains(&"refrain-testkit".to_owned()),
+            package.folder == "crates/cli" || !package.uses.contains(&"refrain-testkit".to_owned()),
             "{name} is built with refrain-testkit"
         );
         assert!(
             package.folder != "crates/schemas" || package.tests_with.is_empty(),
             "{name} is tested with others"
         );
+    }
+}
+
+/// `refrain sim` is the simulator of the tests, so the program is built with it: with it, and with nothing that only tests
+/// need. Those parts hang on a feature that the program does not ask for.
+#[test]
+fn the_program_is_built_with_the_simulator_alone() {
+    let arguments =
+        ["tree", "--package", "refrain-cli", "--edges", "normal", "--prefix", "none", "--offline"];
+    let output = Command::new(env!("CARGO")).args(arguments).current_dir(root()).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let tree = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(tree.contains("refrain-testkit"), "{tree}");
+    assert!(!tree.contains("proptest"), "the program is built with what only tests need");
+    for file in files("crates/cli/src") {
+        for (place, line) in code(&file).filter(|(_, line)| line.contains("refrain_testkit::")) {
+            assert!(line.contains("refrain_testkit::sim"), "{place}: the program uses the simulator alone");
+        }
     }
 }
 

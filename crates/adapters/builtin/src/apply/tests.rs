@@ -140,3 +140,22 @@ proptest! {
         prop_assert_eq!(again, answer);
     }
 }
+
+#[test]
+fn what_is_left_to_deal_with_is_listed_where_that_is_asked_for() {
+    let silent = |rule: &str, severity: &str| json!({"issue_id": rule, "rule": rule, "severity": severity});
+    let record = json!({"line_id": "l1", "text": "the cat"});
+    let open = |params: Value, issues: &[Value]| apply(&params, &record, &json!(issues))["open"].clone();
+    let issues = [
+        issue("a", "warning", [4, 7], "the dog"),
+        issue("b", "warning", [4, 7], "the cow"),
+        silent("voice", "error"),
+        silent("style", "info"),
+    ];
+    assert_eq!(open(json!({}), &issues), Value::Null);
+    assert_eq!(open(json!({"open": true}), &issues), json!(["b", "style", "voice"]));
+    assert_eq!(open(json!({"open": true, "least": "warning"}), &issues), json!(["b", "voice"]));
+    assert_eq!(open(json!({"open": true, "only": ["voice"]}), &issues), json!(["voice"]));
+    assert_eq!(open(json!({"open": true, "except": ["voice", "style"]}), &issues), json!(["b"]));
+    assert_eq!(open(json!({"open": true}), &issues[..1]), Value::Null, "what is applied is dealt with");
+}

@@ -33,8 +33,7 @@ impl Duplicates {
     }
 
     fn what(&self, line: &Line<'_>) -> Vec<String> {
-        let by =
-            self.by.iter().map(|name| line.record.get(name).map(ToString::to_string).unwrap_or_default());
+        let by = self.by.iter().map(|name| line.record.get(name).unwrap_or_default().to_owned());
         std::iter::once(fold(line.source.trim(), !self.ignore_case)).chain(by).collect()
     }
 }
@@ -66,7 +65,7 @@ pub(super) fn usual<T: Ord>(ways: BTreeMap<T, Vec<usize>>) -> Option<(T, Vec<usi
 
 /// Names the first of some lines.
 pub(super) fn places(lines: &[Line<'_>], users: &[usize]) -> String {
-    let first = users.first().and_then(|n| lines.get(*n)).map_or("", |line| line.id.as_str());
+    let first = users.first().and_then(|n| lines.get(*n)).map_or("", |line| &*line.id);
     match users.len() {
         0 | 1 => first.to_owned(),
         n => format!("{first} and {} more", n - 1),

@@ -14,6 +14,8 @@ pub(super) enum Style {
     Kana,
     /// From right to left.
     Mirrored,
+    /// As wide as kana, for encodings that have no accents.
+    Wide,
 }
 
 impl Style {
@@ -23,6 +25,14 @@ impl Style {
             "ja" => Self::Kana,
             "ar" | "fa" | "he" | "ur" | "yi" => Self::Mirrored,
             _ => Self::Accents,
+        }
+    }
+
+    /// Returns a style whose letters Shift-JIS has.
+    pub(super) const fn in_shift_jis(self) -> Self {
+        match self {
+            Self::Kana => Self::Kana,
+            Self::Accents | Self::Mirrored | Self::Wide => Self::Wide,
         }
     }
 
@@ -37,6 +47,8 @@ impl Style {
         };
         match (self, c) {
             (Self::Kana, 'a'..='z') => nth(KANA, b'a'),
+            // Full-width letters stand in the order of ASCII.
+            (Self::Wide, 'a'..='z' | 'A'..='Z') => char::from_u32(u32::from(c) + 0xfee0).unwrap_or(c),
             // Katakana stand in the same order as hiragana.
             (Self::Kana, 'A'..='Z') => char::from_u32(u32::from(nth(KANA, b'A')) + 0x60).unwrap_or(c),
             (_, 'a'..='z') => nth(SMALL, b'a'),
@@ -47,10 +59,10 @@ impl Style {
 
     /// Whether a letter that is there twice still looks like a word.
     pub(super) fn is_vowel(self, c: char) -> bool {
-        if self == Self::Kana {
-            "あえいおうアエイオウ".contains(c)
-        } else {
-            "åéîöûýÅÉÎÖÛÝ".contains(c)
+        match self {
+            Self::Kana => "あえいおうアエイオウ".contains(c),
+            Self::Wide => "ａｅｉｏｕｙＡＥＩＯＵＹ".contains(c),
+            Self::Accents | Self::Mirrored => "åéîöûýÅÉÎÖÛÝ".contains(c),
         }
     }
 

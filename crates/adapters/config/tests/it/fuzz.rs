@@ -23,10 +23,15 @@ fn survive(bytes: &[u8]) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(150))]
+    #![proptest_config(refrain_testkit::fuzz::config(100))]
 
     #[test]
     fn any_bytes(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        survive(&bytes);
+    }
+
+    #[test]
+    fn a_changed_pipeline(bytes in refrain_testkit::fuzz::changed(VALID.as_bytes().to_vec())) {
         survive(&bytes);
     }
 

@@ -17,15 +17,19 @@
 mod compose;
 mod entry;
 mod escape;
+mod header;
 mod plurals;
 mod slots;
 #[cfg(test)]
 mod tests;
 
+use std::ops::Range;
+
 use refrain_schemas::json::Json;
 
 use crate::layout::located::Located;
 use crate::layout::{Composing, Layout, Slot};
+use crate::lines::old_line_ends;
 use crate::problems::Problems;
 
 /// gettext's `.po` and `.pot`.
@@ -34,11 +38,19 @@ pub(crate) struct Po;
 
 impl Layout for Po {
     fn slots(&self, file: &str, text: &str, problems: &mut Problems) -> Vec<Slot> {
+        if let Some(problem) = old_line_ends(file, text) {
+            problems.add(problem);
+            return Vec::new();
+        }
         let mut found = Located::new(file, text);
         let entries = entry::entries(text, &mut found);
         let slots = slots::slots(text, &entries, &mut found);
         found.report(problems);
         slots
+    }
+
+    fn in_language(&self, text: &str, language: &str) -> Vec<(Range<usize>, String)> {
+        header::in_language(text, &entry::entries(text, &mut Located::new("", text)), language)
     }
 
     fn compose(&self, records: &[Json], with: &Composing, problems: &mut Problems) -> String {

@@ -29,6 +29,7 @@ use refrain_schemas::json::Json;
 
 use crate::layout::located::Located;
 use crate::layout::{Composing, Layout, Slot};
+use crate::lines::old_line_ends;
 use crate::problems::Problems;
 
 /// Ren'Py's `.rpy`.
@@ -37,6 +38,10 @@ pub(crate) struct Renpy;
 
 impl Layout for Renpy {
     fn slots(&self, file: &str, text: &str, problems: &mut Problems) -> Vec<Slot> {
+        if let Some(problem) = old_line_ends(file, text) {
+            problems.add(problem);
+            return Vec::new();
+        }
         let mut found = Located::new(file, text);
         let slots = script::slots(text, &mut found);
         found.report(problems);

@@ -100,6 +100,7 @@ pub(crate) fn composing() -> Composing {
         language: Some("fr".to_owned()),
         source_language: Some("en".to_owned()),
         columns: None,
+        charset: "UTF-8",
     }
 }
 

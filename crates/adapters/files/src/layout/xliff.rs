@@ -22,6 +22,7 @@ mod unit;
 mod xml;
 
 use std::collections::HashMap;
+use std::ops::Range;
 
 use refrain_schemas::json::Json;
 
@@ -30,6 +31,7 @@ use crate::layout::{Composing, Layout, Slot};
 use crate::problems::Problems;
 
 use self::reader::{Document, document};
+use self::xml::{Tag, attribute};
 
 /// XLIFF's `.xlf` and `.xliff`.
 #[derive(Debug, Clone, Copy)]
@@ -45,9 +47,26 @@ impl Layout for Xliff {
         if is_whole { slots(text, &document) } else { Vec::new() }
     }
 
+    fn in_language(&self, text: &str, language: &str) -> Vec<(Range<usize>, String)> {
+        let document = document(text, &mut Located::new("", text));
+        let Ok(language) = attribute(language) else { return Vec::new() };
+        let files = document.files.iter().filter(|file| file.target_language.trim().is_empty());
+        files.map(|file| target_language(text, &file.tag, &language)).collect()
+    }
+
     fn compose(&self, records: &[Json], with: &Composing, problems: &mut Problems) -> String {
         compose::compose(records, with, problems)
     }
+}
+
+/// Returns where a `file` says which language it is translated into, and what is written there.
+fn target_language(text: &str, tag: &Tag, language: &str) -> (Range<usize>, String) {
+    if let Some(value) = tag.value(text, "target-language") {
+        return (value, language.to_owned());
+    }
+    // Behind the closing quote of what it is translated from, or behind the name of the element.
+    let behind = tag.value(text, "source-language").map_or(tag.name.end, |value| value.end + 1);
+    (behind..behind, format!(" target-language=\"{language}\""))
 }
 
 fn slots(text: &str, document: &Document) -> Vec<Slot> {

@@ -23,11 +23,19 @@ impl Edit {
         encoding: Encoding,
     ) -> Result<Self, String> {
         let quoted = place.quoting.quote_beside(text, field)?;
-        let mut raw = Vec::with_capacity(quoted.len());
-        encoding
-            .encode(&quoted, &mut raw)
-            .map_err(|character| format!("has `{character}`, which {} cannot hold", encoding.name()))?;
-        Ok(Self { span: place.span.clone(), raw })
+        let refusal = |character| {
+            // What the quoting adds is all but always ASCII.
+            let all = encoding.refusal(text);
+            all.unwrap_or_else(|| format!("has `{character}`, which {} cannot hold", encoding.name()))
+        };
+        Self::raw(place.span.clone(), &quoted, encoding).map_err(refusal)
+    }
+
+    /// Returns what puts a text in as it is; fails with the first character that the encoding has not.
+    pub(super) fn raw(span: Range<usize>, text: &str, encoding: Encoding) -> Result<Self, char> {
+        let mut raw = Vec::with_capacity(text.len());
+        encoding.encode(text, &mut raw)?;
+        Ok(Self { span, raw })
     }
 }
 

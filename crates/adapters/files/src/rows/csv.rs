@@ -12,7 +12,7 @@ use refrain_schemas::problem::Place as At;
 use crate::encode::csv::{is_special, quoted};
 use crate::ids::seed;
 use crate::layout::{Place, Quoting, TEXT};
-use crate::lines::{LONGEST, Lines, position, without_break};
+use crate::lines::{LONGEST, Lines, old_line_ends, position, without_break};
 use crate::params::Names;
 use crate::problems::{Problems, place, problem};
 use crate::rows::{KeyHash, Row, RowSpec, hash};
@@ -91,7 +91,14 @@ impl CsvRows {
             let read = self.row.read(self.delimiter, lines, problems)?;
             let Some(header) = &self.header else {
                 match read {
-                    Read::Good => self.header = Some(self.read_header(lines.path(), problems)),
+                    Read::Good => match old_line_ends(lines.path(), &self.row.text) {
+                        None => self.header = Some(self.read_header(lines.path(), problems)),
+                        Some(problem) => {
+                            problems.add(problem);
+                            lines.stop();
+                            return Ok(None);
+                        }
+                    },
                     // Without a header no row means anything.
                     Read::Bad => lines.stop(),
                     Read::End if lines.is_stopped() => return Ok(None),
@@ -163,7 +170,7 @@ impl CsvRows {
 
     fn read_header(&self, file: &str, problems: &mut Problems) -> Header {
         let written: Vec<&str> = (0..self.row.ends.len()).map(|n| self.row.cell(n)).collect();
-        let names: Vec<&str> = written.iter().map(|name| self.names.of(name)).collect();
+        let names: Vec<&str> = written.iter().map(|name| self.names.of(name, self.key.as_deref())).collect();
         let here = || Some(place(file, self.row.first_line, 1));
         for (n, name) in names.iter().enumerate() {
             if names[..n].contains(name) {
@@ -174,7 +181,9 @@ impl CsvRows {
             let at = name.and_then(|name| names.iter().position(|other| *other == name));
             if let (Some(name), None) = (name, at) {
                 let message = format!("there is no column `{name}`; there are {}", names.join(", "));
-                problems.add(problem(code, message, here()));
+                let mut problem = problem(code, message, here());
+                problem.hint = other_delimiter(names).or(problem.hint);
+                problems.add(problem);
             }
             at
         };
@@ -203,6 +212,14 @@ impl CsvRows {
         let sorted = sorted.into_iter().map(|(name, cell)| (format!("{}:", Json::string(name)), cell));
         Header { columns: written.len(), sorted: sorted.collect(), key, text, speaker, target }
     }
+}
+
+/// Says how cells may be apart, where all names stand in one.
+fn other_delimiter(names: &[&str]) -> Option<String> {
+    let [one] = names else { return None };
+    let apart = one.chars().find(|c| matches!(c, ',' | ';' | '\t' | '|'))?;
+    let name = if apart == '\t' { "tab".to_owned() } else { format!("\"{apart}\"") };
+    Some(format!("if that is what stands between the cells, say `delimiter: {name}`"))
 }
 
 /// Writes a text as a cell: in quotes where it has to be, or where the cell had them.

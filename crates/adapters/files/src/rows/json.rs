@@ -49,7 +49,9 @@ impl Objects {
     }
 
     fn rename(&self, fields: &mut BTreeMap<String, Value>, start: &Start<'_>) {
-        for (name, called) in [("text", &self.names.text), ("speaker", &self.names.speaker)] {
+        let key = self.key.as_deref().unwrap_or_default();
+        let id = self.names.id.as_ref().filter(|_| self.key.is_some()).cloned();
+        for (name, called) in [(key, &id), ("text", &self.names.text), ("speaker", &self.names.speaker)] {
             if let Some(value) = called.as_ref().and_then(|called| fields.remove(called)) {
                 fields.insert(name.to_owned(), value);
             }

@@ -7,7 +7,7 @@ use refrain_schemas::json::Json;
 
 use crate::ids::seed;
 use crate::layout::{Place, Quoting, TEXT};
-use crate::lines::{Lines, without_break};
+use crate::lines::{Lines, old_line_ends, without_break};
 use crate::problems::Problems;
 use crate::rows::{Row, RowSpec};
 
@@ -37,6 +37,12 @@ impl TextRows {
         loop {
             self.text.clear();
             if !lines.next(&mut self.text, problems)? {
+                return Ok(None);
+            }
+            let is_first = lines.number() == 1;
+            if let Some(problem) = old_line_ends(lines.path(), &self.text).filter(|_| is_first) {
+                problems.add(problem);
+                lines.stop();
                 return Ok(None);
             }
             let text = without_break(&self.text);

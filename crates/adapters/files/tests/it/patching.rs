@@ -130,7 +130,9 @@ fn everything_that_is_wrong_is_told_at_once() {
         "id,text\n1,a\n",
         json!({"encoding": "shift_jis"}),
         &texts(&[("1", "caf\u{e9}")]),
-        Err(&["E0725 a.csv:2:1 the `text` of `1` has `é`, which Shift-JIS cannot hold: café"]),
+        Err(&[
+            "E0725 a.csv:2:3 the `text` of `1` has `é` (U+00E9), which Shift-JIS cannot hold, first as its character 4: café",
+        ]),
     );
     check(
         "a.csv",
@@ -219,4 +221,96 @@ fn a_large_table_is_patched_in_pieces() {
         records.push(Json::of(&json!({"id": n, "text": format!("行 {n}")})).unwrap());
     }
     check("a.csv", &source, json!({"expected": "source"}), &records, Ok(&expect));
+}
+
+#[test]
+fn every_character_that_an_encoding_lacks_is_told_at_once() {
+    let table = "id,who,text\n1,Bo,\"two\nlines\"\n\n2,Bo,b\n3,Bo,c\n";
+    let lacking = texts(&[("1", "⟦é⟧"), ("2", "ok"), ("3", "a¥😀é")]);
+    let told = |line: u32, id: u32, all: &str, at: u32, text: &str| {
+        format!(
+            "E0725 a.csv:{line}:6 the `text` of `{id}` has {all}, which Shift-JIS cannot hold, first as its \
+             character {at}: {text}"
+        )
+    };
+    check(
+        "a.csv",
+        table,
+        json!({"encoding": "shift_jis"}),
+        &lacking,
+        Err(&[
+            &told(2, 1, "`⟦` (U+27E6), `é` (U+00E9), `⟧` (U+27E7)", 1, "⟦é⟧"),
+            &told(6, 3, "`¥` (U+00A5), `😀` (U+1F600), `é` (U+00E9)", 2, "a¥😀é"),
+        ]),
+    );
+    let po = "E0725 a.po:3:8 the `text` of `1` has `é` (U+00E9), which Shift-JIS cannot hold, first as its character 1: é";
+    check(
+        "a.po",
+        "msgctxt \"1\"\nmsgid \"a\"\nmsgstr \"\"\n",
+        json!({"encoding": "shift_jis"}),
+        &texts(&[("1", "é")]),
+        Err(&[po]),
+    );
+}
+
+#[test]
+fn a_patched_unit_file_says_which_language_it_is_in() {
+    let hello = texts(&[("1", "Salut")]);
+    let language = json!({"language": "pt-BR"});
+    let unit = "<body><trans-unit id=\"1\"><source>Hi</source><target>";
+    let file = |about: &str, text: &str| {
+        format!(
+            "<xliff version=\"1.2\"><file {about}>{unit}{text}</target></trans-unit></body></file></xliff>"
+        )
+    };
+    let rest = "original=\"a\"  source-language='en'\tdatatype=\"x\"";
+    for (before, after) in [
+        (rest, "original=\"a\"  source-language='en' target-language=\"pt-BR\"\tdatatype=\"x\""),
+        ("target-language='' a=\"\"", "target-language='pt-BR' a=\"\""),
+        ("target-language=\"fr\"", "target-language=\"fr\""),
+        ("original=\"a\"", "target-language=\"pt-BR\" original=\"a\""),
+    ] {
+        check("a.xlf", &file(before, "x"), language.clone(), &hello, Ok(&file(after, "Salut")));
+    }
+    let same = file(rest, "Salut");
+    check("a.xlf", &same, language, &hello, Ok(&same));
+}
+
+#[test]
+fn a_patched_message_file_says_which_language_it_is_in() {
+    let hello = texts(&[("1", "Salut")]);
+    let language = json!({"language": "pt-BR"});
+    let po = |header: &str, text: &str| format!("{header}msgctxt \"1\"\nmsgid \"Hi\"\nmsgstr \"{text}\"\n");
+    let header = |lines: &[&str]| {
+        let lines: String = lines.iter().map(|line| format!("\"{line}\\n\"\n")).collect();
+        format!("msgid \"\"\nmsgstr \"\"\n{lines}\n")
+    };
+    let forms = "Plural-Forms: nplurals=2; plural=(n > 1);";
+    let known = header(&["Language: fr", "Plural-Forms: nplurals=3; plural=n;"]);
+    for (before, after) in [
+        (String::new(), header(&["Language: pt_BR", forms])),
+        (header(&["A: b"]), header(&["A: b", "Language: pt_BR", forms])),
+        (
+            header(&["Language: ", "Plural-Forms: nplurals=INTEGER; plural=EXPRESSION;", "A: b"]),
+            header(&["Language: pt_BR", forms, "A: b"]),
+        ),
+        (known.clone(), known),
+    ] {
+        check("a.po", &po(&before, "x"), language.clone(), &hello, Ok(&po(&after, "Salut")));
+        let same = po(&before, "Salut");
+        check("a.po", &same, language.clone(), &hello, Ok(&same));
+    }
+    let one_line = "# Mine\nmsgid \"\"\nmsgstr \"A: b\"\n\n";
+    let more = "# Mine\nmsgid \"\"\nmsgstr \"A: b\"\n\"\\n\"\n\"Language: xx\\n\"\n\n";
+    let unknown = json!({"language": "xx"});
+    check("a.po", &po(one_line, "x"), unknown, &hello, Ok(&po(more, "Salut")));
+    // Japanese has one form; a file with two keeps its own rule, whatever that is.
+    let two = |more: &str, one: &str, other: &str| {
+        format!(
+            "msgid \"\"\nmsgstr \"\"\n{more}\nmsgctxt \"1\"\nmsgid \"a\"\nmsgid_plural \"b\"\nmsgstr[0] \"{one}\"\nmsgstr[1] \"{other}\"\n"
+        )
+    };
+    let after = two("\"Language: ja\\n\"\n", "い", "ろ");
+    let records = texts(&[("1[0]", "い"), ("1[1]", "ろ")]);
+    check("a.po", &two("", "x", "y"), json!({"language": "ja"}), &records, Ok(&after));
 }

@@ -249,3 +249,35 @@ fn known_stamps_save_reading() {
     assert_eq!(again[0], forged, "old and unchanged: not read");
     assert_eq!(again[1].digest, stamps[1].digest, "young: read again");
 }
+
+#[test]
+fn lines_that_end_with_a_carriage_return_alone_are_no_empty_script() {
+    let old = "E0719 f.@:1:1 the lines of the file end with a carriage return alone";
+    for (ending, text) in [
+        ("csv", "id,text\ra,one\r"),
+        ("txt", "one\rtwo\r"),
+        ("po", "# a\rmsgid \"one\"\rmsgstr \"\"\r"),
+        ("rpy", "label start:\r    \"One.\"\r"),
+    ] {
+        let path = format!("f.{ending}");
+        let folder = Folder::new(&[(&path, text.as_bytes())]);
+        let Err(FileError::Bad { problems }) = folder.read(json!({"files": path}), "id") else {
+            panic!("{ending} must fail")
+        };
+        assert_eq!(lines(&problems), [old.replace('@', ending)]);
+    }
+    let list = Folder::new(&[("a.json", b"[{\"id\": 1},\r{\"id\": 2}]\r")]);
+    assert_eq!(list.read(json!({"files": "a.json"}), "id").unwrap().0.len(), 2, "JSON does not mind");
+}
+
+#[test]
+fn another_delimiter_is_thought_of() {
+    for (header, hint) in [("id;text", "\";\""), ("id\ttext", "tab")] {
+        let folder = Folder::new(&[("a.csv", format!("{header}\n").as_bytes())]);
+        let Err(FileError::Bad { problems }) = folder.read(json!({"files": "a.csv"}), "id") else {
+            panic!("must fail")
+        };
+        let hint = format!("if that is what stands between the cells, say `delimiter: {hint}`");
+        assert_eq!(problems[0].hint.as_deref(), Some(hint.as_str()));
+    }
+}

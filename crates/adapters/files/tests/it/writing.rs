@@ -119,6 +119,29 @@ fn some_places_are_refused() {
 }
 
 #[test]
+fn a_writer_that_syncs_writes_the_same() {
+    let folder = Folder::new(&[("p/a.csv", b"edited")]);
+    let writer = refrain_files::FsWriter::synced(folder.path("p"));
+    let write = |path: &str| {
+        let mut target = block_on(writer.open(&map(json!({"path": path})), "id")).unwrap();
+        target.write(&records(&[r#"{"id":1}"#])).unwrap();
+        target.finish().unwrap().files
+    };
+    let kept = block_on(writer.keep("a.csv", &std::collections::BTreeSet::new())).unwrap();
+    assert_eq!(kept.map(|kept| kept.path).as_deref(), Some("a.csv.edited-1"));
+    for path in ["a.csv", "new/folders/b.csv"] {
+        let first = write(path);
+        assert_eq!(write(path)[0].digest, first[0].digest, "also where it is there already");
+    }
+    assert_eq!(
+        folder.everything().len(),
+        6,
+        "two files, a copy and three folders: {:?}",
+        folder.everything()
+    );
+}
+
+#[test]
 fn files_that_are_gone_have_no_stamp() {
     let folder = Folder::new(&[]);
     let stamps = folder.write(json!({"path": "o/x.csv"}), &records(&[r#"{"id":1}"#])).unwrap();
@@ -128,4 +151,45 @@ fn files_that_are_gone_have_no_stamp() {
     assert_eq!(block_on(folder.writer().stamps(&stamps)).unwrap(), []);
     std::fs::create_dir(folder.path("o/x.csv")).unwrap();
     assert_eq!(block_on(folder.writer().stamps(&stamps)).unwrap(), []);
+}
+
+#[test]
+fn records_that_an_encoding_cannot_hold_are_told_of_one_by_one() {
+    let records = [
+        json!({"id": "a", "source": "Hi", "text": "はい"}),
+        json!({"id": "b", "source": "Hé", "text": "⟦é⟧"}),
+        json!({"id": "c", "source": "Ho", "text": "😀"}),
+    ];
+    let records: Vec<Json> = records.iter().map(|record| Json::of(record).unwrap()).collect();
+    let told = |path: &str| {
+        let folder = Folder::new(&[]);
+        let written = folder.write(json!({"path": path, "encoding": "shift_jis"}), &records);
+        let Err(FileError::Bad { problems }) = written else { panic!("must fail") };
+        assert!(!folder.path(path).exists());
+        lines(&problems)
+    };
+    let what = |name: &str, id: &str, n: u32, all: &str, at: u32| {
+        format!(
+            "E0720 - x.po: the `{name}` of `{id}` (record {n}) has {all}, which Shift-JIS cannot hold, first as its \
+             character {at}"
+        )
+    };
+    assert_eq!(
+        told("x.po"),
+        [
+            what("text", "b", 2, "`⟦` (U+27E6), `é` (U+00E9), `⟧` (U+27E7)", 1),
+            what("source", "b", 2, "`é` (U+00E9)", 2),
+            what("text", "c", 3, "`😀` (U+1F600)", 1),
+        ]
+    );
+    for path in ["x.csv", "x.jsonl", "x.json"] {
+        let rows = told(path);
+        assert!(rows.len() == 2 && rows[0].contains("record 2 has `é` (U+00E9), `⟦` (U+27E6)"), "{rows:?}");
+        assert!(rows[1].contains("\"id\":\"c\""), "{rows:?}");
+    }
+
+    let folder = Folder::new(&[]);
+    folder.write(json!({"path": "x.po", "encoding": "shift_jis"}), &records[..1]).unwrap();
+    let said = std::fs::read(folder.path("x.po")).unwrap();
+    assert!(said.windows(17).any(|part| part == b"charset=Shift_JIS"), "it says how it is encoded");
 }

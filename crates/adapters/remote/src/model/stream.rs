@@ -103,10 +103,10 @@ impl Assembly {
     fn anthropic(&mut self, mut event: Value) {
         let index = event["index"].as_u64().and_then(|n| usize::try_from(n).ok()).unwrap_or(0);
         match event["type"].as_str() {
-            Some("message_start") => self.body = event["message"].take(),
+            Some("message_start") => self.body = take(&mut event, "message"),
             Some("content_block_start") => {
                 if let Some(blocks) = self.body.get_mut("content").and_then(Value::as_array_mut) {
-                    blocks.push(event["content_block"].take());
+                    blocks.push(take(&mut event, "content_block"));
                 }
             }
             Some("content_block_delta") => self.anthropic_delta(index, &event["delta"]),
@@ -115,11 +115,16 @@ impl Assembly {
                 copy(&event["delta"], &mut self.body, &["stop_reason", "stop_sequence", "stop_details"]);
                 if let Some(usage) = event["usage"].as_object() {
                     let names: Vec<&str> = usage.keys().map(String::as_str).collect();
-                    copy(&event["usage"], &mut self.body["usage"], &names);
+                    let mut sum = take(&mut self.body, "usage");
+                    copy(&event["usage"], &mut sum, &names);
+                    set(&mut self.body, "usage", sum);
                 }
             }
             Some("message_stop") => self.ended = true,
-            Some("error") => self.error(event["error"].take()),
+            Some("error") => {
+                let error = take(&mut event, "error");
+                self.error(error);
+            }
             _ => {}
         }
     }
@@ -145,7 +150,7 @@ impl Assembly {
         let (_, text) = self.partial.swap_remove(position);
         let block = self.body.get_mut("content").and_then(|blocks| blocks.get_mut(index));
         if let Some(block) = block.filter(|_| !text.trim().is_empty()) {
-            block["input"] = serde_json::from_str(&text).unwrap_or(Value::String(text));
+            set(block, "input", serde_json::from_str(&text).unwrap_or(Value::String(text)));
         }
     }
 
@@ -169,10 +174,7 @@ impl Assembly {
     }
 
     fn error(&mut self, error: Value) {
-        if self.body.is_null() {
-            self.body = Value::Object(Map::new());
-        }
-        self.body["error"] = error;
+        set(&mut self.body, "error", error);
     }
 }
 
@@ -180,7 +182,7 @@ impl Assembly {
 fn copy(from: &Value, to: &mut Value, names: &[&str]) {
     for name in names {
         if let Some(value) = from.get(*name).filter(|value| !value.is_null()) {
-            to[*name] = value.clone();
+            set(to, name, value.clone());
         }
     }
 }
@@ -188,10 +190,25 @@ fn copy(from: &Value, to: &mut Value, names: &[&str]) {
 /// Appends a piece of text to a field.
 fn append(to: &mut Value, field: &str, piece: Option<&Value>) {
     let Some(piece) = piece.and_then(Value::as_str) else { return };
-    match &mut to[field] {
-        Value::String(text) => text.push_str(piece),
-        other => *other = piece.into(),
+    match to.get_mut(field) {
+        Some(Value::String(text)) => text.push_str(piece),
+        _ => set(to, field, piece.into()),
     }
+}
+
+/// Sets a field; a server may have sent something without fields in its place, which is then left as it is.
+fn set(to: &mut Value, name: &str, value: Value) {
+    if to.is_null() {
+        *to = Value::Object(Map::new());
+    }
+    if let Some(fields) = to.as_object_mut() {
+        fields.insert(name.to_owned(), value);
+    }
+}
+
+/// Takes a field out.
+fn take(from: &mut Value, name: &str) -> Value {
+    from.get_mut(name).map(Value::take).unwrap_or_default()
 }
 
 fn openai_call(message: &mut Value, index: usize, piece: &Value) {
@@ -225,6 +242,9 @@ fn gemini_part(all: &mut Vec<Value>, part: Value) {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+    use refrain_testkit::fuzz;
+
     use super::*;
 
     fn assemble(kind: EndpointKind, events: &[Value]) -> (Value, bool) {
@@ -314,5 +334,98 @@ mod tests {
     #[test]
     fn garbage_is_an_error() {
         assert!(Assembly::new(EndpointKind::Openai).push(b"data: {oops\n\n").is_err());
+    }
+
+    /// What a hostile or broken server may send.
+    const WORDS: &[&str] = &[
+        "type",
+        "index",
+        "delta",
+        "message",
+        "content",
+        "content_block",
+        "content_block_start",
+        "content_block_delta",
+        "content_block_stop",
+        "message_start",
+        "message_delta",
+        "message_stop",
+        "text",
+        "partial_json",
+        "usage",
+        "error",
+        "response",
+        "response.created",
+        "response.completed",
+        "choices",
+        "tool_calls",
+        "function",
+        "arguments",
+        "name",
+        "id",
+        "candidates",
+        "parts",
+        "finishReason",
+        "finish_reason",
+        "functionCall",
+        "output",
+        "output_text",
+        "stop",
+        "input",
+    ];
+
+    fn typed(words: &'static [&'static str]) -> impl Strategy<Value = Value> {
+        let of = |types: Vec<&'static str>| {
+            (prop::sample::select(types), fuzz::json(words), fuzz::json(words), 0..3_u64)
+        };
+        let anthropic = vec![
+            "message_start",
+            "content_block_start",
+            "content_block_delta",
+            "content_block_stop",
+            "message_delta",
+            "error",
+        ];
+        let responses = vec!["response.created", "response.completed", "error"];
+        let event = |(kind, a, b, index): (&str, Value, Value, u64)| {
+            json!({"type": kind, "index": index, "message": {"content": [a, a], "usage": b}, "delta": {"text": "t", "partial_json": "{", "x": a},
+                   "content_block": a, "usage": a, "response": b, "error": b})
+        };
+        let openai = (fuzz::json(words), 0..3_u64).prop_map(|(a, n)| json!({"choices": [{"delta": {"content": a, "tool_calls": [{"index": n, "function": a, "id": a}]}}], "usage": a}));
+        let gemini = fuzz::json(words).prop_map(
+            |a| json!({"candidates": [{"content": {"parts": [a, {"text": "x"}]}, "finishReason": a}]}),
+        );
+        prop_oneof![
+            of(anthropic).prop_map(event),
+            of(responses).prop_map(event),
+            openai,
+            gemini,
+            fuzz::json(words)
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(fuzz::config(150))]
+
+        #[test]
+        fn fuzz_any_events_are_a_body_or_an_error(events in prop::collection::vec(typed(WORDS), 0..8)) {
+            use EndpointKind::{Anthropic, Gemini, Openai, Responses};
+            for kind in [Openai, Responses, Anthropic, Gemini] {
+                let mut assembly = Assembly::new(kind);
+                for event in &events {
+                    let _ = assembly.push(format!("data: {event}\n\n").as_bytes());
+                }
+                let _ = crate::model::wire::decode(kind, &assembly.into_body());
+                for event in &events {
+                    let _ = crate::model::wire::decode(kind, event);
+                }
+            }
+        }
+
+        #[test]
+        fn fuzz_any_bytes_are_events_or_an_error(bytes in fuzz::bytes()) {
+            let mut assembly = Assembly::new(EndpointKind::Openai);
+            let _ = assembly.push(&bytes);
+        }
     }
 }

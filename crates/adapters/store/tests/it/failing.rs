@@ -26,6 +26,10 @@ impl Storage for FullDisk {
         DiskStorage.names(folder)
     }
 
+    fn make_folder(&self, folder: &Path) -> io::Result<()> {
+        DiskStorage.make_folder(folder)
+    }
+
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         DiskStorage.rename(from, to)
     }

@@ -6,5 +6,7 @@ mod crash;
 mod damage;
 mod failing;
 mod folder;
+mod fuzz;
 mod golden;
+mod power;
 mod project;

@@ -6,18 +6,19 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use refrain_core::engine::{EngineError, Returned, Signature, WrittenFile};
 use refrain_schemas::digest::Digest;
+use refrain_schemas::edit::EditReport;
 use refrain_schemas::exit_code::ExitCode;
 use refrain_schemas::problem::Problem;
 use serde_json::{Map, Value};
 
 use crate::address::RevisionAddress;
 use crate::args::Globals;
-use crate::args::people::WhoArgs;
+use crate::args::people::{WhoArgs, signed};
 use crate::output::Output;
 use crate::report::CliError;
 use crate::suggest::did_you_mean;
 use crate::wiring::{Opened, Workbench};
-use crate::{render, runtime, wiring};
+use crate::{render, runtime, shell, wiring};
 
 /// Take over what somebody changed in an exported file
 ///
@@ -34,6 +35,7 @@ Examples:
   refrain edit import out/ja.csv --dry-run         what would become of it
   refrain edit import ana.csv --from export@ja --by ana
   refrain edit import old.csv --from export@ja#3   of that revision
+  refrain edit import ana.csv --copy-of out/ja/wren.csv
   refrain edit import out/ja.csv --prefer          let the machine try again
   refrain edit import x.csv --from export@ja --delimiter ';'")]
 pub(super) struct ImportArgs {
@@ -43,6 +45,9 @@ pub(super) struct ImportArgs {
     /// What wrote it, where its path does not tell; of the revision that fits best, unless one is named
     #[arg(long, value_name = "PHASE[@SCOPE][#REVISION]")]
     from: Option<RevisionAddress>,
+    /// Which of the files that the export wrote it is a copy of; found out by what fits best where it is not given
+    #[arg(long, value_name = "PATH")]
+    copy_of: Option<String>,
     /// Let the units be asked again when something changes; the person's text is laid over the answers
     #[arg(long)]
     prefer: bool,
@@ -59,6 +64,9 @@ pub(super) struct ImportArgs {
     who: WhoArgs,
 }
 
+/// How many files are named that a copy may be of.
+const CANDIDATES_SHOWN: usize = 8;
+
 /// Imports.
 pub(super) fn run(args: &ImportArgs, globals: &Globals, output: &mut Output) -> Result<ExitCode, CliError> {
     let opened = wiring::open(globals)?;
@@ -66,31 +74,96 @@ pub(super) fn run(args: &ImportArgs, globals: &Globals, output: &mut Output) -> 
     let shown = args.path.display().to_string();
     let bytes = fs::read(&args.path).map_err(|error| CliError::io(&format!("read {shown}"), &error))?;
     let written = runtime::on_this_thread(async { Ok(opened.engine.written().await?) })?;
-    let export = export_of(args, &opened, &written)?;
-    let bench = Workbench::set_up(&opened.project.dir, &export.path, &bytes, &export.patched)?;
-    let returned = Returned {
-        export: export.target.clone(),
-        revision: args.from.as_ref().and_then(|from| from.revision),
-        path: export.path.clone(),
-        file: shown,
-        digest: Digest::of_content(&bytes),
-        fields: args.fields.clone(),
-        reading: args.reading(),
-        signature,
+    let export = match candidates(args, &opened, &written)?.as_slice() {
+        [only] => *only,
+        several => fitting(args, &opened, several, &bytes, &signature)?,
     };
-    let holder = opened.holder();
-    let report = runtime::on_this_thread(async {
-        let imported = opened.engine.import_edits(&returned, &bench.ports(), &holder).await;
-        imported.map_err(|error| explained(error, args, &bytes))
-    })?;
+    let report = import(args, &opened, export, &bytes, &signature)?;
     if output.wants_json() {
         output.json(&report)?;
     } else {
         let mut page = output.page();
-        render::edits::write_imported(&mut page, &report, &returned.file);
+        render::edits::write_imported(&mut page, &report, &shown);
         output.show(&page)?;
     }
     Ok(ExitCode::Ok)
+}
+
+/// Takes a file over as a copy of one that was exported.
+fn import(
+    args: &ImportArgs,
+    opened: &Opened,
+    export: &WrittenFile,
+    bytes: &[u8],
+    signature: &Signature,
+) -> Result<EditReport, CliError> {
+    let bench = Workbench::set_up(&opened.project.dir, &export.path, bytes, &export.patched)?;
+    let returned = Returned {
+        export: export.target.clone(),
+        revision: args.from.as_ref().and_then(|from| from.revision),
+        path: export.path.clone(),
+        file: args.path.display().to_string(),
+        digest: Digest::of_content(bytes),
+        fields: args.fields.clone(),
+        reading: args.reading(),
+        signature: signature.clone(),
+    };
+    let holder = opened.holder();
+    runtime::on_this_thread(async {
+        let imported = opened.engine.import_edits(&returned, &bench.ports(), &holder).await;
+        imported.map_err(|error| explained(error, args, bytes))
+    })
+}
+
+/// Finds out which of several exported files a copy was made from: the one whose rows are those of the copy, and of which it says
+/// the least that is new.
+fn fitting<'a>(
+    args: &ImportArgs,
+    opened: &Opened,
+    several: &[&'a WrittenFile],
+    bytes: &[u8],
+    signature: &Signature,
+) -> Result<&'a WrittenFile, CliError> {
+    let trial = Signature { dry_run: true, ..signature.clone() };
+    let (mut fits, mut wrong) = (Vec::new(), Vec::new());
+    for export in several {
+        // What cannot be read as this one is no copy of it.
+        match import(args, opened, export, bytes, &trial) {
+            Err(error) => wrong.push(error),
+            Ok(report) => {
+                let news = report.added + report.changed + report.removed + report.n_clashes;
+                let has_any = report.unchanged > 0 || report.n_absent == 0;
+                fits.extend(has_any.then_some(((report.n_unknown, report.n_absent, news), *export)));
+            }
+        }
+    }
+    // What cannot be read at all is told with its place.
+    if wrong.len() == several.len()
+        && let Some(first) = wrong.into_iter().next()
+    {
+        return Err(first);
+    }
+    let best = fits.iter().map(|(misfit, _)| *misfit).min();
+    let best: Vec<&WrittenFile> =
+        fits.iter().filter(|(misfit, _)| Some(*misfit) == best).map(|(_, export)| *export).collect();
+    match best.as_slice() {
+        [only] => Ok(only),
+        [] => Err(undecided(args, several, "fits none of the files")),
+        likely => Err(undecided(args, likely, "fits several of the files equally well")),
+    }
+}
+
+/// Names the files that a copy may be of, each with the command that says so.
+fn undecided(args: &ImportArgs, files: &[&WrittenFile], why: &str) -> CliError {
+    let target = files.first().map_or_else(String::new, |file| file.target.to_string());
+    let message = format!("{} {why} that {target} wrote; nothing was recorded", args.path.display());
+    let copy = shell::quoted(&args.path.to_string_lossy());
+    let by =
+        args.who.by.as_ref().map_or_else(|| signed().to_owned(), |by| format!(" --by {}", shell::quoted(by)));
+    let command = |file: &&WrittenFile| {
+        format!("`refrain edit import {copy} --copy-of {}{by}`", shell::quoted(&file.path))
+    };
+    files.iter().take(CANDIDATES_SHOWN).map(command).fold(CliError::usage(message), CliError::hint)
 }
 
 impl ImportArgs {
@@ -100,18 +173,25 @@ impl ImportArgs {
     }
 }
 
-/// Finds the export that a file was made from: by its path, and by what the person says.
-fn export_of<'a>(
+/// Returns the exported files that a file may have been made from: by its path, and by what the person says.
+fn candidates<'a>(
     args: &ImportArgs,
     opened: &Opened,
     written: &'a [WrittenFile],
-) -> Result<&'a WrittenFile, CliError> {
-    let path = path_in(&opened.project.dir, &args.path);
-    let by_path = path.as_deref().and_then(|path| written.iter().find(|file| file.path == path));
-    let Some(from) = &args.from else {
-        return by_path.ok_or_else(|| unwritten(args, written));
+) -> Result<Vec<&'a WrittenFile>, CliError> {
+    let target = args.from.as_ref().map(|from| opened.engine.target(&from.selection)).transpose()?;
+    let path = match &args.copy_of {
+        Some(path) => Some(path_in(&opened.project.dir, Path::new(path)).unwrap_or_else(|| path.clone())),
+        None => path_in(&opened.project.dir, &args.path),
     };
-    let target = opened.engine.target(&from.selection)?;
+    let by_path = path.as_deref().and_then(|path| written.iter().find(|file| file.path == path));
+    if let (Some(path), None) = (&args.copy_of, by_path) {
+        let near = did_you_mean(path, written.iter().map(|file| file.path.as_str()));
+        return Err(CliError::usage(format!("no export wrote {path}")).hint_if(near));
+    }
+    let Some(target) = target else {
+        return by_path.map(|file| vec![file]).ok_or_else(|| unwritten(args, written));
+    };
     if let Some(other) = by_path.filter(|file| file.target != target) {
         let (path, wrote) = (&other.path, &other.target);
         return Err(CliError::usage(format!("{path} was written by {wrote}, not by {target}"))
@@ -119,16 +199,13 @@ fn export_of<'a>(
     }
     let files: Vec<&WrittenFile> = written.iter().filter(|file| file.target == target).collect();
     let same_name = |file: &&&WrittenFile| name_of(Path::new(&file.path)) == name_of(&args.path);
-    match (by_path, files.as_slice()) {
-        (Some(file), _) => Ok(file),
-        (None, []) => Err(CliError::usage(format!("{target} has written no file yet"))
+    let named: Vec<&WrittenFile> = files.iter().filter(same_name).copied().collect();
+    match (by_path, named.as_slice()) {
+        (Some(file), _) => Ok(vec![file]),
+        (None, [_, ..]) => Ok(named),
+        (None, []) if files.is_empty() => Err(CliError::usage(format!("{target} has written no file yet"))
             .hint(format!("make it with `refrain run {target}`"))),
-        (None, [only]) => Ok(only),
-        (None, several) => several.iter().find(same_name).copied().ok_or_else(|| {
-            let names: Vec<&str> = several.iter().map(|file| file.path.as_str()).collect();
-            CliError::usage(format!("{target} wrote several files, and none of this name"))
-                .hint(format!("call it as one of {}", names.join(", ")))
-        }),
+        (None, []) => Ok(files),
     }
 }
 

@@ -32,7 +32,7 @@ pub(super) fn run(args: &ListArgs, globals: &Globals, output: &mut Output) -> Re
     let opened = wiring::open(globals)?;
     let targets = match &args.phase {
         Some(phase) => opened.engine.select(&phase.0)?,
-        None => opened.engine.model().targets(),
+        None => runtime::on_this_thread(async { Ok(opened.engine.edited().await?) })?,
     };
     let list = runtime::on_this_thread(async { Ok(opened.engine.edits(&targets).await?) })?;
     if output.wants_json() {

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::io::BufRead;
+use std::path::Path;
 
 use clap::Args;
 
@@ -11,9 +12,11 @@ use crate::report::CliError;
 
 mod endpoint;
 mod language;
+mod script;
 mod source;
 
 use endpoint::Provider;
+use script::Script;
 
 /// The answers of `localisation`, given ahead.
 #[derive(Debug, Clone, Default, Args)]
@@ -47,6 +50,8 @@ pub(super) struct Given {
 pub(super) struct Answers {
     /// The script; the sample where absent.
     source: Option<String>,
+    /// What was found in it.
+    script: Script,
     source_language: String,
     languages: Vec<String>,
     provider: Provider,
@@ -76,13 +81,21 @@ impl Given {
         given.into_iter().filter(|(_, given)| *given).map(|(flag, _)| flag).collect()
     }
 
-    /// Asks for what was not given.
-    pub(super) fn ask<R: BufRead>(mut self, interview: &mut Interview<R>) -> Result<Self, CliError> {
+    /// Asks for what was not given; `is_script` says whether files are some that can be read.
+    pub(super) fn ask<R: BufRead>(
+        mut self,
+        interview: &mut Interview<R>,
+        is_script: &dyn Fn(&str) -> Result<(), CliError>,
+    ) -> Result<Self, CliError> {
         if self.source.is_none() {
             let question = "Your script: a file, a pattern such as script/*.csv, or `sample`";
             let read = |answer: &str| match answer {
                 "sample" => Ok(None),
-                files => source::files(files).map(Some),
+                files => {
+                    let files = source::files(files)?;
+                    is_script(&files).map_err(|error| error.told())?;
+                    Ok(Some(files))
+                }
             };
             self.source = interview.ask(question, "sample", read)?;
         }
@@ -130,6 +143,7 @@ impl Given {
         let targets = || language::TARGETS.map(str::to_owned).to_vec();
         Answers {
             source: self.source,
+            script: Script::default(),
             source_language: self.source_language.unwrap_or_else(|| language::SOURCE.to_owned()),
             languages: if self.languages.is_empty() { targets() } else { self.languages },
             provider,
@@ -140,7 +154,30 @@ impl Given {
     }
 }
 
+/// Says whether files of a folder are some that can be read.
+pub(super) fn is_script(dir: &Path, files: &str) -> Result<(), CliError> {
+    script::look(dir, files).map(|_| ())
+}
+
 impl Answers {
+    /// Looks into the script, and finds out what is what in it.
+    pub(super) fn look<R: BufRead>(
+        mut self,
+        dir: &Path,
+        interview: Option<&mut Interview<R>>,
+    ) -> Result<Self, CliError> {
+        if let Some(files) = &self.source {
+            let look = script::look(dir, files)?;
+            self.script = Script::find(dir, files, &look, interview)?;
+        }
+        Ok(self)
+    }
+
+    /// Says what the script was taken for; nothing where it is the sample.
+    pub(super) fn found(&self) -> Option<String> {
+        self.source.as_ref().map(|files| format!("{files}: {}", self.script.summary()))
+    }
+
     /// Says what does not go together.
     pub(super) fn check(&self) -> Result<(), CliError> {
         let languages = &self.languages;
@@ -164,7 +201,7 @@ macro_rules! files {
 }
 
 /// What every project gets.
-const COMMON: [(&str, &str); 21] = files![
+const COMMON: [(&str, &str); 23] = files![
     "refrain.yaml",
     "README.md",
     "prompts/project.md",
@@ -173,11 +210,13 @@ const COMMON: [(&str, &str); 21] = files![
     "prompts/phases/terms.md",
     "prompts/phases/translate.md",
     "prompts/phases/qa.md",
+    "prompts/phases/edit.md",
     "prompts/agents/profiler.md",
     "prompts/agents/annotator.md",
     "prompts/agents/namer.md",
     "prompts/agents/translator.md",
     "prompts/agents/critic.md",
+    "prompts/agents/editor.md",
     "schemas/context.schema.json",
     "schemas/notes.schema.json",
     "schemas/term.schema.json",
@@ -252,7 +291,9 @@ fn blanks(answers: &Answers) -> Vec<(&'static str, String)> {
         ("about", source.about.to_owned()),
         ("files", source.files),
         ("target", source.target),
-        ("read", source.read.to_owned()),
+        ("read", answers.script.params(true)),
+        ("patch", answers.script.params(false)),
+        ("encoding", answers.script.encoding().to_owned()),
         ("source_language", answers.source_language.clone()),
         ("languages", languages),
         ("names", language::names(answers.languages.iter().chain([&answers.source_language]))),
@@ -289,7 +330,7 @@ mod tests {
 
     fn answered(lines: &str, given: Given) -> Answers {
         let mut interview = Interview::new(lines.as_bytes());
-        let given = given.ask(&mut interview);
+        let given = given.ask(&mut interview, &|_| Ok(()));
         given.unwrap_or_else(|_| panic!("{lines:?} is too little")).answers()
     }
 

@@ -1,6 +1,6 @@
 //! Writing HTML: what opens is closed, and texts are escaped.
 
-use crate::output::clean;
+use refrain_core::escape::escape;
 
 /// HTML that is being written.
 #[derive(Debug)]
@@ -12,7 +12,7 @@ pub(super) struct Html {
 /// an escape.
 pub(super) fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    for c in clean(text).chars() {
+    for c in escape(text).chars() {
         match c {
             '&' => out.push_str("&amp;"),
             '<' => out.push_str("&lt;"),

@@ -152,3 +152,75 @@ fn a_script_that_changed_since_is_no_hindrance() {
     project.run_json(&[], 0);
     assert_eq!(project.read("out/a.txt"), "A NEW LINE\nFIRST LINE\nmine\n");
 }
+
+#[test]
+fn a_file_of_an_export_that_had_fewer_lines_is_taken_back() {
+    let write = json!({"path": "out/lines.txt", "expected": 4});
+    let project = project(&json!({"files": "lines.csv"}), &write, "id").file("lines.csv", LINES);
+    project.run_json(&[], 0);
+    let old = project.read("out/lines.txt");
+    project.edit("refrain.json", "\"expected\":4", "\"expected\":5");
+    project.write(
+        "lines.csv",
+        &format!("zero,a line before,Ann\n{LINES}").replacen("zero", "id,text,speaker\nzero", 1).replacen(
+            "\nid,text,speaker\none",
+            "\none",
+            1,
+        ),
+    );
+    project.run_json(&[], 0);
+    project.write("ana.txt", &old.replacen("SECOND LINE", "mine", 1));
+    let report = import(&project, &["ana.txt", "--from", "export"]);
+    assert_counts(&report, 1, 0, 0);
+    assert_eq!((&report["from"]["revision"], &report["fields"][0]["key"]), (&json!(1), &json!("two")));
+    // One that fits only because it has as many lines does not.
+    project.write("ana.txt", "a\nb\nc\nd\n");
+    let output = project.run(&["edit", "import", "ana.txt", "--from", "export", "--by", "ana"]).expect(2);
+    assert!(output.stderr.contains("there are 4 lines and there were 5"), "{}", output.stderr);
+}
+
+#[test]
+fn what_an_export_does_not_take_from_its_records_is_no_edit() {
+    let write = json!({"patch": "lines.csv", "path": "out/lines.csv"});
+    let project = project(&json!({"files": "lines.csv"}), &write, "id").file("lines.csv", LINES);
+    project.run_json(&[], 0);
+    project.edit("out/lines.csv", "two,SECOND LINE,Bo", "two,mine,Bob");
+    project.edit("out/lines.csv", "THIRD LINE,Ann", "THIRD LINE,Anna");
+    let report = import(&project, &["out/lines.csv"]);
+    assert_counts(&report, 1, 0, 0);
+    assert_eq!(report["unwritten"], json!({"speaker": 2}));
+    let said = project.run(&["edit", "import", "out/lines.csv", "--by", "ana"]).expect(0).stdout;
+    assert!(said.contains("2 changes of speaker left out"), "{said}");
+    project.run_json(&[], 0);
+    assert!(project.read("out/lines.csv").contains("two,mine,Bo\n"));
+    assert!(project.read("out/lines.csv.edited-1").contains("two,mine,Bob\n"), "it is nowhere else");
+}
+
+#[test]
+fn edits_of_a_phase_that_is_taken_out_are_listed_and_warned_of() {
+    let phase = |of: &Value| json!({"units": {"of": of}, "agents": {"translator": 1}, "output": {"records": "lines", "key": "id"}});
+    let pipeline = |enabled: bool| {
+        let mut edit = phase(&json!("translate"));
+        edit["enabled"] = json!(enabled);
+        let phases = json!({
+            "ingest": {"agent": {"builtin": "read", "params": {"files": "lines.csv"}}, "output": {"records": "lines", "key": "id"}},
+            "translate": phase(&json!("ingest")), "edit": edit,
+            "export": {"units": {"of": ["edit", "translate"]}, "agent": {"builtin": "write", "params": {"path": "out/lines.csv"}}},
+        });
+        json!({"refrain": 1, "name": "small", "agents": {"translator": {"command": ["fake_agent", "--upper"]}}, "phases": phases}).to_string()
+    };
+    let project = TestProject::empty().file("refrain.json", &pipeline(true)).file("lines.csv", LINES);
+    project.run_json(&[], 0);
+    project.run(&["edit", "set", "edit/two", "--text", "mine", "--by", "ana"]).expect(0);
+    assert!(!project.run(&["check"]).expect(0).stdout.contains("W0792"));
+    project.write("refrain.json", &pipeline(false));
+    let said = "1 edit of edit does not come out: phase `edit` is disabled (`enabled: false`)";
+    let page = project.run(&["check"]).expect(0);
+    assert!(page.stdout.contains("W0792") && page.stdout.contains(said), "{}", page.stdout);
+    assert_eq!(project.json(&["check"], 0)["problems"][0]["code"], json!("W0792"));
+    assert!(project.run(&["plan"]).expect(0).stderr.contains(said));
+    assert!(project.run(&["run", "--progress", "none"]).expect(0).stderr.contains(said));
+    let list = project.run(&["edit", "list"]).expect(0).stdout;
+    assert!(list.contains("edit: 1 edit") && list.contains("is disabled"), "{list}");
+    project.run(&["edit", "list", "edit"]).expect(0);
+}

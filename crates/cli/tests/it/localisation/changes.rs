@@ -69,11 +69,20 @@ fn a_new_line_and_a_line_less_concern_those_around_them() {
     let (_, report) = assert_exact(&project, &["fr"], || {
         let text = project.read("script/wren.csv");
         let at = text.find("telegraph_005,").unwrap();
-        let new = "telegraph_004b,telegraph,wren,Wren,Nothing at all.,\n";
+        let new = "telegraph_004b,telegraph,wren,Wren,Rather so.,\n";
         project.write("script/wren.csv", &format!("{}{new}{}", &text[..at], &text[at..]));
     });
     assert_eq!(phase(&report, "translate@fr")["units"]["total"], 376);
-    project.edit("script/wren.csv", "telegraph_004b,telegraph,wren,Wren,Nothing at all.,\n", "");
+    let asked = asked(&project, &report);
+    let units = |name: &str| asked[name].iter().map(String::as_str).collect::<Vec<_>>();
+    assert_eq!((units("context"), units("pretranslation")), (vec!["telegraph"], vec!["telegraph"]));
+    assert_eq!(
+        units("translate@fr"),
+        ["telegraph_004", "telegraph_004b", "telegraph_005"],
+        "it and its neighbours, for nobody else is told anything new"
+    );
+    assert_eq!(units("qa@fr"), ["telegraph_004b"]);
+    project.edit("script/wren.csv", "telegraph_004b,telegraph,wren,Wren,Rather so.,\n", "");
     assert_eq!(project.run_json(&[], 0)["calls"], 0, "all is as it was, and on record");
     assert_eq!(records(&project, "edit@fr").len(), 375);
 }

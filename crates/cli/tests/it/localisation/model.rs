@@ -1,9 +1,13 @@
 //! The same pipeline with a model: an address, a key and one line.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use refrain_testkit::provider::{Fault, FaultMix, Provider, Settings};
+use refrain_testkit::sight::is_word;
+use serde_json::{Value, json};
 
 use super::setup::{records, started, table};
-use crate::project::{TestProject, phase};
+use crate::project::{TestProject, phase, target};
 
 const KEY: &str = "sk-mine-77ab02";
 
@@ -98,4 +102,102 @@ fn the_plan_of_a_project_with_models_needs_no_key() {
     assert!(plan["outlay"]["cost_usd"]["high"].as_f64().unwrap() > 0.0, "{plan}");
     let said = project.run(&["doctor"]);
     assert!(said.code != Some(0) && format!("{}{}", said.stdout, said.stderr).contains("ANTHROPIC_API_KEY"));
+}
+
+/// By agent, the units that it was asked about in one phase and scope during a run.
+fn asked_by(project: &TestProject, report: &Value, name: &str) -> BTreeMap<String, BTreeSet<String>> {
+    let run = report["run_id"].as_str().unwrap();
+    let ledger = project.json(&["ledger", "--run", run, "--last", "1000000"], 0);
+    let mut asked: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for call in ledger["calls"].as_array().unwrap().iter().filter(|call| target(&call["target"]) == name) {
+        let units =
+            call["asks"].as_array().unwrap().iter().map(|ask| ask["unit"].as_str().unwrap().to_owned());
+        asked.entry(call["agent"].as_str().unwrap().to_owned()).or_default().extend(units);
+    }
+    asked
+}
+
+fn by_id(records: Vec<Value>) -> BTreeMap<String, Value> {
+    records.into_iter().map(|record| (record["line_id"].as_str().unwrap().to_owned(), record)).collect()
+}
+
+#[test]
+fn the_editor_is_asked_about_lines_with_open_issues_and_about_no_others() {
+    let project = started(&["--languages", "fr"]);
+    let provider = provider(FaultMix::default());
+    fill_in(&project, &provider);
+    // Besides the rules, which suggest nothing for a term, somebody who has a suggestion for every line.
+    let stylist = r#"stylist: { builtin: template, params: { record: { rule: style, severity: info, message: "Louder.", suggestion: "{{ unit.text }} !" } } }"#;
+    project.edit("refrain.yaml", "\nphases:\n", &format!("  {stylist}\n\nphases:\n"));
+    project.edit("refrain.yaml", "checks: 1, critic: 8 }", "checks: 1, stylist: 1, critic: 8 }");
+    let report = project.run_json(&["--set", "models=true"], 0);
+    assert_eq!(report["status"], "completed", "{report}");
+
+    let issues = records(&project, "qa@fr");
+    let is_open = |issue: &&Value| issue["suggestion"].is_null();
+    let open: BTreeSet<String> =
+        issues.iter().filter(is_open).map(|issue| issue["line_id"].as_str().unwrap().to_owned()).collect();
+    assert!((5..300).contains(&open.len()), "{}", open.len());
+    let asked = asked_by(&project, &report, "edit@fr");
+    assert_eq!(asked["editor"], open);
+    assert_eq!(asked["apply"].len(), 375);
+
+    let translated = by_id(records(&project, "translate@fr"));
+    for (id, line) in by_id(records(&project, "edit@fr")) {
+        let mut text = translated[&id]["text"].clone();
+        for change in line["changes"].as_array().unwrap() {
+            assert_eq!(change["before"], text, "{line}");
+            text = change["after"].clone();
+        }
+        assert_eq!(line["text"], text, "{line}");
+        assert_eq!(line["speaker"], translated[&id]["speaker"]);
+        assert_eq!(line["text"].as_str().unwrap().ends_with(" !"), !open.contains(&id), "{line}");
+    }
+
+    let before = provider.arrived();
+    assert_eq!(project.run_json(&["--set", "models=true"], 0)["calls"], 0);
+    assert_eq!(project.run_json(&[], 0)["status"], "completed", "and without models for nothing");
+    assert_eq!(provider.arrived(), before);
+    assert!(records(&project, "edit@fr").iter().all(|line| line["open"].is_null()));
+}
+
+#[test]
+fn a_prompt_holds_what_concerns_its_line_and_nothing_else() {
+    let project = started(&["--languages", "fr"]);
+    let provider = provider(FaultMix::default());
+    fill_in(&project, &provider);
+    // One line in each prompt.
+    let units = "    units: { of: ingest }\n";
+    project.edit("refrain.yaml", &format!("{units}    pack: {{ max: 8, within: scene_id }}\n"), units);
+    project.run_json(&["--set", "models=true", "translate"], 0);
+    let prompts: Vec<String> = provider.journal().into_iter().map(|entry| entry.prompt).collect();
+    let of = |line: &str| {
+        let marked = format!("<line id=\"{line}\">");
+        prompts.iter().find(|prompt| prompt.contains(&marked)).unwrap_or_else(|| panic!("no {line}"))
+    };
+    let prompt = of("causeway_015");
+    assert!(prompt.contains("\"Stamp\" is called \"Timbre\""), "{prompt}");
+    assert!(prompt.contains("Mrs Quill: speaks here, as do"), "{prompt}");
+    assert!(!of("causeway_010").contains("Timbre"), "{}", of("causeway_010"));
+    let far = of("causeway_002");
+    assert!(far.contains("Narrator: speaks here") && !far.contains("Stamp: speaks here"), "{far}");
+
+    let report =
+        |report: &Value| asked_by(&project, report, "translate@fr").remove("translator").unwrap_or_default();
+    let mentions = |name: &str| -> BTreeSet<String> {
+        let lines = records(&project, "ingest").into_iter();
+        let lines = lines.filter(|line| is_word(line["text"].as_str().unwrap(), &json!(name), true));
+        lines.map(|line| line["line_id"].as_str().unwrap().to_owned()).collect()
+    };
+    project.edit("glossary/fr.csv", "\nStamp,Timbre,", "\nStamp,Tampon,");
+    let run = project.run_json(&["--set", "models=true", "translate"], 0);
+    assert_eq!(report(&run), mentions("Stamp"), "a name concerns the lines that mention it");
+
+    let text = project.read("script/wren.csv");
+    let at = text.find("telegraph_005,").unwrap();
+    let new = "telegraph_004b,telegraph,wren,Wren,Rather so.,\n";
+    project.write("script/wren.csv", &format!("{}{new}{}", &text[..at], &text[at..]));
+    let run = project.run_json(&["--set", "models=true", "translate"], 0);
+    let around = ["telegraph_004", "telegraph_004b", "telegraph_005"].map(str::to_owned);
+    assert_eq!(report(&run), BTreeSet::from(around), "a new line concerns those beside it");
 }

@@ -8,7 +8,7 @@ use refrain_testkit::sight::is_word;
 use serde_json::{Value, json};
 
 use super::changes::assert_exact;
-use super::setup::{asked, records, started, table};
+use super::setup::{asked, records, start, table};
 use crate::demo::assert_within;
 use crate::project::{TestProject, phase};
 
@@ -17,20 +17,26 @@ const LINES: usize = 2_000;
 
 /// Returns a project with a script of so many lines and programs that translate and proofread it.
 fn project(lines: usize) -> TestProject {
-    let project = started(&["--languages", "ja,fr,de", "--source", "script/*.csv"]);
+    let project = TestProject::empty();
     script::write(&project.path("script"), lines).unwrap();
+    start(&project, &["--languages", "ja,fr,de", "--source", "script/*.csv"]);
     for language in LANGUAGES {
         project.write(&format!("glossary/{language}.csv"), &script::glossary(language));
     }
-    let pseudo =
-        r#"{ builtin: pseudo, when: not params.models, params: { language: "{{ scope.language }}" } }"#;
+    with_programs(&project);
+    project
+}
+
+/// Lets programs translate and proofread.
+pub(super) fn with_programs(project: &TestProject) {
+    let pipeline = project.read("refrain.yaml");
+    let pseudo = pipeline.lines().find(|line| line.starts_with("  pseudo: ")).unwrap();
     project.edit(
         "refrain.yaml",
-        &format!("  pseudo: {pseudo}\n"),
+        &format!("{pseudo}\n"),
         "  pseudo: { command: [refrain-pseudo], version: \"1\" }\n  proofreader: { command: [refrain-pseudo, --review], version: \"1\" }\n",
     );
     project.edit("refrain.yaml", "agents: { checks: 1, critic: 8 }", "agents: { checks: 1, proofreader: 2 }");
-    project
 }
 
 #[test]

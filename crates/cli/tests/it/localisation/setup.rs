@@ -24,8 +24,13 @@ pub(super) const ASKING: [(&str, bool); 7] = [
 /// Returns a project that starts with the template.
 pub(super) fn started(flags: &[&str]) -> TestProject {
     let project = TestProject::empty();
-    project.run(&[&["init", "--template", "localisation", "--yes"], flags].concat()).expect(0);
+    start(&project, flags);
     project
+}
+
+/// Starts with the template where a script is already.
+pub(super) fn start(project: &TestProject, flags: &[&str]) {
+    project.run(&[&["init", "--template", "localisation", "--yes"], flags].concat()).expect(0);
 }
 
 /// Returns the records of a phase.

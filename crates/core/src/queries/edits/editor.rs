@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use refrain_schemas::digest::Digest;
-use refrain_schemas::edit::{Edit, EditClash, EditReport, EditedField, EditsRecord, FieldEdit};
+use refrain_schemas::edit::{Edit, EditClash, EditReport, EditedField, EditsRecord, FieldEdit, Settled};
 use refrain_schemas::json::Json;
 use refrain_schemas::problem::{Problem, Severity};
 use refrain_schemas::time::Timestamp;
@@ -32,6 +32,22 @@ impl Stamp {
     }
 }
 
+/// What the unit of a record was made from, as far as it is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct Source {
+    input: Option<Digest>,
+    around: Option<Digest>,
+}
+
+impl Source {
+    fn of(inputs: Option<&Inputs>, key: &str) -> Self {
+        inputs.map_or_else(Self::default, |inputs| Self {
+            input: inputs.digest(key),
+            around: inputs.around(key),
+        })
+    }
+}
+
 /// The edits of a target while they are changed.
 #[derive(Debug)]
 pub(in crate::queries) struct Editor<'a> {
@@ -41,18 +57,35 @@ pub(in crate::queries) struct Editor<'a> {
     edits: BTreeMap<String, Edit>,
     /// The same as they were.
     before: BTreeMap<String, Edit>,
+    /// The keys that records have now by those they had when they were edited.
+    renamed: BTreeMap<String, String>,
+    /// The fields of each record that the person has had before the eyes.
+    seen: BTreeMap<String, BTreeSet<String>>,
     touched: BTreeSet<String>,
     report: EditReport,
 }
 
 impl<'a> Editor<'a> {
     pub(in crate::queries) fn new(subject: &'a Subject, stamp: Stamp) -> Self {
-        let edit = |(home, key): (String, String)| Some((home, subject.table.0.get(&key)?.clone()));
-        let edits: BTreeMap<String, Edit> = subject.homes().into_iter().filter_map(edit).collect();
+        let edits = subject.at_home(&subject.table);
         let locked = stamp.locked && subject.lockable;
         let target = subject.target.to_string();
         let report = EditReport { schema_version: 1, target, locked, ..EditReport::default() };
-        Self { subject, stamp, before: edits.clone(), edits, touched: BTreeSet::new(), report }
+        Self {
+            subject,
+            stamp,
+            before: edits.clone(),
+            edits,
+            renamed: subject.renamed(),
+            seen: BTreeMap::new(),
+            touched: BTreeSet::new(),
+            report,
+        }
+    }
+
+    /// Returns the key that a record has now, by the one it had when it was exported.
+    pub(super) fn home<'k>(&'k self, key: &'k str) -> &'k str {
+        self.renamed.get(key).map_or(key, String::as_str)
     }
 
     /// Returns the edit that belongs to a record, or that lost its record.
@@ -62,6 +95,7 @@ impl<'a> Editor<'a> {
 
     /// Returns what a field is now: as a person wants it, else as the machine has it.
     pub(super) fn current(&self, key: &str, field: &str) -> Option<Json> {
+        let key = self.home(key);
         let set = self.edits.get(key).and_then(|edit| edit.set.get(field));
         set.map_or_else(|| self.machine(key, field), |change| Some(change.value.clone()))
     }
@@ -80,15 +114,13 @@ impl<'a> Editor<'a> {
         inputs: &Option<Inputs>,
         signature: &Signature,
     ) -> Result<(), EngineError> {
-        let EditChange { key, field, base, value } = change;
+        let EditChange { key: exported, field, base, value } = change;
         self.refuse_key(field)?;
-        let source = inputs.as_ref().and_then(|inputs| inputs.digest(key));
-        if let Some((by, theirs)) = self.clash(change).filter(|_| !signature.replace) {
-            self.report.n_clashes += 1;
-            if self.report.clashes.len() < NAMED {
-                let (key, field, yours) = (key.clone(), field.clone(), value.clone());
-                self.report.clashes.push(EditClash { key, field, by, theirs, yours });
-            }
+        let source = Source::of(inputs.as_ref(), exported);
+        let key = &self.home(exported).to_owned();
+        if let Some((by, theirs)) = self.clash(key, change).filter(|_| !signature.replace) {
+            let (key, field, yours) = (key.clone(), field.clone(), value.clone());
+            self.note_clash(EditClash { key, field, by, theirs, yours });
             return Ok(());
         }
         self.set(key, field, base.clone(), value, source);
@@ -101,16 +133,17 @@ impl<'a> Editor<'a> {
     }
 
     /// Returns who else edited the field since the export, and what it is now.
-    fn clash(&self, change: &EditChange) -> Option<(String, Json)> {
-        let edit = self.edits.get(&change.key)?;
+    fn clash(&self, key: &str, change: &EditChange) -> Option<(String, Json)> {
+        let edit = self.edits.get(key)?;
         let theirs = &edit.set.get(&change.field)?.value;
         let unseen = Some(theirs) != change.base.as_ref() && *theirs != change.value;
         (unseen && edit.by != self.stamp.by).then(|| (edit.by.clone(), theirs.clone()))
     }
 
     /// Sets a field. An edit that is there keeps what it was based on; the machine's own text put back ends it.
-    fn set(&mut self, key: &str, field: &str, base: Option<Json>, value: &Json, source: Option<Digest>) {
+    fn set(&mut self, key: &str, field: &str, base: Option<Json>, value: &Json, source: Source) {
         let was = self.edits.get(key).and_then(|edit| edit.set.get(field)).cloned();
+        self.seen.entry(key.to_owned()).or_default().insert(field.to_owned());
         if was.as_ref().is_some_and(|was| was.value == *value) {
             return;
         }
@@ -121,9 +154,20 @@ impl<'a> Editor<'a> {
         let mut edit = self.edits.remove(key).unwrap_or_else(|| self.blank(key));
         let base = was.map_or(base, |was| was.base);
         edit.set.insert(field.to_owned(), FieldEdit { value: value.clone(), base });
-        edit.source = source.or(edit.source);
+        self.look(key, &mut edit, source);
         self.note_field(key, field, old, Some(value.clone()));
         self.put(key, edit);
+    }
+
+    /// Notes for which input a person has looked at an edit. That of fields which the person had not before the eyes stays to
+    /// be looked at: as long as there are any, the input that is not the present one counts.
+    fn look(&self, key: &str, edit: &mut Edit, source: Source) {
+        let seen = self.seen.get(key);
+        let all = edit.set.keys().all(|field| seen.is_some_and(|seen| seen.contains(field)));
+        let known = Source { input: edit.source, around: edit.around };
+        if source.input.is_some() && (all || known.input.is_none() || known == self.source(key)) {
+            (edit.source, edit.around) = (source.input, source.around);
+        }
     }
 
     /// Sets a field to what a person says now, with the machine's record before the eyes.
@@ -144,12 +188,12 @@ impl<'a> Editor<'a> {
             return Ok(());
         }
         self.set(key, field, now.clone(), value, source);
-        if let Some(edit) = self.edits.get_mut(key) {
-            edit.source = source.or(edit.source);
-            if let Some(change) = edit.set.get_mut(field) {
-                change.base = now;
-            }
+        let Some(mut edit) = self.edits.remove(key) else { return Ok(()) };
+        if let Some(change) = edit.set.get_mut(field) {
+            change.base = now;
         }
+        self.look(key, &mut edit, source);
+        self.place(key, edit);
         Ok(())
     }
 
@@ -163,8 +207,7 @@ impl<'a> Editor<'a> {
         }
         self.touched.insert(key.to_owned());
         if !edit.set.is_empty() {
-            edit.source = self.source(key).or(edit.source);
-            self.put(key, edit);
+            self.settle(key, edit);
         }
     }
 
@@ -183,8 +226,9 @@ impl<'a> Editor<'a> {
                 change.base = self.machine(key, field);
             }
         }
-        edit.source = self.source(key).or(edit.source);
-        self.put(key, edit);
+        self.seen.entry(key.to_owned()).or_default().extend(fields.iter().cloned());
+        self.look(key, &mut edit, self.source(key));
+        self.settle(key, edit);
         Ok(())
     }
 
@@ -202,11 +246,20 @@ impl<'a> Editor<'a> {
             return Ok(());
         }
         self.refuse_gone(key, "drop it with `refrain review accept`")?;
-        let mut edit = self.edits.remove(key).unwrap_or_else(|| self.blank(key));
+        let was = self.edits.remove(key);
+        let is_new = was.is_none() || self.touched.contains(key);
+        let mut edit = was.unwrap_or_else(|| self.blank(key));
         edit.locked = true;
         edit.record = self.subject.record(key).cloned().unwrap_or(edit.record);
-        edit.source = edit.source.or(self.source(key));
-        self.put(key, edit);
+        if edit.source.is_none() {
+            let source = self.source(key);
+            (edit.source, edit.around) = (source.input, source.around);
+        }
+        if is_new {
+            self.place(key, edit);
+        } else {
+            self.settle(key, edit);
+        }
         Ok(())
     }
 
@@ -216,15 +269,14 @@ impl<'a> Editor<'a> {
             self.touched.insert(key.to_owned());
             edit.locked = false;
             if !edit.set.is_empty() {
-                self.put(key, edit);
+                self.settle(key, edit);
             }
         }
     }
 
     /// Takes another table in the place of this one.
-    pub(in crate::queries) fn replace(&mut self, table: EditTable) {
-        let old = std::mem::take(&mut self.edits);
-        self.edits = table.0;
+    pub(in crate::queries) fn replace(&mut self, table: &EditTable) {
+        let old = std::mem::replace(&mut self.edits, self.subject.at_home(table));
         let keys: BTreeSet<String> = old.keys().chain(self.edits.keys()).cloned().collect();
         for key in keys {
             let fields = |edit: Option<&Edit>| edit.map_or_else(BTreeMap::new, |edit| edit.set.clone());
@@ -245,19 +297,23 @@ impl<'a> Editor<'a> {
     /// Ends the changes: says what became of the edits, and what is to be written.
     ///
     /// # Errors
-    /// Refuses records that do not fit the phase's schema any more, all of them at once.
+    /// Refuses records that do not fit the phase's schema any more, all of them at once, and edits that would take the place
+    /// of others.
     pub(in crate::queries) fn finish(
         self,
         what: &str,
         imported: Option<Digest>,
     ) -> Result<Outcome, EngineError> {
         self.check_schema()?;
+        self.check_keys()?;
         let Self { before, edits, mut report, subject, stamp, .. } = self;
         report.added = edits.keys().filter(|key| !before.contains_key(*key)).count() as u64;
         report.removed = before.keys().filter(|key| !edits.contains_key(*key)).count() as u64;
         let differs = |(key, edit): &(&String, &Edit)| before.get(*key).is_some_and(|was| was != *edit);
         report.changed = edits.iter().filter(differs).count() as u64;
         let changed = report.added + report.removed + report.changed;
+        // A file that clashes is not taken over whole.
+        let imported = imported.filter(|_| report.n_clashes == 0);
         let imported = imported.filter(|digest| !subject.imported.contains(digest));
         let table = EditTable(edits.into_values().map(|edit| (edit.key.clone(), edit)).collect());
         let entry = (changed > 0 || imported.is_some()).then(|| {
@@ -269,10 +325,20 @@ impl<'a> Editor<'a> {
                 what: what.to_owned(),
                 changed,
                 imported,
+                withdrawn: Vec::new(),
             };
             (record, table.artifact())
         });
         Ok(Outcome { report, entry })
+    }
+
+    /// Checks that no two edits have one key, so that none is lost in the table.
+    fn check_keys(&self) -> Result<(), EngineError> {
+        let mut keys = BTreeSet::new();
+        match self.edits.values().find(|edit| !keys.insert(edit.key.as_str())) {
+            Some(edit) => Err(self.refused(&format!("two edits would be of the record `{}`", edit.key))),
+            None => Ok(()),
+        }
     }
 
     fn check_schema(&self) -> Result<(), EngineError> {
@@ -304,20 +370,42 @@ impl<'a> Editor<'a> {
             note: None,
             record: record.unwrap_or_else(Json::null),
             source: None,
+            around: None,
+            settled: None,
         }
     }
 
+    /// Puts an edit that the person wrote in its place.
     fn put(&mut self, key: &str, mut edit: Edit) {
+        edit.by.clone_from(&self.stamp.by);
+        edit.at = self.stamp.at;
+        edit.note = self.stamp.note.clone().or(edit.note);
+        edit.settled = None;
+        self.place(key, edit);
+    }
+
+    /// Puts an edit in its place that somebody else may have written, and says who settled it.
+    fn settle(&mut self, key: &str, mut edit: Edit) {
+        let Stamp { by, at, note, .. } = self.stamp.clone();
+        edit.settled = Some(Settled { by, at, note });
+        self.place(key, edit);
+    }
+
+    fn place(&mut self, key: &str, mut edit: Edit) {
         if edit.key != key {
             let named = edit.record.with_field(&self.subject.key, &Json::string(key));
             edit.record = named.unwrap_or(edit.record);
             key.clone_into(&mut edit.key);
         }
-        edit.by.clone_from(&self.stamp.by);
-        edit.at = self.stamp.at;
-        edit.note = self.stamp.note.clone().or(edit.note);
         self.touched.insert(key.to_owned());
         self.edits.insert(key.to_owned(), edit);
+    }
+
+    fn note_clash(&mut self, clash: EditClash) {
+        self.report.n_clashes += 1;
+        if self.report.clashes.len() < NAMED {
+            self.report.clashes.push(clash);
+        }
     }
 
     fn note_field(&mut self, key: &str, field: &str, old: Option<Json>, new: Option<Json>) {
@@ -327,8 +415,8 @@ impl<'a> Editor<'a> {
         }
     }
 
-    fn source(&self, key: &str) -> Option<Digest> {
-        self.subject.inputs.as_ref().and_then(|inputs| inputs.digest(key))
+    fn source(&self, key: &str) -> Source {
+        Source::of(self.subject.inputs.as_ref(), key)
     }
 
     fn refuse_key(&self, field: &str) -> Result<(), EngineError> {

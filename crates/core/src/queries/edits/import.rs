@@ -18,7 +18,8 @@ use serde_json::{Map, Value};
 
 use super::editor::{Editor, NAMED, Stamp, problem};
 use super::rows::{
-    Basis, BasisRow, Compared, FileRows, Shape, compare, compare_said, ids_stay, key_of, read, reading,
+    Basis, BasisRow, Compared, FileRows, Shape, compare, compare_said, ids_stay, is_state, key_of, read,
+    reading, say_the_same,
 };
 use super::subject::Subject;
 use super::written::{Exported, exported};
@@ -99,6 +100,8 @@ struct Found {
     exported: Exported,
     subject: Subject,
     compared: Compared,
+    /// The records that were exported, and their rows; none of a file that could not be made again.
+    made: Option<(IndexMap<String, Json>, Basis)>,
     /// How much of it is news.
     news: usize,
 }
@@ -111,9 +114,10 @@ impl<'a> Import<'a> {
         bench: &'a Bench,
     ) -> Result<Self, EngineError> {
         let work = write_work(engine, &returned.export)?;
-        let params = facts::params(engine.model(), &work.agent, &returned.export)?;
-        let mut candidates = exported(history, &returned.export, work, &returned.path);
-        candidates.retain(|exported| returned.revision.is_none_or(|revision| revision == exported.revision));
+        let mut params = facts::params(engine.model(), &work.agent, &returned.export)?;
+        // How many records there are to be today is nothing to older exports.
+        params.remove("expected");
+        let mut candidates = exported(history, work, returned);
         candidates.truncate(LOOKED_AT);
         if candidates.is_empty() {
             return Err(no_basis(history, returned));
@@ -122,7 +126,9 @@ impl<'a> Import<'a> {
     }
 
     async fn outcome(self) -> Result<Outcome, EngineError> {
-        let found = self.find().await?;
+        let mut found = self.find().await?;
+        let unwritten = self.leave_unwritten(&mut found).await;
+        let is_whole = found.compared.is_whole() && unwritten.is_empty();
         let Returned { signature, file, digest, export, .. } = self.returned;
         let latest = self.history.latest(export).map(|record| record.revision);
         let request = EditRequest {
@@ -131,7 +137,8 @@ impl<'a> Import<'a> {
             seen: Some(found.exported.of_revision),
             signature: signature.clone(),
             what: format!("import {file}"),
-            imported: self.is_news().then_some(*digest),
+            // What was not taken over is still nowhere but in the file.
+            imported: (is_whole && self.is_news()).then_some(*digest),
         };
         let mut outcome = changed(self.engine, self.history, &found.subject, &request)
             .await
@@ -139,6 +146,7 @@ impl<'a> Import<'a> {
         let revision = found.exported.revision;
         let basis = EditBasis { target: export.clone(), revision, latest: latest.unwrap_or(revision) };
         tell(&mut outcome.report, &found, basis);
+        outcome.report.unwritten = unwritten;
         Ok(outcome)
     }
 
@@ -149,8 +157,11 @@ impl<'a> Import<'a> {
         !files.into_iter().any(|file| file.digest == self.returned.digest)
     }
 
+    /// Finds the revision against which the file has the least news. One that it cannot be compared with is not the one, so
+    /// that only where there is no other it is told why.
     async fn find(&self) -> Result<Found, EngineError> {
         let mut best: Option<Found> = None;
+        let (mut failed, mut is_miscounted) = (None, false);
         let mut theirs: BTreeMap<String, Vec<Json>> = BTreeMap::new();
         for exported in &self.candidates {
             let subject = Subject::load(self.engine, self.history, &exported.of).await?;
@@ -158,31 +169,92 @@ impl<'a> Import<'a> {
                 theirs.insert(subject.key.clone(), self.theirs(&subject.key).await?);
             }
             let rows = theirs.get(&subject.key).map_or(&[][..], Vec::as_slice);
-            let records = match self.records(exported).await {
-                // Pages of an old revision may have been collected; there are others.
-                Err(EngineError::Store(StoreError::Missing { .. })) if best.is_some() => continue,
-                other => other?,
-            };
-            let basis = self.basis(&records, &subject.key).await?;
-            let shape = Shape { key: &subject.key, params: &self.params, fields: &self.returned.fields };
-            let compared = compare(&basis, rows, &shape);
-            let compared = compared.or_else(|counts| compare_said(&records, rows, &shape).ok_or(counts));
-            let compared = match compared {
-                Ok(compared) => compared,
-                Err(_) if best.is_some() => continue,
-                Err((is, was)) => return Err(self.miscounted(is, was)),
-            };
-            let news = news(self.engine, &subject, &compared, &self.returned.signature);
-            // Of two that fit alike the older one: where just the edited lines changed in between, that is told and can be
-            // settled, and what was written for other lines never passes for new.
-            if best.as_ref().is_none_or(|best| news <= best.news) {
-                best = Some(Found { exported: exported.clone(), subject, compared, news });
+            match self.fit(exported, subject, rows).await {
+                // Of two that fit alike the older one: where just the edited lines changed in between, that is told and can be
+                // settled, and what was written for other lines never passes for new.
+                Ok(Ok(found)) if best.as_ref().is_none_or(|best| found.news <= best.news) => {
+                    best = Some(found);
+                }
+                Ok(Ok(_)) => {}
+                Ok(Err((is, was))) => {
+                    is_miscounted |= failed.is_none();
+                    failed = failed.or(Some(self.miscounted(is, was)));
+                }
+                Err(error) if is_grave(&error) => return Err(error),
+                Err(error) => failed = failed.or(Some(error)),
             }
             if best.as_ref().is_some_and(|best| best.news == 0) {
                 break;
             }
         }
-        best.ok_or_else(|| no_basis(self.history, self.returned))
+        // That an older export happens to have as many lines makes it not what the file was made from.
+        best.take_if(|best| is_miscounted && best.compared.n_changed() > best.compared.unchanged);
+        best.ok_or_else(|| failed.unwrap_or_else(|| no_basis(self.history, self.returned)))
+    }
+
+    /// Compares the file with what a revision wrote; says how many rows there are and were where that cannot be done.
+    async fn fit(
+        &self,
+        exported: &Exported,
+        subject: Subject,
+        rows: &[Json],
+    ) -> Result<Result<Found, (usize, usize)>, EngineError> {
+        let mut found =
+            Found { exported: exported.clone(), subject, compared: Compared::default(), made: None, news: 0 };
+        if exported.as_is {
+            found.compared.unchanged = rows.len() as u64;
+            return Ok(Ok(found));
+        }
+        let key = found.subject.key.as_str();
+        let records = self.records(exported).await?;
+        let basis = self.basis(&records, key).await?;
+        let shape = Shape { key, params: &self.params, fields: &self.returned.fields };
+        (found.compared, found.made) = match compare(&basis, rows, &shape) {
+            Ok(compared) => (compared, Some((records, basis))),
+            Err(counts) => match compare_said(&records, rows, &shape) {
+                Some(compared) => (compared, None),
+                None => return Ok(Err(counts)),
+            },
+        };
+        found.news = news(self.engine, &found.subject, &found.compared, &self.returned.signature);
+        Ok(Ok(found))
+    }
+
+    /// Leaves out what could never be seen: changes with which the export, made once more, says in their column what it said
+    /// without them. Returns how many these are, by column.
+    async fn leave_unwritten(&self, found: &mut Found) -> BTreeMap<String, u64> {
+        let mut unwritten = BTreeMap::new();
+        let Some((mut records, before)) = found.made.take().filter(|_| !found.compared.changes.is_empty())
+        else {
+            return unwritten;
+        };
+        for change in &found.compared.changes {
+            let record = records.get_mut(&change.key);
+            let laid =
+                record.and_then(|record| Some((record.with_field(&change.field, &change.value)?, record)));
+            laid.into_iter().for_each(|(laid, record)| *record = laid);
+        }
+        // What cannot be written at all is for the schema and the export to refuse.
+        let Ok(after) = self.basis(&records, &found.subject.key).await else { return unwritten };
+        let (before, after) = (by_key(&before), by_key(&after));
+        let is_seen = |key: &str, column: &str| match (before.get(key), after.get(key)) {
+            (Some(before), Some(after)) => !say_the_same(before, after, column),
+            _ => true,
+        };
+        let has = |column: &str| before.values().any(|row| row.field(column).is_some());
+        let compared = &mut found.compared;
+        let pairs =
+            std::mem::take(&mut compared.changes).into_iter().zip(std::mem::take(&mut compared.columns));
+        for (change, column) in pairs {
+            let is_wanted = self.returned.fields.contains(&column) || (is_state(&column) && !has(&column));
+            if is_wanted || is_seen(&change.key, &column) {
+                compared.changes.push(change);
+                compared.columns.push(column);
+            } else {
+                *unwritten.entry(column).or_default() += 1;
+            }
+        }
+        unwritten
     }
 
     async fn theirs(&self, key: &str) -> Result<Vec<Json>, EngineError> {
@@ -223,7 +295,6 @@ impl<'a> Import<'a> {
         let sources = self.ours(self.params.get("patch").cloned().unwrap_or_default(), key).await?.rows;
         let lines: BTreeSet<String> = sources.iter().filter_map(|row| key_of(row, key)).collect();
         let mut params = self.params.clone();
-        params.remove("expected");
         params.insert("missing".to_owned(), Value::from("keep"));
         let there = records.iter().filter(|(key, _)| lines.contains(*key)).map(|(_, record)| record);
         let written = self.write(&params, key, there).await?;
@@ -299,6 +370,15 @@ impl<'a> Import<'a> {
     }
 }
 
+/// Whether an error says nothing of the file or what it was made from. Pages of an old revision may have been collected.
+const fn is_grave(error: &EngineError) -> bool {
+    matches!(error, EngineError::Store(error) if !matches!(error, StoreError::Missing { .. }))
+}
+
+fn by_key(basis: &Basis) -> BTreeMap<&str, &Json> {
+    basis.rows.iter().map(|was| (was.key.as_str(), &was.row)).collect()
+}
+
 /// Returns how much of what was found is not known yet.
 fn news(engine: &Engine, subject: &Subject, compared: &Compared, signature: &Signature) -> usize {
     let editor = Editor::new(subject, Stamp::new(engine, signature));
@@ -312,7 +392,8 @@ fn news(engine: &Engine, subject: &Subject, compared: &Compared, signature: &Sig
 fn tell(report: &mut EditReport, found: &Found, basis: EditBasis) {
     let compared = &found.compared;
     let first = |keys: &[String]| keys.iter().take(NAMED).cloned().collect();
-    let gone = |key: &String| !found.subject.records.contains_key(key);
+    let renamed = found.subject.renamed();
+    let gone = |key: &String| !found.subject.records.contains_key(renamed.get(key).unwrap_or(key));
     let mut lost: Vec<String> =
         compared.changes.iter().map(|change| change.key.clone()).filter(gone).collect();
     lost.dedup();
@@ -322,6 +403,7 @@ fn tell(report: &mut EditReport, found: &Found, basis: EditBasis) {
     (report.absent, report.n_absent) = (first(&compared.absent), compared.absent.len() as u64);
     report.gone = first(&lost);
     report.left_out = compared.left_out.iter().cloned().collect();
+    report.lacking = compared.lacking.iter().cloned().collect();
 }
 
 fn write_work<'a>(engine: &'a Engine, export: &Target) -> Result<&'a WriteWork, EngineError> {

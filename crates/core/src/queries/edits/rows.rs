@@ -13,7 +13,7 @@ use crate::edits::value;
 use crate::ports::files::{FileError, SourceReader};
 
 /// The params of `read` that `write` has as well: what one writes so, the other reads so.
-const SHARED: [&str; 8] = ["at", "delimiter", "encoding", "format", "ids", "scene", "speaker", "text"];
+const SHARED: [&str; 9] = ["at", "delimiter", "encoding", "format", "id", "ids", "scene", "speaker", "text"];
 /// Review states may be added to files that have none.
 const STATE: &str = "state";
 /// What is said, in files and records alike.
@@ -63,6 +63,8 @@ pub(super) struct Shape<'a> {
 #[derive(Debug, Default)]
 pub(super) struct Compared {
     pub(super) changes: Vec<EditChange>,
+    /// The field of the file in which each change was found.
+    pub(super) columns: Vec<String>,
     pub(super) unchanged: u64,
     /// Keys that the export does not have.
     pub(super) unknown: Vec<String>,
@@ -70,6 +72,22 @@ pub(super) struct Compared {
     pub(super) absent: Vec<String>,
     /// Fields that the export does not have.
     pub(super) left_out: BTreeSet<String>,
+    /// Fields that the export has and some row of the file does not.
+    pub(super) lacking: BTreeSet<String>,
+}
+
+impl Compared {
+    /// Whether everything that is different in the file is among the changes.
+    pub(super) fn is_whole(&self) -> bool {
+        let lost = self.left_out.len() + self.lacking.len() + self.unknown.len() + self.absent.len();
+        lost == 0
+    }
+
+    /// Returns how many records are changed.
+    pub(super) fn n_changed(&self) -> u64 {
+        let keys: BTreeSet<&str> = self.changes.iter().map(|change| change.key.as_str()).collect();
+        keys.len() as u64
+    }
 }
 
 /// Returns the params by which files are read that were written by others.
@@ -102,7 +120,8 @@ pub(super) async fn read(
 pub(super) fn compare(basis: &Basis, theirs: &[Json], shape: &Shape<'_>) -> Result<Compared, (usize, usize)> {
     let mut compared = Compared::default();
     let known = fields_of(&basis.rows);
-    if !basis.own_ids && basis.differs_in_keys(theirs, shape.key) {
+    // Ids that come from what lines say go with a text to another place: two that are swapped would be no change.
+    if !basis.own_ids {
         if theirs.len() != basis.rows.len() {
             return Err((theirs.len(), basis.rows.len()));
         }
@@ -148,13 +167,6 @@ pub(super) fn compare_said(
     compare(&Basis { rows, own_ids: false }, theirs, shape).ok()
 }
 
-impl Basis {
-    fn differs_in_keys(&self, theirs: &[Json], key: &str) -> bool {
-        let ours: BTreeSet<Option<String>> = self.rows.iter().map(|was| key_of(&was.row, key)).collect();
-        theirs.iter().map(|row| key_of(row, key)).collect::<BTreeSet<_>>() != ours
-    }
-}
-
 /// Whether the ids of a file that is a changed copy surely do not hang on what it says: other texts have the same ids.
 pub(super) fn ids_stay(copy: &[Json], of: &[Json], key: &str) -> bool {
     let said = |row: &Json| {
@@ -185,13 +197,26 @@ impl Shape<'_> {
                     continue;
                 }
                 match (&was.record, self.field(name, &then, was.record.as_ref())) {
-                    (Some(record), Some(field)) => self.change(&was.key, field, record, value, compared),
+                    (Some(record), Some(field)) => {
+                        self.change(&was.key, field, record, value, compared);
+                        compared.columns.resize(compared.changes.len(), name.clone());
+                    }
                     (None, _) => compared.unknown.push(was.key.clone()),
                     (_, None) => drop(compared.left_out.insert(name.clone())),
                 }
             }
         }
+        if *row != was.row {
+            self.look_for_lacking(row, was, compared);
+        }
         compared.unchanged += u64::from(compared.changes.len() == before);
+    }
+
+    /// Notes which fields with something in them are not in a row any more.
+    fn look_for_lacking(&self, row: &Json, was: &BasisRow, compared: &mut Compared) {
+        let then = fields(&was.row);
+        let lost = then.iter().filter(|(name, value)| row.field(name).is_none() && !same(None, value));
+        compared.lacking.extend(lost.map(|(name, _)| name.clone()).filter(|name| name != self.key));
     }
 
     fn change(&self, key: &str, field: &str, record: &Json, new: &Value, compared: &mut Compared) {
@@ -246,6 +271,18 @@ fn fields(row: &Json) -> Map<String, Value> {
         Value::Object(fields) => fields,
         _ => Map::new(),
     }
+}
+
+/// Whether two rows say the same in a field.
+pub(super) fn say_the_same(one: &Json, other: &Json, field: &str) -> bool {
+    let (one, other) = (fields(one), fields(other));
+    same(one.get(field), other.get(field).unwrap_or(&Value::Null))
+        || same(other.get(field), one.get(field).unwrap_or(&Value::Null))
+}
+
+/// Whether a field holds a review state, which may be set where the file has none.
+pub(super) fn is_state(field: &str) -> bool {
+    field == STATE
 }
 
 fn fields_of(rows: &[BasisRow]) -> BTreeSet<String> {
@@ -377,6 +414,10 @@ mod tests {
         let was = json!([{"id": "line_1", "text": "1"}, {"id": "line_2", "text": "2"}]);
         let is = json!([{"id": "line_1", "text": "1"}, {"id": "line_2", "text": "two"}]);
         check(records.clone(), was.clone(), is, &[("b", "text", json!("two"))]);
+        // What each row says makes its id: swapped texts are as many changes as any others.
+        let swapped = json!([{"id": "line_2", "text": "2"}, {"id": "line_1", "text": "1"}]);
+        let expect = [("a", "text", json!("2")), ("b", "text", json!("1"))];
+        check(records.clone(), was.clone(), swapped, &expect);
         let more = json!([{"id": "line_1", "text": "1"}]);
         assert_eq!(compared(&records, &was, &more, json!({})).unwrap_err(), (1, 2));
     }
@@ -389,6 +430,20 @@ mod tests {
         assert_eq!(compared.left_out.into_iter().collect::<Vec<_>>(), ["my_notes"]);
         assert_eq!(compared.changes.len(), 1);
         assert_eq!(compared.changes[0].field, "state");
+    }
+
+    #[test]
+    fn what_is_not_taken_over_is_noticed() {
+        let records = json!([{"id": "a", "text": "1", "note": "n"}, {"id": "b", "text": "2", "note": ""}]);
+        let whole = |is: Value| compared(&records, &records, &is, json!({})).unwrap().is_whole();
+        assert!(whole(json!([{"id": "b", "text": "2"}, {"id": "a", "text": "changed", "note": "n"}])));
+        assert!(!whole(json!([{"id": "a", "text": "1"}, {"id": "b", "text": "2", "note": ""}])), "a field");
+        assert!(!whole(json!([{"id": "a", "text": "1", "note": "n"}])), "a row");
+        let row = |key: &str| json!({"id": key, "text": "2"});
+        assert!(!whole(json!([records[0], row("b"), row("c")])), "a key");
+        let mut further = records.clone();
+        further[1]["mine"] = json!("?");
+        assert!(!whole(further), "a column");
     }
 
     #[test]

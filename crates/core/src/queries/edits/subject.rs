@@ -3,14 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use indexmap::IndexMap;
-use refrain_schemas::edit::{ReviewItem, ReviewKind};
+use refrain_schemas::edit::{Edit, ReviewItem, ReviewKind};
 use refrain_schemas::json::Json;
 use refrain_schemas::name::Revision;
 use refrain_schemas::scope::Target;
 
 use crate::edits::{EditTable, Inputs, Layer, Origin, Over, Placed, keys_are_units};
 use crate::engine::{Engine, EngineError};
-use crate::history::History;
+use crate::history::{History, TargetHistory};
 use crate::model::{OutputSchema, OutputShape, Work};
 use crate::queries::named;
 use crate::tree::sequence::Sequence;
@@ -64,7 +64,6 @@ impl Subject {
         let record = |(_, entry): (u64, crate::tree::page::Entry<'_>)| {
             (entry.id.to_owned(), (!entry.hole).then(|| Json::from_canonical(entry.text())))
         };
-        let past = history.target(target).map_or(&[][..], |past| past.edits.as_slice());
         let mut subject = Self {
             target: target.clone(),
             key: key.clone(),
@@ -73,7 +72,7 @@ impl Subject {
             records: records.iter().map(record).collect(),
             table: EditTable::load(store, history.edits(target)).await?,
             inputs: None,
-            imported: past.iter().filter_map(|record| record.imported).collect(),
+            imported: history.target(target).map(TargetHistory::imported).unwrap_or_default(),
         };
         subject.inputs = subject.inputs_of(engine, history, None).await?;
         Ok(subject)
@@ -105,10 +104,17 @@ impl Subject {
         self.records.get(key)?.as_ref()
     }
 
-    /// Returns the keys of edits by the keys of the records that they belong to now; an edit without a record has its own.
-    pub(in crate::queries) fn homes(&self) -> BTreeMap<String, String> {
-        let placed = Placed::of(&self.table, self.inputs.as_ref());
-        placed.iter().map(|(home, edit)| (home.to_owned(), edit.key.clone())).collect()
+    /// Returns edits by the keys of the records that they belong to now; an edit without a record has its own.
+    pub(in crate::queries) fn at_home(&self, table: &EditTable) -> BTreeMap<String, Edit> {
+        let placed = Placed::of(table, self.inputs.as_ref());
+        placed.iter().map(|(home, edit)| (home.to_owned(), edit.clone())).collect()
+    }
+
+    /// Returns the keys that edited records have now by those that they had, where they are others: files that were
+    /// exported before know them by these.
+    pub(in crate::queries) fn renamed(&self) -> BTreeMap<String, String> {
+        let homes = self.at_home(&self.table).into_iter().map(|(home, edit)| (edit.key, home));
+        homes.filter(|(key, home)| key != home).collect()
     }
 
     /// Returns what is to be looked at: in the order of the records, then edits whose record is gone.
@@ -144,6 +150,7 @@ impl Subject {
             by: edit.by.clone(),
             at: edit.at,
             note: edit.note.clone(),
+            source: None,
         })
     }
 }

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use refrain_schemas::artifact::ArtifactRef;
+use refrain_schemas::artifact::{ArtifactRef, FileStamp};
 use refrain_schemas::history::RevisionRecord;
 use refrain_schemas::name::Revision;
 use refrain_schemas::scope::Target;
 
+use super::import::Returned;
 use crate::engine::{Engine, EngineError};
 use crate::history::History;
 use crate::model::{Work, WriteWork};
@@ -61,22 +62,35 @@ pub(super) struct Exported {
     /// Its revision.
     pub(super) of_revision: Revision,
     pub(super) artifact: ArtifactRef,
+    /// Whether the file is as this revision wrote it.
+    pub(super) as_is: bool,
 }
 
 /// Returns the revisions of an export that wrote a file, newest first; of several that wrote the same records, the newest.
-pub(super) fn exported(history: &History, export: &Target, work: &WriteWork, path: &str) -> Vec<Exported> {
-    let past = history.target(export).map_or(&[][..], |past| past.revisions.as_slice());
-    let mut seen = BTreeSet::new();
+/// Where one of them wrote just these contents, it is that one alone: nothing was changed.
+pub(super) fn exported(history: &History, work: &WriteWork, returned: &Returned) -> Vec<Exported> {
+    let past = history.target(&returned.export).map_or(&[][..], |past| past.revisions.as_slice());
     let records = past.iter().rev().map(|(_, record)| record);
-    let wrote = records.filter(|record| record.files.iter().any(|file| file.path == path));
+    let records = records.filter(|record| returned.revision.is_none_or(|named| named == record.revision));
+    let file = |record| Some((record, file_of(record, &returned.path)?));
+    let wrote: Vec<_> = records.filter_map(file).collect();
+    if let Some((record, _)) = wrote.iter().find(|(_, file)| file.digest == returned.digest) {
+        return exported_by(record, work, true).into_iter().collect();
+    }
+    let mut seen = BTreeSet::new();
     wrote
-        .filter_map(|record| exported_by(record, work))
+        .into_iter()
+        .filter_map(|(record, _)| exported_by(record, work, false))
         .filter(|exported| seen.insert((exported.of.clone(), exported.artifact.digest)))
         .collect()
 }
 
+fn file_of<'r>(record: &'r RevisionRecord, path: &str) -> Option<&'r FileStamp> {
+    record.files.iter().find(|file| file.path == path)
+}
+
 /// Returns the records that a revision wrote: those of the first alternative that was there.
-fn exported_by(record: &RevisionRecord, work: &WriteWork) -> Option<Exported> {
+fn exported_by(record: &RevisionRecord, work: &WriteWork, as_is: bool) -> Option<Exported> {
     let read = || record.lineage.upstream.values().flatten().filter(|upstream| upstream.read);
     let chosen = work.of.iter().find(|phase| read().any(|upstream| upstream.target.phase == **phase))?;
     let mut of_phase = read().filter(|upstream| upstream.target.phase == *chosen);
@@ -87,5 +101,6 @@ fn exported_by(record: &RevisionRecord, work: &WriteWork) -> Option<Exported> {
         of: upstream.target.clone(),
         of_revision: upstream.revision,
         artifact: upstream.artifact.clone(),
+        as_is,
     })
 }

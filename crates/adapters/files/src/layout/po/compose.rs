@@ -24,15 +24,20 @@ pub(super) fn compose(records: &[Json], with: &Composing, problems: &mut Problem
 fn header(with: &Composing) -> String {
     let mut lines = vec![
         "MIME-Version: 1.0".to_owned(),
-        "Content-Type: text/plain; charset=UTF-8".to_owned(),
+        format!("Content-Type: text/plain; charset={}", with.charset),
         "Content-Transfer-Encoding: 8bit".to_owned(),
     ];
     if let Some(language) = &with.language {
-        lines.push(format!("Language: {}", one_line(&language.replace('-', "_"))));
+        lines.push(format!("Language: {}", language_name(language)));
         lines.extend(plural_forms(language).map(|forms| format!("Plural-Forms: {forms}")));
     }
     let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
     format!("msgid \"\"\nmsgstr {}\n", quoted(&text, "\n"))
+}
+
+/// Returns a language as PO files name it.
+pub(super) fn language_name(language: &str) -> String {
+    one_line(&language.replace('-', "_"))
 }
 
 /// Returns how many records are the forms of one entry: those of one base id that count up from 0.

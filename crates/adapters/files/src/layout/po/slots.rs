@@ -34,7 +34,8 @@ pub(super) fn slots(text: &str, entries: &[Entry], found: &mut Located<'_>) -> V
     slots
 }
 
-fn is_header(entry: &Entry) -> bool {
+/// Whether an entry is the header of its file.
+pub(super) fn is_header(entry: &Entry) -> bool {
     entry.context.is_none() && source(entry).is_empty()
 }
 

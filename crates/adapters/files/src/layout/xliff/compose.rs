@@ -10,9 +10,11 @@ use crate::layout::xliff::xml::{attribute, escape_into};
 use crate::problems::Problems;
 
 pub(super) fn compose(records: &[Json], with: &Composing, problems: &mut Problems) -> String {
-    let mut out = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
-                   <xliff version=\"1.2\" xmlns=\"urn:oasis:names:tc:xliff:document:1.2\">\n"
-        .to_owned();
+    let mut out = format!(
+        "<?xml version=\"1.0\" encoding=\"{}\"?>\n\
+         <xliff version=\"1.2\" xmlns=\"urn:oasis:names:tc:xliff:document:1.2\">\n",
+        with.charset
+    );
     let language =
         |language: &Option<String>| attribute(language.as_deref().unwrap_or("und")).unwrap_or_default();
     let (source, target) = (language(&with.source_language), language(&with.language));

@@ -189,6 +189,7 @@ impl Reader<'_, '_> {
                 original: says("original"),
                 source_language: says("source-language"),
                 target_language: says("target-language"),
+                tag: tag.clone(),
             }),
             "trans-unit" if self.unit.is_none() && translate => {
                 self.unit = Some(Unit {

@@ -43,6 +43,8 @@ pub(super) struct FileInfo {
     pub(super) original: String,
     pub(super) source_language: String,
     pub(super) target_language: String,
+    /// Its tag.
+    pub(super) tag: Tag,
 }
 
 /// Who a note is from where it is a field of its own, and the field.

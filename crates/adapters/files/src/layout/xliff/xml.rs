@@ -26,7 +26,7 @@ pub(super) enum Kind {
 }
 
 /// An opening tag.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Tag {
     pub(super) name: Range<usize>,
     pub(super) attributes: Vec<Attribute>,

@@ -2,7 +2,6 @@
 //! read with other texts in it. The cases are the same in every run.
 
 use proptest::prelude::*;
-use proptest::test_runner::RngSeed;
 use refrain_core::ports::files::FileError;
 use refrain_schemas::json::Json;
 use serde_json::json;
@@ -127,17 +126,8 @@ fn is_sound(sample: &Sample, bytes: &[u8]) -> Result<(), TestCaseError> {
     }
 }
 
-fn config(cases: u32) -> ProptestConfig {
-    ProptestConfig {
-        cases,
-        rng_seed: RngSeed::Fixed(18),
-        failure_persistence: None,
-        ..ProptestConfig::default()
-    }
-}
-
 proptest! {
-    #![proptest_config(config(96))]
+    #![proptest_config(refrain_testkit::fuzz::config(96))]
 
     #[test]
     fn files_with_mistakes_are_records_or_problems(changes in changes()) {

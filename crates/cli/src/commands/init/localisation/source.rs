@@ -9,8 +9,6 @@ pub(super) struct Source {
     pub(super) files: String,
     /// Where copies of it go, one folder per language.
     pub(super) target: String,
-    /// Settings of reading besides.
-    pub(super) read: &'static str,
 }
 
 /// Where copies of the script go; what stands in braces is filled in by the writer and by the scope.
@@ -18,9 +16,6 @@ const TARGET: &str = "out/{{ scope.language }}/{file}";
 
 /// The files of the sample.
 const SAMPLE: &str = "script/*.csv";
-
-/// Formats whose lines may not say which scene they belong to; there each file is one.
-const WITHOUT_SCENES: [&str; 7] = ["txt", "po", "pot", "xlf", "xliff", "rpy", "json"];
 
 /// Reads the name or the pattern of project files.
 pub(super) fn files(text: &str) -> Result<String, String> {
@@ -42,7 +37,6 @@ impl Source {
                 about: SAMPLE_ABOUT,
                 files: SAMPLE.to_owned(),
                 target,
-                read: "",
             },
             Some(files) => Self {
                 title: "A game",
@@ -50,15 +44,9 @@ impl Source {
                 about: OWN_ABOUT,
                 files: files.to_owned(),
                 target,
-                read: read(files),
             },
         }
     }
-}
-
-fn read(files: &str) -> &'static str {
-    let end = files.rsplit('.').next().unwrap_or_default().to_ascii_lowercase();
-    if WITHOUT_SCENES.contains(&end.as_str()) { "\n        scene: file" } else { "" }
 }
 
 const SAMPLE_ABOUT: &str = "\
@@ -80,11 +68,5 @@ mod tests {
         for text in ["", "/a.csv", "../a.csv", "a//b", "a/../b", "a\"b"] {
             assert!(files(text).is_err(), "{text}");
         }
-    }
-
-    #[test]
-    fn files_without_scenes_are_scenes() {
-        assert!(Source::of(Some("game/*.RPY")).read.contains("scene: file"));
-        assert!(Source::of(Some("a.csv")).read.is_empty() && Source::of(None).read.is_empty());
     }
 }

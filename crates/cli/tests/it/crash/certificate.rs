@@ -1,0 +1,145 @@
+//! The certificate: the binary is killed at every kind of point, and after every kill the books are right.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::thread;
+
+use serde_json::Value;
+
+use super::figures::{self, Figures};
+use super::strike::{Aim, OF_COLLECTIONS, OF_RUNS, Strike, Struck};
+use super::subject::{Audit, artifacts, audit, cut_off, project};
+use crate::models::crash::kill_runs_with_models;
+use crate::numbers::{Numbers, seed, setting};
+use crate::project::TestProject;
+
+/// How many kills there are in the gate, half of them under each durability.
+const KILLS: u64 = 60;
+const MODEL_KILLS: u64 = 20;
+const DURABILITIES: [&str; 2] = ["process", "power"];
+const COLLECT: &[&str] = &["gc", "--keep", "1"];
+const COLLECT_REPLIES: &[&str] = &["gc", "--keep", "1", "--replies", "--yes"];
+
+#[test]
+fn whatever_it_is_doing_when_it_is_killed_nothing_that_was_bought_is_bought_again() {
+    let kills = setting("REFRAIN_CRASH_KILLS").unwrap_or(KILLS);
+    let seed = seed("REFRAIN_CRASH_SEED");
+    let undisturbed = project("process");
+    undisturbed.run_json(&[], 0);
+    let expected = artifacts(&undisturbed);
+    let [process, power] = thread::scope(|scope| {
+        let work = DURABILITIES.map(|durability| {
+            let (seed, expected) = (seed ^ durability.len() as u64, &expected);
+            scope.spawn(move || killed(durability, kills.div_ceil(2), seed, expected))
+        });
+        work.map(|work| work.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+    });
+    assert!(process.n_killed() + power.n_killed() >= kills);
+    if let Ok(path) = std::env::var("REFRAIN_CERTIFICATE") {
+        let models = kill_runs_with_models(setting("REFRAIN_MODEL_KILLS").unwrap_or(MODEL_KILLS), seed);
+        figures::write(Path::new(&path), seed, [&process, &power], &models);
+    }
+}
+
+/// Brings projects to their end until there were so many kills.
+fn killed(durability: &str, kills: u64, seed: u64, expected: &BTreeMap<String, String>) -> Figures {
+    let mut figures = Figures::default();
+    let mut numbers = Numbers(seed);
+    while figures.n_killed() < kills {
+        let project = project(durability);
+        let place = format!("seed {seed} under {durability}, {} kills", figures.n_killed());
+        let mut life = Life { project, place, numbers, kept: BTreeSet::new(), figures };
+        life.run_to_the_end();
+        life.check_the_end(expected);
+        life.collect_replies();
+        life.check_the_end(expected);
+        life.figures.cut_off += cut_off(&life.project);
+        life.figures.projects += 1;
+        (figures, numbers) = (life.figures, life.numbers);
+    }
+    figures
+}
+
+/// A project that is worked on and killed.
+struct Life {
+    project: TestProject,
+    place: String,
+    numbers: Numbers,
+    /// The keys that have a reply.
+    kept: BTreeSet<String>,
+    figures: Figures,
+}
+
+impl Life {
+    fn run_to_the_end(&mut self) {
+        let mut forced_runs = 2;
+        let mut was_killed = false;
+        loop {
+            if was_killed && self.numbers.below(6) == 0 {
+                self.strike("gc", COLLECT, &OF_COLLECTIONS);
+                self.check(false);
+            }
+            // A generation that was begun is gone on with, forced or not.
+            let is_forced = forced_runs > 0 && self.numbers.below(6) == 0;
+            forced_runs -= u64::from(is_forced);
+            let arguments: &[&str] =
+                if is_forced { &["run", "--quiet", "qa", "--force"] } else { &["run", "--quiet"] };
+            let struck = self.strike(if is_forced { "run --force" } else { "run" }, arguments, &OF_RUNS);
+            let times = if was_killed { &mut self.figures.resumes } else { &mut self.figures.starts };
+            times.extend(struck.started);
+            was_killed |= struck.is_dead;
+            if !self.project.path(".refrain").exists() {
+                continue;
+            }
+            let is_over = self.is_over(struck, is_forced);
+            self.check(is_over);
+            if is_over {
+                return;
+            }
+            assert_eq!(self.project.json(&["status"], 0)["holder"], Value::Null, "{}", self.place);
+        }
+    }
+
+    fn is_over(&self, struck: Struck, is_forced: bool) -> bool {
+        // A run whose agents were stopped by a limit on files ends without having done everything.
+        !struck.is_dead && !is_forced && self.project.not_fresh().is_empty()
+    }
+
+    fn strike(&mut self, command: &'static str, arguments: &[&str], aims: &[(Aim, u64)]) -> Struck {
+        let strike = Strike::choose(aims, &mut self.numbers);
+        let struck = strike.at(&self.project, arguments);
+        if struck.is_dead {
+            *self.figures.kills.entry((command, strike.aim)).or_default() += 1;
+        }
+        struck
+    }
+
+    /// Checks the books after a kill.
+    fn check(&mut self, is_over: bool) {
+        let Audit { bought, in_doubt } =
+            audit(&self.project, is_over).unwrap_or_else(|problem| panic!("{}: {problem}", self.place));
+        assert!(self.kept.is_subset(&bought), "{}: replies were lost", self.place);
+        self.kept = bought;
+        *self.figures.in_doubt.entry(in_doubt).or_default() += 1;
+    }
+
+    /// Lets replies be forgotten that no revision came from, as long as the forgetting is killed.
+    fn collect_replies(&mut self) {
+        for _ in 0..6 {
+            let struck = self.strike("gc --replies", COLLECT_REPLIES, &OF_COLLECTIONS);
+            // What may be forgotten is; what the present revisions came from may not.
+            self.kept = BTreeSet::new();
+            self.check(true);
+            if !struck.is_dead {
+                return;
+            }
+        }
+    }
+
+    fn check_the_end(&mut self, expected: &BTreeMap<String, String>) {
+        assert_eq!(artifacts(&self.project), *expected, "{}", self.place);
+        assert_eq!(self.project.not_fresh(), [""; 0], "{}", self.place);
+        assert_eq!(self.project.run_json(&[], 0)["calls"], 0, "{}", self.place);
+        self.figures.idle_runs += 1;
+    }
+}

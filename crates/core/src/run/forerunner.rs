@@ -1,0 +1,512 @@
+//! Forerunners: targets that are asked about before their turn, as far as what they are made from is final.
+//!
+//! A forerunner has a number of its own behind those of all targets, so that its asks wait, travel, fail and are
+//! answered like any others. It makes no revision and tells nothing of its own: when the turn of its target has come,
+//! that one is prepared as ever and finds the replies under their keys.
+
+mod intake;
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::time::Duration;
+
+use refrain_schemas::event::EventKind;
+use refrain_schemas::failure::{Failure, FailureKind};
+use refrain_schemas::json::Json;
+use refrain_schemas::name::PhaseName;
+use refrain_schemas::report::UnitCounts;
+use refrain_schemas::scope::Target;
+
+use crate::facts::Known;
+use crate::model::{Context, ContextSource, Model, Phase, Work};
+use crate::prepare::{Prospect, RecordsBefore};
+use crate::stream::{self, Flow};
+use crate::survey::Standing;
+
+use super::input::{AskRef, Effect, TargetNo};
+use super::job::{Job, source_key};
+use super::state::RunState;
+use super::target_state::{Stage, TargetState};
+
+/// How long a target has been asking, by the clock of the run, before others run ahead of their turns for it.
+const WARM_UP: Duration = Duration::from_millis(50);
+/// The least time that each of its units took so far, all in all: below that, the run's own work is what takes the time,
+/// and doing some of it twice would only slow it down.
+const LEAST_PER_UNIT: Duration = Duration::from_micros(50);
+
+/// What is known of a target with an edge that streams, as long as its turn has not come.
+#[derive(Debug, Default)]
+pub(super) struct Forerunner {
+    flows: Vec<(TargetNo, Flow)>,
+    step: Step,
+    live: Vec<Live>,
+    /// Whether nothing more is taken in: what flows is not what it was thought to be.
+    is_closed: bool,
+    /// Whether its units lack some whose records never flowed, so that nobody knows which groups of them are complete.
+    is_gapped: bool,
+    /// Whether nobody is asked before the target's turn.
+    is_halted: bool,
+    /// A failure for which the run ends when the target's turn comes.
+    refusal: Option<Failure>,
+    /// Units, and records that units join, which have been taken in.
+    known: HashSet<String>,
+    /// Where the units stand in the order of their source.
+    ranks: Vec<Rank>,
+    /// How many units have been asked about.
+    n_started: usize,
+    /// Units that lack so many records they join.
+    lacking: HashMap<usize, usize>,
+    /// Units by the edge and the record that they lack.
+    waiting: HashMap<(usize, String), Vec<usize>>,
+    /// Records of groups that are not complete, by edge and value.
+    groups: HashMap<(usize, String), Vec<Final>>,
+    swept: Duration,
+    /// The groups that may share calls, by the value that they have in common.
+    packs: HashMap<Option<String>, u32>,
+    pack_values: Vec<Option<String>>,
+    /// Units that have not been asked about, by the group that may share calls.
+    unstarted: HashMap<u32, usize>,
+    before: RecordsBefore,
+    source: Option<PhaseName>,
+}
+
+/// How far a forerunner is.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Step {
+    /// Nobody has been asked.
+    #[default]
+    Idle,
+    /// What it needs besides is being read.
+    Foreseeing,
+    /// Units flow in and are asked about.
+    Asking,
+    /// It is over, or never was.
+    Over,
+}
+
+/// An edge along which records come.
+#[derive(Debug, Clone)]
+struct Live {
+    up: TargetNo,
+    phase: PhaseName,
+    flow: Flow,
+    /// The context entry that its records are joined through.
+    entry: String,
+    /// How many of the units that are over have been looked at.
+    at: usize,
+}
+
+/// The place of a record in the order of its artifact: that of its unit, then its own within the unit.
+type Rank = Vec<u64>;
+
+/// A record that nothing will change.
+#[derive(Debug, Clone)]
+struct Final {
+    key: String,
+    record: Json,
+    rank: Rank,
+}
+
+/// A target as far as it can be known before its turn.
+#[derive(Debug)]
+pub struct Foresight {
+    pub(super) standing: Box<Standing>,
+    pub(super) prospect: Prospect,
+}
+
+impl Forerunner {
+    /// Returns what could run ahead of its turn, by target.
+    pub(super) fn of(model: &Model, targets: &[TargetState]) -> Vec<Option<Self>> {
+        let flows = |state: &TargetState| {
+            let edges = stream::edges(model, &model.phases[state.phase]);
+            let flow = |up: &TargetNo| {
+                let phase = &targets[*up].target.phase;
+                let edge = edges.iter().find(|edge| edge.from == *phase)?;
+                Some((*up, edge.flow.clone().ok()?))
+            };
+            let ups: BTreeSet<TargetNo> = state.after.iter().copied().collect();
+            let flows: Vec<(TargetNo, Flow)> = ups.iter().filter_map(flow).collect();
+            (!flows.is_empty()).then(|| Self { flows, ..Self::default() })
+        };
+        targets.iter().map(flows).collect()
+    }
+
+    /// Whether units flow in and are asked about, or have been.
+    pub(super) fn is_asking(&self) -> bool {
+        self.step == Step::Asking
+    }
+
+    fn sources(&self) -> impl Iterator<Item = TargetNo> + '_ {
+        self.live.iter().filter(|live| !matches!(live.flow, Flow::Join(_))).map(|live| live.up)
+    }
+}
+
+impl RunState {
+    /// Returns the number of a target's forerunner.
+    pub(super) const fn forerunner(&self, no: TargetNo) -> TargetNo {
+        no + self.n_targets
+    }
+
+    /// Returns the number of the target that a number stands for: of a forerunner, the one it runs ahead of.
+    pub(super) const fn principal(&self, no: TargetNo) -> TargetNo {
+        if no < self.n_targets { no } else { no - self.n_targets }
+    }
+
+    /// Whether a number is that of a forerunner.
+    pub(super) const fn is_forerunner(&self, no: TargetNo) -> bool {
+        no >= self.n_targets
+    }
+
+    /// Whether a number is that of a forerunner whose target has not come to ask itself.
+    pub(super) fn is_early(&self, no: TargetNo) -> bool {
+        self.is_forerunner(no) && self.targets[self.principal(no)].is_before_asking()
+    }
+
+    /// Whether a number is that of a forerunner whose target has ended.
+    pub(super) fn is_released(&self, no: TargetNo) -> bool {
+        self.is_forerunner(no) && self.targets[self.principal(no)].is_over()
+    }
+
+    /// Whether calls for a target may be made where nobody else wants the clone; only its turn makes them due.
+    pub(super) fn is_halted(&self, no: TargetNo) -> bool {
+        let ahead = self.forerunners[self.principal(no)].as_ref();
+        self.is_early(no) && ahead.is_some_and(|ahead| ahead.is_halted)
+    }
+
+    /// Starts forerunners and lets flow what can flow.
+    pub(super) fn run_ahead(&mut self) {
+        if self.stop.is_some() || self.fatal.is_some() || self.options.offline {
+            return;
+        }
+        for no in 0..self.n_targets {
+            match self.forerunners[no].as_ref().map(|ahead| ahead.step) {
+                Some(Step::Idle) => self.foresee(no),
+                Some(Step::Asking) => self.take_in(no),
+                _ => {}
+            }
+        }
+    }
+
+    fn foresee(&mut self, no: TargetNo) {
+        let Some(live) = self.live_edges(no) else { return };
+        let phases = live.iter().map(|live| live.phase.clone()).collect();
+        let target = self.targets[no].target.clone();
+        let known =
+            Known::of(&self.model, self.phase(no), &target, &self.history, |other| self.freshness(other));
+        let Some(ahead) = &mut self.forerunners[no] else { return };
+        (ahead.step, ahead.live) = (Step::Foreseeing, live);
+        self.effect(Effect::Foresee(no, Box::new(known), phases));
+    }
+
+    /// Returns the edges along which units could flow into a target now, where everything else is settled.
+    fn live_edges(&self, no: TargetNo) -> Option<Vec<Live>> {
+        let (target, ahead) = (&self.targets[no], self.forerunners[no].as_ref()?);
+        if !matches!(target.stage, Stage::Waiting) || self.is_common_purse_limited(no) {
+            return None;
+        }
+        let ups: BTreeSet<TargetNo> = target.after.iter().copied().collect();
+        let mut live = Vec::new();
+        for up in ups.into_iter().filter(|up| !self.targets[*up].is_over()) {
+            let (_, flow) = ahead.flows.iter().find(|(from, _)| *from == up)?;
+            if !self.is_flowing(up) {
+                return None;
+            }
+            let phase = self.targets[up].target.phase.clone();
+            let entry = joined_through(self.phase(no), &phase);
+            live.push(Live { up, phase, flow: flow.clone(), entry, at: 0 });
+        }
+        (!live.is_empty() && self.has_one_source(no, &live)).then_some(live)
+    }
+
+    /// Whether units come from the phase that they would come from when the target's turn has come.
+    fn has_one_source(&self, no: TargetNo, live: &[Live]) -> bool {
+        let Work::Ask(work) = &self.phase(no).work else { return false };
+        let of_phase = |name: &PhaseName| {
+            let ups = self.targets[no].after.iter().copied();
+            ups.filter(|up| self.targets[*up].target.phase == *name).collect::<Vec<_>>()
+        };
+        let flows = |name: &PhaseName| of_phase(name).iter().any(|up| live.iter().any(|live| live.up == *up));
+        let Some(first) = work.units.of.iter().position(flows) else { return true };
+        let is_there = |name: &PhaseName| {
+            of_phase(name).iter().any(|up| {
+                let target = &self.targets[*up].target;
+                self.history.latest(target).is_some()
+            })
+        };
+        // One that comes before it in the list and is there would be taken instead; and only one can be.
+        let alternatives = &work.units.of;
+        !alternatives[..first].iter().any(is_there)
+            && !alternatives[first + 1..].iter().any(flows)
+            && of_phase(&alternatives[first]).len() == 1
+    }
+
+    /// Whether units of a target are under way for so long that it is worth while to follow them.
+    fn is_flowing(&self, up: TargetNo) -> bool {
+        if let Some(job) = self.targets[up].job() {
+            let (elapsed, n) = (self.time.saturating_sub(job.since), job.ended.len());
+            let least = LEAST_PER_UNIT.saturating_mul(u32::try_from(n).unwrap_or(u32::MAX));
+            return !job.is_stopped && elapsed >= WARM_UP && elapsed >= least;
+        }
+        self.targets[up].is_before_asking() && self.targets[self.forerunner(up)].job().is_some()
+    }
+
+    /// Whether money is short that phases before may need: it goes to phases in their order.
+    fn is_common_purse_limited(&self, no: TargetNo) -> bool {
+        let phase = self.targets[no].phase;
+        self.pools.iter().any(|seat| seat.phase == phase && self.purses.is_limited(seat.agent_no))
+    }
+
+    /// Takes what is known of a target before its turn.
+    pub(super) fn foreseen(&mut self, no: TargetNo, foresight: Option<Box<Foresight>>) {
+        let fits = matches!(self.targets[no].stage, Stage::Waiting) && self.stop.is_none();
+        let foresight = foresight.filter(|foresight| fits && self.would_run(no, &foresight.standing));
+        let Some(Foresight { mut standing, mut prospect }) = foresight.map(|foresight| *foresight) else {
+            return self.give_up_ahead(no);
+        };
+        if self.targets[no].is_forced || self.is_volatile(no) {
+            self.raise_generation(no, &mut standing);
+            prospect.before.clear();
+            prospect.prepared.set_generation(standing.now.generation);
+        }
+        let model = self.model.clone();
+        let Work::Ask(work) = &model.phases[self.targets[no].phase].work else { return };
+        let mut job = Job::new(&model, work, standing, Box::new(prospect.prepared));
+        let Some(ahead) = &mut self.forerunners[no] else { return };
+        ahead.step = Step::Asking;
+        ahead.before = prospect.before;
+        let source = ahead.live.iter().find(|live| !matches!(live.flow, Flow::Join(_)));
+        let source = source.map(|live| live.phase.clone());
+        let settled = || crate::prepare::chosen_source(&job.standing.now, &work.units.of).cloned();
+        ahead.source = source.or_else(settled);
+        let phase = ahead.source.as_ref().and_then(|name| model.phase(name.as_str()));
+        job.source_key = phase.and_then(source_key);
+        let live: Vec<Live> = ahead.live.clone();
+        let forerunner = self.forerunner(no);
+        self.targets[forerunner].stage = Stage::Asking(Box::new(job));
+        self.watch_all(forerunner);
+        let upstream = live.iter().map(|live| (*self.targets[live.up].target).clone()).collect();
+        self.tell(no, EventKind::PhaseStreaming { upstream });
+        for live in live.iter().filter(|live| !matches!(live.flow, Flow::Join(_))) {
+            if let Flow::Group(field) = &live.flow {
+                self.watch(live.up, field);
+            }
+            if let Some(field) = work.pack_within.as_deref().filter(|_| work.pack > 1) {
+                self.watch(live.up, field);
+            }
+        }
+        self.take_known(no, prospect.units);
+    }
+
+    /// Whether a target would surely run if everything before it ended well, in the generation that is known.
+    fn would_run(&self, no: TargetNo, standing: &Standing) -> bool {
+        let is_live = |target: &Target| {
+            let live = self.forerunners[no].iter().flat_map(|ahead| &ahead.live);
+            live.map(|live| &self.targets[live.up].target).any(|up| **up == *target)
+        };
+        let missing = self.blocked(no, standing).map(|error| error.missing).unwrap_or_default();
+        let last =
+            self.history.target(&self.targets[no].target).and_then(|target| target.last_attempt.as_ref());
+        let is_raised = self.targets[no].is_forced || self.is_volatile(no);
+        let in_conflict = is_raised && last.is_some_and(|attempt| attempt.error.code == "conflict");
+        missing.iter().all(is_live) && !in_conflict && standing.now.edits.targets().next().is_none()
+    }
+
+    fn give_up_ahead(&mut self, no: TargetNo) {
+        if let Some(ahead) = &mut self.forerunners[no] {
+            ahead.step = Step::Over;
+        }
+    }
+
+    /// Begins to count the open units of a target, and of those that flow into it, by a field.
+    fn watch(&mut self, up: TargetNo, field: &str) {
+        if !self.watched.insert((up, field.to_owned())) {
+            return;
+        }
+        for no in [up, self.forerunner(up)] {
+            if let Some(job) = self.targets[no].job_mut() {
+                job.watch(field);
+            }
+        }
+        let before: Vec<TargetNo> = self.forerunners[up].iter().flat_map(Forerunner::sources).collect();
+        before.into_iter().for_each(|up| self.watch(up, field));
+    }
+
+    /// Lets a job that has just been made count what others want to know of it.
+    pub(super) fn watch_all(&mut self, no: TargetNo) {
+        let principal = self.principal(no);
+        let fields: Vec<String> =
+            self.watched.iter().filter(|(up, _)| *up == principal).map(|(_, field)| field.clone()).collect();
+        if let Some(job) = self.targets[no].job_mut() {
+            fields.iter().for_each(|field| job.watch(field));
+        }
+    }
+
+    /// Lets flow what is final of a target whose units are all over, as long as it is there to be seen.
+    pub(super) fn flow_out(&mut self, no: TargetNo) {
+        let reads = |ahead: &Option<Forerunner>| {
+            ahead
+                .as_ref()
+                .is_some_and(|ahead| ahead.is_asking() && ahead.live.iter().any(|live| live.up == no))
+        };
+        let readers: Vec<TargetNo> =
+            (0..self.n_targets).filter(|reader| reads(&self.forerunners[*reader])).collect();
+        if readers.is_empty() || self.stop.is_some() {
+            return;
+        }
+        let is_whole = self.is_whole(no) && self.targets[no].job().is_some_and(Job::is_all_settled);
+        for reader in readers {
+            self.take_in(reader);
+            if let Some(ahead) = &mut self.forerunners[reader] {
+                ahead.is_gapped |= !is_whole;
+            }
+        }
+    }
+
+    /// Whether all units of a target flow, or will.
+    fn is_whole(&self, up: TargetNo) -> bool {
+        match (&self.targets[up].stage, &self.forerunners[up]) {
+            // Units that are kept of the revision before are on nobody's list.
+            (Stage::Asking(job), _) => job.is_whole,
+            (Stage::Publishing(..) | Stage::Over, _) => true,
+            (_, Some(ahead)) => !ahead.is_gapped && ahead.sources().all(|up| self.is_whole(up)),
+            (_, None) => false,
+        }
+    }
+
+    /// Whether records with a value of a field may still flow out of a target; any records where none is given.
+    fn may_bring(&self, up: TargetNo, field: Option<&str>, value: Option<&str>) -> bool {
+        match &self.targets[up].stage {
+            Stage::Asking(job) => job.awaits(field, value),
+            Stage::Publishing(..) | Stage::Over => false,
+            _ => match (self.targets[self.forerunner(up)].job(), &self.forerunners[up]) {
+                (Some(job), Some(ahead)) => {
+                    job.awaits(field, value) || ahead.sources().any(|up| self.may_bring(up, field, value))
+                }
+                _ => true,
+            },
+        }
+    }
+
+    /// Whether units that have not come yet could join a pack of a forerunner.
+    pub(super) fn may_be_joined(&self, no: TargetNo, group: u32) -> bool {
+        let principal = self.principal(no);
+        let (true, Some(ahead)) = (self.is_early(no), &self.forerunners[principal]) else { return false };
+        if ahead.unstarted.get(&group).is_some_and(|n| *n > 0) {
+            return true;
+        }
+        let Work::Ask(work) = &self.phase(principal).work else { return false };
+        let value = ahead.pack_values.get(group as usize).and_then(Option::as_deref);
+        let field = work.pack_within.as_deref();
+        !ahead.is_closed && ahead.sources().any(|up| self.may_bring(up, field, value))
+    }
+
+    /// Lets a forerunner ask nobody until its target's turn has come.
+    pub(super) fn halt(&mut self, no: TargetNo) {
+        let principal = self.principal(no);
+        if let Some(ahead) = &mut self.forerunners[principal] {
+            ahead.is_halted = true;
+        }
+    }
+
+    /// Takes a failure that ends a run; of a forerunner it does so when its target's turn has come.
+    pub(super) fn ends_run_for(&mut self, no: TargetNo, failure: &Failure) -> bool {
+        let ends = matches!(failure.kind, FailureKind::Credentials | FailureKind::Budget);
+        if !self.is_early(no) || !ends {
+            return self.ends_run(failure);
+        }
+        self.halt(no);
+        let principal = self.principal(no);
+        if let Some(ahead) = &mut self.forerunners[principal] {
+            ahead.refusal.get_or_insert_with(|| failure.clone());
+        }
+        true
+    }
+
+    /// Makes ready for the asks of a target whose turn has come: what its forerunner met holds for it as well.
+    pub(super) fn take_over(&mut self, no: TargetNo) {
+        self.watch_all(no);
+        for ahead in self.forerunners.iter_mut().flatten() {
+            ahead.reread(no);
+        }
+        let refusal = self.forerunners[no].as_mut().and_then(|ahead| {
+            ahead.step = Step::Over;
+            ahead.refusal.take()
+        });
+        if let Some(failure) = refusal {
+            self.ends_run(&failure);
+        }
+        let unable = self.targets[self.forerunner(no)].job().map(|job| job.unable.clone());
+        if let (Some(unable), Some(job)) = (unable, self.targets[no].job_mut()) {
+            job.unable.extend(unable);
+        }
+    }
+
+    /// Lets go of a forerunner whose target has ended: what waits is forgotten, calls under way come home.
+    pub(super) fn release(&mut self, no: TargetNo) {
+        self.give_up_ahead(no);
+        let forerunner = self.forerunner(no);
+        let Some(job) = self.targets[forerunner].job_mut() else { return };
+        job.is_stopped = true;
+        self.pools.iter_mut().for_each(|seat| seat.pool.forget(forerunner));
+        let flying: BTreeSet<AskRef> =
+            self.flights.values().flat_map(|flight| flight.pack.asks.iter().copied()).collect();
+        let mut heirs = Vec::new();
+        self.by_key.retain(|_, waiting| {
+            let is_left = |ask: &AskRef| ask.target == forerunner && !flying.contains(ask);
+            waiting.asks.retain(|ask| !is_left(ask));
+            if waiting.asked.as_ref().is_some_and(is_left) {
+                waiting.asked = waiting.asks.first().copied();
+                heirs.extend(waiting.asked);
+            }
+            !waiting.asks.is_empty()
+        });
+        heirs.sort_unstable();
+        heirs.into_iter().for_each(|ask| self.enqueue(ask));
+    }
+
+    /// Gives up an ask of a forerunner whose target has ended; whoever waits for it asks for itself.
+    pub(super) fn disown(&mut self, ask: AskRef) {
+        let Some(key) = self.open_key(ask) else { return };
+        let Some(waiting) = self.by_key.get_mut(&key) else { return };
+        waiting.asks.retain(|other| *other != ask);
+        if waiting.asked != Some(ask) {
+            return;
+        }
+        waiting.asked = waiting.asks.first().copied();
+        match waiting.asked {
+            Some(heir) => self.enqueue(heir),
+            None => drop(self.by_key.remove(&key)),
+        }
+    }
+
+    /// Returns how many calls of a target's forerunner are under way.
+    pub(super) fn in_flight_ahead(&self, no: TargetNo) -> usize {
+        self.targets[self.forerunner(no)].job().map_or(0, |job| job.n_in_flight)
+    }
+
+    /// Forgets forerunners that have nothing more to do.
+    pub(super) fn drop_forerunners(&mut self) {
+        for no in 0..self.n_targets {
+            let forerunner = self.forerunner(no);
+            let (target, Some(ahead)) = (&self.targets[no], &self.forerunners[no]) else { continue };
+            let Some(job) = self.targets[forerunner].job() else { continue };
+            let is_done = target.is_over() || job.ended.len() >= ahead.n_started;
+            if is_done && job.n_in_flight == 0 && !target.is_before_asking() {
+                self.targets[forerunner].stage = Stage::Over;
+                self.forerunners[no] = None;
+            }
+        }
+    }
+
+    /// Returns how far a forerunner is, as progress of its target.
+    pub(super) fn progress_ahead(&self, no: TargetNo) -> Option<UnitCounts> {
+        let job = self.targets[no].job().filter(|_| self.is_early(no))?;
+        Some(UnitCounts { total: job.counts.total, ran: job.counts.ran, ..UnitCounts::default() })
+    }
+}
+
+/// Returns the name of the context entry through which a phase sees another one.
+fn joined_through(phase: &Phase, name: &PhaseName) -> String {
+    let Work::Ask(work) = &phase.work else { return String::new() };
+    let sees = |context: &&Context| matches!(&context.source, ContextSource::Phase(from) if from == name);
+    work.context.iter().find(sees).map_or_else(String::new, |context| context.name.clone())
+}

@@ -1,0 +1,41 @@
+#!/bin/sh
+# Breaks the engine in each of the ways kept here, one after the other, in a copy, and has the simulator find it with the
+# seeds of the gate. Fails where one is not found. Names of patches may be given; all of them otherwise.
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+root=$(dirname "$here")
+cargo=${CARGO:-cargo}
+target=${CARGO_TARGET_DIR:-$root/target}
+seeds=${REFRAIN_MUTANT_SEEDS:-10000}
+copy=$target/mutants
+mkdir -p "$copy"
+
+# Files keep their times where they have not changed, so that only what a patch touches is built anew.
+refresh() {
+    (cd "$root" && git ls-files -z) | (cd "$root" && xargs -0 sh -c '
+        copy=$1; shift
+        for file; do
+            test -f "$file" || continue
+            cmp -s "$file" "$copy/$file" && continue
+            mkdir -p "$copy/$(dirname "$file")" && cp "$file" "$copy/$file"
+        done' refresh "$copy")
+}
+
+if [ $# -eq 0 ]; then
+    set -- "$here"/*.patch
+fi
+missed=0
+for patch; do
+    name=$(basename "$patch" .patch)
+    refresh
+    (cd "$copy" && patch --quiet --forward --strip=1 --fuzz=3 < "$here/$name.patch")
+    (cd "$copy" && CARGO_TARGET_DIR="$target" "$cargo" build --workspace --locked --quiet --bin simulate)
+    if found=$("$target/debug/simulate" --seeds "$seeds" --first); then
+        printf '%-28s NOT FOUND in %s seeds\n' "$name" "$seeds"
+        missed=1
+    else
+        printf '%-28s %s\n' "$name" "$(printf '%s\n' "$found" | tail -n 1)"
+    fi
+done
+refresh
+exit $missed

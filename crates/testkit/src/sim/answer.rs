@@ -23,8 +23,9 @@ use super::shape;
 #[derive(Debug)]
 pub(crate) struct Author {
     model: Arc<Model>,
-    /// The fields of each phase's records that later phases read.
-    wanted: BTreeMap<PhaseName, BTreeSet<String>>,
+    /// The fields of each agent's records that later phases read: of all its phases, for what it is asked does not say for
+    /// which one.
+    wanted: BTreeMap<AgentName, BTreeSet<String>>,
     /// What has this in it is not answered.
     refused: Option<&'static str>,
 }
@@ -86,7 +87,7 @@ impl Author {
             request,
             unit,
             input: unit.input.value(),
-            wanted: self.wanted.get(&request.phase),
+            wanted: self.wanted.get(agent),
         };
         let number = number(&self.asked(agent, &question));
         let rules = self.rules(work, request);
@@ -159,12 +160,21 @@ fn number(digest: &Digest) -> u64 {
     bytes.iter().take(8).fold(0, |number, byte| number << 8 | u64::from(*byte))
 }
 
-/// Returns the fields of each phase's records that later phases read.
-fn wanted(model: &Model) -> BTreeMap<PhaseName, BTreeSet<String>> {
-    let mut wanted = BTreeMap::new();
-    for phase in &model.phases {
-        if let Work::Ask(work) = &phase.work {
-            want(&mut wanted, phase, work);
+/// Returns the fields of each agent's records that later phases read.
+fn wanted(model: &Model) -> BTreeMap<AgentName, BTreeSet<String>> {
+    let asking = || {
+        model.phases.iter().filter_map(|phase| match &phase.work {
+            Work::Ask(work) => Some((phase, work)),
+            _ => None,
+        })
+    };
+    let mut of_phases = BTreeMap::new();
+    asking().for_each(|(phase, work)| want(&mut of_phases, phase, work));
+    let mut wanted: BTreeMap<AgentName, BTreeSet<String>> = BTreeMap::new();
+    for (phase, work) in asking() {
+        let fields = of_phases.get(&phase.name).cloned().unwrap_or_default();
+        for member in &work.pool {
+            wanted.entry(member.agent.clone()).or_default().extend(fields.iter().cloned());
         }
     }
     wanted

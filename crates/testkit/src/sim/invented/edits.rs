@@ -1,6 +1,6 @@
 //! What people do to a project between runs.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::Draft;
 use super::pipeline::{line, text};
@@ -44,7 +44,14 @@ fn once(draft: &mut Draft, n: u64, chance: &mut Chance) {
         13 => rows(draft, "terms/ja.csv", |terms| terms.push(json!({"term": "grey", "to": n}))),
         14 => rows(draft, "scenes.csv", |scenes| scenes[1]["sum"] = json!(100 + n)),
         15 => drop(draft.files.insert("style.json".to_owned(), json!({"tone": 1 + n}))),
-        16 => draft.pipeline["agents"]["a"]["version"] = json!(format!("2.{n}")),
+        16 => {
+            let agents = draft.pipeline["agents"].as_object_mut();
+            let mut versioned =
+                agents.into_iter().flat_map(Map::values_mut).filter(|agent| agent["version"].is_string());
+            if let Some(agent) = versioned.next() {
+                agent["version"] = json!(format!("2.{n}"));
+            }
+        }
         17 => draft.pipeline["dimensions"]["language"] = json!(["de", "ja", "fr"]),
         18 => {
             change_phase(draft, chance, |phase, chance| phase["pack"] = json!({"max": 1 + chance.below(4)}));

@@ -77,7 +77,7 @@ pub(super) fn draft(chance: &mut Chance) -> Draft {
         phases.insert("out".to_owned(), export(last));
     }
     let mut pipeline = json!({
-        "refrain": 1, "name": "invented", "dimensions": {"language": ["ja", "fr"]}, "agents": agents(chance),
+        "refrain": 1, "name": "invented", "dimensions": {"language": ["ja", "fr"]}, "agents": agents(&phases, chance),
         "prices": {"sim/m": {"input": 1.0, "output": 4.0}},
         "endpoints": {"sim": {"base_url": "http://sim"}}, "phases": phases,
     });
@@ -100,12 +100,16 @@ fn export(of: &Made) -> Value {
     json!({"per": per, "units": {"of": of.name}, "agent": {"builtin": "write", "params": {"path": path}}})
 }
 
-fn agents(chance: &mut Chance) -> Value {
-    let mut agents = Map::new();
-    for name in ["a", "b", "c"] {
-        agents.insert(name.to_owned(), json!({"builtin": name, "version": "1"}));
-    }
-    agents.insert("m".to_owned(), json!({"model": "sim/m"}));
+/// Declares the agents that phases name.
+fn agents(phases: &Map<String, Value>, chance: &mut Chance) -> Value {
+    let named = phases.values().filter_map(|phase| phase["agents"].as_object()).flat_map(Map::keys);
+    let declared = named.map(|name| {
+        let is_model = name.starts_with('m');
+        let spec =
+            if is_model { json!({"model": "sim/m"}) } else { json!({"builtin": name, "version": "1"}) };
+        (name.clone(), spec)
+    });
+    let mut agents: Map<String, Value> = declared.collect();
     for agent in agents.values_mut() {
         if chance.happens(0.6) {
             let backoff = ["none", "exponential"][chance.below(2) as usize];
@@ -137,7 +141,7 @@ fn ask(name: &str, made: &[Made], chance: &mut Chance) -> (Value, Made) {
     }
     let kind = split(&mut phase, source, is_gathered, chance);
     let is_by_record = phase["units"].as_object().is_some_and(|units| units.len() == 1);
-    fan(&mut phase, kind, chance);
+    fan(&mut phase, kind, if is_by_record { "" } else { name }, chance);
     if chance.happens(0.6) && kind != Kind::Document {
         phase["pack"] = json!({"max": 1 + chance.below(4)});
         if chance.happens(0.3) && is_by_record && source.kind == Kind::Lines {
@@ -145,7 +149,7 @@ fn ask(name: &str, made: &[Made], chance: &mut Chance) -> (Value, Made) {
         }
     }
     context(&mut phase, source, made, per, is_by_record && !is_gathered, chance);
-    if phase.to_string().contains("\"m\"") && is_by_record && chance.happens(0.5) {
+    if phase["agents"].get("m").is_some() && is_by_record && chance.happens(0.5) {
         let prompt = *pick(&["Say {{ unit.text }}", "{{ unit.id }} {{ unit.text }} {{ context }}"], chance);
         phase["prompt"] = json!(prompt);
     }
@@ -196,10 +200,16 @@ fn split(phase: &mut Value, source: &Made, is_gathered: bool, chance: &mut Chanc
     }
 }
 
-fn fan(phase: &mut Value, kind: Kind, chance: &mut Chance) {
+/// Says who is asked, and how. What is asked about a group does not say what is to become of it, so those who are asked are
+/// nobody else's; and a model that is asked for a text makes one record of it.
+fn fan(phase: &mut Value, kind: Kind, suffix: &str, chance: &mut Chance) {
+    let is_list = !suffix.is_empty() && phase["output"]["aligned"] == true;
     let names = ["a", "b", "c", "m"];
-    let at = chance.below(4) as usize;
-    let (one, two) = (names[at], names[(at + 1 + chance.below(3) as usize) % 4]);
+    let n = if is_list { 3 } else { 4 };
+    let at = chance.below(n);
+    let named = |at: u64| format!("{}{suffix}", names[at as usize]);
+    let (one, two) = (named(at), named((at + 1 + chance.below(n - 1)) % n));
+    let (one, two) = (one.as_str(), two.as_str());
     let (some, more) = (1 + chance.below(3), 1 + chance.below(2));
     phase["agents"] = json!({one: some});
     let merge = *pick(&["vote", "first", "last"], chance);

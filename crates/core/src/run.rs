@@ -13,12 +13,12 @@
 //! durable before its call leaves and an outcome before anybody hears of it, and one commit holds a clone's last outcome
 //! together with its next intent.
 
-mod forerunner;
 mod calls;
 mod ceiling;
 mod driver;
 mod ends;
 pub mod finals;
+mod forerunner;
 mod gate;
 mod gates;
 pub mod input;
@@ -42,7 +42,7 @@ mod targets;
 pub mod unit_state;
 pub mod unit_window;
 
-pub use forerunner::Foresight;
 pub(crate) use ceiling::most;
 pub(crate) use driver::run;
+pub use forerunner::Foresight;
 pub(crate) use replies::is_accepted;

@@ -127,7 +127,8 @@ fn counts(when: &str) -> bool {
 
 /// Returns what an earlier phase is to a later one.
 fn role(work: &AskWork, earlier: &Phase, made_by: &AskWork) -> Result<Flow, Barrier> {
-    let reads = |context: &&Context| matches!(&context.source, ContextSource::Phase(name) if *name == earlier.name);
+    let reads =
+        |context: &&Context| matches!(&context.source, ContextSource::Phase(name) if *name == earlier.name);
     let contexts: Vec<&Context> = work.context.iter().filter(reads).collect();
     match (work.units.of.contains(&earlier.name), &contexts[..]) {
         (false, []) => Err(Barrier::Order),

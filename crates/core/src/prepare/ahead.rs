@@ -97,7 +97,8 @@ pub async fn ahead(
 
 /// Returns the empty view of a context entry whose records are still to come.
 fn joined(preparation: &Preparation<'_>, context: &Context, live: &BTreeSet<PhaseName>) -> Option<View> {
-    let (ContextSource::Phase(name), Select::On { field, unique }) = (&context.source, &context.select) else {
+    let (ContextSource::Phase(name), Select::On { field, unique }) = (&context.source, &context.select)
+    else {
         return None;
     };
     let mut upstream = preparation.now.upstream.iter();
@@ -107,7 +108,10 @@ fn joined(preparation: &Preparation<'_>, context: &Context, live: &BTreeSet<Phas
 }
 
 /// Reads what the latest revision was made from, as far as its units may be kept for being made from the same.
-async fn before(preparation: &Preparation<'_>, live: &BTreeSet<PhaseName>) -> Result<RecordsBefore, PrepareError> {
+async fn before(
+    preparation: &Preparation<'_>,
+    live: &BTreeSet<PhaseName>,
+) -> Result<RecordsBefore, PrepareError> {
     let mut before = RecordsBefore::default();
     let Some(prior) = preparation.prior else { return Ok(before) };
     let lineage = &prior.lineage;

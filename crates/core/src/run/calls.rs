@@ -9,8 +9,8 @@ use crate::model::Work;
 use crate::ports::agent::{AskedUnit, ModelTraits, Repair, Request};
 use crate::ports::executor::{Call, Slot};
 
-use super::forerunner::Forerunner;
 use super::ceiling;
+use super::forerunner::Forerunner;
 use super::gate::Admission;
 use super::input::{Effect, TargetNo};
 use super::pool::Pack;

@@ -224,9 +224,7 @@ impl RunState {
             let ups = self.targets[no].after.iter().copied();
             ups.filter(|up| self.targets[*up].target.phase == *name).collect::<Vec<_>>()
         };
-        let flows = |name: &PhaseName| {
-            of_phase(name).iter().any(|up| live.iter().any(|live| live.up == *up))
-        };
+        let flows = |name: &PhaseName| of_phase(name).iter().any(|up| live.iter().any(|live| live.up == *up));
         let Some(first) = work.units.of.iter().position(flows) else { return true };
         let is_there = |name: &PhaseName| {
             of_phase(name).iter().any(|up| {
@@ -305,7 +303,8 @@ impl RunState {
             live.map(|live| &self.targets[live.up].target).any(|up| **up == *target)
         };
         let missing = self.blocked(no, standing).map(|error| error.missing).unwrap_or_default();
-        let last = self.history.target(&self.targets[no].target).and_then(|target| target.last_attempt.as_ref());
+        let last =
+            self.history.target(&self.targets[no].target).and_then(|target| target.last_attempt.as_ref());
         let is_raised = self.targets[no].is_forced || self.is_volatile(no);
         let in_conflict = is_raised && last.is_some_and(|attempt| attempt.error.code == "conflict");
         missing.iter().all(is_live) && !in_conflict && standing.now.edits.targets().next().is_none()
@@ -344,7 +343,9 @@ impl RunState {
     /// Lets flow what is final of a target whose units are all over, as long as it is there to be seen.
     pub(super) fn flow_out(&mut self, no: TargetNo) {
         let reads = |ahead: &Option<Forerunner>| {
-            ahead.as_ref().is_some_and(|ahead| ahead.is_asking() && ahead.live.iter().any(|live| live.up == no))
+            ahead
+                .as_ref()
+                .is_some_and(|ahead| ahead.is_asking() && ahead.live.iter().any(|live| live.up == no))
         };
         let readers: Vec<TargetNo> =
             (0..self.n_targets).filter(|reader| reads(&self.forerunners[*reader])).collect();

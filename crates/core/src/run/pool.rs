@@ -113,8 +113,9 @@ impl Pool {
                 .find(|(group, asks)| asks.len() >= max || !may_grow(target, **group))
                 .map(|(group, _)| *group)
         };
-        let (target, group) =
-            after.filter(|(target, _)| is_due(**target)).find_map(|(target, groups)| Some((*target, ready(*target, groups)?)))?;
+        let (target, group) = after
+            .filter(|(target, _)| is_due(**target))
+            .find_map(|(target, groups)| Some((*target, ready(*target, groups)?)))?;
         self.last = target;
         let groups = self.waiting.get_mut(&target)?;
         let queue = groups.get_mut(&group)?;
@@ -173,7 +174,8 @@ mod tests {
 
     fn packs(pool: &mut Pool, max: usize) -> Vec<Vec<usize>> {
         let next = || {
-            pool.next_pack(0, max, |_| true, |_, _| false).map(|pack| pack.asks.iter().map(|ask| ask.unit).collect())
+            pool.next_pack(0, max, |_| true, |_, _| false)
+                .map(|pack| pack.asks.iter().map(|ask| ask.unit).collect())
         };
         std::iter::from_fn(next).collect()
     }

@@ -105,7 +105,11 @@ impl RunState {
             }
         };
         for (ask, reply) in asks.into_iter().zip(found) {
-            let Some(key) = self.open_key(ask).filter(|_| self.is_looking(ask) && !self.is_released(ask.target)) else { continue };
+            let Some(key) =
+                self.open_key(ask).filter(|_| self.is_looking(ask) && !self.is_released(ask.target))
+            else {
+                continue;
+            };
             match reply {
                 Some(reply) => self.answer(ask, key, &reply),
                 None => self.miss(ask, key),

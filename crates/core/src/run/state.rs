@@ -309,7 +309,8 @@ impl RunState {
     /// Whether nothing more will happen.
     #[must_use]
     pub fn is_over(&self) -> bool {
-        self.fatal.is_some() || (self.flights.is_empty() && self.targets[..self.n_targets].iter().all(TargetState::is_over))
+        self.fatal.is_some()
+            || (self.flights.is_empty() && self.targets[..self.n_targets].iter().all(TargetState::is_over))
     }
 
     /// Returns what became of each target, in plan order.

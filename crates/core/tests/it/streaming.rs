@@ -121,7 +121,8 @@ fn check_same(streaming: &World, report: &RunReport) {
     assert_eq!(keys(streaming), keys(&barriers));
     assert_eq!(streaming.bought_twice(), [""; 0]);
     assert_eq!((report.calls, report.status), (other.calls, other.status));
-    let counts = |report: &RunReport| report.phases.iter().map(|phase| (phase.units, phase.calls)).collect::<Vec<_>>();
+    let counts =
+        |report: &RunReport| report.phases.iter().map(|phase| (phase.units, phase.calls)).collect::<Vec<_>>();
     assert_eq!(counts(report), counts(&other));
 }
 
@@ -171,7 +172,9 @@ fn a_line_waits_for_the_summary_of_its_own_scene_alone() {
 
 #[test]
 fn packs_wait_for_units_of_their_own_group_alone() {
-    let mut world = world(json!({"b": {"pack": {"max": 3, "within": "scene"}}, "c": {"pack": {"max": 3, "within": "scene"}}}));
+    let mut world = world(
+        json!({"b": {"pack": {"max": 3, "within": "scene"}}, "c": {"pack": {"max": 3, "within": "scene"}}}),
+    );
     let report = world.run();
     let at = asked_at(&world);
     assert!(at["b/l4"] < Duration::from_secs(1) && at["b/l4"] == at["b/l6"], "{at:?}");
@@ -220,23 +223,27 @@ fn a_phase_that_cannot_pay_stops_when_its_turn_has_come() {
     let mut world = world(json!({"b": {"budget": {"calls": 3}}}));
     let report = world.run();
     assert_eq!(report.status, RunStatus::Stopped);
-    let of = |report: &RunReport| report.phases.iter().map(|phase| (phase.status, phase.calls)).collect::<Vec<_>>();
-    assert_eq!(
-        of(&report)[1..3],
-        [(PhaseStatus::Completed, 6), (PhaseStatus::Stopped, 3)],
-        "{report:?}"
-    );
+    let of = |report: &RunReport| {
+        report.phases.iter().map(|phase| (phase.status, phase.calls)).collect::<Vec<_>>()
+    };
+    assert_eq!(of(&report)[1..3], [(PhaseStatus::Completed, 6), (PhaseStatus::Stopped, 3)], "{report:?}");
 }
 
 #[test]
 fn what_failed_ahead_of_its_turn_is_not_tried_again() {
     let mut world = world(json!({"b": {"on_unit_failure": "continue"}}));
-    slow_or_not(&mut world, "second", |_| 100, |asked| {
-        if asked.id == "l4" { Err(failure(FailureKind::Permanent)) } else { Ok(words(asked)) }
-    });
+    slow_or_not(
+        &mut world,
+        "second",
+        |_| 100,
+        |asked| {
+            if asked.id == "l4" { Err(failure(FailureKind::Permanent)) } else { Ok(words(asked)) }
+        },
+    );
     let report = world.run();
     assert_eq!(report.status, RunStatus::Partial);
-    let failed = world.events().iter().filter(|event| matches!(event.kind, EventKind::UnitFailed { .. })).count();
+    let failed =
+        world.events().iter().filter(|event| matches!(event.kind, EventKind::UnitFailed { .. })).count();
     assert_eq!(failed, 1);
     check_same(&world, &report);
 }
@@ -254,9 +261,18 @@ fn a_phase_without_credentials_ends_the_run_when_its_turn_has_come() {
 #[test]
 fn where_the_phase_before_fails_replies_are_there_for_the_next_run() {
     let mut world = world(json!({}));
-    slow_or_not(&mut world, "first", |asked| if asked.id == "l1" { 10_000 } else { 100 }, |asked| {
-        if asked.id == "l1" && asked.attempt == 1 { Err(failure(FailureKind::Permanent)) } else { Ok(words(asked)) }
-    });
+    slow_or_not(
+        &mut world,
+        "first",
+        |asked| if asked.id == "l1" { 10_000 } else { 100 },
+        |asked| {
+            if asked.id == "l1" && asked.attempt == 1 {
+                Err(failure(FailureKind::Permanent))
+            } else {
+                Ok(words(asked))
+            }
+        },
+    );
     let report = world.run();
     assert_eq!(report.status, RunStatus::Failed);
     assert_eq!((report.phases[2].status, report.phases[2].calls), (PhaseStatus::Blocked, 5));

@@ -15,7 +15,7 @@ use super::super::input::TargetNo;
 use super::super::job::Job;
 use super::super::state::RunState;
 use super::super::unit_state::{UnitProgress, UnitState};
-use super::{Forerunner, Final, Live, Rank};
+use super::{Final, Forerunner, Live, Rank};
 
 /// How often all groups are looked at: one may be complete because a unit failed far upstream.
 const SWEEP: Duration = Duration::from_millis(100);

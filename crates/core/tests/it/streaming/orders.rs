@@ -87,13 +87,16 @@ fn world(phases: Value, seed: u64, is_failing: bool) -> World {
             let share = (dice(&format!("{seed} {agent} {name}")) % 1000 + 1) as f64 / 1000.0;
             (20.0 / share).min(3_000.0) as u64
         };
-        slow_or_not(&mut world, agent, move |asked| millis(&asked.name()), move |asked| {
-            match dice(&format!("{seed} {} {}", asked.agent, asked.name())) % 16 {
+        slow_or_not(
+            &mut world,
+            agent,
+            move |asked| millis(&asked.name()),
+            move |asked| match dice(&format!("{seed} {} {}", asked.agent, asked.name())) % 16 {
                 0 if is_failing => Err(failure(FailureKind::Permanent)),
                 1 if is_failing && asked.attempt == 1 => Err(failure(FailureKind::Transient)),
                 _ => Ok(words(asked)),
-            }
-        });
+            },
+        );
     }
     world.set("lines.csv", lines(9));
     world.unwatched();

@@ -10,12 +10,12 @@ DEMO := demo
 WITH_PATH := PATH="$(BIN):$$PATH"
 
 .DEFAULT_GOAL := help
-.PHONY: help all demo test lint fmt fmt-check doc schemas schemas-check examples peers bench bench-models bench-localisation certificate fuzz deny clean-state build
+.PHONY: help all demo test lint fmt fmt-check doc schemas schemas-check examples peers bench bench-models bench-localisation simulate mutants certificate fuzz deny clean-state build
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-all: fmt-check lint test doc schemas-check examples ## The gate: everything below that can fail
+all: fmt-check lint test simulate doc schemas-check examples ## The gate: everything below that can fail
 
 demo: build ## Put the sample script into two languages; run it again and nothing is asked twice
 	@test -e $(DEMO)/refrain.yaml || $(WITH_PATH) refrain init --template localisation --yes $(DEMO)
@@ -58,6 +58,12 @@ bench-models: ## Measure what is left of a provider's speed and limits; takes so
 
 bench-localisation: build ## Put 50,000 lines into three languages; REFRAIN_BENCH_LINES sets another number
 	REFRAIN_BENCH_REPORT=$(abspath benches/localisation.md) $(CARGO) bench --workspace --locked --bench localisation
+
+simulate: ## Take made-up projects through SEEDS (10,000) seeds of faults, crashes and edits
+	$(CARGO) run $(WORKSPACE) --profile sim --quiet --bin simulate -- --seeds $(or $(SEEDS),10000)
+
+mutants: ## Break the engine in five ways and have the simulator find each
+	@CARGO="$(CARGO)" mutants/run.sh
 
 certificate: export REFRAIN_CERTIFICATE ?= $(abspath certificates)/$(shell date -u +%F).md
 certificate: export REFRAIN_COMMIT ?= $(shell git rev-parse --short HEAD)

@@ -5,9 +5,10 @@ set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(dirname "$here")
 cargo=${CARGO:-cargo}
-target=${CARGO_TARGET_DIR:-$root/target}
 seeds=${REFRAIN_MUTANT_SEEDS:-10000}
-copy=$target/mutants
+copy=${CARGO_TARGET_DIR:-$root/target}/mutants
+# A target folder of its own: to cargo the crates of a copy are those of the original.
+target=$copy/target
 mkdir -p "$copy"
 
 # Files keep their times where they have not changed, so that only what a patch touches is built anew.

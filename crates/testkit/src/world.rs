@@ -42,6 +42,7 @@ use serde_json::Value;
 use crate::clock::{ManualClock, START_MICROS};
 use crate::ids::SeqIds;
 use crate::memory_store::MemoryStore;
+use crate::sim::Chapter;
 use crate::sinks::{RecordingLog, RecordingProgress};
 use crate::witnessed_store::WitnessedStore;
 
@@ -310,6 +311,20 @@ impl World {
 
     fn factories(&self) -> Vec<Arc<dyn AgentFactory>> {
         vec![Arc::new(Factory::new(self.cast.clone()))]
+    }
+
+    /// Returns the project as the simulator takes it; its built-in agents answer for themselves.
+    ///
+    /// # Panics
+    /// Where the pipeline is wrong.
+    pub fn chapter(&mut self) -> Chapter {
+        Chapter {
+            model: self.model(),
+            files: self.files.clone(),
+            reader: self.files.clone(),
+            writer: self.files.clone(),
+            builtins: self.factories(),
+        }
     }
 
     /// Returns the project as it is meant.

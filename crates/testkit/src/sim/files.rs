@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use refrain_core::ports::files::{
-    FileError, RecordSource, RecordTarget, SourceReader, TargetWriter, Written,
+    FileError, Loaded, ProjectFiles, RecordSource, RecordTarget, SourceReader, TargetWriter, Written,
 };
 use refrain_schemas::artifact::FileStamp;
 use refrain_schemas::digest::{Digest, Digester};
@@ -162,6 +162,55 @@ impl SourceReader for ReadOnce {
             }
         };
         Ok(Box::new(Again { source, at: 0 }))
+    }
+}
+
+/// Reads each small file once and remembers it.
+#[derive(Debug)]
+pub(crate) struct KnownFiles {
+    real: Arc<dyn ProjectFiles>,
+    read: Mutex<BTreeMap<String, Vec<u8>>>,
+    stamped: Mutex<BTreeMap<String, FileStamp>>,
+    loaded: Mutex<BTreeMap<String, Loaded>>,
+}
+
+impl KnownFiles {
+    pub(crate) fn new(real: Arc<dyn ProjectFiles>) -> Self {
+        Self { real, read: Mutex::default(), stamped: Mutex::default(), loaded: Mutex::default() }
+    }
+}
+
+#[async_trait]
+impl ProjectFiles for KnownFiles {
+    async fn read(&self, path: &str) -> Result<Vec<u8>, FileError> {
+        if let Some(known) = lock(&self.read).get(path) {
+            return Ok(known.clone());
+        }
+        let bytes = self.real.read(path).await?;
+        lock(&self.read).insert(path.to_owned(), bytes.clone());
+        Ok(bytes)
+    }
+
+    async fn stamp(&self, path: &str, known: Option<&FileStamp>) -> Result<FileStamp, FileError> {
+        if let Some(known) = lock(&self.stamped).get(path) {
+            return Ok(known.clone());
+        }
+        let stamp = self.real.stamp(path, known).await?;
+        lock(&self.stamped).insert(path.to_owned(), stamp.clone());
+        Ok(stamp)
+    }
+
+    async fn exists(&self, path: &str) -> bool {
+        self.real.exists(path).await
+    }
+
+    async fn load(&self, path: &str) -> Result<Loaded, FileError> {
+        if let Some(known) = lock(&self.loaded).get(path) {
+            return Ok(known.clone());
+        }
+        let loaded = self.real.load(path).await?;
+        lock(&self.loaded).insert(path.to_owned(), loaded.clone());
+        Ok(loaded)
     }
 }
 

@@ -68,7 +68,7 @@ pub const fn profile_of(seed: Seed) -> Profile {
 
 fn story(draft: Draft, first: Chapter, chance: &mut Chance) -> Invented {
     let mut invented = Invented { subject: Subject::refusing(first, REFUSED), drafts: vec![draft] };
-    for n in 0..chance.below(3) {
+    for n in 0..chance.below(7) / 3 {
         let mut next = invented.drafts[invented.drafts.len() - 1].clone();
         edits::edit(&mut next, n, chance);
         // An edit that breaks the pipeline is one that nobody would run.

@@ -8,7 +8,7 @@ use refrain_core::ports::files::{ProjectFiles, SourceReader, TargetWriter};
 use refrain_schemas::phase_spec::Fan;
 
 use super::answer::Author;
-use super::files::ReadOnce;
+use super::files::{KnownFiles, ReadOnce};
 use super::story::{Baseline, undisturbed};
 use super::tools::NamedTools;
 
@@ -24,7 +24,8 @@ pub struct Subject {
 pub struct Chapter {
     /// What it means.
     pub model: Arc<Model>,
-    /// The small files that its definition names. Like the reader it MUST NOT need a runtime to be polled.
+    /// The small files that its definition names; each is read once. Like the reader it MUST NOT need a runtime to be
+    /// polled.
     pub files: Arc<dyn ProjectFiles>,
     /// Its sources. Each is read once.
     pub reader: Arc<dyn SourceReader>,
@@ -86,6 +87,7 @@ impl Subject {
 impl Scene {
     fn new(mut chapter: Chapter, refused: Option<&'static str>, before: Option<&Author>) -> Self {
         chapter.reader = Arc::new(ReadOnce::new(chapter.reader));
+        chapter.files = Arc::new(KnownFiles::new(chapter.files));
         let author = Arc::new(Author::new(chapter.model.clone(), refused, before));
         let tools = Arc::new(NamedTools::of(&chapter.model));
         Self { chapter, author, tools, baseline: OnceLock::new() }

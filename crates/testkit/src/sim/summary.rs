@@ -106,6 +106,13 @@ impl Summary {
         self.worst = worse.or_else(|| self.worst.take());
     }
 
+    /// Puts everything into an order that does not hang on who was quicker.
+    pub(super) fn settle(&mut self) {
+        for numbers in [&mut self.calls, &mut self.costs, &mut self.seconds] {
+            numbers.sort_by(f64::total_cmp);
+        }
+    }
+
     /// Returns how many seeds there are.
     #[must_use]
     pub const fn seeds(&self) -> u64 {

@@ -60,7 +60,7 @@ pub(crate) struct Weather {
 }
 
 /// So long one hour of a provider's weather is.
-const HOUR: Duration = Duration::from_secs(20);
+const HOUR: Duration = Duration::from_secs(12);
 
 impl Weather {
     pub(crate) fn new(seed: Seed, run: u32, odds: &Odds) -> Self {
@@ -119,7 +119,7 @@ impl Weather {
         let left = HOUR.saturating_sub(Duration::from_secs(at.as_secs() % HOUR.as_secs()));
         match sky % 12 {
             0 if chance.happens(0.9) => Some(Fault::Limited(Some(left))),
-            1 if chance.happens(0.9) => Some(Fault::Limited(None)),
+            1 if chance.happens(0.7) => Some(Fault::Limited(None)),
             2 if chance.happens(0.7) => Some(Fault::Transient),
             _ => None,
         }

@@ -58,6 +58,11 @@ fn write_undisturbed(page: &mut Page, report: &Simulation) {
     let is_whole = run.status == RunStatus::Completed;
     let tone = if is_whole { Tone::Strong } else { Tone::Warn };
     page.wrapped(&[(tone, "undisturbed:")], &text);
+    if run.calls > 0 && report.undisturbed.seconds == 0.0 && report.faults.is_empty() {
+        let text = "all agents of this project are part of refrain: nothing goes wrong with them; `--profile crash` shows what \
+                    a machine in trouble does";
+        page.wrapped(&[(Tone::Faint, "note:")], text);
+    }
     if is_whole {
         return;
     }

@@ -25,6 +25,8 @@ pub(super) struct Progress {
     asked: u64,
     threads: u32,
     is_limited: bool,
+    /// Whether it is known what comes of the project undisturbed.
+    is_known: bool,
     way: Way,
     began: Instant,
     next: Duration,
@@ -51,11 +53,21 @@ impl Progress {
         let asked = range.end - range.start;
         let threads = u32::try_from(args.threads()).unwrap_or(1);
         let is_limited = args.units.is_some();
-        Self { asked, threads, is_limited, way, began: Instant::now(), next: PATIENCE, bar: None }
+        Self {
+            asked,
+            threads,
+            is_limited,
+            is_known: false,
+            way,
+            began: Instant::now(),
+            next: PATIENCE,
+            bar: None,
+        }
     }
 
     /// Says how long it will take, where that is long, by how long one undisturbed run took.
     pub(super) fn reckon(&mut self, took: Duration) {
+        self.is_known = true;
         let stories = u32::try_from(self.asked).unwrap_or(u32::MAX).div_ceil(self.threads);
         let all = (took * RUNS).saturating_mul(stories);
         if all < LONG || self.way == Way::Nothing || self.asked == 1 {
@@ -89,8 +101,10 @@ impl Progress {
 
     fn line(&self, summary: &Summary, elapsed: Duration) -> String {
         let told = summary.seeds();
-        if told == 0 {
-            return "running undisturbed first".to_owned();
+        match told {
+            0 if self.is_known => return format!("0 of {}", counted(self.asked, "seed")),
+            0 => return "running undisturbed first".to_owned(),
+            _ => {}
         }
         let found = counted(summary.findings().count() as u64, "finding");
         let left = elapsed.mul_f64(share(self.asked - told.min(self.asked), told));

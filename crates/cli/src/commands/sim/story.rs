@@ -65,9 +65,21 @@ fn entry<'a>(phases: &'a mut Vec<SimulatedPhase>, event: &Event) -> Option<&'a m
     phases.get_mut(at)
 }
 
+/// Whether an event is about the work of a phase in a scope; those of agents belong to all scopes at once.
+const fn is_of_phase(kind: &EventKind) -> bool {
+    !matches!(
+        kind,
+        EventKind::PhaseInvalidated { .. }
+            | EventKind::AgentOpened { .. }
+            | EventKind::AgentClosed { .. }
+            | EventKind::AgentRestarted { .. }
+            | EventKind::AgentLogged { .. }
+    )
+}
+
 /// Notes what an event tells of a phase.
 fn note(phases: &mut Vec<SimulatedPhase>, event: &Event) {
-    if matches!(event.kind, EventKind::PhaseInvalidated { .. }) {
+    if !is_of_phase(&event.kind) {
         return;
     }
     let Some(phase) = entry(phases, event) else { return };

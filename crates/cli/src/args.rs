@@ -185,6 +185,7 @@ pub(crate) enum Command {
     Doctor(commands::doctor::DoctorArgs),
     Plan(commands::plan::PlanArgs),
     Run(commands::run::RunArgs),
+    Sim(commands::sim::SimArgs),
     Status(commands::status::StatusArgs),
     Why(commands::why::WhyArgs),
     History(commands::history::HistoryArgs),

@@ -41,10 +41,12 @@ use crate::{holder, runtime};
 mod bench;
 mod probes;
 mod safety;
+mod subject;
 
 pub(crate) use bench::Workbench;
 pub(crate) use probes::{Asked, Findings, NamedTool};
 use safety::Safety;
+pub(crate) use subject::subject;
 
 /// A project that was read and checked.
 pub(crate) struct Checked {
@@ -62,6 +64,13 @@ impl Checked {
     /// Returns the problems as people read them, each with the lines it is about.
     pub(crate) fn rendered(&self, color: bool) -> String {
         refrain_config::render_plain(&self.problems, &self.sources, color)
+    }
+
+    /// Returns what the project means, or an error with everything that keeps it from running.
+    fn sound(&self, project: &Project, globals: &Globals) -> Result<Arc<Model>, CliError> {
+        let color = crate::output::colored_errors(globals.color);
+        let wrong = || CliError::pipeline(&project.file_name, self.n_errors(), self.rendered(color));
+        self.model.clone().ok_or_else(wrong)
     }
 
     /// Returns how many problems keep the project from running.
@@ -228,10 +237,7 @@ pub(crate) fn open(globals: &Globals) -> Result<Opened, CliError> {
 
 /// Puts the engine on the ports of a project that was checked.
 pub(crate) fn opened(project: Project, checked: Checked, globals: &Globals) -> Result<Opened, CliError> {
-    let Some(model) = checked.model.clone() else {
-        let color = crate::output::colored_errors(globals.color);
-        return Err(CliError::pipeline(&project.file_name, checked.n_errors(), checked.rendered(color)));
-    };
+    let model = checked.sound(&project, globals)?;
     let engine = Engine::new(Arc::clone(&model), ports(&project, &model, &checked)?);
     Ok(Opened { project, engine, checked, model, run_files: Vec::new() })
 }

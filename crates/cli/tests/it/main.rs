@@ -24,6 +24,7 @@ mod reading;
 mod run;
 mod schema;
 mod secrets;
+mod sim;
 mod staleness;
 mod streams;
 mod trouble;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use indicatif::ProgressDrawTarget;
 use refrain_core::check::{Surroundings, named_files};
-use refrain_core::engine::{Engine, EngineError, Ports};
+use refrain_core::engine::{Engine, EngineError, Leftover, Ports};
 use refrain_core::model::Model;
 use refrain_core::ports::agent::AgentFactory;
 use refrain_core::ports::clock::{Clock as _, Ids};
@@ -81,6 +81,7 @@ impl Checked {
 
 /// Reads and checks a project.
 pub(crate) fn check(project: &Project, globals: &Globals) -> Result<Checked, CliError> {
+    project.check_state()?;
     let parsed = refrain_config::parse(&project.read()?, &project.file_name);
     let safety = Safety::of(&project.dir, parsed.pipeline())?;
     let files =
@@ -132,6 +133,12 @@ impl Opened {
     /// Returns this process as the one who writes.
     pub(crate) fn holder(&self) -> Holder {
         holder::this_process(self.engine.ports().clock.now())
+    }
+
+    /// Returns the files that are left over. None where that cannot be told: it is a remark beside what was asked for, which
+    /// never fails for it.
+    pub(crate) async fn leftovers(&self) -> Vec<Leftover> {
+        if self.project.is_usual() { self.engine.leftovers().await.unwrap_or_default() } else { Vec::new() }
     }
 
     /// Shows warnings about the pipeline, and about edits that do not come out, beside the result.

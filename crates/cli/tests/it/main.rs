@@ -14,6 +14,7 @@ mod hostile;
 mod init;
 mod interrupt;
 mod ledger;
+mod leftovers;
 mod limits;
 mod localisation;
 mod models;

@@ -1,17 +1,15 @@
 //! Writes exports to the file system.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
 use refrain_core::ports::files::{FileError, RecordTarget, TargetWriter};
 use refrain_schemas::artifact::FileStamp;
-use refrain_schemas::digest::Digest;
 use serde_json::{Map, Value};
 
 use crate::fresh::Workshop;
-use crate::keep;
 use crate::params::WriteParams;
 use crate::patch::{Patch, sources};
 use crate::root::Root;
@@ -82,14 +80,6 @@ impl TargetWriter for FsWriter {
             }
         }
         Ok(stamps)
-    }
-
-    async fn keep(&self, path: &str, known: &BTreeSet<Digest>) -> Result<Option<FileStamp>, FileError> {
-        keep::keep(&self.root, path, known, self.workshop.syncs())
-    }
-
-    async fn drop_kept(&self, copy: &FileStamp) -> Result<(), FileError> {
-        keep::drop_kept(&self.root, copy)
     }
 
     async fn open(&self, params: &Map<String, Value>, key: &str) -> Result<Box<dyn RecordTarget>, FileError> {

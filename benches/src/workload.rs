@@ -160,7 +160,7 @@ pub(crate) async fn files_only(dir: &Path) {
         }
         target.write(&records).unwrap();
     }
-    target.finish().unwrap();
+    target.finish(&refrain_core::ports::files::Replaceable::anything()).unwrap();
 }
 
 fn engine(dir: &Path, pause: Duration) -> (Engine, Arc<Work>) {

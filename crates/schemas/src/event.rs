@@ -292,7 +292,7 @@ pub enum EventKind {
         /// How many records.
         records: u64,
     },
-    /// A written file that somebody had changed is about to be replaced; what it was is kept beside it.
+    /// A file that no run wrote, or that somebody changed since, was replaced; what it was is kept beside it.
     ExportKept {
         /// The file.
         file: String,

@@ -162,7 +162,7 @@ fn call(kind: &EventKind) -> String {
 
 fn kept(subject: &str, file: &str, copy: &str) -> String {
     format!(
-        "{subject}: {file} had been changed by hand and is replaced; what it was is in {copy} \
+        "{subject}: {file} was not as a run here wrote it and is replaced; what it was is in {copy} \
          (`refrain edit import {copy}` takes it over)"
     )
 }

@@ -164,7 +164,7 @@ pub struct PhaseReport {
     pub kept: Vec<KeptFile>,
 }
 
-/// A file that a person had changed and a run replaced.
+/// A file that a person had made or changed and a run replaced.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct KeptFile {

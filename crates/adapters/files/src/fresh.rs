@@ -7,11 +7,13 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
-use refrain_core::ports::files::FileError;
+use refrain_core::ports::files::{FileError, Replaceable, Written};
 use refrain_schemas::artifact::FileStamp;
 use refrain_schemas::digest::Digest;
+use refrain_schemas::report::KeptFile;
 use tempfile::{NamedTempFile, TempPath};
 
+use crate::keep::keep;
 use crate::root::{Root, failed, normal};
 use crate::stamp::{Marks, stamp};
 
@@ -79,6 +81,7 @@ pub(crate) struct Fresh {
 /// A file that is made, and not yet in its place.
 #[derive(Debug)]
 pub(crate) struct Made {
+    root: Root,
     path: String,
     full: PathBuf,
     digest: Digest,
@@ -125,13 +128,16 @@ impl Fresh {
         let is_file = fs::symlink_metadata(&full).is_ok_and(|m| m.is_file() && m.len() == size);
         let same = is_file && stamp(&root, &path, None).is_ok_and(|stamp| stamp.digest == digest);
         let temporary = (!same).then(|| temporary.file.into_temp_path());
-        Ok(Made { path, full, digest, temporary, sync, folders })
+        Ok(Made { root, path, full, digest, temporary, sync, folders })
     }
 }
 
 impl Made {
-    fn put(&mut self) -> Result<FileStamp, FileError> {
+    /// Puts the file in its place, having kept what nobody knows of what is there at that moment.
+    fn put(&mut self, replaceable: &Replaceable) -> Result<(FileStamp, Option<KeptFile>), FileError> {
+        let mut kept = None;
         if let Some(temporary) = self.temporary.take() {
+            kept = keep(&self.root, &self.path, replaceable, self.sync)?;
             temporary.persist(&self.full).map_err(|e| failed("write", &self.path, e.error))?;
         }
         let made = self.folders.keep();
@@ -139,7 +145,7 @@ impl Made {
             settle(&self.full, &made).map_err(|e| failed("sync", &self.path, e))?;
         }
         let metadata = fs::metadata(&self.full).map_err(|e| failed("write", &self.path, e))?;
-        Ok(Marks::of(&metadata).stamp(self.path.clone(), self.digest))
+        Ok((Marks::of(&metadata).stamp(self.path.clone(), self.digest), kept))
     }
 }
 
@@ -153,8 +159,14 @@ impl Together {
     }
 
     /// Puts all files in their places.
-    pub(crate) fn put(mut self) -> Result<Vec<FileStamp>, FileError> {
-        self.0.iter_mut().map(Made::put).collect()
+    pub(crate) fn put(mut self, replaceable: &Replaceable) -> Result<Written, FileError> {
+        let mut written = Written::default();
+        for made in &mut self.0 {
+            let (file, kept) = made.put(replaceable)?;
+            written.files.push(file);
+            written.kept.extend(kept);
+        }
+        Ok(written)
     }
 }
 

@@ -6,7 +6,7 @@ mod places;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
-use refrain_core::ports::files::{FileError, RecordTarget, Written};
+use refrain_core::ports::files::{FileError, RecordTarget, Replaceable, Written};
 use refrain_schemas::json::{Json, scalar_text};
 
 use crate::encode::plain;
@@ -274,7 +274,7 @@ impl RecordTarget for Patch {
         Ok(())
     }
 
-    fn finish(mut self: Box<Self>) -> Result<Written, FileError> {
+    fn finish(mut self: Box<Self>, replaceable: &Replaceable) -> Result<Written, FileError> {
         let files = std::mem::take(&mut self.files);
         let specs: Vec<_> = files.iter().map(|(pair, spec)| (pair.from.clone(), spec.clone())).collect();
         let mut ids = ContentIds::find(&self.root, &specs)?;
@@ -286,6 +286,6 @@ impl RecordTarget for Patch {
         }
         self.check_counts();
         std::mem::take(&mut self.problems).into_result()?;
-        Ok(Written { files: together.put()?, patched })
+        Ok(Written { patched, ..together.put(replaceable)? })
     }
 }

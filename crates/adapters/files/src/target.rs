@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use refrain_core::ports::files::{FileError, RecordTarget, Written};
+use refrain_core::ports::files::{FileError, RecordTarget, Replaceable, Written};
 use refrain_schemas::json::{Json, scalar_text};
 
 use crate::encode::{EncodeError, Encoder};
@@ -132,7 +132,7 @@ impl RecordTarget for Target {
         Ok(())
     }
 
-    fn finish(mut self: Box<Self>) -> Result<Written, FileError> {
+    fn finish(mut self: Box<Self>, replaceable: &Replaceable) -> Result<Written, FileError> {
         self.check_expected();
         match self.end() {
             Ok(()) => {}
@@ -145,7 +145,7 @@ impl RecordTarget for Target {
         std::mem::take(&mut self.problems).into_result()?;
         let mut together = Together::default();
         together.add(self.fresh.finish()?);
-        Ok(Written { files: together.put()?, patched: Vec::new() })
+        together.put(replaceable)
     }
 }
 

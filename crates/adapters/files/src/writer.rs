@@ -1,6 +1,6 @@
 //! Writes exports to the file system.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -8,11 +8,9 @@ use std::path::{Path, PathBuf};
 use async_trait::async_trait;
 use refrain_core::ports::files::{FileError, RecordTarget, TargetWriter};
 use refrain_schemas::artifact::FileStamp;
-use refrain_schemas::digest::Digest;
 use serde_json::{Map, Value};
 
 use crate::fresh::Workshop;
-use crate::keep;
 use crate::params::WriteParams;
 use crate::patch::{Patch, sources};
 use crate::root::{Root, failed};
@@ -97,14 +95,6 @@ impl TargetWriter for FsWriter {
             _ => return Ok(false),
         }
         fs::remove_file(full).map(|()| true).map_err(|error| failed("remove", &file.path, error))
-    }
-
-    async fn keep(&self, path: &str, known: &BTreeSet<Digest>) -> Result<Option<FileStamp>, FileError> {
-        keep::keep(&self.root, path, known, self.workshop.syncs())
-    }
-
-    async fn drop_kept(&self, copy: &FileStamp) -> Result<(), FileError> {
-        keep::drop_kept(&self.root, copy)
     }
 
     async fn open(&self, params: &Map<String, Value>, key: &str) -> Result<Box<dyn RecordTarget>, FileError> {

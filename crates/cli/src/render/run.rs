@@ -134,7 +134,7 @@ fn kept(page: &mut Page, report: &RunReport) {
     for KeptFile { path, copy } in report.phases.iter().flat_map(|phase| &phase.kept) {
         page.gap();
         let text = format!(
-            "{path} had been changed by hand; what it was is in {copy}, and `refrain edit import {}{by}` takes it over",
+            "{path} was not as a run here wrote it; what it was is in {copy}, and `refrain edit import {}{by}` takes it over",
             quoted(copy)
         );
         page.wrapped(&[(Tone::Warn, "kept:")], &text);

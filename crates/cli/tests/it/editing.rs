@@ -411,7 +411,7 @@ fn a_run_keeps_what_somebody_changed_in_an_export() {
         "{status}"
     );
     let output = project.run(&["run", "--progress", "none"]).expect(0);
-    assert!(output.stdout.contains("kept: out/ja.csv had been changed by hand"), "{}", output.stdout);
+    assert!(output.stdout.contains("kept: out/ja.csv was not as a run here wrote it"), "{}", output.stdout);
     assert_eq!(project.read("out/ja.csv"), exported);
     let log = project.run(&["logs", "--level", "warn"]).expect(0).stdout;
     assert!(log.contains("`refrain edit import out/ja.csv.edited-1`"), "{log}");
@@ -427,6 +427,44 @@ fn a_run_keeps_what_somebody_changed_in_an_export() {
     assert_eq!(kept, &json!([{"path": "out/ja.csv", "copy": "out/ja.csv.edited-2"}]));
     assert!(project.read("out/ja.csv.edited-2").contains("by other hands"));
     assert!(project.read("out/ja.csv.edited-1").contains("two,by hand\n"));
+}
+
+#[test]
+fn a_clone_keeps_what_a_colleague_had_corrected() {
+    let project = exported();
+    project.edit("out/ja.csv", "SECOND LINE", "by hand");
+    std::fs::remove_dir_all(project.path(".refrain")).unwrap();
+    let report = project.run_json(&[], 0);
+    let kept = &phase(&report, "export@ja")["kept"];
+    assert_eq!(kept, &json!([{"path": "out/ja.csv", "copy": "out/ja.csv.edited-1"}]));
+    assert!(phase(&report, "export@fr")["kept"].is_null(), "it is as it is written");
+    assert_counts(&import(&project, &["out/ja.csv.edited-1"]), 1, 0, 0);
+}
+
+#[cfg(unix)]
+#[test]
+fn an_export_behind_a_link_is_found_by_its_name() {
+    let project = staleness::pipeline(", --upper");
+    std::fs::create_dir(project.path("build")).unwrap();
+    std::os::unix::fs::symlink("build", project.path("out")).unwrap();
+    project.run_json(&[], 0);
+    project.edit("out/ja.csv", "SECOND LINE", "by hand");
+    project.write("ana.csv", &project.read("out/ja.csv"));
+    std::fs::copy(project.path("out/ja.csv"), project.path("out/ja.csv.edited-1")).unwrap();
+    let dry = |arguments: &[&str]| {
+        assert_counts(&import(&project, &[arguments, &["--dry-run"]].concat()), 1, 0, 0);
+    };
+    dry(&["out/ja.csv"]);
+    dry(&["build/ja.csv"]);
+    dry(&["out/ja.csv.edited-1"]);
+    dry(&["ana.csv", "--copy-of", "out/ja.csv"]);
+    dry(&["ana.csv", "--copy-of", "./build/ja.csv"]);
+    refused(
+        &project,
+        &["edit", "import", "ana.csv", "--copy-of", "out/jp.csv"],
+        2,
+        "no export wrote out/jp.csv",
+    );
 }
 
 #[test]

@@ -108,7 +108,7 @@ fn what_another_pipeline_of_the_folder_wrote_stays() {
 fn nothing_fails_for_what_lies_where_a_file_was() {
     let places: [fn(&TestProject); 3] = [
         |project| {
-            assert!(Command::new("mkfifo").arg(project.path("out/lines.csv")).status().unwrap().success())
+            assert!(Command::new("mkfifo").arg(project.path("out/lines.csv")).status().unwrap().success());
         },
         |project| {
             fs::write(project.outside("lines.csv"), "id,text\n1,one\n").unwrap();

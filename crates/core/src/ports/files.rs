@@ -1,6 +1,6 @@
 //! The files of a project: those that the definition names, sources and exports.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 use std::path::PathBuf;
 
@@ -9,6 +9,7 @@ use refrain_schemas::artifact::FileStamp;
 use refrain_schemas::digest::Digest;
 use refrain_schemas::json::Json;
 use refrain_schemas::problem::Problem;
+use refrain_schemas::report::KeptFile;
 use serde_json::{Map, Value};
 
 /// Reads the small files that a definition names: prompts, schemas, scripts, glossaries.
@@ -94,14 +95,6 @@ pub trait TargetWriter: Debug + Send + Sync + 'static {
     /// none does. Nothing is seen under a final name before [`RecordTarget::finish`].
     async fn open(&self, params: &Map<String, Value>, key: &str) -> Result<Box<dyn RecordTarget>, FileError>;
 
-    /// Keeps a written file that somebody changed, so that it is not lost when it is replaced: under a name beside it that
-    /// is free, or that has the same contents already. Returns the copy; none where there is no such file, or where its
-    /// contents are among `known`. The file itself stays where it is.
-    async fn keep(&self, path: &str, known: &BTreeSet<Digest>) -> Result<Option<FileStamp>, FileError> {
-        let _nothing_is_kept = (path, known);
-        Ok(None)
-    }
-
     /// Returns where files lie when links are followed and names are spelled as the system spells them: two paths of one file
     /// have one place. None for a path that has no place in the project.
     async fn places(&self, paths: &[String]) -> Vec<Option<PathBuf>> {
@@ -113,12 +106,6 @@ pub trait TargetWriter: Debug + Send + Sync + 'static {
         let _nothing_was_written = file;
         Ok(false)
     }
-
-    /// Removes a copy that [`TargetWriter::keep`] returned, where it is not needed after all.
-    async fn drop_kept(&self, copy: &FileStamp) -> Result<(), FileError> {
-        let _nothing_was_kept = copy;
-        Ok(())
-    }
 }
 
 /// Records as they are written. Dropped unfinished, it leaves nothing behind.
@@ -129,11 +116,76 @@ pub trait RecordTarget: Send {
     /// Fails where the system does. Records that do not fit are told of at the end, all at once.
     fn write(&mut self, records: &[Json]) -> Result<(), FileError>;
 
-    /// Puts all files in their places, together.
+    /// Puts all files in their places, together. Right before a file is replaced whose contents are not `replaceable`, it
+    /// MUST be kept under a name beside it that is free, or that has the same contents already. A file that has the
+    /// contents it is to have is left alone.
     ///
     /// # Errors
-    /// Returns all that is wrong with the records at once, and fails where the system does; no file is in its place then.
-    fn finish(self: Box<Self>) -> Result<Written, FileError>;
+    /// Returns all that is wrong with the records at once, in which case no file is in its place, and fails where the
+    /// system does. Copies stay then.
+    fn finish(self: Box<Self>, replaceable: &Replaceable) -> Result<Written, FileError>;
+}
+
+/// The contents with which files may be replaced unread: what runs wrote in their places, and what was taken over.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Replaceable {
+    is_anything: bool,
+    anywhere: BTreeSet<Digest>,
+    written: BTreeMap<String, Past>,
+}
+
+/// What was written in one place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Past {
+    digests: BTreeSet<Digest>,
+    latest: FileStamp,
+}
+
+impl Replaceable {
+    /// Returns what lets every file be replaced: where nobody's files are.
+    #[must_use]
+    pub fn anything() -> Self {
+        Self { is_anything: true, ..Self::default() }
+    }
+
+    /// Adds contents that may be replaced wherever they are.
+    pub fn add(&mut self, digest: Digest) {
+        self.anywhere.insert(digest);
+    }
+
+    /// Adds what was written in one place; what was written last comes last.
+    pub fn add_written(&mut self, file: &FileStamp) {
+        match self.written.get_mut(&file.path) {
+            Some(past) => {
+                past.digests.insert(file.digest);
+                past.latest.clone_from(file);
+            }
+            None => {
+                let past = Past { digests: BTreeSet::from([file.digest]), latest: file.clone() };
+                self.written.insert(file.path.clone(), past);
+            }
+        }
+    }
+
+    /// Whether a file may be replaced; `look` says what it holds, given the stamp that it had when it was written last.
+    /// Where there is no file there is nothing to lose.
+    ///
+    /// # Errors
+    /// Fails where `look` does.
+    pub fn allows<E>(
+        &self,
+        path: &str,
+        look: impl FnOnce(Option<&FileStamp>) -> Result<Option<Digest>, E>,
+    ) -> Result<bool, E> {
+        if self.is_anything {
+            return Ok(true);
+        }
+        let past = self.written.get(path);
+        let is_known = |digest: &Digest| {
+            self.anywhere.contains(digest) || past.is_some_and(|past| past.digests.contains(digest))
+        };
+        Ok(look(past.map(|past| &past.latest))?.as_ref().is_none_or(is_known))
+    }
 }
 
 /// What was written.
@@ -143,6 +195,8 @@ pub struct Written {
     pub files: Vec<FileStamp>,
     /// The stamps of the source files that were patched, hashed from the very bytes that were read.
     pub patched: Vec<FileStamp>,
+    /// What was in the places of files before, where nobody knew it, and where it is now.
+    pub kept: Vec<KeptFile>,
 }
 
 /// A file failed.

@@ -124,11 +124,18 @@ fn resolved(
 ) -> Result<Outcome, EngineError> {
     let items = subject.reviewed();
     let mut editor = Editor::new(subject, Stamp::new(engine, signature));
-    for key in chosen(subject, &editor, &items, keys, resolution)? {
+    let chosen = chosen(subject, &editor, &items, keys, resolution)?;
+    refuse_unknown_field(subject, &editor, &chosen, keys, resolution)?;
+    for key in chosen {
         let item = items.iter().find(|item| item.key == key);
         apply(&mut editor, &key, item, resolution)?;
     }
-    editor.finish(what(resolution), None)
+    let mut outcome = editor.finish(what(resolution), None)?;
+    // What was taken over from files is not any more, whichever file it was.
+    if let (Resolution::Undo { .. }, Some((record, _))) = (resolution, &mut outcome.entry) {
+        record.withdrawn = subject.imported.iter().copied().collect();
+    }
+    Ok(outcome)
 }
 
 /// Returns the keys that are meant, and refuses those that mean nothing.
@@ -165,6 +172,38 @@ fn chosen(
             let distinct: BTreeSet<&String> = names.iter().collect();
             Ok(distinct.into_iter().cloned().collect())
         }
+    }
+}
+
+/// Refuses a field that a named edit has not, or that no edit has where all of them are meant.
+fn refuse_unknown_field(
+    subject: &Subject,
+    editor: &Editor<'_>,
+    chosen: &[String],
+    keys: &Keys,
+    resolution: &Resolution,
+) -> Result<(), EngineError> {
+    let (Resolution::Accept { field: Some(field) }
+    | Resolution::Keep { field: Some(field) }
+    | Resolution::Undo { field: Some(field) }) = resolution
+    else {
+        return Ok(());
+    };
+    let edits = || chosen.iter().filter_map(|key| Some((key, editor.edit(key)?)));
+    let mut lacking = edits().filter(|(_, edit)| !edit.set.contains_key(field));
+    let is_known = !matches!(keys, Keys::Named(_)) && edits().any(|(_, edit)| edit.set.contains_key(field));
+    match lacking.next() {
+        Some((key, edit)) if !is_known => {
+            let known: Vec<String> = edit.set.keys().map(|name| format!("`{name}`")).collect();
+            let of = if known.is_empty() {
+                "it is only locked".to_owned()
+            } else {
+                format!("it is of {}", known.join(", "))
+            };
+            let reason = format!("the edit of `{key}` is not of the field `{field}`: {of}");
+            Err(EngineError::NotEditable { target: subject.target.to_string(), reason })
+        }
+        _ => Ok(()),
     }
 }
 

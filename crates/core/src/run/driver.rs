@@ -89,7 +89,7 @@ async fn run_held(
     begin(engine, request, run_id, &opening, &mut recorder, targets).await?;
     let attempts =
         planned.targets.iter().map(|(target, _)| history.target(target)?.last_attempt.clone()).collect();
-    let imported = keeping::imported(&history);
+    let replaceable = keeping::replaceable(&history);
     let states = planned.states(engine, request.force);
     let numbers = (opening.next_call, opening.next_lane);
     let model = engine.shared_model();
@@ -110,7 +110,7 @@ async fn run_held(
         targets: planned.targets.iter().map(|(target, phase)| (Arc::new(target.clone()), *phase)).collect(),
         cancel: Cancel::new(),
         attempts,
-        imported,
+        replaceable,
     });
     let turned = turn_until_over(&mut state, &performer, &mut recorder, &remarks, control).await;
     performer.executor.close().await;

@@ -19,7 +19,7 @@ use crate::judge::{UpstreamNow, judge};
 use crate::model::{Model, OutputShape, ReadWork, Work, WriteWork};
 use crate::ports::cancel::Cancel;
 use crate::ports::executor::Executor;
-use crate::ports::files::{FileError, Written};
+use crate::ports::files::{FileError, Replaceable, Written};
 use crate::ports::store::Batch;
 use crate::prepare::{self, Preparation, PrepareError, Prepared};
 use crate::publish::{Publication, Published, Publisher, UnitOutcome};
@@ -30,7 +30,6 @@ use crate::tree::sequence::Sequence;
 
 use super::forerunner::Foresight;
 use super::input::{Effect, Input, TargetNo, Transferred, Trouble, Whole};
-use super::keeping;
 
 /// How many pages are handed to the store at once.
 const PAGE_BATCH: usize = 256;
@@ -45,8 +44,8 @@ pub(super) struct Performer {
     pub(super) cancel: Cancel,
     /// Attempts that made no revision, for judging.
     pub(super) attempts: Vec<Option<refrain_schemas::history::AttemptRecord>>,
-    /// The contents of files that people changed and that were taken over as edits.
-    pub(super) imported: BTreeSet<Digest>,
+    /// What files may hold that are replaced without a copy.
+    pub(super) replaceable: Replaceable,
 }
 
 impl Performer {
@@ -259,8 +258,7 @@ impl Performer {
                 n_records += records.len() as u64;
             }
         }
-        let finished = keeping::finish(&*self.ports.writer, target, &standing.now.altered, &self.imported);
-        let (Written { files, patched }, kept) = finished.await.map_err(file_trouble)?;
+        let Written { files, patched, kept } = target.finish(&self.replaceable).map_err(file_trouble)?;
         let (artifact, pages) = artifact::of_files(&files);
         self.store(pages).await?;
         let names = files.iter().map(|file| file.path.clone()).collect();

@@ -72,13 +72,7 @@ impl Sequence {
     /// Makes a sequence without entries, which no store has.
     #[must_use]
     pub const fn empty() -> Self {
-        Self {
-            root: Digest::from_bytes([0; 32]),
-            leaves: Vec::new(),
-            ends: Vec::new(),
-            count: 0,
-            weight: 0,
-        }
+        Self { root: Digest::from_bytes([0; 32]), leaves: Vec::new(), ends: Vec::new(), count: 0, weight: 0 }
     }
 
     /// Adds records at the end, in memory alone; the sequence is no longer the one that its root names.

@@ -529,6 +529,75 @@ fn an_import_that_was_undone_is_not_taken_over_any_more() {
 }
 
 #[test]
+fn an_import_whose_edits_were_undone_is_not_taken_over_any_more() {
+    for keys in [Keys::Edited, named(&["l2"])] {
+        let mut world = versions();
+        let changed = json!([{"id": "l2", "text": "by hand"}]);
+        world.set("out.csv", changed.clone());
+        let contents = world.file("out.csv").unwrap().to_string();
+        let request = EditRequest {
+            target: target("t"),
+            changes: vec![change("l2", "text", &json!("text 2/0"), &json!("by hand"))],
+            seen: None,
+            signature: signed("ana"),
+            what: "import out.csv".to_owned(),
+            imported: Some(refrain_schemas::digest::Digest::of_content(contents.as_bytes())),
+        };
+        asked(&mut world, async |engine: &Engine| engine.record_edits(&request, &holder()).await).unwrap();
+        resolve(&mut world, keys, &UNDO).unwrap();
+        world.run();
+        assert_eq!(world.file("out.csv.edited-1"), Some(changed));
+    }
+}
+
+#[test]
+fn a_file_that_no_revision_of_the_export_wrote_is_kept() {
+    // Of another project's, of an export under another name, and in the place of a copy that is new.
+    let mut world = versions();
+    let changed = json!([{"id": "l1", "text": "by hand"}]);
+    let first = world.file("out.csv").unwrap();
+    world.set("new.csv", changed.clone());
+    world.redefine(|file| file["phases"]["out"]["agent"]["params"]["path"] = json!("new.csv"));
+    world.run();
+    assert_eq!(world.file("new.csv.edited-1"), Some(changed.clone()));
+    assert_eq!(world.file("new.csv"), Some(first));
+    // The leftover of the old name was changed, and the old name comes back.
+    world.set("out.csv", changed.clone());
+    world.redefine(|file| file["phases"]["out"]["agent"]["params"]["path"] = json!("out.csv"));
+    world.run();
+    assert_eq!(world.file("out.csv.edited-1"), Some(changed));
+    // What any export wrote in this place is nobody's.
+    world.redefine(|file| file["phases"]["t"]["agent"]["params"]["version"] = json!(7));
+    world.redefine(|file| {
+        let export = file["phases"].as_object_mut().unwrap().remove("out").unwrap();
+        file["phases"]["renamed"] = export;
+    });
+    let report = world.run();
+    assert!(report.phases.iter().all(|phase| phase.kept.is_empty()), "{report:?}");
+    assert_eq!(world.file("out.csv").unwrap()[0]["text"], json!("text 1/7"));
+}
+
+#[test]
+fn a_field_that_an_edit_has_not_is_refused_and_leaves_locks_alone() {
+    let mut world = versions();
+    resolve(&mut world, named(&["l1"]), &Resolution::Lock).unwrap();
+    write(&mut world, "l2", "text 2/0", "mine", "ana");
+    let before = n_entries(&world);
+    let undo = |field: &str| Resolution::Undo { field: Some(field.to_owned()) };
+    let refused = |world: &mut World, keys: Keys, field: &str, part: &str| {
+        let error = resolve(world, keys, &undo(field)).unwrap_err().to_string();
+        assert!(error.contains(part), "{error}");
+    };
+    refused(&mut world, named(&["l2"]), "txet", "it is of `text`");
+    refused(&mut world, named(&["l1"]), "text", "it is only locked");
+    refused(&mut world, Keys::Edited, "txet", "is not of the field `txet`");
+    assert_eq!(n_entries(&world), before);
+    // Of all edits, those that have not the field stay as they are.
+    assert_eq!(counts(&resolve(&mut world, Keys::Edited, &undo("text")).unwrap()), (0, 0, 1));
+    assert!(world.edits("t").0.len() == 1);
+}
+
+#[test]
 fn an_edit_of_an_older_revision_counts_for_the_input_of_that_time() {
     let mut world = versions();
     world.edit("lines.csv", |lines| lines[0]["text"] = json!("changed since"));

@@ -1,11 +1,12 @@
 //! Exports that are written nowhere, and sources that are read once.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use refrain_core::ports::files::{
-    FileError, Loaded, ProjectFiles, RecordSource, RecordTarget, SourceReader, TargetWriter, Written,
+    FileError, Loaded, ProjectFiles, RecordSource, RecordTarget, Replaceable, SourceReader, TargetWriter,
+    Written,
 };
 use refrain_schemas::artifact::FileStamp;
 use refrain_schemas::digest::{Digest, Digester};
@@ -61,10 +62,6 @@ impl TargetWriter for NoFiles {
         let digester = Digester::new("refrain simulated export");
         Ok(Box::new(Export { written: self.written.clone(), path, patched, digester }))
     }
-
-    async fn keep(&self, _: &str, _: &BTreeSet<Digest>) -> Result<Option<FileStamp>, FileError> {
-        Ok(None)
-    }
 }
 
 /// An export under way.
@@ -83,11 +80,11 @@ impl RecordTarget for Export {
         Ok(())
     }
 
-    fn finish(self: Box<Self>) -> Result<Written, FileError> {
+    fn finish(self: Box<Self>, _: &Replaceable) -> Result<Written, FileError> {
         let Self { written, path, patched, digester } = *self;
         let digest = digester.finish();
         lock(&written).insert(path.clone(), digest);
-        Ok(Written { files: vec![stamp(&path, digest)], patched })
+        Ok(Written { files: vec![stamp(&path, digest)], patched, kept: Vec::new() })
     }
 }
 

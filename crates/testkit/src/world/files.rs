@@ -1,15 +1,17 @@
 //! Files in memory: those of the definition, sources and exports.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use refrain_core::ports::files::{
-    FileError, Loaded, ProjectFiles, RecordSource, RecordTarget, SourceReader, TargetWriter, Written,
+    FileError, Loaded, ProjectFiles, RecordSource, RecordTarget, Replaceable, SourceReader, TargetWriter,
+    Written,
 };
 use refrain_schemas::artifact::FileStamp;
 use refrain_schemas::digest::Digest;
 use refrain_schemas::json::Json;
+use refrain_schemas::report::KeptFile;
 use serde_json::{Map, Value};
 
 /// The files of a project.
@@ -165,17 +167,6 @@ impl TargetWriter for Files {
         Ok(known.map(|(known, contents)| stamp(&known.path, contents)).collect())
     }
 
-    async fn keep(&self, path: &str, known: &BTreeSet<Digest>) -> Result<Option<FileStamp>, FileError> {
-        let Some(contents) = self.contents(path) else { return Ok(None) };
-        if known.contains(&stamp(path, &contents).digest) {
-            return Ok(None);
-        }
-        let free = |name: &String| self.contents(name).is_none_or(|there| there == contents);
-        let name = (1..).map(|n| format!("{path}.edited-{n}")).find(free).unwrap_or_default();
-        self.set(&name, contents.clone());
-        Ok(Some(stamp(&name, &contents)))
-    }
-
     async fn remove(&self, file: &FileStamp) -> Result<bool, FileError> {
         let is_same =
             self.contents(&file.path).is_some_and(|there| stamp(&file.path, &there).digest == file.digest);
@@ -183,11 +174,6 @@ impl TargetWriter for Files {
             Self::remove(self, &file.path);
         }
         Ok(is_same)
-    }
-
-    async fn drop_kept(&self, copy: &FileStamp) -> Result<(), FileError> {
-        self.remove(&copy.path);
-        Ok(())
     }
 
     async fn inputs(
@@ -220,11 +206,30 @@ impl RecordTarget for Export {
         Ok(())
     }
 
-    fn finish(self: Box<Self>) -> Result<Written, FileError> {
+    fn finish(self: Box<Self>, replaceable: &Replaceable) -> Result<Written, FileError> {
         let Self { files, path, patched, records } = *self;
         let contents = Value::Array(records);
         let stamp = stamp(&path, &contents);
-        files.lock().unwrap_or_else(PoisonError::into_inner).insert(path, contents);
-        Ok(Written { files: vec![stamp], patched })
+        let mut files = files.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = keep(&mut files, &path, &contents, replaceable)?;
+        files.insert(path, contents);
+        Ok(Written { files: vec![stamp], patched, kept: kept.into_iter().collect() })
     }
+}
+
+/// Keeps what is in the place of a file, unless it is what is written now or may be replaced.
+fn keep(
+    files: &mut BTreeMap<String, Value>,
+    path: &str,
+    written: &Value,
+    replaceable: &Replaceable,
+) -> Result<Option<KeptFile>, FileError> {
+    let Some(there) = files.get(path).filter(|there| *there != written).cloned() else { return Ok(None) };
+    if replaceable.allows(path, |_| Ok::<_, FileError>(Some(stamp(path, &there).digest)))? {
+        return Ok(None);
+    }
+    let free = |name: &String| files.get(name).is_none_or(|copy| *copy == there);
+    let copy = (1..).map(|n| format!("{path}.edited-{n}")).find(free).unwrap_or_default();
+    files.insert(copy.clone(), there);
+    Ok(Some(KeptFile { path: path.to_owned(), copy }))
 }

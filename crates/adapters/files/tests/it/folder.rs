@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
-use refrain_core::ports::files::{FileError, RecordSource, SourceReader as _, TargetWriter as _, Written};
+use refrain_core::ports::files::{
+    FileError, RecordSource, Replaceable, SourceReader as _, TargetWriter as _, Written,
+};
 use refrain_files::{FsReader, FsWriter};
 use refrain_schemas::artifact::FileStamp;
 use refrain_schemas::json::Json;
@@ -88,7 +90,7 @@ impl Folder {
         for batch in records.chunks(3) {
             target.write(batch)?;
         }
-        target.finish()
+        target.finish(&Replaceable::anything())
     }
 }
 

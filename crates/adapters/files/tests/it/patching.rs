@@ -1,6 +1,6 @@
 //! Patching copies of source files.
 
-use refrain_core::ports::files::{FileError, TargetWriter as _};
+use refrain_core::ports::files::{FileError, Replaceable, TargetWriter as _};
 use refrain_schemas::digest::Digest;
 use refrain_schemas::json::Json;
 use serde_json::{Value, json};
@@ -200,8 +200,8 @@ fn what_a_killed_writer_left_is_swept_away() {
     let other = map(json!({"path": "out/other.csv"}));
     let mut running = block_on(writer.open(&other, "id")).unwrap();
     running.write(&texts(&[("1", "x")])).unwrap();
-    block_on(writer.open(&params, "id")).unwrap().finish().unwrap();
-    running.finish().unwrap();
+    block_on(writer.open(&params, "id")).unwrap().finish(&Replaceable::anything()).unwrap();
+    running.finish(&Replaceable::anything()).unwrap();
     let mut left: Vec<String> = std::fs::read_dir(folder.path("out"))
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())

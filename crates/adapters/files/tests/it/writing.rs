@@ -1,6 +1,6 @@
 //! Writing exports.
 
-use refrain_core::ports::files::{FileError, TargetWriter as _};
+use refrain_core::ports::files::{FileError, Replaceable, TargetWriter as _};
 use refrain_schemas::digest::Digest;
 use refrain_schemas::json::Json;
 use serde_json::{Value, json};
@@ -125,13 +125,15 @@ fn a_writer_that_syncs_writes_the_same() {
     let write = |path: &str| {
         let mut target = block_on(writer.open(&map(json!({"path": path})), "id")).unwrap();
         target.write(&records(&[r#"{"id":1}"#])).unwrap();
-        target.finish().unwrap().files
+        target.finish(&Replaceable::default()).unwrap()
     };
-    let kept = block_on(writer.keep("a.csv", &std::collections::BTreeSet::new())).unwrap();
-    assert_eq!(kept.map(|kept| kept.path).as_deref(), Some("a.csv.edited-1"));
-    for path in ["a.csv", "new/folders/b.csv"] {
+    for (path, copies) in [("a.csv", &["a.csv.edited-1"][..]), ("new/folders/b.csv", &[])] {
         let first = write(path);
-        assert_eq!(write(path)[0].digest, first[0].digest, "also where it is there already");
+        let kept: Vec<&str> = first.kept.iter().map(|kept| kept.copy.as_str()).collect();
+        assert_eq!(kept, copies);
+        let again = write(path);
+        assert_eq!(again.files[0].digest, first.files[0].digest, "also where it is there already");
+        assert_eq!(again.kept, []);
     }
     assert_eq!(
         folder.everything().len(),
@@ -139,6 +141,29 @@ fn a_writer_that_syncs_writes_the_same() {
         "two files, a copy and three folders: {:?}",
         folder.everything()
     );
+}
+
+/// The file is looked at when it is replaced, and not when writing began.
+#[test]
+fn what_somebody_saves_while_an_export_is_written_is_kept() {
+    let folder = Folder::new(&[]);
+    let first = folder.write(json!({"path": "o/x.csv"}), &records(&[r#"{"id":1}"#])).unwrap();
+    let mut replaceable = Replaceable::default();
+    replaceable.add_written(&first[0]);
+    let write = |id: &str, save: Option<&[u8]>| {
+        let params = map(json!({"path": "o/x.csv"}));
+        let mut target = block_on(folder.writer().open(&params, "id")).unwrap();
+        target.write(&records(&[id])).unwrap();
+        if let Some(bytes) = save {
+            folder.put("o/x.csv", bytes);
+        }
+        target.finish(&replaceable).unwrap().kept
+    };
+    assert_eq!(write(r#"{"id":22}"#, Some(b"by hand"))[0].copy, "o/x.csv.edited-1");
+    assert_eq!(std::fs::read(folder.path("o/x.csv.edited-1")).unwrap(), b"by hand");
+    folder.put("o/x.csv", b"id\n1\n");
+    assert_eq!(write(r#"{"id":22}"#, None), [], "a run wrote just that here before");
+    assert_eq!(write(r#"{"id":3}"#, Some(b"id\n3\n")), [], "it is what is written now, but nobody knew");
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! `refrain edit import`
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -180,11 +181,9 @@ fn candidates<'a>(
     written: &'a [WrittenFile],
 ) -> Result<Vec<&'a WrittenFile>, CliError> {
     let target = args.from.as_ref().map(|from| opened.engine.target(&from.selection)).transpose()?;
-    let path = match &args.copy_of {
-        Some(path) => Some(path_in(&opened.project.dir, Path::new(path)).unwrap_or_else(|| path.clone())),
-        None => path_in(&opened.project.dir, &args.path),
-    };
-    let by_path = path.as_deref().and_then(|path| written.iter().find(|file| file.path == path));
+    let named = args.copy_of.as_ref().map_or(&*args.path, Path::new);
+    let by_path = at_place(&opened.project.dir, named, written)
+        .or_else(|| written.iter().find(|file| Some(&file.path) == args.copy_of.as_ref()));
     if let (Some(path), None) = (&args.copy_of, by_path) {
         let near = did_you_mean(path, written.iter().map(|file| file.path.as_str()));
         return Err(CliError::usage(format!("no export wrote {path}")).hint_if(near));
@@ -228,13 +227,30 @@ fn unwritten(args: &ImportArgs, written: &[WrittenFile]) -> CliError {
     }
 }
 
-/// Returns the path of a file in the project, as exports name it; a copy that a run kept has the name of the export.
-fn path_in(project: &Path, file: &Path) -> Option<String> {
-    let (project, file) = (project.canonicalize().ok()?, file.canonicalize().ok()?);
-    let inside = file.strip_prefix(project).ok()?;
-    let parts: Option<Vec<&str>> = inside.components().map(|part| part.as_os_str().to_str()).collect();
-    let path = parts?.join("/");
-    Some(original(&path).to_owned())
+/// Returns the exported file that lies where a path leads; a copy that a run kept lies where the export does. Links may lead
+/// to both: of several exports that one place has, the one that is called so is meant.
+fn at_place<'a>(project: &Path, file: &Path, written: &'a [WrittenFile]) -> Option<&'a WrittenFile> {
+    let mut folders = BTreeMap::new();
+    let mut place = |file: &Path| {
+        let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let folder = folder.unwrap_or(Path::new(".")).to_owned();
+        let real = folders.entry(folder).or_insert_with_key(|folder| folder.canonicalize().ok());
+        Some(real.as_ref()?.join(name_of(file)?))
+    };
+    let called: Vec<PathBuf> =
+        [Some(file.to_owned()), file.canonicalize().ok()].into_iter().flatten().collect();
+    called.iter().find_map(|called| {
+        let wanted = place(called)?;
+        let is_there = |file: &&WrittenFile| place(&project.join(&file.path)).as_ref() == Some(&wanted);
+        let there: Vec<&WrittenFile> = written.iter().filter(is_there).collect();
+        let absolute = std::path::absolute(called).ok()?;
+        let parent = absolute.parent().unwrap_or(&absolute);
+        let by_name = there.iter().find(|file| {
+            let export = project.join(&file.path);
+            std::path::absolute(&export).is_ok_and(|export| export.parent() == Some(parent))
+        });
+        by_name.or(there.first()).copied()
+    })
 }
 
 /// Returns the name of the file that a kept copy, such as `ja.csv.edited-1`, was made of.

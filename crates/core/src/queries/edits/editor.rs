@@ -197,9 +197,14 @@ impl<'a> Editor<'a> {
         Ok(())
     }
 
-    /// Gives fields back to the machine; an edit that has none left goes, its lock with it.
+    /// Gives fields back to the machine; an edit that has none left goes, its lock with it. An edit that has none of the
+    /// fields named stays as it is.
     pub(in crate::queries) fn drop_fields(&mut self, key: &str, fields: &[String]) {
         let Some(mut edit) = self.edits.remove(key) else { return };
+        if !fields.is_empty() && !fields.iter().any(|field| edit.set.contains_key(field)) {
+            self.edits.insert(key.to_owned(), edit);
+            return;
+        }
         for field in fields {
             if let Some(change) = edit.set.remove(field) {
                 self.note_field(key, field, Some(change.value), self.machine(key, field));
@@ -221,6 +226,10 @@ impl<'a> Editor<'a> {
             "it waits, in case the record comes back, until `refrain review accept` drops it",
         )?;
         let Some(mut edit) = self.edits.remove(key) else { return Ok(()) };
+        if !fields.is_empty() && !fields.iter().any(|field| edit.set.contains_key(field)) {
+            self.edits.insert(key.to_owned(), edit);
+            return Ok(());
+        }
         for field in fields {
             if let Some(change) = edit.set.get_mut(field) {
                 change.base = self.machine(key, field);

@@ -28,7 +28,7 @@ use crate::engine::{Engine, EngineError};
 use crate::facts;
 use crate::history::History;
 use crate::model::{Work, WriteWork};
-use crate::ports::files::{FileError, SourceReader, TargetWriter, Written};
+use crate::ports::files::{FileError, Replaceable, SourceReader, TargetWriter, Written};
 use crate::ports::store::StoreError;
 use crate::tree::sequence::Sequence;
 
@@ -322,7 +322,7 @@ impl<'a> Import<'a> {
         let records: Vec<Json> = records.cloned().collect();
         let mut target = self.bench.writer.open(params, key).await?;
         records.chunks(BATCH).try_for_each(|batch| target.write(batch))?;
-        Ok(target.finish()?)
+        Ok(target.finish(&Replaceable::anything())?)
     }
 
     fn path(&self) -> Value {

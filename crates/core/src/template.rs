@@ -19,6 +19,7 @@ const DEPTH: usize = 60;
 /// The longest text that a rendering makes.
 const OUTPUT: usize = 32 << 20;
 
+mod blocks;
 mod depth;
 mod entries;
 mod filters;
@@ -396,6 +397,58 @@ mod tests {
         check("a | list | join(a)", 300);
     }
 
+    /// What looks at a value in which the same value stands twice, and so on down, looks at no more than the limit.
+    #[test]
+    fn what_nests_in_itself_is_charged_wherever_it_is_looked_at() {
+        let check = |line: &str, look: &str, expect: &str| {
+            let twice = format!("{{% set a = {line} %}}").repeat(40);
+            check_refused(&format!("{{% set a = ['x'] %}}{twice}{look}"), expect);
+        };
+        for look in [
+            "{{ a }}",
+            "{{ a | safe | length }}",
+            "{{ a | escape | length }}",
+            "{{ a | e | length }}",
+            "{{ a | capitalize }}",
+            "{{ a is startingwith 'x' }}",
+            "{{ 'x' is endingwith(a) }}",
+            "{{ a is lower }}",
+            "{{ [a] | map('string') | first }}",
+            "{{ [a] | select('startingwith', 'x') | first }}",
+            "{% for x in 'ab' %}{{ loop.changed(a or x) }}{% endfor %}",
+            "{{ {a: 1} }}",
+            "{{ {}[a] }}",
+            "{{ {} | attr(a) }}",
+            "{{ range(a) }}",
+        ] {
+            check("[a, a]", look, WORK);
+        }
+        check("a | chain(a)", "{{ a | length }}", WORK);
+        check("a + a", "{{ 1 }}", WORK);
+        check("a | zip(a)", "{{ 1 }}", WORK);
+        // Nothing may come of it in the end, as long as nothing is done for it either.
+        let none = |line: &str| {
+            let text = format!("{{% set a = {line} %}}").repeat(40);
+            render(&format!("{{% set a = [] %}}{text}{{{{ a | list | length }}}}"))
+        };
+        assert_eq!(none("a + a"), Ok("0".into()));
+        assert_eq!(none("a | chain(a)"), Ok("0".into()));
+        assert_eq!(none("a | zip(a)"), Ok("0".into()));
+        let maps = "{% set a = a | chain(a) %}".repeat(40);
+        assert_eq!(render(&format!("{{% set a = {{}} %}}{maps}{{{{ a | length }}}}")), Ok("0".into()));
+    }
+
+    #[test]
+    fn nothing_is_captured() {
+        let line = "{% set a|default('=') %}{{ a }}{{ a }}{% endset %}".repeat(40);
+        check_refused(&format!("{{% set a = 'x' %}}{line}"), "`set` without `=`");
+        check_refused("{% for x in [1]\nrecursive\n%}{% set s = loop([x]) %}{% endfor %}", "`recursive`");
+        check_refused(
+            "{% raw %}{% endraw x %}{{ ) {% endraw %}{% set a %}x{% endset %}",
+            "`set` without `=`",
+        );
+    }
+
     #[test]
     fn small_things_ask_for_nothing_large() {
         let check = check_refused;
@@ -408,6 +461,11 @@ mod tests {
         check("{{ [1] | slice(99999999999) | list }}", WORK);
         check("{{ [1] | batch(99999999999, 0) | list }}", WORK);
         check("{% set ns = namespace(x=1) %}", "");
+        check("{{ [range(99999) | list] | tojson(indent=9999) }}", WORK);
+        check("{{ range(99999) | map('string') | sum(start='') }}", "more work than");
+        check(&format!("{{{{ '{}' | format(a=1) }}}}", "%(a)9999d".repeat(50_000)), WORK);
+        check("{{ 1 is divisibleby 0 }}", "nothing is divisible by 0");
+        check("{{ range(9223372036854775807, -9223372036854775807, -1) }}", "less than 10 digits");
         let line = "x".repeat(100_000);
         check(&format!("{{% for a in range(999) %}}{line}{{% endfor %}}"), "more than 32 MiB");
         check(

@@ -13,46 +13,36 @@ const BRACKETS: usize = 40;
 const ELIFS: usize = 100;
 const WORDS: [&str; 7] = ["not", "and", "or", "is", "in", "if", "else"];
 
-/// Checks a template.
-pub(super) fn check_template(text: &str) -> Result<(), TemplateError> {
-    let mut rest = text;
+/// Checks the blocks of a template.
+pub(super) fn check_template(text: &str, blocks: &[super::blocks::Block]) -> Result<(), TemplateError> {
     let mut elifs = 0;
-    while let Some(start) = rest.find('{') {
-        rest = &rest[start + 1..];
-        let end = match rest.as_bytes().first() {
-            Some(b'{') => "}}",
-            Some(b'%') => "%}",
-            _ => continue,
-        };
-        let block = Block::read(&rest[1..], end);
+    for block in blocks {
+        let block = Block::read(&text[block.range.clone()]);
         block.check()?;
         elifs += block.elifs;
         if elifs > ELIFS {
             return Err(TemplateError::plain(format!("a template has at most {ELIFS} `elif`")));
         }
-        rest = &rest[1 + block.length..];
     }
     Ok(())
 }
 
 /// Checks an expression that stands by itself.
 pub(super) fn check_expression(text: &str) -> Result<(), TemplateError> {
-    Block::read(text, "\0").check()
+    Block::read(text).check()
 }
 
-/// What is counted of one expression or statement. What stands in quotes does not count, nor does it end anything.
+/// What is counted of one expression or statement. What stands in quotes does not count.
 #[derive(Default)]
 struct Block {
     operators: usize,
     deepest: usize,
     elifs: usize,
-    /// The bytes up to its end.
-    length: usize,
 }
 
 impl Block {
-    fn read(text: &str, end: &str) -> Self {
-        let mut block = Self { length: text.len(), ..Self::default() };
+    fn read(text: &str) -> Self {
+        let mut block = Self::default();
         let mut quote: Option<char> = None;
         let mut depth = 0_usize;
         let mut skip = 0;
@@ -63,10 +53,6 @@ impl Block {
                     skip = at + 1 + text[at + 1..].chars().next().map_or(0, char::len_utf8);
                 }
                 Some(q) => quote = quote.filter(|_| q != c),
-                None if depth == 0 && text[at..].starts_with(end) => {
-                    block.length = at;
-                    break;
-                }
                 None if c == '\'' || c == '"' => quote = Some(c),
                 None if is_word(c) => skip = at + block.word(&text[at..]),
                 None => depth = block.sign(c, depth),

@@ -7,7 +7,8 @@
 
 use std::ops::Range;
 
-use super::{TemplateError, position};
+use super::TemplateError;
+use super::blocks::{blocks, refused, tokens};
 
 /// The filter for what an operator reads.
 pub(super) const OPERAND: &str = "_operand";
@@ -39,13 +40,17 @@ impl Guarded {
         if source.len() > LONGEST {
             return Err(TemplateError::plain(format!("a template has at most {LONGEST} bytes")));
         }
-        super::depth::check_template(source)?;
+        let blocks = blocks(source);
+        super::depth::check_template(source, &blocks)?;
         let mut marks = Vec::new();
         let mut assigned = 0;
-        for block in blocks(source) {
-            let start = block.expression(source)?;
-            let operators = scan(source, start..block.range.end, &mut marks);
-            assigned += if block.assigns(source) { operators } else { 0 };
+        for block in blocks {
+            let tokens = tokens(source, block.range)?;
+            let words = if block.is_statement { statement(source, &tokens)? } else { 0 };
+            let operators = scan(source, &tokens[words..], &mut marks)?;
+            let assigns = block.is_statement
+                && tokens.first().is_some_and(|word| matches!(&source[word.clone()], "set" | "with" | "for"));
+            assigned += if assigns { operators } else { 0 };
         }
         if assigned > ASSIGNED {
             let message =
@@ -62,7 +67,7 @@ impl Guarded {
     pub fn expression(source: &str) -> Result<Self, TemplateError> {
         super::depth::check_expression(source)?;
         let mut marks = Vec::new();
-        scan(source, 0..source.len(), &mut marks);
+        scan(source, &tokens(source, 0..source.len())?, &mut marks)?;
         Ok(Self::with(source, &marks))
     }
 
@@ -94,154 +99,38 @@ impl Guarded {
     }
 }
 
-/// What stands between `{{` and `}}`, or `{%` and `%}`.
-struct Block {
-    range: Range<usize>,
-    is_statement: bool,
-}
+/// The statements of templates. Those that capture what they make are not among them: a capture has no limit.
+const STATEMENTS: [&str; 13] = [
+    "if", "elif", "else", "endif", "for", "endfor", "set", "with", "endwith", "do", "break", "continue",
+    "raw",
+];
 
-impl Block {
-    /// Returns where the expressions of the block begin: behind the words and names of its statement.
-    fn expression(&self, source: &str) -> Result<usize, TemplateError> {
-        if !self.is_statement {
-            return Ok(self.range.start);
+/// Checks a statement; returns how many words stand before its expressions.
+fn statement(source: &str, tokens: &[Range<usize>]) -> Result<usize, TemplateError> {
+    let Some(word) = tokens.first() else { return Ok(0) };
+    let text = |token: &Range<usize>| &source[token.clone()];
+    let refuse = |at: &Range<usize>, message: String| Err(refused(source, at.clone(), message));
+    match text(word) {
+        "set" if !assigns(tokens[1..].iter().map(text)) => {
+            refuse(word, "`set` without `=` is not part of templates; write `{% set x = … %}`".to_owned())
         }
-        let text = &source[self.range.clone()];
-        let (at, word) = first_word(text);
-        let behind = self.range.start + at + word.len();
-        let refuse = |what: &str, instead: &str| {
-            let (line, column) = position(source, self.range.start + at);
-            let message = format!("{what} is not part of templates{instead}");
-            Err(TemplateError { message, line, column, range: Some(self.range.start + at..behind) })
-        };
-        match word {
-            "macro" | "call" | "include" | "import" | "from" | "extends" | "block" | "filter"
-            | "autoescape" => refuse(&format!("`{word}`"), ""),
-            "set" if !assigns(&source[behind..self.range.end]) => {
-                refuse("`set` without `=`", "; write `{% set x = … %}`")
+        "for" => {
+            if let Some(at) = tokens.iter().find(|token| text(token) == "recursive") {
+                return refuse(at, "`recursive` is not part of templates".to_owned());
             }
-            "for" => match loop_source(&source[behind..self.range.end]) {
-                Some(at)
-                    if !source[behind..self.range.end]
-                        .trim_end_matches(['-', '+', ' '])
-                        .ends_with(" recursive") =>
-                {
-                    Ok(behind + at)
-                }
-                Some(_) => refuse("`recursive`", ""),
-                None => Ok(behind),
-            },
-            _ => Ok(behind),
+            Ok(tokens.iter().position(|token| text(token) == "in").map_or(1, |at| at + 1))
         }
-    }
-
-    /// Whether what is made here has a name.
-    fn assigns(&self, source: &str) -> bool {
-        let (_, word) = first_word(&source[self.range.clone()]);
-        self.is_statement && matches!(word, "set" | "with" | "for")
+        name if STATEMENTS.contains(&name) => Ok(1),
+        name => refuse(word, format!("`{name}` is not part of templates")),
     }
 }
 
-fn first_word(text: &str) -> (usize, &str) {
-    let at =
-        text.len() - text.trim_start_matches(|c: char| c.is_whitespace() || matches!(c, '-' | '+')).len();
-    let end = text[at..].find(|c| !is_word(c)).map_or(text.len(), |length| at + length);
-    (at, &text[at..end])
-}
-
-fn assigns(text: &str) -> bool {
-    text.contains('=')
-}
-
-/// Returns where the list of a loop begins.
-fn loop_source(text: &str) -> Option<usize> {
-    let mut at = 0;
-    loop {
-        let found = at + text[at..].find("in")?;
-        let before = text[..found].chars().next_back().is_some_and(is_word);
-        let after = text[found + 2..].chars().next().is_some_and(is_word);
-        if !before && !after {
-            return Some(found + 2);
-        }
-        at = found + 2;
-    }
-}
-
-/// Returns the blocks of a template; comments and raw texts have none.
-fn blocks(source: &str) -> Vec<Block> {
-    let mut blocks = Vec::new();
-    let mut at = 0;
-    while let Some(found) = source[at..].find('{') {
-        at += found + 1;
-        let (end, is_statement) = match source.as_bytes().get(at) {
-            Some(b'{') => ("}}", false),
-            Some(b'%') => ("%}", true),
-            Some(b'#') => {
-                at = source[at..].find("#}").map_or(source.len(), |length| at + length);
-                continue;
-            }
-            _ => continue,
-        };
-        let range = at + 1..block_end(source, at + 1, end);
-        at = range.end;
-        if is_statement && first_word(&source[range.clone()]).1 == "raw" {
-            at = raw_end(source, at);
-        } else {
-            blocks.push(Block { range, is_statement });
-        }
-    }
-    blocks
-}
-
-fn raw_end(source: &str, from: usize) -> usize {
-    let mut at = from;
-    while let Some(found) = source[at..].find("{%") {
-        at += found + 2;
-        if first_word(&source[at..]).1 == "endraw" {
-            return at;
-        }
-    }
-    source.len()
-}
-
-/// Returns where a block ends: at the first end outside texts and brackets.
-fn block_end(source: &str, from: usize, end: &str) -> usize {
-    let mut depth = 0_isize;
-    let mut texts = Texts::default();
-    for (at, c) in source[from..].char_indices() {
-        if texts.holds(c) {
-            continue;
-        }
-        match c {
-            _ if depth == 0 && source[from + at..].starts_with(end) => return from + at,
-            '(' | '[' | '{' => depth += 1,
-            ')' | ']' | '}' => depth -= 1,
-            _ => {}
-        }
-    }
-    source.len()
-}
-
-/// Follows the texts in quotes.
-#[derive(Default)]
-struct Texts {
-    quote: Option<char>,
-    is_escaped: bool,
-}
-
-impl Texts {
-    /// Whether a character belongs to a text, its quotes included.
-    fn holds(&mut self, c: char) -> bool {
-        match self.quote {
-            Some(_) if self.is_escaped => self.is_escaped = false,
-            Some(_) if c == '\\' => self.is_escaped = true,
-            Some(open) if c == open => self.quote = None,
-            Some(_) => {}
-            None if matches!(c, '\'' | '"') => self.quote = Some(c),
-            None => return false,
-        }
-        true
-    }
+/// Whether names and a `=` follow: the engine takes anything else for the beginning of a captured block.
+fn assigns<'a>(mut tokens: impl Iterator<Item = &'a str>) -> bool {
+    let is_target = |token: &&str| {
+        matches!(*token, "." | "," | "(" | ")") || token.starts_with(|c: char| c.is_alphabetic() || c == '_')
+    };
+    tokens.find(|token| !is_target(token)) == Some("=")
 }
 
 /// What stands beside an operand.
@@ -257,40 +146,79 @@ enum Side {
     Multiplies,
 }
 
+/// What the operands between two brackets are for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// Groups, lists, and arguments of filters and tests, which charge for them.
+    Plain,
+    /// An index, or arguments of a function: they may be compared.
+    Compared,
+    /// The keys of a map, which are compared.
+    Key,
+    /// The values of a map.
+    Value,
+}
+
 /// One operand after the other, between two brackets.
 struct Level {
+    place: Place,
     left: Side,
     /// Where the operand ends, as far as it is read.
     end: Option<usize>,
+    /// Whether the operand is a number or a text, as far as it is read.
+    is_literal: bool,
 }
 
 impl Level {
-    const fn new() -> Self {
-        Self { left: Side::Free, end: None }
+    const fn new(place: Place) -> Self {
+        Self { place, left: Side::Free, end: None, is_literal: false }
+    }
+
+    /// Reads on in the operand.
+    fn extend(&mut self, token: &str, end: usize) {
+        self.is_literal = token.starts_with(['\'', '"', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9'])
+            && self.end.is_none();
+        self.end = Some(end);
     }
 
     /// Ends the operand that was read.
     fn close(&mut self, right: Side, marks: &mut Vec<(usize, &'static str)>) {
+        let is_compared = matches!(self.place, Place::Compared | Place::Key) && !self.is_literal;
         if let Some(end) = self.end.take() {
             let filter = match (self.left, right) {
                 (Side::Multiplies, _) | (_, Side::Multiplies) => Some(FACTOR),
                 (Side::Reads, _) | (_, Side::Reads | Side::Seeks) => Some(OPERAND),
                 (Side::Seeks, Side::Free) => Some(ENTRY),
-                (Side::Free, Side::Free) => None,
+                (Side::Free, Side::Free) => is_compared.then_some(OPERAND),
             };
             marks.extend(filter.map(|filter| (end, filter)));
         }
         self.left = right;
     }
+
+    /// Goes from a key to its value, or on to the next key.
+    fn turn(&mut self, sign: &str) {
+        self.place = match (self.place, sign) {
+            (Place::Key, ":") => Place::Value,
+            (Place::Value, ",") => Place::Key,
+            (place, _) => place,
+        };
+    }
 }
 
-/// Finds the places for guards in a piece of a text; returns how many operators, brackets and filters it has.
-fn scan(source: &str, range: Range<usize>, marks: &mut Vec<(usize, &'static str)>) -> usize {
-    let mut levels = vec![Level::new()];
+/// Finds the places for guards among tokens; returns how many operators, brackets and filters there are.
+fn scan(
+    source: &str,
+    tokens: &[Range<usize>],
+    marks: &mut Vec<(usize, &'static str)>,
+) -> Result<usize, TemplateError> {
+    let mut levels = vec![Level::new(Place::Plain)];
     let mut operators = 0;
     // The sign or word before, which makes names of the words `in`, `if` and so on.
     let mut before = "";
-    for token in tokens(source, range) {
+    // Whether that is the name of a filter or test.
+    let mut is_filter = false;
+    for (n, token) in tokens.iter().enumerate() {
         let text = &source[token.clone()];
         let depth = levels.len();
         let Some(level) = levels.last_mut() else { break };
@@ -299,7 +227,17 @@ fn scan(source: &str, range: Range<usize>, marks: &mut Vec<(usize, &'static str)
         match (text, side) {
             ("(" | "[" | "{", _) => {
                 operators += 1;
-                levels.push(Level::new());
+                let ends = tokens.get(n + 1).is_some_and(|next| &source[next.clone()] == ")");
+                if before == "cycle" && ends {
+                    let message = "`cycle` takes turns among its arguments: it has none".to_owned();
+                    return Err(refused(source, token.clone(), message));
+                }
+                let place = match text {
+                    "{" => Place::Key,
+                    _ if level.end.is_some() && !is_filter => Place::Compared,
+                    _ => Place::Plain,
+                };
+                levels.push(Level::new(place));
             }
             (")" | "]" | "}", _) => {
                 level.close(Side::Free, marks);
@@ -307,20 +245,27 @@ fn scan(source: &str, range: Range<usize>, marks: &mut Vec<(usize, &'static str)
                     levels.pop();
                 }
                 if let Some(outer) = levels.last_mut() {
-                    outer.end = Some(token.end);
+                    outer.extend("", token.end);
                 }
             }
             // The second word of `not in`.
             ("in", _) if before == "not" && level.left == Side::Seeks && level.end.is_none() => {}
+            // The name of an argument.
+            ("=", Some(_)) => {
+                operators += 1;
+                level.end = None;
+            }
             (_, Some(side)) => {
                 operators += 1;
                 level.close(side, marks);
+                level.turn(text);
             }
             _ => {
                 operators += usize::from(matches!(text, "|" | "."));
-                level.end = Some(token.end);
+                level.extend(text, token.end);
             }
         }
+        is_filter = is_name && before != ".";
         before = if before == "is" && text == "not" { "is not" } else { text };
     }
     while let Some(mut level) = levels.pop() {
@@ -328,7 +273,7 @@ fn scan(source: &str, range: Range<usize>, marks: &mut Vec<(usize, &'static str)
     }
     // Operands end in the order in which they are closed, inner ones first.
     marks.sort_by_key(|(at, _)| *at);
-    operators
+    Ok(operators)
 }
 
 /// Returns what a sign or word is to the operands beside it; nothing where it is part of one.
@@ -341,37 +286,6 @@ fn side(text: &str, before: &str, has_operand: bool) -> Option<Side> {
         "-" | "/" | "//" | "%" | "**" | "and" | "or" | "if" | "else" | "," | ":" | "=" => Side::Free,
         _ => return None,
     })
-}
-
-/// Returns the words, texts and signs of a piece of a text.
-fn tokens(source: &str, range: Range<usize>) -> Vec<Range<usize>> {
-    const DOUBLE: [&str; 6] = ["==", "!=", "<=", ">=", "**", "//"];
-    let mut tokens = Vec::new();
-    let mut at = range.start;
-    while let Some(c) = source[at..range.end].chars().next() {
-        let rest = &source[at..range.end];
-        let length = match c {
-            '\'' | '"' => text_length(rest),
-            c if is_word(c) => rest.find(|c| !is_word(c)).unwrap_or(rest.len()),
-            _ if DOUBLE.iter().any(|sign| rest.starts_with(sign)) => 2,
-            c => c.len_utf8(),
-        };
-        if !c.is_whitespace() {
-            tokens.push(at..at + length);
-        }
-        at += length;
-    }
-    tokens
-}
-
-fn text_length(text: &str) -> usize {
-    let mut texts = Texts::default();
-    let end = text.char_indices().find(|(_, c)| !(texts.holds(*c) && texts.quote.is_some()));
-    end.map_or(text.len(), |(at, c)| at + c.len_utf8())
-}
-
-fn is_word(c: char) -> bool {
-    c.is_alphanumeric() || c == '_'
 }
 
 #[cfg(test)]
@@ -394,17 +308,21 @@ mod tests {
         check("a + b * c - d", "a° + b× * c× - d");
         check("-a < 1.5 and not b", "-a° < 1.5° and not b");
         check("a in b and c not in [d, e]", "a° in b§ and c° not in [d, e]§");
-        check("f(a ~ b, in=c) == 'a'", "f(a° ~ b°, in=c)° == 'a'°");
+        check("f(a ~ b, in=c) == 'a'", "f(a° ~ b°, in=c°)° == 'a'°");
         check("(a ~ b) | length > 3", "(a° ~ b°) | length° > 3°");
         check("a is in(b) or a is not in b", "a is in(b) or a is not in b");
         check(
             "a is defined and a.in == 'q\\'~' if b else c",
             "a is defined and a.in° == 'q\\'~'° if b else c",
         );
-        check("{'a': b ~ c}[d:e ~ f]", "{'a': b° ~ c°}[d:e° ~ f°]");
+        check("{'a': b ~ c}[d:e ~ f]", "{'a': b° ~ c°}[d°:e° ~ f°]");
         check("a ** 2 // 3 % 4", "a ** 2 // 3 % 4");
         check("not not a in b", "not not a° in b§");
         check("]a ~ b)", "]a° ~ b°)");
+        check("loop.changed(a or b, (c), 1)", "loop.changed(a° or b°, (c)°, 1)");
+        check("{a: b, 'c': d, (e or f): g}", "{a°: b, 'c': d, (e or f)°: g}");
+        check("a[0][b]['c'] | map(d) | join(e)", "a[0][b°]['c'] | map(d) | join(e)");
+        check("a ~ 1.5e-5", "a° ~ 1.5e-5°");
     }
 
     fn check_template(template: &str, expect: Result<&str, (u32, u32, &str)>) {
@@ -432,7 +350,25 @@ mod tests {
         check_template("{% if a == '%}' %}x ~ y{% endif %}", Ok("{% if a° == '%}'° %}x ~ y{% endif %}"));
         check_template("x\n {% macro f(x) %}", Err((2, 5, "`macro` is not part of templates")));
         check_template("{% set x %}y{% endset %}", Err((1, 4, "`set` without `=`")));
-        check_template("{% for x in y recursive %}", Err((1, 4, "`recursive`")));
+        for captured in [
+            "{% set a|default('=') %}{{ a }}{{ a }}{% endset %}",
+            "{% set a %}{{ b == c }}{% endset %}",
+            "{% set (a, b)|x('=') %}{% endset %}",
+            "{%-\nset\na\n|\nx(b='=') %}{% endset %}",
+        ] {
+            let error = Guarded::template(captured).unwrap_err();
+            assert!(error.message.contains("`set` without `=`"), "{captured}: {error}");
+        }
+        check_template("{% set a, b = c ~ d %}", Ok("{% set a, b = c° ~ d° %}"));
+        check_template("{% set (a, b) = c %}", Ok("{% set (a, b) = c %}"));
+        check_template("{% for x in y recursive %}", Err((1, 15, "`recursive`")));
+        check_template("{% for x in y\nrecursive\n%}", Err((2, 1, "`recursive`")));
+        check_template("{% for x in [y]recursive-%}", Err((1, 16, "`recursive`")));
+        check_template("{% for x in y if 1recursive %}", Err((1, 18, "a number is followed")));
+        check_template("{% raw %}{% endraw x %}{{ ) {% endraw %}{% set x %}", Err((1, 44, "`set`")));
+        check_template("{#} {% raw %} #}{% set x %}", Err((1, 20, "`set`")));
+        check_template("{# {{ ' #}{% set x %}", Err((1, 14, "`set`")));
+        check_template("{{ loop.cycle() }}", Err((1, 14, "`cycle`")));
         check_template("{%- filter upper %}", Err((1, 5, "`filter`")));
         let sets = "{% set a = [[[a]]] %}".repeat(200);
         check_template(&sets, Err((0, 0, "at most 600 operators")));

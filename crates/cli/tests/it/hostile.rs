@@ -119,21 +119,15 @@ fn an_output_behind_a_link_that_is_not_allowed_is_missing() {
     let project = project(SOURCE, NOTES, "link/out.csv");
     let folder = project.outside("").display().to_string();
     project.run(&["run", "--allow-outside", &folder]).expect(0);
-    assert_eq!(project.not_fresh(), ["export: stale (output link/out.csv is missing or was altered)"]);
+    assert_eq!(project.not_fresh(), ["export: stale (output_file)"]);
 }
 
 /// Nobody writes to the pipe, so whoever opens it waits.
 #[test]
 fn a_pipe_in_the_place_of_an_export_is_not_waited_for() {
     let project = project(SOURCE, NOTES, EXPORT);
-    let pipe = || {
-        fs::create_dir_all(project.path("out")).unwrap();
-        assert!(Command::new("mkfifo").arg(project.path(EXPORT)).status().unwrap().success());
-    };
-    pipe();
-    project.run(&["run"]).expect(0);
-    fs::remove_file(project.path(EXPORT)).unwrap();
-    pipe();
+    fs::create_dir_all(project.path("out")).unwrap();
+    assert!(Command::new("mkfifo").arg(project.path(EXPORT)).status().unwrap().success());
     let said = project.run(&["run"]);
     assert_ne!(said.code, Some(0));
     assert!(words(&format!("{}{}", said.stdout, said.stderr)).contains("no regular file"), "{}", said.stderr);

@@ -123,7 +123,7 @@ fn check(world: &World, barriers: &World, n_before: &BTreeSet<String>) -> Result
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, max_shrink_iters: 300, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 60, max_shrink_iters: 300, ..ProptestConfig::default() })]
 
     #[test]
     fn any_order_makes_the_same_bytes_by_the_same_asks(

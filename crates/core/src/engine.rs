@@ -144,7 +144,7 @@ impl Engine {
     /// Says how many units of a phase a run holds in memory that are not over; all of them where a phase has fewer.
     #[must_use]
     pub fn holding(self, units: usize) -> Self {
-        Self { window: units, ..self }
+        Self { window: units.max(1), ..self }
     }
 
     pub(crate) const fn window(&self) -> usize {

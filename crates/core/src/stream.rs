@@ -155,7 +155,7 @@ fn source(work: &AskWork, made_by: &AskWork) -> Result<Flow, Barrier> {
 }
 
 /// Whether records have the value of a field that the unit has which they come from.
-fn is_given(made_by: &AskWork, field: &str) -> bool {
+pub(crate) fn is_given(made_by: &AskWork, field: &str) -> bool {
     let carried = made_by.output.carry.iter().any(|(name, from)| name == field && from == field);
     carried || made_by.units.id_field.as_deref() == Some(field)
 }

@@ -95,9 +95,10 @@ impl RunState {
 
     /// Returns what of a pack is still to be asked; its target may have ended or stopped.
     fn wanted(&self, mut pack: Pack) -> Option<Pack> {
-        pack.asks.retain(|ask| self.open_key(*ask).is_some());
-        let job = self.targets[pack.target].job();
-        (job.is_some_and(|job| !job.is_stopped) && !pack.asks.is_empty()).then_some(pack)
+        pack.asks.retain(|ask| self.is_still_to_ask(*ask));
+        let stops = |no: TargetNo| self.targets[no].job().is_some_and(|job| job.is_stopped);
+        let is_stopped = stops(pack.target) || stops(self.principal(pack.target));
+        (!is_stopped && !pack.asks.is_empty()).then_some(pack)
     }
 
     /// Whether the ceilings on calls in flight allow one more.
@@ -223,6 +224,7 @@ impl RunState {
                 job.units[ask.unit].was_called = true;
             }
         }
+        self.note_flying(&pack.asks, true);
         let passes = self.gates.enter(&self.pools[no].chain, tokens, self.time);
         self.flights.insert(call, Flight { pack, clone, started: self.time, passes, hold });
     }

@@ -51,13 +51,8 @@ impl RunState {
     pub(super) fn blocked(&self, no: TargetNo, standing: &Standing) -> Option<PhaseError> {
         let mut missing = standing.verdict.missing.clone();
         let failed = self.targets[no].after.iter().map(|before| &self.targets[*before]).filter(|before| {
-            use PhaseStatus as S;
-            let ended_badly = matches!(
-                before.report.status,
-                S::Failed | S::Blocked | S::Waiting | S::Stopped | S::Cancelled
-            );
             let upstream = standing.now.upstream.iter().find(|upstream| upstream.target == *before.target);
-            ended_badly && upstream.is_some_and(|upstream| upstream.hard)
+            before.has_ended_badly() && upstream.is_some_and(|upstream| upstream.hard)
         });
         let failed: Vec<Target> = failed.map(|before| (*before.target).clone()).collect();
         missing.extend(failed.iter().filter(|target| !standing.verdict.missing.contains(target)).cloned());

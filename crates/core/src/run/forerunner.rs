@@ -43,6 +43,10 @@ pub(super) struct Forerunner {
     live: Vec<Live>,
     /// Whether nothing more is taken in: what flows is not what it was thought to be.
     is_closed: bool,
+    /// Whether it holds as many units as a run does of a target.
+    is_full: bool,
+    /// Whether its target will be blocked.
+    is_doomed: bool,
     /// Whether its units lack some whose records never flowed, so that nobody knows which groups of them are complete.
     is_gapped: bool,
     /// Whether nobody is asked before the target's turn.
@@ -182,9 +186,28 @@ impl RunState {
         for no in 0..self.n_targets {
             match self.forerunners[no].as_ref().map(|ahead| ahead.step) {
                 Some(Step::Idle) => self.foresee(no),
+                Some(Step::Asking) if self.is_doomed(no) => self.doom(no),
                 Some(Step::Asking) => self.take_in(no),
                 _ => {}
             }
+        }
+    }
+
+    /// Whether something that a target cannot do without has failed, or will be blocked.
+    fn is_doomed(&self, no: TargetNo) -> bool {
+        let Some(job) = self.targets[self.forerunner(no)].job() else { return false };
+        let upstream = &job.standing.now.upstream;
+        self.targets[no].after.iter().any(|up| {
+            let is_lost = self.targets[*up].has_ended_badly()
+                || self.forerunners[*up].as_ref().is_some_and(|ahead| ahead.is_doomed);
+            is_lost && upstream.iter().any(|other| other.hard && other.target == *self.targets[*up].target)
+        })
+    }
+
+    fn doom(&mut self, no: TargetNo) {
+        self.halt(no);
+        if let Some(ahead) = &mut self.forerunners[no] {
+            ahead.is_doomed = true;
         }
     }
 

@@ -65,6 +65,8 @@ pub struct Job {
     pub is_planned: bool,
     /// Calls of this target that are under way.
     pub n_in_flight: usize,
+    /// Packs of this target that rest before they are tried again.
+    pub n_resting: usize,
     /// Whether no new call may start.
     pub is_stopped: bool,
     /// Agents that no further call is made to, by their places in the pool, and why.
@@ -139,6 +141,7 @@ impl Job {
             stages: BTreeMap::new(),
             is_planned: false,
             n_in_flight: 0,
+            n_resting: 0,
             is_stopped: false,
             unable: BTreeMap::new(),
             missed: BTreeSet::new(),

@@ -144,16 +144,22 @@ impl RunState {
     fn fail_agent(&mut self, landing: &Landing, open: Vec<(AskRef, Digest)>, failure: &Failure) {
         let (target, member) = (landing.pack.target, landing.pack.member);
         let is_final = failure.kind == FailureKind::Permanent;
-        if let Some(job) = self.targets[target].job_mut().filter(|_| is_final) {
-            job.unable.insert(member, failure.clone());
+        let principal = self.principal(target);
+        let both = [principal, self.forerunner(principal)];
+        for no in both {
+            if let Some(job) = self.targets[no].job_mut().filter(|_| is_final) {
+                job.unable.insert(member, failure.clone());
+            }
         }
         let phase = self.targets[target].phase;
         for (_, key) in open {
             self.refuse_key(phase, key, failure);
         }
-        if self.targets[target].job().is_some_and(|job| job.why_unable(member).is_some()) {
-            let waiting = self.pools[landing.no].pool.take_waiting(target);
-            self.refuse_all(target, waiting, failure);
+        for no in both {
+            if self.targets[no].job().is_some_and(|job| job.why_unable(member).is_some()) {
+                let waiting = self.pools[landing.no].pool.take_waiting(no);
+                self.refuse_all(no, waiting, failure);
+            }
         }
     }
 
@@ -223,13 +229,23 @@ impl RunState {
         let agent = self.pools[landing.no].agent.clone();
         self.tell(pack.target, EventKind::CallRetried { call, agent, attempt, pause_seconds, failure });
         if pause.is_zero() {
-            self.rested(pack);
+            self.go_on(pack);
         } else {
+            if let Some(job) = self.targets[pack.target].job_mut() {
+                job.n_resting += 1;
+            }
             self.effect(Effect::Rest(pause, pack));
         }
     }
 
     pub(super) fn rested(&mut self, pack: Pack) {
+        if let Some(job) = self.targets[pack.target].job_mut() {
+            job.n_resting = job.n_resting.saturating_sub(1);
+        }
+        self.go_on(pack);
+    }
+
+    fn go_on(&mut self, pack: Pack) {
         let Some(job) = self.targets[pack.target].job() else { return };
         if let Some(failure) = job.why_unable(pack.member) {
             self.refuse_all(pack.target, pack.asks, &failure);

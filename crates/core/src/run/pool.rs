@@ -129,6 +129,20 @@ impl Pool {
         Some(Pack::new(target, member, asks))
     }
 
+    /// Whether anything waits for a target.
+    #[must_use]
+    pub fn awaits(&self, target: TargetNo) -> bool {
+        self.waiting.contains_key(&target) || self.again.iter().any(|pack| pack.target == target)
+    }
+
+    /// Whether a pack of a target only waits for a clone and for leave to go. `may_grow` tells of a group whether asks that
+    /// are still on their way could join.
+    pub fn has_ready(&self, target: TargetNo, max: usize, may_grow: impl Fn(u32) -> bool) -> bool {
+        let mut groups = self.waiting.get(&target).into_iter().flatten();
+        self.again.iter().any(|pack| pack.target == target)
+            || groups.any(|(group, asks)| asks.len() >= max || !may_grow(*group))
+    }
+
     /// Takes out everything that waits for a target, in no particular order.
     pub fn take_waiting(&mut self, target: TargetNo) -> Vec<AskRef> {
         let fresh = self.waiting.remove(&target).into_iter().flat_map(BTreeMap::into_values).flatten();

@@ -142,13 +142,60 @@ impl RunState {
         if self.options.offline {
             self.offline_missed = true;
             self.fail_key(key, &unrecorded());
-        } else if let Some(waiting) = self.by_key.get_mut(&key)
-            && waiting.asked.is_none()
-        {
-            waiting.asked = Some(ask);
-            self.enqueue(ask);
+        } else if self.is_to_ask(ask, key) {
+            self.entrust(ask, key);
         }
         self.check_planned(ask.target);
+    }
+
+    /// Whether an ask is the one that asks for its key: nobody else does, or only one that may have to wait for this one.
+    fn is_to_ask(&self, ask: AskRef, key: Digest) -> bool {
+        let Some(waiting) = self.by_key.get(&key) else { return false };
+        let yields =
+            |owner: AskRef| !waiting.is_flying && self.is_early(owner.target) && !self.is_early(ask.target);
+        waiting.asked.is_none_or(yields)
+    }
+
+    /// Lets an ask be the one that asks for its key.
+    fn entrust(&mut self, ask: AskRef, key: Digest) {
+        if let Some(waiting) = self.by_key.get_mut(&key) {
+            (waiting.asked, waiting.is_flying) = (Some(ask), false);
+            self.enqueue(ask);
+        }
+    }
+
+    /// Lets others whose turn has come ask for themselves what a call ahead of its turn did not bring.
+    pub(super) fn hand_over(&mut self, asks: &[AskRef]) {
+        for ask in asks.iter().copied().filter(|ask| self.is_early(ask.target)).collect::<Vec<_>>() {
+            let Some(key) = self.open_key(ask) else { continue };
+            let waiting = self.by_key.get(&key).filter(|waiting| waiting.asked == Some(ask));
+            let is_due = |other: &&AskRef| !self.is_early(other.target) && !self.is_looking(**other);
+            let heir = waiting.and_then(|waiting| waiting.asks.iter().find(is_due).copied());
+            if let Some(heir) = heir {
+                self.entrust(heir, key);
+            }
+        }
+    }
+
+    /// Takes note of which asks are in a call, or are no more.
+    pub(super) fn note_flying(&mut self, asks: &[AskRef], is_flying: bool) {
+        for ask in asks {
+            let Some(key) = self.open_key(*ask) else { continue };
+            if let Some(waiting) = self.by_key.get_mut(&key).filter(|waiting| waiting.asked == Some(*ask)) {
+                waiting.is_flying = is_flying;
+            }
+        }
+    }
+
+    /// Whether an ask that waits is still the one that asks for its key, and in no call.
+    pub(super) fn is_still_to_ask(&self, ask: AskRef) -> bool {
+        let waiting = self.open_key(ask).and_then(|key| self.by_key.get(&key));
+        waiting.is_some_and(|waiting| waiting.asked == Some(ask) && !waiting.is_flying)
+    }
+
+    /// Returns which targets' asks are early, by number.
+    pub(super) fn early(&self) -> Vec<bool> {
+        (0..self.targets.len()).map(|no| self.is_early(no)).collect()
     }
 
     pub(super) fn enqueue(&mut self, ask: AskRef) {
@@ -244,9 +291,11 @@ impl RunState {
         let Some(waiting) = self.by_key.remove(&key) else { return };
         let own = |ask: &AskRef| self.targets[ask.target].phase == phase;
         let (refused, others): (Vec<AskRef>, Vec<AskRef>) = waiting.asks.into_iter().partition(own);
-        if let Some(heir) = others.first().copied() {
-            self.by_key.insert(key, Waiting { asks: others, asked: Some(heir) });
-            self.enqueue(heir);
+        if !others.is_empty() {
+            let mut waiting = Waiting { asks: others, ..Waiting::default() };
+            let heir = waiting.inherit(&self.early());
+            self.by_key.insert(key, waiting);
+            heir.into_iter().for_each(|heir| self.enqueue(heir));
         }
         for ask in refused {
             self.fail_ask(ask, failure);
@@ -374,6 +423,10 @@ impl RunState {
     fn end_unit(&mut self, no: TargetNo, unit: usize, failure: Option<Failure>) {
         let stops =
             matches!(&self.phase(no).work, Work::Ask(work) if work.on_unit_failure == OnUnitFailure::Stop);
+        let is_ahead = self.is_forerunner(no);
+        if stops && is_ahead && failure.is_some() {
+            self.halt(no);
+        }
         let Some(job) = self.targets[no].job_mut() else { return };
         job.n_open -= 1;
         let id = job.unit_id(unit).clone();
@@ -384,7 +437,8 @@ impl RunState {
                 state.progress = UnitProgress::Failed(failure.clone());
                 job.counts.failed += 1;
                 job.own_failures += 1;
-                job.is_stopped |= stops;
+                // What a forerunner leaves alone becomes due with the turn of its target, which waits for some of it.
+                job.is_stopped |= stops && !is_ahead;
             }
             None => {
                 state.progress = UnitProgress::Done;
@@ -500,12 +554,11 @@ impl RunState {
     /// Forgets the asks of a target that has ended; another target that waits for one of them asks it itself.
     pub(super) fn forget_waiting(&mut self, no: TargetNo) {
         self.pools.iter_mut().for_each(|seat| seat.pool.forget(no));
-        let mut heirs = Vec::new();
+        let (mut heirs, early) = (Vec::new(), self.early());
         self.by_key.retain(|_, waiting| {
             waiting.asks.retain(|ask| ask.target != no);
             if waiting.asked.is_some_and(|asked| asked.target == no) {
-                waiting.asked = waiting.asks.first().copied();
-                heirs.extend(waiting.asked);
+                heirs.extend(waiting.inherit(&early));
             }
             !waiting.asks.is_empty()
         });

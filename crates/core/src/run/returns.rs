@@ -39,6 +39,8 @@ impl RunState {
     /// Takes what a call brought.
     pub(super) fn called(&mut self, call: CallId, reply: Result<Reply, AgentError>) {
         let Some(flight) = self.flights.remove(&call) else { return };
+        self.note_flying(&flight.pack.asks, false);
+        let asks = flight.pack.asks.clone();
         let no = self.pool_no(flight.pack.target, flight.pack.member);
         let (usage, trace) = match &reply {
             Ok(reply) => (reply.usage, reply.trace.clone()),
@@ -53,6 +55,7 @@ impl RunState {
             Ok(reply) => self.replied(landing, reply.units),
             Err(error) => self.call_failed(landing, &error),
         }
+        self.hand_over(&asks);
     }
 
     /// Adds what a usage costs, where the agent did not and there is a price.

@@ -10,6 +10,7 @@ use crate::publish::{Publisher, UnitOutcome};
 use crate::reply::Rules;
 
 use super::input::{Effect, TargetNo};
+use super::job::Job;
 use super::replies::NAMED_FAILURES;
 use super::state::RunState;
 
@@ -132,8 +133,25 @@ impl RunState {
             return false;
         }
         let n_held = job.n_open - job.n_ahead();
-        let is_packed = matches!(&self.phase(no).work, Work::Ask(work) if work.pack > 1);
-        let is_stuck = is_packed && job.n_in_flight == 0 && job.n_looking == 0;
-        n_held + step <= self.options.window || is_stuck
+        n_held + step <= self.options.window || (job.n_looking == 0 && self.is_stuck(no))
+    }
+
+    /// Whether all that a target asks waits in packs that are not full.
+    fn is_stuck(&self, no: TargetNo) -> bool {
+        let Work::Ask(work) = &self.phase(no).work else { return false };
+        let both = [no, self.forerunner(no)];
+        let is_moving = |job: &Job| job.n_in_flight > 0 || job.n_resting > 0;
+        if work.pack == 1 || both.iter().any(|no| self.targets[*no].job().is_some_and(is_moving)) {
+            return false;
+        }
+        let pools = (0..work.pool.len()).map(|member| (member, &self.pools[self.pool_no(no, member)].pool));
+        let waiting = pools.flat_map(|(member, pool)| both.map(|no| (member, pool, no)));
+        let mut waiting = waiting.filter(|(_, pool, no)| pool.awaits(*no)).peekable();
+        waiting.peek().is_some()
+            && waiting.all(|(member, pool, no)| {
+                let job = self.targets[no].job();
+                let may_grow = |group| job.is_some_and(|job| job.may_grow(work.fan, member, group));
+                !pool.has_ready(no, work.pack, may_grow)
+            })
     }
 }

@@ -142,6 +142,17 @@ pub(super) struct Flight {
 pub(super) struct Waiting {
     pub(super) asks: Vec<AskRef>,
     pub(super) asked: Option<AskRef>,
+    /// Whether that one is in a call.
+    pub(super) is_flying: bool,
+}
+
+impl Waiting {
+    /// Lets the first that is left ask, one whose turn has come before others.
+    pub(super) fn inherit(&mut self, early: &[bool]) -> Option<AskRef> {
+        let due = self.asks.iter().find(|ask| !early[ask.target]);
+        (self.asked, self.is_flying) = (due.or(self.asks.first()).copied(), false);
+        self.asked
+    }
 }
 
 /// Why no new call starts. Later ones are stronger.

@@ -135,6 +135,14 @@ impl TargetState {
         matches!(self.stage, Stage::Over)
     }
 
+    /// Whether the target has ended without an artifact of this run or an earlier one that is fresh.
+    #[must_use]
+    pub const fn has_ended_badly(&self) -> bool {
+        use PhaseStatus as S;
+        self.is_over()
+            && matches!(self.report.status, S::Failed | S::Blocked | S::Waiting | S::Stopped | S::Cancelled)
+    }
+
     /// Returns the job, where units are being asked about.
     #[must_use]
     pub fn job(&self) -> Option<&Job> {

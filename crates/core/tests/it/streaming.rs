@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use crate::pieces::{calls, error, failure, lines, pipeline};
 
+mod hazards;
 mod orders;
 mod workload;
 

@@ -1,6 +1,7 @@
 //! What may still flow: who counts which units, and whether anything of a kind is to come.
 
 use crate::model::Work;
+use crate::stream;
 
 use super::super::input::TargetNo;
 use super::super::job::Job;
@@ -59,14 +60,22 @@ impl RunState {
         match (&self.targets[up].stage, &self.forerunners[up]) {
             // Units that are kept of the revision before are on nobody's list.
             (Stage::Asking(job), _) => job.is_whole,
-            (Stage::Publishing(..) | Stage::Over, _) => true,
-            (_, Some(ahead)) => !ahead.is_gapped && ahead.sources().all(|up| self.is_whole(up)),
+            (Stage::Publishing(..) | Stage::Over, _) => !self.targets[up].has_ended_badly(),
+            (_, Some(ahead)) => {
+                let lacks_some = ahead.is_gapped || ahead.is_closed || ahead.is_full;
+                !lacks_some && ahead.sources().all(|up| self.is_whole(up))
+            }
             (_, None) => false,
         }
     }
 
     /// Whether records with a value of a field may still flow out of a target; any records where none is given.
     pub(super) fn may_bring(&self, up: TargetNo, field: Option<&str>, value: Option<&str>) -> bool {
+        // Where its agents choose the value, units tell nothing of it.
+        let is_given =
+            |field: &&str| matches!(&self.phase(up).work, Work::Ask(work) if stream::is_given(work, field));
+        let field = field.filter(is_given);
+        let value = value.filter(|_| field.is_some());
         match &self.targets[up].stage {
             Stage::Asking(job) => job.awaits(field, value),
             Stage::Publishing(..) | Stage::Over => false,
@@ -89,6 +98,6 @@ impl RunState {
         let Work::Ask(work) = &self.phase(principal).work else { return false };
         let value = ahead.pack_values.get(group as usize).and_then(Option::as_deref);
         let field = work.pack_within.as_deref();
-        !ahead.is_closed && ahead.sources().any(|up| self.may_bring(up, field, value))
+        !ahead.is_closed && !ahead.is_full && ahead.sources().any(|up| self.may_bring(up, field, value))
     }
 }

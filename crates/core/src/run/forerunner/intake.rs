@@ -130,6 +130,7 @@ impl RunState {
     /// Returns the units that lack nothing more.
     fn take_news(&mut self, no: TargetNo, ahead: &mut Forerunner, edge: usize, news: News) -> Vec<usize> {
         match ahead.live[edge].flow.clone() {
+            Flow::Record | Flow::Group(_) if ahead.is_full => Vec::new(),
             Flow::Record => {
                 let records = news.finals.into_iter().map(|(record, _)| record);
                 let new = records.filter(|record| ahead.known.insert(record.key.clone())).collect();
@@ -167,8 +168,11 @@ impl RunState {
             ahead.is_closed |= value.is_none() || own != value;
             let Some(value) = value else { continue };
             let group = ahead.groups.entry((edge, value.clone())).or_default();
-            if group.iter().all(|other| other.key != record.key) {
-                group.push(record);
+            match group.iter_mut().find(|other| other.key == record.key) {
+                // Its place is that of the first unit that brings it, whichever of them ended first.
+                Some(other) if record.rank < other.rank => *other = record,
+                Some(_) => {}
+                None => group.push(record),
             }
             touched.insert(value);
         }
@@ -184,6 +188,7 @@ impl RunState {
         touched: BTreeSet<String>,
     ) -> Vec<usize> {
         let up = ahead.live[edge].up;
+        ahead.is_closed |= !self.is_whole(up);
         let mut units: Vec<(Unit, Rank)> = Vec::new();
         for value in touched {
             let is_open = ahead.known.contains(&value) || self.may_bring(up, Some(field), Some(&value));
@@ -256,7 +261,10 @@ impl RunState {
         let forerunner = self.forerunner(no);
         let Some(job) = self.targets[forerunner].job_mut() else { return Vec::new() };
         let mut ready = Vec::new();
-        for (unit, rank) in units {
+        let room = self.options.window.saturating_sub(job.units.len());
+        // The rest waits for the target's turn, and is not held before.
+        ahead.is_full |= units.len() > room;
+        for (unit, rank) in units.into_iter().take(room) {
             let at = push_unit(work, job, ahead, unit, rank);
             if job.units[at].is_over() {
                 continue;

@@ -60,13 +60,12 @@ impl RunState {
         self.pools.iter_mut().for_each(|seat| seat.pool.forget(forerunner));
         let flying: BTreeSet<AskRef> =
             self.flights.values().flat_map(|flight| flight.pack.asks.iter().copied()).collect();
-        let mut heirs = Vec::new();
+        let (mut heirs, early) = (Vec::new(), self.early());
         self.by_key.retain(|_, waiting| {
             let is_left = |ask: &AskRef| ask.target == forerunner && !flying.contains(ask);
             waiting.asks.retain(|ask| !is_left(ask));
             if waiting.asked.as_ref().is_some_and(is_left) {
-                waiting.asked = waiting.asks.first().copied();
-                heirs.extend(waiting.asked);
+                heirs.extend(waiting.inherit(&early));
             }
             !waiting.asks.is_empty()
         });
@@ -77,13 +76,13 @@ impl RunState {
     /// Gives up an ask of a forerunner whose target has ended; whoever waits for it asks for itself.
     pub(in super::super) fn disown(&mut self, ask: AskRef) {
         let Some(key) = self.open_key(ask) else { return };
+        let early = self.early();
         let Some(waiting) = self.by_key.get_mut(&key) else { return };
         waiting.asks.retain(|other| *other != ask);
         if waiting.asked != Some(ask) {
             return;
         }
-        waiting.asked = waiting.asks.first().copied();
-        match waiting.asked {
+        match waiting.inherit(&early) {
             Some(heir) => self.enqueue(heir),
             None => drop(self.by_key.remove(&key)),
         }

@@ -10,7 +10,7 @@ DEMO := demo
 WITH_PATH := PATH="$(BIN):$$PATH"
 
 .DEFAULT_GOAL := help
-.PHONY: help all demo test lint fmt fmt-check doc schemas schemas-check examples peers bench bench-models bench-localisation simulate mutants certificate fuzz deny clean-state build
+.PHONY: help all demo test lint fmt fmt-check doc schemas schemas-check examples peers bench bench-flow bench-models bench-localisation simulate mutants certificate fuzz deny clean-state build
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -51,6 +51,9 @@ examples: build ## Run the example project in a fresh copy, twice, and the embed
 
 bench: ## Measure the workload W(N) beside the floor; REFRAIN_BENCH_N names other sizes than 1,000 to 1,000,000
 	REFRAIN_BENCH_REPORT=$(abspath benches/report.md) $(CARGO) bench --workspace --locked --bench workload --bench commit
+
+bench-flow: ## Measure what waiting for whole phases costs; REFRAIN_BENCH_FLOW sets another number of lines than 2,000
+	$(CARGO) bench --workspace --locked --bench flow
 
 bench-models: ## Measure what is left of a provider's speed and limits; takes some minutes
 	$(CARGO) build $(WORKSPACE) --release --bins

@@ -54,6 +54,7 @@ pub(crate) fn write_sources(dir: &Path, n: usize) {
         writeln!(text, "line_{line:07},scene_{scene:06},Speaker {speaker},\"The {line}th thing anybody said here, {{player}}: nothing much, all told.\"").unwrap();
     }
     std::fs::write(dir.join("script.csv"), text).unwrap();
+    settle(&dir.join("script.csv"));
     std::fs::write(dir.join("version"), "1").unwrap();
 }
 
@@ -63,7 +64,14 @@ pub(crate) fn edit_line(dir: &Path, line: usize) {
     let text = std::fs::read_to_string(&path).unwrap();
     let edited = text.replace(&format!("The {line}th thing"), &format!("The {line}th and last thing"));
     assert_ne!(text, edited);
-    std::fs::write(path, edited).unwrap();
+    std::fs::write(&path, edited).unwrap();
+    settle(&path);
+}
+
+/// Makes a file a minute old: one that was written a moment before it is read is read again by whoever looks next.
+fn settle(path: &Path) {
+    let file = std::fs::File::options().append(true).open(path).unwrap();
+    file.set_modified(std::time::SystemTime::now() - Duration::from_secs(60)).unwrap();
 }
 
 /// Makes the translator another agent.

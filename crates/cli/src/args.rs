@@ -60,7 +60,7 @@ pub(crate) struct Globals {
     #[arg(short = 'f', long = "file", value_name = "FILE", global = true)]
     pub(crate) file: Option<PathBuf>,
     /// Let links of the project lead into this folder, which is not in it; may be repeated
-    #[arg(long, value_name = "DIR", global = true)]
+    #[arg(long, value_name = "DIR", global = true, hide_short_help = true)]
     pub(crate) allow_outside: Vec<PathBuf>,
     /// Set a param of the pipeline; may be repeated
     #[arg(long, value_name = "NAME=VALUE", value_parser = assignment, global = true)]
@@ -185,6 +185,7 @@ pub(crate) enum Command {
     Doctor(commands::doctor::DoctorArgs),
     Plan(commands::plan::PlanArgs),
     Run(commands::run::RunArgs),
+    Sim(commands::sim::SimArgs),
     Status(commands::status::StatusArgs),
     Why(commands::why::WhyArgs),
     History(commands::history::HistoryArgs),

@@ -18,6 +18,7 @@ pub(crate) mod review;
 pub(crate) mod run;
 pub(crate) mod schema;
 pub(crate) mod show;
+pub(crate) mod sim;
 pub(crate) mod status;
 pub(crate) mod why;
 
@@ -36,6 +37,7 @@ pub(crate) fn run(cli: Cli, output: &mut Output) -> Result<ExitCode, CliError> {
         Command::Doctor(args) => doctor::run(&args, globals, output),
         Command::Plan(args) => plan::run(&args, globals, output),
         Command::Run(args) => run::run(&args, globals, output),
+        Command::Sim(args) => sim::run(&args, globals, output),
         Command::Status(args) => status::run(&args, globals, output),
         Command::Why(args) => why::run(&args, globals, output),
         Command::History(args) => history::run(&args, globals, output),

@@ -36,6 +36,11 @@ impl Drop for Watch {
     }
 }
 
+/// Waits until somebody wants the command to end; from the first time it is polled on, that does not end the process.
+pub(crate) async fn wished() {
+    Signals::new().next().await;
+}
+
 /// The signals that mean "stop".
 #[derive(Debug)]
 struct Signals {

@@ -29,9 +29,23 @@ use clap::Parser as _;
 
 fn main() -> ExitCode {
     panic::guard(|| {
-        let cli = args::Cli::parse();
+        let cli = match args::Cli::try_parse() {
+            Ok(cli) => cli,
+            Err(error) => return told(&error),
+        };
         let mut output = output::Output::new(&cli.globals);
         let result = commands::run(cli, &mut output);
         report::finish(result, &mut output)
     })
+}
+
+/// Shows what the parser of arguments has to say: help as it is, and mistakes with the arguments they quote made harmless.
+fn told(error: &clap::Error) -> ExitCode {
+    if !error.use_stderr() {
+        error.exit();
+    }
+    let text = error.render();
+    let is_colored = output::colored_errors(args::ColorChoice::Auto);
+    output::complain(&if is_colored { text.ansi().to_string() } else { text.to_string() });
+    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
 }

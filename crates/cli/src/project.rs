@@ -43,6 +43,28 @@ impl Project {
         self.dir.join(STATE)
     }
 
+    /// Whether the pipeline file is the one that is found in its folder without being named.
+    pub(crate) fn is_usual(&self) -> bool {
+        usual(&self.dir) == Some(self.file_name.as_str())
+    }
+
+    /// Refuses a state folder, and folders in it, that a link puts elsewhere than the person allowed: what is there is not
+    /// the project's to write over.
+    pub(crate) fn check_state(&self) -> Result<(), CliError> {
+        let state = self.state();
+        let folders = [state.clone(), state.join("logs"), state.join("tools")];
+        let is_link =
+            |folder: &&PathBuf| folder.symlink_metadata().is_ok_and(|metadata| metadata.is_symlink());
+        for link in folders.iter().filter(is_link) {
+            let real = link.canonicalize().ok();
+            if !real.is_some_and(|real| self.outside.iter().any(|folder| real.starts_with(folder))) {
+                return Err(CliError::usage(format!("{} is a link; nothing was written", link.display()))
+                    .hint("remove it, or allow the folder that it leads to with `--allow-outside DIR`"));
+            }
+        }
+        Ok(())
+    }
+
     /// Reads the pipeline file.
     pub(crate) fn read(&self) -> Result<Vec<u8>, CliError> {
         let file = self.file();
@@ -62,7 +84,7 @@ impl Project {
 
     fn above(start: &Path) -> Result<Self, CliError> {
         let found = start.ancestors().find_map(|dir| {
-            let name = FILE_NAMES.into_iter().find(|name| dir.join(name).is_file())?;
+            let name = usual(dir)?;
             Some(Self { dir: dir.to_owned(), file_name: name.to_owned(), outside: Vec::new() })
         });
         found.ok_or_else(|| {
@@ -76,8 +98,13 @@ impl Project {
     }
 }
 
+/// Returns the name of the pipeline file that is found in a folder.
+fn usual(dir: &Path) -> Option<&'static str> {
+    FILE_NAMES.into_iter().find(|name| dir.join(name).is_file())
+}
+
 /// Returns a folder of `--allow-outside`, which MUST be there: one that is made later may be anybody's.
-fn allowed(start: &Path, folder: &Path) -> Result<PathBuf, CliError> {
+pub(crate) fn allowed(start: &Path, folder: &Path) -> Result<PathBuf, CliError> {
     let full = start.join(folder);
     let real = full.canonicalize().ok().filter(|real| real.is_dir());
     real.ok_or_else(|| CliError::usage(format!("--allow-outside: there is no folder {}", full.display())))

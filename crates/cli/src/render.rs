@@ -21,6 +21,7 @@ pub(crate) mod records;
 pub(crate) mod report;
 pub(crate) mod review;
 pub(crate) mod run;
+pub(crate) mod sim;
 pub(crate) mod status;
 pub(crate) mod why;
 pub(crate) mod words;

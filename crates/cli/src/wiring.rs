@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use indicatif::ProgressDrawTarget;
 use refrain_core::check::{Surroundings, named_files};
-use refrain_core::engine::{Engine, EngineError, Ports};
+use refrain_core::engine::{Engine, EngineError, Leftover, Ports};
 use refrain_core::model::Model;
 use refrain_core::ports::agent::AgentFactory;
 use refrain_core::ports::clock::{Clock as _, Ids};
@@ -41,10 +41,12 @@ use crate::{holder, runtime};
 mod bench;
 mod probes;
 mod safety;
+mod subject;
 
 pub(crate) use bench::Workbench;
 pub(crate) use probes::{Asked, Findings, NamedTool};
 use safety::Safety;
+pub(crate) use subject::subject;
 
 /// A project that was read and checked.
 pub(crate) struct Checked {
@@ -64,6 +66,13 @@ impl Checked {
         refrain_config::render_plain(&self.problems, &self.sources, color)
     }
 
+    /// Returns what the project means, or an error with everything that keeps it from running.
+    fn sound(&self, project: &Project, globals: &Globals) -> Result<Arc<Model>, CliError> {
+        let color = crate::output::colored_errors(globals.color);
+        let wrong = || CliError::pipeline(&project.file_name, self.n_errors(), self.rendered(color));
+        self.model.clone().ok_or_else(wrong)
+    }
+
     /// Returns how many problems keep the project from running.
     pub(crate) fn n_errors(&self) -> usize {
         self.problems.iter().filter(|problem| problem.severity == Severity::Error).count()
@@ -72,6 +81,7 @@ impl Checked {
 
 /// Reads and checks a project.
 pub(crate) fn check(project: &Project, globals: &Globals) -> Result<Checked, CliError> {
+    project.check_state()?;
     let parsed = refrain_config::parse(&project.read()?, &project.file_name);
     let safety = Safety::of(&project.dir, parsed.pipeline())?;
     let files =
@@ -123,6 +133,12 @@ impl Opened {
     /// Returns this process as the one who writes.
     pub(crate) fn holder(&self) -> Holder {
         holder::this_process(self.engine.ports().clock.now())
+    }
+
+    /// Returns the files that are left over. None where that cannot be told: it is a remark beside what was asked for, which
+    /// never fails for it.
+    pub(crate) async fn leftovers(&self) -> Vec<Leftover> {
+        if self.project.is_usual() { self.engine.leftovers().await.unwrap_or_default() } else { Vec::new() }
     }
 
     /// Shows warnings about the pipeline, and about edits that do not come out, beside the result.
@@ -228,10 +244,7 @@ pub(crate) fn open(globals: &Globals) -> Result<Opened, CliError> {
 
 /// Puts the engine on the ports of a project that was checked.
 pub(crate) fn opened(project: Project, checked: Checked, globals: &Globals) -> Result<Opened, CliError> {
-    let Some(model) = checked.model.clone() else {
-        let color = crate::output::colored_errors(globals.color);
-        return Err(CliError::pipeline(&project.file_name, checked.n_errors(), checked.rendered(color)));
-    };
+    let model = checked.sound(&project, globals)?;
     let engine = Engine::new(Arc::clone(&model), ports(&project, &model, &checked)?);
     Ok(Opened { project, engine, checked, model, run_files: Vec::new() })
 }

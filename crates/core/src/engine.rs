@@ -103,6 +103,21 @@ pub struct GcReport {
     pub collected: Collected,
     /// Revisions that were forgotten, or would be.
     pub revisions: Vec<(Target, Revision)>,
+    /// Exported files that were removed, or would be.
+    pub exports: Vec<String>,
+}
+
+/// What is to be collected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GcRequest {
+    /// How many revisions of each target stay.
+    pub keep: u32,
+    /// Whether replies go that no kept revision came from.
+    pub replies: bool,
+    /// Whether exported files go that are left over.
+    pub exports: bool,
+    /// Whether nothing goes, and is only told.
+    pub dry_run: bool,
 }
 
 /// What `show` shows.
@@ -434,19 +449,12 @@ impl Engine {
         crate::queries::resolve::undo_last(self, target, signature, holder).await
     }
 
-    /// Forgets all but the latest `keep` revisions of each target, and what only they needed; with `replies`, replies
-    /// that no kept revision came from as well. With `dry_run` nothing is removed.
+    /// Forgets all but the latest revisions of each target, and what only they needed.
     ///
     /// # Errors
-    /// Fails where the store does, or where it is held.
-    pub async fn gc(
-        &self,
-        keep: u32,
-        replies: bool,
-        dry_run: bool,
-        holder: &Holder,
-    ) -> Result<GcReport, EngineError> {
-        crate::queries::gc::gc(self, keep, replies, dry_run, holder).await
+    /// Fails where the store does, or where it is held, and where a file cannot be removed; nothing is forgotten then.
+    pub async fn gc(&self, request: GcRequest, holder: &Holder) -> Result<GcReport, EngineError> {
+        crate::queries::gc::gc(self, request, holder).await
     }
 
     /// Resolves a target as named on the command line, such as `translate@ja`; the scope may be left out where the phase has only one.

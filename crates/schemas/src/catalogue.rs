@@ -55,6 +55,7 @@ pub fn documents() -> Vec<Document> {
         document::<crate::protocol::RequestLine>("request", "What a command agent reads, one line per call"),
         document::<crate::edit::ReviewReport>("review", "What `refrain review --json` prints"),
         document::<crate::report::RunReport>("run", "What `refrain run --json` prints"),
+        document::<crate::simulation::Simulation>("sim", "What `refrain sim --json` prints"),
         document::<crate::status::StatusReport>("status", "What `refrain status --json` prints"),
         document::<crate::why::WhyReport>("why", "What `refrain why --json` prints"),
     ]

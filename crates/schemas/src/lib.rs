@@ -36,6 +36,7 @@ pub mod progress;
 pub mod protocol;
 pub mod report;
 pub mod scope;
+pub mod simulation;
 pub mod status;
 pub mod time;
 pub mod usage;

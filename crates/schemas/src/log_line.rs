@@ -108,27 +108,12 @@ pub fn message(event: &Event) -> String {
         EventKind::PhaseInvalidated { revision, cause } => {
             format!("{subject} revision {revision} is no longer fresh: {cause}")
         }
-        EventKind::CallIntended { call, agent, units } => {
-            format!("{subject}: {call} asks {agent} about {}", counted(units.len() as u64, "unit"))
-        }
-        EventKind::CallCompleted { call, agent, replies, .. } => {
-            let noun = if *replies == 1 { "reply" } else { "replies" };
-            format!("{subject}: {call} brought {replies} {noun} from {agent}")
-        }
-        EventKind::CallRetried { call, agent, attempt, failure, .. } => {
-            format!("{subject}: {call} to {agent} failed ({}); attempt {attempt} follows", failure.message)
-        }
-        EventKind::CallFailed { call, agent, failure } => {
-            format!("{subject}: {call} to {agent} failed ({})", failure.message)
-        }
-        EventKind::CeilingPassed { call, agent, .. } => {
-            format!("{subject}: {call} to {agent} consumed more than it was reckoned to at most")
-        }
-        EventKind::EndpointFellBack { call, agent, endpoint } => {
-            format!(
-                "{subject}: {endpoint} answers for {agent} in the place of an endpoint that is down ({call})"
-            )
-        }
+        EventKind::CallIntended { .. }
+        | EventKind::CallCompleted { .. }
+        | EventKind::CallRetried { .. }
+        | EventKind::CallFailed { .. }
+        | EventKind::CeilingPassed { .. }
+        | EventKind::EndpointFellBack { .. } => format!("{subject}: {}", call(&event.kind)),
         EventKind::UnitFailed { unit, failure } => format!("{subject}/{unit} failed: {}", failure.message),
         EventKind::ArtifactWritten { digest, records, .. } => {
             format!("{subject}: {} stored as {}", counted(*records, "record"), digest.short())
@@ -146,6 +131,32 @@ pub fn message(event: &Event) -> String {
         }
         EventKind::ExportKept { file, copy } => kept(&subject, file, copy),
         EventKind::StoreRecovered { message } => format!("store recovered: {message}"),
+    }
+}
+
+/// Returns what became of a call.
+fn call(kind: &EventKind) -> String {
+    match kind {
+        EventKind::CallIntended { call, agent, units } => {
+            format!("{call} asks {agent} about {}", counted(units.len() as u64, "unit"))
+        }
+        EventKind::CallCompleted { call, agent, replies, .. } => {
+            let noun = if *replies == 1 { "reply" } else { "replies" };
+            format!("{call} brought {replies} {noun} from {agent}")
+        }
+        EventKind::CallRetried { call, agent, attempt, failure, .. } => {
+            format!("{call} to {agent} failed ({}); attempt {attempt} follows", failure.message)
+        }
+        EventKind::CallFailed { call, agent, failure } => {
+            format!("{call} to {agent} failed ({})", failure.message)
+        }
+        EventKind::CeilingPassed { call, agent, .. } => {
+            format!("{call} to {agent} consumed more than it was reckoned to at most")
+        }
+        EventKind::EndpointFellBack { call, agent, endpoint } => {
+            format!("{endpoint} answers for {agent} in the place of an endpoint that is down ({call})")
+        }
+        _ => String::new(),
     }
 }
 

@@ -11,9 +11,9 @@
 mod answer;
 mod book;
 mod clock;
-
 mod files;
 mod finding;
+mod first;
 #[cfg(feature = "suite")]
 mod invented;
 mod player;
@@ -28,10 +28,11 @@ mod tools;
 mod weather;
 
 pub use finding::{Finding, FindingKind};
+pub use first::FirstRecords;
 #[cfg(feature = "suite")]
 pub use invented::{Draft, Invented, invented, profile_of};
 pub use profile::{Profile, UnknownProfile};
 pub use seed::{BadSeed, Seed};
-pub use story::{Baseline, SeedResult, replay, simulate, simulate_all};
+pub use story::{Baseline, Passage, PassageEnd, SeedResult, Tale, recount, replay, simulate, simulate_all};
 pub use subject::{Chapter, Subject, SubjectError};
 pub use summary::{Spread, Summary};

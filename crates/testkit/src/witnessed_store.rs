@@ -25,6 +25,7 @@ pub struct WitnessedStore {
     fails_at: Option<u64>,
     commits: AtomicU64,
     pages: AtomicU64,
+    keys: AtomicU64,
 }
 
 impl WitnessedStore {
@@ -37,12 +38,18 @@ impl WitnessedStore {
     /// Lets others go first before and after every commit and look-up where `yields`, and fails at the commit with this
     /// number, counted from 1.
     pub(crate) fn new(inner: Arc<dyn Store>, yields: bool, fails_at: Option<u64>) -> Arc<Self> {
-        Arc::new(Self { inner, yields, fails_at, commits: AtomicU64::new(0), pages: AtomicU64::new(0) })
+        let (commits, pages, keys) = Default::default();
+        Arc::new(Self { inner, yields, fails_at, commits, pages, keys })
     }
 
     /// Returns how many pages were read since this was called last.
     pub fn take_pages(&self) -> u64 {
         self.pages.swap(0, Ordering::Relaxed)
+    }
+
+    /// Returns how many keys were looked up since this was called last.
+    pub fn take_keys(&self) -> u64 {
+        self.keys.swap(0, Ordering::Relaxed)
     }
 
     /// Returns the state of a call.
@@ -95,6 +102,7 @@ impl Store for WitnessedStore {
 
     async fn replies(&self, keys: &[Digest]) -> Result<Vec<Option<Json>>, StoreError> {
         self.step().await;
+        self.keys.fetch_add(keys.len() as u64, Ordering::Relaxed);
         self.inner.replies(keys).await
     }
 

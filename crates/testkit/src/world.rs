@@ -29,7 +29,6 @@ use refrain_core::model::Model;
 use refrain_core::ports::agent::AgentFactory;
 use refrain_core::ports::clock::Ids;
 use refrain_core::ports::rules::{RecordView, Reviewed};
-use refrain_core::ports::store::Store;
 use refrain_core::ports::tools::NoTools;
 use refrain_schemas::event::Level;
 use refrain_schemas::pipeline::Pipeline;
@@ -76,6 +75,7 @@ pub struct World {
     is_watched: bool,
     fail_commit: Option<u64>,
     window: Option<usize>,
+    witness: Option<Arc<WitnessedStore>>,
 }
 
 impl World {
@@ -97,6 +97,7 @@ impl World {
             is_watched: true,
             fail_commit: None,
             window: None,
+            witness: None,
         }
     }
 
@@ -118,6 +119,7 @@ impl World {
             is_watched: self.is_watched,
             fail_commit: None,
             window: None,
+            witness: None,
         }
     }
 
@@ -279,14 +281,10 @@ impl World {
     pub fn engine(&mut self, yields: bool) -> Engine {
         let model = self.model();
         let store = self.store.reopen();
-        let store: Arc<dyn Store> = if self.is_watched || yields || self.fail_commit.is_some() {
-            let witness = WitnessedStore::new(Arc::new(store), yields, self.fail_commit);
-            self.cast.watch(Some(witness.clone()));
-            witness
-        } else {
-            self.cast.watch(None);
-            Arc::new(store)
-        };
+        let store = WitnessedStore::new(Arc::new(store), yields, self.fail_commit);
+        let is_seen = self.is_watched || yields || self.fail_commit.is_some();
+        self.cast.watch(is_seen.then(|| store.clone()));
+        self.witness = Some(store.clone());
         let engine = Engine::new(
             model,
             Ports {
@@ -307,6 +305,12 @@ impl World {
             Some(units) => engine.holding(units),
             None => engine,
         }
+    }
+
+    /// Returns how many pages the latest engine over this project read, and how many keys it looked up.
+    #[must_use]
+    pub fn take_read(&self) -> (u64, u64) {
+        self.witness.as_ref().map_or((0, 0), |witness| (witness.take_pages(), witness.take_keys()))
     }
 
     fn factories(&self) -> Vec<Arc<dyn AgentFactory>> {

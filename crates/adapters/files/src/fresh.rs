@@ -192,7 +192,8 @@ impl Temporary {
         #[cfg(unix)]
         builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
         let file = builder.tempfile_in(folder)?;
-        if let Ok(present) = File::open(place).and_then(|file| file.metadata()) {
+        // It is not opened: to open a pipe is to wait for whoever writes to it.
+        if let Some(present) = fs::metadata(place).ok().filter(fs::Metadata::is_file) {
             file.as_file().set_permissions(present.permissions())?;
         }
         Ok(Self { file, hasher: blake3::Hasher::new(), size: 0 })

@@ -31,4 +31,5 @@ mod writer;
 pub use crate::look::{Column, Look, look};
 pub use crate::project::FsProjectFiles;
 pub use crate::reader::FsReader;
+pub use crate::root::{normal, place};
 pub use crate::writer::FsWriter;

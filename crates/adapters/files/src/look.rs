@@ -1,9 +1,8 @@
 //! A look at files of which nothing is known but their names: what a project that is started has to say of them.
 
 use std::collections::{BTreeMap, HashSet};
-use std::fs::File;
 use std::io::Read as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use refrain_core::ports::files::FileError;
 use serde_json::Value;
@@ -14,7 +13,7 @@ use crate::lines::Lines;
 use crate::params::{ReadParams, default_delimiter};
 use crate::pattern::find;
 use crate::problems::Problems;
-use crate::root::{Root, failed};
+use crate::root::{Root, failed, open};
 use crate::rows::{KeyHash, RowSpec, Rows, hash};
 
 /// What some files hold, as far as can be told without being told.
@@ -60,12 +59,12 @@ struct Counted {
 
 const DELIMITERS: [(u8, &str); 4] = [(b',', ","), (b';', ";"), (b'\t', "tab"), (b'|', "|")];
 
-/// Looks at the files below a folder that patterns name.
+/// Looks at the files below a folder that patterns name. Links may lead `outside`, into these folders.
 ///
 /// # Errors
 /// Fails where no file is named, where one cannot be read, and tells what is wrong with rows that are not understood.
-pub fn look(folder: &Path, patterns: &[String]) -> Result<Look, FileError> {
-    let root = Root::new(folder);
+pub fn look(folder: &Path, outside: &[PathBuf], patterns: &[String]) -> Result<Look, FileError> {
+    let root = Root::new(folder).allowing(outside);
     let mut looking = Looking { root, columns: BTreeMap::new(), rows: None, problems: Problems::default() };
     let files = find(&looking.root, patterns)?;
     let (mut encodings, mut delimiters, mut format) = (Vec::new(), Vec::new(), None);
@@ -110,9 +109,8 @@ impl Looking {
     fn encoding(&self, path: &str) -> Result<Option<&'static str>, FileError> {
         let Err(undeclared) = self.decodes(path, Declared::Nothing) else { return Ok(None) };
         let mut head = [0; 4];
-        let full = self.root.resolve(path)?;
-        let read = File::open(full).and_then(|mut file| file.read_exact(&mut head));
-        read.map_err(|error| failed("read", path, error))?;
+        let (mut file, _) = open(&self.root, path)?;
+        file.read_exact(&mut head).map_err(|error| failed("read", path, error))?;
         let tried = match head {
             [_, 0, _, 0] => "utf-16le",
             [0, _, 0, _] => "utf-16be",
@@ -205,7 +203,18 @@ mod tests {
         for (path, bytes) in files {
             std::fs::write(folder.path().join(path), bytes).unwrap();
         }
-        look(folder.path(), &[patterns.to_owned()]).unwrap()
+        look(folder.path(), &[], &[patterns.to_owned()]).unwrap()
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_lead_where_that_is_allowed() {
+        let (folder, outside) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        std::fs::write(outside.path().join("a.csv"), "id,text\n1,a\n").unwrap();
+        std::os::unix::fs::symlink(outside.path(), folder.path().join("link")).unwrap();
+        let looked = |allowed: &[PathBuf]| look(folder.path(), allowed, &["link/a.csv".to_owned()]);
+        assert!(matches!(looked(&[]), Err(FileError::Outside { .. })));
+        assert_eq!(looked(&[outside.path().to_owned()]).unwrap().rows, Some(1));
     }
 
     fn said(look: &Look) -> [Option<&'static str>; 3] {

@@ -328,7 +328,7 @@ mod tests {
         check_read(json!({}), "params.files: is missing; name a file or a pattern such as `script/*.csv`");
         check_read(json!({"files": []}), "params.files: names no file");
         check_read(json!({"files": [1]}), "params.files: is not a list of strings");
-        let told = "params.file: is not known; there are at, delimiter, encoding, files, format, ids, scene, \
+        let told = "params.file: is not known; there are at, delimiter, encoding, files, format, id, ids, scene, \
                     speaker, text";
         check_read(json!({"files": "a", "z": 1, "file": 1}), told);
         check_read(json!({"files": "a", "format": "xml"}), "params.format: is none of csv, jsonl, json");

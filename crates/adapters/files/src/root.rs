@@ -58,6 +58,11 @@ impl Root {
         Ok((full, real))
     }
 
+    /// Returns where a project path lies when all links are followed; none where that is no place of the project.
+    pub(crate) fn real(&self, path: &str) -> Option<PathBuf> {
+        self.place(path).ok().map(|(_, real)| real)
+    }
+
     fn holds(&self, real: &Path) -> bool {
         real.starts_with(&self.folder) || self.outside.iter().any(|folder| real.starts_with(folder))
     }
@@ -73,8 +78,18 @@ impl Root {
     }
 }
 
+/// Returns where a project path lies on the disk, for reading: below the project's folder, or where links lead into others that
+/// are allowed.
+///
+/// # Errors
+/// Fails where the path leads elsewhere.
+pub fn place(folder: &Path, outside: &[PathBuf], path: &str) -> Result<PathBuf, FileError> {
+    Root::new(folder).allowing(outside).resolve(path)
+}
+
+/// Returns where a folder lies, which need not be there yet.
 fn real(folder: &Path) -> PathBuf {
-    folder.canonicalize().unwrap_or_else(|_| folder.to_owned())
+    followed(folder).unwrap_or_else(|| folder.to_owned())
 }
 
 /// Returns where a path leads when its links are followed; what does not exist yet is in the folder in which it would be
@@ -92,7 +107,10 @@ fn followed(full: &Path) -> Option<PathBuf> {
 }
 
 /// Returns a project path in its one spelling, with `/` between folders.
-pub(crate) fn normal(path: &str) -> Result<String, FileError> {
+///
+/// # Errors
+/// Fails where it leads out of the project.
+pub fn normal(path: &str) -> Result<String, FileError> {
     let mut parts = Vec::new();
     if path.contains('\0') {
         return Err(outside(path));
@@ -139,9 +157,25 @@ pub(crate) fn open(root: &Root, path: &str) -> Result<(fs::File, fs::Metadata), 
     if !metadata.is_file() {
         return Err(refused(io::ErrorKind::InvalidInput, "it is no regular file"));
     }
-    let file = fs::File::open(full).map_err(|e| failed("open", path, e))?;
+    // Something else may lie there by now: a pipe is not waited for, and found out once it is open.
+    let file = at_once().open(full).map_err(|e| failed("open", path, e))?;
     let metadata = file.metadata().map_err(|e| failed("look at", path, e))?;
+    if !metadata.is_file() {
+        return Err(refused(io::ErrorKind::InvalidInput, "it is no regular file"));
+    }
     Ok((file, metadata))
+}
+
+/// Returns what opens a file for reading without waiting for another program.
+fn at_once() -> fs::OpenOptions {
+    let mut options = fs::OpenOptions::new();
+    options.read(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::custom_flags(
+        &mut options,
+        rustix::fs::OFlags::NONBLOCK.bits().cast_signed(),
+    );
+    options
 }
 
 #[cfg(test)]
@@ -180,6 +214,29 @@ mod tests {
         }
         let allowing = root.allowing(&[outside.path().to_owned()]);
         assert!(allowing.resolve("out/x").is_ok() && allowing.resolve("../x").is_err());
+    }
+
+    /// As `/tmp` is on some systems.
+    #[cfg(unix)]
+    #[test]
+    fn a_folder_below_a_link_need_not_be_there_yet() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("real")).unwrap();
+        std::os::unix::fs::symlink(folder.path().join("real"), folder.path().join("link")).unwrap();
+        let root = Root::new(&folder.path().join("link/new/project"));
+        assert!(matches!(open(&root, "script.csv"), Err(FileError::Missing { .. })));
+        assert!(matches!(root.resolve("../x"), Err(FileError::Outside { .. })));
+    }
+
+    /// It may have come there between looking and opening.
+    #[cfg(unix)]
+    #[test]
+    fn a_pipe_is_not_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = folder.path().join("pipe");
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        let opened = at_once().open(&pipe).unwrap();
+        assert!(!opened.metadata().unwrap().is_file());
     }
 
     #[cfg(unix)]

@@ -1,6 +1,7 @@
 //! Writes exports to the file system.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -14,7 +15,7 @@ use crate::fresh::Workshop;
 use crate::keep;
 use crate::params::WriteParams;
 use crate::patch::{Patch, sources};
-use crate::root::Root;
+use crate::root::{Root, failed};
 use crate::stamp::stamp;
 use crate::target::Target;
 
@@ -76,12 +77,26 @@ impl TargetWriter for FsWriter {
         for known in known {
             match stamp(&self.root, &known.path, Some(known)) {
                 Ok(stamp) => stamps.push(stamp),
-                Err(FileError::Missing { .. }) => {}
-                Err(FileError::Io { source, .. }) if source.kind() == io::ErrorKind::IsADirectory => {}
+                // What is there now, or where a link leads by now, is not the file that was written.
+                Err(FileError::Missing { .. } | FileError::Outside { .. } | FileError::Reserved { .. }) => {}
+                Err(FileError::Io { source, .. }) if is_other(&source) => {}
                 Err(e) => return Err(e),
             }
         }
         Ok(stamps)
+    }
+
+    async fn places(&self, paths: &[String]) -> Vec<Option<PathBuf>> {
+        paths.iter().map(|path| self.root.real(path)).collect()
+    }
+
+    async fn remove(&self, file: &FileStamp) -> Result<bool, FileError> {
+        let full = self.root.resolve_new(&file.path)?;
+        match stamp(&self.root, &file.path, Some(file)) {
+            Ok(now) if now.digest == file.digest => {}
+            _ => return Ok(false),
+        }
+        fs::remove_file(full).map(|()| true).map_err(|error| failed("remove", &file.path, error))
     }
 
     async fn keep(&self, path: &str, known: &BTreeSet<Digest>) -> Result<Option<FileStamp>, FileError> {
@@ -99,4 +114,9 @@ impl TargetWriter for FsWriter {
             None => Box::new(Target::open(&self.root, &self.workshop, &params, key)?),
         })
     }
+}
+
+/// Whether a file could not be opened because something else is in its place.
+fn is_other(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::IsADirectory | io::ErrorKind::InvalidInput)
 }

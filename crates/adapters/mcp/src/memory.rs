@@ -7,6 +7,7 @@ use refrain_core::ports::tools::ToolList;
 use refrain_schemas::digest::Digest;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use tokio::io::AsyncWriteExt as _;
 
 use crate::listing::entry;
 
@@ -92,7 +93,11 @@ impl Memory {
         tokio::fs::create_dir_all(folder).await?;
         let mut name = self.path.clone().into_os_string();
         name.push(format!(".{}.new", std::process::id()));
-        tokio::fs::write(&name, bytes).await?;
+        // A new file alone is written to: under that name a link may lie that leads elsewhere.
+        let _none_left = tokio::fs::remove_file(&name).await;
+        let mut file = tokio::fs::OpenOptions::new().write(true).create_new(true).open(&name).await?;
+        file.write_all(bytes).await?;
+        file.flush().await?;
         let moved = tokio::fs::rename(&name, &self.path).await;
         if moved.is_err() {
             let _gone = tokio::fs::remove_file(&name).await;

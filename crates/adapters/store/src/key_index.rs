@@ -10,6 +10,7 @@
 //! ```
 
 mod block;
+mod filter;
 mod merge;
 mod segment;
 
@@ -181,11 +182,12 @@ impl KeyIndex {
         let kept = self.segments.len() - self.merged_segments();
         let from = self.segments.get(kept).map_or(self.covered(), Segment::from);
         let name = segment::file_name(&self.stem, from, self.cursor.end);
-        merge::write(&self.folder, &name, from, self.cursor, &self.segments[kept..], &self.tail)?;
+        let filter =
+            merge::write(&self.folder, &name, from, self.cursor, &self.segments[kept..], &self.tail)?;
         let segment = Segment::open(&self.folder, &name)?
             .ok_or_else(|| crate::error::damaged(&name, 0, "what was just written cannot be read back"))?;
         self.segments.truncate(kept);
-        self.segments.push(segment);
+        self.segments.push(segment.filtered(filter));
         self.tail = DigestMap::default();
         self.flush_at = MOST_KEYS;
         segment::remove_others(&self.folder, &self.stem, &self.segments)

@@ -3,9 +3,12 @@
 use std::fmt::Debug;
 use std::fs::{self, File, OpenOptions};
 use std::io;
-use std::os::unix::fs::FileExt as _;
+use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 use std::path::Path;
 use std::sync::Arc;
+
+use rustix::fs::OFlags;
+use rustix::io::Errno;
 
 /// What a file is opened for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,9 +97,7 @@ pub struct DiskStorage;
 
 impl Storage for DiskStorage {
     fn open(&self, path: &Path, access: Access) -> io::Result<Arc<dyn StorageFile>> {
-        let write = access == Access::Write;
-        let file = OpenOptions::new().read(true).write(write).create(write).truncate(false).open(path)?;
-        Ok(Arc::new(file))
+        Ok(Arc::new(open_own(path, access)?))
     }
 
     fn names(&self, folder: &Path) -> io::Result<Vec<String>> {
@@ -122,6 +123,28 @@ impl Storage for DiskStorage {
     fn sync_folder(&self, folder: &Path) -> io::Result<()> {
         File::open(folder)?.sync_all()
     }
+}
+
+/// Opens a file of the state folder on the real disk. A link is refused: a project that comes from elsewhere may carry one, and
+/// what it leads to is not the store's to cut or to write to. So is what is no file: a pipe would be waited for.
+pub(crate) fn open_own(path: &Path, access: Access) -> io::Result<File> {
+    let write = access == Access::Write;
+    let mut options = OpenOptions::new();
+    options.read(true).write(write).create(write).truncate(false);
+    options.custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed());
+    let file = options.open(path).map_err(|error| match error.raw_os_error() {
+        Some(code) if code == Errno::LOOP.raw_os_error() => {
+            refused("it is a link, and none is followed in the state folder; remove it")
+        }
+        _ => error,
+    })?;
+    // A folder is told of by whoever reads it.
+    let kind = file.metadata()?.file_type();
+    if kind.is_file() || kind.is_dir() { Ok(file) } else { Err(refused("it is no regular file; remove it")) }
+}
+
+fn refused(message: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, message)
 }
 
 impl StorageFile for File {

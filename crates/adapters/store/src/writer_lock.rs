@@ -4,7 +4,7 @@
 //! that is. Whoever wants to know whether there is a writer tries `alive` instead, which the writer locks too: a
 //! question asked there can at most make a new writer wait for an instant, never be refused.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, TryLockError};
 use std::io::{self, Read as _, Seek as _, Write as _};
 use std::path::Path;
 use std::time::Duration;
@@ -14,6 +14,7 @@ use refrain_schemas::status::Holder;
 use refrain_schemas::time::Timestamp;
 
 use crate::error::failed_to;
+use crate::storage::{Access, open_own};
 
 const LOCK: &str = "lock";
 const ALIVE: &str = "alive";
@@ -61,7 +62,7 @@ impl Drop for WriterLock {
 
 /// Returns who has the writer's place, taking it from no one.
 pub(crate) fn holder(folder: &Path) -> Result<Option<Holder>, StoreError> {
-    match File::open(folder.join(ALIVE)) {
+    match open_own(&folder.join(ALIVE), Access::Read) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(failed_to("open", ALIVE)(error)),
         Ok(alive) => match alive.try_lock_shared() {
@@ -97,9 +98,7 @@ fn lock_soon(alive: &File) -> io::Result<()> {
 }
 
 fn open_to_lock(folder: &Path, name: &str) -> Result<File, StoreError> {
-    let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true).truncate(false);
-    options.open(folder.join(name)).map_err(failed_to("create", name))
+    open_own(&folder.join(name), Access::Write).map_err(failed_to("create", name))
 }
 
 fn write_holder(lock: &mut File, holder: &Holder) -> io::Result<()> {
@@ -111,7 +110,7 @@ fn write_holder(lock: &mut File, holder: &Holder) -> io::Result<()> {
 
 fn read_holder(folder: &Path) -> Holder {
     let mut text = Vec::new();
-    let read = File::open(folder.join(LOCK)).and_then(|mut file| file.read_to_end(&mut text));
+    let read = open_own(&folder.join(LOCK), Access::Read).and_then(|mut file| file.read_to_end(&mut text));
     let holder = read.ok().and_then(|_| serde_json::from_slice(&text).ok());
     holder.unwrap_or_else(|| Holder {
         pid: 0,

@@ -1,10 +1,9 @@
 //! `refrain gc`
 
-use std::io::{BufRead as _, ErrorKind, IsTerminal as _};
-use std::path::Path;
+use std::io::{BufRead as _, IsTerminal as _};
 
 use clap::Args;
-use refrain_core::engine::GcReport;
+use refrain_core::engine::{GcReport, GcRequest};
 use refrain_schemas::exit_code::ExitCode;
 use serde::Serialize;
 
@@ -13,7 +12,6 @@ use crate::output::{Output, complain};
 use crate::render::numbers::{bytes, counted, replies};
 use crate::render::page::Tone;
 use crate::report::CliError;
-use crate::wiring::Opened;
 use crate::{runtime, wiring};
 
 /// Forget old revisions
@@ -63,41 +61,28 @@ struct GcDocument {
 /// Collects.
 pub(crate) fn run(args: &GcArgs, globals: &Globals, output: &mut Output) -> Result<ExitCode, CliError> {
     let opened = wiring::open(globals)?;
+    if args.exports && !opened.project.is_usual() {
+        // The history does not say which pipeline file a revision is of.
+        let message = format!(
+            "`--exports` is not for {}: another pipeline file of its folder shares its history",
+            opened.project.file_name
+        );
+        return Err(CliError::usage(message)
+            .hint("remove the files by hand, or give the pipeline a folder of its own"));
+    }
     if args.replies && !args.dry_run && !args.yes {
         confirm(globals)?;
     }
     let holder = opened.holder();
-    // Which files are left over is known from the revisions that are about to go.
-    let exports = if args.exports { leftovers(&opened)? } else { Vec::new() };
-    let report = runtime::on_this_thread(async {
-        Ok(opened.engine.gc(args.keep, args.replies, args.dry_run, &holder).await?)
-    })?;
-    if !args.dry_run {
-        remove(&opened.project.dir, &exports)?;
-    }
-    show(args, &report, exports, output)?;
+    let GcArgs { keep, replies, exports, dry_run, .. } = *args;
+    let request = GcRequest { keep, replies, exports, dry_run };
+    let report = runtime::on_this_thread(async { Ok(opened.engine.gc(request, &holder).await?) })?;
+    show(args, &report, output)?;
     Ok(ExitCode::Ok)
 }
 
-fn leftovers(opened: &Opened) -> Result<Vec<String>, CliError> {
-    let leftovers = runtime::on_this_thread(async { Ok(opened.engine.leftovers().await?) })?;
-    Ok(leftovers.into_iter().map(|file| file.path).collect())
-}
-
-fn remove(project: &Path, files: &[String]) -> Result<(), CliError> {
-    for file in files {
-        match std::fs::remove_file(project.join(file)) {
-            Err(error) if error.kind() != ErrorKind::NotFound => {
-                return Err(CliError::io(&format!("remove {file}"), &error));
-            }
-            _ => {}
-        }
-    }
-    Ok(())
-}
-
-fn show(args: &GcArgs, report: &GcReport, exports: Vec<String>, output: &mut Output) -> Result<(), CliError> {
-    let removed = report.collected;
+fn show(args: &GcArgs, report: &GcReport, output: &mut Output) -> Result<(), CliError> {
+    let (removed, exports) = (report.collected, &report.exports);
     let revisions: Vec<String> =
         report.revisions.iter().map(|(target, revision)| format!("{target}#{revision}")).collect();
     if output.wants_json() {
@@ -109,7 +94,7 @@ fn show(args: &GcArgs, report: &GcReport, exports: Vec<String>, output: &mut Out
             replies: removed.replies,
             history: removed.history,
             bytes: removed.bytes,
-            exports,
+            exports: exports.clone(),
         });
     }
     let mut page = output.page();
@@ -117,7 +102,7 @@ fn show(args: &GcArgs, report: &GcReport, exports: Vec<String>, output: &mut Out
     if !revisions.is_empty() {
         page.wrapped(&[(Tone::Faint, "revisions:")], &revisions.join(", "));
     }
-    for file in &exports {
+    for file in exports {
         page.line(&[(Tone::Faint, "file: "), (Tone::Plain, file)]);
     }
     let pages = counted(removed.pages, "page");

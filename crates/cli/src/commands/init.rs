@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::args::Globals;
 use crate::output::{Output, complain};
-use crate::project::{FILE_NAMES, start};
+use crate::project::{FILE_NAMES, allowed, start};
 use crate::render::page::Tone;
 use crate::report::CliError;
 
@@ -65,9 +65,11 @@ struct InitDocument {
 pub(crate) fn run(args: &InitArgs, globals: &Globals, output: &mut Output) -> Result<ExitCode, CliError> {
     let here = start(globals)?;
     let dir = args.dir.as_ref().map_or_else(|| here.clone(), |dir| here.join(dir));
+    let outside = globals.allow_outside.iter().map(|folder| allowed(&here, folder));
+    let outside: Vec<PathBuf> = outside.collect::<Result<_, _>>()?;
     let asks = !args.yes && !globals.no_input && !globals.json && std::io::stdin().is_terminal();
     let mut interview = Interview::new(std::io::stdin().lock());
-    let (template, answers) = answer(args, &dir, asks.then_some(&mut interview))?;
+    let (template, answers) = answer(args, &dir, &outside, asks.then_some(&mut interview))?;
     let files = template.files(&answers);
     refuse_to_overwrite(&dir, &files)?;
     let written = write(&dir, &files)?;
@@ -101,6 +103,7 @@ pub(crate) fn run(args: &InitArgs, globals: &Globals, output: &mut Output) -> Re
 fn answer<R: BufRead>(
     args: &InitArgs,
     dir: &Path,
+    outside: &[PathBuf],
     mut interview: Option<&mut Interview<R>>,
 ) -> Result<(Template, Answers), CliError> {
     let template = match (args.template, &mut interview) {
@@ -117,13 +120,13 @@ fn answer<R: BufRead>(
     let given = args.given.clone();
     let given = match &mut interview {
         Some(interview) if template == Template::Localisation => {
-            given.ask(interview, &|files| localisation::is_script(dir, files))?
+            given.ask(interview, &|files| localisation::is_script(dir, outside, files))?
         }
         _ => given,
     };
     let answers = given.answers();
     answers.check()?;
-    Ok((template, answers.look(dir, interview)?))
+    Ok((template, answers.look(dir, outside, interview)?))
 }
 
 fn ask<R: BufRead>(interview: &mut Interview<R>) -> Result<Template, CliError> {

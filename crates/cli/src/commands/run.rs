@@ -111,7 +111,7 @@ fn show(opened: &Opened, report: &RunReport, again: &str, output: &mut Output) -
     let holes = holes(opened, report)?;
     let mut page = output.page();
     render::run::write(&mut page, report, &holes, again);
-    let leftovers = runtime::on_this_thread(async { Ok(opened.engine.leftovers().await?) })?;
+    let leftovers = runtime::on_this_thread(async { Ok(opened.leftovers().await) })?;
     render::words::leftovers(&mut page, &leftovers);
     output.show(&page)
 }

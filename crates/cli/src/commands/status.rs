@@ -60,7 +60,7 @@ pub(crate) fn run(args: &StatusArgs, globals: &Globals, output: &mut Output) -> 
             }
             narrow(&mut report, &targets, &args.scopes.scopes);
             let kept = if report.holder.is_none() { kept_by_killed(&opened).await? } else { None };
-            let leftovers = opened.engine.leftovers().await?;
+            let leftovers = opened.leftovers().await;
             screen.show(&report, kept, &leftovers, args.watch, output)?;
             if !args.watch {
                 return Ok(ExitCode::Ok);

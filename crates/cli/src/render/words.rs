@@ -79,7 +79,7 @@ pub(crate) fn leftovers(page: &mut Page, files: &[Leftover]) {
     if files.is_empty() {
         return;
     }
-    let names: Vec<String> = files.iter().map(|file| file.path.clone()).collect();
+    let names: Vec<String> = files.iter().map(|leftover| leftover.file.path.clone()).collect();
     let (was, is) = if files.len() == 1 { ("was", "is") } else { ("were", "are") };
     let text = format!(
         "{} {was} written by an earlier revision and {is} no longer written (`refrain gc --exports` removes what nobody changed)",

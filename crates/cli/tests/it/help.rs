@@ -2,12 +2,13 @@
 
 use crate::project::TestProject;
 
-const COMMANDS: [&str; 20] = [
+const COMMANDS: [&str; 21] = [
     "init",
     "check",
     "doctor",
     "plan",
     "run",
+    "sim",
     "status",
     "why",
     "history",

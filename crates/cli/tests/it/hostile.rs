@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::symlink;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use refrain_core::escape::steers;
 
@@ -101,7 +101,7 @@ fn exports_do_not_steer_programs_and_secrets_are_not_read() {
 #[test]
 fn links_lead_out_where_that_is_allowed() {
     let project = project("link/lines.csv", "link/notes.txt", "link/new/out.csv");
-    check_refused(&project, "leads out of the project");
+    check_refused(&project, "");
     let folder = project.outside("").display().to_string();
     project.run(&["run", "--allow-outside", &folder]).expect(0);
     assert_eq!(fs::read_to_string(project.outside("new/out.csv")).unwrap(), "id,text\n1,outside\n");
@@ -111,6 +111,74 @@ fn links_lead_out_where_that_is_allowed() {
         status["phases"].as_array().unwrap().iter().all(|phase| phase["freshness"] == "fresh"),
         "{status}"
     );
+}
+
+/// Where a link leads that is not allowed any more, there is no output.
+#[test]
+fn an_output_behind_a_link_that_is_not_allowed_is_missing() {
+    let project = project(SOURCE, NOTES, "link/out.csv");
+    let folder = project.outside("").display().to_string();
+    project.run(&["run", "--allow-outside", &folder]).expect(0);
+    assert_eq!(project.not_fresh(), ["export: stale (output link/out.csv is missing or was altered)"]);
+}
+
+/// Nobody writes to the pipe, so whoever opens it waits.
+#[test]
+fn a_pipe_in_the_place_of_an_export_is_not_waited_for() {
+    let project = project(SOURCE, NOTES, EXPORT);
+    let pipe = || {
+        fs::create_dir_all(project.path("out")).unwrap();
+        assert!(Command::new("mkfifo").arg(project.path(EXPORT)).status().unwrap().success());
+    };
+    pipe();
+    project.run(&["run"]).expect(0);
+    fs::remove_file(project.path(EXPORT)).unwrap();
+    pipe();
+    let said = project.run(&["run"]);
+    assert_ne!(said.code, Some(0));
+    assert!(words(&format!("{}{}", said.stdout, said.stderr)).contains("no regular file"), "{}", said.stderr);
+}
+
+fn words(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// A repository may come with a state folder that leads elsewhere.
+#[test]
+fn links_in_the_state_folder_are_refused() {
+    let commands: [&[&str]; 4] = [&["run"], &["gc"], &["status"], &["edit", "list"]];
+    for name in ["lock", "history-1.log", "format.tmp"] {
+        let project = project(SOURCE, NOTES, EXPORT);
+        fs::create_dir(project.path(".refrain")).unwrap();
+        symlink(project.outside("notes.txt"), project.path(".refrain").join(name)).unwrap();
+        for command in commands {
+            let said = project.run(command);
+            let reads = command == ["status"] && name != "history-1.log" || command[0] == "edit";
+            assert!(
+                words(&said.stderr).contains("it is a link") || reads,
+                "{name}: {command:?}: {}",
+                said.stderr
+            );
+            assert_eq!(fs::read_to_string(project.outside("notes.txt")).unwrap(), "outside");
+        }
+    }
+    for name in [".refrain", ".refrain/logs", ".refrain/tools"] {
+        let project = project(SOURCE, NOTES, EXPORT);
+        let before = fs::read_dir(project.outside("")).unwrap().count();
+        fs::create_dir_all(project.path(name).parent().unwrap()).unwrap();
+        symlink(project.outside(""), project.path(name)).unwrap();
+        for command in commands {
+            let said = project.run(command).expect(2);
+            assert!(
+                words(&said.stderr).contains("is a link; nothing was written"),
+                "{name}: {}",
+                said.stderr
+            );
+        }
+        assert_eq!(fs::read_dir(project.outside("")).unwrap().count(), before, "{name}");
+        let folder = project.outside("").display().to_string();
+        project.run(&["run", "--allow-outside", &folder]).expect(0);
+    }
 }
 
 /// What an attacker sends to a terminal: a cleared screen, a title, colours by C1, text that turns around or hides.

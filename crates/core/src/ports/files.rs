@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Debug;
+use std::path::PathBuf;
 
 use async_trait::async_trait;
 use refrain_schemas::artifact::FileStamp;
@@ -78,7 +79,7 @@ pub trait RecordSource: Send {
 #[async_trait]
 pub trait TargetWriter: Debug + Send + Sync + 'static {
     /// Takes the stamps of written files again, reading only those whose marks differ from `known`; a file that is
-    /// gone has no stamp.
+    /// gone has no stamp, nor has one in whose place there is something else or that a link now puts elsewhere.
     async fn stamps(&self, known: &[FileStamp]) -> Result<Vec<FileStamp>, FileError>;
 
     /// Finds the source files that are patched rather than written anew, and takes their stamps, reading only those
@@ -99,6 +100,18 @@ pub trait TargetWriter: Debug + Send + Sync + 'static {
     async fn keep(&self, path: &str, known: &BTreeSet<Digest>) -> Result<Option<FileStamp>, FileError> {
         let _nothing_is_kept = (path, known);
         Ok(None)
+    }
+
+    /// Returns where files lie when links are followed and names are spelled as the system spells them: two paths of one file
+    /// have one place. None for a path that has no place in the project.
+    async fn places(&self, paths: &[String]) -> Vec<Option<PathBuf>> {
+        paths.iter().map(|path| Some(PathBuf::from(path))).collect()
+    }
+
+    /// Removes a written file that still has these contents, and returns whether it did; another file in its place stays.
+    async fn remove(&self, file: &FileStamp) -> Result<bool, FileError> {
+        let _nothing_was_written = file;
+        Ok(false)
     }
 
     /// Removes a copy that [`TargetWriter::keep`] returned, where it is not needed after all.

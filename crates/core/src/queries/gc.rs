@@ -8,10 +8,11 @@ use refrain_schemas::name::{Revision, RunId};
 use refrain_schemas::scope::Target;
 use refrain_schemas::status::Holder;
 
-use crate::engine::{Engine, EngineError, GcReport};
+use crate::engine::{Engine, EngineError, GcReport, GcRequest};
 use crate::history::History;
 use crate::model::Model;
 use crate::ports::store::{Keep, Store, StoreError};
+use crate::queries::leftovers::{Leftover, leftovers};
 use crate::tree::sequence::{Sequence, all_pages};
 use crate::unit_table::{AskRow, UnitRow};
 
@@ -23,35 +24,42 @@ const LEAVES: usize = 256;
 /// Forgets all but the latest revisions of each target; all revisions of phases that the project no longer has.
 pub(crate) async fn gc(
     engine: &Engine,
-    keep: u32,
-    replies: bool,
-    dry_run: bool,
+    request: GcRequest,
     holder: &Holder,
 ) -> Result<GcReport, EngineError> {
     let store = &*engine.ports().store;
     store.begin_writing(holder).await?;
-    let report = gc_held(store, engine.model(), keep, replies, dry_run).await;
+    let report = gc_held(engine, request).await;
     let ended = store.end_writing().await;
     let report = report?;
     ended?;
     Ok(report)
 }
 
-async fn gc_held(
-    store: &dyn Store,
-    model: &Model,
-    keep: u32,
-    replies: bool,
-    dry_run: bool,
-) -> Result<GcReport, EngineError> {
+async fn gc_held(engine: &Engine, request: GcRequest) -> Result<GcReport, EngineError> {
+    let GcRequest { keep, replies, exports, dry_run } = request;
+    let store = &*engine.ports().store;
+    // Which files are left over is known from the revisions that are about to go; where one cannot be removed, they stay.
+    let exports = if exports { remove(engine, leftovers(engine).await?, dry_run).await? } else { Vec::new() };
     let entries = store.history().await?;
-    let chosen = Chosen::of(model, &entries, keep);
+    let chosen = Chosen::of(engine.model(), &entries, keep);
     let refs = Refs::of(chosen.positions.iter().filter_map(|n| entries.get(*n)));
     let pages = refs.all_pages(store).await?;
     let replies = if replies { Some(refs.all_keys(store).await?) } else { None };
     let keep = Keep { pages, replies, history: Some(chosen.positions), dry_run };
     let collected = store.collect(keep).await?;
-    Ok(GcReport { collected, revisions: chosen.forgotten })
+    Ok(GcReport { collected, revisions: chosen.forgotten, exports })
+}
+
+/// Removes files that are still as they were written; returns which these were.
+async fn remove(engine: &Engine, files: Vec<Leftover>, dry_run: bool) -> Result<Vec<String>, EngineError> {
+    let mut removed = Vec::new();
+    for Leftover { file, .. } in files {
+        if dry_run || engine.ports().writer.remove(&file).await? {
+            removed.push(file.path);
+        }
+    }
+    Ok(removed)
 }
 
 /// Which entries of the history stay.

@@ -4,13 +4,15 @@
 //! answered like any others. It makes no revision and tells nothing of its own: when the turn of its target has come,
 //! that one is prepared as ever and finds the replies under their keys.
 
+mod flowing;
 mod intake;
+mod parting;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::time::Duration;
 
 use refrain_schemas::event::EventKind;
-use refrain_schemas::failure::{Failure, FailureKind};
+use refrain_schemas::failure::Failure;
 use refrain_schemas::json::Json;
 use refrain_schemas::name::PhaseName;
 use refrain_schemas::report::UnitCounts;
@@ -22,7 +24,7 @@ use crate::prepare::{Prospect, RecordsBefore};
 use crate::stream::{self, Flow};
 use crate::survey::Standing;
 
-use super::input::{AskRef, Effect, TargetNo};
+use super::input::{Effect, TargetNo};
 use super::job::{Job, source_key};
 use super::state::RunState;
 use super::target_state::{Stage, TargetState};
@@ -313,187 +315,6 @@ impl RunState {
     fn give_up_ahead(&mut self, no: TargetNo) {
         if let Some(ahead) = &mut self.forerunners[no] {
             ahead.step = Step::Over;
-        }
-    }
-
-    /// Begins to count the open units of a target, and of those that flow into it, by a field.
-    fn watch(&mut self, up: TargetNo, field: &str) {
-        if !self.watched.insert((up, field.to_owned())) {
-            return;
-        }
-        for no in [up, self.forerunner(up)] {
-            if let Some(job) = self.targets[no].job_mut() {
-                job.watch(field);
-            }
-        }
-        let before: Vec<TargetNo> = self.forerunners[up].iter().flat_map(Forerunner::sources).collect();
-        before.into_iter().for_each(|up| self.watch(up, field));
-    }
-
-    /// Lets a job that has just been made count what others want to know of it.
-    pub(super) fn watch_all(&mut self, no: TargetNo) {
-        let principal = self.principal(no);
-        let fields: Vec<String> =
-            self.watched.iter().filter(|(up, _)| *up == principal).map(|(_, field)| field.clone()).collect();
-        if let Some(job) = self.targets[no].job_mut() {
-            fields.iter().for_each(|field| job.watch(field));
-        }
-    }
-
-    /// Lets flow what is final of a target whose units are all over, as long as it is there to be seen.
-    pub(super) fn flow_out(&mut self, no: TargetNo) {
-        let reads = |ahead: &Option<Forerunner>| {
-            ahead
-                .as_ref()
-                .is_some_and(|ahead| ahead.is_asking() && ahead.live.iter().any(|live| live.up == no))
-        };
-        let readers: Vec<TargetNo> =
-            (0..self.n_targets).filter(|reader| reads(&self.forerunners[*reader])).collect();
-        if readers.is_empty() || self.stop.is_some() {
-            return;
-        }
-        let is_whole = self.is_whole(no) && self.targets[no].job().is_some_and(Job::is_all_settled);
-        for reader in readers {
-            self.take_in(reader);
-            if let Some(ahead) = &mut self.forerunners[reader] {
-                ahead.is_gapped |= !is_whole;
-            }
-        }
-    }
-
-    /// Whether all units of a target flow, or will.
-    fn is_whole(&self, up: TargetNo) -> bool {
-        match (&self.targets[up].stage, &self.forerunners[up]) {
-            // Units that are kept of the revision before are on nobody's list.
-            (Stage::Asking(job), _) => job.is_whole,
-            (Stage::Publishing(..) | Stage::Over, _) => true,
-            (_, Some(ahead)) => !ahead.is_gapped && ahead.sources().all(|up| self.is_whole(up)),
-            (_, None) => false,
-        }
-    }
-
-    /// Whether records with a value of a field may still flow out of a target; any records where none is given.
-    fn may_bring(&self, up: TargetNo, field: Option<&str>, value: Option<&str>) -> bool {
-        match &self.targets[up].stage {
-            Stage::Asking(job) => job.awaits(field, value),
-            Stage::Publishing(..) | Stage::Over => false,
-            _ => match (self.targets[self.forerunner(up)].job(), &self.forerunners[up]) {
-                (Some(job), Some(ahead)) => {
-                    job.awaits(field, value) || ahead.sources().any(|up| self.may_bring(up, field, value))
-                }
-                _ => true,
-            },
-        }
-    }
-
-    /// Whether units that have not come yet could join a pack of a forerunner.
-    pub(super) fn may_be_joined(&self, no: TargetNo, group: u32) -> bool {
-        let principal = self.principal(no);
-        let (true, Some(ahead)) = (self.is_early(no), &self.forerunners[principal]) else { return false };
-        if ahead.unstarted.get(&group).is_some_and(|n| *n > 0) {
-            return true;
-        }
-        let Work::Ask(work) = &self.phase(principal).work else { return false };
-        let value = ahead.pack_values.get(group as usize).and_then(Option::as_deref);
-        let field = work.pack_within.as_deref();
-        !ahead.is_closed && ahead.sources().any(|up| self.may_bring(up, field, value))
-    }
-
-    /// Lets a forerunner ask nobody until its target's turn has come.
-    pub(super) fn halt(&mut self, no: TargetNo) {
-        let principal = self.principal(no);
-        if let Some(ahead) = &mut self.forerunners[principal] {
-            ahead.is_halted = true;
-        }
-    }
-
-    /// Takes a failure that ends a run; of a forerunner it does so when its target's turn has come.
-    pub(super) fn ends_run_for(&mut self, no: TargetNo, failure: &Failure) -> bool {
-        let ends = matches!(failure.kind, FailureKind::Credentials | FailureKind::Budget);
-        if !self.is_early(no) || !ends {
-            return self.ends_run(failure);
-        }
-        self.halt(no);
-        let principal = self.principal(no);
-        if let Some(ahead) = &mut self.forerunners[principal] {
-            ahead.refusal.get_or_insert_with(|| failure.clone());
-        }
-        true
-    }
-
-    /// Makes ready for the asks of a target whose turn has come: what its forerunner met holds for it as well.
-    pub(super) fn take_over(&mut self, no: TargetNo) {
-        self.watch_all(no);
-        for ahead in self.forerunners.iter_mut().flatten() {
-            ahead.reread(no);
-        }
-        let refusal = self.forerunners[no].as_mut().and_then(|ahead| {
-            ahead.step = Step::Over;
-            ahead.refusal.take()
-        });
-        if let Some(failure) = refusal {
-            self.ends_run(&failure);
-        }
-        let unable = self.targets[self.forerunner(no)].job().map(|job| job.unable.clone());
-        if let (Some(unable), Some(job)) = (unable, self.targets[no].job_mut()) {
-            job.unable.extend(unable);
-        }
-    }
-
-    /// Lets go of a forerunner whose target has ended: what waits is forgotten, calls under way come home.
-    pub(super) fn release(&mut self, no: TargetNo) {
-        self.give_up_ahead(no);
-        let forerunner = self.forerunner(no);
-        let Some(job) = self.targets[forerunner].job_mut() else { return };
-        job.is_stopped = true;
-        self.pools.iter_mut().for_each(|seat| seat.pool.forget(forerunner));
-        let flying: BTreeSet<AskRef> =
-            self.flights.values().flat_map(|flight| flight.pack.asks.iter().copied()).collect();
-        let mut heirs = Vec::new();
-        self.by_key.retain(|_, waiting| {
-            let is_left = |ask: &AskRef| ask.target == forerunner && !flying.contains(ask);
-            waiting.asks.retain(|ask| !is_left(ask));
-            if waiting.asked.as_ref().is_some_and(is_left) {
-                waiting.asked = waiting.asks.first().copied();
-                heirs.extend(waiting.asked);
-            }
-            !waiting.asks.is_empty()
-        });
-        heirs.sort_unstable();
-        heirs.into_iter().for_each(|ask| self.enqueue(ask));
-    }
-
-    /// Gives up an ask of a forerunner whose target has ended; whoever waits for it asks for itself.
-    pub(super) fn disown(&mut self, ask: AskRef) {
-        let Some(key) = self.open_key(ask) else { return };
-        let Some(waiting) = self.by_key.get_mut(&key) else { return };
-        waiting.asks.retain(|other| *other != ask);
-        if waiting.asked != Some(ask) {
-            return;
-        }
-        waiting.asked = waiting.asks.first().copied();
-        match waiting.asked {
-            Some(heir) => self.enqueue(heir),
-            None => drop(self.by_key.remove(&key)),
-        }
-    }
-
-    /// Returns how many calls of a target's forerunner are under way.
-    pub(super) fn in_flight_ahead(&self, no: TargetNo) -> usize {
-        self.targets[self.forerunner(no)].job().map_or(0, |job| job.n_in_flight)
-    }
-
-    /// Forgets forerunners that have nothing more to do.
-    pub(super) fn drop_forerunners(&mut self) {
-        for no in 0..self.n_targets {
-            let forerunner = self.forerunner(no);
-            let (target, Some(ahead)) = (&self.targets[no], &self.forerunners[no]) else { continue };
-            let Some(job) = self.targets[forerunner].job() else { continue };
-            let is_done = target.is_over() || job.ended.len() >= ahead.n_started;
-            if is_done && job.n_in_flight == 0 && !target.is_before_asking() {
-                self.targets[forerunner].stage = Stage::Over;
-                self.forerunners[no] = None;
-            }
         }
     }
 

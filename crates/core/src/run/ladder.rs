@@ -214,6 +214,9 @@ impl RunState {
 
     /// Lets a pack rest before it is tried again.
     fn rest(&mut self, landing: &Landing, pack: Pack, pause: Duration, failure: Failure) {
+        if self.is_released(pack.target) {
+            return pack.asks.into_iter().for_each(|ask| self.disown(ask));
+        }
         let call = landing.call;
         let pause = longer(pause, jitter(self.run_id, call));
         let (attempt, pause_seconds) = (pack.attempt + pack.limited, pause.as_secs_f64());
@@ -228,9 +231,6 @@ impl RunState {
 
     pub(super) fn rested(&mut self, pack: Pack) {
         let Some(job) = self.targets[pack.target].job() else { return };
-        if self.is_released(pack.target) {
-            return pack.asks.into_iter().for_each(|ask| self.disown(ask));
-        }
         if let Some(failure) = job.why_unable(pack.member) {
             self.refuse_all(pack.target, pack.asks, &failure);
         } else {

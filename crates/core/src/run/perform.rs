@@ -248,12 +248,13 @@ impl Performer {
                     .load(&*self.ports.store, leaves.clone())
                     .await
                     .map_err(|error| trouble(error.into()))?;
-                let leaves = leaves.filter_map(|leaf| sequence.leaf(leaf));
-                let records: Vec<Json> = leaves
+                let read = leaves.clone().filter_map(|leaf| sequence.leaf(leaf));
+                let records: Vec<Json> = read
                     .flat_map(|leaf| leaf.iter())
                     .filter(|entry| !entry.hole)
                     .map(|entry| Json::from_canonical(entry.text()))
                     .collect();
+                sequence.unload(leaves);
                 target.write(&records).map_err(file_trouble)?;
                 n_records += records.len() as u64;
             }

@@ -14,7 +14,7 @@ use super::replies::NAMED_FAILURES;
 use super::state::RunState;
 
 /// The window moves in steps of this share of it: so many units are begun at once, or handed over.
-const STEPS: usize = 8;
+const STEPS: usize = 2;
 
 /// What has left the window of a job and is not published.
 #[derive(Debug, Default)]

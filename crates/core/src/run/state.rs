@@ -402,4 +402,4 @@ impl RunState {
 }
 
 /// How many keys are looked up at once.
-const LOOK_UPS: usize = 4096;
+const LOOK_UPS: usize = 1 << 14;

@@ -99,7 +99,9 @@ impl TreeBuilder {
     }
 
     fn end_leaf(&mut self) {
-        let bytes = std::mem::take(&mut self.leaf);
+        // The next one will be about as long.
+        let next = Vec::with_capacity(self.leaf.len());
+        let bytes = std::mem::replace(&mut self.leaf, next);
         let digest = Digest::of_content(&bytes);
         let node = NodeRef { digest, count: self.leaf_count, weight: self.leaf_weight };
         (self.leaf_count, self.leaf_weight) = (0, 0);

@@ -17,6 +17,8 @@ const BATCH: usize = 256;
 pub struct Sequence {
     root: Digest,
     leaves: Vec<LeafSlot>,
+    /// Where each leaf ends, close together: this is what every look at an entry searches.
+    ends: Vec<u64>,
     count: u64,
     weight: u64,
 }
@@ -35,7 +37,7 @@ impl Sequence {
     /// # Errors
     /// Fails where the store does, or a page is damaged.
     pub async fn open(store: &dyn Store, root: Digest) -> Result<Self, StoreError> {
-        let mut sequence = Self { root, leaves: Vec::new(), count: 0, weight: 0 };
+        let mut sequence = Self { root, leaves: Vec::new(), ends: Vec::new(), count: 0, weight: 0 };
         let mut nodes = vec![NodeRef { digest: root, count: 0, weight: 0 }];
         loop {
             let mut below = Vec::new();
@@ -70,7 +72,13 @@ impl Sequence {
     /// Makes a sequence without entries, which no store has.
     #[must_use]
     pub const fn empty() -> Self {
-        Self { root: Digest::from_bytes([0; 32]), leaves: Vec::new(), count: 0, weight: 0 }
+        Self {
+            root: Digest::from_bytes([0; 32]),
+            leaves: Vec::new(),
+            ends: Vec::new(),
+            count: 0,
+            weight: 0,
+        }
     }
 
     /// Adds records at the end, in memory alone; the sequence is no longer the one that its root names.
@@ -90,7 +98,8 @@ impl Sequence {
     pub fn built(root: NodeRef, pages: &[(Digest, Vec<u8>)]) -> Result<Self, StoreError> {
         let pages: BTreeMap<Digest, &[u8]> =
             pages.iter().map(|(digest, bytes)| (*digest, bytes.as_slice())).collect();
-        let mut sequence = Self { root: root.digest, leaves: Vec::new(), count: 0, weight: 0 };
+        let mut sequence =
+            Self { root: root.digest, leaves: Vec::new(), ends: Vec::new(), count: 0, weight: 0 };
         let mut nodes = vec![root];
         while let Some(node) = nodes.pop() {
             let bytes = pages.get(&node.digest).ok_or(StoreError::Missing { digest: node.digest })?;
@@ -110,6 +119,7 @@ impl Sequence {
         self.leaves.push(LeafSlot { node, start: self.count, weight_start: self.weight, leaf });
         self.count += node.count;
         self.weight += node.weight;
+        self.ends.push(self.count);
     }
 
     /// Opens a tree and reads all of it.
@@ -129,6 +139,11 @@ impl Sequence {
     pub async fn load(&mut self, store: &dyn Store, leaves: Range<usize>) -> Result<(), StoreError> {
         let wanted: Vec<usize> = leaves.filter(|n| self.leaves[*n].leaf.is_none()).collect();
         self.load_each(store, &wanted).await
+    }
+
+    /// Lets go of the leaves of a range; they can be read again.
+    pub fn unload(&mut self, leaves: Range<usize>) {
+        self.leaves[leaves].iter_mut().for_each(|slot| slot.leaf = None);
     }
 
     /// Reads the leaves that hold the given entries.
@@ -205,7 +220,7 @@ impl Sequence {
     /// Returns which leaf holds the entry at a position.
     #[must_use]
     pub fn leaf_of(&self, position: u64) -> usize {
-        self.leaves.partition_point(|slot| slot.start + slot.node.count <= position)
+        self.ends.partition_point(|end| *end <= position)
     }
 
     /// Returns which leaf holds the given share of the weight, and the weight before that leaf.

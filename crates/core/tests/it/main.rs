@@ -7,6 +7,7 @@ mod ahead;
 mod basics;
 mod blame;
 mod calls;
+mod changed;
 mod corners;
 mod delta;
 mod editing;

@@ -1,5 +1,6 @@
 //! Pieces that tests are put together from.
 
+use refrain_core::engine::Selection;
 use refrain_core::ports::agent::AgentError;
 use refrain_schemas::failure::{Failure, FailureKind};
 use refrain_testkit::world::{Asked, World};
@@ -45,6 +46,11 @@ pub(crate) fn mark(asked: &Asked) -> Value {
 /// Returns lines `l1`, `l2` and so on, three to a scene.
 pub(crate) fn lines(n: usize) -> Value {
     (1..=n).map(line).collect()
+}
+
+/// Returns a phase without a scope.
+pub(crate) fn selection(phase: &str) -> Selection {
+    Selection { phase: phase.parse().unwrap(), values: Vec::new() }
 }
 
 /// Returns a line.

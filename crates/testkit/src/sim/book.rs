@@ -77,6 +77,11 @@ impl Book {
         *self.pages().faults.entry(name).or_default() += 1;
     }
 
+    /// Returns what went wrong so far.
+    pub(crate) fn faults(&self) -> BTreeMap<&'static str, u64> {
+        self.pages().faults.clone()
+    }
+
     /// Notes a batch that is durable.
     pub(crate) fn durable(&self, batch: &Batch) {
         let mut pages = self.pages();

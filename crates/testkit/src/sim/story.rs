@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 
 use refrain_core::engine::EngineError;
 use refrain_core::ports::clock::Clock as _;
@@ -23,9 +23,11 @@ use super::summary::Summary;
 
 mod check;
 mod session;
+mod tale;
 mod witness;
 
 use session::{Ended, Session, World};
+pub use tale::{Passage, PassageEnd, Tale};
 
 /// What came of one seed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -82,28 +84,35 @@ const MOST_RUNS: u32 = 1000;
 /// Takes a project through one seed.
 #[must_use]
 pub fn simulate(subject: &Subject, profile: Profile, seed: Seed) -> SeedResult {
-    tell(subject, Story::new(profile, seed))
+    let mut story = Story::new(profile, seed);
+    tell(subject, &mut story);
+    story.end()
 }
 
 /// Takes a project through one seed again, and returns every event of all its runs besides.
 #[must_use]
 pub fn replay(subject: &Subject, profile: Profile, seed: Seed) -> (SeedResult, Vec<Event>) {
-    let kept: Arc<Mutex<Vec<Event>>> = Arc::default();
-    let mut story = Story::new(profile, seed);
-    story.world.kept = Some(kept.clone());
-    let result = tell(subject, story);
-    let events = std::mem::take(&mut *kept.lock().unwrap_or_else(PoisonError::into_inner));
-    (result, events)
+    let tale = recount(subject, profile, seed);
+    (tale.result, tale.runs.into_iter().flat_map(|run| run.events).collect())
 }
 
-fn tell(subject: &Subject, mut story: Story) -> SeedResult {
+/// Takes a project through one seed again, and tells it run by run.
+#[must_use]
+pub fn recount(subject: &Subject, profile: Profile, seed: Seed) -> Tale {
+    let mut story = Story::new(profile, seed);
+    story.world.kept = Some(Arc::default());
+    tell(subject, &mut story);
+    let runs = std::mem::take(&mut story.passages);
+    Tale { result: story.end(), runs }
+}
+
+fn tell(subject: &Subject, story: &mut Story) {
     let told = catch_unwind(AssertUnwindSafe(|| subject.chapters.iter().all(|scene| story.play(scene))));
     if let Err(panic) = told {
         let words = panic.downcast_ref::<String>().map(String::as_str);
         let words = words.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("it panicked");
         story.find(FindingKind::Panicked, words);
     }
-    story.end()
 }
 
 /// Takes a project through many seeds on so many threads, tells of each, in no particular order, and sums them up.
@@ -168,6 +177,8 @@ struct Story {
     book: Arc<Book>,
     world: World,
     result: SeedResult,
+    /// Its runs, where somebody wants to hear of them.
+    passages: Vec<Passage>,
 }
 
 impl Story {
@@ -188,7 +199,14 @@ impl Story {
             failed: BTreeMap::new(),
             findings: Vec::new(),
         };
-        Self { profile, chance: seed.chance("story"), world: World::new(book.clone()), book, result }
+        Self {
+            profile,
+            chance: seed.chance("story"),
+            world: World::new(book.clone()),
+            book,
+            result,
+            passages: Vec::new(),
+        }
     }
 
     fn find(&self, kind: FindingKind, message: impl Into<String>) {
@@ -205,6 +223,7 @@ impl Story {
             }
         };
         self.between(scene, &expect);
+        self.turn_the_page();
         let had = self.book.bought();
         let _asked_before = self.book.take_asked();
         let mut n_ended = 0;
@@ -249,12 +268,14 @@ impl Story {
         let wish = self.chance.happens(odds.wish).then(|| 1 + self.chance.below(expect.steps));
         let began = self.world.clock.monotonic();
         let session = Session { scene, odds, seed: self.result.seed, run: self.result.runs, steps, wish };
-        let open = self.book.open();
+        let (open, faults) = (self.book.open(), self.book.faults());
         let (ended, _) = self.world.run(&session);
         self.book.gone();
         let is_first = self.result.runs == 0;
         self.result.runs += 1;
-        self.result.seconds += (self.world.clock.monotonic() - began).as_secs_f64();
+        let seconds = (self.world.clock.monotonic() - began).as_secs_f64();
+        self.result.seconds += seconds;
+        self.write_down(&ended, seconds, &faults);
         self.check_in_doubt(scene, open);
         match ended {
             Ended::Over(report) => {

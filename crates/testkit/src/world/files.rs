@@ -176,6 +176,15 @@ impl TargetWriter for Files {
         Ok(Some(stamp(&name, &contents)))
     }
 
+    async fn remove(&self, file: &FileStamp) -> Result<bool, FileError> {
+        let is_same =
+            self.contents(&file.path).is_some_and(|there| stamp(&file.path, &there).digest == file.digest);
+        if is_same {
+            Self::remove(self, &file.path);
+        }
+        Ok(is_same)
+    }
+
     async fn drop_kept(&self, copy: &FileStamp) -> Result<(), FileError> {
         self.remove(&copy.path);
         Ok(())

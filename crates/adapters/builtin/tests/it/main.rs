@@ -103,7 +103,7 @@ fn traits_and_roles() {
     let agents = BuiltinAgents::new();
     let traits = |name: &str| agents.describe(&draft(&spec(name, json!({}))));
     assert_eq!((traits("template").identity.as_str(), traits("template").raw_params), ("template@1", true));
-    assert_eq!((traits("summary").identity.as_str(), traits("summary").raw_params), ("summary@1", false));
+    assert_eq!((traits("summary").identity.as_str(), traits("summary").raw_params), ("summary@2", false));
     assert_eq!(traits("read").role, AgentRole::Read);
     assert_eq!(traits("write").role, AgentRole::Write);
     assert_eq!(traits("checks").role, AgentRole::Answer);

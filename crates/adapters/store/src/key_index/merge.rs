@@ -9,6 +9,7 @@ use crate::folder::Folder;
 use crate::key_index::DigestMap;
 use crate::key_index::Place;
 use crate::key_index::block::{self, BLOCK, Entry, PER_BLOCK};
+use crate::key_index::filter::Filter;
 use crate::key_index::segment::{Lost, Segment, header};
 use crate::record_log::Position;
 use crate::storage::StorageFile;
@@ -16,7 +17,7 @@ use crate::storage::StorageFile;
 /// How much is written at once.
 const CHUNK: usize = 64 * BLOCK;
 
-/// Writes a segment; readers see it whole or not at all.
+/// Writes a segment, and tells what is in it; readers see it whole or not at all.
 pub(super) fn write(
     folder: &Folder,
     name: &str,
@@ -24,23 +25,26 @@ pub(super) fn write(
     to: Position,
     older: &[Segment],
     tail: &DigestMap<Place>,
-) -> Result<(), StoreError> {
+) -> Result<Filter, StoreError> {
     let mut newest: Vec<Entry> = tail.iter().map(|(key, place)| (*key, *place)).collect();
     newest.sort_unstable_by_key(|(key, _)| *key);
     let mut sources: Vec<Source<'_>> = vec![Source::new(Box::new(newest.into_iter().map(Ok)))];
     sources.extend(older.iter().rev().map(|segment| Source::new(Box::new(segment.entries()))));
     let temporary = format!("{name}.tmp");
     let mut writer = Writer::create(folder, &temporary)?;
+    let mut filter = Filter::new(tail.len() + older.iter().map(Segment::count).sum::<usize>());
     while let Some(entry) =
         least(&mut sources).map_err(|Lost| damaged(name, 0, "an older index is damaged"))?
     {
+        filter.insert(&entry.0);
         writer.push(entry)?;
     }
     writer.finish(|count| header(from, to, count))?;
     if folder.syncs() {
         writer.file.sync().map_err(failed_to("sync", &temporary))?;
     }
-    folder.rename(&temporary, name)
+    folder.rename(&temporary, name)?;
+    Ok(filter)
 }
 
 /// Sorted entries, the first of which can be looked at.

@@ -12,6 +12,7 @@ use crate::error::failed_to;
 use crate::folder::Folder;
 use crate::key_index::Place;
 use crate::key_index::block::{BLOCK, Block, Entry, PER_BLOCK, number};
+use crate::key_index::filter::Filter;
 use crate::record_log::{Position, RecordLog};
 use crate::storage::StorageFile;
 
@@ -31,6 +32,8 @@ pub(super) struct Segment {
     from: u64,
     to: Position,
     count: usize,
+    /// Which keys it may have, where this process wrote it.
+    filter: Option<Arc<Filter>>,
 }
 
 /// Returns the name of the segment of a stretch.
@@ -103,8 +106,13 @@ impl Segment {
         let field = |n: usize| number(&bytes[8 + n * 8..16 + n * 8]);
         let to = Position { end: field(1), last: field(2), sum: field(3) as u32 };
         let count = usize::try_from(field(4)).unwrap_or(usize::MAX);
-        let segment = Self { file, name: name.to_owned(), from: field(0), to, count };
+        let segment = Self { file, name: name.to_owned(), from: field(0), to, count, filter: None };
         Ok((size == (1 + segment.blocks() as u64) * BLOCK as u64).then_some(segment))
+    }
+
+    /// Returns the segment with what tells quickly which keys it has.
+    pub(super) fn filtered(self, filter: Filter) -> Self {
+        Self { filter: Some(Arc::new(filter)), ..self }
     }
 
     /// Returns where its stretch begins.
@@ -133,29 +141,43 @@ impl Segment {
         open: &[usize],
         found: &mut [Option<Place>],
     ) -> Result<(), Lost> {
+        let may_be_here = |n: &usize| self.filter.as_ref().is_none_or(|filter| filter.may_have(&keys[*n]));
+        let open: Vec<usize> = open.iter().copied().filter(may_be_here).collect();
         if open.len() * 2 > self.blocks() {
-            return self.sweep(keys, open, found);
+            return self.sweep(keys, &open, found);
         }
         for n in open {
-            found[*n] = self.search(&keys[*n])?;
+            found[n] = self.search(&keys[n])?;
         }
         Ok(())
     }
 
     /// Walks through all blocks beside the keys.
     fn sweep(&self, keys: &[Digest], open: &[usize], found: &mut [Option<Place>]) -> Result<(), Lost> {
-        let mut entries = self.entries();
-        let mut entry = entries.next().transpose()?;
-        for n in open {
-            while let Some((key, place)) = entry {
-                if key >= keys[*n] {
-                    found[*n] = (key == keys[*n]).then_some(place);
-                    break;
-                }
-                entry = entries.next().transpose()?;
+        let (mut bytes, mut open) = (Vec::new(), open);
+        for first in (0..self.blocks()).step_by(SWEEP) {
+            if open.is_empty() {
+                break;
+            }
+            self.read_blocks(first, &mut bytes)?;
+            for bytes in bytes.chunks(BLOCK) {
+                let block = Block::read(bytes).ok_or(Lost)?;
+                let last = block.key(block.len() - 1);
+                let n = open.partition_point(|n| keys[*n].as_bytes().as_slice() <= last);
+                let (here, behind) = open.split_at(n);
+                here.iter().for_each(|n| found[*n] = block.find(&keys[*n]));
+                open = behind;
             }
         }
         Ok(())
+    }
+
+    /// Reads the next blocks, as many as are read at once.
+    fn read_blocks(&self, first: usize, bytes: &mut Vec<u8>) -> Result<(), Lost> {
+        bytes.resize(SWEEP.min(self.blocks() - first) * BLOCK, 0);
+        let offset = ((1 + first) * BLOCK) as u64;
+        let n = self.file.read_at(bytes, offset).map_err(|_| Lost)?;
+        if n == bytes.len() { Ok(()) } else { Err(Lost) }
     }
 
     /// Finds one key. Keys are hashes, so a guess by proportion is nearly right; bisection makes sure it ends.
@@ -210,10 +232,7 @@ pub(super) struct Entries<'a> {
 
 impl Entries<'_> {
     fn fill(&mut self) -> Result<(), Lost> {
-        let n = SWEEP.min(self.segment.blocks() - self.block);
-        self.bytes.resize(n * BLOCK, 0);
-        let offset = ((1 + self.block) * BLOCK) as u64;
-        self.segment.file.read_at(&mut self.bytes, offset).map_err(|_| Lost)?;
+        self.segment.read_blocks(self.block, &mut self.bytes)?;
         self.first = self.block;
         if self.bytes.chunks(BLOCK).all(|block| Block::read(block).is_some()) { Ok(()) } else { Err(Lost) }
     }

@@ -1,4 +1,5 @@
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::process::Command;
 
 use refrain_core::ports::store::{Store as _, StoreError};
@@ -94,4 +95,28 @@ async fn a_small_change_writes_little() {
     store.end_writing().await.unwrap();
     assert_eq!(project.names(), before.1, "no index is written anew");
     assert!(size(&project) - before.0 < 2000);
+}
+
+/// A repository may carry links in its state folder; what they lead to is not the store's.
+#[tokio::test]
+async fn no_link_in_the_state_folder_is_followed() {
+    for name in ["lock", "alive", "format", "format.tmp", ".gitignore.tmp", "history-1.log", "checkpoint"] {
+        let (project, outside) = (Project::new(), tempfile::tempdir().unwrap());
+        let (notes, later) = (outside.path().join("notes.txt"), outside.path().join("later.txt"));
+        fs::create_dir(project.state()).unwrap();
+        fs::write(&notes, "mine").unwrap();
+        for target in [&notes, &later] {
+            symlink(target, project.state().join(name)).unwrap();
+            let opened = FileStore::open(project.0.path(), Durability::Process);
+            let error = match opened {
+                Ok(store) => store.begin_writing(&holder("refrain run")).await.unwrap_err(),
+                Err(error) => error,
+            };
+            assert!(error.to_string().contains("it is a link"), "{name}: {error}");
+            assert!(error.to_string().contains(name), "{name}: {error}");
+            fs::remove_file(project.state().join(name)).unwrap();
+        }
+        assert_eq!(fs::read_to_string(&notes).unwrap(), "mine", "{name}");
+        assert!(!later.exists(), "{name}");
+    }
 }

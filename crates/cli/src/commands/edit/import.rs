@@ -97,7 +97,7 @@ fn import(
     bytes: &[u8],
     signature: &Signature,
 ) -> Result<EditReport, CliError> {
-    let bench = Workbench::set_up(&opened.project.dir, &export.path, bytes, &export.patched)?;
+    let bench = Workbench::set_up(&opened.project, &export.path, bytes, &export.patched)?;
     let returned = Returned {
         export: export.target.clone(),
         revision: args.from.as_ref().and_then(|from| from.revision),

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::io::BufRead;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
@@ -155,8 +155,8 @@ impl Given {
 }
 
 /// Says whether files of a folder are some that can be read.
-pub(super) fn is_script(dir: &Path, files: &str) -> Result<(), CliError> {
-    script::look(dir, files).map(|_| ())
+pub(super) fn is_script(dir: &Path, outside: &[PathBuf], files: &str) -> Result<(), CliError> {
+    script::look(dir, outside, files).map(|_| ())
 }
 
 impl Answers {
@@ -164,11 +164,12 @@ impl Answers {
     pub(super) fn look<R: BufRead>(
         mut self,
         dir: &Path,
+        outside: &[PathBuf],
         interview: Option<&mut Interview<R>>,
     ) -> Result<Self, CliError> {
         if let Some(files) = &self.source {
-            let look = script::look(dir, files)?;
-            self.script = Script::find(dir, files, &look, interview)?;
+            let look = script::look(dir, outside, files)?;
+            self.script = Script::find(dir, outside, files, &look, interview)?;
         }
         Ok(self)
     }

@@ -16,6 +16,10 @@ use crate::project::TestProject;
 /// How many kills there are in the gate, half of them under each durability.
 const KILLS: u64 = 60;
 const MODEL_KILLS: u64 = 20;
+/// How many projects are worked on at once under each durability.
+const WORKERS: u64 = 2;
+/// How many kills a project survives before it may end.
+const KILLS_OF_A_LIFE: u64 = 8;
 const DURABILITIES: [&str; 2] = ["process", "power"];
 const COLLECT: &[&str] = &["gc", "--keep", "1"];
 const COLLECT_REPLIES: &[&str] = &["gc", "--keep", "1", "--replies", "--yes"];
@@ -27,18 +31,31 @@ fn whatever_it_is_doing_when_it_is_killed_nothing_that_was_bought_is_bought_agai
     let undisturbed = project("process");
     undisturbed.run_json(&[], 0);
     let expected = artifacts(&undisturbed);
-    let [process, power] = thread::scope(|scope| {
+    let path = std::env::var("REFRAIN_CERTIFICATE").ok();
+    let ([process, power], models) = thread::scope(|scope| {
+        let (each, expected) = (kills.div_ceil(2 * WORKERS), &expected);
         let work = DURABILITIES.map(|durability| {
-            let (seed, expected) = (seed ^ durability.len() as u64, &expected);
-            scope.spawn(move || killed(durability, kills.div_ceil(2), seed, expected))
+            (0..WORKERS).map(move |n| {
+                // Another one for every worker.
+                let seed = seed ^ (n * 16 + durability.len() as u64);
+                scope.spawn(move || killed(durability, each, seed, expected))
+            })
         });
-        work.map(|work| work.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+        let work = work.map(Iterator::collect::<Vec<_>>);
+        let n_models = setting("REFRAIN_MODEL_KILLS").unwrap_or(MODEL_KILLS);
+        // The gate has them in a test of their own.
+        let models = path.as_ref().map(|_| scope.spawn(move || kill_runs_with_models(n_models, seed)));
+        let all = |work: Vec<_>| work.into_iter().map(join).fold(Figures::default(), Figures::with);
+        (work.map(all), models.map(join))
     });
     assert!(process.n_killed() + power.n_killed() >= kills);
-    if let Ok(path) = std::env::var("REFRAIN_CERTIFICATE") {
-        let models = kill_runs_with_models(setting("REFRAIN_MODEL_KILLS").unwrap_or(MODEL_KILLS), seed);
+    if let (Some(path), Some(models)) = (path, models) {
         figures::write(Path::new(&path), seed, [&process, &power], &models);
     }
+}
+
+fn join<T>(work: thread::ScopedJoinHandle<'_, T>) -> T {
+    work.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
 /// Brings projects to their end until there were so many kills.
@@ -72,16 +89,15 @@ struct Life {
 
 impl Life {
     fn run_to_the_end(&mut self) {
-        let mut forced_runs = 2;
-        let mut was_killed = false;
+        let before = self.figures.n_killed();
+        let (mut was_killed, mut has_ended) = (false, false);
         loop {
             if was_killed && self.numbers.below(6) == 0 {
                 self.strike("gc", COLLECT, &OF_COLLECTIONS);
                 self.check(false);
             }
             // A generation that was begun is gone on with, forced or not.
-            let is_forced = forced_runs > 0 && self.numbers.below(6) == 0;
-            forced_runs -= u64::from(is_forced);
+            let is_forced = has_ended || self.numbers.below(12) == 0;
             let arguments: &[&str] =
                 if is_forced { &["run", "--quiet", "qa", "--force"] } else { &["run", "--quiet"] };
             let struck = self.strike(if is_forced { "run --force" } else { "run" }, arguments, &OF_RUNS);
@@ -93,10 +109,12 @@ impl Life {
             }
             let is_over = self.is_over(struck, is_forced);
             self.check(is_over);
-            if is_over {
+            if is_over && self.figures.n_killed() >= before + KILLS_OF_A_LIFE {
                 return;
             }
-            assert_eq!(self.project.json(&["status"], 0)["holder"], Value::Null, "{}", self.place);
+            has_ended = is_over;
+            let status = self.project.run(&["status", "--json"]).expect(0).json();
+            assert_eq!(status["holder"], Value::Null, "{}", self.place);
         }
     }
 

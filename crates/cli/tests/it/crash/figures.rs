@@ -33,6 +33,22 @@ pub(super) struct Figures {
 }
 
 impl Figures {
+    /// Adds what was counted elsewhere.
+    pub(super) fn with(mut self, other: Self) -> Self {
+        for (place, n) in other.kills {
+            *self.kills.entry(place).or_default() += n;
+        }
+        for (calls, n) in other.in_doubt {
+            *self.in_doubt.entry(calls).or_default() += n;
+        }
+        self.projects += other.projects;
+        self.idle_runs += other.idle_runs;
+        self.cut_off += other.cut_off;
+        self.resumes.extend(other.resumes);
+        self.starts.extend(other.starts);
+        self
+    }
+
     /// Returns the kills by signal 9.
     pub(super) fn n_killed(&self) -> u64 {
         self.kills.iter().filter(|((_, aim), _)| *aim != Aim::HalfAWrite).map(|(_, n)| n).sum()
@@ -65,7 +81,7 @@ pub(super) fn write(path: &Path, seed: u64, [process, power]: [&Figures; 2], mod
         row(nothing, &|_| "0".to_owned());
     }
     row("further runs, which asked nothing", &|figures| figures.idle_runs.to_string());
-    row(&format!("most calls in doubt after one kill ({CLONES} are allowed)"), &|figures| {
+    row(&format!("most calls in doubt at once ({CLONES} are allowed)"), &|figures| {
         figures.in_doubt.keys().max().unwrap_or(&0).to_string()
     });
     row("time to resume, half of all / 95 % / most", &|figures| times(&figures.resumes));
@@ -151,7 +167,7 @@ fn name(aim: Aim) -> &'static str {
 }
 
 fn doubts(text: &mut String, process: &Figures, power: &Figures) {
-    text.push_str("\n## Calls in doubt after a kill\n\n| calls | kills, `process` | kills, `power` |\n|---:|---:|---:|\n");
+    text.push_str("\n## Calls in doubt after a command, killed or not\n\n| calls | commands, `process` | commands, `power` |\n|---:|---:|---:|\n");
     for calls in 0..=CLONES {
         let n = |figures: &Figures| figures.in_doubt.get(&calls).copied().unwrap_or_default();
         writeln!(text, "| {calls} | {} | {} |", n(process), n(power)).unwrap();

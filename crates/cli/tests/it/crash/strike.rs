@@ -41,18 +41,18 @@ pub(super) enum Aim {
 pub(super) const OF_RUNS: [(Aim, u64); 9] = [
     (Aim::AnyMoment, 120_000),
     (Aim::Start, 1),
-    (Aim::Ledger, 40),
-    (Aim::Call, 60),
-    (Aim::Pages, 8),
-    (Aim::History, 14),
-    (Aim::Checkpoint, 2),
-    (Aim::Export, 4),
+    (Aim::Ledger, 30),
+    (Aim::Call, 30),
+    (Aim::Pages, 5),
+    (Aim::History, 8),
+    (Aim::Checkpoint, 1),
+    (Aim::Export, 3),
     (Aim::HalfAWrite, 90),
 ];
 
 /// What a collection is killed at.
 pub(super) const OF_COLLECTIONS: [(Aim, u64); 3] =
-    [(Aim::AnyMoment, 40_000), (Aim::Start, 1), (Aim::Collection, 7)];
+    [(Aim::AnyMoment, 40_000), (Aim::Start, 1), (Aim::Collection, 5)];
 
 /// A kill to come.
 #[derive(Debug, Clone, Copy)]
@@ -95,8 +95,8 @@ impl Strike {
         let mut child = self.command(project, arguments).spawn().unwrap();
         let mut watch = Watch::new(self, project);
         let mut started = None;
-        loop {
-            if started.is_none() && has_begun(project, &logs) {
+        for look in 0_u64.. {
+            if started.is_none() && look % 4 == 0 && has_begun(project, &logs) {
                 started = Some(begun.elapsed());
             }
             if let Some(status) = child.try_wait().unwrap() {
@@ -111,8 +111,9 @@ impl Strike {
                 kill(child);
                 return Struck { is_dead, started };
             }
-            thread::sleep(Duration::from_micros(40));
+            thread::sleep(Duration::from_micros(200));
         }
+        unreachable!("nobody looks so often")
     }
 
     fn command(self, project: &TestProject, arguments: &[&str]) -> Command {

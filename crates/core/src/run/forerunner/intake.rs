@@ -62,7 +62,7 @@ impl RunState {
     }
 
     /// Takes in what has become final since.
-    pub(super) fn take_in(&mut self, no: TargetNo) {
+    pub(in super::super) fn take_in(&mut self, no: TargetNo) {
         if !self.targets[no].is_before_asking() {
             return;
         }

@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use refrain_core::define::FileDigests;
-use refrain_core::engine::{Control, Engine, EngineError, Ports, RunRequest};
+use refrain_core::engine::{Control, Engine, EngineError, GcRequest, Ports, RunRequest};
 use refrain_core::history::History;
 use refrain_core::ports::store::Store as _;
 use refrain_core::survey::survey;
@@ -31,6 +31,9 @@ use crate::sim::seed::{Seed, mix};
 use crate::sim::store::{Faults, SimStore};
 use crate::sim::subject::Scene;
 use crate::sim::weather::Weather;
+
+/// Keeps the latest revisions alone.
+const GC: GcRequest = GcRequest { keep: 1, replies: false, exports: false, dry_run: false };
 
 /// A run that is polled so often does not end by itself.
 const MOST_STEPS: u64 = 50_000_000;
@@ -106,7 +109,7 @@ impl World {
         let calm = Session { scene, odds: Profile::Calm.odds(), seed: Seed(0), run: 0, steps, wish: None };
         let doom = Doom { steps, ..Doom::default() };
         let engine = self.engine(&calm, &doom);
-        let collect = async move { engine.gc(1, false, false, &request().holder).await };
+        let collect = async move { engine.gc(GC, &request().holder).await };
         match drive(&self.clock, &doom, MOST_STEPS, collect).0 {
             Drive::Over(Err(error)) => Err(error),
             _ => Ok(()),

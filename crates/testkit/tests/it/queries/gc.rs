@@ -1,6 +1,6 @@
 //! Forgetting old revisions.
 
-use refrain_core::engine::{EngineError, GcReport};
+use refrain_core::engine::{EngineError, GcReport, GcRequest};
 use refrain_core::ports::store::Collected;
 use refrain_schemas::freshness::Freshness;
 use refrain_testkit::world::World;
@@ -8,9 +8,12 @@ use serde_json::json;
 
 use super::{holder, marked, now, project, set_text, set_tone, shown, target};
 
+/// Keeps the latest revisions alone.
+const LATEST: GcRequest = GcRequest { keep: 1, replies: false, exports: false, dry_run: false };
+
 fn gc(world: &mut World, keep: u32, replies: bool, dry_run: bool) -> GcReport {
     let engine = world.engine(false);
-    now(engine.gc(keep, replies, dry_run, &holder())).unwrap()
+    now(engine.gc(GcRequest { keep, replies, exports: false, dry_run }, &holder())).unwrap()
 }
 
 fn forgotten(report: &GcReport) -> Vec<String> {
@@ -185,10 +188,10 @@ fn a_project_that_is_held_is_left_alone() {
     let mut world = with_revisions(2);
     let (engine, other) = (world.engine(false), world.engine(false));
     now(other.ports().store.begin_writing(&holder())).unwrap();
-    let error = now(engine.gc(1, false, false, &holder())).unwrap_err();
+    let error = now(engine.gc(LATEST, &holder())).unwrap_err();
     assert!(error.to_string().starts_with("the project is held by"), "{error}");
     now(other.ports().store.end_writing()).unwrap();
-    now(engine.gc(1, false, false, &holder())).unwrap();
+    now(engine.gc(LATEST, &holder())).unwrap();
     assert_eq!(now(engine.ports().store.holder()).unwrap(), None, "the place is free again");
 }
 

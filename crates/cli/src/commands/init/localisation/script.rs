@@ -1,7 +1,7 @@
 //! A script of one's own, as it was found: which of its columns is what, and how the pipeline has to say so.
 
 use std::io::BufRead;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use refrain_core::ports::files::{FileError, SourceReader as _};
 use refrain_files::{Column, FsReader, Look};
@@ -74,8 +74,8 @@ pub(super) struct Script {
 }
 
 /// Looks at a script.
-pub(super) fn look(dir: &Path, files: &str) -> Result<Look, CliError> {
-    refrain_files::look(dir, &[files.to_owned()]).map_err(|error| unreadable(error, dir, files))
+pub(super) fn look(dir: &Path, outside: &[PathBuf], files: &str) -> Result<Look, CliError> {
+    refrain_files::look(dir, outside, &[files.to_owned()]).map_err(|error| unreadable(error, dir, files))
 }
 
 /// Says what is wrong with a script, and where it is looked for.
@@ -99,6 +99,7 @@ impl Script {
     /// Decides what is what; asks where several things may be it and there is somebody to ask.
     pub(super) fn find<R: BufRead>(
         dir: &Path,
+        outside: &[PathBuf],
         files: &str,
         look: &Look,
         mut interview: Option<&mut Interview<R>>,
@@ -135,18 +136,18 @@ impl Script {
             }
         }
         let mut script = Self { settings, n_files: look.files.len() as u64, n_lines: 0 };
-        script.read(dir, files)?;
+        script.read(dir, outside, files)?;
         Ok(script)
     }
 
     /// Reads the script as the pipeline will, so that what does not work is told before anything is written.
-    fn read(&mut self, dir: &Path, files: &str) -> Result<(), CliError> {
+    fn read(&mut self, dir: &Path, outside: &[PathBuf], files: &str) -> Result<(), CliError> {
         let settings =
             self.settings.iter().map(|(name, value)| ((*name).to_owned(), Value::from(value.as_str())));
         let params: Map<String, Value> = settings.chain([("files".to_owned(), Value::from(files))]).collect();
         let (n_lines, has_scenes, has_text) = runtime::on_this_thread(async {
             let read = async {
-                let mut source = FsReader::new(dir).open(&params, KEY).await?;
+                let mut source = FsReader::new(dir).allowing(outside).open(&params, KEY).await?;
                 let (mut lines, mut scenes, mut texts) = (0, true, false);
                 loop {
                     let batch = source.next_batch()?;
@@ -313,8 +314,8 @@ mod tests {
         }
         let mut interview = answers.map(|answers| Interview::new(answers.as_bytes()));
         let said = |error: CliError| error.message().to_owned();
-        let look = look(folder.path(), pattern).map_err(said)?;
-        let script = Script::find(folder.path(), pattern, &look, interview.as_mut()).map_err(said)?;
+        let look = look(folder.path(), &[], pattern).map_err(said)?;
+        let script = Script::find(folder.path(), &[], pattern, &look, interview.as_mut()).map_err(said)?;
         Ok(script.summary())
     }
 

@@ -1,0 +1,129 @@
+//! Files that no export writes any more: only what nothing needs is named, and only what is named goes.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+use crate::project::TestProject;
+
+/// A project with an export; its source, what its copying phase is told of, and what it exports to are given.
+fn pipeline(source: &str, notes: &str, export: &str) -> String {
+    format!(
+        "\
+refrain: 1
+name: leftovers
+phases:
+  ingest:
+    agent: {{ builtin: read, params: {{ files: {source:?} }} }}
+    output: {{ records: lines, key: id }}
+  copy:
+    units: {{ of: ingest }}
+    agent: {{ command: [fake_agent] }}
+    context: {{ notes: {{ file: {notes:?} }} }}
+    output: {{ records: lines, key: id }}
+  export:
+    units: {{ of: copy }}
+    agent: {{ builtin: write, params: {{ path: {export:?} }} }}
+"
+    )
+}
+
+/// Returns a project that ran with one export, and then with another.
+fn moved(from: &str, to: &str, between: impl FnOnce(&TestProject)) -> TestProject {
+    let project = TestProject::new(&pipeline("lines.csv", "notes.txt", from));
+    project.write("lines.csv", "id,text\n1,one\n");
+    project.write("notes.txt", "none");
+    project.run_json(&[], 0);
+    between(&project);
+    project.write("refrain.yaml", &pipeline("lines.csv", "notes.txt", to));
+    project.run_json(&[], 0);
+    project
+}
+
+fn words(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[track_caller]
+fn check(project: &TestProject, expect: Value) {
+    let report = project.run(&["gc", "--exports", "--dry-run", "--json"]).expect(0).json();
+    assert_eq!(report["exports"], expect);
+    let report = project.run(&["gc", "--exports", "--json"]).expect(0).json();
+    assert_eq!(report["exports"], expect);
+}
+
+#[test]
+fn what_no_one_needs_goes() {
+    let project = moved("out/lines.csv", "build/lines.csv", |_| {});
+    check(&project, json!(["out/lines.csv"]));
+    assert!(!project.path("out/lines.csv").exists() && project.path("build/lines.csv").exists());
+}
+
+#[test]
+fn what_the_project_names_or_would_read_stays() {
+    for (source, notes) in
+        [("lines.csv", "out/lines.csv"), ("out/*.csv", "notes.txt"), ("./out/lines.csv", "notes.txt")]
+    {
+        let project = moved("out/lines.csv", "build/lines.csv", |_| {});
+        project.write("refrain.yaml", &pipeline(source, notes, "build/lines.csv"));
+        check(&project, json!([]));
+        assert!(project.path("out/lines.csv").exists(), "{source} {notes}");
+        // Neither is anything removed while one cannot tell what is read.
+        project.write("refrain.yaml", &pipeline("nowhere/*.csv", "notes.txt", "build/lines.csv"));
+        check(&project, json!([]));
+    }
+}
+
+#[test]
+fn a_file_that_is_written_under_another_name_stays() {
+    let project = moved("out/lines.csv", "build/lines.csv", |project| {
+        fs::rename(project.path("out"), project.path("build")).unwrap();
+        symlink("build", project.path("out")).unwrap();
+    });
+    check(&project, json!([]));
+    assert!(project.path("build/lines.csv").exists());
+}
+
+#[test]
+fn what_another_pipeline_of_the_folder_wrote_stays() {
+    let project = TestProject::new(&pipeline("lines.csv", "notes.txt", "out/a.csv"));
+    project
+        .write("other.yaml", &pipeline("lines.csv", "notes.txt", "out/b.csv").replace("export:", "publish:"));
+    project.write("lines.csv", "id,text\n1,one\n");
+    project.write("notes.txt", "none");
+    project.run_json(&["-f", "other.yaml"], 0);
+    project.run_json(&[], 0);
+    assert!(!project.run(&["status"]).expect(0).stdout.contains("--exports"));
+    assert!(!project.run(&["status", "-f", "other.yaml"]).expect(0).stdout.contains("--exports"));
+    check(&project, json!([]));
+    let refused = project.run(&["gc", "--exports", "-f", "other.yaml"]).expect(2);
+    assert!(words(&refused.stderr).contains("shares its history"), "{}", refused.stderr);
+    assert!(project.path("out/a.csv").exists() && project.path("out/b.csv").exists());
+}
+
+/// What is there instead is no business of whoever asks how things stand.
+#[test]
+fn nothing_fails_for_what_lies_where_a_file_was() {
+    let places: [fn(&TestProject); 3] = [
+        |project| {
+            assert!(Command::new("mkfifo").arg(project.path("out/lines.csv")).status().unwrap().success())
+        },
+        |project| {
+            fs::write(project.outside("lines.csv"), "id,text\n1,one\n").unwrap();
+            symlink(project.outside("lines.csv"), project.path("out/lines.csv")).unwrap();
+        },
+        |project| symlink(project.path(".git/config"), project.path("out/lines.csv")).unwrap(),
+    ];
+    for put in places {
+        let project = moved("out/lines.csv", "build/lines.csv", |_| {});
+        fs::remove_file(project.path("out/lines.csv")).unwrap();
+        put(&project);
+        let status = project.run(&["status"]).expect(0);
+        assert!(!status.stdout.contains("--exports"), "{}", status.stdout);
+        project.run(&["run"]).expect(0);
+        check(&project, json!([]));
+        assert!(project.path("out/lines.csv").symlink_metadata().is_ok(), "it stays");
+    }
+}

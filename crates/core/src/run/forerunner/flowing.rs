@@ -1,0 +1,94 @@
+//! What may still flow: who counts which units, and whether anything of a kind is to come.
+
+use crate::model::Work;
+
+use super::super::input::TargetNo;
+use super::super::job::Job;
+use super::super::state::RunState;
+use super::super::target_state::Stage;
+use super::Forerunner;
+
+impl RunState {
+    /// Begins to count the open units of a target, and of those that flow into it, by a field.
+    pub(super) fn watch(&mut self, up: TargetNo, field: &str) {
+        if !self.watched.insert((up, field.to_owned())) {
+            return;
+        }
+        for no in [up, self.forerunner(up)] {
+            if let Some(job) = self.targets[no].job_mut() {
+                job.watch(field);
+            }
+        }
+        let before: Vec<TargetNo> = self.forerunners[up].iter().flat_map(Forerunner::sources).collect();
+        before.into_iter().for_each(|up| self.watch(up, field));
+    }
+
+    /// Lets a job that has just been made count what others want to know of it.
+    pub(in super::super) fn watch_all(&mut self, no: TargetNo) {
+        let principal = self.principal(no);
+        let fields: Vec<String> =
+            self.watched.iter().filter(|(up, _)| *up == principal).map(|(_, field)| field.clone()).collect();
+        if let Some(job) = self.targets[no].job_mut() {
+            fields.iter().for_each(|field| job.watch(field));
+        }
+    }
+
+    /// Lets flow what is final of a target whose units are all over, as long as it is there to be seen.
+    pub(in super::super) fn flow_out(&mut self, no: TargetNo) {
+        let reads = |ahead: &Option<Forerunner>| {
+            ahead
+                .as_ref()
+                .is_some_and(|ahead| ahead.is_asking() && ahead.live.iter().any(|live| live.up == no))
+        };
+        let readers: Vec<TargetNo> =
+            (0..self.n_targets).filter(|reader| reads(&self.forerunners[*reader])).collect();
+        if readers.is_empty() || self.stop.is_some() {
+            return;
+        }
+        let is_whole = self.is_whole(no) && self.targets[no].job().is_some_and(Job::is_all_settled);
+        for reader in readers {
+            self.take_in(reader);
+            if let Some(ahead) = &mut self.forerunners[reader] {
+                ahead.is_gapped |= !is_whole;
+            }
+        }
+    }
+
+    /// Whether all units of a target flow, or will.
+    pub(super) fn is_whole(&self, up: TargetNo) -> bool {
+        match (&self.targets[up].stage, &self.forerunners[up]) {
+            // Units that are kept of the revision before are on nobody's list.
+            (Stage::Asking(job), _) => job.is_whole,
+            (Stage::Publishing(..) | Stage::Over, _) => true,
+            (_, Some(ahead)) => !ahead.is_gapped && ahead.sources().all(|up| self.is_whole(up)),
+            (_, None) => false,
+        }
+    }
+
+    /// Whether records with a value of a field may still flow out of a target; any records where none is given.
+    pub(super) fn may_bring(&self, up: TargetNo, field: Option<&str>, value: Option<&str>) -> bool {
+        match &self.targets[up].stage {
+            Stage::Asking(job) => job.awaits(field, value),
+            Stage::Publishing(..) | Stage::Over => false,
+            _ => match (self.targets[self.forerunner(up)].job(), &self.forerunners[up]) {
+                (Some(job), Some(ahead)) => {
+                    job.awaits(field, value) || ahead.sources().any(|up| self.may_bring(up, field, value))
+                }
+                _ => true,
+            },
+        }
+    }
+
+    /// Whether units that have not come yet could join a pack of a forerunner.
+    pub(in super::super) fn may_be_joined(&self, no: TargetNo, group: u32) -> bool {
+        let principal = self.principal(no);
+        let (true, Some(ahead)) = (self.is_early(no), &self.forerunners[principal]) else { return false };
+        if ahead.unstarted.get(&group).is_some_and(|n| *n > 0) {
+            return true;
+        }
+        let Work::Ask(work) = &self.phase(principal).work else { return false };
+        let value = ahead.pack_values.get(group as usize).and_then(Option::as_deref);
+        let field = work.pack_within.as_deref();
+        !ahead.is_closed && ahead.sources().any(|up| self.may_bring(up, field, value))
+    }
+}

@@ -1,0 +1,110 @@
+//! What becomes of a forerunner when the turn of its target comes, or does not.
+
+use std::collections::BTreeSet;
+
+use refrain_schemas::failure::{Failure, FailureKind};
+
+use super::super::input::{AskRef, TargetNo};
+use super::super::state::RunState;
+use super::super::target_state::Stage;
+use super::Step;
+
+impl RunState {
+    /// Lets a forerunner ask nobody until its target's turn has come.
+    pub(in super::super) fn halt(&mut self, no: TargetNo) {
+        let principal = self.principal(no);
+        if let Some(ahead) = &mut self.forerunners[principal] {
+            ahead.is_halted = true;
+        }
+    }
+
+    /// Takes a failure that ends a run; of a forerunner it does so when its target's turn has come.
+    pub(in super::super) fn ends_run_for(&mut self, no: TargetNo, failure: &Failure) -> bool {
+        let ends = matches!(failure.kind, FailureKind::Credentials | FailureKind::Budget);
+        if !self.is_early(no) || !ends {
+            return self.ends_run(failure);
+        }
+        self.halt(no);
+        let principal = self.principal(no);
+        if let Some(ahead) = &mut self.forerunners[principal] {
+            ahead.refusal.get_or_insert_with(|| failure.clone());
+        }
+        true
+    }
+
+    /// Makes ready for the asks of a target whose turn has come: what its forerunner met holds for it as well.
+    pub(in super::super) fn take_over(&mut self, no: TargetNo) {
+        self.watch_all(no);
+        for ahead in self.forerunners.iter_mut().flatten() {
+            ahead.reread(no);
+        }
+        let refusal = self.forerunners[no].as_mut().and_then(|ahead| {
+            ahead.step = Step::Over;
+            ahead.refusal.take()
+        });
+        if let Some(failure) = refusal {
+            self.ends_run(&failure);
+        }
+        let unable = self.targets[self.forerunner(no)].job().map(|job| job.unable.clone());
+        if let (Some(unable), Some(job)) = (unable, self.targets[no].job_mut()) {
+            job.unable.extend(unable);
+        }
+    }
+
+    /// Lets go of a forerunner whose target has ended: what waits is forgotten, calls under way come home.
+    pub(in super::super) fn release(&mut self, no: TargetNo) {
+        self.give_up_ahead(no);
+        let forerunner = self.forerunner(no);
+        let Some(job) = self.targets[forerunner].job_mut() else { return };
+        job.is_stopped = true;
+        self.pools.iter_mut().for_each(|seat| seat.pool.forget(forerunner));
+        let flying: BTreeSet<AskRef> =
+            self.flights.values().flat_map(|flight| flight.pack.asks.iter().copied()).collect();
+        let mut heirs = Vec::new();
+        self.by_key.retain(|_, waiting| {
+            let is_left = |ask: &AskRef| ask.target == forerunner && !flying.contains(ask);
+            waiting.asks.retain(|ask| !is_left(ask));
+            if waiting.asked.as_ref().is_some_and(is_left) {
+                waiting.asked = waiting.asks.first().copied();
+                heirs.extend(waiting.asked);
+            }
+            !waiting.asks.is_empty()
+        });
+        heirs.sort_unstable();
+        heirs.into_iter().for_each(|ask| self.enqueue(ask));
+    }
+
+    /// Gives up an ask of a forerunner whose target has ended; whoever waits for it asks for itself.
+    pub(in super::super) fn disown(&mut self, ask: AskRef) {
+        let Some(key) = self.open_key(ask) else { return };
+        let Some(waiting) = self.by_key.get_mut(&key) else { return };
+        waiting.asks.retain(|other| *other != ask);
+        if waiting.asked != Some(ask) {
+            return;
+        }
+        waiting.asked = waiting.asks.first().copied();
+        match waiting.asked {
+            Some(heir) => self.enqueue(heir),
+            None => drop(self.by_key.remove(&key)),
+        }
+    }
+
+    /// Returns how many calls of a target's forerunner are under way.
+    pub(in super::super) fn in_flight_ahead(&self, no: TargetNo) -> usize {
+        self.targets[self.forerunner(no)].job().map_or(0, |job| job.n_in_flight)
+    }
+
+    /// Forgets forerunners that have nothing more to do.
+    pub(in super::super) fn drop_forerunners(&mut self) {
+        for no in 0..self.n_targets {
+            let forerunner = self.forerunner(no);
+            let (target, Some(ahead)) = (&self.targets[no], &self.forerunners[no]) else { continue };
+            let Some(job) = self.targets[forerunner].job() else { continue };
+            let is_done = target.is_over() || job.ended.len() >= ahead.n_started;
+            if is_done && job.n_in_flight == 0 && !target.is_before_asking() {
+                self.targets[forerunner].stage = Stage::Over;
+                self.forerunners[no] = None;
+            }
+        }
+    }
+}

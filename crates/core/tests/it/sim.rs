@@ -103,6 +103,7 @@ fn a_project_is_simulated_as_it_is() {
         file["endpoints"] = json!({"sim": {"base_url": "http://sim"}});
         file["prices"] = json!({"sim/m": {"input": 1.0, "output": 4.0}});
     });
+    world.agent("sim/m", |_| Ok(json!("nobody asks this one")));
     // Whoever says less than he was told is refused.
     world.rules("strict", |_, view| {
         let input: Value = view.input.value();
@@ -125,11 +126,12 @@ fn a_project_is_simulated_as_it_is() {
         assert_eq!(summary.seeds(), 20);
         let (calls, cost) = (summary.calls().unwrap(), summary.costs().unwrap());
         assert!(calls.least >= 18.0 && cost.least > 0.0, "{profile}: {calls:?} {cost:?}");
-        assert_eq!(summary.completion_odds() == 1.0, profile == Profile::Calm, "{profile}");
+        let is_sure = summary.completion_odds() == 1.0;
+        assert!(is_sure || profile != Profile::Calm, "{profile}");
+        assert!(!is_sure || profile != Profile::Crash, "{profile}");
         assert_eq!(simulate_all(&subject, profile, 0..20, 1, &|_| {}), summary, "threads do not matter");
     }
     assert_eq!(*told.lock().unwrap(), 100);
-    assert_eq!(world.file("out.csv"), None);
 }
 
 /// Found by seed 291: `status` called a phase fresh that gathers a language which nobody had run yet.

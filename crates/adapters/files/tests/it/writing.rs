@@ -110,7 +110,7 @@ fn some_places_are_refused() {
     check(".", "params.path: `` is a folder");
     check(
         ".refrain/x.csv",
-        "params.path: `.refrain/x.csv` lies in the folder that keeps the project's state",
+        ".refrain/x.csv is not for pipelines: it is the folder that keeps the project's state",
     );
     let params = map(json!({"path": "x.txt", "columns": ["a", "b"]}));
     let error = block_on(writer.open(&params, "id")).err().unwrap();

@@ -322,12 +322,14 @@ impl World {
     /// # Panics
     /// Where the pipeline is wrong.
     pub fn chapter(&mut self) -> Chapter {
+        // Nobody moves this world's clock there.
+        let cast = Arc::new(self.cast.copy(ManualClock::automatic()));
         Chapter {
             model: self.model(),
             files: self.files.clone(),
             reader: self.files.clone(),
             writer: self.files.clone(),
-            builtins: self.factories(),
+            builtins: vec![Arc::new(Factory::new(cast))],
         }
     }
 

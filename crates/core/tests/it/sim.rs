@@ -126,7 +126,8 @@ fn a_project_is_simulated_as_it_is() {
         assert_eq!(found, Vec::<&SeedResult>::new(), "{profile}");
         assert_eq!(summary.seeds(), 20);
         let (calls, cost) = (summary.calls().unwrap(), summary.costs().unwrap());
-        assert!(calls.least >= 18.0 && cost.least > 0.0, "{profile}: {calls:?} {cost:?}");
+        // Both languages are told the same, so the model is asked once.
+        assert!(calls.least >= 15.0 && cost.least > 0.0, "{profile}: {calls:?} {cost:?}");
         let is_sure = summary.completion_odds() == 1.0;
         assert!(is_sure || profile != Profile::Calm, "{profile}");
         assert!(!is_sure || profile != Profile::Crash, "{profile}");

@@ -32,7 +32,7 @@ pub struct Chapter {
     /// Is asked which sources an export patches, and for nothing else: nothing is written.
     pub writer: Arc<dyn TargetWriter>,
     /// Makes the agents that are part of the program (`builtin:`), which answer for themselves; all others are simulated,
-    /// and so are those that nothing in here makes.
+    /// and so are those that nothing in here makes. They MUST NOT wait for a clock: nobody moves it.
     pub builtins: Vec<Arc<dyn AgentFactory>>,
 }
 

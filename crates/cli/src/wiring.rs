@@ -41,6 +41,7 @@ use crate::{holder, runtime};
 mod bench;
 mod probes;
 mod safety;
+pub(crate) mod scripts;
 mod subject;
 
 pub(crate) use bench::Workbench;

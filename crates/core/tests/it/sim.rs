@@ -91,7 +91,6 @@ fn what_is_found_has_one_name_everywhere() {
 
 /// A project of its own: a model whose answers have rules to fulfil and a price, and a built-in agent behind it.
 #[test]
-#[ignore = "shows a run that never ends: packs of two to a model whose replies rules refuse; to be mended in the engine"]
 fn a_project_is_simulated_as_it_is() {
     let mut world = world(json!({
         "t": {"per": ["language"], "units": {"of": "ingest"}, "agents": {"m": 3}, "pack": {"max": 2},

@@ -4,13 +4,13 @@ use std::io::BufRead;
 use std::path::{Path, PathBuf};
 
 use refrain_core::ports::files::{FileError, SourceReader as _};
-use refrain_files::{Column, FsReader, Look};
 use serde_json::{Map, Value};
 
 use super::super::interview::Interview;
 use crate::render::numbers::counted;
 use crate::report::CliError;
 use crate::runtime;
+use crate::wiring::scripts::{self, Column, Look};
 
 /// The field that tells lines apart in the template.
 const KEY: &str = "line_id";
@@ -75,7 +75,7 @@ pub(super) struct Script {
 
 /// Looks at a script.
 pub(super) fn look(dir: &Path, outside: &[PathBuf], files: &str) -> Result<Look, CliError> {
-    refrain_files::look(dir, outside, &[files.to_owned()]).map_err(|error| unreadable(error, dir, files))
+    scripts::look(dir, outside, files).map_err(|error| unreadable(error, dir, files))
 }
 
 /// Says what is wrong with a script, and where it is looked for.
@@ -147,7 +147,7 @@ impl Script {
         let params: Map<String, Value> = settings.chain([("files".to_owned(), Value::from(files))]).collect();
         let (n_lines, has_scenes, has_text) = runtime::on_this_thread(async {
             let read = async {
-                let mut source = FsReader::new(dir).allowing(outside).open(&params, KEY).await?;
+                let mut source = scripts::reader(dir, outside).open(&params, KEY).await?;
                 let (mut lines, mut scenes, mut texts) = (0, true, false);
                 loop {
                     let batch = source.next_batch()?;

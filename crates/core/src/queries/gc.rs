@@ -83,6 +83,7 @@ impl Chosen {
                 HistoryEntry::RunEnded(end) => runs.contains(&end.report.run_id),
                 HistoryEntry::Revision(record) => holds(&revisions, &record.target, record.revision),
                 HistoryEntry::Waiver(waiver) => holds(&revisions, &waiver.target, waiver.revision),
+                HistoryEntry::Stamps(stamps) => holds(&revisions, &stamps.target, stamps.revision),
                 // The last attempt is what says failed, blocked or waiting.
                 HistoryEntry::Attempt(attempt) => {
                     let last =
@@ -149,7 +150,10 @@ impl Refs {
                     refs.tables.extend(waiver.units);
                 }
                 HistoryEntry::Attempt(attempt) => refs.conflicts.extend(attempt.conflicts),
-                HistoryEntry::RunStarted(_) | HistoryEntry::RunEnded(_) | HistoryEntry::Generation(_) => {}
+                HistoryEntry::RunStarted(_)
+                | HistoryEntry::RunEnded(_)
+                | HistoryEntry::Generation(_)
+                | HistoryEntry::Stamps(_) => {}
             }
         }
         refs

@@ -90,7 +90,7 @@ fn context_file() -> impl Strategy<Value = (&'static str, Vec<u8>)> {
 }
 
 proptest! {
-    #![proptest_config(fuzz::config(384))]
+    #![proptest_config(fuzz::config(192))]
 
     #[test]
     fn glossaries_and_other_context_with_mistakes_are_loaded_or_told_of((file, bytes) in context_file()) {

@@ -370,6 +370,22 @@ fn what_was_written_for_another_line_is_to_be_reviewed() {
 }
 
 #[test]
+fn what_people_took_back_is_not_brought_back_by_the_next_file() {
+    let project = exported();
+    let first = project.read("out/ja.csv");
+    project.write("out/ja.csv", &first.replacen("LINE", "mine", 3));
+    assert_counts(&import(&project, &["out/ja.csv"]), 3, 0, 0);
+    project.run_json(&[], 0);
+    project.run(&by_ana(&["edit", "undo", "translate@ja", "--all"])).expect(0);
+    project.run_json(&[], 0);
+    project.edit("out/ja.csv", "FOURTH LINE", "the fourth");
+    // Against the export of then it has as much that is new, and three lines besides that nobody wrote.
+    let report = import(&project, &["out/ja.csv"]);
+    assert_counts(&report, 1, 0, 0);
+    assert_eq!(report["from"]["revision"], json!(3), "{report}");
+}
+
+#[test]
 fn a_file_without_news_is_nothing_to_undo() {
     let project = exported();
     let set = ["edit", "set", "translate@ja/two", "--text", "mine"];

@@ -95,7 +95,9 @@ pub(super) fn variables(project: &Project, checked: &Checked) -> Vec<Check> {
         match checked.safety.environment.get(name) {
             None if is_off && path.starts_with("endpoints.") => Check::warn(
                 "variable",
-                format!("{name} is not set; {path} names it, and nobody needs it: no agent that takes part asks a model"),
+                format!(
+                    "{name} is not set; {path} names it, and nobody needs it: no agent that takes part asks a model"
+                ),
                 super::SET_IT,
             ),
             None => {

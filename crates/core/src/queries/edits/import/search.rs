@@ -31,8 +31,16 @@ pub(super) struct Found {
     pub(super) compared: Compared,
     /// The records that were exported, and their rows; none of a file that could not be made again.
     pub(super) made: Option<(IndexMap<String, Json>, Basis)>,
-    /// How much of it is news.
-    news: usize,
+    news: News,
+}
+
+/// How much a file says that is not known yet; what is less is nearer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+struct News {
+    /// What does not stand already.
+    new: usize,
+    /// What does stand and is nobody's edit: against another revision it is no change at all.
+    idle: usize,
 }
 
 /// What became of looking at one revision.
@@ -83,7 +91,7 @@ impl Import<'_> {
             search.records += exported.artifact.records;
             let look = self.look(exported, n >= NEAR, &mut search).await;
             self.note(n, look, &mut search)?;
-            if search.best.as_ref().is_some_and(|best| best.news == 0) {
+            if search.best.as_ref().is_some_and(|best| best.news.new == 0) {
                 break;
             }
         }
@@ -100,8 +108,9 @@ impl Import<'_> {
     ) -> Result<(), EngineError> {
         // Of two near ones that fit alike it is the older one: where just the edited lines changed in between, that is told
         // and can be settled, and what was written for other lines never passes for new.
-        let is_better =
-            |found: &Found, best: &Found| found.news < best.news || (n < NEAR && found.news == best.news);
+        let is_better = |found: &Found, best: &Found| {
+            if n < NEAR { found.news <= best.news } else { found.news.new < best.news.new }
+        };
         let error = match look {
             Ok(Look::Fits(found)) => {
                 if search.best.as_ref().is_none_or(|best| is_better(&found, best)) {
@@ -173,7 +182,8 @@ impl Import<'_> {
         best: Option<&Found>,
     ) -> Result<Look, EngineError> {
         let exported = exported.clone();
-        let mut found = Found { exported, subject, compared: Compared::default(), made: None, news: 0 };
+        let mut found =
+            Found { exported, subject, compared: Compared::default(), made: None, news: News::default() };
         if found.exported.as_is {
             found.compared.unchanged = rows.len() as u64;
             return Ok(Look::Fits(Box::new(found)));
@@ -253,10 +263,15 @@ const fn is_grave(error: &EngineError) -> bool {
     matches!(error, EngineError::Store(error) if !matches!(error, StoreError::Missing { .. }))
 }
 
-/// Returns how much of what was found is not known yet.
-fn news(engine: &Engine, subject: &Subject, compared: &Compared, signature: &Signature) -> usize {
+fn news(engine: &Engine, subject: &Subject, compared: &Compared, signature: &Signature) -> News {
     let editor = Editor::new(subject, Stamp::new(engine, signature));
-    let is_news =
-        |change: &&EditChange| editor.current(&change.key, &change.field).as_ref() != Some(&change.value);
-    compared.changes.iter().filter(is_news).count() + compared.unknown.len()
+    let stands =
+        |change: &EditChange| editor.current(&change.key, &change.field).as_ref() == Some(&change.value);
+    let is_edited = |EditChange { key, field, .. }: &EditChange| {
+        editor.edit(editor.home(key)).is_some_and(|edit| edit.set.contains_key(field))
+    };
+    let (standing, new): (Vec<&EditChange>, Vec<&EditChange>) =
+        compared.changes.iter().partition(|change| stands(change));
+    let idle = standing.into_iter().filter(|change| !is_edited(change)).count();
+    News { new: new.len() + compared.unknown.len(), idle }
 }

@@ -9,6 +9,7 @@ use crate::staleness;
 use crate::trouble::{ROOT, may_mount, shell};
 
 mod formats;
+mod fuzz;
 
 /// A project that was run: four lines in capitals.
 fn exported() -> TestProject {

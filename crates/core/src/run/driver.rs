@@ -85,6 +85,7 @@ async fn run_held(
         in_doubt: opening.in_doubt.clone(),
         level: recorder.level(),
         window: engine.window(),
+        pipeline: engine.pipeline().map(str::to_owned),
     };
     begin(engine, request, run_id, &opening, &mut recorder, targets).await?;
     let attempts =
@@ -248,6 +249,7 @@ fn report(state: &RunState, run_id: RunId, in_doubt: u64) -> RunReport {
         usage,
         cost_usd: usage.cost_usd,
         phases,
+        leftovers: Vec::new(),
     }
 }
 

@@ -99,7 +99,7 @@ impl RunState {
     ) -> RevisionRecord {
         let target = &self.targets[no];
         let record = self.history.next_record(&target.target, self.run_id, self.now, artifact, lineage);
-        RevisionRecord { causes: target.causes().to_vec(), ..record }
+        RevisionRecord { causes: target.causes().to_vec(), pipeline: self.options.pipeline.clone(), ..record }
     }
 
     pub(super) fn publish_revision(&mut self, no: TargetNo, record: RevisionRecord, standing: &Standing) {

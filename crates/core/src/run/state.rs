@@ -99,6 +99,8 @@ pub struct Options {
     pub level: Level,
     /// How many units of a target are held that are not over.
     pub window: usize,
+    /// The pipeline file.
+    pub pipeline: Option<String>,
 }
 
 /// How many calls are in flight, by what they count against.

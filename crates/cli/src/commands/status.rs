@@ -64,6 +64,7 @@ pub(crate) fn run(args: &StatusArgs, globals: &Globals, output: &mut Output) -> 
             if !args.watch {
                 return Ok(ExitCode::Ok);
             }
+            output.flush_to_reader()?;
             tokio::time::sleep(PAUSE).await;
         }
     })

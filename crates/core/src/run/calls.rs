@@ -220,6 +220,7 @@ impl RunState {
         let target = &mut self.targets[pack.target];
         if let Some(job) = target.job_mut() {
             job.n_in_flight += 1;
+            job.since.get_or_insert(self.time);
             for ask in &pack.asks {
                 job.units[ask.unit].was_called = true;
             }
@@ -240,8 +241,8 @@ impl RunState {
         let job = self.targets[pack.target].job()?;
         let agent = job.standing.definition.agents.get(pack.member)?;
         let units = pack.asks.iter().filter(|ask| self.open_key(**ask).is_some()).map(|ask| {
-            let request = job.prepared.requests.request(&job.prepared.units[ask.unit]);
-            request.asked(job.previous(ask.unit, ask.ask).as_ref())
+            let previous = job.previous(ask.unit, ask.ask);
+            job.prepared.requests.asked(&job.prepared.units[ask.unit], previous.as_ref())
         });
         let open = pack.asks.iter().filter(|ask| self.open_key(**ask).is_some());
         let conversation = job.conversation(pack.member, open.map(|ask| (ask.unit, ask.ask)));

@@ -196,7 +196,7 @@ async fn turn_until_over(
         }
         tell_remarks(recorder, remarks).await;
         for effect in turn.effects {
-            tasks.push(performer.clone().perform(effect).boxed());
+            tasks.push(performer.clone().begin(effect));
         }
         if state.is_over() {
             return Ok(());

@@ -11,6 +11,7 @@ use refrain_schemas::json::Json;
 use refrain_schemas::name::{CallId, PhaseName};
 use refrain_schemas::report::KeptFile;
 use refrain_schemas::scope::Target;
+use smallvec::SmallVec;
 
 use crate::engine::EngineError;
 use crate::facts::Known;
@@ -37,6 +38,9 @@ pub struct AskRef {
     /// The ask, by its place among the unit's.
     pub ask: usize,
 }
+
+/// Some asks, of which there is mostly one.
+pub type Asks = SmallVec<[AskRef; 1]>;
 
 /// Something that has happened.
 #[derive(Debug)]

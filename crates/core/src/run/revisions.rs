@@ -69,6 +69,7 @@ impl RunState {
             Ok(None) => return self.start_work(no, standing, Whole::Yes),
             Err(error) => return self.fail_or_abort(no, error),
         };
+        self.targets[no].report.units = counts;
         if let Some(conflict) = &published.open_conflict {
             return self.fail_conflict(no, &standing, &published, conflict);
         }
@@ -86,7 +87,6 @@ impl RunState {
             edits: published.edits,
             ..self.next_record(no, published.artifact, lineage)
         };
-        self.targets[no].report.units = counts;
         self.publish_revision(no, record, &standing);
     }
 

@@ -26,7 +26,7 @@ use crate::ports::store::{Batch, InDoubt};
 use super::forerunner::Forerunner;
 use super::gate::Pass;
 use super::gates::{Chain, Gates};
-use super::input::{AskRef, Effect, Input, TargetNo, Told};
+use super::input::{AskRef, Asks, Effect, Input, TargetNo, Told};
 use super::key_map::KeyMap;
 use super::pool::{Pack, Pool};
 use super::purse::Hold;
@@ -142,7 +142,7 @@ pub(super) struct Flight {
 /// Asks with one key: one of them is asked, the others wait for its reply.
 #[derive(Debug, Default)]
 pub(super) struct Waiting {
-    pub(super) asks: Vec<AskRef>,
+    pub(super) asks: Asks,
     pub(super) asked: Option<AskRef>,
     /// Whether that one is in a call.
     pub(super) is_flying: bool,

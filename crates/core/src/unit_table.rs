@@ -7,6 +7,10 @@ use serde::{Deserialize, Serialize};
 use crate::request::redo_key;
 use crate::tree::page::{Entry, read_number, write_number};
 
+/// More refusals of its replies than any ask has seen: a row that tells of them was written by somebody else, and to reckon all
+/// of their keys would take for ever.
+const MOST_REDOS: u32 = 1 << 16;
+
 /// One row: how a unit was made.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct UnitRow {
@@ -94,6 +98,9 @@ impl UnitRow {
     #[must_use]
     pub fn decode(entry: &Entry<'_>) -> Option<Self> {
         let (row, rest) = postcard::take_from_bytes::<Self>(entry.body).ok()?;
+        if row.asks.iter().any(|ask| ask.redo > MOST_REDOS) {
+            return None;
+        }
         Some(Self { run: read_number(rest).map(|(run, _)| run), ..row })
     }
 }

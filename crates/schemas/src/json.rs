@@ -175,7 +175,10 @@ impl Json {
     }
 
     fn made(write: impl FnOnce(&mut String)) -> Self {
-        let Ok(json) = Self::built(|text| Ok::<(), Infallible>(write(text)));
+        let Ok(json) = Self::built(|text| {
+            write(text);
+            Ok::<(), Infallible>(())
+        });
         json
     }
 

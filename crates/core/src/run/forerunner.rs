@@ -228,7 +228,7 @@ impl RunState {
     /// Returns the edges along which units could flow into a target now, where everything else is settled.
     fn live_edges(&self, no: TargetNo) -> Option<Vec<Live>> {
         let (target, ahead) = (&self.targets[no], self.forerunners[no].as_ref()?);
-        if !matches!(target.stage, Stage::Waiting) || self.is_common_purse_limited(no) {
+        if !matches!(target.stage, Stage::Waiting) {
             return None;
         }
         let ups: BTreeSet<TargetNo> = target.after.iter().copied().collect();
@@ -277,12 +277,6 @@ impl RunState {
             return !job.is_stopped && elapsed >= WARM_UP && elapsed >= least;
         }
         self.targets[up].is_before_asking() && self.targets[self.forerunner(up)].job().is_some()
-    }
-
-    /// Whether money is short that phases before may need: it goes to phases in their order.
-    fn is_common_purse_limited(&self, no: TargetNo) -> bool {
-        let phase = self.targets[no].phase;
-        self.pools.iter().any(|seat| seat.phase == phase && self.purses.is_limited(seat.agent_no))
     }
 
     /// Takes what is known of a target before its turn.

@@ -110,6 +110,8 @@ pub struct Transferred {
     pub artifact: ArtifactRef,
     /// The files.
     pub files: Vec<FileStamp>,
+    /// Whether some records that were read have ids that come from what they say.
+    pub content_ids: Option<bool>,
     /// The source files that were patched.
     pub patched: Vec<FileStamp>,
     /// What to tell.

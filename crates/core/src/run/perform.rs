@@ -228,10 +228,10 @@ impl Performer {
         }
         let (root, pages) = builder.finish();
         self.store(pages).await?;
-        let files = source.stamps();
+        let (files, content_ids) = (source.stamps(), Some(!source.has_own_ids()));
         let event = EventKind::SourceRead { files: files.len() as u64, records: n_records };
         let artifact = artifact::reference(ArtifactKind::Records, &root);
-        Ok(Transferred { artifact, files, patched: Vec::new(), event, kept: Vec::new() })
+        Ok(Transferred { artifact, files, content_ids, patched: Vec::new(), event, kept: Vec::new() })
     }
 
     async fn write(
@@ -276,6 +276,7 @@ impl Performer {
         Ok(Transferred {
             artifact,
             files,
+            content_ids: None,
             patched,
             event: EventKind::ExportWritten { files: names, records: n_records },
             kept,

@@ -304,7 +304,10 @@ impl RunState {
     }
 
     fn fail_ask(&mut self, ask: AskRef, failure: &Failure) {
-        if let Some(key) = self.open_key(ask).filter(|_| self.is_forerunner(ask.target)) {
+        // Once in a run is enough: for whom it was asked ahead of, and should all units have to be made again.
+        let is_provisional = self.targets[ask.target].job().is_some_and(|job| job.prepared.before.is_some());
+        let is_early = self.is_forerunner(ask.target);
+        if let Some(key) = self.open_key(ask).filter(|_| is_early || is_provisional) {
             let principal = self.principal(ask.target);
             self.targets[principal].failed_ahead.insert(key, failure.clone());
         }

@@ -64,6 +64,8 @@ pub struct RunState {
     pub(super) purses: Purses,
     /// What the run lacks to go on, and what could be done.
     pub(super) shortage: Option<(String, String)>,
+    /// Whether a call whose turn has come waits for money that others may bring back.
+    pub(super) is_short: bool,
     /// Endpoints that were told to stand in for others.
     pub(super) fell_back: BTreeSet<String>,
     /// The pool that had a call last.
@@ -99,6 +101,8 @@ pub struct Options {
     pub level: Level,
     /// How many units of a target are held that are not over.
     pub window: usize,
+    /// The pipeline file.
+    pub pipeline: Option<String>,
 }
 
 /// How many calls are in flight, by what they count against.
@@ -220,6 +224,7 @@ impl RunState {
             gates: Gates::default(),
             purses,
             shortage: None,
+            is_short: false,
             fell_back: BTreeSet::new(),
             served: 0,
             wake: None,

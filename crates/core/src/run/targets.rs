@@ -178,8 +178,9 @@ impl RunState {
         self.targets[no].report.kept = transferred.kept;
         self.tell(no, transferred.event);
         let lineage = standing.now.lineage(&BTreeMap::new());
-        let (files, patched) = (transferred.files, transferred.patched);
-        let record = RevisionRecord { files, patched, ..self.next_record(no, transferred.artifact, lineage) };
+        let Transferred { artifact, files, content_ids, patched, .. } = transferred;
+        let record =
+            RevisionRecord { files, content_ids, patched, ..self.next_record(no, artifact, lineage) };
         standing.now.altered.clear();
         self.publish_revision(no, record, &standing);
     }

@@ -1,6 +1,6 @@
 //! Runs calls in this process.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -31,7 +31,7 @@ pub struct LocalExecutor {
     factories: Vec<Arc<dyn AgentFactory>>,
     clock: Arc<dyn Clock>,
     remarks: RemarkBox,
-    clones: Mutex<BTreeMap<Slot, Arc<Clone>>>,
+    clones: Mutex<HashMap<Slot, Arc<Clone>>>,
 }
 
 /// One clone of an agent and whether it is open.
@@ -82,7 +82,20 @@ impl LocalExecutor {
     }
 
     async fn answer(&self, clone: &Clone, call: Call, cancel: &Cancel) -> Result<Reply, AgentError> {
-        let Some(timeout) = call.timeout else { return self.open_and_answer(clone, call, cancel).await };
+        match call.timeout {
+            None => self.open_and_answer(clone, call, cancel).await,
+            // Apart, so that calls that may take any time do not need the room for this.
+            Some(timeout) => self.answer_in_time(clone, call, cancel, timeout).boxed().await,
+        }
+    }
+
+    async fn answer_in_time(
+        &self,
+        clone: &Clone,
+        call: Call,
+        cancel: &Cancel,
+        timeout: Duration,
+    ) -> Result<Reply, AgentError> {
         let stop = Cancel::new();
         let answer = pin!(self.open_and_answer(clone, call, &stop));
         let limit = select(cancel.fired(), self.clock.sleep(timeout));
@@ -139,6 +152,8 @@ impl Executor for LocalExecutor {
 
     async fn close(&self) {
         let clones = std::mem::take(&mut *self.clones.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut clones: Vec<(Slot, Arc<Clone>)> = clones.into_iter().collect();
+        clones.sort_by(|(a, _), (b, _)| a.cmp(b));
         let closing = clones.into_iter().map(|(slot, clone)| async move {
             clone.agent.close().await;
             if *clone.is_open.lock().await {

@@ -15,7 +15,7 @@ use super::gate::Admission;
 use super::input::{Effect, TargetNo};
 use super::pool::Pack;
 use super::purse::Hold;
-use super::purses::{Owner, Payers, Shortage};
+use super::purses::{Claims, Owner, Payers, Shortage};
 use super::state::{Flight, PoolNo, RunState, Seat, Stop};
 
 impl RunState {
@@ -30,9 +30,10 @@ impl RunState {
         if self.stop.is_some() || self.fatal.is_some() {
             return;
         }
+        self.is_short = false;
         self.serve(false);
-        if self.forerunners.iter().flatten().any(Forerunner::is_asking) {
-            // What runs ahead of its turn takes what nobody else wants.
+        // What runs ahead of its turn takes what nobody else wants, be it clones or money.
+        if !self.is_short && self.forerunners.iter().flatten().any(Forerunner::is_asking) {
             self.serve(true);
         }
     }
@@ -61,6 +62,10 @@ impl RunState {
         let Some(request) = self.request(self.next_call, &pack) else { return more };
         let hold = ceiling::hold(self.model_of(no), &request, self.tool_bytes(&pack));
         let payers = self.payers(no);
+        if self.is_spoken_for(pack.target, payers, &hold) {
+            self.pools[no].pool.put_back(pack);
+            return false;
+        }
         if let Err(shortage) = self.purses.reserve(payers, &hold) {
             return self.fall_short(no, pack, shortage);
         }
@@ -128,6 +133,7 @@ impl RunState {
         let target = pack.target;
         self.pools[no].pool.put_back(pack);
         if shortage.lack.may_pass {
+            self.is_short |= !self.is_early(target);
             return false;
         }
         if self.is_early(target) {
@@ -148,6 +154,15 @@ impl RunState {
         }
         self.targets[principal].shortage.get_or_insert(words);
         self.pools[no].pool.has_waiting() && self.targets[principal].job().is_some()
+    }
+
+    /// Whether a call ahead of its turn would take what others need that come first. One that cannot be paid for anyway is for
+    /// others to judge.
+    fn is_spoken_for(&self, target: TargetNo, payers: Payers, hold: &Hold) -> bool {
+        self.is_early(target)
+            && self.purses.is_limited(payers)
+            && self.purses.spare(payers, hold, &Claims::default())
+            && !self.purses.spare(payers, hold, &self.claims(target))
     }
 
     pub(super) fn payers(&self, no: PoolNo) -> Payers {
@@ -211,6 +226,7 @@ impl RunState {
         tally.calls += 1;
         tally.retries += u64::from(matches!(pack.rung, Rung::Retry | Rung::Repair | Rung::Split));
         tally.repairs += u64::from(pack.rung == Rung::Repair);
+        self.targets[principal].dearest = self.targets[principal].dearest.most(&hold.amount);
         if principal != pack.target {
             let job = self.targets[pack.target].job();
             let called = job.iter().flat_map(|job| pack.asks.iter().map(|ask| job.unit_id(ask.unit).clone()));
@@ -220,6 +236,7 @@ impl RunState {
         let target = &mut self.targets[pack.target];
         if let Some(job) = target.job_mut() {
             job.n_in_flight += 1;
+            job.since.get_or_insert(self.time);
             for ask in &pack.asks {
                 job.units[ask.unit].was_called = true;
             }
@@ -240,8 +257,8 @@ impl RunState {
         let job = self.targets[pack.target].job()?;
         let agent = job.standing.definition.agents.get(pack.member)?;
         let units = pack.asks.iter().filter(|ask| self.open_key(**ask).is_some()).map(|ask| {
-            let request = job.prepared.requests.request(&job.prepared.units[ask.unit]);
-            request.asked(job.previous(ask.unit, ask.ask).as_ref())
+            let previous = job.previous(ask.unit, ask.ask);
+            job.prepared.requests.asked(&job.prepared.units[ask.unit], previous.as_ref())
         });
         let open = pack.asks.iter().filter(|ask| self.open_key(**ask).is_some());
         let conversation = job.conversation(pack.member, open.map(|ask| (ask.unit, ask.ask)));

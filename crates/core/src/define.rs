@@ -4,17 +4,18 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use futures::lock::Mutex;
+use refrain_schemas::artifact::FileStamp;
 use refrain_schemas::digest::{Digest, Digester};
 use refrain_schemas::json::Json;
 use refrain_schemas::name::AgentName;
-use refrain_schemas::scope::Scope;
+use refrain_schemas::scope::{Scope, Target};
 use serde_json::{Map, Value, json};
 
 use crate::engine::EngineError;
 use crate::fill::{FillError, fill};
 use crate::model::{AgentModel, ContextSource, Model, OutputSchema, Phase, RulesAgent, Select, Work};
 use crate::ports::agent::{AgentError, Draft};
-use crate::ports::files::ProjectFiles;
+use crate::ports::files::{FileError, ProjectFiles};
 use crate::ports::rules::RecordRules;
 use crate::ports::tools::{Tool, Tools};
 use crate::prompt::Prompt;
@@ -66,18 +67,19 @@ pub struct BoundAgent {
     pub tool_bytes: u64,
 }
 
-/// The digests of project files as one command sees them: each file is looked at once.
+/// The files of a project as one command sees them: each is looked at once.
 #[derive(Debug, Clone)]
 pub struct FileDigests {
     files: Arc<dyn ProjectFiles>,
     known: Arc<Mutex<BTreeMap<String, Digest>>>,
+    sources: Arc<Mutex<BTreeMap<Target, Vec<FileStamp>>>>,
 }
 
 impl FileDigests {
     /// Starts with nothing known.
     #[must_use]
     pub fn new(files: Arc<dyn ProjectFiles>) -> Self {
-        Self { files, known: Arc::default() }
+        Self { files, known: Arc::default(), sources: Arc::default() }
     }
 
     /// Returns the digest of a file.
@@ -91,6 +93,21 @@ impl FileDigests {
         let digest = self.files.stamp(path, None).await?.digest;
         self.known.lock().await.insert(path.to_owned(), digest);
         Ok(digest)
+    }
+
+    /// Returns the stamps of the files that a target reads, which are taken at the first time; none where that fails: a
+    /// source that is gone or cannot be read differs from every source that was.
+    pub async fn sources(
+        &self,
+        target: &Target,
+        stamps: impl Future<Output = Result<Vec<FileStamp>, FileError>>,
+    ) -> Vec<FileStamp> {
+        if let Some(sources) = self.sources.lock().await.get(target) {
+            return sources.clone();
+        }
+        let sources = stamps.await.unwrap_or_default();
+        self.sources.lock().await.insert(target.clone(), sources.clone());
+        sources
     }
 }
 

@@ -109,6 +109,7 @@ pub async fn gather(
         context_files: context_files(phase, &target.scope, digests).await?,
         sources: Vec::new(),
         altered: Vec::new(),
+        exports: Vec::new(),
         generation: known.generation,
         edits: known.edits.clone(),
     };
@@ -117,13 +118,15 @@ pub async fn gather(
             let params = params(model, &work.agent, target)?;
             let known = prior.map_or(&[][..], |prior| prior.record.files.as_slice());
             // A source that is gone or cannot be read differs from every source that was.
-            now.sources = ports.reader.stamps(&params, known).await.unwrap_or_default();
+            now.sources = digests.sources(target, ports.reader.stamps(&params, known)).await;
         }
         Work::Write(work) => {
             let params = params(model, &work.agent, target)?;
             let known = prior.map_or(&[][..], |prior| prior.record.patched.as_slice());
             now.sources = ports.writer.inputs(&params, known).await.unwrap_or_default();
-            now.altered = altered(ports, prior).await?;
+            let files = prior.map_or(&[][..], |prior| prior.record.files.as_slice());
+            now.exports = ports.writer.stamps(files).await?;
+            now.altered = altered(files, &now.exports);
         }
         Work::Ask(_) => {}
     }
@@ -159,13 +162,10 @@ async fn context_files(
     Ok(out)
 }
 
-async fn altered(ports: &Ports, prior: Option<&Prior>) -> Result<Vec<String>, EngineError> {
-    let Some(prior) = prior else { return Ok(Vec::new()) };
-    let known = &prior.record.files;
-    let stamps = ports.writer.stamps(known).await?;
-    let same =
-        |file: &&FileStamp| stamps.iter().any(|stamp| stamp.path == file.path && stamp.digest == file.digest);
-    Ok(known.iter().filter(|file| !same(file)).map(|file| file.path.clone()).collect())
+/// Returns the paths of files that are not as they were written.
+fn altered(written: &[FileStamp], found: &[FileStamp]) -> Vec<String> {
+    let is_same = |file: &&FileStamp| found.iter().any(|found| found.is_same_file(file));
+    written.iter().filter(|file| !is_same(file)).map(|file| file.path.clone()).collect()
 }
 
 /// Says why a target is skipped, if it is.

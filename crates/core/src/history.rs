@@ -7,7 +7,7 @@ use refrain_schemas::digest::Digest;
 use refrain_schemas::edit::EditsRecord;
 use refrain_schemas::history::{
     AttemptOutcome, AttemptRecord, GenerationRecord, HistoryEntry, Lineage, RevisionRecord, RunStart,
-    WaiverRecord,
+    StampsRecord, WaiverRecord,
 };
 use refrain_schemas::name::{Revision, RunId};
 use refrain_schemas::report::{RunReport, UnitCounts};
@@ -110,6 +110,7 @@ impl History {
                 target.waivers.push(waiver);
             }
             HistoryEntry::Edits(record) => self.target_mut(&record.target).edits.push(record),
+            HistoryEntry::Stamps(stamps) => self.apply_stamps(&stamps),
         }
     }
 
@@ -119,6 +120,17 @@ impl History {
             target.last_attempt = Some(record.clone());
         }
         target.attempts.push(record);
+    }
+
+    fn apply_stamps(&mut self, stamps: &StampsRecord) {
+        let revisions = self.target_mut(&stamps.target).revisions.iter_mut();
+        let record = revisions.map(|(_, record)| record).rfind(|record| record.revision == stamps.revision);
+        let files = record.into_iter().flat_map(|record| record.files.iter_mut().chain(&mut record.patched));
+        for file in files {
+            if let Some(stamp) = stamps.files.iter().find(|stamp| stamp.is_same_file(file)) {
+                file.clone_from(stamp);
+            }
+        }
     }
 
     fn target_mut(&mut self, target: &Target) -> &mut TargetHistory {

@@ -28,6 +28,8 @@ pub struct Now {
     pub sources: Vec<FileStamp>,
     /// Output files of `write` that are missing or were altered.
     pub altered: Vec<String>,
+    /// The output files of `write` that are there, as they are.
+    pub exports: Vec<FileStamp>,
     /// The generation of the target's asks.
     pub generation: u32,
     /// What people edited: its own records, and those of later targets that lock its units.

@@ -37,6 +37,7 @@ mod retry;
 mod returns;
 mod revisions;
 mod settling;
+mod stamps;
 pub mod state;
 pub mod target_state;
 mod targets;

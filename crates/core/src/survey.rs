@@ -35,9 +35,23 @@ pub async fn survey(
     history: &History,
     digests: &FileDigests,
 ) -> Result<Vec<Standing>, EngineError> {
+    survey_some(model, ports, history, digests, model.targets()).await
+}
+
+/// Judges some targets, which stand in plan order; what comes before one of them and is not among them counts as missing.
+///
+/// # Errors
+/// Fails where a file of the definition cannot be read, or the store fails.
+pub async fn survey_some(
+    model: &Model,
+    ports: &Ports,
+    history: &History,
+    digests: &FileDigests,
+    targets: Vec<Target>,
+) -> Result<Vec<Standing>, EngineError> {
     let mut words: BTreeMap<Target, Freshness> = BTreeMap::new();
     let mut out = Vec::new();
-    for target in model.targets() {
+    for target in targets {
         let standing = stand(model, ports, history, digests, &target, &words).await?;
         words.insert(target, standing.verdict.freshness);
         out.push(standing);

@@ -30,7 +30,7 @@ use crate::prepare::{Preparation, PrepareError, Prepared, prepare, prepare_one};
 use crate::request::{Requests, UnitRequest, View};
 use crate::run::job::Job;
 use crate::run::request::Planned;
-use crate::survey::{Standing, survey};
+use crate::survey::{Standing, survey_some};
 use crate::tree::search::find;
 use crate::tree::sequence::Sequence;
 use crate::unit_table::UnitRow;
@@ -48,13 +48,15 @@ pub(crate) async fn why(
     limit: usize,
 ) -> Result<WhyReport, EngineError> {
     let mut ahead = Ahead::new(engine).await?;
-    let standings = survey(&ahead.model, engine.ports(), &ahead.history, &ahead.digests).await?;
+    let (ports, targets) = (engine.ports(), with_upstream(engine, target)?);
+    // What comes behind the target is nobody's question: its files need not be read.
+    let standings = survey_some(&ahead.model, ports, &ahead.history, &ahead.digests, targets.clone()).await?;
     let causes = all_causes(&standings, target);
     let freshness = standings
         .iter()
         .find(|standing| standing.target == *target)
         .map(|standing| standing.verdict.freshness);
-    let standing = look_ahead(engine, &mut ahead, target).await?;
+    let standing = look_ahead(&mut ahead, &targets, target).await?;
     let mut report = WhyReport {
         schema_version: 1,
         phase: target.phase.clone(),
@@ -97,8 +99,8 @@ fn all_causes(standings: &[Standing], target: &Target) -> Vec<Cause> {
     out
 }
 
-/// Plays everything before a target ahead, and judges the target as it would be then.
-async fn look_ahead(engine: &Engine, ahead: &mut Ahead, target: &Target) -> Result<Standing, EngineError> {
+/// Returns everything that comes before a target, and the target, in plan order.
+fn with_upstream(engine: &Engine, target: &Target) -> Result<Vec<Target>, EngineError> {
     let values = target.scope.iter().map(|(_, value)| value.to_owned()).collect();
     let request = RunRequest {
         targets: vec![Selection { phase: target.phase.clone(), values }],
@@ -109,8 +111,12 @@ async fn look_ahead(engine: &Engine, ahead: &mut Ahead, target: &Target) -> Resu
         budget: refrain_schemas::money::Budget::default(),
         holder: crate::plan::nobody(),
     };
-    let planned = Planned::of(engine, &request)?;
-    for (before, _) in planned.targets.iter().filter(|(before, _)| before != target) {
+    Ok(Planned::of(engine, &request)?.targets.into_iter().map(|(target, _)| target).collect())
+}
+
+/// Plays everything before a target ahead, and judges the target as it would be then.
+async fn look_ahead(ahead: &mut Ahead, targets: &[Target], target: &Target) -> Result<Standing, EngineError> {
+    for before in targets.iter().filter(|before| *before != target) {
         ahead.plan_target(before, false).await?;
     }
     ahead.stand(target).await

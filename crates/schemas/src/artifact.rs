@@ -48,3 +48,11 @@ pub struct FileStamp {
     /// Whether the file was so young when it was hashed that a later change might keep its time.
     pub young: bool,
 }
+
+impl FileStamp {
+    /// Whether two stamps are of the same file with the same contents.
+    #[must_use]
+    pub fn is_same_file(&self, other: &Self) -> bool {
+        self.path == other.path && self.digest == other.digest
+    }
+}

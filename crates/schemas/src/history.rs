@@ -34,6 +34,8 @@ pub enum HistoryEntry {
     Waiver(WaiverRecord),
     /// People changed records, or took changes back.
     Edits(EditsRecord),
+    /// Files of a revision were read again and are what they were; their new stamps vouch for that.
+    Stamps(StampsRecord),
 }
 
 /// The beginning of a run.
@@ -198,6 +200,18 @@ pub enum AttemptOutcome {
     Waiting,
     /// The run was stopped or cancelled before the phase ended; says nothing about the phase.
     Stopped,
+}
+
+/// Files of a revision that were found to be what they were.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StampsRecord {
+    /// The phase and scope.
+    pub target: Target,
+    /// The revision.
+    pub revision: Revision,
+    /// The files with the stamps that they have from here on.
+    pub files: Vec<FileStamp>,
 }
 
 /// A raised generation: all asks of the phase have new keys from here on.

@@ -172,7 +172,8 @@ fn is_kept(entry: &HistoryEntry, named: bool, forgotten: &BTreeSet<RunId>) -> bo
         HistoryEntry::RunEnded(_)
         | HistoryEntry::Revision(_)
         | HistoryEntry::Attempt(_)
-        | HistoryEntry::Waiver(_) => named,
+        | HistoryEntry::Waiver(_)
+        | HistoryEntry::Stamps(_) => named,
         HistoryEntry::Generation(_) | HistoryEntry::Edits(_) => true,
     }
 }

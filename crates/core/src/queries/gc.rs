@@ -90,6 +90,7 @@ impl Chosen {
                 HistoryEntry::RunEnded(end) => runs.contains(&end.report.run_id),
                 HistoryEntry::Revision(record) => holds(&record.target, record.revision),
                 HistoryEntry::Waiver(waiver) => holds(&waiver.target, waiver.revision),
+                HistoryEntry::Stamps(stamps) => holds(&stamps.target, stamps.revision),
                 // The last attempt is what says failed, blocked or waiting.
                 HistoryEntry::Attempt(attempt) => {
                     let last =
@@ -159,7 +160,10 @@ impl Refs {
                     refs.tables.extend(waiver.units);
                 }
                 HistoryEntry::Attempt(attempt) => refs.conflicts.extend(attempt.conflicts),
-                HistoryEntry::RunStarted(_) | HistoryEntry::RunEnded(_) | HistoryEntry::Generation(_) => {}
+                HistoryEntry::RunStarted(_)
+                | HistoryEntry::RunEnded(_)
+                | HistoryEntry::Generation(_)
+                | HistoryEntry::Stamps(_) => {}
             }
         }
         refs

@@ -123,8 +123,9 @@ async fn run_held(
         let _lost = recorder.finish().await;
         return Err(error);
     }
-    let end = HistoryEntry::RunEnded(RunEnd { at: ports.clock.now(), report: report.clone() });
-    ports.store.commit(Batch { history: vec![end], ..Batch::default() }).await?;
+    let mut last = performer.look_again(&state).await;
+    last.push(HistoryEntry::RunEnded(RunEnd { at: ports.clock.now(), report: report.clone() }));
+    ports.store.commit(Batch { history: last, ..Batch::default() }).await?;
     recorder.record(None, end_event(&report)).await;
     let _lost = recorder.finish().await;
     Ok(report)

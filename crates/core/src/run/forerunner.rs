@@ -34,6 +34,9 @@ const WARM_UP: Duration = Duration::from_millis(50);
 /// The least time that each of its units took so far, all in all: below that, the run's own work is what takes the time,
 /// and doing some of it twice would only slow it down.
 const LEAST_PER_UNIT: Duration = Duration::from_micros(100);
+/// The same where no call is under way once everything has been taken in that came: either agents are as quick as the run
+/// itself and the machine is slow, or few are asked at once.
+const LEAST_OF_QUICK: Duration = Duration::from_micros(300);
 
 /// What is known of a target with an edge that streams, as long as its turn has not come.
 #[derive(Debug, Default)]
@@ -269,7 +272,8 @@ impl RunState {
         if let Some(job) = self.targets[up].job() {
             let Some(since) = job.since else { return false };
             let (elapsed, n) = (self.time.saturating_sub(since), job.ended.len());
-            let least = LEAST_PER_UNIT.saturating_mul(u32::try_from(n).unwrap_or(u32::MAX));
+            let per_unit = if self.flights.is_empty() { LEAST_OF_QUICK } else { LEAST_PER_UNIT };
+            let least = per_unit.saturating_mul(u32::try_from(n).unwrap_or(u32::MAX));
             return !job.is_stopped && elapsed >= WARM_UP && elapsed >= least;
         }
         self.targets[up].is_before_asking() && self.targets[self.forerunner(up)].job().is_some()

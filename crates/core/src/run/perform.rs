@@ -98,7 +98,7 @@ impl Performer {
         })
     }
 
-    fn phase(&self, no: TargetNo) -> &crate::model::Phase {
+    pub(super) fn phase(&self, no: TargetNo) -> &crate::model::Phase {
         &self.model.phases[self.targets[no].1]
     }
 

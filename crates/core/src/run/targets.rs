@@ -85,6 +85,7 @@ impl RunState {
 
     pub(super) fn keep(&mut self, no: TargetNo, standing: &Standing) {
         let partial = standing.verdict.freshness == Freshness::Partial;
+        self.renew_stamps(no, &standing.now);
         if let Some(record) = self.history.latest(&self.targets[no].target) {
             let revision = record.revision;
             let mut counts = record.counts;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use refrain_schemas::name::AgentName;
 use refrain_schemas::scope::Target;
 
-use super::{compare, known_asks, look_ahead};
+use super::{compare, known_asks, look_ahead, with_upstream};
 use crate::engine::{Engine, EngineError};
 use crate::model::Work;
 use crate::plan::Ahead;
@@ -26,7 +26,8 @@ pub(crate) async fn unrecorded(
     unit: &str,
 ) -> Result<Option<Unrecorded>, EngineError> {
     let mut ahead = Ahead::new(engine).await?;
-    let standing = look_ahead(engine, &mut ahead, target).await?;
+    let targets = with_upstream(engine, target)?;
+    let standing = look_ahead(&mut ahead, &targets, target).await?;
     let model = ahead.model.clone();
     let Some(phase) = model.phase(target.phase.as_str()) else { return Ok(None) };
     let Work::Ask(work) = &phase.work else { return Ok(None) };

@@ -21,6 +21,7 @@ mod localising;
 mod logs;
 mod money;
 mod pieces;
+mod programs;
 mod progress;
 mod prompts;
 mod repairing;

@@ -45,8 +45,12 @@ impl RunState {
         if let Some(failure) = refusal {
             self.ends_run(&failure);
         }
-        let unable = self.targets[self.forerunner(no)].job().map(|job| job.unable.clone());
-        if let (Some(unable), Some(job)) = (unable, self.targets[no].job_mut()) {
+        let forerunner = self.forerunner(no);
+        let unable = self.targets[forerunner].job().map(|job| job.unable.clone()).unwrap_or_default();
+        let is_same = |member: usize| self.identity(no, member) == self.identity(forerunner, member);
+        let unable: Vec<(usize, Failure)> =
+            unable.into_iter().filter(|(member, _)| is_same(*member)).collect();
+        if let Some(job) = self.targets[no].job_mut() {
             job.unable.extend(unable);
         }
     }

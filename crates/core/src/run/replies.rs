@@ -17,7 +17,7 @@ use crate::request::UnitRequest;
 use crate::template::Context;
 
 use super::input::{AskRef, TargetNo};
-use super::state::{RunState, Waiting};
+use super::state::{RunState, Waiting, is_looking};
 use super::unit_state::{AskState, Refusal, UnitProgress, UnitState};
 
 /// How many failed units a report names.
@@ -118,9 +118,7 @@ impl RunState {
     }
 
     fn is_looking(&self, ask: AskRef) -> bool {
-        let job = self.targets[ask.target].job();
-        let state = job.and_then(|job| job.units.get(ask.unit)?.asks.get(ask.ask));
-        state.is_some_and(|ask| matches!(ask.state, AskState::Looking))
+        is_looking(&self.targets, ask)
     }
 
     /// Returns the key of an ask that is still open.
@@ -293,7 +291,7 @@ impl RunState {
         let (refused, others): (Vec<AskRef>, Vec<AskRef>) = waiting.asks.into_iter().partition(own);
         if !others.is_empty() {
             let mut waiting = Waiting { asks: others, ..Waiting::default() };
-            let heir = waiting.inherit(&self.early());
+            let heir = waiting.inherit(&self.early(), &self.targets);
             self.by_key.insert(key, waiting);
             heir.into_iter().for_each(|heir| self.enqueue(heir));
         }
@@ -554,11 +552,11 @@ impl RunState {
     /// Forgets the asks of a target that has ended; another target that waits for one of them asks it itself.
     pub(super) fn forget_waiting(&mut self, no: TargetNo) {
         self.pools.iter_mut().for_each(|seat| seat.pool.forget(no));
-        let (mut heirs, early) = (Vec::new(), self.early());
+        let (mut heirs, early, targets) = (Vec::new(), self.early(), &self.targets);
         self.by_key.retain(|_, waiting| {
             waiting.asks.retain(|ask| ask.target != no);
             if waiting.asked.is_some_and(|asked| asked.target == no) {
-                heirs.extend(waiting.inherit(&early));
+                heirs.extend(waiting.inherit(&early, targets));
             }
             !waiting.asks.is_empty()
         });

@@ -32,6 +32,7 @@ use super::pool::{Pack, Pool};
 use super::purse::Hold;
 use super::purses::Purses;
 use super::target_state::TargetState;
+use super::unit_state::AskState;
 
 /// The state of a run.
 #[derive(Debug)]
@@ -147,12 +148,21 @@ pub(super) struct Waiting {
 }
 
 impl Waiting {
-    /// Lets the first that is left ask, one whose turn has come before others.
-    pub(super) fn inherit(&mut self, early: &[bool]) -> Option<AskRef> {
-        let due = self.asks.iter().find(|ask| !early[ask.target]);
-        (self.asked, self.is_flying) = (due.or(self.asks.first()).copied(), false);
+    /// Lets the first that is left ask, one whose turn has come before others. One that the ledger is still being looked
+    /// into for is not among them: it asks, if it has to, when that is over.
+    pub(super) fn inherit(&mut self, early: &[bool], targets: &[TargetState]) -> Option<AskRef> {
+        let ready: Vec<AskRef> = self.asks.iter().copied().filter(|ask| !is_looking(targets, *ask)).collect();
+        let due = ready.iter().find(|ask| !early[ask.target]);
+        (self.asked, self.is_flying) = (due.or(ready.first()).copied(), false);
         self.asked
     }
+}
+
+/// Whether the ledger is being looked into for an ask.
+pub(super) fn is_looking(targets: &[TargetState], ask: AskRef) -> bool {
+    let job = targets[ask.target].job();
+    let state = job.and_then(|job| job.units.get(ask.unit)?.asks.get(ask.ask));
+    state.is_some_and(|ask| matches!(ask.state, AskState::Looking))
 }
 
 /// Why no new call starts. Later ones are stronger.

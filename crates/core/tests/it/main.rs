@@ -19,6 +19,7 @@ mod fuzz;
 mod limiting;
 mod localising;
 mod logs;
+mod look_ups;
 mod money;
 mod pieces;
 mod programs;

@@ -175,7 +175,8 @@ impl RunState {
     fn refuse_all(&mut self, target: TargetNo, asks: Vec<AskRef>, failure: &Failure) {
         let phase = self.targets[target].phase;
         for ask in asks {
-            if let Some(key) = self.open_key(ask) {
+            // What somebody else has taken over is theirs, and may be on its way.
+            if let Some(key) = self.open_key(ask).filter(|_| self.is_still_to_ask(ask)) {
                 self.refuse_key(phase, key, failure);
             }
         }

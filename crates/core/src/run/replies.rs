@@ -96,7 +96,11 @@ impl RunState {
     }
 
     /// Takes what the ledger had.
-    pub(super) fn found(&mut self, asks: Vec<AskRef>, found: Result<Vec<Option<Json>>, EngineError>) {
+    pub(super) fn found(
+        &mut self,
+        asks: Vec<(AskRef, Digest)>,
+        found: Result<Vec<Option<Json>>, EngineError>,
+    ) {
         let found = match found {
             Ok(found) => found,
             Err(error) => {
@@ -104,12 +108,12 @@ impl RunState {
                 return;
             }
         };
-        for (ask, reply) in asks.into_iter().zip(found) {
-            let Some(key) =
-                self.open_key(ask).filter(|_| self.is_looking(ask) && !self.is_released(ask.target))
-            else {
+        for ((ask, key), reply) in asks.into_iter().zip(found) {
+            // One that was asked for under another key since is being looked up under that one as well.
+            let is_awaited = self.is_looking(ask) && self.open_key(ask) == Some(key);
+            if !is_awaited || self.is_released(ask.target) {
                 continue;
-            };
+            }
             match reply {
                 Some(reply) => self.answer(ask, key, &reply),
                 None => self.miss(ask, key),

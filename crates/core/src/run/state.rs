@@ -311,8 +311,7 @@ impl RunState {
         self.move_windows();
         let look_ups = std::mem::take(&mut self.look_ups);
         for batch in look_ups.chunks(LOOK_UPS) {
-            let (asks, keys) = batch.iter().copied().unzip();
-            self.effects.push(Effect::LookUp(asks, keys));
+            self.effects.push(Effect::LookUp(batch.to_vec()));
         }
         self.tell_progress();
     }

@@ -63,3 +63,18 @@ fn an_ask_is_not_made_before_it_was_looked_up() {
         assert_eq!(world.bought_twice(), [""; 0]);
     }
 }
+
+#[test]
+fn what_is_found_counts_for_the_key_that_was_looked_up() {
+    let mut world = twice(1, &json!({}), &json!({"output": strict()}));
+    // That of `y` comes after `x` has bought what it looks for; that of the key after it is later still.
+    world.look_up_within(|number| match number {
+        2 => 5 * SECOND,
+        3 => 10 * SECOND,
+        _ => Duration::ZERO,
+    });
+    let report = world.run();
+    assert_eq!((report.phases[2].calls, report.phases[3].calls), (1, 1));
+    world.set("long.json", long("the same in other words"));
+    assert_eq!((world.run().calls, world.unfresh()), (0, Vec::new()), "what was bought is found");
+}

@@ -16,6 +16,7 @@ use crate::pieces::{calls, error, failure, lines, pipeline};
 mod hazards;
 mod orders;
 mod taken_over;
+mod windows;
 mod workload;
 
 /// A number that hangs on a text alone.

@@ -26,6 +26,8 @@ struct News {
     finals: Vec<(Final, Option<String>)>,
     /// Whether a unit brought nothing.
     is_lacking: bool,
+    /// Of units that had left memory before somebody came to see their records, the values of the field of a group.
+    departed: Vec<Option<String>>,
     at: usize,
 }
 
@@ -106,7 +108,7 @@ impl RunState {
     /// Returns what has come along an edge; nothing where nothing has, and no group may be complete for other reasons.
     fn news(&self, live: &Live) -> Option<News> {
         let of = if self.targets[live.up].is_before_asking() { self.forerunner(live.up) } else { live.up };
-        let mut news = News { finals: Vec::new(), is_lacking: false, at: live.at };
+        let mut news = News { finals: Vec::new(), is_lacking: false, departed: Vec::new(), at: live.at };
         let job = self.targets[of].job().filter(|job| !job.is_stopped)?;
         if job.ended.len() <= live.at {
             return matches!(live.flow, Flow::Group(_)).then_some(news);
@@ -116,6 +118,10 @@ impl RunState {
         for unit in job.ended[live.at..].iter().copied() {
             let rank = ranks.and_then(|ranks| ranks.get(unit).cloned()).unwrap_or_else(|| vec![unit as u64]);
             let own = if let Flow::Group(field) = &live.flow { job.value(unit, field) } else { None };
+            if job.units.get(unit).is_none() {
+                news.departed.push(own);
+                continue;
+            }
             let records = job.finals(unit);
             news.is_lacking |= records.is_none();
             for (n, stamped) in (0..).zip(records.into_iter().flatten()) {
@@ -129,6 +135,7 @@ impl RunState {
 
     /// Returns the units that lack nothing more.
     fn take_news(&mut self, no: TargetNo, ahead: &mut Forerunner, edge: usize, news: News) -> Vec<usize> {
+        self.note_departed(ahead, edge, &news.departed);
         match ahead.live[edge].flow.clone() {
             Flow::Record | Flow::Group(_) if ahead.is_full => Vec::new(),
             Flow::Record => {
@@ -149,6 +156,21 @@ impl RunState {
             }
             Flow::Join(_) => self.join(no, ahead, edge, news.finals),
         }
+    }
+
+    /// Takes note of units whose records nobody will see before the target's turn: what is made of them waits for it.
+    fn note_departed(&self, ahead: &mut Forerunner, edge: usize, departed: &[Option<String>]) {
+        let Live { up, flow, .. } = &ahead.live[edge];
+        if departed.is_empty() || matches!(flow, Flow::Join(_)) {
+            return;
+        }
+        ahead.is_gapped = true;
+        let Flow::Group(field) = flow else { return };
+        let is_given =
+            matches!(&self.phase(*up).work, Work::Ask(work) if crate::stream::is_given(work, field));
+        // Where a record may say another value than its unit, any group may lack it.
+        ahead.is_closed |= !is_given || departed.contains(&None);
+        ahead.known.extend(departed.iter().flatten().cloned());
     }
 
     /// Puts records aside until their groups are complete; returns the values of these groups.

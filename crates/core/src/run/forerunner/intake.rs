@@ -1,6 +1,6 @@
 //! What flows into a forerunner: from final records to units that lack nothing.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -38,6 +38,13 @@ impl Forerunner {
             live.at = 0;
             self.groups.retain(|(of, _), _| *of != edge);
         }
+        self.n_stashed = self.groups.values().map(Vec::len).sum();
+    }
+
+    /// Takes nothing more in, and lets go of what is put aside.
+    fn close(&mut self) {
+        (self.is_closed, self.n_stashed) = (true, 0);
+        self.groups = HashMap::new();
     }
 
     fn pack(&mut self, value: Option<String>) -> u32 {
@@ -152,7 +159,12 @@ impl RunState {
                     let open = ahead.groups.keys().filter(|(of, _)| *of == edge);
                     touched.extend(open.map(|(_, value)| value.clone()));
                 }
-                self.take_groups(no, ahead, edge, &field, touched)
+                let ready = self.take_groups(no, ahead, edge, &field, touched);
+                // No more records are put aside than units are held.
+                if ahead.n_stashed > self.options.window {
+                    ahead.close();
+                }
+                ready
             }
             Flow::Join(_) => self.join(no, ahead, edge, news.finals),
         }
@@ -194,7 +206,10 @@ impl RunState {
                 // Its place is that of the first unit that brings it, whichever of them ended first.
                 Some(other) if record.rank < other.rank => *other = record,
                 Some(_) => {}
-                None => group.push(record),
+                None => {
+                    group.push(record);
+                    ahead.n_stashed += 1;
+                }
             }
             touched.insert(value);
         }
@@ -218,6 +233,7 @@ impl RunState {
                 continue;
             }
             let Some(mut group) = ahead.groups.remove(&(edge, value.clone())) else { continue };
+            ahead.n_stashed -= group.len();
             group.sort_by(|a, b| a.rank.cmp(&b.rank));
             let members = self.push_source(no, group);
             let rank = members.first().map(|(.., rank)| rank.clone()).unwrap_or_default();
@@ -248,7 +264,7 @@ impl RunState {
         edge: usize,
         finals: Vec<(Final, Option<String>)>,
     ) -> Vec<usize> {
-        let forerunner = self.forerunner(no);
+        let (forerunner, window) = (self.forerunner(no), self.options.window);
         let mut ready = Vec::new();
         let requests = self.targets[forerunner].job_mut().and_then(requests_of);
         let view = requests.and_then(|requests| {
@@ -259,12 +275,15 @@ impl RunState {
             return ready;
         };
         for (record, _) in finals {
-            if places.contains_key(&record.key) {
+            let lacking = ahead.waiting.remove(&(edge, record.key.clone()));
+            // No more are kept for units to come than there may be of these.
+            let has_room = !ahead.is_full && records.count() < window as u64;
+            if places.contains_key(&record.key) || (lacking.is_none() && !has_room) {
                 continue;
             }
             places.insert(record.key.clone(), vec![records.count()]);
             records.push_records(std::iter::once((record.key.as_str(), record.record.as_str())));
-            for unit in ahead.waiting.remove(&(edge, record.key)).unwrap_or_default() {
+            for unit in lacking.unwrap_or_default() {
                 let lacks = ahead.lacking.entry(unit).or_insert(1);
                 *lacks -= 1;
                 if *lacks == 0 {

@@ -52,3 +52,14 @@ fn who_comes_late_asks_about_no_group_that_lacks_what_has_gone() {
     let (at, end) = (asked_at(&world), ended_at(&world, "a"));
     assert!(at["c/s14"] < end && at["c/first"] >= end, "{at:?}");
 }
+
+#[test]
+fn no_more_records_are_put_aside_than_units_are_held() {
+    let scenes = ["odd", "even", "odd", "even", "odd", "even", "odd", "even", "odd", "even", "odd", "even"];
+    for (window, is_ahead) in [(12, true), (4, false)] {
+        let mut world = world(&scenes, 12, window);
+        let report = world.run();
+        check_same(&world, &report);
+        assert_eq!(asked_at(&world)["b/odd"] < ended_at(&world, "a"), is_ahead, "a window of {window}");
+    }
+}

@@ -101,6 +101,7 @@ async fn run_held(
             model.clone(),
             ports.factories.clone(),
             ports.clock.clone(),
+            ports.files.clone(),
             remarks.clone(),
         ))
     };

@@ -63,7 +63,7 @@ fn renewal<'a>(record: &RevisionRecord, seen: impl Iterator<Item = &'a FileStamp
     };
     let files: Vec<FileStamp> = seen.filter(is_renewed).cloned().collect();
     let (target, revision) = (record.target.clone(), record.revision);
-    (!files.is_empty()).then(|| HistoryEntry::Stamps(StampsRecord { target, revision, files }))
+    (!files.is_empty()).then_some(HistoryEntry::Stamps(StampsRecord { target, revision, files }))
 }
 
 #[cfg(test)]

@@ -29,14 +29,14 @@ missed=0
 for patch; do
     name=$(basename "$patch" .patch)
     refresh
-    (cd "$copy" && patch --quiet --forward --strip=1 --fuzz=3 < "$here/$name.patch")
+    (cd "$copy" && patch --quiet --forward --strip=1 < "$here/$name.patch")
     (cd "$copy" && CARGO_TARGET_DIR="$target" "$cargo" build --workspace --locked --quiet --bin simulate)
-    if found=$("$target/debug/simulate" --seeds "$seeds" --first); then
-        printf '%-28s NOT FOUND in %s seeds\n' "$name" "$seeds"
+    found=$("$target/debug/simulate" --seeds "$seeds" --first | grep '^seed ' | head -n 1)
+    if [ -z "$found" ]; then
+        found="NOT FOUND in $seeds seeds"
         missed=1
-    else
-        printf '%-28s %s\n' "$name" "$(printf '%s\n' "$found" | tail -n 1)"
     fi
+    printf '%-28s %s\n' "$name" "$found"
 done
 refresh
 exit $missed

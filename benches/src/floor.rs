@@ -2,6 +2,7 @@
 
 use std::io::Write as _;
 use std::path::Path;
+use std::time::Duration;
 
 use futures::stream::{FuturesUnordered, StreamExt as _};
 
@@ -26,6 +27,18 @@ pub(crate) async fn fan_out(n: usize) {
     for unit in 0..n {
         tasks.push(tokio::spawn(async move { unit }));
         if tasks.len() == 64 {
+            tasks.next().await;
+        }
+    }
+    while tasks.next().await.is_some() {}
+}
+
+/// Waits so many times, so many at a time.
+pub(crate) async fn sleep(n: usize, pause: Duration, lanes: usize) {
+    let mut tasks = FuturesUnordered::new();
+    for _ in 0..n {
+        tasks.push(tokio::time::sleep(pause));
+        if tasks.len() == lanes {
             tasks.next().await;
         }
     }

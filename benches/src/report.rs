@@ -20,6 +20,9 @@ pub(crate) struct Size {
 pub(crate) struct Paced {
     pub(crate) n: usize,
     pub(crate) wall: f64,
+    /// What a program takes that only waits as often.
+    pub(crate) bare: f64,
+    /// All of the work by 64, and the longest way of one line.
     pub(crate) ideal: f64,
 }
 
@@ -52,14 +55,21 @@ pub(crate) fn report(sizes: &[Size], paced: &Paced, before: &str) -> String {
     }
     work(&mut out, sizes);
     chart(&mut out, sizes);
-    let over = (paced.wall / paced.ideal - 1.0) * 100.0;
-    let _ = writeln!(
-        out,
-        "\n## Agents of 50 ms, 64 at a time, {} lines\n\n{:.2} s, where the agents alone take {:.2} s: {over:.1} % more.",
-        paced.n, paced.wall, paced.ideal
-    );
+    out.push_str(&self::paced(paced));
     comparison(&mut out, sizes, before);
     out
+}
+
+/// Writes what agents that take their time came to.
+pub(crate) fn paced(paced: &Paced) -> String {
+    let Paced { n, wall, bare, ideal } = paced;
+    let over = |than: f64| (wall / than - 1.0) * 100.0;
+    format!(
+        "\n## Agents of 50 ms, 64 at a time, {n} lines\n\n{wall:.3} s. All of the work by 64 and the longest way of one line: {ideal:.3} s, \
+         {:+.1} %. A program that does nothing but wait as often, 64 at a time: {bare:.3} s, {:+.1} %.\n",
+        over(*ideal),
+        over(*bare)
+    )
 }
 
 const INTRODUCTION: &str = "\

@@ -79,9 +79,12 @@ pub(crate) fn edit_prompt(dir: &Path) {
     std::fs::write(dir.join("version"), "2").unwrap();
 }
 
-fn pipeline(dir: &Path) -> Value {
+fn pipeline(dir: &Path, pause: Duration) -> Value {
     let version = std::fs::read_to_string(dir.join("version")).unwrap();
+    // Agents that take their time share one provider.
+    let limits = if pause.is_zero() { json!({}) } else { json!({ "concurrency": crate::LANES }) };
     json!({
+        "limits": limits,
         "refrain": 1,
         "name": "workload",
         "agents": { "noop": { "builtin": "noop" }, "translator": { "builtin": "noop", "version": version } },
@@ -164,7 +167,7 @@ pub(crate) async fn files_only(dir: &Path) {
 }
 
 fn engine(dir: &Path, pause: Duration) -> (Engine, Arc<Work>) {
-    let pipeline: Pipeline = serde_json::from_value(pipeline(dir)).unwrap();
+    let pipeline: Pipeline = serde_json::from_value(pipeline(dir, pause)).unwrap();
     let builtin = BuiltinAgents::new().with("noop", 1, move |_| Ok(Arc::new(Noop(pause)) as Arc<dyn Agent>));
     let factories: Vec<Arc<dyn AgentFactory>> = vec![Arc::new(builtin)];
     let (files, set) = (BTreeMap::new(), BTreeMap::new());

@@ -7,6 +7,7 @@
 use std::io::{self, BufWriter, IsTerminal as _, Stdout, Write};
 
 use refrain_core::escape::{escape_json, screen};
+use rustix::event::{PollFd, PollFlags, Timespec};
 use serde::Serialize;
 
 use crate::args::{ColorChoice, Globals};
@@ -95,6 +96,19 @@ impl Output {
     /// Sends everything on its way.
     pub(crate) fn flush(&mut self) -> Result<(), CliError> {
         self.out.flush().map_err(|error| CliError::output(&error))
+    }
+
+    /// Sends everything on its way, and fails where nobody reads any more: whoever waits for news would never find out.
+    pub(crate) fn flush_to_reader(&mut self) -> Result<(), CliError> {
+        self.flush()?;
+        let stdout = io::stdout();
+        let mut ends = [PollFd::new(&stdout, PollFlags::empty())];
+        let is_left = rustix::event::poll(&mut ends, Some(&Timespec::default())).is_ok()
+            && ends[0].revents().intersects(PollFlags::ERR | PollFlags::HUP);
+        if is_left {
+            return Err(CliError::output(&io::ErrorKind::BrokenPipe.into()));
+        }
+        Ok(())
     }
 
     /// Says something beside the result on standard error, unless `--quiet`.

@@ -19,6 +19,7 @@ use refrain_schemas::name::RunId;
 use refrain_schemas::pipeline::{Durability, Pipeline};
 use refrain_schemas::problem::{Problem, Severity};
 use refrain_schemas::progress::RunProgress;
+use refrain_schemas::report::LeftoverFile;
 use refrain_schemas::status::Holder;
 use refrain_schemas::time::Timestamp;
 use refrain_sinks::log_file::last_progress;
@@ -138,20 +139,37 @@ impl Opened {
 
     /// Returns the files that are left over. None where that cannot be told: it is a remark beside what was asked for, which
     /// never fails for it.
-    pub(crate) async fn leftovers(&self) -> Vec<Leftover> {
-        if self.project.is_usual() { self.engine.leftovers().await.unwrap_or_default() } else { Vec::new() }
+    pub(crate) async fn leftovers(&self) -> Vec<LeftoverFile> {
+        if !self.project.is_usual() {
+            return Vec::new();
+        }
+        let found = self.engine.leftovers().await.unwrap_or_default().into_iter();
+        found.map(|Leftover { file, target }| LeftoverFile { path: file.path, target }).collect()
     }
 
-    /// Shows warnings about the pipeline, and about edits that do not come out, beside the result.
-    pub(crate) fn warn(&self, output: &Output) -> Result<(), CliError> {
+    /// Shows warnings about the pipeline, and about edits that do not come out, beside the result. Returns the latter.
+    pub(crate) fn warn(&self, output: &Output) -> Result<Vec<Problem>, CliError> {
+        let idle = self.idle_edits()?;
         let mut problems = self.checked.problems.clone();
-        problems.extend(self.idle_edits()?);
+        problems.extend(idle.iter().cloned());
+        self.note(&problems, output);
+        Ok(idle)
+    }
+
+    /// Shows warnings about edits that do not come out for what a run found, beside those that were known before.
+    pub(crate) fn warn_again(&self, known: &[Problem], output: &Output) -> Result<(), CliError> {
+        let mut problems = self.idle_edits()?;
+        problems.retain(|problem| !known.contains(problem));
+        self.note(&problems, output);
+        Ok(())
+    }
+
+    fn note(&self, problems: &[Problem], output: &Output) {
         if !problems.is_empty() {
             let rendered =
-                refrain_config::render_plain(&problems, &self.checked.sources, output.error_theme.color);
+                refrain_config::render_plain(problems, &self.checked.sources, output.error_theme.color);
             output.note(rendered.trim_end());
         }
-        Ok(())
     }
 
     /// Returns what was found in the pipeline, and warnings about edits that do not come out.
@@ -188,7 +206,7 @@ impl Opened {
                 ports.progress.push(terminal);
             }
         }
-        self.engine = Engine::new(Arc::clone(&self.model), ports);
+        self.engine = Engine::new(Arc::clone(&self.model), ports).of_file(&self.project.file_name);
     }
 
     fn attach_files(
@@ -246,7 +264,8 @@ pub(crate) fn open(globals: &Globals) -> Result<Opened, CliError> {
 /// Puts the engine on the ports of a project that was checked.
 pub(crate) fn opened(project: Project, checked: Checked, globals: &Globals) -> Result<Opened, CliError> {
     let model = checked.sound(&project, globals)?;
-    let engine = Engine::new(Arc::clone(&model), ports(&project, &model, &checked)?);
+    let engine =
+        Engine::new(Arc::clone(&model), ports(&project, &model, &checked)?).of_file(&project.file_name);
     Ok(Opened { project, engine, checked, model, run_files: Vec::new() })
 }
 

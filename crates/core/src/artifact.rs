@@ -19,7 +19,9 @@ pub type Pages = Vec<(Digest, Vec<u8>)>;
 /// Returns the reference to an artifact by its root.
 #[must_use]
 pub const fn reference(kind: ArtifactKind, root: &NodeRef) -> ArtifactRef {
-    ArtifactRef { kind, digest: root.digest, records: root.weight, holes: root.count - root.weight }
+    // A record counts 1 and a hole 0, unless somebody else wrote the pages that it was taken over from.
+    let holes = root.count.saturating_sub(root.weight);
+    ArtifactRef { kind, digest: root.digest, records: root.weight, holes }
 }
 
 /// Makes an artifact of the contents of a context file; its records are told apart by their place.

@@ -117,7 +117,7 @@ mod tests {
     fn edit(set: &[(&str, Option<&str>, &str)]) -> Edit {
         let text = |text: &str| Json::string(text);
         let set = set.iter().map(|(field, base, value)| {
-            ((*field).to_owned(), FieldEdit { value: text(value), base: base.map(text) })
+            ((*field).to_owned(), FieldEdit { value: text(value), base: base.map(text), looked: None })
         });
         Edit {
             key: "k".to_owned(),

@@ -73,6 +73,7 @@ pub struct Engine {
     model: Arc<Model>,
     ports: Ports,
     window: usize,
+    pipeline: Option<String>,
 }
 
 /// What calls of the ledger are summed up by.
@@ -138,13 +139,23 @@ impl Engine {
     /// Puts a project and its ports together.
     #[must_use]
     pub const fn new(model: Arc<Model>, ports: Ports) -> Self {
-        Self { model, ports, window: WINDOW }
+        Self { model, ports, window: WINDOW, pipeline: None }
     }
 
     /// Says how many units of a phase a run holds in memory that are not over; all of them where a phase has fewer.
     #[must_use]
     pub fn holding(self, units: usize) -> Self {
         Self { window: units.max(1), ..self }
+    }
+
+    /// Names the pipeline file: what others of one folder made is told from what this one did by it.
+    #[must_use]
+    pub fn of_file(self, name: &str) -> Self {
+        Self { pipeline: Some(name.to_owned()), ..self }
+    }
+
+    pub(crate) fn pipeline(&self) -> Option<&str> {
+        self.pipeline.as_deref()
     }
 
     pub(crate) const fn window(&self) -> usize {

@@ -1,6 +1,6 @@
 //! Runs calls in this process.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -36,7 +36,7 @@ pub struct LocalExecutor {
     clock: Arc<dyn Clock>,
     files: Arc<dyn ProjectFiles>,
     remarks: RemarkBox,
-    clones: Mutex<BTreeMap<Slot, Arc<Clone>>>,
+    clones: Mutex<HashMap<Slot, Arc<Clone>>>,
 }
 
 /// One clone of an agent and whether it is open.
@@ -79,7 +79,7 @@ impl LocalExecutor {
         Ok(clone)
     }
 
-    fn clones(&self) -> MutexGuard<'_, BTreeMap<Slot, Arc<Clone>>> {
+    fn clones(&self) -> MutexGuard<'_, HashMap<Slot, Arc<Clone>>> {
         self.clones.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -113,7 +113,20 @@ impl LocalExecutor {
     }
 
     async fn answer(&self, clone: &Clone, call: Call, cancel: &Cancel) -> Result<Reply, AgentError> {
-        let Some(timeout) = call.timeout else { return self.open_and_answer(clone, call, cancel).await };
+        match call.timeout {
+            None => self.open_and_answer(clone, call, cancel).await,
+            // Apart, so that calls that may take any time do not need the room for this.
+            Some(timeout) => self.answer_in_time(clone, call, cancel, timeout).boxed().await,
+        }
+    }
+
+    async fn answer_in_time(
+        &self,
+        clone: &Clone,
+        call: Call,
+        cancel: &Cancel,
+        timeout: Duration,
+    ) -> Result<Reply, AgentError> {
         let stop = Cancel::new();
         let answer = pin!(self.open_and_answer(clone, call, &stop));
         let limit = select(cancel.fired(), self.clock.sleep(timeout));
@@ -195,6 +208,8 @@ impl Executor for LocalExecutor {
 
     async fn close(&self) {
         let clones = std::mem::take(&mut *self.clones());
+        let mut clones: Vec<(Slot, Arc<Clone>)> = clones.into_iter().collect();
+        clones.sort_by(|(a, _), (b, _)| a.cmp(b));
         let closing = clones.iter().map(|(slot, clone)| self.shut(slot, clone));
         futures::future::join_all(closing).await;
     }

@@ -187,6 +187,8 @@ impl History {
             conflicts: None,
             n_conflicts: 0,
             files: Vec::new(),
+            pipeline: None,
+            content_ids: None,
             edits: None,
             patched: Vec::new(),
             causes: Vec::new(),

@@ -3,6 +3,8 @@
 //! What goes in is ordered by the units of the source, and within a unit by agents in file order and their samples;
 //! what comes out depends on nothing else. Records with one key are a conflict unless they are the same to the byte.
 
+use std::sync::Arc;
+
 use indexmap::IndexMap;
 use refrain_schemas::digest::Digester;
 use refrain_schemas::json::Json;
@@ -39,25 +41,25 @@ pub struct Merged {
 /// Merges proposals that stand in unit and agent order.
 #[must_use]
 pub fn merge(rule: &MergeSpec, key_field: &str, proposals: Vec<Proposed>) -> Merged {
-    let mut groups: IndexMap<String, Vec<Proposed>> = IndexMap::new();
+    let mut groups: IndexMap<Arc<str>, Vec<Proposed>> = IndexMap::new();
     for mut proposed in proposals {
         if let MergeSpec::Union(fields) = rule {
-            proposed.stamped.key = union_key(&proposed.stamped.record, fields);
+            proposed.stamped.key = Arc::from(union_key(&proposed.stamped.record, fields));
         }
         groups.entry(proposed.stamped.key.clone()).or_default().push(proposed);
     }
     let mut merged = Merged::default();
     for (key, group) in groups {
-        merge_group(rule, key_field, key, group, &mut merged);
+        merge_group(rule, key_field, &key, group, &mut merged);
     }
     merged
 }
 
-fn merge_group(rule: &MergeSpec, key_field: &str, key: String, group: Vec<Proposed>, merged: &mut Merged) {
+fn merge_group(rule: &MergeSpec, key_field: &str, key: &str, group: Vec<Proposed>, merged: &mut Merged) {
     let differ = group.windows(2).any(|pair| pair[0].stamped.record != pair[1].stamped.record);
     let chosen = if differ { choose(rule, &group) } else { Some(0) };
     if differ {
-        merged.conflicts.push(conflict(rule, &key, &group, chosen));
+        merged.conflicts.push(conflict(rule, key, &group, chosen));
     }
     let Some(winner) = chosen.and_then(|n| group.get(n)) else {
         merged.failed = true;
@@ -66,7 +68,7 @@ fn merge_group(rule: &MergeSpec, key_field: &str, key: String, group: Vec<Propos
     let unit = group.first().map_or_else(|| winner.unit.clone(), |first| first.unit.clone());
     let mut stamped = winner.stamped.clone();
     if matches!(rule, MergeSpec::Union(_)) {
-        stamped.record = with_proposers(&stamped.record, key_field, &key, &group);
+        stamped.record = with_proposers(&stamped.record, key_field, key, &group);
     }
     merged.records.push((unit, stamped));
 }
@@ -141,7 +143,7 @@ mod tests {
 
     fn proposed(unit: &str, agent: &str, key: &str, value: &Value) -> Proposed {
         let record = Json::of(&json!({"k": key, "v": value})).unwrap();
-        let stamped = Stamped { key: key.to_owned(), record };
+        let stamped = Stamped { key: Arc::from(key), record };
         Proposed { unit: UnitId::new(unit), agent: agent.parse().unwrap(), sample: 0, stamped }
     }
 

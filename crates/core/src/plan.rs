@@ -301,16 +301,17 @@ impl Ahead {
                     builder.push(&Entry::record(&key, record.as_str()));
                 }
             }
-            Ok::<_, crate::ports::files::FileError>((builder.finish(), source.stamps()))
+            let is_known = (source.stamps(), source.has_own_ids());
+            Ok::<_, crate::ports::files::FileError>((builder.finish(), is_known))
         };
         // Sources that cannot be read would fail the run; the plan says so at once.
-        let ((root, pages), stamps) = read.await?;
+        let ((root, pages), (stamps, own_ids)) = read.await?;
         self.ports.store.commit(crate::ports::store::Batch { pages, ..Default::default() }).await?;
         let mut now = standing.now.clone();
         now.sources.clone_from(&stamps);
         let artifact = artifact::reference(refrain_schemas::artifact::ArtifactKind::Records, &root);
         let mut record = self.imagined(target, &now, artifact, &BTreeMap::new());
-        record.files = stamps;
+        (record.files, record.content_ids) = (stamps, Some(!own_ids));
         self.history.apply(HistoryEntry::Revision(Box::new(record)));
         self.settle(target, Freshness::Fresh, Outlook::Known);
         Ok(())

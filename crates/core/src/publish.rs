@@ -16,6 +16,7 @@ use refrain_schemas::json::Json;
 use refrain_schemas::name::{AgentName, UnitId};
 use refrain_schemas::phase_spec::MergeSpec;
 use refrain_schemas::why::Conflict;
+use smallvec::SmallVec;
 
 use crate::artifact::{Pages, reference};
 use crate::edits::Editing;
@@ -23,11 +24,11 @@ use crate::merge::{Merged, Proposed, merge};
 use crate::model::{AskWork, OutputShape};
 use crate::ports::store::{Batch, Store, StoreError};
 use crate::prepare::{Before, Piece};
-use crate::reply::Stamped;
+use crate::reply::Records;
 use crate::tree::build::TreeBuilder;
 use crate::tree::page::{Entry, NodeRef};
 use crate::tree::sequence::Sequence;
-use crate::unit_table::{AskRow, UnitRow};
+use crate::unit_table::{AskRow, encode_row};
 use crate::units::ALL;
 
 /// The most missing units that a revision names.
@@ -41,15 +42,18 @@ pub struct UnitOutcome {
     /// The unit.
     pub id: UnitId,
     /// The asks it was made from.
-    pub asks: Vec<AskRow>,
+    pub asks: SmallVec<[AskRow; 1]>,
     /// Of a group whose records stand next to each other in the source, how many these are.
     pub run: Option<u64>,
     /// Its records by ask, or how it failed; a failure of `None` is a hole because of another unit.
-    pub result: Result<Vec<AskRecords>, Option<Failure>>,
+    pub result: Result<Replies, Option<Failure>>,
 }
 
 /// The records that one ask brought, with the place of its agent in the pool and its sample.
-pub type AskRecords = (u32, u32, Vec<Stamped>);
+pub type AskRecords = (u32, u32, Records);
+
+/// What the asks of a unit brought, of which there is mostly one.
+pub type Replies = SmallVec<[AskRecords; 1]>;
 
 /// What a revision holds.
 #[derive(Debug)]
@@ -117,7 +121,7 @@ impl Publication<'_> {
             Ok(replies) => replies
                 .iter()
                 .flat_map(|(_, _, records)| records)
-                .all(|record| record.key == outcome.id.as_str()),
+                .all(|record| *record.key == *outcome.id.as_str()),
             Err(_) => true,
         };
         !matches!(self.work.merge, MergeSpec::Union(_)) && self.outcomes.iter().all(own)
@@ -149,7 +153,7 @@ impl Publication<'_> {
             rows.push(((id, asks, run), failed));
         }
         let merged = merge(&self.work.merge, key, proposals);
-        let mut by_unit: BTreeMap<UnitId, Vec<Stamped>> = BTreeMap::new();
+        let mut by_unit: BTreeMap<UnitId, Records> = BTreeMap::new();
         for (unit, stamped) in merged.records {
             by_unit.entry(unit).or_default().push(stamped);
         }
@@ -197,7 +201,7 @@ impl Publication<'_> {
     }
 }
 
-fn proposed(work: &AskWork, unit: &UnitId, replies: Vec<AskRecords>) -> impl Iterator<Item = Proposed> {
+fn proposed(work: &AskWork, unit: &UnitId, replies: Replies) -> impl Iterator<Item = Proposed> {
     let names: Vec<AgentName> = work.pool.iter().map(|member| member.agent.clone()).collect();
     let unit = unit.clone();
     replies.into_iter().flat_map(move |(member, sample, records)| {
@@ -209,7 +213,7 @@ fn proposed(work: &AskWork, unit: &UnitId, replies: Vec<AskRecords>) -> impl Ite
 }
 
 /// A unit, the asks it was made from, and how long a run of records it is.
-type MadeUnit = (UnitId, Vec<AskRow>, Option<u64>);
+type MadeUnit = (UnitId, SmallVec<[AskRow; 1]>, Option<u64>);
 
 /// The two trees of a revision as they grow.
 #[derive(Debug, Default)]
@@ -222,6 +226,8 @@ struct Trees {
     missing: Vec<UnitId>,
     own_failures: u64,
     pages: Pages,
+    /// Where rows are put together.
+    body: Vec<u8>,
 }
 
 impl Trees {
@@ -229,7 +235,7 @@ impl Trees {
     fn unit(&mut self, work: &AskWork, key: &str, outcome: UnitOutcome) {
         let UnitOutcome { id, asks, run, result } = outcome;
         let (failed, records) = match result {
-            Err(failure) => (Some(failure), Vec::new()),
+            Err(failure) => (Some(failure), Records::new()),
             Ok(replies) => {
                 let single = replies.len() == 1 && replies.iter().all(|(_, _, records)| records.len() <= 1);
                 let records = if single {
@@ -244,14 +250,14 @@ impl Trees {
         self.row((id, asks, run), failed, records);
     }
 
-    fn take(&mut self, merged: Merged) -> Vec<Stamped> {
+    fn take(&mut self, merged: Merged) -> Records {
         self.conflicts.extend(merged.conflicts);
         self.failed |= merged.failed;
         merged.records.into_iter().map(|(_, stamped)| stamped).collect()
     }
 
     /// Adds a unit's row and its entries: its records, or a hole.
-    fn row(&mut self, made: MadeUnit, failed: Option<Option<Failure>>, records: Vec<Stamped>) {
+    fn row(&mut self, made: MadeUnit, failed: Option<Option<Failure>>, records: Records) {
         if failed.is_some() {
             self.artifact.push(&Entry::hole(made.0.as_str()));
             self.row_only(made, failed, 1);
@@ -270,8 +276,9 @@ impl Trees {
             self.missing.push(id.clone());
         }
         self.own_failures += u64::from(failure.is_some());
-        let body = UnitRow { asks, failure, run }.encode();
-        self.units.push(&Entry { id: id.as_str(), hole, weight, body: &body });
+        self.body.clear();
+        encode_row(&mut self.body, &asks, failure.as_ref(), run);
+        self.units.push(&Entry { id: id.as_str(), hole, weight, body: &self.body });
     }
 
     /// Adds units as they are in the revision before, with their entries.

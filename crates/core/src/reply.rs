@@ -1,11 +1,13 @@
 //! From what an agent answered to records that may stand in an artifact.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use refrain_schemas::failure::{Failure, FailureKind};
 use refrain_schemas::json::{Json, field, scalar_text};
 use refrain_schemas::name::UnitId;
 use serde_json::value::RawValue;
+use smallvec::{SmallVec, smallvec};
 
 use crate::define::BoundRules;
 use crate::model::{AskWork, Output, OutputSchema, OutputShape, Split};
@@ -103,11 +105,11 @@ impl<'a> Rules<'a> {
     ///
     /// # Errors
     /// Refuses what does not have the shape that was asked for.
-    pub fn accept(&self, reply: &Json, unit: &Unit, requests: &Requests) -> Result<Vec<Stamped>, Failure> {
+    pub fn accept(&self, reply: &Json, unit: &Unit, requests: &Requests) -> Result<Records, Failure> {
         match &self.output.shape {
             OutputShape::Document => {
                 self.check_schema(reply, unit)?;
-                Ok(vec![Stamped { key: unit.id.as_str().to_owned(), record: reply.clone() }])
+                Ok(smallvec![Stamped { key: unit.id.text(), record: reply.clone() }])
             }
             OutputShape::Records { key } => {
                 let mut review = self.reviewer.map(|reviewer| Review::new(reviewer, self, unit, requests));
@@ -149,9 +151,9 @@ impl<'a> Rules<'a> {
         key: &str,
         unit: &Unit,
         review: &mut Option<Review<'_>>,
-    ) -> Result<Vec<Stamped>, Failure> {
+    ) -> Result<Records, Failure> {
         if reply.is_object() {
-            return Ok(vec![self.stamped(reply.clone(), key, unit, true, review)?]);
+            return Ok(smallvec![self.stamped(reply.clone(), key, unit, true, review)?]);
         }
         if !reply.is_array() {
             return Err(invalid(
@@ -208,8 +210,9 @@ impl<'a> Rules<'a> {
             Some(found) if self.keys_are_units() && found != unit.id.as_str() => {
                 Err(invalid(&unit.id, &format!("a record has the `{key}` of another unit: `{found}`")))
             }
-            Some(found) => Ok(Stamped { key: found.into_owned(), record }),
-            None if self.keys_made_later => Ok(Stamped { key: String::new(), record }),
+            Some(found) if found == unit.id.as_str() => Ok(Stamped { key: unit.id.text(), record }),
+            Some(found) => Ok(Stamped { key: Arc::from(found), record }),
+            None if self.keys_made_later => Ok(Stamped { key: Arc::default(), record }),
             None => Err(invalid(&unit.id, &format!("a record has no `{key}`: `{}`", excerpt(&record)))),
         }
     }
@@ -230,7 +233,12 @@ impl<'a> Rules<'a> {
     }
 
     fn check_aligned(&self, records: &[Stamped], unit: &Unit, requests: &Requests) -> Result<(), Failure> {
-        let keys: Vec<&str> = records.iter().map(|record| record.key.as_str()).collect();
+        if let (Members::One(_), [only]) = (&unit.members, records)
+            && *only.key == *unit.id.as_str()
+        {
+            return Ok(());
+        }
+        let keys: Vec<&str> = records.iter().map(|record| &*record.key).collect();
         let wanted: Vec<&str> = match &unit.members {
             Members::One(_) => vec![unit.id.as_str()],
             Members::Many(places) => {
@@ -278,11 +286,14 @@ pub(crate) fn check_answer(schema: &OutputSchema, answer: &Json, unit: &UnitId) 
     }
 }
 
+/// The records of a reply, of which there is mostly one.
+pub type Records = SmallVec<[Stamped; 1]>;
+
 /// A record with its key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stamped {
     /// The key; empty where the merge makes it.
-    pub key: String,
+    pub key: Arc<str>,
     /// The record.
     pub record: Json,
 }

@@ -7,6 +7,7 @@
 //! What a model is asked is what its prompt renders, so that is what its key is made from, in place of the unit, its
 //! context and the scope: see [`prompt`](crate::prompt).
 
+use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
@@ -14,6 +15,7 @@ use refrain_schemas::digest::{Digest, Digester};
 use refrain_schemas::json::{Json, field, scalar_text};
 use refrain_schemas::name::UnitId;
 use refrain_schemas::scope::Scope;
+use smallvec::SmallVec;
 
 use crate::define::BoundAgent;
 use crate::ports::agent::AskedUnit;
@@ -105,8 +107,7 @@ impl Requests {
             matches!(unit.members, Members::One(at) if self.source.entry(at).is_some_and(|entry| entry.hole));
         own || self.contexts.iter().any(|context| match &context.view {
             View::Joined { field, hard: true, records, places, .. } => {
-                let value = self.value(unit, field);
-                let places = value.as_ref().and_then(|value| places.get(value));
+                let places = self.text_of(unit, field).and_then(|value| places.get(value.as_ref()));
                 places.is_some_and(|places| {
                     places.iter().any(|at| records.entry(*at).is_some_and(|entry| entry.hole))
                 })
@@ -118,11 +119,34 @@ impl Requests {
     /// Makes the request of a unit.
     #[must_use]
     pub fn request(&self, unit: &Unit) -> UnitRequest {
-        let own = self
-            .contexts
-            .iter()
-            .filter_map(|context| Some((context.name.clone(), self.see(unit, &context.view)?)));
-        UnitRequest { id: unit.id.clone(), input: self.input(unit), context: own.collect() }
+        let own = self.contexts.iter().filter_map(|context| {
+            Some((context.name.clone(), Json::from_canonical(&self.see(unit, &context.view)?)))
+        });
+        let input = Json::from_canonical(&self.input(unit));
+        UnitRequest { id: unit.id.clone(), input, context: own.collect() }
+    }
+
+    /// Returns a unit as an agent is asked about it.
+    #[must_use]
+    pub fn asked(&self, unit: &Unit, previous: Option<&Json>) -> AskedUnit {
+        let own =
+            self.contexts.iter().filter_map(|context| Some((&*context.name, self.see(unit, &context.view)?)));
+        let own: SmallVec<[(&str, Cow<'_, str>); 4]> = own.collect();
+        let context = own_context(own.iter().map(|(name, text)| (*name, text.as_ref())).collect(), previous);
+        AskedUnit { id: unit.id.clone(), input: Json::from_canonical(&self.input(unit)), context }
+    }
+
+    /// Returns the digest of the parts of a unit's request that are its own.
+    #[must_use]
+    pub fn digest(&self, unit: &Unit) -> Digest {
+        let mut digester = Digester::new("refrain unit v1");
+        digester.part(unit.id.as_str().as_bytes()).part(self.input(unit).as_bytes());
+        for context in &self.contexts {
+            if let Some(text) = self.see(unit, &context.view) {
+                digester.part(context.name.as_bytes()).part(text.as_bytes());
+            }
+        }
+        digester.finish()
     }
 
     /// Returns the context that all units share.
@@ -138,40 +162,40 @@ impl Requests {
         Json::object(shared)
     }
 
-    fn input(&self, unit: &Unit) -> Json {
+    /// Returns the canonical text of a unit's input.
+    fn input(&self, unit: &Unit) -> Cow<'_, str> {
         match &unit.members {
-            Members::One(at) => {
-                self.source.entry(*at).map_or_else(Json::null, |entry| Json::from_canonical(entry.text()))
-            }
+            Members::One(at) => Cow::Borrowed(self.source.entry(*at).map_or(NULL, |entry| entry.text())),
             Members::Many(places) => {
                 let records = places.iter().filter_map(|at| self.source.entry(*at)).map(|entry| entry.text());
-                Json::object([("records", Json::array(records).as_str())])
+                owned(&Json::object([("records", Json::array(records).as_str())]))
             }
         }
     }
 
-    /// Returns what a unit sees of a context entry; `None` where it is shared or absent.
-    fn see(&self, unit: &Unit, view: &View) -> Option<Json> {
+    /// Returns the canonical text of what a unit sees of a context entry; `None` where it is shared or absent.
+    fn see<'a>(&'a self, unit: &Unit, view: &'a View) -> Option<Cow<'a, str>> {
         match view {
             View::Shared(..) | View::Absent => None,
             View::Joined { field, unique, records, places, .. } => {
-                let value = self.value(unit, field);
+                let value = self.text_of(unit, field);
                 let places =
-                    value.as_ref().and_then(|value| places.get(value)).map_or(&[][..], Vec::as_slice);
+                    value.and_then(|value| places.get(value.as_ref())).map_or(&[][..], Vec::as_slice);
                 let found = places.iter().filter_map(|at| records.entry(*at)).filter(|entry| !entry.hole);
                 let mut found = found.map(|entry| entry.text());
                 Some(if *unique {
-                    found.next().map_or_else(Json::null, Json::from_canonical)
+                    Cow::Borrowed(found.next().unwrap_or(NULL))
                 } else {
-                    Json::array(found)
+                    owned(&Json::array(found))
                 })
             }
             View::Matched { fields, entries, finder } => {
                 let found: BTreeSet<usize> =
                     fields.iter().flat_map(|field| finder.find(&self.text(unit, field))).collect();
-                Some(Json::array(found.into_iter().filter_map(|n| entries.get(n)).map(Json::as_str)))
+                let found = found.into_iter().filter_map(|n| entries.get(n)).map(Json::as_str);
+                Some(owned(&Json::array(found)))
             }
-            View::Window { n, within } => Some(self.window(unit, *n, within.as_ref())),
+            View::Window { n, within } => Some(owned(&self.window(unit, *n, within.as_ref()))),
         }
     }
 
@@ -211,14 +235,15 @@ impl Requests {
     /// Returns a unit's value of a field: its record's; for a group, the one that all its records share.
     #[must_use]
     pub fn value(&self, unit: &Unit, name: &str) -> Option<String> {
+        self.text_of(unit, name).map(Cow::into_owned)
+    }
+
+    /// As [`Requests::value`], without a copy where that is possible.
+    fn text_of<'a>(&'a self, unit: &'a Unit, name: &str) -> Option<Cow<'a, str>> {
         if self.by.as_deref() == Some(name) {
-            return Some(unit.id.as_str().to_owned());
+            return Some(Cow::Borrowed(unit.id.as_str()));
         }
-        let value = |at: u64| {
-            self.source
-                .entry(at)
-                .and_then(|entry| Some(scalar_text(field(entry.text(), name)?)?.into_owned()))
-        };
+        let value = |at: u64| scalar_text(field(self.source.entry(at)?.text(), name)?);
         match &unit.members {
             Members::One(at) => value(*at),
             Members::Many(places) => {
@@ -260,28 +285,27 @@ impl Requests {
 }
 
 impl UnitRequest {
-    /// Returns the digest of the parts that are this unit's own.
-    #[must_use]
-    pub fn digest(&self) -> Digest {
-        let mut digester = Digester::new("refrain unit v1");
-        digester.part(self.id.as_str().as_bytes()).part(self.input.as_str().as_bytes());
-        for (name, json) in &self.context {
-            digester.part(name.as_bytes()).part(json.as_str().as_bytes());
-        }
-        digester.finish()
-    }
-
     /// Returns the unit as an agent is asked about it.
     #[must_use]
     pub fn asked(&self, previous: Option<&Json>) -> AskedUnit {
-        let mut context: Vec<(&str, &str)> =
-            self.context.iter().map(|(name, json)| (&**name, json.as_str())).collect();
-        if let Some(previous) = previous {
-            context.push((PREVIOUS, previous.as_str()));
-        }
-        context.sort_unstable();
-        AskedUnit { id: self.id.clone(), input: self.input.clone(), context: Json::object(context) }
+        let own = self.context.iter().map(|(name, json)| (&**name, json.as_str()));
+        let context = own_context(own.collect(), previous);
+        AskedUnit { id: self.id.clone(), input: self.input.clone(), context }
     }
+}
+
+/// Returns what one unit alone sees, with what a chain passes on, as one object.
+fn own_context<'a>(mut context: Vec<(&'a str, &'a str)>, previous: Option<&'a Json>) -> Json {
+    context.extend(previous.map(|previous| (PREVIOUS, previous.as_str())));
+    context.sort_unstable();
+    Json::object(context)
+}
+
+/// The canonical text of nothing.
+const NULL: &str = "null";
+
+fn owned(json: &Json) -> Cow<'static, str> {
+    Cow::Owned(json.as_str().to_owned())
 }
 
 /// Returns the digest of a scope.

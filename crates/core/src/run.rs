@@ -15,6 +15,7 @@
 
 mod calls;
 mod ceiling;
+mod claims;
 mod driver;
 mod ends;
 pub mod finals;

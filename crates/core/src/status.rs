@@ -28,6 +28,7 @@ pub(crate) async fn status(engine: &Engine) -> Result<StatusReport, EngineError>
         run: None,
         in_doubt: ports.store.ledger_summary().await?.in_doubt,
         phases: standings.into_iter().map(|standing| state(&history, &usages, standing)).collect(),
+        leftovers: Vec::new(),
     })
 }
 

@@ -7,6 +7,10 @@ use serde::{Deserialize, Serialize};
 use crate::request::redo_key;
 use crate::tree::page::{Entry, read_number, write_number};
 
+/// More refusals of its replies than any ask has seen: a row that tells of them was written by somebody else, and to reckon all
+/// of their keys would take for ever.
+const MOST_REDOS: u32 = 1 << 16;
+
 /// One row: how a unit was made.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct UnitRow {
@@ -55,15 +59,32 @@ impl AskRow {
     }
 }
 
+/// Appends the bytes of a row, which are those that `postcard` makes of it: most rows have nothing but one ask, and are
+/// written a million at a time.
+pub fn encode_row(out: &mut Vec<u8>, asks: &[AskRow], failure: Option<&Failure>, run: Option<u64>) {
+    write_number(out, asks.len() as u64);
+    for ask in asks {
+        for number in [ask.member, ask.sample, ask.redo] {
+            write_number(out, u64::from(number));
+        }
+        out.extend_from_slice(ask.key.as_bytes());
+        out.push(u8::from(ask.first.is_some()));
+        ask.first.iter().for_each(|first| out.extend_from_slice(first.as_bytes()));
+    }
+    match failure {
+        None => out.push(0),
+        // Encoding plain data into a growing buffer cannot fail.
+        Some(_) => out.extend(postcard::to_allocvec(&failure).unwrap_or_default()),
+    }
+    run.into_iter().for_each(|run| write_number(out, run));
+}
+
 impl UnitRow {
     /// Returns the bytes of the row.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
-        // Encoding plain data into a growing buffer cannot fail.
-        let mut bytes = postcard::to_allocvec(self).unwrap_or_default();
-        if let Some(run) = self.run {
-            write_number(&mut bytes, run);
-        }
+        let mut bytes = Vec::new();
+        encode_row(&mut bytes, &self.asks, self.failure.as_ref(), self.run);
         bytes
     }
 
@@ -77,6 +98,31 @@ impl UnitRow {
     #[must_use]
     pub fn decode(entry: &Entry<'_>) -> Option<Self> {
         let (row, rest) = postcard::take_from_bytes::<Self>(entry.body).ok()?;
+        if row.asks.iter().any(|ask| ask.redo > MOST_REDOS) {
+            return None;
+        }
         Some(Self { run: read_number(rest).map(|(run, _)| run), ..row })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use refrain_schemas::failure::FailureKind;
+
+    use super::*;
+
+    #[test]
+    fn rows_are_written_as_they_are_read() {
+        let ask = AskRow::new(300, 2, Digest::of_content(b"a"));
+        let failure = Failure { kind: FailureKind::Refused, message: "no".to_owned() };
+        for asks in [vec![], vec![ask], vec![ask, ask.again().again()]] {
+            for (failure, run) in [(None, None), (Some(failure.clone()), Some(200))] {
+                let row = UnitRow { asks: asks.clone(), failure, run };
+                let body = row.encode();
+                assert!(body.starts_with(&postcard::to_allocvec(&row).unwrap()));
+                let entry = Entry { id: "a", hole: false, weight: 1, body: &body };
+                assert_eq!(UnitRow::decode(&entry), Some(row));
+            }
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! Content addresses.
 
 use std::borrow::Cow;
+use std::cmp::Ordering;
 use std::fmt;
 use std::str::FromStr;
 
@@ -11,14 +12,31 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 ///
 /// Printed and serialised as 64 lower-case hexadecimal digits. Digests of different kinds of things never collide
 /// because each kind is hashed in a domain of its own (see [`Digester`]).
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Digest([u8; 32]);
+
+impl Ord for Digest {
+    fn cmp(&self, other: &Self) -> Ordering {
+        // Hashes hardly ever have their beginning in common, and numbers are compared at once.
+        self.head().cmp(&other.head()).then_with(|| self.0.cmp(&other.0))
+    }
+}
+
+impl PartialOrd for Digest {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
 
 impl Digest {
     /// Wraps the 32 bytes of a hash.
     #[must_use]
     pub const fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)
+    }
+
+    fn head(&self) -> u64 {
+        self.0.first_chunk().map_or(0, |head| u64::from_be_bytes(*head))
     }
 
     /// Returns the 32 bytes.

@@ -68,6 +68,9 @@ pub struct FieldEdit {
     /// The machine's value that it took the place of; null where there was no such field.
     #[schemars(with = "Option<serde_json::Value>")]
     pub base: Option<Json>,
+    /// For which input a person looked at this field last, where the edit as a whole was made for another one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub looked: Option<Digest>,
 }
 
 /// The edits of a target from now on; an entry of the history.
@@ -331,6 +334,9 @@ pub struct EditBasis {
     pub revision: Revision,
     /// Its latest revision.
     pub latest: Revision,
+    /// Why the file was not compared with the newest revision that wrote it; absent where it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub passed_over: Option<String>,
 }
 
 /// A field before and after.

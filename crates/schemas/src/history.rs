@@ -92,6 +92,13 @@ pub struct RevisionRecord {
     pub n_conflicts: u64,
     /// The files written by `write`, or read by `read`.
     pub files: Vec<FileStamp>,
+    /// The pipeline file of the run that made it; absent where there was none. Several of one folder share a history.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pipeline: Option<String>,
+    /// Whether some of its records have ids that come from what they say, because their file gives them none; absent where
+    /// it was not read from files.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content_ids: Option<bool>,
     /// What people's edits made of it; absent where there were none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub edits: Option<EditsLaid>,

@@ -3,8 +3,10 @@
 mod scan;
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::fmt;
 use std::sync::Arc;
 
@@ -15,6 +17,14 @@ use serde_json::value::RawValue;
 
 /// The largest integer that canonical JSON holds exactly (2^53).
 pub const MAX_EXACT_INTEGER: u64 = 1 << 53;
+
+thread_local! {
+    /// Where texts are put together.
+    static BUFFER: Cell<String> = const { Cell::new(String::new()) };
+}
+
+/// A buffer that a text made longer than this is not used again.
+const LONGEST_BUFFER: usize = 1 << 16;
 
 /// A JSON value in canonical form: keys sorted, no spaces, numbers in their shortest form.
 ///
@@ -53,9 +63,7 @@ impl Json {
     /// # Errors
     /// Refuses integers beyond 2^53.
     pub fn of(value: &Value) -> Result<Self, JsonError> {
-        let mut text = String::with_capacity(128);
-        write_value(&mut text, value)?;
-        Ok(Self(Arc::from(text)))
+        Self::built(|text| write_value(text, value))
     }
 
     /// Returns the canonical form of anything that serialises.
@@ -139,19 +147,39 @@ impl Json {
                 Ordering::Greater => (place, is_found) = (field.start..field.start, true),
             }
         }
-        let mut text = String::with_capacity(self.0.len() + name.len() + value.0.len() + 4);
-        text.push_str(&self.0[..place.start]);
-        if !is_found && !is_first {
-            text.push(',');
+        let json = Self::made(|text| {
+            text.push_str(&self.0[..place.start]);
+            if !is_found && !is_first {
+                text.push(',');
+            }
+            write_string(text, name);
+            text.push(':');
+            text.push_str(&value.0);
+            if is_found && place.is_empty() {
+                text.push(',');
+            }
+            text.push_str(&self.0[place.end..]);
+        });
+        Ok(Some(json))
+    }
+
+    /// Writes a text, in a buffer that is used again and again: only what is kept is allocated.
+    fn built<E>(write: impl FnOnce(&mut String) -> Result<(), E>) -> Result<Self, E> {
+        let mut text = BUFFER.take();
+        text.clear();
+        let written = write(&mut text).map(|()| Self(Arc::from(text.as_str())));
+        if text.capacity() <= LONGEST_BUFFER {
+            BUFFER.set(text);
         }
-        write_string(&mut text, name);
-        text.push(':');
-        text.push_str(&value.0);
-        if is_found && place.is_empty() {
-            text.push(',');
-        }
-        text.push_str(&self.0[place.end..]);
-        Ok(Some(Self(Arc::from(text))))
+        written
+    }
+
+    fn made(write: impl FnOnce(&mut String)) -> Self {
+        let Ok(json) = Self::built(|text| {
+            write(text);
+            Ok::<(), Infallible>(())
+        });
+        json
     }
 
     fn rebuilt(&self, name: &str, value: &Self) -> Option<Self> {
@@ -174,36 +202,35 @@ impl Json {
     /// Builds an object from fields **sorted by name** whose values are canonical text.
     #[must_use]
     pub fn object<'a>(fields: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
-        let mut text = String::with_capacity(64);
-        text.push('{');
-        for (key, value) in fields {
-            separate(&mut text);
-            write_string(&mut text, key);
-            text.push(':');
-            text.push_str(value);
-        }
-        text.push('}');
-        Self(Arc::from(text))
+        Self::made(|text| {
+            text.push('{');
+            for (key, value) in fields {
+                separate(text);
+                write_string(text, key);
+                text.push(':');
+                text.push_str(value);
+            }
+            text.push('}');
+        })
     }
 
     /// Builds a list from canonical texts.
     #[must_use]
     pub fn array<'a>(items: impl IntoIterator<Item = &'a str>) -> Self {
-        let mut text = String::from("[");
-        for item in items {
-            separate(&mut text);
-            text.push_str(item);
-        }
-        text.push(']');
-        Self(Arc::from(text))
+        Self::made(|text| {
+            text.push('[');
+            for item in items {
+                separate(text);
+                text.push_str(item);
+            }
+            text.push(']');
+        })
     }
 
     /// Returns the JSON string that holds this text.
     #[must_use]
     pub fn string(text: &str) -> Self {
-        let mut out = String::with_capacity(text.len() + 2);
-        write_string(&mut out, text);
-        Self(Arc::from(out))
+        Self::made(|out| write_string(out, text))
     }
 }
 

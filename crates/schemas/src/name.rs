@@ -122,6 +122,12 @@ impl UnitId {
         Self(Arc::from(text))
     }
 
+    /// Returns the id as text that is shared with it.
+    #[must_use]
+    pub fn text(&self) -> Arc<str> {
+        self.0.clone()
+    }
+
     /// Returns the id as text.
     #[must_use]
     pub fn as_str(&self) -> &str {

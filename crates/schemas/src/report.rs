@@ -9,7 +9,7 @@ use crate::exit_code::ExitCode;
 use crate::failure::PhaseError;
 use crate::freshness::Cause;
 use crate::name::{PhaseName, Revision, RunId};
-use crate::scope::Scope;
+use crate::scope::{Scope, Target};
 use crate::usage::Usage;
 
 /// How many units there are and what became of them.
@@ -174,6 +174,16 @@ pub struct KeptFile {
     pub copy: String,
 }
 
+/// A file that an earlier revision of an export wrote, that is as it wrote it, and that none writes any more.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LeftoverFile {
+    /// The file.
+    pub path: String,
+    /// The target that wrote it last.
+    pub target: Target,
+}
+
 /// What `run --json` prints at the end.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -203,4 +213,7 @@ pub struct RunReport {
     pub cost_usd: Option<f64>,
     /// Every phase and scope of the plan, in plan order.
     pub phases: Vec<PhaseReport>,
+    /// Exported files that are left over, by path; absent where there are none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub leftovers: Vec<LeftoverFile>,
 }

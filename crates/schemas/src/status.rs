@@ -10,7 +10,7 @@ use crate::freshness::{Cause, Freshness};
 use crate::history::{AttemptRecord, RevisionRecord, WaiverRecord};
 use crate::name::{PhaseName, Revision, RunId};
 use crate::progress::RunProgress;
-use crate::report::{RunStatus, UnitCounts};
+use crate::report::{LeftoverFile, RunStatus, UnitCounts};
 use crate::scope::Scope;
 use crate::time::Timestamp;
 
@@ -77,6 +77,9 @@ pub struct StatusReport {
     pub in_doubt: u64,
     /// Every phase and scope, in pipeline order.
     pub phases: Vec<PhaseState>,
+    /// Exported files that are left over, by path; absent where there are none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub leftovers: Vec<LeftoverFile>,
 }
 
 /// One run of the history.

@@ -21,21 +21,50 @@ pub struct Usage {
     pub cost_usd: Option<f64>,
 }
 
+/// The most that a sum comes to: what JSON still tells exactly. Agents report what they like.
+const MOST: u64 = (1 << 53) - 1;
+
+const fn capped(a: u64, b: u64) -> u64 {
+    let sum = a.saturating_add(b);
+    if sum < MOST { sum } else { MOST }
+}
+
 impl Usage {
     /// Returns all tokens, sent and received.
     #[must_use]
     pub const fn tokens(&self) -> u64 {
-        self.input_tokens + self.output_tokens
+        capped(self.input_tokens, self.output_tokens)
     }
 
     /// Adds another usage to this one; a known cost stays known.
     pub fn add(&mut self, other: &Self) {
-        self.input_tokens += other.input_tokens;
-        self.cached_input_tokens += other.cached_input_tokens;
-        self.output_tokens += other.output_tokens;
+        self.input_tokens = capped(self.input_tokens, other.input_tokens);
+        self.cached_input_tokens = capped(self.cached_input_tokens, other.cached_input_tokens);
+        self.output_tokens = capped(self.output_tokens, other.output_tokens);
         self.cost_usd = match (self.cost_usd, other.cost_usd) {
             (None, None) => None,
-            (a, b) => Some(a.unwrap_or(0.0) + b.unwrap_or(0.0)),
+            (a, b) => Some((a.unwrap_or(0.0) + b.unwrap_or(0.0)).min(f64::MAX)),
         };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sums_of_what_agents_claim_stay_numbers() {
+        let claimed = Usage {
+            input_tokens: u64::MAX,
+            cached_input_tokens: 1,
+            output_tokens: 1,
+            cost_usd: Some(f64::MAX),
+        };
+        assert_eq!(claimed.tokens(), MOST);
+        let mut sum = claimed;
+        sum.add(&claimed);
+        let expect =
+            Usage { input_tokens: MOST, cached_input_tokens: 2, output_tokens: 2, cost_usd: Some(f64::MAX) };
+        assert_eq!(sum, expect);
     }
 }

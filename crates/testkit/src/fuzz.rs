@@ -4,7 +4,8 @@
 //! of chance; what fails then is printed and becomes a case of a test.
 
 use proptest::prelude::*;
-use proptest::test_runner::RngSeed;
+use proptest::strategy::ValueTree as _;
+use proptest::test_runner::{RngSeed, TestRunner};
 use serde_json::Value;
 
 /// What text formats of all kinds stumble over.
@@ -49,6 +50,16 @@ pub fn config(cases: u32) -> ProptestConfig {
         failure_persistence: None,
         ..ProptestConfig::default()
     }
+}
+
+/// Returns so many values of a strategy, for what has no use for smaller ones: where every case starts a program.
+#[must_use]
+pub fn cases<T: std::fmt::Debug>(strategy: impl Strategy<Value = T>, n: u32) -> Vec<T> {
+    let config = config(n);
+    let n = config.cases;
+    let mut runner = TestRunner::new(config);
+    let made = (0..n).map(|_| strategy.new_tree(&mut runner).map(|tree| tree.current()));
+    made.collect::<Result<_, _>>().unwrap_or_default()
 }
 
 /// Makes bytes of what parsers stumble over.

@@ -79,6 +79,22 @@ impl MemoryStore {
         Self { shared: self.shared.clone(), handle: shared.handles }
     }
 
+    /// Changes pages under digests that stay, as somebody does who writes a state folder of their own; `None` leaves one as it is.
+    pub fn tamper(&self, mut change: impl FnMut(&[u8]) -> Option<Vec<u8>>) {
+        for bytes in self.lock().kept.pages.values_mut() {
+            if let Some(changed) = change(bytes) {
+                *bytes = changed.into();
+            }
+        }
+    }
+
+    /// Makes a store that holds the same.
+    #[must_use]
+    pub fn copy(&self) -> Self {
+        let kept = self.lock().kept.clone();
+        Self { shared: Arc::new(Mutex::new(Shared { kept, ..Shared::default() })), handle: 0 }
+    }
+
     fn lock(&self) -> MutexGuard<'_, Shared> {
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }

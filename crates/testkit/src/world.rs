@@ -127,6 +127,16 @@ impl World {
         }
     }
 
+    /// Makes the same project with the same past, in which pages of the store have been changed by somebody.
+    #[must_use]
+    pub fn tampered(&self, change: impl FnMut(&[u8]) -> Option<Vec<u8>>) -> Self {
+        let mut world = self.afresh();
+        world.store = self.store.copy();
+        world.store.tamper(change);
+        world.unwatched();
+        world
+    }
+
     /// Lets the store fail at a commit of the runs to come, counted from 1.
     pub const fn fail_commit(&mut self, number: Option<u64>) {
         self.fail_commit = number;

@@ -20,6 +20,7 @@ use rmcp::service::{
     NotificationContext, Peer, PeerRequestOptions, RoleClient, RunningService, ServiceError,
 };
 use rmcp::transport::async_rw::AsyncRwTransport;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
@@ -28,6 +29,9 @@ use crate::pipe::{MESSAGE_LIMIT, Pipe};
 use crate::process::Process;
 use crate::trouble::{Trouble, is_about_the_call, of_service, of_start};
 use crate::{environment, http};
+
+#[cfg(test)]
+mod fuzz;
 
 /// How long a conversation may take to end.
 const FAREWELL: Duration = Duration::from_secs(1);
@@ -96,27 +100,46 @@ impl Connection {
         ears: &Arc<Ears>,
         patience: Duration,
     ) -> Result<Self, Trouble> {
-        let burst = Arc::new(AtomicBool::new(false));
-        let announced = Arc::new(AtomicU64::new(0));
         let scrub = environment::scrub(spec, secrets);
-        let host = Host { ears: ears.clone(), announced: announced.clone(), scrub: scrub.clone() };
-        let (service, process) = if spec.command.is_some() {
+        let host = Host { ears: ears.clone(), announced: Arc::default(), scrub: scrub.clone() };
+        if spec.command.is_some() {
             let variables = environment::environment(spec, secrets)?;
-            let heard = (ears.clone(), scrub.clone());
-            let (process, (stdout, stdin)) = Process::start(spec, project, &variables, heard)?;
-            let pipe = Pipe::new(stdout, MESSAGE_LIMIT, burst.clone());
-            // The pipe's limit comes first: a line that is merely left out would be waited for in vain.
-            let transport = AsyncRwTransport::new_client(pipe, stdin).with_max_line_length(2 * MESSAGE_LIMIT);
-            let begun = begin(host.serve(transport), Some(&process), patience).await;
-            (told(begun, ears)?, Some(process))
-        } else {
-            let transport = http::transport(spec, &environment::headers(spec, secrets)?)?;
-            (begin(host.serve(transport), None, patience).await?, None)
-        };
+            let (process, pipes) = Process::start(spec, project, &variables, (ears.clone(), scrub))?;
+            return told(Self::through(host, pipes, Some(process), patience).await, ears);
+        }
+        let announced = host.announced.clone();
+        let transport = http::transport(spec, &environment::headers(spec, secrets)?)?;
+        let service = begin(host.serve(transport), None, patience).await?;
+        Ok(Self::of(service, None, Arc::default(), (announced, scrub), patience))
+    }
+
+    /// Begins a conversation over what a server writes and reads.
+    async fn through(
+        host: Host,
+        (output, input): (impl AsyncRead + Send + Unpin + 'static, impl AsyncWrite + Send + Unpin + 'static),
+        process: Option<Process>,
+        patience: Duration,
+    ) -> Result<Self, Trouble> {
+        let burst = Arc::new(AtomicBool::new(false));
+        let heard = (host.announced.clone(), host.scrub.clone());
+        let pipe = Pipe::new(output, MESSAGE_LIMIT, burst.clone());
+        // The pipe's limit comes first: a line that is merely left out would be waited for in vain.
+        let transport = AsyncRwTransport::new_client(pipe, input).with_max_line_length(2 * MESSAGE_LIMIT);
+        let service = begin(host.serve(transport), process.as_ref(), patience).await?;
+        Ok(Self::of(service, process, burst, heard, patience))
+    }
+
+    fn of(
+        service: RunningService<RoleClient, Host>,
+        process: Option<Process>,
+        burst: Arc<AtomicBool>,
+        (announced, scrub): (Arc<AtomicU64>, Redactor),
+        patience: Duration,
+    ) -> Self {
         let peer = service.peer().clone();
         let service = Mutex::new(service);
         let (lost, seen) = (AtomicBool::new(false), AtomicU64::new(0));
-        Ok(Self { peer, service, process, burst, lost, announced, seen, patience, scrub })
+        Self { peer, service, process, burst, lost, announced, seen, patience, scrub }
     }
 
     /// Whether the conversation can go on.

@@ -1,6 +1,6 @@
 //! The log file.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::File;
 use std::future::poll_fn;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
@@ -13,6 +13,8 @@ use refrain_core::ports::sink::{LogSink, SinkError};
 use refrain_schemas::event::{Event, Level};
 use refrain_schemas::log_line::LogLine;
 use tracing_appender::non_blocking::{NonBlocking, NonBlockingBuilder, WorkerGuard};
+
+use crate::own_file;
 
 /// How long a sink that is dropped waits for its lines; a disk that takes longer has lost them.
 const LAST_WAIT: Duration = Duration::from_secs(5);
@@ -56,11 +58,10 @@ impl JsonlLog {
     /// Opens the file at a path, making its folder where needed. Events below the level are left out.
     ///
     /// # Errors
-    /// Fails where the folder or the file cannot be made; a run can do without its log.
+    /// Fails where the folder or the file cannot be made, or a link stands in its place; a run can do without its log.
     pub fn create(path: impl AsRef<Path>, level: Level) -> io::Result<Self> {
         let path = path.as_ref();
-        path.parent().map_or(Ok(()), fs::create_dir_all)?;
-        let file = OpenOptions::new().create(true).append(true).open(path)?;
+        let file = own_file::append_to(path)?;
         Ok(Self::to(file, path.display().to_string(), level))
     }
 

@@ -1,6 +1,6 @@
 //! The progress file.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Write as _};
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -8,6 +8,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use refrain_core::ports::sink::{ProgressSink, SinkError};
 use refrain_schemas::progress::{PhaseProgress, RunProgress};
+
+use crate::own_file;
 
 /// How far apart lines are in which no status changed, in seconds.
 const PAUSE: f64 = 0.2;
@@ -33,11 +35,10 @@ impl JsonlProgress {
     /// Opens the file at a path, making its folder where needed.
     ///
     /// # Errors
-    /// Fails where the folder or the file cannot be made; a run can do without it.
+    /// Fails where the folder or the file cannot be made, or a link stands in its place; a run can do without it.
     pub fn create(path: impl AsRef<Path>) -> io::Result<Self> {
         let path = path.as_ref();
-        path.parent().map_or(Ok(()), fs::create_dir_all)?;
-        let file = OpenOptions::new().create(true).append(true).open(path)?;
+        let file = own_file::append_to(path)?;
         let state = State { file, written: None, held_back: None };
         Ok(Self { name: path.display().to_string(), state: Mutex::new(state) })
     }

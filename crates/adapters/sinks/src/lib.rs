@@ -10,6 +10,7 @@ mod jsonl_log;
 mod jsonl_progress;
 pub mod log_file;
 pub mod log_folder;
+mod own_file;
 mod redacting;
 mod terminal;
 mod tracing_log;

@@ -9,6 +9,8 @@ use refrain_core::ports::clock::Clock;
 use refrain_schemas::log_line::LogLine;
 use refrain_schemas::progress::RunProgress;
 
+use crate::own_file;
+
 /// How often a file is looked at while it is followed.
 const POLL: Duration = Duration::from_millis(200);
 /// How much of a progress file is read at first, from its end.
@@ -105,7 +107,7 @@ struct LogLines {
 
 impl LogLines {
     fn open(path: &Path) -> Result<Self, LogFileError> {
-        let file = File::open(path).map_err(|source| failed(path, source))?;
+        let file = own_file::read(path).map_err(|source| failed(path, source))?;
         Ok(Self { path: path.to_owned(), input: BufReader::new(file), line: Vec::new(), number: 0 })
     }
 
@@ -132,7 +134,7 @@ impl LogLines {
 pub fn last_progress(path: impl AsRef<Path>) -> Result<Option<RunProgress>, LogFileError> {
     let path = path.as_ref();
     let last = || -> io::Result<Option<RunProgress>> {
-        let mut file = File::open(path)?;
+        let mut file = own_file::read(path)?;
         let size = file.seek(SeekFrom::End(0))?;
         let mut tail = TAIL;
         loop {

@@ -57,7 +57,7 @@ impl ExchangeLog {
             let packed = self.pack(exchanges)?;
             page_log::write(&key(*call), &packed, frame.payload())?;
         }
-        if frame.is_empty() { Ok(()) } else { self.keyed.append(frame) }
+        if frame.is_empty() { Ok(()) } else { self.keyed.append(frame).map(|_| ()) }
     }
 
     fn pack(&mut self, exchanges: &[Exchange]) -> Result<Vec<u8>, StoreError> {

@@ -16,7 +16,8 @@ use refrain_schemas::name::CallId;
 use refrain_schemas::status::Holder;
 
 use crate::calls::calls;
-use crate::folder::state_folder;
+use crate::folder::{Folder, state_folder};
+use crate::key_index::SegmentSizes;
 use crate::logs::read_history;
 use crate::page_log;
 use crate::session::Session;
@@ -50,10 +51,11 @@ impl FileStore {
     /// # Errors
     /// Fails where the store has a newer format or cannot be read.
     pub fn open(project_dir: &Path, durability: Durability) -> Result<Self, StoreError> {
-        Self::open_on(Arc::new(DiskStorage), project_dir, durability)
+        Self::open_on(Arc::new(DiskStorage), project_dir, durability, SegmentSizes::default())
     }
 
-    /// Opens a store on another file layer than the real disk. The writer's lock is always on the real disk.
+    /// Opens a store on another file layer than the real disk, with indexes of other sizes. The writer's lock is always on
+    /// the real disk.
     ///
     /// # Errors
     /// Fails where the store has a newer format or cannot be read.
@@ -61,9 +63,11 @@ impl FileStore {
         storage: Arc<dyn Storage>,
         project_dir: &Path,
         durability: Durability,
+        sizes: SegmentSizes,
     ) -> Result<Self, StoreError> {
         let path = state_folder(project_dir);
-        let session = Session::open(storage, path.clone(), durability == Durability::Power)?;
+        let folder = Folder::new(storage, path.clone(), durability == Durability::Power, sizes);
+        let session = Session::open(folder)?;
         Ok(Self { session: Arc::new(Mutex::new(session)), durability, path })
     }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use refrain_core::ports::store::StoreError;
 
 use crate::error::failed_to;
+use crate::key_index::SegmentSizes;
 use crate::storage::{Access, Storage, StorageFile};
 
 /// Returns the state folder of a project.
@@ -21,12 +22,18 @@ pub(crate) struct Folder {
     storage: Arc<dyn Storage>,
     path: PathBuf,
     sync: bool,
+    sizes: SegmentSizes,
 }
 
 impl Folder {
     /// Looks at a folder; where `sync` is set, what is written into it survives a loss of power.
-    pub(crate) const fn new(storage: Arc<dyn Storage>, path: PathBuf, sync: bool) -> Self {
-        Self { storage, path, sync }
+    pub(crate) const fn new(
+        storage: Arc<dyn Storage>,
+        path: PathBuf,
+        sync: bool,
+        sizes: SegmentSizes,
+    ) -> Self {
+        Self { storage, path, sync, sizes }
     }
 
     /// Returns the same folder for files that are synced by hand.
@@ -37,6 +44,11 @@ impl Folder {
     /// Returns where the folder is.
     pub(crate) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Returns how many keys make a segment of an index in it.
+    pub(crate) const fn sizes(&self) -> SegmentSizes {
+        self.sizes
     }
 
     /// Whether what is written must be synced.

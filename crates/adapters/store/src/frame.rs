@@ -46,6 +46,13 @@ impl FrameBuilder {
         Self(vec![0; HEADER])
     }
 
+    /// Starts a frame in a buffer that is no longer needed.
+    pub(crate) fn within(mut buffer: Vec<u8>) -> Self {
+        buffer.clear();
+        buffer.resize(HEADER, 0);
+        Self(buffer)
+    }
+
     /// Returns the buffer to which the payload is appended.
     pub(crate) const fn payload(&mut self) -> &mut Vec<u8> {
         &mut self.0

@@ -24,16 +24,27 @@ use crate::folder::Folder;
 use crate::key_index::segment::{Lost, Segment};
 use crate::record_log::{Position, RecordLog};
 
-/// A tail shorter than this many keys is left to be read from the log again.
-const WORTH_A_SEGMENT: usize = 4096;
-/// A tail over this many bytes of log is not.
+/// A tail over this many bytes of log is not left to be read from the log again, however few its keys are.
 const WORTH_READING: u64 = 4 << 20;
-/// A tail grows no longer than this many keys while the store is written to,
-const MOST_KEYS: usize = 1 << 16;
-/// nor over more bytes of log than this.
+/// A tail grows over no more bytes of log than this while the store is written to.
 const MOST_BYTES: u64 = 32 << 20;
-/// There are no more segments than this, however small a change was.
-const MOST_SEGMENTS: usize = 32;
+
+/// How many keys make a segment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SegmentSizes {
+    /// A tail shorter than this is left to be read from the log again.
+    pub least: usize,
+    /// A tail grows no longer than this while the store is written to.
+    pub most: usize,
+    /// There are no more segments than this, however small a change was.
+    pub segments: usize,
+}
+
+impl Default for SegmentSizes {
+    fn default() -> Self {
+        Self { least: 4096, most: 1 << 16, segments: 32 }
+    }
+}
 
 /// Where a record lies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,14 +96,13 @@ impl KeyIndex {
         let stem = log.name().trim_end_matches(".log").to_owned();
         let segments = segment::chain(folder, &stem, log)?;
         let cursor = segments.last().map_or(Position::START, |segment| segment.to());
-        let folder = folder.clone();
         Ok(Self {
-            folder,
+            folder: folder.clone(),
             stem,
             segments,
             tail: DigestMap::default(),
             cursor,
-            flush_at: MOST_KEYS,
+            flush_at: folder.sizes().most,
             written: 0,
         })
     }
@@ -106,7 +116,7 @@ impl KeyIndex {
             segments: Vec::new(),
             tail: DigestMap::default(),
             cursor: Position::START,
-            flush_at: MOST_KEYS,
+            flush_at: folder.sizes().most,
             written: 0,
         }
     }
@@ -161,14 +171,14 @@ impl KeyIndex {
             return Ok(false);
         }
         // Where the disk is full, the next attempt comes after as many keys again.
-        self.flush_at = self.tail.len() + MOST_KEYS;
+        self.flush_at = self.tail.len() + self.folder.sizes().most;
         self.flush()?;
         Ok(true)
     }
 
     /// Writes a segment where reading the tail again would cost the next process too much.
     pub(crate) fn flush_worthwhile(&mut self) -> Result<(), StoreError> {
-        if self.tail.len() < WORTH_A_SEGMENT && self.tail_bytes() < WORTH_READING {
+        if self.tail.len() < self.folder.sizes().least && self.tail_bytes() < WORTH_READING {
             return Ok(());
         }
         self.flush()
@@ -189,7 +199,7 @@ impl KeyIndex {
         self.segments.truncate(kept);
         self.segments.push(segment.filtered(filter));
         self.tail = DigestMap::default();
-        self.flush_at = MOST_KEYS;
+        self.flush_at = self.folder.sizes().most;
         segment::remove_others(&self.folder, &self.stem, &self.segments)
     }
 
@@ -200,11 +210,12 @@ impl KeyIndex {
     /// Returns how many of the newest segments are merged with the tail: those that are not much larger than what they
     /// are merged with, as long as that is in proportion to what was written, so that a small change stays one.
     fn merged_segments(&self) -> usize {
-        let allowed = self.written * 16 + WORTH_A_SEGMENT;
+        let sizes = self.folder.sizes();
+        let allowed = self.written * 16 + sizes.least;
         let mut sum = self.tail.len();
         let mut merged = 0;
         for segment in self.segments.iter().rev() {
-            let crowded = self.segments.len() - merged >= MOST_SEGMENTS;
+            let crowded = self.segments.len() - merged >= sizes.segments;
             if !crowded && (segment.count() > sum * 2 || sum + segment.count() > allowed) {
                 break;
             }

@@ -85,8 +85,8 @@ impl KeyedLog {
         self.index.as_ref().and_then(|index| index.keys().ok()).ok_or_else(lost)
     }
 
-    /// Appends a frame; the index knows its keys at once.
-    pub(crate) fn append(&mut self, frame: FrameBuilder) -> Result<(), StoreError> {
+    /// Appends a frame, whose bytes are given back; the index knows its keys at once.
+    pub(crate) fn append(&mut self, frame: FrameBuilder) -> Result<Vec<u8>, StoreError> {
         self.catch_up()?;
         let offset = self.log.end().end;
         let bytes = self.log.append(frame)?;
@@ -99,7 +99,7 @@ impl KeyedLog {
         } else if let Some(index) = &mut self.index {
             index.advance(self.log.end());
         }
-        Ok(())
+        Ok(bytes)
     }
 
     /// Writes a segment where the tail has become long; returns whether one was written.

@@ -13,7 +13,7 @@ use crate::key_index::Place;
 use crate::keyed_log::{Item, KeyedLog, scan_patiently};
 use crate::record_log::{Frame, Position, RecordLog, Scanned};
 use crate::tally::{NoLane, Tally};
-use crate::wire::{self, Entry, ResultWire};
+use crate::wire::{self, Entry, NewEntry, ResultWire};
 
 /// The ledger.
 #[derive(Debug)]
@@ -21,13 +21,15 @@ pub(crate) struct LedgerLog {
     keyed: KeyedLog,
     tally: Tally,
     counted: Position,
+    /// Where frames are put together.
+    buffer: Vec<u8>,
 }
 
 impl LedgerLog {
     /// Opens a ledger for reading.
     pub(crate) fn open(folder: &Folder, name: &str) -> Result<Self, StoreError> {
         let keyed = KeyedLog::open(folder, name, read_items)?;
-        Ok(Self { keyed, tally: Tally::default(), counted: Position::START })
+        Ok(Self { keyed, tally: Tally::default(), counted: Position::START, buffer: Vec::new() })
     }
 
     /// Returns the log.
@@ -77,13 +79,13 @@ impl LedgerLog {
 
     /// Commits entries.
     pub(crate) fn append(&mut self, entries: &[LedgerEntry]) -> Result<(), StoreError> {
-        let entries: Vec<Entry<'_>> = entries.iter().map(Entry::from).collect();
-        let mut frame = FrameBuilder::new();
-        for entry in &entries {
-            wire::write(entry, frame.payload())?;
+        let entries = || entries.iter().map(NewEntry::from);
+        let mut frame = FrameBuilder::within(std::mem::take(&mut self.buffer));
+        for entry in entries() {
+            wire::write(&entry, frame.payload())?;
         }
-        self.keyed.append(frame)?;
-        entries.iter().for_each(|entry| self.tally.add(entry));
+        self.buffer = self.keyed.append(frame)?;
+        entries().for_each(|entry| self.tally.add(&entry));
         self.counted = self.log().end();
         Ok(())
     }

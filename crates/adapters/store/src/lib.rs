@@ -38,3 +38,4 @@ mod writer_lock;
 pub use file_store::{Durability, FileStore};
 pub use folder::state_folder;
 pub use format::FORMAT;
+pub use key_index::SegmentSizes;

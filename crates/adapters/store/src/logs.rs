@@ -224,9 +224,14 @@ pub(crate) fn read_history(log: &RecordLog) -> Result<Vec<HistoryEntry>, StoreEr
 pub(crate) fn tidy(folder: &Folder) -> Result<(), StoreError> {
     let names = folder.names()?;
     let in_force = LogNames::among(&names);
+    let of_a_log = |name: &String| KINDS.iter().any(|kind| generation(kind, name).is_some());
+    if names.iter().any(|name| of_a_log(name) && !in_force.owns(name)) {
+        // Whoever wrote the log in force may have died before its name was safe: it has to be, before the old one goes.
+        folder.sync_names()?;
+    }
     for name in &names {
-        let of_a_log = KINDS.iter().any(|kind| generation(kind, name).is_some());
-        let ours = of_a_log || name == "checkpoint.tmp" || name == "format.tmp" || name == ".gitignore.tmp";
+        let ours =
+            of_a_log(name) || name == "checkpoint.tmp" || name == "format.tmp" || name == ".gitignore.tmp";
         if ours && (name.ends_with(".tmp") || !in_force.owns(name)) {
             folder.remove(name)?;
         }

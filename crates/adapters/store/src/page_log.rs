@@ -76,7 +76,7 @@ pub(crate) fn append(log: &mut KeyedLog, batch: &[(Digest, Vec<u8>)]) -> Result<
             write(digest, bytes, frame.payload())?;
         }
     }
-    if frame.is_empty() { Ok(()) } else { log.append(frame) }
+    if frame.is_empty() { Ok(()) } else { log.append(frame).map(|_| ()) }
 }
 
 /// Reads pages in the order of their digests.

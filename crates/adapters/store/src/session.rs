@@ -1,8 +1,5 @@
 //! One process's view of a store, and its turn as the writer.
 
-use std::path::PathBuf;
-use std::sync::Arc;
-
 use refrain_core::ports::store::{Batch, Collected, Keep, LedgerSummary, Opening, StoreError};
 use refrain_schemas::ledger::LaneSum;
 use refrain_schemas::status::Holder;
@@ -13,7 +10,6 @@ use crate::folder::Folder;
 use crate::format;
 use crate::logs::{Logs, append_history, tidy};
 use crate::page_log;
-use crate::storage::Storage;
 use crate::writer_lock::{self, WriterLock};
 
 /// The logs, and the lock while this is the writer.
@@ -27,8 +23,7 @@ pub(crate) struct Session {
 
 impl Session {
     /// Opens a store for reading; one that does not exist is empty.
-    pub(crate) fn open(storage: Arc<dyn Storage>, path: PathBuf, sync: bool) -> Result<Self, StoreError> {
-        let folder = Folder::new(storage, path, sync);
+    pub(crate) fn open(folder: Folder) -> Result<Self, StoreError> {
         format::check(&folder)?;
         let logs = Logs::open(&folder)?;
         Ok(Self { folder, logs, lock: None, written: None })

@@ -9,7 +9,7 @@ use refrain_schemas::ledger::{Lane, LaneSum};
 use refrain_schemas::name::{CallId, RunId};
 use serde::{Deserialize, Serialize};
 
-use crate::wire::{Asks, Entry, IntentWire, LaneWire, RungWire, UsageWire};
+use crate::wire::{Counted, Entry, IntentWire, LaneWire, RungWire, UsageWire};
 
 /// Sums and ends of the ledger up to some place.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -56,7 +56,7 @@ pub(crate) struct NoLane;
 
 impl Tally {
     /// Adds an entry.
-    pub(crate) fn add(&mut self, entry: &Entry<'_>) {
+    pub(crate) fn add<A: Counted, R>(&mut self, entry: &Entry<'_, A, R>) {
         match entry {
             Entry::Lane(lane) => self.declare(lane),
             Entry::Intent(intent) => self.intend(intent),
@@ -78,11 +78,11 @@ impl Tally {
         self.lanes.insert(lane.lane, LaneNote::from(lane));
     }
 
-    fn intend(&mut self, intent: &IntentWire<Asks<'_>>) {
+    fn intend<A: Counted>(&mut self, intent: &IntentWire<A>) {
         self.next_call = self.next_call.max(intent.call.saturating_add(1));
         let IntentWire { lane, rung, .. } = *intent;
         let ceiling = intent.ceiling.map(Box::new);
-        let asks = intent.asks.len() as u64;
+        let asks = intent.asks.count();
         self.open.insert(intent.call, OpenCall { lane, rung, asks, ceiling });
     }
 

@@ -13,7 +13,7 @@ use refrain_schemas::digest::Digest;
 use refrain_schemas::exchange::Served;
 use refrain_schemas::failure::{Failure, FailureKind};
 use refrain_schemas::json::Json;
-use refrain_schemas::ledger::{AskResult, Intent, Lane, LedgerEntry, Outcome, Rung};
+use refrain_schemas::ledger::{AskResult, Intent, IntentAsk, Lane, LedgerEntry, Outcome, OutcomeAsk, Rung};
 use refrain_schemas::name::RunId;
 use refrain_schemas::scope::{Scope, Target};
 use refrain_schemas::usage::Usage;
@@ -25,15 +25,18 @@ use crate::wire::stored::Stored;
 /// What a call asks: keys and units.
 pub(crate) type Asks<'a> = Vec<(Key, &'a str)>;
 
-/// One entry.
+/// How a call ended for each of the keys that it asked for.
+pub(crate) type Results<'a> = Vec<(Key, ResultWire<'a>)>;
+
+/// One entry; `A` and `R` hold what a call asks and how it ended.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Entry<'a, A = Asks<'a>> {
+pub(crate) enum Entry<'a, A = Asks<'a>, R = Results<'a>> {
     /// Who calls.
     Lane(LaneWire<'a>),
     /// A call is about to leave.
     Intent(IntentWire<A>),
     /// A call has come back.
-    Outcome(OutcomeWire<'a>),
+    Outcome(OutcomeWire<'a, R>),
     /// A call of a dead run.
     Abandoned { call: u64, run_id: RunId, at: i64 },
     /// A key has the reply of another.
@@ -107,15 +110,56 @@ impl<'de> Deserialize<'de> for PassedOver {
 
 /// A call that has come back.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) struct OutcomeWire<'a> {
+#[serde(bound(deserialize = "R: Deserialize<'de>"))]
+pub(crate) struct OutcomeWire<'a, R = Results<'a>> {
     pub(crate) call: u64,
     pub(crate) at: i64,
     pub(crate) usage: UsageWire,
     /// Boxed, because most entries that are read are moved and have none.
     #[serde(borrow)]
     pub(crate) served: Option<Box<ServedWire<'a>>>,
-    #[serde(borrow)]
-    pub(crate) asks: Vec<(Key, ResultWire<'a>)>,
+    pub(crate) asks: R,
+}
+
+/// An entry that is to be written, as the public one has it.
+pub(crate) type NewEntry<'a> = Entry<'a, NewAsks<'a>, NewResults<'a>>;
+
+/// What a call asks that is about to leave.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct NewAsks<'a>(&'a [IntentAsk]);
+
+impl Serialize for NewAsks<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.iter().map(|ask| (Key(ask.key), ask.unit.as_str())))
+    }
+}
+
+/// How a call ended that has just come back.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct NewResults<'a>(&'a [OutcomeAsk]);
+
+impl Serialize for NewResults<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.iter().map(|ask| (Key(ask.key), ResultWire::from(&ask.result))))
+    }
+}
+
+/// What a call asks, as far as it is counted.
+pub(crate) trait Counted {
+    /// Returns how many asks there are.
+    fn count(&self) -> u64;
+}
+
+impl Counted for NewAsks<'_> {
+    fn count(&self) -> u64 {
+        self.0.len() as u64
+    }
+}
+
+impl Counted for Asks<'_> {
+    fn count(&self) -> u64 {
+        self.len() as u64
+    }
 }
 
 /// Why a call is made; new reasons go to the end.
@@ -151,7 +195,7 @@ pub(crate) enum ResultWire<'a> {
     Failed(&'a str, &'a str),
 }
 
-impl<'a> From<&'a LedgerEntry> for Entry<'a> {
+impl<'a> From<&'a LedgerEntry> for NewEntry<'a> {
     fn from(entry: &'a LedgerEntry) -> Self {
         match entry {
             LedgerEntry::Lane(lane) => Self::Lane(lane_wire(lane)),
@@ -181,7 +225,7 @@ fn lane_wire(lane: &Lane) -> LaneWire<'_> {
     }
 }
 
-fn intent_wire(intent: &Intent) -> IntentWire<Asks<'_>> {
+fn intent_wire(intent: &Intent) -> IntentWire<NewAsks<'_>> {
     IntentWire {
         call: intent.call.0,
         lane: intent.lane,
@@ -189,17 +233,17 @@ fn intent_wire(intent: &Intent) -> IntentWire<Asks<'_>> {
         rung: intent.rung.into(),
         at: intent.at.as_micros(),
         ceiling: intent.ceiling.as_ref().map(UsageWire::from),
-        asks: intent.asks.iter().map(|ask| (Key(ask.key), ask.unit.as_str())).collect(),
+        asks: NewAsks(&intent.asks),
     }
 }
 
-fn outcome_wire(outcome: &Outcome) -> OutcomeWire<'_> {
+fn outcome_wire(outcome: &Outcome) -> OutcomeWire<'_, NewResults<'_>> {
     OutcomeWire {
         call: outcome.call.0,
         at: outcome.at.as_micros(),
         usage: UsageWire::from(&outcome.usage),
         served: outcome.served.as_ref().map(|served| Box::new(ServedWire::from(served))),
-        asks: outcome.asks.iter().map(|ask| (Key(ask.key), ResultWire::from(&ask.result))).collect(),
+        asks: NewResults(&outcome.asks),
     }
 }
 
@@ -318,7 +362,7 @@ impl From<RungWire> for Rung {
 }
 
 /// Appends an entry to a payload.
-pub(crate) fn write(entry: &Entry<'_>, out: &mut Vec<u8>) -> Result<(), StoreError> {
+pub(crate) fn write(entry: &impl Serialize, out: &mut Vec<u8>) -> Result<(), StoreError> {
     let buffer = std::mem::take(out);
     *out = postcard::to_extend(entry, buffer).map_err(|error| StoreError::Io {
         action: "encode a ledger entry".to_owned(),

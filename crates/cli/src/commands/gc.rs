@@ -16,9 +16,9 @@ use crate::{runtime, wiring};
 
 /// Forget old revisions
 ///
-/// Keeps the latest revisions of every phase and scope and removes the others with what only they held. Replies are
-/// kept: they are what was paid for. `--replies` removes those that no kept revision came from as well, with what was
-/// said in their calls; asking for them again costs again.
+/// Keeps the latest revisions of every phase and scope, and those that wrote files which are left over, and removes the
+/// others with what only they held. Replies are kept: they are what was paid for. `--replies` removes those that no
+/// kept revision came from as well, with what was said in their calls; asking for them again costs again.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

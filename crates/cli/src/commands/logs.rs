@@ -76,7 +76,7 @@ pub(crate) fn run(args: &LogsArgs, globals: &Globals, output: &mut Output) -> Re
     }
     runtime::on_this_thread(async {
         loop {
-            output.flush()?;
+            output.flush_to_reader()?;
             tokio::time::sleep(PAUSE).await;
             show(&tail.read(args)?, output)?;
         }

@@ -65,7 +65,7 @@ pub(crate) struct RunArgs {
 /// Runs the plan.
 pub(crate) fn run(args: &RunArgs, globals: &Globals, output: &mut Output) -> Result<ExitCode, CliError> {
     let mut opened = wiring::open(globals)?;
-    opened.warn(output)?;
+    let idle = opened.warn(output)?;
     if args.dry_run {
         return commands::plan::dry_run(&opened, &args.work.request(&opened)?, output);
     }
@@ -82,7 +82,9 @@ pub(crate) fn run(args: &RunArgs, globals: &Globals, output: &mut Output) -> Res
         opened.engine.ports().tools.close().await;
         Ok(report?)
     });
-    let report = report.inspect_err(|_| opened.discard_empty_logs())?;
+    let mut report = report.inspect_err(|_| opened.discard_empty_logs())?;
+    opened.warn_again(&idle, output)?;
+    report.leftovers = runtime::on_this_thread(async { Ok(opened.leftovers().await) })?;
     show(&opened, &report, &again, output)?;
     show_misses(&opened, &report, output)?;
     Ok(code(&report))
@@ -111,8 +113,7 @@ fn show(opened: &Opened, report: &RunReport, again: &str, output: &mut Output) -
     let holes = holes(opened, report)?;
     let mut page = output.page();
     render::run::write(&mut page, report, &holes, again);
-    let leftovers = runtime::on_this_thread(async { Ok(opened.leftovers().await) })?;
-    render::words::leftovers(&mut page, &leftovers);
+    render::words::leftovers(&mut page, &report.leftovers);
     output.show(&page)
 }
 

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use clap::Args;
-use refrain_core::engine::Leftover;
 use refrain_core::ports::store::CallFilter;
 use refrain_schemas::exit_code::ExitCode;
 use refrain_schemas::history::HistoryEntry;
@@ -60,11 +59,12 @@ pub(crate) fn run(args: &StatusArgs, globals: &Globals, output: &mut Output) -> 
             }
             narrow(&mut report, &targets, &args.scopes.scopes);
             let kept = if report.holder.is_none() { kept_by_killed(&opened).await? } else { None };
-            let leftovers = opened.leftovers().await;
-            screen.show(&report, kept, &leftovers, args.watch, output)?;
+            report.leftovers = opened.leftovers().await;
+            screen.show(&report, kept, args.watch, output)?;
             if !args.watch {
                 return Ok(ExitCode::Ok);
             }
+            output.flush_to_reader()?;
             tokio::time::sleep(PAUSE).await;
         }
     })
@@ -112,7 +112,6 @@ impl Screen {
         &mut self,
         report: &StatusReport,
         kept_by_killed: Option<u64>,
-        leftovers: &[Leftover],
         watch: bool,
         output: &mut Output,
     ) -> Result<(), CliError> {
@@ -129,7 +128,7 @@ impl Screen {
         if let Some(kept) = kept_by_killed {
             render::status::write_killed(&mut page, kept);
         }
-        render::words::leftovers(&mut page, leftovers);
+        render::words::leftovers(&mut page, &report.leftovers);
         if page.as_str() != self.last {
             self.replace(&page, watch, output)?;
             self.last = page.as_str().to_owned();

@@ -45,7 +45,7 @@ fn write_edit(page: &mut Page, edit: &Edit) {
         about.push_str(&format!("; settled by {by}, {}{note}", time(*at)));
     }
     page.line(&[(Tone::Plain, "  "), (Tone::Strong, &edit.key), (Tone::Faint, &about)]);
-    for (field, FieldEdit { value, base }) in &edit.set {
+    for (field, FieldEdit { value, base, .. }) in &edit.set {
         write_field(page, field, base.as_ref(), Some(value));
     }
 }
@@ -143,6 +143,10 @@ fn notes(page: &mut Page, report: &EditReport, file: &str) {
              was changed, the person's stands (`refrain review` after the next run)",
             from.target, from.revision, from.latest
         ));
+    }
+    if let Some((from, why)) = report.from.as_ref().and_then(|from| Some((from, from.passed_over.as_ref()?)))
+    {
+        note(&format!("the file could not be compared with the newest export of {}: {why}", from.target));
     }
     if report.n_unknown > 0 {
         note(&unknown(report, file));

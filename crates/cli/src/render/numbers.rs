@@ -139,7 +139,7 @@ fn whole(n: f64) -> u64 {
 /// Returns what calls consumed, as far as anything is known: `1,200 tokens in, 300 out, $0.0042`.
 pub(crate) fn usage(usage: &Usage) -> Option<String> {
     let mut parts = Vec::new();
-    if usage.input_tokens + usage.output_tokens > 0 {
+    if usage.tokens() > 0 {
         parts.push(format!("{} tokens in, {} out", count(usage.input_tokens), count(usage.output_tokens)));
     }
     parts.extend(usage.cost_usd.map(money));

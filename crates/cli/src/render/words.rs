@@ -1,10 +1,9 @@
 //! Words that several reports share: targets, freshness, causes, errors.
 
-use refrain_core::engine::Leftover;
 use refrain_schemas::failure::{FailureKind, PhaseError, UnitFailure};
 use refrain_schemas::freshness::{Cause, Freshness};
 use refrain_schemas::name::PhaseName;
-use refrain_schemas::report::PhaseStatus;
+use refrain_schemas::report::{LeftoverFile, PhaseStatus};
 use refrain_schemas::scope::{Scope, Target};
 
 use crate::render::numbers::{count, counted};
@@ -75,11 +74,11 @@ pub(crate) fn named_briefly(names: &[String]) -> String {
 }
 
 /// Adds which exported files an earlier revision wrote and none writes any more.
-pub(crate) fn leftovers(page: &mut Page, files: &[Leftover]) {
+pub(crate) fn leftovers(page: &mut Page, files: &[LeftoverFile]) {
     if files.is_empty() {
         return;
     }
-    let names: Vec<String> = files.iter().map(|leftover| leftover.file.path.clone()).collect();
+    let names: Vec<String> = files.iter().map(|leftover| leftover.path.clone()).collect();
     let (was, is) = if files.len() == 1 { ("was", "is") } else { ("were", "are") };
     let text = format!(
         "{} {was} written by an earlier revision and {is} no longer written (`refrain gc --exports` removes what nobody changed)",

@@ -9,6 +9,7 @@ use crate::staleness;
 use crate::trouble::{ROOT, may_mount, shell};
 
 mod formats;
+mod fuzz;
 
 /// A project that was run: four lines in capitals.
 fn exported() -> TestProject {
@@ -366,6 +367,22 @@ fn what_was_written_for_another_line_is_to_be_reviewed() {
     assert_eq!(report["from"]["revision"], json!(1), "it was made from what she saw");
     project.run_json(&[], 0);
     assert_eq!(to_review(&project), ["two conflict"]);
+}
+
+#[test]
+fn what_people_took_back_is_not_brought_back_by_the_next_file() {
+    let project = exported();
+    let first = project.read("out/ja.csv");
+    project.write("out/ja.csv", &first.replacen("LINE", "mine", 3));
+    assert_counts(&import(&project, &["out/ja.csv"]), 3, 0, 0);
+    project.run_json(&[], 0);
+    project.run(&by_ana(&["edit", "undo", "translate@ja", "--all"])).expect(0);
+    project.run_json(&[], 0);
+    project.edit("out/ja.csv", "FOURTH LINE", "the fourth");
+    // Against the export of then it has as much that is new, and three lines besides that nobody wrote.
+    let report = import(&project, &["out/ja.csv"]);
+    assert_counts(&report, 1, 0, 0);
+    assert_eq!(report["from"]["revision"], json!(3), "{report}");
 }
 
 #[test]

@@ -62,6 +62,74 @@ fn what_no_one_needs_goes() {
 }
 
 #[test]
+fn programs_are_told_of_what_is_left_over() {
+    let project = moved("out/lines.csv", "build/lines.csv", |_| {});
+    let left = json!([{"path": "out/lines.csv", "target": {"phase": "export", "scope": {}}}]);
+    assert_eq!(project.json(&["status"], 0)["leftovers"], left);
+    assert_eq!(project.run_json(&[], 0)["leftovers"], left);
+    check(&project, json!(["out/lines.csv"]));
+    assert_eq!(project.json(&["status"], 0).get("leftovers"), None);
+    assert_eq!(project.run_json(&[], 0).get("leftovers"), None);
+}
+
+#[test]
+fn what_is_left_over_is_known_although_revisions_are_forgotten() {
+    let project = moved("out/lines.csv", "build/lines.csv", |_| {});
+    for n in 0..3 {
+        project.write("lines.csv", &format!("id,text\n1,one\n2,version {n}\n"));
+        project.run_json(&[], 0);
+    }
+    let revisions = |project: &TestProject| {
+        let history = project.json(&["history", "export"], 0);
+        let revisions = history["revisions"].as_array().unwrap().iter();
+        revisions.map(|view| view["record"]["revision"].as_u64().unwrap()).collect::<Vec<_>>()
+    };
+    for _ in 0..2 {
+        project.run(&["gc", "--keep", "1"]).expect(0);
+        assert_eq!(revisions(&project), [1, 5], "the one that knows of the file stays");
+    }
+    assert!(project.run(&["status"]).expect(0).stdout.contains("out/lines.csv"));
+    // With the file goes what it was known by; one that somebody changed is nobody's business.
+    let dry = project.run(&["gc", "--keep", "1", "--exports", "--dry-run", "--json"]).expect(0).json();
+    assert_eq!(dry["revisions"], json!(["export#1"]));
+    let report = project.run(&["gc", "--keep", "1", "--exports", "--json"]).expect(0).json();
+    assert_eq!((&report["exports"], &report["revisions"]), (&dry["exports"], &dry["revisions"]));
+    assert_eq!(revisions(&project), [5]);
+}
+
+#[test]
+fn a_phase_of_the_same_name_in_another_pipeline_leaves_nothing_over() {
+    let project = TestProject::new(&pipeline("lines.csv", "notes.txt", "out/a.csv"));
+    project.write("other.yaml", &pipeline("lines.csv", "notes.txt", "out/b.csv"));
+    project.write("lines.csv", "id,text\n1,one\n");
+    project.write("notes.txt", "none");
+    for _ in 0..2 {
+        project.run_json(&["-f", "other.yaml"], 0);
+        assert_eq!(project.run_json(&[], 0).get("leftovers"), None);
+        assert_eq!(project.json(&["status"], 0).get("leftovers"), None);
+        check(&project, json!([]));
+    }
+    // What this one left over is its own all the same, and forgetting counts what each made by itself.
+    project.write("refrain.yaml", &pipeline("lines.csv", "notes.txt", "out/c.csv"));
+    project.run_json(&[], 0);
+    project.run(&["gc", "--keep", "1"]).expect(0);
+    check(&project, json!(["out/a.csv"]));
+    assert!(project.path("out/b.csv").exists() && project.path("out/c.csv").exists());
+    project.write(
+        "other.yaml",
+        &pipeline("lines.csv", "notes.txt", "out/b.csv")
+            .replace("copy:", "echo:")
+            .replace("of: copy", "of: echo"),
+    );
+    project.run_json(&["-f", "other.yaml"], 0);
+    project.run(&["gc"]).expect(0);
+    assert!(
+        project.run(&["history", "-f", "other.yaml"]).expect(0).stdout.contains("echo"),
+        "its phases are kept"
+    );
+}
+
+#[test]
 fn what_the_project_names_or_would_read_stays() {
     for (source, notes) in
         [("lines.csv", "out/lines.csv"), ("out/*.csv", "notes.txt"), ("./out/lines.csv", "notes.txt")]

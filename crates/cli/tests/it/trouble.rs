@@ -185,10 +185,13 @@ fn a_second_run_is_refused_and_reading_goes_on() {
 fn a_run_is_followed_from_elsewhere() {
     let project = gated();
     let run = start_gated(&project);
-    let follow =
-        |arguments: &[&str]| BufReader::new(project.command(arguments).spawn().unwrap().stdout.unwrap());
-    let mut logs = follow(&["logs", "--follow", "--json"]).lines();
-    let mut watch = follow(&["status", "--watch", "--json"]).lines();
+    let follow = |arguments: &[&str]| {
+        let mut follower = project.command(arguments).spawn().unwrap();
+        let lines = BufReader::new(follower.stdout.take().unwrap()).lines();
+        (follower, lines)
+    };
+    let (mut log_follower, mut logs) = follow(&["logs", "--follow", "--json"]);
+    let (mut watcher, mut watch) = follow(&["status", "--watch", "--json"]);
     let next = |lines: &mut Lines<BufReader<ChildStdout>>| -> Value {
         serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap()
     };
@@ -197,7 +200,6 @@ fn a_run_is_followed_from_elsewhere() {
     open_gate(&project);
     project.output(&run.wait_with_output().unwrap()).expect(0);
     while next(&mut logs)["event"] != "run_completed" {}
-    // Where the pipe is closed there is nobody left to watch for: both end by themselves.
     let end = loop {
         let status = next(&mut watch);
         if status["holder"].is_null() {
@@ -206,4 +208,8 @@ fn a_run_is_followed_from_elsewhere() {
     };
     crate::schema::check("status", &end);
     assert_eq!(phase(&end, "shout")["freshness"], "fresh");
+    // Where the pipe is closed there is nobody left to watch for: both end by themselves, though nothing more happens.
+    drop((logs, watch));
+    assert!(log_follower.wait().unwrap().success());
+    assert!(watcher.wait().unwrap().success());
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use refrain_schemas::artifact::ArtifactRef;
 use refrain_schemas::digest::{Digest, Digester};
-use refrain_schemas::history::Lineage;
+use refrain_schemas::history::{Lineage, RevisionRecord};
 use refrain_schemas::json::Json;
 use refrain_schemas::name::{PhaseName, Revision};
 use refrain_schemas::scope::Target;
@@ -30,6 +30,17 @@ pub struct Origin {
     of: Target,
     /// The records.
     source: ArtifactRef,
+    /// Whether ids may come from what lines say.
+    ids: Ids,
+}
+
+/// Where the ids of units come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ids {
+    /// The source names its lines itself, whatever these names look like.
+    Given,
+    /// From what lines say, for those that have the form of such an id.
+    Content,
 }
 
 /// The digests of units' inputs by the units' ids, in order of the ids; none of a unit whose input is a hole, or whose digest
@@ -84,12 +95,12 @@ impl Origin {
         let (target, revision, artifact) = *work.units.of.iter().find_map(from)?;
         let echoes = keyed(model, &target.phase).is_some_and(|(before, _)| before.locked_by.contains(edited));
         if !echoes {
-            return Some(Self { phase: phase.name.clone(), of: target.clone(), source: artifact.clone() });
+            let ids = ids_of(model, history, target, revision, artifact);
+            let (phase, of, source) = (phase.name.clone(), target.clone(), artifact.clone());
+            return Some(Self { phase, of, source, ids });
         }
-        // A revision that is forgotten was made from what a later one with the same contents was made from; where there is
-        // none, nothing can be told.
-        let latest = || history.latest(target).filter(|latest| latest.artifact.digest == artifact.digest);
-        let before = history.revision(target, revision).or_else(latest)?;
+        // Where it is forgotten, nothing can be told.
+        let before = made(history, target, revision, artifact)?;
         Self::of(model, history, &target.phase, &before.lineage, edited)
     }
 
@@ -120,7 +131,7 @@ impl Origin {
     ) -> Result<Inputs, StoreError> {
         let Some((_, work)) = keyed(model, &self.phase) else { return Ok(Inputs::default()) };
         let source = Sequence::open_whole(store, self.source.digest).await?;
-        Ok(Inputs::of(work, &source, tables, all))
+        Ok(Inputs::of(work, &source, self.ids, tables, all))
     }
 }
 
@@ -156,7 +167,7 @@ impl Origin {
 impl Inputs {
     /// Digests the inputs that a phase splits a source into: those of edited units, and all of them where an edit has lost
     /// its unit and may belong to any other one.
-    fn of(work: &AskWork, source: &Sequence, tables: &[&EditTable], all: bool) -> Self {
+    fn of(work: &AskWork, source: &Sequence, from: Ids, tables: &[&EditTable], all: bool) -> Self {
         // Where records cannot be split, the phase fails for that and there is nothing to place.
         let units = units::split(source, &work.units.split).unwrap_or_default();
         let ids: BTreeSet<&str> = units.iter().map(|unit| unit.id.as_str()).collect();
@@ -168,7 +179,8 @@ impl Inputs {
             let digest = if wanted { digest_of(source, unit, key) } else { None };
             (unit.id.as_str().to_owned(), digest)
         };
-        let around = repeated::around(units.iter().map(|unit| unit.id.as_str()));
+        let may_repeat = units.iter().filter(|_| from == Ids::Content);
+        let around = repeated::around(may_repeat.map(|unit| unit.id.as_str()));
         Self(units.iter().map(digest).collect(), around)
     }
 
@@ -189,6 +201,40 @@ impl Inputs {
     pub fn digest(&self, unit: &str) -> Option<Digest> {
         self.0.get(unit).copied().flatten()
     }
+}
+
+/// Returns the revision that made some records. One that is forgotten was made from what a later one with the same contents
+/// was made from.
+fn made<'h>(
+    history: &'h History,
+    target: &Target,
+    revision: Revision,
+    artifact: &ArtifactRef,
+) -> Option<&'h RevisionRecord> {
+    let latest = || history.latest(target).filter(|latest| latest.artifact.digest == artifact.digest);
+    history.revision(target, revision).or_else(latest)
+}
+
+/// Returns where the ids of some records come from: the files that the phase at the beginning read, as far up as each phase
+/// takes over the ids of the one before. Where that is not known any more, their form tells.
+fn ids_of(
+    model: &Model,
+    history: &History,
+    target: &Target,
+    revision: Revision,
+    artifact: &ArtifactRef,
+) -> Ids {
+    let Some(record) = made(history, target, revision, artifact) else { return Ids::Content };
+    if let Some(content) = record.content_ids {
+        return if content { Ids::Content } else { Ids::Given };
+    }
+    let Some((_, work)) = keyed(model, &target.phase) else { return Ids::Content };
+    let read = || record.lineage.upstream.values().flatten();
+    let before = work.units.of.iter().find_map(|name| read().find(|from| from.target.phase == *name));
+    let takes_over = matches!(work.units.split, Split::Record);
+    before
+        .filter(|_| takes_over)
+        .map_or(Ids::Content, |from| ids_of(model, history, &from.target, from.revision, &from.artifact))
 }
 
 /// Returns the digest of an input without its key: `records` are those of the unit, one unless it is a group.

@@ -3,7 +3,8 @@
 //! Such an id is `t` and twelve hexadecimal digits: a hash of speaker and text. Of several lines that say the same the first
 //! has just that, the others have something behind it that tells them apart. So a line that is put before the others, or
 //! taken out, hands ids on, and an edit with them: nothing in an id, nor in what the line says, tells one from the other.
-//! What stands around them does.
+//! What stands around them does. Whether ids come from there at all is known from the files that were read (`Origin`): ids that
+//! only look so are nobody's business here.
 
 use std::collections::BTreeMap;
 

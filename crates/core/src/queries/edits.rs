@@ -77,12 +77,13 @@ pub struct EditRequest {
 pub(crate) async fn edits(engine: &Engine, targets: &[Target]) -> Result<EditList, EngineError> {
     let store = &*engine.ports().store;
     let history = History::fold(store.history().await?);
+    let idle = idle::Idle::of(engine, &history).await;
     let mut list = EditList { schema_version: 1, targets: Vec::new() };
     for target in targets {
         let table = EditTable::load(store, history.edits(target)).await?;
         if !table.0.is_empty() {
             let edits = table.0.into_values().collect();
-            let idle = idle::why_idle(engine.model(), target);
+            let idle = idle.why(target);
             list.targets.push(TargetEdits { target: target.clone(), edits, idle });
         }
     }

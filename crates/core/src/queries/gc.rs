@@ -12,7 +12,7 @@ use crate::engine::{Engine, EngineError, GcReport, GcRequest};
 use crate::history::History;
 use crate::model::Model;
 use crate::ports::store::{Keep, Store, StoreError};
-use crate::queries::leftovers::{Leftover, leftovers};
+use crate::queries::leftovers::{Leftover, leftovers, witnesses};
 use crate::tree::sequence::{Sequence, all_pages};
 use crate::unit_table::{AskRow, UnitRow};
 
@@ -42,7 +42,10 @@ async fn gc_held(engine: &Engine, request: GcRequest) -> Result<GcReport, Engine
     // Which files are left over is known from the revisions that are about to go; where one cannot be removed, they stay.
     let exports = if exports { remove(engine, leftovers(engine).await?, dry_run).await? } else { Vec::new() };
     let entries = store.history().await?;
-    let chosen = Chosen::of(engine.model(), &entries, keep);
+    let history = History::fold(entries.clone());
+    let mut stay = latest_revisions(engine, &history, keep);
+    stay.extend(witnesses(engine, &history, &exports).await);
+    let chosen = Chosen::of(engine.model(), &history, &entries, &stay);
     let refs = Refs::of(chosen.positions.iter().filter_map(|n| entries.get(*n)));
     let pages = refs.all_pages(store).await?;
     let replies = if replies { Some(refs.all_keys(store).await?) } else { None };
@@ -71,9 +74,13 @@ struct Chosen {
 }
 
 impl Chosen {
-    fn of(model: &Model, entries: &[HistoryEntry], keep: u32) -> Self {
-        let history = History::fold(entries.to_vec());
-        let revisions = latest_revisions(model, &history, keep);
+    fn of(
+        model: &Model,
+        history: &History,
+        entries: &[HistoryEntry],
+        revisions: &BTreeSet<(Target, Revision)>,
+    ) -> Self {
+        let holds = |target: &Target, revision| revisions.contains(&(target.clone(), revision));
         let runs = history.runs().iter().rev().take(RUNS);
         let runs: BTreeSet<RunId> = runs.map(|run| run.start.run_id).collect();
         let mut chosen = Self::default();
@@ -81,8 +88,8 @@ impl Chosen {
             let stays = match entry {
                 HistoryEntry::RunStarted(start) => runs.contains(&start.run_id),
                 HistoryEntry::RunEnded(end) => runs.contains(&end.report.run_id),
-                HistoryEntry::Revision(record) => holds(&revisions, &record.target, record.revision),
-                HistoryEntry::Waiver(waiver) => holds(&revisions, &waiver.target, waiver.revision),
+                HistoryEntry::Revision(record) => holds(&record.target, record.revision),
+                HistoryEntry::Waiver(waiver) => holds(&waiver.target, waiver.revision),
                 // The last attempt is what says failed, blocked or waiting.
                 HistoryEntry::Attempt(attempt) => {
                     let last =
@@ -102,22 +109,25 @@ impl Chosen {
     }
 }
 
-fn latest_revisions<'a>(
-    model: &Model,
-    history: &'a History,
-    keep: u32,
-) -> BTreeMap<&'a Target, BTreeSet<Revision>> {
+/// Returns the latest revisions of each target, of each pipeline file that made some: those of another one are its own, even of
+/// phases that this one does not have.
+fn latest_revisions(engine: &Engine, history: &History, keep: u32) -> BTreeSet<(Target, Revision)> {
     let n = usize::try_from(keep.max(1)).unwrap_or(usize::MAX);
-    let present = history.targets().filter(|(target, _)| model.phase(target.phase.as_str()).is_some());
-    let latest = present.map(|(target, past)| {
-        let revisions = past.revisions.iter().rev().take(n);
-        (target, revisions.map(|(_, record)| record.revision).collect())
-    });
-    latest.collect()
-}
-
-fn holds(revisions: &BTreeMap<&Target, BTreeSet<Revision>>, target: &Target, revision: Revision) -> bool {
-    revisions.get(target).is_some_and(|revisions| revisions.contains(&revision))
+    let mut latest = BTreeSet::new();
+    for (target, past) in history.targets() {
+        let is_present = engine.model().phase(target.phase.as_str()).is_some();
+        let mut by_pipeline: BTreeMap<Option<&str>, usize> = BTreeMap::new();
+        for (_, record) in past.revisions.iter().rev() {
+            let pipeline = record.pipeline.as_deref();
+            let is_others = pipeline.is_some() && pipeline != engine.pipeline();
+            let taken = by_pipeline.entry(pipeline).or_default();
+            if (is_present || is_others) && *taken < n {
+                *taken += 1;
+                latest.insert((target.clone(), record.revision));
+            }
+        }
+    }
+    latest
 }
 
 /// What the entries that stay refer to.

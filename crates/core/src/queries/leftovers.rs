@@ -1,12 +1,13 @@
 //! Files that an earlier revision of an export wrote and that no present one writes, such as those of a source that was renamed.
 //!
-//! What is left over may be removed, so whatever is in doubt is not. Several pipeline files of one folder share its history,
-//! which does not say whose a revision is: what phases wrote that this pipeline does not have may be another's.
+//! What is left over may be removed, so whatever is in doubt is not. Several pipeline files of one folder share its history:
+//! what others of them wrote is theirs, whatever their phases are called, and so is what no pipeline file is known of.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use refrain_schemas::artifact::FileStamp;
 use refrain_schemas::history::RevisionRecord;
+use refrain_schemas::name::Revision;
 use refrain_schemas::scope::Target;
 
 use crate::engine::{Engine, EngineError};
@@ -30,16 +31,14 @@ pub(crate) async fn leftovers(engine: &Engine) -> Result<Vec<Leftover>, EngineEr
     let history = History::fold(engine.ports().store.history().await?);
     let mut told = Told::by(engine, &history);
     told.wrote.retain(|path, _| !told.needed.contains(path));
-    let known = told.wrote.values().filter_map(|(_, files)| files.last().map(|file| (*file).clone()));
-    let known: Vec<FileStamp> = known.collect();
+    let known = told.known();
     if known.is_empty() {
         return Ok(Vec::new());
     }
     let now = engine.ports().writer.stamps(&known).await?;
     let unchanged = now.into_iter().filter_map(|file| {
-        let (target, written) = told.wrote.get(&file.path)?;
-        let is_ours = written.iter().any(|wrote| wrote.digest == file.digest);
-        is_ours.then(|| Leftover { file, target: (*target).clone() })
+        let (target, _) = told.writer(&file)?;
+        Some(Leftover { target: target.clone(), file })
     });
     let mut unchanged: Vec<Leftover> = unchanged.collect();
     if !unchanged.is_empty() {
@@ -48,11 +47,30 @@ pub(crate) async fn leftovers(engine: &Engine) -> Result<Vec<Leftover>, EngineEr
     Ok(unchanged)
 }
 
+/// Returns the revisions without which nobody would know any more that files are left over, now or once the project does not
+/// need them; `gone` are files that are removed, or would be. What cannot be looked at now counts as there.
+pub(crate) async fn witnesses(
+    engine: &Engine,
+    history: &History,
+    gone: &[String],
+) -> BTreeSet<(Target, Revision)> {
+    let mut told = Told::by(engine, history);
+    told.wrote.retain(|path, _| !told.needed.contains(path) && !gone.contains(path));
+    let known = told.known();
+    let now = if known.is_empty() { Ok(Vec::new()) } else { engine.ports().writer.stamps(&known).await };
+    let there = now.unwrap_or(known);
+    let writers = there.iter().filter_map(|file| told.writer(file));
+    writers.map(|(target, revision)| (target.clone(), revision)).collect()
+}
+
+/// A file as a revision wrote it.
+type Wrote<'a> = (&'a Target, Revision, &'a FileStamp);
+
 /// What the history tells of files.
 #[derive(Default)]
 struct Told<'a> {
-    /// Files that were written and that no latest revision has, each with who wrote it last.
-    wrote: BTreeMap<String, (&'a Target, Vec<&'a FileStamp>)>,
+    /// Files that were written and that no latest revision has, each as it was written, last comes last.
+    wrote: BTreeMap<String, Vec<Wrote<'a>>>,
     /// Files that were read, that present revisions wrote, or that are not this pipeline's.
     needed: BTreeSet<String>,
 }
@@ -61,24 +79,38 @@ impl<'a> Told<'a> {
     fn by(engine: &Engine, history: &'a History) -> Self {
         let mut told = Self::default();
         for (target, past) in history.targets() {
-            let latest = history.latest(target).map(|record| record.revision);
-            let (is_ours, is_kept) = (is_export(engine, target), is_kept(engine, target));
+            let is_ours = |record: &RevisionRecord| record.pipeline.as_deref() == engine.pipeline();
+            let mut ours =
+                past.revisions.iter().rev().map(|(_, record)| record).filter(|record| is_ours(record));
+            let latest = ours.next().map(|record| record.revision);
+            let (is_export, is_kept) = (is_export(engine, target), is_kept(engine, target));
             for (_, record) in &past.revisions {
                 let is_present = is_kept && Some(record.revision) == latest;
                 told.needed.extend(record.patched.iter().map(|file| file.path.clone()));
                 told.needed.extend(record.lineage.context_files.keys().cloned());
-                if is_present || !is_ours || !is_write(record) {
+                if is_present || !is_export || !is_ours(record) || !is_write(record) {
                     told.needed.extend(record.files.iter().map(|file| file.path.clone()));
                     continue;
                 }
                 for file in &record.files {
-                    let known = told.wrote.entry(file.path.clone()).or_insert((target, Vec::new()));
-                    known.0 = target;
-                    known.1.push(file);
+                    told.wrote.entry(file.path.clone()).or_default().push((target, record.revision, file));
                 }
             }
         }
         told
+    }
+
+    /// Returns the files as they were written last.
+    fn known(&self) -> Vec<FileStamp> {
+        let last = self.wrote.values().filter_map(|wrote| wrote.last());
+        last.map(|(_, _, file)| (*file).clone()).collect()
+    }
+
+    /// Returns who wrote a file last as it is now.
+    fn writer(&self, now: &FileStamp) -> Option<(&'a Target, Revision)> {
+        let wrote = self.wrote.get(&now.path)?.iter().rev();
+        let same = wrote.clone().find(|(_, _, file)| file.digest == now.digest);
+        same.map(|(target, revision, _)| (*target, *revision))
     }
 }
 

@@ -16,7 +16,7 @@ use super::gate::Admission;
 use super::input::{Effect, TargetNo};
 use super::pool::Pack;
 use super::purse::Hold;
-use super::purses::{Owner, Payers, Shortage};
+use super::purses::{Claims, Owner, Payers, Shortage};
 use super::state::{Flight, PoolNo, RunState, Seat, Stop};
 
 impl RunState {
@@ -31,9 +31,10 @@ impl RunState {
         if self.stop.is_some() || self.fatal.is_some() {
             return;
         }
+        self.is_short = false;
         self.serve(false);
-        if self.forerunners.iter().flatten().any(Forerunner::is_asking) {
-            // What runs ahead of its turn takes what nobody else wants.
+        // What runs ahead of its turn takes what nobody else wants, be it clones or money.
+        if !self.is_short && self.forerunners.iter().flatten().any(Forerunner::is_asking) {
             self.serve(true);
         }
     }
@@ -62,6 +63,10 @@ impl RunState {
         let Some(request) = self.request(self.next_call, &pack) else { return more };
         let hold = ceiling::hold(self.model_of(no), &request, self.tool_bytes(&pack));
         let payers = self.payers(no);
+        if self.is_spoken_for(pack.target, payers, &hold) {
+            self.pools[no].pool.put_back(pack);
+            return false;
+        }
         if let Err(shortage) = self.purses.reserve(payers, &hold) {
             return self.fall_short(no, pack, shortage);
         }
@@ -129,6 +134,7 @@ impl RunState {
         let target = pack.target;
         self.pools[no].pool.put_back(pack);
         if shortage.lack.may_pass {
+            self.is_short |= !self.is_early(target);
             return false;
         }
         if self.is_early(target) {
@@ -149,6 +155,15 @@ impl RunState {
         }
         self.targets[principal].shortage.get_or_insert(words);
         self.pools[no].pool.has_waiting() && self.targets[principal].job().is_some()
+    }
+
+    /// Whether a call ahead of its turn would take what others need that come first. One that cannot be paid for anyway is for
+    /// others to judge.
+    fn is_spoken_for(&self, target: TargetNo, payers: Payers, hold: &Hold) -> bool {
+        self.is_early(target)
+            && self.purses.is_limited(payers)
+            && self.purses.spare(payers, hold, &Claims::default())
+            && !self.purses.spare(payers, hold, &self.claims(target))
     }
 
     pub(super) fn payers(&self, no: PoolNo) -> Payers {
@@ -214,6 +229,7 @@ impl RunState {
         tally.calls += 1;
         tally.retries += u64::from(matches!(pack.rung, Rung::Retry | Rung::Repair | Rung::Split));
         tally.repairs += u64::from(pack.rung == Rung::Repair);
+        self.targets[principal].dearest = self.targets[principal].dearest.most(&hold.amount);
         if principal != pack.target {
             let job = self.targets[pack.target].job();
             let called = job.iter().flat_map(|job| pack.asks.iter().map(|ask| job.unit_id(ask.unit).clone()));
@@ -223,6 +239,7 @@ impl RunState {
         let target = &mut self.targets[pack.target];
         if let Some(job) = target.job_mut() {
             job.n_in_flight += 1;
+            job.since.get_or_insert(self.time);
             for ask in &pack.asks {
                 job.units[ask.unit].was_called = true;
             }
@@ -247,8 +264,8 @@ impl RunState {
         let job = self.targets[pack.target].job()?;
         let agent = self.bound(pack)?;
         let units = pack.asks.iter().filter(|ask| self.open_key(**ask).is_some()).map(|ask| {
-            let request = job.prepared.requests.request(&job.prepared.units[ask.unit]);
-            request.asked(job.previous(ask.unit, ask.ask).as_ref())
+            let previous = job.previous(ask.unit, ask.ask);
+            job.prepared.requests.asked(&job.prepared.units[ask.unit], previous.as_ref())
         });
         let open = pack.asks.iter().filter(|ask| self.open_key(**ask).is_some());
         let conversation = job.conversation(pack.member, open.map(|ask| (ask.unit, ask.ask)));

@@ -57,7 +57,7 @@ impl Job {
             _ => None,
         });
         let records: Vec<&Stamped> = replies.flatten().collect();
-        let keys: BTreeSet<&str> = records.iter().map(|stamped| stamped.key.as_str()).collect();
+        let keys: BTreeSet<&str> = records.iter().map(|stamped| &*stamped.key).collect();
         let is_alone = keys.len() == records.len() && keys.iter().all(|key| !self.edited.contains(*key));
         is_alone.then_some(records)
     }

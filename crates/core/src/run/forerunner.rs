@@ -29,11 +29,11 @@ use super::job::{Job, source_key};
 use super::state::RunState;
 use super::target_state::{Stage, TargetState};
 
-/// How long a target has been asking, by the clock of the run, before others run ahead of their turns for it.
+/// How long a target has been calling agents, by the clock of the run, before others run ahead of their turns for it.
 const WARM_UP: Duration = Duration::from_millis(50);
 /// The least time that each of its units took so far, all in all: below that, the run's own work is what takes the time,
 /// and doing some of it twice would only slow it down.
-const LEAST_PER_UNIT: Duration = Duration::from_micros(50);
+const LEAST_PER_UNIT: Duration = Duration::from_micros(100);
 
 /// What is known of a target with an edge that streams, as long as its turn has not come.
 #[derive(Debug, Default)]
@@ -227,7 +227,7 @@ impl RunState {
     /// Returns the edges along which units could flow into a target now, where everything else is settled.
     fn live_edges(&self, no: TargetNo) -> Option<Vec<Live>> {
         let (target, ahead) = (&self.targets[no], self.forerunners[no].as_ref()?);
-        if !matches!(target.stage, Stage::Waiting) || self.is_common_purse_limited(no) {
+        if !matches!(target.stage, Stage::Waiting) {
             return None;
         }
         let ups: BTreeSet<TargetNo> = target.after.iter().copied().collect();
@@ -269,17 +269,12 @@ impl RunState {
     /// Whether units of a target are under way for so long that it is worth while to follow them.
     fn is_flowing(&self, up: TargetNo) -> bool {
         if let Some(job) = self.targets[up].job() {
-            let (elapsed, n) = (self.time.saturating_sub(job.since), job.ended.len());
+            let Some(since) = job.since else { return false };
+            let (elapsed, n) = (self.time.saturating_sub(since), job.ended.len());
             let least = LEAST_PER_UNIT.saturating_mul(u32::try_from(n).unwrap_or(u32::MAX));
             return !job.is_stopped && elapsed >= WARM_UP && elapsed >= least;
         }
         self.targets[up].is_before_asking() && self.targets[self.forerunner(up)].job().is_some()
-    }
-
-    /// Whether money is short that phases before may need: it goes to phases in their order.
-    fn is_common_purse_limited(&self, no: TargetNo) -> bool {
-        let phase = self.targets[no].phase;
-        self.pools.iter().any(|seat| seat.phase == phase && self.purses.is_limited(seat.agent_no))
     }
 
     /// Takes what is known of a target before its turn.

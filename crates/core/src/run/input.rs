@@ -12,6 +12,7 @@ use refrain_schemas::json::Json;
 use refrain_schemas::name::{CallId, PhaseName};
 use refrain_schemas::report::KeptFile;
 use refrain_schemas::scope::Target;
+use smallvec::SmallVec;
 
 use crate::engine::EngineError;
 use crate::facts::Known;
@@ -38,6 +39,9 @@ pub struct AskRef {
     /// The ask, by its place among the unit's.
     pub ask: usize,
 }
+
+/// Some asks, of which there is mostly one.
+pub type Asks = SmallVec<[AskRef; 1]>;
 
 /// Something that has happened.
 #[derive(Debug)]
@@ -107,6 +111,8 @@ pub struct Transferred {
     pub artifact: ArtifactRef,
     /// The files.
     pub files: Vec<FileStamp>,
+    /// Whether some records that were read have ids that come from what they say.
+    pub content_ids: Option<bool>,
     /// The source files that were patched.
     pub patched: Vec<FileStamp>,
     /// What to tell.

@@ -11,6 +11,7 @@ use refrain_schemas::name::UnitId;
 use refrain_schemas::phase_spec::Fan;
 use refrain_schemas::report::UnitCounts;
 use refrain_schemas::usage::Usage;
+use smallvec::{SmallVec, smallvec};
 
 use crate::edits::Lock;
 use crate::model::{AskWork, Model, Phase, Work};
@@ -18,7 +19,7 @@ use crate::ports::agent::Conversation;
 use crate::prepare::Prepared;
 use crate::prompt::{About, Ground, Prompt, Renderer};
 use crate::publish::UnitOutcome;
-use crate::reply::{self, Reviewer, Rules, Stamped};
+use crate::reply::{self, Records, Reviewer, Rules, Stamped};
 use crate::request::{AskNumbers, UnitRequest, key};
 use crate::survey::Standing;
 use crate::unit_table::AskRow;
@@ -28,6 +29,9 @@ use super::finals::Watch;
 use super::settling::Settling;
 use super::unit_state::{Ask, AskState, UnitProgress, UnitState};
 use super::unit_window::UnitWindow;
+
+/// The agents, by their places in the pool, and the samples that a stage of a unit asks.
+pub type StageAsks = SmallVec<[(u32, u32); 1]>;
 
 /// Stands for the digest of a unit that nobody is asked about.
 const UNASKED: Digest = Digest::from_bytes([0; 32]);
@@ -77,8 +81,8 @@ pub struct Job {
     pub counts: UnitCounts,
     /// Units that failed by themselves.
     pub own_failures: u64,
-    /// When it began, by the clock of the run.
-    pub since: Duration,
+    /// When its first call left, by the clock of the run.
+    pub since: Option<Duration>,
     /// The units that are over because their asks are, in the order in which they ended.
     pub ended: Vec<usize>,
     /// The keys of records that people edited, and of units that they locked.
@@ -147,7 +151,7 @@ impl Job {
             missed: BTreeSet::new(),
             counts,
             own_failures: 0,
-            since: Duration::ZERO,
+            since: None,
             ended: Vec::new(),
             edited: prepared.editing.keys(),
             is_whole: prepared.before.is_none(),
@@ -209,7 +213,7 @@ impl Job {
 
     /// Returns the agents and samples that a unit's stage asks; nothing where there is no such stage.
     #[must_use]
-    pub fn stage(&self, work: &AskWork, unit: usize, stage: usize) -> Vec<(u32, u32)> {
+    pub fn stage(&self, work: &AskWork, unit: usize, stage: usize) -> StageAsks {
         stage_of(work, self.unit_id(unit), stage)
     }
 
@@ -233,7 +237,7 @@ impl Job {
         let keep = (work.fan == Fan::Chain).then(|| reply.clone());
         if work.fan == Fan::Chain && ask + 1 < work.pool.len() {
             // What an inner link of a chain says may have any shape.
-            return Ok(AskState::Done { records: Vec::new(), reply: keep });
+            return Ok(AskState::Done { records: Records::new(), reply: keep });
         }
         let rules = Rules::of(work, self.source_key.as_deref()).gathered(!phase.gather.is_empty());
         let reviewer = self.standing.definition.rules.as_ref();
@@ -357,7 +361,7 @@ fn renderers(model: &Model, standing: &Standing, shared: &Json) -> Vec<Option<Re
 }
 
 /// Returns the agents and samples that a stage of a unit asks; nothing where there is no such stage.
-pub(crate) fn stage_of(work: &AskWork, unit: &UnitId, stage: usize) -> Vec<(u32, u32)> {
+pub(crate) fn stage_of(work: &AskWork, unit: &UnitId, stage: usize) -> StageAsks {
     let samples = |member: usize| {
         let member_no = stage_no(member);
         (0..work.pool[member].samples).map(move |sample| (member_no, sample))
@@ -365,7 +369,7 @@ pub(crate) fn stage_of(work: &AskWork, unit: &UnitId, stage: usize) -> Vec<(u32,
     match work.fan {
         Fan::Split if stage == 0 => samples(rendezvous(work, unit)).collect(),
         Fan::Panel if stage == 0 => (0..work.pool.len()).flat_map(samples).collect(),
-        Fan::Split | Fan::Panel => Vec::new(),
+        Fan::Split | Fan::Panel => StageAsks::new(),
         Fan::Cascade | Fan::Chain => work.pool.get(stage).map(|_| (stage_no(stage), 0)).into_iter().collect(),
     }
 }
@@ -380,8 +384,8 @@ fn unit_state(prepared: &Prepared, unit: &Unit, group: u32) -> UnitState {
     } else {
         UnitProgress::Open
     };
-    let digest = if is_locked { UNASKED } else { prepared.requests.request(unit).digest() };
-    UnitState { digest, group, asks: Vec::new(), progress, refusals: Vec::new(), was_called: false }
+    let digest = if is_locked { UNASKED } else { prepared.requests.digest(unit) };
+    UnitState { digest, ..UnitState::new(group, progress) }
 }
 
 fn outcome_of(prepared: &Prepared, unit: usize, state: UnitState) -> UnitOutcome {
@@ -392,8 +396,9 @@ fn outcome_of(prepared: &Prepared, unit: usize, state: UnitState) -> UnitOutcome
 }
 
 fn locked_outcome(id: &UnitId, lock: &Lock) -> UnitOutcome {
-    let stamped = Stamped { key: id.as_str().to_owned(), record: lock.record.clone() };
-    UnitOutcome { id: id.clone(), asks: Vec::new(), run: None, result: Ok(vec![(0, 0, vec![stamped])]) }
+    let stamped = Stamped { key: id.text(), record: lock.record.clone() };
+    let replies = smallvec![(0, 0, smallvec![stamped])];
+    UnitOutcome { id: id.clone(), asks: SmallVec::new(), run: None, result: Ok(replies) }
 }
 
 fn outcome(state: UnitState, id: UnitId) -> UnitOutcome {

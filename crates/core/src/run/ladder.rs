@@ -20,7 +20,7 @@ use crate::model::RetryPolicy;
 use crate::ports::agent::{AgentError, Blame, Repair};
 
 use super::gate::longer;
-use super::input::{AskRef, Effect, TargetNo};
+use super::input::{AskRef, Asks, Effect, TargetNo};
 use super::pool::Pack;
 use super::retry::jitter;
 use super::returns::Landing;
@@ -83,7 +83,7 @@ impl RunState {
 
     fn take_step(&mut self, landing: &Landing, step: Step, missed: Vec<Miss>, policy: RetryPolicy) {
         let Some(failure) = missed.first().map(|miss| miss.failure.clone()) else { return };
-        let asks: Vec<AskRef> = missed.iter().map(|miss| miss.ask).collect();
+        let asks: Asks = missed.iter().map(|miss| miss.ask).collect();
         let pack = &landing.pack;
         match step {
             Step::Repair => {
@@ -110,7 +110,7 @@ impl RunState {
     pub(super) fn try_again(&mut self, landing: &Landing, open: Vec<(AskRef, Digest)>, error: &AgentError) {
         let (pack, failure) = (&landing.pack, error.failure());
         let policy = self.policy(&self.pools[landing.no].agent);
-        let asks: Vec<AskRef> = open.iter().map(|(ask, _)| *ask).collect();
+        let asks: Asks = open.iter().map(|(ask, _)| *ask).collect();
         let usual = match error.kind {
             FailureKind::Invalid | FailureKind::Truncated => Duration::ZERO,
             _ => policy.pause(pack.attempt),
@@ -162,7 +162,7 @@ impl RunState {
         for no in both {
             if self.targets[no].job().is_some_and(|job| job.why_unable(member).is_some()) {
                 let waiting = self.pools[landing.no].pool.take_waiting(no);
-                self.refuse_all(no, waiting, failure);
+                self.refuse_all(no, waiting.into(), failure);
             }
         }
     }
@@ -172,7 +172,7 @@ impl RunState {
         self.targets[no].job()?.standing.definition.agents.get(member).map(|agent| agent.identity)
     }
 
-    fn refuse_all(&mut self, target: TargetNo, asks: Vec<AskRef>, failure: &Failure) {
+    fn refuse_all(&mut self, target: TargetNo, asks: Asks, failure: &Failure) {
         let phase = self.targets[target].phase;
         for ask in asks {
             // What somebody else has taken over is theirs, and may be on its way.
@@ -202,7 +202,7 @@ impl RunState {
     fn split(&mut self, landing: &Landing, asks: &[AskRef], pause: Duration, failure: &Failure) {
         let (head, tail) = asks.split_at(asks.len().div_ceil(2));
         for half in [head, tail].into_iter().filter(|half| !half.is_empty()) {
-            let (asks, repairs) = (half.to_vec(), Vec::new());
+            let (asks, repairs) = (Asks::from_slice(half), Vec::new());
             let next = Pack { asks, repairs, rung: Rung::Split, ..landing.pack.clone() };
             self.rest(landing, next, pause, failure.clone());
         }
@@ -212,7 +212,7 @@ impl RunState {
     fn wait_for_room(
         &mut self,
         landing: &Landing,
-        asks: Vec<AskRef>,
+        asks: Asks,
         retry_after: Option<Duration>,
         failure: Failure,
     ) {

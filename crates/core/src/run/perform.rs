@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use futures::future::{BoxFuture, FutureExt as _};
 use refrain_schemas::artifact::ArtifactKind;
 use refrain_schemas::digest::Digest;
 use refrain_schemas::event::EventKind;
@@ -18,7 +19,7 @@ use crate::history::Prior;
 use crate::judge::{UpstreamNow, judge};
 use crate::model::{Model, OutputShape, ReadWork, Work, WriteWork};
 use crate::ports::cancel::Cancel;
-use crate::ports::executor::Executor;
+use crate::ports::executor::{Call, Executor};
 use crate::ports::files::{FileError, Replaceable, Written};
 use crate::ports::store::Batch;
 use crate::prepare::{self, Preparation, PrepareError, Prepared};
@@ -49,8 +50,21 @@ pub(super) struct Performer {
 }
 
 impl Performer {
-    /// Carries out one effect and says what came of it.
-    pub(super) async fn perform(self: Arc<Self>, effect: Effect) -> Option<Input> {
+    /// Begins to carry out one effect; what comes of it is told at the end. Calls, of which there are the most, do not take
+    /// the room that the others need.
+    pub(super) fn begin(self: Arc<Self>, effect: Effect) -> BoxFuture<'static, Option<Input>> {
+        match effect {
+            Effect::Call(call) => async move { Some(self.call(*call).await) }.boxed(),
+            other => self.perform(other).boxed(),
+        }
+    }
+
+    async fn call(&self, call: Call) -> Input {
+        let id = call.request.call;
+        Input::Called(id, self.executor.execute(call, &self.cancel).await)
+    }
+
+    async fn perform(self: Arc<Self>, effect: Effect) -> Option<Input> {
         Some(match effect {
             Effect::Judge(no, known) => Input::Judged(no, self.judge(no, &known).await.map(Box::new)),
             Effect::Prepare(no, standing, prior, whole) => {
@@ -64,10 +78,7 @@ impl Performer {
                 let found = self.ports.store.replies(&keys).await;
                 Input::Found(asks, found.map_err(EngineError::from))
             }
-            Effect::Call(call) => {
-                let id = call.request.call;
-                Input::Called(id, self.executor.execute(*call, &self.cancel).await)
-            }
+            Effect::Call(call) => self.call(*call).await,
             Effect::Rest(pause, pack) => {
                 self.ports.clock.sleep(pause).await;
                 Input::Rested(pack)
@@ -218,10 +229,10 @@ impl Performer {
         }
         let (root, pages) = builder.finish();
         self.store(pages).await?;
-        let files = source.stamps();
+        let (files, content_ids) = (source.stamps(), Some(!source.has_own_ids()));
         let event = EventKind::SourceRead { files: files.len() as u64, records: n_records };
         let artifact = artifact::reference(ArtifactKind::Records, &root);
-        Ok(Transferred { artifact, files, patched: Vec::new(), event, kept: Vec::new() })
+        Ok(Transferred { artifact, files, content_ids, patched: Vec::new(), event, kept: Vec::new() })
     }
 
     async fn write(
@@ -266,6 +277,7 @@ impl Performer {
         Ok(Transferred {
             artifact,
             files,
+            content_ids: None,
             patched,
             event: EventKind::ExportWritten { files: names, records: n_records },
             kept,

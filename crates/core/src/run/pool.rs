@@ -6,7 +6,7 @@ use refrain_schemas::ledger::Rung;
 
 use crate::ports::agent::Repair;
 
-use super::input::{AskRef, TargetNo};
+use super::input::{AskRef, Asks, TargetNo};
 
 /// The clones of one agent in one phase, shared by the scopes of the phase.
 #[derive(Debug, Default)]
@@ -29,7 +29,7 @@ pub struct Pack {
     /// The agent, by its place in the pool of the phase.
     pub member: usize,
     /// The asks, in source order.
-    pub asks: Vec<AskRef>,
+    pub asks: Asks,
     /// Which attempt at them it is, from 1; those that the provider had no room for are not among them.
     pub attempt: u32,
     /// How often the provider had no room for them.
@@ -43,7 +43,7 @@ pub struct Pack {
 impl Pack {
     /// Returns asks that nobody has been asked.
     #[must_use]
-    pub const fn new(target: TargetNo, member: usize, asks: Vec<AskRef>) -> Self {
+    pub const fn new(target: TargetNo, member: usize, asks: Asks) -> Self {
         Self { target, member, asks, attempt: 1, limited: 0, rung: Rung::First, repairs: Vec::new() }
     }
 }
@@ -160,11 +160,11 @@ impl Pool {
 }
 
 /// Takes the first asks of a queue, each about another unit: answers name units, so samples of one unit travel apart.
-fn take_pack(queue: &mut VecDeque<AskRef>, max: usize) -> Vec<AskRef> {
+fn take_pack(queue: &mut VecDeque<AskRef>, max: usize) -> Asks {
     if max == 1 {
         return queue.pop_front().into_iter().collect();
     }
-    let mut asks: Vec<AskRef> = Vec::new();
+    let mut asks = Asks::new();
     let mut units = BTreeSet::new();
     let mut passed = VecDeque::new();
     while asks.len() < max

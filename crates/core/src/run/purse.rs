@@ -26,6 +26,15 @@ impl Amount {
         }
     }
 
+    /// Returns what `n` take of which `per` take this much, rounded up.
+    pub(super) fn share(&self, n: u64, per: u64) -> Self {
+        let share = |amount: u64| {
+            let all = u128::from(amount).saturating_mul(u128::from(n)).div_ceil(u128::from(per.max(1)));
+            u64::try_from(all).unwrap_or(u64::MAX)
+        };
+        Self { calls: share(self.calls), tokens: share(self.tokens), nanos: share(self.nanos) }
+    }
+
     /// Returns the larger of two amounts, currency by currency.
     pub(super) fn most(&self, other: &Self) -> Self {
         Self {
@@ -132,6 +141,11 @@ impl Purse {
     pub(super) fn charge(&mut self, amount: &Amount) {
         self.spent = self.spent.plus(amount);
         self.is_overdrawn = true;
+    }
+
+    /// Whether the purse can bear a call and leave as much behind.
+    pub(super) fn spares(&self, hold: &Hold, claim: &Amount) -> bool {
+        self.lack(&Hold { amount: hold.amount.plus(claim), ..*hold }).is_none()
     }
 
     /// Says why the purse cannot bear a call, if it cannot.

@@ -1,5 +1,7 @@
 //! All purses of a run: its own, and those of its phases and agents.
 
+use std::collections::BTreeMap;
+
 use refrain_schemas::money::Budget;
 
 use crate::model::Model;
@@ -32,6 +34,27 @@ pub(super) enum Owner {
     Run,
     Phase,
     Agent,
+}
+
+/// What is spoken for, by purse.
+#[derive(Debug, Default)]
+pub(super) struct Claims {
+    run: Amount,
+    phases: BTreeMap<usize, Amount>,
+    agents: BTreeMap<usize, Amount>,
+}
+
+impl Claims {
+    /// Adds what a phase will take; who knows which of its agents.
+    pub(super) fn add(&mut self, phase: usize, agents: impl Iterator<Item = usize>, amount: &Amount) {
+        self.run = self.run.plus(amount);
+        let own = self.phases.entry(phase).or_default();
+        *own = own.plus(amount);
+        for agent in agents {
+            let own = self.agents.entry(agent).or_default();
+            *own = own.plus(amount);
+        }
+    }
 }
 
 /// Why a call cannot be made now.
@@ -71,9 +94,18 @@ impl Purses {
         purses.into_iter().flatten().for_each(|purse| purse.charge(&amount));
     }
 
-    /// Whether the run has a limit, or this agent has one.
-    pub(super) fn is_limited(&self, agent: usize) -> bool {
-        self.run.is_limited() || self.agents.get(agent).is_some_and(Purse::is_limited)
+    /// Whether there is a limit to what these may spend.
+    pub(super) fn is_limited(&self, payers: Payers) -> bool {
+        let purses = [&self.run, &self.phases[payers.phase], &self.agents[payers.agent]];
+        purses.into_iter().any(Purse::is_limited)
+    }
+
+    /// Whether all purses can bear a call and leave what others have a claim to.
+    pub(super) fn spare(&self, payers: Payers, hold: &Hold, claims: &Claims) -> bool {
+        let of = |all: &BTreeMap<usize, Amount>, no: usize| all.get(&no).copied().unwrap_or_default();
+        self.run.spares(hold, &claims.run)
+            && self.phases[payers.phase].spares(hold, &of(&claims.phases, payers.phase))
+            && self.agents[payers.agent].spares(hold, &of(&claims.agents, payers.agent))
     }
 
     fn of(&mut self, payers: Payers) -> [(Owner, &mut Purse); 3] {

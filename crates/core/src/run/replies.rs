@@ -8,6 +8,7 @@ use refrain_schemas::failure::{Failure, FailureKind, PhaseError, UnitFailure};
 use refrain_schemas::json::Json;
 use refrain_schemas::phase_spec::{Fan, OnUnitFailure};
 use serde_json::{Value, json};
+use smallvec::SmallVec;
 
 use crate::engine::EngineError;
 use crate::expression::Expression;
@@ -16,7 +17,7 @@ use crate::reply::Stamped;
 use crate::request::UnitRequest;
 use crate::template::Context;
 
-use super::input::{AskRef, TargetNo};
+use super::input::{AskRef, Asks, TargetNo};
 use super::state::{RunState, Waiting, is_looking};
 use super::unit_state::{AskState, Refusal, UnitProgress, UnitState};
 
@@ -74,7 +75,7 @@ impl RunState {
         }
         let group = job.units[unit].group;
         *job.stages.entry((group, stage)).or_default() += 1;
-        let mut made = Vec::with_capacity(asks.len());
+        let mut made: SmallVec<[(usize, Digest); 1]> = SmallVec::new();
         for (member, sample) in asks {
             let Some(ask) = job.add_ask(unit, member, sample, previous) else { continue };
             made.push(ask);
@@ -292,7 +293,7 @@ impl RunState {
     pub(super) fn refuse_key(&mut self, phase: usize, key: Digest, failure: &Failure) {
         let Some(waiting) = self.by_key.remove(&key) else { return };
         let own = |ask: &AskRef| self.targets[ask.target].phase == phase;
-        let (refused, others): (Vec<AskRef>, Vec<AskRef>) = waiting.asks.into_iter().partition(own);
+        let (refused, others): (Asks, Asks) = waiting.asks.into_iter().partition(own);
         if !others.is_empty() {
             let mut waiting = Waiting { asks: others, ..Waiting::default() };
             let heir = waiting.inherit(&self.early(), &self.targets);
@@ -305,7 +306,10 @@ impl RunState {
     }
 
     fn fail_ask(&mut self, ask: AskRef, failure: &Failure) {
-        if let Some(key) = self.open_key(ask).filter(|_| self.is_forerunner(ask.target)) {
+        // Once in a run is enough: for whom it was asked ahead of, and should all units have to be made again.
+        let is_provisional = self.targets[ask.target].job().is_some_and(|job| job.prepared.before.is_some());
+        let is_early = self.is_forerunner(ask.target);
+        if let Some(key) = self.open_key(ask).filter(|_| is_early || is_provisional) {
             let principal = self.principal(ask.target);
             self.targets[principal].failed_ahead.insert(key, failure.clone());
         }

@@ -1,7 +1,5 @@
 //! Calls on their way back: what they consumed, what they brought, and what they tell of their provider.
 
-use std::collections::BTreeMap;
-
 use refrain_schemas::digest::Digest;
 use refrain_schemas::event::{EventKind, Level};
 use refrain_schemas::failure::{Failure, FailureKind};
@@ -39,7 +37,6 @@ impl RunState {
     /// Takes what a call brought.
     pub(super) fn called(&mut self, call: CallId, reply: Result<Reply, AgentError>) {
         let Some(flight) = self.flights.remove(&call) else { return };
-        self.note_flying(&flight.pack.asks, false);
         let (asks, target) = (flight.pack.asks.clone(), flight.pack.target);
         let no = self.pool_no(flight.pack.target, flight.pack.member);
         let (usage, trace) = match &reply {
@@ -53,7 +50,10 @@ impl RunState {
         let landing = Landing { call, no, pack: flight.pack, usage, trace, seconds };
         match reply {
             Ok(reply) => self.replied(landing, reply.units),
-            Err(error) => self.call_failed(landing, &error),
+            Err(error) => {
+                self.note_flying(&asks, false);
+                self.call_failed(landing, &error);
+            }
         }
         self.hand_over(&asks);
         // The last unit may have ended without this call.
@@ -152,7 +152,7 @@ impl RunState {
     }
 
     fn replied(&mut self, mut landing: Landing, units: Vec<AnsweredUnit>) {
-        let mut answers = answers(units);
+        let mut answers = Answers::of(units);
         let mut outcomes = Vec::with_capacity(landing.pack.asks.len());
         let mut good: Vec<(AskRef, Digest, Json, AskState)> = Vec::new();
         let mut missed: Vec<Miss> = Vec::new();
@@ -165,6 +165,7 @@ impl RunState {
                 }
                 Err((failure, said)) => {
                     outcomes.push(OutcomeAsk { key, result: AskResult::Failed(failure.clone()) });
+                    self.note_flying(&[ask], false);
                     missed.push(Miss { ask, key, failure, said });
                 }
             }
@@ -189,9 +190,9 @@ impl RunState {
         ask: AskRef,
         answers: &mut Answers,
     ) -> Result<(Json, AskState), (Failure, String)> {
-        let id = self.targets[ask.target].job().map(|job| job.unit_id(ask.unit).clone());
+        let id = self.targets[ask.target].job().map(|job| job.unit_id(ask.unit));
         let invalid = |message: &str| Failure { kind: FailureKind::Invalid, message: message.to_owned() };
-        let (result, said) = match id.as_ref().and_then(|id| answers.remove(id)) {
+        let (result, said) = match id.and_then(|id| answers.take(id)) {
             Some(Some(answer)) => (answer.result, answer.said.unwrap_or_default()),
             Some(None) => (Err(invalid("the unit was answered twice in one call")), String::new()),
             None => (Err(invalid("the answer leaves the unit out")), String::new()),
@@ -225,15 +226,25 @@ fn is_unsettled(reply: &Result<Reply, AgentError>) -> bool {
     }
 }
 
-/// Answers by unit; `None` where a unit was answered twice.
-type Answers = BTreeMap<UnitId, Option<AnsweredUnit>>;
+/// Answers in the order of their units' ids.
+struct Answers(Vec<(UnitId, Option<AnsweredUnit>)>);
 
-fn answers(units: Vec<AnsweredUnit>) -> Answers {
-    let mut answers = Answers::new();
-    for unit in units {
-        let id = unit.id.clone();
-        let is_second = answers.contains_key(&id);
-        answers.insert(id, if is_second { None } else { Some(unit) });
+impl Answers {
+    fn of(mut units: Vec<AnsweredUnit>) -> Self {
+        units.sort_by(|a, b| a.id.cmp(&b.id));
+        let mut answers: Vec<(UnitId, Option<AnsweredUnit>)> = Vec::with_capacity(units.len());
+        for unit in units {
+            match answers.last_mut() {
+                Some((id, answer)) if *id == unit.id => *answer = None,
+                _ => answers.push((unit.id.clone(), Some(unit))),
+            }
+        }
+        Self(answers)
     }
-    answers
+
+    /// Takes out what was said about a unit, once; `Some(None)` where it was answered twice.
+    fn take(&mut self, id: &UnitId) -> Option<Option<AnsweredUnit>> {
+        let place = self.0.binary_search_by(|(other, _)| other.cmp(id)).ok()?;
+        Some(self.0[place].1.take())
+    }
 }

@@ -69,6 +69,7 @@ impl RunState {
             Ok(None) => return self.start_work(no, standing, Whole::Yes),
             Err(error) => return self.fail_or_abort(no, error),
         };
+        self.targets[no].report.units = counts;
         if let Some(conflict) = &published.open_conflict {
             return self.fail_conflict(no, &standing, &published, conflict);
         }
@@ -86,7 +87,6 @@ impl RunState {
             edits: published.edits,
             ..self.next_record(no, published.artifact, lineage)
         };
-        self.targets[no].report.units = counts;
         self.publish_revision(no, record, &standing);
     }
 
@@ -99,7 +99,7 @@ impl RunState {
     ) -> RevisionRecord {
         let target = &self.targets[no];
         let record = self.history.next_record(&target.target, self.run_id, self.now, artifact, lineage);
-        RevisionRecord { causes: target.causes().to_vec(), ..record }
+        RevisionRecord { causes: target.causes().to_vec(), pipeline: self.options.pipeline.clone(), ..record }
     }
 
     pub(super) fn publish_revision(&mut self, no: TargetNo, record: RevisionRecord, standing: &Standing) {

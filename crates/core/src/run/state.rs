@@ -26,7 +26,7 @@ use crate::ports::store::{Batch, InDoubt};
 use super::forerunner::Forerunner;
 use super::gate::Pass;
 use super::gates::{Chain, Gates};
-use super::input::{AskRef, Effect, Input, TargetNo, Told};
+use super::input::{AskRef, Asks, Effect, Input, TargetNo, Told};
 use super::key_map::KeyMap;
 use super::pool::{Pack, Pool};
 use super::purse::Hold;
@@ -65,6 +65,8 @@ pub struct RunState {
     pub(super) purses: Purses,
     /// What the run lacks to go on, and what could be done.
     pub(super) shortage: Option<(String, String)>,
+    /// Whether a call whose turn has come waits for money that others may bring back.
+    pub(super) is_short: bool,
     /// Endpoints that were told to stand in for others.
     pub(super) fell_back: BTreeSet<String>,
     /// The pool that had a call last.
@@ -100,6 +102,8 @@ pub struct Options {
     pub level: Level,
     /// How many units of a target are held that are not over.
     pub window: usize,
+    /// The pipeline file.
+    pub pipeline: Option<String>,
 }
 
 /// How many calls are in flight, by what they count against.
@@ -141,7 +145,7 @@ pub(super) struct Flight {
 /// Asks with one key: one of them is asked, the others wait for its reply.
 #[derive(Debug, Default)]
 pub(super) struct Waiting {
-    pub(super) asks: Vec<AskRef>,
+    pub(super) asks: Asks,
     pub(super) asked: Option<AskRef>,
     /// Whether that one is in a call.
     pub(super) is_flying: bool,
@@ -230,6 +234,7 @@ impl RunState {
             gates: Gates::default(),
             purses,
             shortage: None,
+            is_short: false,
             fell_back: BTreeSet::new(),
             served: 0,
             wake: None,

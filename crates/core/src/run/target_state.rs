@@ -15,6 +15,7 @@ use crate::survey::Standing;
 
 use super::input::TargetNo;
 use super::job::{Job, Tally};
+use super::purse::Amount;
 
 /// One target of the plan.
 #[derive(Debug)]
@@ -35,6 +36,8 @@ pub struct TargetState {
     pub shortage: Option<(String, String)>,
     /// What its calls came to.
     pub tally: Tally,
+    /// The most that any of its calls may have taken.
+    pub(super) dearest: Amount,
     /// What had been told of its progress when progress was told last.
     pub told: u64,
     /// Units that were called about in this run.
@@ -106,6 +109,7 @@ impl TargetState {
             freshness: Freshness::Missing,
             shortage: None,
             tally: Tally::default(),
+            dearest: Amount::default(),
             told: 0,
             called: BTreeSet::new(),
             failed_ahead: BTreeMap::new(),

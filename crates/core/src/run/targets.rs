@@ -152,8 +152,7 @@ impl RunState {
         let Work::Ask(work) = &model.phases[self.targets[no].phase].work else { return };
         // What was read is what the revision is made from, even if it changed since the target was judged.
         standing.now.context_files.clone_from(&prepared.context_files);
-        let mut job = Job::opened(&model, work, standing, prepared);
-        job.since = self.time;
+        let job = Job::opened(&model, work, standing, prepared);
         self.targets[no].stage = Stage::Asking(Box::new(job));
         self.take_over(no);
         self.start_asks(no);
@@ -178,8 +177,9 @@ impl RunState {
         self.targets[no].report.kept = transferred.kept;
         self.tell(no, transferred.event);
         let lineage = standing.now.lineage(&BTreeMap::new());
-        let (files, patched) = (transferred.files, transferred.patched);
-        let record = RevisionRecord { files, patched, ..self.next_record(no, transferred.artifact, lineage) };
+        let Transferred { artifact, files, content_ids, patched, .. } = transferred;
+        let record =
+            RevisionRecord { files, content_ids, patched, ..self.next_record(no, artifact, lineage) };
         standing.now.altered.clear();
         self.publish_revision(no, record, &standing);
     }

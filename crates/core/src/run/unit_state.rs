@@ -3,8 +3,9 @@
 use refrain_schemas::digest::Digest;
 use refrain_schemas::failure::Failure;
 use refrain_schemas::json::Json;
+use smallvec::SmallVec;
 
-use crate::reply::Stamped;
+use crate::reply::Records;
 use crate::unit_table::AskRow;
 
 /// A unit that is being made.
@@ -21,7 +22,7 @@ pub struct UnitState {
     /// The group that its calls may be shared with.
     pub group: u32,
     /// The asks so far: of a panel all at once, of a cascade or a chain one stage after the other.
-    pub asks: Vec<Ask>,
+    pub asks: SmallVec<[Ask; 1]>,
     /// How far it is.
     pub progress: UnitProgress,
     /// Of a cascade, what became of each rung that was not the last word, in a few words.
@@ -79,7 +80,7 @@ pub enum AskState {
     /// It has a valid reply.
     Done {
         /// The records.
-        records: Vec<Stamped>,
+        records: Records,
         /// The reply itself, where a chain passes it on.
         reply: Option<Json>,
     },
@@ -90,9 +91,9 @@ pub enum AskState {
 impl UnitState {
     /// Makes the state of a unit that nobody has been asked about.
     #[must_use]
-    pub const fn new(group: u32, progress: UnitProgress) -> Self {
+    pub fn new(group: u32, progress: UnitProgress) -> Self {
         let digest = Digest::from_bytes([0; 32]);
-        Self { digest, group, asks: Vec::new(), progress, refusals: Vec::new(), was_called: false }
+        Self { digest, group, asks: SmallVec::new(), progress, refusals: Vec::new(), was_called: false }
     }
 
     /// Whether all asks so far have ended.

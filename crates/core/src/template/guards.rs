@@ -16,6 +16,12 @@ pub(super) const OPERAND: &str = "_operand";
 pub(super) const ENTRY: &str = "_entries";
 /// The filter for what is multiplied.
 pub(super) const FACTOR: &str = "_factor";
+/// The filter for what a slice is taken of.
+pub(super) const SLICED: &str = "_sliced";
+/// What stands before and behind a value that a slice is taken of.
+const SLICE: [&str; 2] = ["(", "|_sliced)"];
+/// The most slices of slices.
+const SLICES: usize = 16;
 
 /// The most operators, brackets and filters of all assignments and loops of a template: what is made of what was made may
 /// nest as deep.
@@ -76,9 +82,12 @@ impl Guarded {
         let (mut guards, mut from) = (Vec::with_capacity(marks.len()), 0);
         for (at, filter) in marks {
             text.push_str(&source[from..*at]);
-            guards.push((text.len(), filter.len() + 1));
-            text.push('|');
+            let start = text.len();
+            if !SLICE.contains(filter) {
+                text.push('|');
+            }
             text.push_str(filter);
+            guards.push((start, text.len() - start));
             from = *at;
         }
         text.push_str(&source[from..]);
@@ -163,15 +172,37 @@ enum Place {
 struct Level {
     place: Place,
     left: Side,
+    /// Where the operand begins.
+    start: usize,
     /// Where the operand ends, as far as it is read.
     end: Option<usize>,
+    /// How many slices were taken of the operand; nothing where a filter or test follows, of which none can be.
+    slices: Option<usize>,
     /// Whether the operand is a number or a text, as far as it is read.
     is_literal: bool,
 }
 
 impl Level {
     const fn new(place: Place) -> Self {
-        Self { place, left: Side::Free, end: None, is_literal: false }
+        Self { place, left: Side::Free, start: 0, end: None, slices: Some(0), is_literal: false }
+    }
+
+    /// Begins to read an operand, where none has been begun.
+    fn begin(&mut self, start: usize) {
+        if self.end.is_none() {
+            (self.start, self.slices) = (start, Some(0));
+        }
+    }
+
+    /// Takes a slice of the operand; tells whether it may have one more.
+    fn slice(&mut self, marks: &mut Vec<(usize, &'static str)>) -> bool {
+        if let (Some(end), Some(slices)) = (self.end, &mut self.slices) {
+            let [open, close] = SLICE;
+            marks.extend([(self.start, open), (end, close)]);
+            *slices += 1;
+            return *slices <= SLICES;
+        }
+        true
     }
 
     /// Reads on in the operand.
@@ -227,6 +258,11 @@ fn scan(
         match (text, side) {
             ("(" | "[" | "{", _) => {
                 operators += 1;
+                level.begin(token.start);
+                if text == "[" && is_slice(source, &tokens[n + 1..]) && !level.slice(marks) {
+                    let message = format!("at most {SLICES} slices are taken of one value");
+                    return Err(refused(source, token.clone(), message));
+                }
                 let ends = tokens.get(n + 1).is_some_and(|next| &source[next.clone()] == ")");
                 if before == "cycle" && ends {
                     let message = "`cycle` takes turns among its arguments: it has none".to_owned();
@@ -260,8 +296,12 @@ fn scan(
                 level.close(side, marks);
                 level.turn(text);
             }
+            // It belongs to no operand: it stands in front of one with all of its slices.
+            ("not", _) if level.end.is_none() => {}
             _ => {
                 operators += usize::from(matches!(text, "|" | "."));
+                level.begin(token.start);
+                level.slices = level.slices.filter(|_| !matches!(text, "|" | "is"));
                 level.extend(text, token.end);
             }
         }
@@ -274,6 +314,21 @@ fn scan(
     // Operands end in the order in which they are closed, inner ones first.
     marks.sort_by_key(|(at, _)| *at);
     Ok(operators)
+}
+
+/// Whether what follows a bracket is a slice: there is a colon before the bracket ends.
+fn is_slice(source: &str, tokens: &[Range<usize>]) -> bool {
+    let mut depth = 0_usize;
+    for token in tokens {
+        match &source[token.clone()] {
+            ":" if depth == 0 => return true,
+            "(" | "[" | "{" => depth += 1,
+            ")" | "]" | "}" if depth == 0 => return false,
+            ")" | "]" | "}" => depth -= 1,
+            _ => {}
+        }
+    }
+    false
 }
 
 /// Returns what a sign or word is to the operands beside it; nothing where it is part of one.
@@ -295,6 +350,7 @@ mod tests {
     fn check(expression: &str, expect: &str) {
         let guarded = Guarded::expression(expression).unwrap();
         let short = guarded.text.replace("|_operand", "°").replace("|_entries", "§").replace("|_factor", "×");
+        let short = short.replace("|_sliced", "^");
         assert_eq!(short, expect);
         let marks: usize = guarded.guards.iter().map(|(_, length)| length).sum();
         assert_eq!(guarded.place(guarded.text.len()), guarded.text.len() - marks);
@@ -315,7 +371,12 @@ mod tests {
             "a is defined and a.in == 'q\\'~' if b else c",
             "a is defined and a.in° == 'q\\'~'° if b else c",
         );
-        check("{'a': b ~ c}[d:e ~ f]", "{'a': b° ~ c°}[d°:e° ~ f°]");
+        check("{'a': b ~ c}[d:e ~ f]", "({'a': b° ~ c°}^)[d°:e° ~ f°]");
+        check("a.b[1:][0].c[:x] ~ d", "((a.b^)[1:][0].c^)[:x°]° ~ d°");
+        check("a[b[1:2]] + [c[::2], 'd'[1:]]", "a[(b^)[1:2]°]° + [(c^)[::2], ('d'^)[1:]]°");
+        check("(a | f)[1:] in b[1:]", "((a | f)^)[1:]° in (b^)[1:]§");
+        check("not a[1:] and -b[1:] == not c", "not (a^)[1:] and -(b^)[1:]° == not c°");
+        check("a | f[1:]", "a | f[1:]");
         check("a ** 2 // 3 % 4", "a ** 2 // 3 % 4");
         check("not not a in b", "not not a° in b§");
         check("]a ~ b)", "]a° ~ b°)");

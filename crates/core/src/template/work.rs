@@ -13,7 +13,7 @@ use minijinja::{
     Environment, Error, ErrorKind, Output, State, Value, escape_formatter, filters, functions, tests,
 };
 
-use super::guards::{ENTRY, FACTOR, OPERAND};
+use super::guards::{ENTRY, FACTOR, OPERAND, SLICED};
 
 /// The most work of one rendering or evaluation: bytes of text, and 64 for each value.
 const WORK: u64 = 256 << 20;
@@ -23,6 +23,9 @@ const DEEPEST: usize = 128;
 const WIDEST: u64 = 10_000;
 /// What one of the values costs that are handed on one by one.
 const HANDED: u64 = 16;
+
+/// What a character or value costs besides where a slice is taken, for which they are counted one by one.
+const COUNTED: u64 = 8;
 
 /// What is left of the work of one rendering.
 struct Left(u64);
@@ -46,6 +49,11 @@ pub(super) fn add(environment: &mut Environment<'static>) {
     environment.add_filter(ENTRY, |state: &mut State<'_, '_>, value: Value| {
         let value = charged(state, value, Looks::Shape)?;
         spend(state, |left| take(left, size(&value)))?;
+        Ok::<_, Error>(value)
+    });
+    environment.add_filter(SLICED, |state: &mut State<'_, '_>, value: Value| {
+        let value = charged(state, value, Looks::Whole)?;
+        spend(state, |left| take(left, size(&value).saturating_mul(COUNTED)))?;
         Ok::<_, Error>(value)
     });
     environment.add_filter(FACTOR, factor);

@@ -13,10 +13,12 @@ use super::page::{Entry, Leaf, NodeRef, start_leaf, write_entry, write_inner};
 const LEAF_FAN: u64 = 64;
 /// A leaf this long ends, whatever its entries hash to.
 const LEAF_BYTES: usize = 64 * 1024;
+/// The most entries of a leaf: each has three bytes at least.
+pub(super) const LEAF_MOST: u64 = LEAF_BYTES as u64 / 3 + 1;
 /// One inner page ends in so many children, on average.
 const INNER_FAN: u16 = 32;
 /// An inner page with so many children ends, whatever they hash to.
-const INNER_MOST: usize = 512;
+pub(super) const INNER_MOST: usize = 512;
 
 /// Builds the tree of a sequence, entry by entry; finished pages are handed out by [`TreeBuilder::take_pages`].
 #[derive(Debug, Default)]

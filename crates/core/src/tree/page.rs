@@ -4,6 +4,8 @@ use refrain_schemas::digest::Digest;
 
 use crate::ports::store::PageBytes;
 
+use super::build::{INNER_MOST, LEAF_MOST};
+
 /// One entry of a sequence, borrowed from its page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Entry<'a> {
@@ -88,10 +90,18 @@ impl Page {
     pub fn parse(digest: &Digest, bytes: &PageBytes) -> Result<Self, PageError> {
         let page = match bytes.first() {
             Some(&LEAF) => Leaf::parse(bytes).map(Self::Leaf),
-            Some(&level) => parse_inner(&bytes[1..]).map(|children| Self::Inner { level, children }),
+            Some(&level) => parse_inner(level, &bytes[1..]).map(|children| Self::Inner { level, children }),
             None => None,
         };
         page.ok_or(PageError { digest: *digest })
+    }
+
+    /// Returns what is below an inner page, where it is on the level below the one of its parent and as its parent says.
+    pub(super) fn below(&self, node: &NodeRef, above: u8) -> Option<&[NodeRef]> {
+        let Self::Inner { level, children } = self else { return None };
+        let sum = |of: fn(&NodeRef) -> u64| children.iter().map(of).sum::<u64>();
+        let is_as_told = sum(|child| child.count) == node.count && sum(|child| child.weight) == node.weight;
+        (level.checked_add(1)? == above && is_as_told).then_some(children.as_slice())
     }
 }
 
@@ -115,6 +125,17 @@ impl Leaf {
             at += read_entry(bytes.get(at..)?)?.1;
         }
         Some(Self { bytes: bytes.clone(), starts })
+    }
+
+    /// Whether the page is what its parent says of it.
+    pub(super) fn is_told_of_by(&self, node: &NodeRef) -> bool {
+        self.len() as u64 == node.count && self.weight() == node.weight
+    }
+
+    /// Returns the sum of the weights of the entries.
+    #[must_use]
+    pub fn weight(&self) -> u64 {
+        self.iter().map(|entry| u64::from(entry.weight)).sum()
     }
 
     /// Returns how many entries the page has.
@@ -168,12 +189,18 @@ pub(super) fn write_inner(level: u8, children: &[NodeRef]) -> Vec<u8> {
     out
 }
 
-fn parse_inner(mut bytes: &[u8]) -> Option<Vec<NodeRef>> {
-    let mut children = Vec::with_capacity(bytes.len() / 36);
+/// Reads the children of an inner page. What it says of them has to be possible, so that nobody reckons with what is not there.
+fn parse_inner(level: u8, mut bytes: &[u8]) -> Option<Vec<NodeRef>> {
+    let mut children = Vec::with_capacity(INNER_MOST.min(bytes.len() / 34));
+    let (mut entries, mut weights) = (0_u64, 0_u64);
     while !bytes.is_empty() {
         let (digest, rest) = bytes.split_at_checked(32)?;
         let (count, used) = read_number(rest)?;
         let (weight, more) = read_number(rest.get(used..)?)?;
+        if children.len() == INNER_MOST || (level == 1 && count > LEAF_MOST) {
+            return None;
+        }
+        (entries, weights) = (entries.checked_add(count)?, weights.checked_add(weight)?);
         children.push(NodeRef { digest: Digest::from_bytes(digest.try_into().ok()?), count, weight });
         bytes = rest.get(used + more..)?;
     }

@@ -6,8 +6,8 @@
 
 use std::cmp::Ordering;
 
-use super::page::Page;
-use super::sequence::Sequence;
+use super::page::NodeRef;
+use super::sequence::{Sequence, read_leaves};
 use crate::ports::store::{Store, StoreError};
 
 /// How many leaves are in memory at once.
@@ -50,14 +50,9 @@ async fn find_rising(
 async fn find_anywhere(store: &dyn Store, sequence: &Sequence, id: &str) -> Result<Option<u64>, StoreError> {
     let leaves: Vec<usize> = (0..sequence.n_leaves()).collect();
     for batch in leaves.chunks(AT_ONCE) {
-        let digests: Vec<_> = batch.iter().map(|leaf| sequence.node(*leaf).digest).collect();
-        for ((leaf, digest), bytes) in batch.iter().zip(&digests).zip(store.pages(&digests).await?) {
-            let what = || "the page store".to_owned();
-            let page = Page::parse(digest, &bytes)
-                .map_err(|error| StoreError::Damaged { what: what(), message: error.to_string() })?;
-            if let Page::Leaf(page) = page
-                && let Some(n) = page.iter().position(|entry| entry.id == id)
-            {
+        let nodes: Vec<NodeRef> = batch.iter().map(|leaf| sequence.node(*leaf)).collect();
+        for (leaf, page) in batch.iter().zip(read_leaves(store, &nodes).await?) {
+            if let Some(n) = page.iter().position(|entry| entry.id == id) {
                 return Ok(Some(sequence.span(*leaf).start + n as u64));
             }
         }

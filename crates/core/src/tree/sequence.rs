@@ -11,6 +11,9 @@ use crate::ports::store::{Store, StoreError};
 
 /// How many pages are asked of the store at once.
 const BATCH: usize = 256;
+/// The most pages of a level, of about 64 entries each where they are leaves. Few pages that name each other over and over may
+/// stand for more than anybody can hold, and nobody made them.
+const MOST_NODES: usize = 1 << 22;
 
 /// A sequence in the store: the list of its leaves, of which some have been read.
 #[derive(Debug, Clone)]
@@ -38,34 +41,34 @@ impl Sequence {
     /// Fails where the store does, or a page is damaged.
     pub async fn open(store: &dyn Store, root: Digest) -> Result<Self, StoreError> {
         let mut sequence = Self { root, leaves: Vec::new(), ends: Vec::new(), count: 0, weight: 0 };
-        let mut nodes = vec![NodeRef { digest: root, count: 0, weight: 0 }];
-        loop {
-            let mut below = Vec::new();
-            let mut above_leaves = false;
-            for page in read_pages(store, &nodes).await? {
-                match page {
-                    Page::Leaf(leaf) => {
-                        sequence.push_only_leaf(leaf);
-                        return Ok(sequence);
-                    }
-                    Page::Inner { level, children } => {
-                        above_leaves = level == 1;
-                        below.extend(children);
-                    }
-                }
-            }
-            if above_leaves {
-                below.into_iter().for_each(|node| sequence.push_slot(node, None));
+        let top = NodeRef { digest: root, count: 0, weight: 0 };
+        let (mut above, mut nodes) = match read_pages(store, &[top]).await?.pop() {
+            Some(Page::Leaf(leaf)) => {
+                sequence.push_only_leaf(leaf);
                 return Ok(sequence);
             }
-            nodes = below;
+            Some(Page::Inner { level, children }) => (level, children),
+            None => return Ok(sequence),
+        };
+        while above > 1 {
+            let pages = read_distinct(store, &nodes).await?;
+            let mut below = Vec::new();
+            for node in &nodes {
+                let children = pages.get(&node.digest).and_then(|page| page.below(node, above));
+                below.extend_from_slice(children.ok_or_else(|| malformed(node.digest))?);
+                if below.len() > MOST_NODES {
+                    return Err(malformed(root));
+                }
+            }
+            (above, nodes) = (above - 1, below);
         }
+        nodes.into_iter().for_each(|node| sequence.push_slot(node, None));
+        Ok(sequence)
     }
 
     /// A tree of one page: its root is a leaf that nobody lists.
     fn push_only_leaf(&mut self, leaf: Leaf) {
-        let weight = leaf.iter().map(|entry| u64::from(entry.weight)).sum();
-        let node = NodeRef { digest: self.root, count: leaf.len() as u64, weight };
+        let node = NodeRef { digest: self.root, count: leaf.len() as u64, weight: leaf.weight() };
         self.push_slot(node, Some(Arc::new(leaf)));
     }
 
@@ -99,8 +102,8 @@ impl Sequence {
             let bytes = pages.get(&node.digest).ok_or(StoreError::Missing { digest: node.digest })?;
             match Page::parse(&node.digest, &Arc::from(*bytes)).map_err(|error| damaged(&error))? {
                 Page::Leaf(leaf) => {
-                    let weight = leaf.iter().map(|entry| u64::from(entry.weight)).sum();
-                    let node = NodeRef { digest: node.digest, count: leaf.len() as u64, weight };
+                    let (count, weight) = (leaf.len() as u64, leaf.weight());
+                    let node = NodeRef { digest: node.digest, count, weight };
                     sequence.push_slot(node, Some(Arc::new(leaf)));
                 }
                 Page::Inner { children, .. } => nodes.extend(children.into_iter().rev()),
@@ -156,13 +159,8 @@ impl Sequence {
     async fn load_each(&mut self, store: &dyn Store, wanted: &[usize]) -> Result<(), StoreError> {
         for batch in wanted.chunks(BATCH) {
             let nodes: Vec<NodeRef> = batch.iter().map(|n| self.leaves[*n].node).collect();
-            for (n, page) in batch.iter().zip(read_pages(store, &nodes).await?) {
-                match page {
-                    Page::Leaf(leaf) => self.leaves[*n].leaf = Some(Arc::new(leaf)),
-                    Page::Inner { .. } => {
-                        return Err(damaged(&PageError { digest: self.leaves[*n].node.digest }));
-                    }
-                }
+            for (n, leaf) in batch.iter().zip(read_leaves(store, &nodes).await?) {
+                self.leaves[*n].leaf = Some(Arc::new(leaf));
             }
         }
         Ok(())
@@ -246,6 +244,23 @@ impl Sequence {
     }
 }
 
+/// Reads leaves; each is what its parent says of it.
+pub(super) async fn read_leaves(store: &dyn Store, nodes: &[NodeRef]) -> Result<Vec<Leaf>, StoreError> {
+    let leaf = |(node, page): (&NodeRef, Page)| match page {
+        Page::Leaf(leaf) if leaf.is_told_of_by(node) => Ok(leaf),
+        _ => Err(malformed(node.digest)),
+    };
+    nodes.iter().zip(read_pages(store, nodes).await?).map(leaf).collect()
+}
+
+/// Reads pages of which some may be the same: a list of equal rows is a tree of equal pages.
+async fn read_distinct(store: &dyn Store, nodes: &[NodeRef]) -> Result<BTreeMap<Digest, Page>, StoreError> {
+    let distinct: BTreeMap<Digest, NodeRef> = nodes.iter().map(|node| (node.digest, *node)).collect();
+    let distinct: Vec<NodeRef> = distinct.into_values().collect();
+    let pages = read_pages(store, &distinct).await?;
+    Ok(distinct.iter().map(|node| node.digest).zip(pages).collect())
+}
+
 async fn read_pages(store: &dyn Store, nodes: &[NodeRef]) -> Result<Vec<Page>, StoreError> {
     let mut pages = Vec::with_capacity(nodes.len());
     for batch in nodes.chunks(BATCH) {
@@ -255,6 +270,10 @@ async fn read_pages(store: &dyn Store, nodes: &[NodeRef]) -> Result<Vec<Page>, S
         }
     }
     Ok(pages)
+}
+
+fn malformed(digest: Digest) -> StoreError {
+    damaged(&PageError { digest })
 }
 
 fn damaged(error: &PageError) -> StoreError {

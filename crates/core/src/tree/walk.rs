@@ -2,8 +2,8 @@
 
 use refrain_schemas::digest::Digest;
 
-use super::page::{Entry, Page};
-use super::sequence::Sequence;
+use super::page::{Entry, NodeRef};
+use super::sequence::{Sequence, read_leaves};
 use crate::ports::store::{Store, StoreError};
 
 /// How many leaves are in memory at once.
@@ -19,18 +19,11 @@ pub async fn walk(
     mut visit: impl FnMut(Entry<'_>),
 ) -> Result<(), StoreError> {
     let sequence = Sequence::open(store, root).await?;
-    let leaves: Vec<Digest> = (0..sequence.n_leaves()).map(|leaf| sequence.node(leaf).digest).collect();
-    for digests in leaves.chunks(AT_ONCE) {
-        for (digest, bytes) in digests.iter().zip(store.pages(digests).await?) {
-            match Page::parse(digest, &bytes) {
-                Ok(Page::Leaf(leaf)) => leaf.iter().for_each(&mut visit),
-                _ => return Err(damaged(digest)),
-            }
+    let leaves: Vec<NodeRef> = (0..sequence.n_leaves()).map(|leaf| sequence.node(leaf)).collect();
+    for nodes in leaves.chunks(AT_ONCE) {
+        for leaf in read_leaves(store, nodes).await? {
+            leaf.iter().for_each(&mut visit);
         }
     }
     Ok(())
-}
-
-fn damaged(digest: &Digest) -> StoreError {
-    StoreError::Damaged { what: "the page store".to_owned(), message: format!("page {digest} is malformed") }
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use refrain_schemas::failure::FailureKind;
 use refrain_schemas::report::PhaseStatus;
-use refrain_testkit::world::{Act, World, request};
+use refrain_testkit::world::{Act, Asked, World, request};
 use serde_json::json;
 
 use crate::pieces::{error, failure, world};
@@ -87,4 +87,28 @@ fn a_want_that_becomes_a_need_is_another_definition() {
     let mut fresh = world.afresh();
     fresh.run();
     assert_eq!((world.holes("t"), world.status()), (fresh.holes("t"), fresh.status()));
+}
+
+#[test]
+fn what_failed_for_good_is_not_tried_again_because_all_units_are_made_again() {
+    let mut world = world(json!({"t": {
+        "units": {"of": "ingest"}, "agent": {"builtin": "some"}, "output": {"key": "k"},
+        "on_unit_failure": "continue",
+    }}));
+    let own_keys = |asked: &Asked| Ok(json!({"k": asked.id}));
+    world.agent("some", own_keys);
+    world.run();
+    world.take_asked();
+    // With a key that is no unit's, nothing of the revision before can be kept unseen.
+    world.agent("some", |asked| match asked.id.as_str() {
+        "l2" => Err(failure(FailureKind::Permanent)),
+        _ => Ok(json!({"k": "another"})),
+    });
+    world.edit("lines.csv", |lines| {
+        lines[1]["text"] = json!("fails");
+        lines[2]["text"] = json!("joins");
+    });
+    let report = world.run();
+    assert_eq!((report.phases[1].status, report.calls), (PhaseStatus::Partial, 2));
+    assert_eq!(world.holes("t"), ["l2"]);
 }

@@ -85,6 +85,8 @@ fn a_panel_that_disagrees_fails_where_no_rule_says_otherwise() {
     let error = report.phases[1].error.clone().unwrap();
     assert_eq!(error.code, "conflict");
     assert!(error.message.contains("a for `l1`, b for `l1`, c for `l1`"), "{}", error.message);
+    let units = report.phases[1].units;
+    assert_eq!((units.total, units.ran), (6, 6), "what was asked about is told all the same");
     assert_eq!(world.run().calls, 0, "the replies are kept");
     let mut agree = fan(json!({"fan": "panel"}), |_| json!({"all": "same"}));
     assert_eq!(agree.run().status, RunStatus::Completed);

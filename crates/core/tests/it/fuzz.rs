@@ -9,8 +9,11 @@ use refrain_schemas::protocol::AnswerLine;
 use refrain_testkit::fuzz;
 use serde_json::json;
 
+mod limits;
+mod pages;
+
 /// What expressions are made of.
-const EXPRESSION: [&str; 52] = [
+const EXPRESSION: [&str; 53] = [
     "a",
     "b",
     "c.d",
@@ -63,6 +66,7 @@ const EXPRESSION: [&str; 52] = [
     "map('upper')",
     ".d",
     "[0]",
+    "[1:]",
 ];
 /// What templates are made of besides.
 const TEMPLATE: [&str; 24] = [
@@ -123,6 +127,8 @@ fn expression() -> impl Strategy<Value = String> {
             1 => inner.clone().prop_map(|a| format!("({a})")),
             1 => inner.clone().prop_map(|a| format!("not {a}")),
             1 => inner.clone().prop_map(|a| format!("({a}) | string | length")),
+            1 => inner.clone().prop_map(|a| format!("({a})[1:]")),
+            1 => (inner.clone(), inner.clone()).prop_map(|(a, b)| format!("list[{a}:{b}]")),
             1 => (inner.clone(), inner.clone()).prop_map(|(a, b)| format!("[{a}, {b}]")),
             1 => (inner.clone(), inner.clone()).prop_map(|(a, b)| format!("{{'k': {a}, 'l': {b}}}")),
             1 => (inner.clone(), inner).prop_map(|(a, b)| format!("({a} if {b} is defined else {b})")),
@@ -142,13 +148,22 @@ fn is_guarded(source: &str) -> Result<(), TestCaseError> {
         (Ok(guarded), Ok(plain)) => prop_assert_eq!(guarded, plain, "{}", source),
         (Ok(guarded), Err(error)) => prop_assert!(false, "{source}: {guarded:?} without {error}"),
         (Err(error), Ok(plain)) => {
-            let told = ["multiplies numbers", "not part of templates", "at most", "`set` without"];
+            let told = [
+                "multiplies numbers",
+                "slices are taken",
+                "not part of templates",
+                "at most",
+                "`set` without",
+            ];
             prop_assert!(
                 told.iter().any(|part| error.message.contains(part)),
                 "{source}: {error} for {plain:?}"
             );
         }
-        (Err(error), Err(_)) => prop_assert!(!error.message.contains("_operand"), "{source}: {error}"),
+        (Err(error), Err(_)) => prop_assert!(
+            !["_operand", "_sliced"].iter().any(|own| error.message.contains(own)),
+            "{source}: {error}"
+        ),
     }
     Ok(())
 }

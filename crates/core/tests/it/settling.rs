@@ -421,9 +421,38 @@ fn one_field_that_is_settled_leaves_the_others_to_be_looked_at() {
     assert_eq!(review(&mut world), ["l1 source: 1 < 2 | 1, text 1/0 /0 < mine | text 1/0 /0"]);
     let third = Resolution::Set { field: "n".to_owned(), value: Json::of(&json!(3)).unwrap() };
     resolve(&mut world, named(&["l1"]), &third).unwrap();
-    assert_eq!(review(&mut world).len(), 1, "the text was written for another line");
-    resolve(&mut world, named(&["l1"]), &KEEP).unwrap();
-    assert_eq!(review(&mut world), [""; 0]);
+    assert_eq!(review(&mut world), [""; 0], "all were decided, one after the other");
+}
+
+#[test]
+fn fields_that_are_kept_one_after_the_other_settle_the_edit() {
+    let mut world = versions();
+    let both = vec![
+        change("l1", "text", &json!("text 1/0"), &json!("mine")),
+        change("l1", "n", &json!(1), &json!(2)),
+    ];
+    record(&mut world, "t", both, &signed("ana")).unwrap();
+    let said_by = |world: &mut World, speaker: &str| {
+        world.edit("lines.csv", |lines| lines[0]["speaker"] = json!(speaker));
+        world.run();
+        assert_eq!(review(world), ["l1 source: 1 < 2 | 1, text 1/0 < mine | text 1/0"]);
+    };
+    let decide = |world: &mut World, resolution: Resolution| {
+        resolve(world, named(&["l1"]), &resolution).unwrap();
+        review(world).len()
+    };
+    let keep = |field: &str| Resolution::Keep { field: Some(field.to_owned()) };
+    said_by(&mut world, "ann");
+    assert_eq!(decide(&mut world, keep("text")), 1);
+    assert_eq!(decide(&mut world, keep("text")), 1, "the other one was not looked at");
+    assert_eq!(decide(&mut world, keep("n")), 0);
+    // What was decided for the speaker before is not decided for this one.
+    said_by(&mut world, "ben");
+    assert_eq!(decide(&mut world, keep("n")), 1);
+    said_by(&mut world, "cat");
+    assert_eq!(decide(&mut world, keep("text")), 1);
+    assert_eq!(decide(&mut world, Resolution::Accept { field: Some("n".to_owned()) }), 0);
+    assert_eq!(world.edits("t").0["l1"].set["text"].looked, None, "nothing is left over of it");
 }
 
 #[test]
@@ -471,6 +500,7 @@ fn an_edit_whose_id_went_to_another_line_of_the_same_text_is_to_be_looked_at() {
     let said = |id: &str, text: &str| json!({"id": id, "scene": "s1", "speaker": "", "text": text});
     let (first, again) = ("t00000000000a", "t00000000000a-1f");
     let mut world = versions();
+    world.redefine(|file| file["phases"]["ingest"]["agent"]["params"]["ids"] = json!("content"));
     let other = said("t00000000000b", "other");
     world.set("lines.csv", json!([said("t00000000000c", "start"), said(first, "yes"), other]));
     world.run();
@@ -496,6 +526,22 @@ fn an_edit_whose_id_went_to_another_line_of_the_same_text_is_to_be_looked_at() {
     world.set("lines.csv", json!([said("t00000000000c", "start"), said(first, "yes"), other]));
     world.run();
     assert_eq!(review(&mut world).len(), 1);
+}
+
+#[test]
+fn ids_of_a_file_that_only_look_as_if_they_came_from_texts_are_its_own() {
+    let said = |id: &str, text: &str| json!({"id": id, "scene": "s1", "speaker": "", "text": text});
+    for (ids, listed) in [("content", 1), ("own", 0)] {
+        let mut world = versions();
+        world.redefine(|file| file["phases"]["ingest"]["agent"]["params"]["ids"] = json!(ids));
+        let (one, two) = (said("t00000000000a", "one"), said("t00000000000a-1f", "two"));
+        world.set("lines.csv", json!([one, two]));
+        world.run();
+        write(&mut world, "t00000000000a", "one/0", "mine", "ana");
+        world.set("lines.csv", json!([said("l0", "zero"), one, two]));
+        world.run();
+        assert_eq!(review(&mut world).len(), listed, "{ids}");
+    }
 }
 
 #[test]

@@ -11,9 +11,10 @@ use refrain_schemas::report::{PhaseStatus, RunReport, RunStatus};
 use refrain_testkit::world::{Act, Asked, AskedCall, World, reply_to, request};
 use serde_json::{Value, json};
 
-use crate::pieces::{calls, error, failure, lines, pipeline};
+use crate::pieces::{error, failure, lines, pipeline};
 
 mod hazards;
+mod money;
 mod orders;
 mod taken_over;
 mod windows;
@@ -209,16 +210,6 @@ fn quick_agents_have_nobody_run_ahead() {
     slow(&mut world, "first", |_| 10);
     world.run();
     assert_eq!(streamed(&world), [""; 0]);
-}
-
-#[test]
-fn money_goes_to_phases_in_their_order() {
-    let mut world = world(json!({}));
-    let report = world.run_with(&RunRequest { budget: calls(8), ..request(&[]) });
-    assert_eq!(report.status, RunStatus::Stopped);
-    assert_eq!(streamed(&world), [""; 0]);
-    let of = |report: &RunReport| report.phases.iter().map(|phase| phase.calls).collect::<Vec<_>>();
-    assert_eq!(of(&report), [0, 6, 2, 0]);
 }
 
 #[test]

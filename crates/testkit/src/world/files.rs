@@ -138,7 +138,9 @@ impl SourceReader for Files {
         let found = self.sources(params)?;
         let stamps = found.iter().map(|(path, contents)| stamp(path, contents)).collect();
         let records = found.iter().flat_map(|(_, contents)| contents.as_array().into_iter().flatten());
-        Ok(Box::new(Source { records: records.map(record).collect(), stamps }))
+        // Which of its files have ids of their own this reader cannot see; the params say so.
+        let own_ids = params.get("ids").and_then(Value::as_str) != Some("content");
+        Ok(Box::new(Source { records: records.map(record).collect(), stamps, own_ids }))
     }
 }
 
@@ -146,6 +148,7 @@ impl SourceReader for Files {
 struct Source {
     records: Vec<Json>,
     stamps: Vec<FileStamp>,
+    own_ids: bool,
 }
 
 impl RecordSource for Source {
@@ -156,6 +159,10 @@ impl RecordSource for Source {
 
     fn stamps(&self) -> Vec<FileStamp> {
         self.stamps.clone()
+    }
+
+    fn has_own_ids(&self) -> bool {
+        self.own_ids
     }
 }
 

@@ -50,7 +50,7 @@ impl World {
         let record = must(self.machine(target, key).ok_or_else(|| format!("{target} has no {key}")));
         let base = |field: &str| record.field(field).map(Json::from_canonical);
         let change = |(field, value): &(&str, Value)| {
-            ((*field).to_owned(), FieldEdit { value: must(Json::of(value)), base: base(field) })
+            ((*field).to_owned(), FieldEdit { value: must(Json::of(value)), base: base(field), looked: None })
         };
         let edit = Edit {
             key: key.to_owned(),

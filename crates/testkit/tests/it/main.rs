@@ -6,6 +6,7 @@
 mod architecture;
 mod files;
 mod memory_store;
+mod mutants;
 mod peers;
 mod provider;
 mod queries;

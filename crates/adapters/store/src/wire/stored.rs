@@ -105,7 +105,7 @@ impl<'a> From<FirstOutcome<'a>> for OutcomeWire<'a> {
     }
 }
 
-impl Serialize for Entry<'_> {
+impl<A: Serialize, R: Serialize> Serialize for Entry<'_, A, R> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         const NAME: &str = "Stored";
         match self {

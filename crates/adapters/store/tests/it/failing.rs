@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use refrain_core::ports::store::{Batch, Store, StoreError};
 use refrain_store::storage::{Access, DiskStorage, Storage, StorageFile};
-use refrain_store::{Durability, FileStore};
+use refrain_store::{Durability, FileStore, SegmentSizes};
 use refrain_testkit::contract::store::fixture::{history, lane, pages, run, run_started, target};
 
 use crate::project::{Held, Project, batch, held, write};
@@ -73,9 +73,9 @@ async fn a_commit_that_does_not_fit_leaves_a_prefix_and_the_next_one_stands() {
     for left in (0..1400).step_by(9) {
         let project = Project::new();
         let bytes = Arc::new(AtomicI64::new(i64::MAX));
-        let disk = Arc::new(FullDisk(bytes.clone()));
+        let (disk, sizes) = (Arc::new(FullDisk(bytes.clone())), SegmentSizes::default());
         let store: Arc<dyn Store> =
-            Arc::new(FileStore::open_on(disk, project.0.path(), Durability::Process).unwrap());
+            Arc::new(FileStore::open_on(disk, project.0.path(), Durability::Process, sizes).unwrap());
         write(&store, 2).await;
         bytes.store(left, Ordering::SeqCst);
         stages[failing_log(store.commit(large_batch()).await)] = true;

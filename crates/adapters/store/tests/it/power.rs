@@ -14,24 +14,26 @@ use refrain_core::ports::store::{Batch, CallFilter, Keep, Store, StoreError};
 use refrain_schemas::history::HistoryEntry;
 use refrain_schemas::ledger::LedgerEntry;
 use refrain_schemas::name::CallId;
-use refrain_store::{Durability, FileStore};
+use refrain_store::{Durability, FileStore, SegmentSizes};
 use refrain_testkit::contract::store::fixture::{
     begin, history, holder, key, lane, pages, run, target, waiver,
 };
 
-use self::disk::{Contents, Disk};
+use self::disk::{Contents, Disk, Op};
 use self::loss::{LUCKS, Luck, Numbers, after_loss};
 use crate::project::{Held, Project, batch, held, write};
 
 /// How many lives of a store are lived where the environment does not say.
-const LIVES: u64 = 4;
+const LIVES: u64 = 2;
+/// Indexes of a few keys, so that segments are written, merged and removed all the time.
+const SIZES: SegmentSizes = SegmentSizes { least: 2, most: 4, segments: 3 };
 /// The digest of a page that every batch has.
 const COMMON: &str = "what every batch says";
 
 fn open(disk: &Disk, project: &Project, durability: Durability) -> Arc<dyn Store> {
     // The lock is on the real disk.
     fs::create_dir_all(project.state()).unwrap();
-    Arc::new(FileStore::open_on(Arc::new(disk.clone()), project.0.path(), durability).unwrap())
+    Arc::new(FileStore::open_on(Arc::new(disk.clone()), project.0.path(), durability, SIZES).unwrap())
 }
 
 /// Returns the batch of this number with pages that fill some sectors and are not kept by a collection.
@@ -103,7 +105,7 @@ impl Life {
 
     async fn commit(&mut self, store: &Arc<dyn Store>, synced: bool) {
         if self.numbers.below(3) == 0 {
-            self.disk.fail_after(self.numbers.below(9));
+            self.disk.fail_after(self.numbers.below(40));
         }
         let mut rest = padded(self.batches, &mut self.numbers);
         if self.batches == 0 {
@@ -165,6 +167,9 @@ async fn check(contents: &Contents, floor: u64, place: &str) -> Disk {
     let n = found.history + 1;
     let again = held(&store, n + 1).await;
     assert!(again.history == n && again.replies >= n && again.pages >= n, "{place}: {again:?}");
+    store.end_writing().await.unwrap();
+    // Another process has to do with the indexes that are on the disk.
+    assert_eq!(held(&open(&disk, &project, Durability::Power), n + 1).await, again, "{place}");
     disk
 }
 
@@ -172,10 +177,11 @@ async fn check(contents: &Contents, floor: u64, place: &str) -> Disk {
 async fn whatever_a_loss_of_power_leaves_every_acknowledged_commit_is_found() {
     let setting = |name| std::env::var(name).ok();
     let lives = setting("REFRAIN_POWER_LIVES").and_then(|n| n.parse().ok()).unwrap_or(LIVES);
-    let (mut n_losses, mut n_second) = (0, 0);
+    let mut tried = Tried { lives, ..Tried::default() };
     for seed in 0..lives {
         let (disk, floors) = Life::new(seed).live().await;
         let ops = disk.ops();
+        tried.count(&ops);
         let mut numbers = Numbers(!seed);
         for n_ops in 0..=ops.len() {
             let floor = floors.iter().rev().find(|floor| floor.n_ops <= n_ops).unwrap();
@@ -187,32 +193,59 @@ async fn whatever_a_loss_of_power_leaves_every_acknowledged_commit_is_found() {
             let place = format!("seed {seed}, {n_ops} of {} operations, {luck:?}", ops.len());
             let contents = after_loss(&None, &ops[..n_ops], luck, &mut numbers);
             let recovered = check(&contents, floor.batches, &place).await;
-            n_losses += 1;
+            tried.losses += 1;
             if numbers.below(4) == 0 {
                 // The power goes again while the next writer is at work.
                 let ops = recovered.ops();
                 let second = &ops[..=numbers.below(ops.len())];
                 let contents = after_loss(&contents, second, Luck::Anything, &mut numbers);
                 check(&contents, floor.batches, &format!("{place}, and again after {}", second.len())).await;
-                n_second += 1;
+                tried.second += 1;
             }
         }
     }
-    assert!(n_losses > 150, "{n_losses}");
+    assert!(tried.losses > 150 && tried.segments > 5 * lives && tried.removed > 3 * lives, "{tried:?}");
     if let Some(path) = setting("REFRAIN_CERTIFICATE") {
-        certify(Path::new(&path), lives, n_losses, n_second);
+        tried.certify(Path::new(&path));
     }
 }
 
-/// Adds what was tried to the certificate.
-fn certify(path: &Path, lives: u64, n_losses: u32, n_second: u32) {
-    let text = format!(
-        "\n## Losses of power\n\nIn memory, under `durability: power`, at every operation of the disk of {lives} lives of a store.\n\n\
-         | | |\n|---|---:|\n| losses of power | {n_losses} |\n| losses while the store recovered from one | {n_second} |\n\
-         | acknowledged commits lost | 0 |\n| stores that did not open | 0 |\n"
-    );
-    let mut file = fs::OpenOptions::new().append(true).open(path).unwrap();
-    file.write_all(text.as_bytes()).unwrap();
+/// What was tried.
+#[derive(Debug, Default)]
+struct Tried {
+    lives: u64,
+    losses: u64,
+    /// Losses while the store recovered from one.
+    second: u64,
+    /// Segments of indexes that were written.
+    segments: u64,
+    /// Segments that were removed, merged into others or with their log.
+    removed: u64,
+}
+
+impl Tried {
+    fn count(&mut self, ops: &[Op]) {
+        for op in ops {
+            match op {
+                Op::Rename { to, .. } if to.ends_with(".idx") => self.segments += 1,
+                Op::Remove { name } if name.ends_with(".idx") => self.removed += 1,
+                _ => {}
+            }
+        }
+    }
+
+    /// Adds it to the certificate.
+    fn certify(&self, path: &Path) {
+        let Self { lives, losses, second, segments, removed } = self;
+        let text = format!(
+            "\n## Losses of power\n\nIn memory, under `durability: power`, at every operation of the disk of {lives} lives of a store.\n\n\
+             | | |\n|---|---:|\n| losses of power | {losses} |\n| losses while the store recovered from one | {second} |\n\
+             | segments of indexes that were written in these lives | {segments} |\n| segments that were merged into others, or went with their log | {removed} |\n\
+             | acknowledged commits lost | 0 |\n| stores that did not open | 0 |\n"
+        );
+        let mut file = fs::OpenOptions::new().append(true).open(path).unwrap();
+        file.write_all(text.as_bytes()).unwrap();
+    }
 }
 
 #[tokio::test]

@@ -86,9 +86,20 @@ pub(super) fn variables(project: &Project, checked: &Checked) -> Vec<Check> {
         Err(error) => return vec![Check::fail("variable", &error)],
     };
     let named = named_variables(&pipeline);
+    let agents = checked.model.iter().flat_map(|model| model.agents.values());
+    let models: Vec<&AgentModel> = agents.filter(|agent| agent.spec.model.is_some()).collect();
+    // What is there for models that are all switched off is missed by nobody yet.
+    let is_off = !models.is_empty() && !models.iter().any(|agent| agent.takes_part);
     let check = |variable: &NamedVariable| {
         let NamedVariable { path, name, used_as } = variable;
         match checked.safety.environment.get(name) {
+            None if is_off && path.starts_with("endpoints.") => Check::warn(
+                "variable",
+                format!(
+                    "{name} is not set; {path} names it, and nobody needs it: no agent that takes part asks a model"
+                ),
+                super::SET_IT,
+            ),
             None => {
                 Check::credentials("variable", format!("{name} is not set; {path} names it"), super::SET_IT)
             }

@@ -75,6 +75,7 @@ pub(super) fn write(path: &Path, seed: u64, [process, power]: [&Figures; 2], mod
         "**committed calls repeated**",
         "committed replies lost",
         "calls made without an intent, or twice",
+        "calls and revisions told of that were not committed",
         "projects whose artifacts are not those of an undisturbed run",
         "targets left stale",
     ] {
@@ -161,6 +162,7 @@ fn name(aim: Aim) -> &'static str {
         Aim::History => "recording a beginning, a revision, an end",
         Aim::Checkpoint => "writing the checkpoint",
         Aim::Export => "exporting a file",
+        Aim::Told => "telling of a call or of a phase",
         Aim::Collection => "writing logs anew",
         Aim::HalfAWrite => "in the middle of a write",
     }

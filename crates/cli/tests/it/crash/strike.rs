@@ -31,6 +31,8 @@ pub(super) enum Aim {
     Checkpoint,
     /// A file is being exported.
     Export,
+    /// The log was just told of a call or of a phase.
+    Told,
     /// Logs are being written anew.
     Collection,
     /// A write that the system stopped in its middle, by a limit on the size of files.
@@ -38,7 +40,7 @@ pub(super) enum Aim {
 }
 
 /// What a run is killed at, and how often such a thing happens before at most.
-pub(super) const OF_RUNS: [(Aim, u64); 9] = [
+pub(super) const OF_RUNS: [(Aim, u64); 10] = [
     (Aim::AnyMoment, 120_000),
     (Aim::Start, 1),
     (Aim::Ledger, 30),
@@ -47,6 +49,7 @@ pub(super) const OF_RUNS: [(Aim, u64); 9] = [
     (Aim::History, 8),
     (Aim::Checkpoint, 1),
     (Aim::Export, 3),
+    (Aim::Told, 60),
     (Aim::HalfAWrite, 90),
 ];
 
@@ -117,18 +120,18 @@ impl Strike {
     }
 
     fn command(self, project: &TestProject, arguments: &[&str]) -> Command {
-        let mut plain = project.command(arguments);
         if self.aim != Aim::HalfAWrite {
-            return plain;
+            return project.command(&[&["--log-level", "debug"], arguments].concat());
         }
+        // A log of every call would be the file that becomes too long.
+        let plain = project.command(arguments);
         let limit = format!("ulimit -c 0; ulimit -f {}; exec \"$0\" \"$@\"", 32 + self.after);
         let mut limited = Command::new("sh");
         limited.args(["-c", &limit]).arg(plain.get_program()).args(plain.get_args()).env_clear();
         limited.envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?))));
         limited.current_dir(plain.get_current_dir().unwrap()).stdin(Stdio::null());
         limited.stdout(Stdio::piped()).stderr(Stdio::piped());
-        plain = limited;
-        plain
+        limited
     }
 }
 
@@ -177,6 +180,7 @@ fn view(aim: Aim, project: &TestProject) -> String {
         Aim::Checkpoint => of_state(&|name| name.starts_with("checkpoint") || name.contains(".idx")),
         Aim::Collection => of_state(&|name| name.contains(".log")),
         Aim::Export => listing(&project.path("out"), |_| true),
+        Aim::Told => listing(&project.path(".refrain/logs"), |_| true),
         Aim::Call => {
             let size = fs::metadata(project.outside("asked")).map_or(0, |metadata| metadata.len());
             size.to_string()

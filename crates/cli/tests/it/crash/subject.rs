@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
-use crate::project::TestProject;
+use serde_json::Value;
+
+use crate::project::{TestProject, phase, target};
 
 /// No more calls than this are ever in flight: the clones of the first pool and of the second.
 pub(super) const CLONES: u64 = 6;
@@ -100,6 +102,7 @@ pub(super) fn audit(project: &TestProject, is_over: bool) -> Result<Audit, Strin
         known.insert(format!("c{}", call["call"]), call["state"].as_str().unwrap());
     }
     check_books(project, &known)?;
+    check_logs(project, &known)?;
     let expected = if is_over { REPLIES } else { 0 };
     if bought.len() < expected {
         return Err(format!("{} replies of {expected}", bought.len()));
@@ -125,4 +128,39 @@ fn check_books(project: &TestProject, known: &BTreeMap<String, &str>) -> Result<
     let answered: BTreeSet<String> = book("answered").into_iter().collect();
     let unheard = known.iter().find(|(call, state)| **state == "done" && !answered.contains(*call));
     unheard.map_or(Ok(()), |(call, _)| Err(format!("{call} is done but was never answered")))
+}
+
+/// What logs tell of is there: intents, outcomes and revisions are committed before anybody hears of them.
+fn check_logs(project: &TestProject, known: &BTreeMap<String, &str>) -> Result<(), String> {
+    let status = project.run(&["status", "--json"]).expect(0).json();
+    if !status["holder"].is_null() {
+        return Err(format!("{} holds the project", status["holder"]));
+    }
+    for line in told(project) {
+        // Progress is kept beside.
+        let Some(event) = line["event"].as_str() else { continue };
+        let data = &line["data"];
+        let state = known.get(&format!("c{}", data["call"])).copied();
+        let is_there = match event {
+            "call_intended" => state.is_some(),
+            "call_completed" => state == Some("done"),
+            "phase_completed" => {
+                data["revision"].as_u64() <= phase(&status, &target(&line))["revision"].as_u64()
+            }
+            _ => true,
+        };
+        if !is_there {
+            return Err(format!("this was told of and is not there: {line}"));
+        }
+    }
+    Ok(())
+}
+
+/// Returns the lines of all logs; the last one of a process that was killed may be cut off.
+fn told(project: &TestProject) -> Vec<Value> {
+    let logs = fs::read_dir(project.path(".refrain/logs")).into_iter().flatten().flatten();
+    let texts = logs.map(|log| fs::read_to_string(log.path()).unwrap());
+    texts
+        .flat_map(|text| text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect::<Vec<_>>())
+        .collect()
 }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{assert_counts, import};
 use crate::project::TestProject;
 
-const LINES: &str =
+pub(super) const LINES: &str =
     "id,text,speaker\none,first line,Ann\ntwo,second line,Bo\nthree,third line,Ann\nfour,second line,Bo\n";
 
 /// Reads lines from a source, puts them in capitals, and writes them by these params.
@@ -223,4 +223,104 @@ fn edits_of_a_phase_that_is_taken_out_are_listed_and_warned_of() {
     let list = project.run(&["edit", "list"]).expect(0).stdout;
     assert!(list.contains("edit: 1 edit") && list.contains("is disabled"), "{list}");
     project.run(&["edit", "list", "edit"]).expect(0);
+}
+
+#[test]
+fn edits_of_a_phase_that_is_skipped_are_warned_of_before_a_run_and_after_it() {
+    let phase = |of: &Value| json!({"units": {"of": of}, "agents": {"translator": 1}, "output": {"records": "lines", "key": "id"}});
+    let mut edit = phase(&json!("translate"));
+    edit["when"] = json!("phases.ingest.records > 3");
+    edit["needs"] = json!(["ingest"]);
+    let polish = phase(&json!("edit"));
+    let phases = json!({
+        "ingest": {"agent": {"builtin": "read", "params": {"files": "lines.csv"}}, "output": {"records": "lines", "key": "id"}},
+        "translate": phase(&json!("ingest")), "edit": edit, "polish": polish,
+    });
+    let agents = json!({"translator": {"command": ["fake_agent", "--upper"]}});
+    let pipeline = json!({"refrain": 1, "name": "small", "agents": agents, "phases": phases});
+    let project = TestProject::empty().file("refrain.json", &pipeline.to_string()).file("lines.csv", LINES);
+    project.run_json(&[], 0);
+    for target in ["edit/two", "polish/one"] {
+        project.run(&["edit", "set", target, "--text", "mine", "--by", "ana"]).expect(0);
+    }
+    project.run_json(&[], 0);
+    project.edit("lines.csv", "four,second line,Bo\n", "");
+    let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let said = [
+        "1 edit of edit does not come out: phase `edit` is skipped: `when: phases.ingest.records > 3` is false",
+        "1 edit of polish does not come out: phase `polish` is skipped: edit is skipped",
+    ];
+    assert!(!words(&project.run(&["check"]).expect(0).stdout).contains("W0792"), "nothing is skipped yet");
+    let ran = words(&project.run(&["run", "--progress", "none"]).expect(0).stderr);
+    assert!(said.iter().all(|said| ran.contains(said)), "{ran}");
+    let again = words(&project.run(&["run", "--progress", "none"]).expect(0).stderr);
+    assert!(said.iter().all(|said| again.matches(said).count() == 1), "{again}");
+    let list = words(&project.run(&["edit", "list"]).expect(0).stdout);
+    assert!(list.contains("phase `edit` is skipped"), "{list}");
+    assert_eq!(project.json(&["check"], 0)["problems"].as_array().map(Vec::len), Some(2));
+}
+
+#[test]
+fn a_file_of_an_export_of_long_ago_is_found() {
+    let project = project(&json!({"files": "lines.csv"}), &json!({"path": "out/lines.csv"}), "id")
+        .file("lines.csv", LINES);
+    project.run_json(&[], 0);
+    let first = project.read("out/lines.csv");
+    for n in 0..8 {
+        let old = project.read("lines.csv");
+        let line = old.lines().last().unwrap().to_owned();
+        project.write("lines.csv", &old.replace(&line, &format!("four,version {n},Bo")));
+        project.run_json(&[], 0);
+    }
+    project.write("out/lines.csv", &first.replacen("SECOND LINE", "mine", 1));
+    let report = import(&project, &["out/lines.csv", "--dry-run"]);
+    assert_counts(&report, 1, 0, 0);
+    assert_eq!((&report["from"]["revision"], &report["from"]["latest"]), (&json!(1), &json!(9)), "{report}");
+    assert_eq!(report["from"].get("passed_over"), None);
+}
+
+/// A project whose first export is in UTF-8 and whose second, of other lines, is in an encoding that lacks what is in one of
+/// them.
+fn of_two_encodings(first: &str, second: &str) -> TestProject {
+    let write = json!({"path": "out/lines.csv"});
+    let project = project(&json!({"files": "lines.csv"}), &write, "id").file("lines.csv", first);
+    project.run_json(&[], 0);
+    project.write("lines.csv", second);
+    project.run_json(&[], 0);
+    let pipeline = project.read("refrain.json");
+    let coded = pipeline.replace("\"out/lines.csv\"", "\"out/lines.csv\",\"encoding\":\"shift_jis\"");
+    project.write("refrain.json", &coded);
+    project
+}
+
+#[test]
+fn of_which_export_a_file_is_made_that_is_news_throughout_is_for_the_person_to_say() {
+    let lamp = LINES.replace("first", "💡");
+    let project = of_two_encodings(&lamp, LINES);
+    let path = "out/lines.csv";
+    let theirs = project.read(path).replace("LINE", "of ana's");
+    project.write(path, &theirs);
+    let refused = project.run(&["edit", "import", path, "--by", "ana"]).expect(2);
+    let said = refused.stderr.split_whitespace().collect::<Vec<_>>().join(" ");
+    for part in ["it cannot be told", "4 of 4 records differ from #2", "--from export#2", "U+1F4A1"] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    // What is named is taken as it is, and so is what is clear.
+    assert_counts(&import(&project, &[path, "--from", "export#2", "--dry-run"]), 4, 0, 0);
+    project.write(path, &theirs.replacen("of ana's", "LINE", 3));
+    assert_counts(&import(&project, &[path]), 1, 0, 0);
+}
+
+#[test]
+fn why_the_newest_export_is_passed_over_is_told() {
+    let project = of_two_encodings(LINES, &LINES.replace("first", "💡"));
+    let theirs = project.read("out/lines.csv").replace("💡", "FIRST").replacen("SECOND LINE", "mine", 1);
+    project.write("out/lines.csv", &theirs);
+    let report = import(&project, &["out/lines.csv", "--dry-run"]);
+    assert_counts(&report, 1, 0, 0);
+    let from = &report["from"];
+    assert_eq!((&from["revision"], &from["latest"]), (&json!(1), &json!(2)));
+    assert!(from["passed_over"].as_str().unwrap().contains("U+1F4A1"), "{report}");
+    let page = project.run(&["edit", "import", "out/lines.csv", "--dry-run", "--by", "ana"]).expect(0).stdout;
+    assert!(page.contains("could not be compared with"), "{page}");
 }

@@ -26,6 +26,8 @@ fn fill_in(project: &TestProject, provider: &Provider) {
 fn one_line_puts_models_to_work_and_takes_them_away_again() {
     let project = started(&["--languages", "fr"]);
     let provider = provider(FaultMix::default());
+    let said = project.run(&["doctor"]).expect(0).stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(said.contains("MODEL_API_KEY is not set") && said.contains("nobody needs it"), "{said}");
     fill_in(&project, &provider);
     project.run_json(&[], 0);
     assert_eq!(provider.arrived(), 0, "nobody is asked before the switch");

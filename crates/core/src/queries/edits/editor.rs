@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use refrain_schemas::digest::Digest;
+use refrain_schemas::digest::{Digest, Digester};
 use refrain_schemas::edit::{Edit, EditClash, EditReport, EditedField, EditsRecord, FieldEdit, Settled};
 use refrain_schemas::json::Json;
 use refrain_schemas::problem::{Problem, Severity};
@@ -45,6 +45,28 @@ impl Source {
             input: inputs.digest(key),
             around: inputs.around(key),
         })
+    }
+
+    /// Returns what a field is marked with that was looked at for this source.
+    fn mark(self) -> Option<Digest> {
+        let (input, around) = (self.input?, self.around);
+        let both =
+            |around: Digest| Digester::new("refrain looked v1").digest(&input).digest(&around).finish();
+        Some(around.map_or(input, both))
+    }
+
+    /// Whether every field of an edit was looked at for this source, by however many commands.
+    fn is_looked_at(self, edit: &Edit) -> bool {
+        let mark = self.mark();
+        mark.is_some() && edit.set.values().all(|change| change.looked == mark)
+    }
+
+    /// Makes an edit one for this source.
+    fn take(self, edit: &mut Edit) {
+        if self.input.is_some() {
+            (edit.source, edit.around) = (self.input, self.around);
+            edit.set.values_mut().for_each(|change| change.looked = None);
+        }
     }
 }
 
@@ -153,7 +175,7 @@ impl<'a> Editor<'a> {
         }
         let mut edit = self.edits.remove(key).unwrap_or_else(|| self.blank(key));
         let base = was.map_or(base, |was| was.base);
-        edit.set.insert(field.to_owned(), FieldEdit { value: value.clone(), base });
+        edit.set.insert(field.to_owned(), FieldEdit { value: value.clone(), base, looked: None });
         self.look(key, &mut edit, source);
         self.note_field(key, field, old, Some(value.clone()));
         self.put(key, edit);
@@ -162,11 +184,15 @@ impl<'a> Editor<'a> {
     /// Notes for which input a person has looked at an edit. That of fields which the person had not before the eyes stays to
     /// be looked at: as long as there are any, the input that is not the present one counts.
     fn look(&self, key: &str, edit: &mut Edit, source: Source) {
-        let seen = self.seen.get(key);
-        let all = edit.set.keys().all(|field| seen.is_some_and(|seen| seen.contains(field)));
         let known = Source { input: edit.source, around: edit.around };
-        if source.input.is_some() && (all || known.input.is_none() || known == self.source(key)) {
-            (edit.source, edit.around) = (source.input, source.around);
+        let seen = self.seen.get(key).filter(|_| known != source);
+        for (field, change) in &mut edit.set {
+            if seen.is_some_and(|seen| seen.contains(field)) {
+                change.looked = source.mark();
+            }
+        }
+        if known.input.is_none() || known == self.source(key) || source.is_looked_at(edit) {
+            source.take(edit);
         }
     }
 
@@ -212,6 +238,11 @@ impl<'a> Editor<'a> {
         }
         self.touched.insert(key.to_owned());
         if !edit.set.is_empty() {
+            // The field that went may have been the last to be decided.
+            let source = self.source(key);
+            if source.is_looked_at(&edit) {
+                source.take(&mut edit);
+            }
             self.settle(key, edit);
         }
     }

@@ -1,12 +1,16 @@
 //! Edits that nothing is made of for now, because their phase does not take part as it did when somebody edited it.
 
+use std::collections::BTreeMap;
+
 use refrain_schemas::problem::{Problem, Severity};
 use refrain_schemas::scope::Target;
 
+use crate::define::FileDigests;
 use crate::edits::editable_key;
 use crate::engine::{Engine, EngineError};
 use crate::history::History;
 use crate::model::Model;
+use crate::survey::survey;
 
 /// Returns the targets that have edits: in pipeline order, then those of which nothing is made.
 pub(crate) async fn edited(engine: &Engine) -> Result<Vec<Target>, EngineError> {
@@ -22,8 +26,9 @@ pub(crate) async fn edited(engine: &Engine) -> Result<Vec<Target>, EngineError> 
 /// Returns a warning for each target whose edits do not come out: how many these are, and why.
 pub(crate) async fn idle_edits(engine: &Engine) -> Result<Vec<Problem>, EngineError> {
     let history = History::fold(engine.ports().store.history().await?);
+    let idle = Idle::of(engine, &history).await;
     let warning = |(target, _): (&Target, _)| {
-        let (edits, reason) = (history.edits(target)?, why_idle(engine.model(), target)?);
+        let (edits, reason) = (history.edits(target)?, idle.why(target)?);
         let (n, verb) = if edits.records == 1 {
             ("1 edit".to_owned(), "does")
         } else {
@@ -44,8 +49,41 @@ pub(crate) async fn idle_edits(engine: &Engine) -> Result<Vec<Problem>, EngineEr
     Ok(history.targets().filter_map(warning).collect())
 }
 
-/// Returns why nothing is made of the edits of a target; nothing where they are laid over what machines make.
-pub(super) fn why_idle(model: &Model, target: &Target) -> Option<String> {
+/// Of which targets nothing is made for now.
+pub(super) struct Idle<'a> {
+    model: &'a Model,
+    /// Why targets are skipped, of those that are.
+    skipped: BTreeMap<Target, String>,
+}
+
+impl<'a> Idle<'a> {
+    /// Looks which targets are skipped, where one that somebody edited may be. Where that cannot be told now, none is: a run will
+    /// say so.
+    pub(super) async fn of(engine: &'a Engine, history: &History) -> Self {
+        let (model, ports) = (engine.model(), engine.ports());
+        let mut idle = Self { model, skipped: BTreeMap::new() };
+        let is_edited = |(target, _): (&Target, _)| history.edits(target).is_some();
+        if model.phases.iter().any(|phase| phase.when.is_some()) && history.targets().any(is_edited) {
+            let digests = FileDigests::new(ports.files.clone());
+            let standings = survey(model, ports, history, &digests).await.unwrap_or_default();
+            let skipped = standings.into_iter().filter_map(|standing| {
+                let reason = standing.now.skipped?;
+                Some((standing.target, reason))
+            });
+            idle.skipped = skipped.collect();
+        }
+        idle
+    }
+
+    /// Returns why nothing is made of the edits of a target; nothing where they are laid over what machines make.
+    pub(super) fn why(&self, target: &Target) -> Option<String> {
+        let skipped = || Some(format!("phase `{}` is skipped: {}", target.phase, self.skipped.get(target)?));
+        why_out(self.model, target).or_else(skipped)
+    }
+}
+
+/// Returns why a target takes no part by its definition alone.
+fn why_out(model: &Model, target: &Target) -> Option<String> {
     let name = &target.phase;
     let Some(phase) = model.phase(name.as_str()) else {
         return Some(format!("there is no phase `{name}` any more"));

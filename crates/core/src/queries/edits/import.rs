@@ -4,6 +4,8 @@
 //! person's file. What differs is the person's. Where it is not known which revision of the export the person worked on,
 //! it is the one that leaves the fewest changes.
 
+mod search;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -16,12 +18,9 @@ use refrain_schemas::scope::Target;
 use refrain_schemas::status::Holder;
 use serde_json::{Map, Value};
 
-use super::editor::{Editor, NAMED, Stamp, problem};
-use super::rows::{
-    Basis, BasisRow, Compared, FileRows, Shape, compare, compare_said, ids_stay, is_state, key_of, read,
-    reading, say_the_same,
-};
-use super::subject::Subject;
+use self::search::Found;
+use super::editor::NAMED;
+use super::rows::{Basis, BasisRow, FileRows, ids_stay, is_state, key_of, read, reading, say_the_same};
 use super::written::{Exported, exported};
 use super::{EditRequest, Outcome, Signature, alone, changed, commit};
 use crate::engine::{Engine, EngineError};
@@ -29,11 +28,8 @@ use crate::facts;
 use crate::history::History;
 use crate::model::{Work, WriteWork};
 use crate::ports::files::{FileError, Replaceable, SourceReader, TargetWriter, Written};
-use crate::ports::store::StoreError;
 use crate::tree::sequence::Sequence;
 
-/// How many revisions of an export are looked at to find the one that a file was made from.
-const LOOKED_AT: usize = 6;
 /// How many records are written at once.
 const BATCH: usize = 1000;
 
@@ -92,18 +88,8 @@ struct Import<'a> {
     returned: &'a Returned,
     bench: &'a Bench,
     params: Map<String, Value>,
+    /// The revisions that it may have been made from, newest first.
     candidates: Vec<Exported>,
-}
-
-/// A revision that the file may have been made from, and what it says against it.
-struct Found {
-    exported: Exported,
-    subject: Subject,
-    compared: Compared,
-    /// The records that were exported, and their rows; none of a file that could not be made again.
-    made: Option<(IndexMap<String, Json>, Basis)>,
-    /// How much of it is news.
-    news: usize,
 }
 
 impl<'a> Import<'a> {
@@ -117,8 +103,7 @@ impl<'a> Import<'a> {
         let mut params = facts::params(engine.model(), &work.agent, &returned.export)?;
         // How many records there are to be today is nothing to older exports.
         params.remove("expected");
-        let mut candidates = exported(history, work, returned);
-        candidates.truncate(LOOKED_AT);
+        let candidates = exported(history, work, returned);
         if candidates.is_empty() {
             return Err(no_basis(history, returned));
         }
@@ -126,7 +111,7 @@ impl<'a> Import<'a> {
     }
 
     async fn outcome(self) -> Result<Outcome, EngineError> {
-        let mut found = self.find().await?;
+        let (mut found, passed_over) = self.find().await?;
         let unwritten = self.leave_unwritten(&mut found).await;
         let is_whole = found.compared.is_whole() && unwritten.is_empty();
         let Returned { signature, file, digest, export, .. } = self.returned;
@@ -144,7 +129,8 @@ impl<'a> Import<'a> {
             .await
             .map_err(|error| self.renamed(error))?;
         let revision = found.exported.revision;
-        let basis = EditBasis { target: export.clone(), revision, latest: latest.unwrap_or(revision) };
+        let basis =
+            EditBasis { target: export.clone(), revision, latest: latest.unwrap_or(revision), passed_over };
         tell(&mut outcome.report, &found, basis);
         outcome.report.unwritten = unwritten;
         Ok(outcome)
@@ -155,69 +141,6 @@ impl<'a> Import<'a> {
         let past = self.history.target(&self.returned.export);
         let files = past.into_iter().flat_map(|past| &past.revisions).flat_map(|(_, record)| &record.files);
         !files.into_iter().any(|file| file.digest == self.returned.digest)
-    }
-
-    /// Finds the revision against which the file has the least news. One that it cannot be compared with is not the one, so
-    /// that only where there is no other it is told why.
-    async fn find(&self) -> Result<Found, EngineError> {
-        let mut best: Option<Found> = None;
-        let (mut failed, mut is_miscounted) = (None, false);
-        let mut theirs: BTreeMap<String, Vec<Json>> = BTreeMap::new();
-        for exported in &self.candidates {
-            let subject = Subject::load(self.engine, self.history, &exported.of).await?;
-            if !theirs.contains_key(&subject.key) {
-                theirs.insert(subject.key.clone(), self.theirs(&subject.key).await?);
-            }
-            let rows = theirs.get(&subject.key).map_or(&[][..], Vec::as_slice);
-            match self.fit(exported, subject, rows).await {
-                // Of two that fit alike the older one: where just the edited lines changed in between, that is told and can be
-                // settled, and what was written for other lines never passes for new.
-                Ok(Ok(found)) if best.as_ref().is_none_or(|best| found.news <= best.news) => {
-                    best = Some(found);
-                }
-                Ok(Ok(_)) => {}
-                Ok(Err((is, was))) => {
-                    is_miscounted |= failed.is_none();
-                    failed = failed.or(Some(self.miscounted(is, was)));
-                }
-                Err(error) if is_grave(&error) => return Err(error),
-                Err(error) => failed = failed.or(Some(error)),
-            }
-            if best.as_ref().is_some_and(|best| best.news == 0) {
-                break;
-            }
-        }
-        // That an older export happens to have as many lines makes it not what the file was made from.
-        best.take_if(|best| is_miscounted && best.compared.n_changed() > best.compared.unchanged);
-        best.ok_or_else(|| failed.unwrap_or_else(|| no_basis(self.history, self.returned)))
-    }
-
-    /// Compares the file with what a revision wrote; says how many rows there are and were where that cannot be done.
-    async fn fit(
-        &self,
-        exported: &Exported,
-        subject: Subject,
-        rows: &[Json],
-    ) -> Result<Result<Found, (usize, usize)>, EngineError> {
-        let mut found =
-            Found { exported: exported.clone(), subject, compared: Compared::default(), made: None, news: 0 };
-        if exported.as_is {
-            found.compared.unchanged = rows.len() as u64;
-            return Ok(Ok(found));
-        }
-        let key = found.subject.key.as_str();
-        let records = self.records(exported).await?;
-        let basis = self.basis(&records, key).await?;
-        let shape = Shape { key, params: &self.params, fields: &self.returned.fields };
-        (found.compared, found.made) = match compare(&basis, rows, &shape) {
-            Ok(compared) => (compared, Some((records, basis))),
-            Err(counts) => match compare_said(&records, rows, &shape) {
-                Some(compared) => (compared, None),
-                None => return Ok(Err(counts)),
-            },
-        };
-        found.news = news(self.engine, &found.subject, &found.compared, &self.returned.signature);
-        Ok(Ok(found))
     }
 
     /// Leaves out what could never be seen: changes with which the export, made once more, says in their column what it said
@@ -356,36 +279,10 @@ impl<'a> Import<'a> {
         let reason = format!("what it writes cannot be taken back: {first}");
         EngineError::NotEditable { target: self.returned.export.to_string(), reason }
     }
-
-    fn miscounted(&self, is: usize, was: usize) -> EngineError {
-        let mut problem = problem("", "");
-        problem.code = "E0791".to_owned();
-        problem.hint = Some("leave a line empty rather than remove it".to_owned());
-        problem.message = format!(
-            "{}: there are {is} lines and there were {was}; lines without ids are told apart by their place, so that \
-             none may be added or removed",
-            self.returned.file
-        );
-        EngineError::BadEdits { problems: vec![problem] }
-    }
-}
-
-/// Whether an error says nothing of the file or what it was made from. Pages of an old revision may have been collected.
-const fn is_grave(error: &EngineError) -> bool {
-    matches!(error, EngineError::Store(error) if !matches!(error, StoreError::Missing { .. }))
 }
 
 fn by_key(basis: &Basis) -> BTreeMap<&str, &Json> {
     basis.rows.iter().map(|was| (was.key.as_str(), &was.row)).collect()
-}
-
-/// Returns how much of what was found is not known yet.
-fn news(engine: &Engine, subject: &Subject, compared: &Compared, signature: &Signature) -> usize {
-    let editor = Editor::new(subject, Stamp::new(engine, signature));
-    let is_news = |change: &&super::EditChange| {
-        editor.current(&change.key, &change.field).as_ref() != Some(&change.value)
-    };
-    compared.changes.iter().filter(is_news).count() + compared.unknown.len()
 }
 
 /// Adds what the file had besides changes.

@@ -102,7 +102,7 @@ impl RunState {
             ready.iter().for_each(|unit| ahead.begin(job.units[*unit].group));
             ready.retain(|unit| !is_as_before(&ahead, job, *unit));
             for unit in &ready {
-                job.units[*unit].digest = job.prepared.requests.request(job.unit(*unit)).digest();
+                job.units[*unit].digest = job.prepared.requests.digest(job.unit(*unit));
             }
         }
         ahead.n_started += ready.len();
@@ -133,7 +133,7 @@ impl RunState {
             news.is_lacking |= records.is_none();
             for (n, stamped) in (0..).zip(records.into_iter().flatten()) {
                 let rank = rank.iter().copied().chain([n]).collect();
-                let (key, record) = (stamped.key.clone(), stamped.record.clone());
+                let (key, record) = (stamped.key.to_string(), stamped.record.clone());
                 news.finals.push((Final { key, record, rank }, own.clone()));
             }
         }

@@ -12,7 +12,7 @@ use super::{dice, keys, slow_or_not, streamed, with_barriers, words};
 use crate::pieces::{failure, lines, pipeline};
 
 /// Who is asked, and in how large packs.
-fn shape() -> impl Strategy<Value = Value> {
+pub(super) fn shape() -> impl Strategy<Value = Value> {
     let fan = prop_oneof![
         3 => Just(json!({"agents": {"one": 3}})),
         1 => Just(json!({"agents": {"one": 2, "two": 2}})),
@@ -32,11 +32,11 @@ fn shape() -> impl Strategy<Value = Value> {
 }
 
 /// How a phase reads the one before: `before` makes lines, or scenes.
-fn reading() -> impl Strategy<Value = &'static str> {
+pub(super) fn reading() -> impl Strategy<Value = &'static str> {
     prop_oneof![4 => Just("record"), 2 => Just("group"), 2 => Just("join"), 1 => Just("both")]
 }
 
-fn phases(first: &str, shapes: &[Value], readings: &[&str]) -> Value {
+pub(super) fn phases(first: &str, shapes: &[Value], readings: &[&str]) -> Value {
     let mut all = serde_json::Map::new();
     let mut before = "ingest".to_owned();
     let mut is_scene = false;
@@ -76,7 +76,7 @@ fn phases(first: &str, shapes: &[Value], readings: &[&str]) -> Value {
     Value::Object(all)
 }
 
-fn world(phases: Value, seed: u64, is_failing: bool) -> World {
+pub(super) fn world(phases: Value, seed: u64, is_failing: bool) -> World {
     let mut file = pipeline(phases);
     file["agents"] = json!({
         "one": {"builtin": "one", "retry": {"attempts": 2, "backoff": "none"}}, "two": {"builtin": "two"}

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use refrain_schemas::event::EventKind;
 use refrain_schemas::report::RunStatus;
 use refrain_testkit::world::World;
 use serde_json::{Value, json};
@@ -18,7 +19,7 @@ fn millis(agent: &str, unit: &str) -> u64 {
     (5.0 / share).clamp(5.0, 500.0) as u64
 }
 
-fn workload() -> World {
+fn workload(lines: usize, millis: fn(&str, &str) -> u64) -> World {
     let file = json!({
         "refrain": 1, "name": "workload", "limits": {"concurrency": CONCURRENCY},
         "agents": {"scenes": {"builtin": "scenes"}, "translator": {"builtin": "translator"}, "critic": {"builtin": "critic"}},
@@ -35,7 +36,7 @@ fn workload() -> World {
     for agent in ["scenes", "translator", "critic"] {
         slow(&mut world, agent, move |asked| millis(agent, &asked.id));
     }
-    world.set("script.csv", (0..LINES).map(line).collect());
+    world.set("script.csv", (0..lines).map(line).collect());
     world
 }
 
@@ -58,7 +59,7 @@ fn ideal() -> (Duration, Duration) {
 
 #[test]
 fn ten_thousand_lines_take_no_longer_than_their_work_and_the_longest_chain() {
-    let mut world = workload();
+    let mut world = workload(LINES, millis);
     let report = world.run();
     assert_eq!((report.status, report.calls), (RunStatus::Completed, 20_500));
     assert_eq!(streamed(&world), ["translate", "qa"]);
@@ -71,4 +72,42 @@ fn ten_thousand_lines_take_no_longer_than_their_work_and_the_longest_chain() {
     println!("streaming {wall:?}, with barriers {:?}, bound {bound:?}", barriers.elapsed());
     assert!(barriers.elapsed() > wall.mul_f64(1.02), "{:?} beside {wall:?}", barriers.elapsed());
     assert_eq!(world.digests(), barriers.digests());
+}
+
+/// Of 64 lanes none is idle but where nothing can be done: what is left over are the ways of the first and the last lines.
+#[test]
+fn even_agents_keep_all_lanes_busy() {
+    const LINES: usize = 2_000;
+    let mut world = workload(LINES, |_, _| 50);
+    let report = world.run();
+    assert_eq!((report.status, report.calls), (RunStatus::Completed, 4_100));
+    let work = Duration::from_millis(50) * 4_100 / CONCURRENCY;
+    let bound = work + Duration::from_millis(150);
+    assert!(world.elapsed() < bound.mul_f64(1.01), "{:?} of {bound:?}", world.elapsed());
+    let (streaming, mut barriers) = (world.elapsed(), with_barriers(&world));
+    barriers.run();
+    assert!(barriers.elapsed() > streaming, "{:?}", barriers.elapsed());
+}
+
+/// All 64 answer in the same moment; the first that do are asked again before the others are looked at.
+#[test]
+fn a_lane_that_is_free_does_not_wait_for_others() {
+    let mut world = workload(2_000, |_, _| 50);
+    world.redefine(|file| {
+        let phases = file["phases"].as_object_mut().unwrap();
+        phases.retain(|name, _| name != "translate" && name != "qa");
+        phases["context"]["units"] = json!({"of": "ingest"});
+        phases["context"]["output"] = json!({"records": "r", "key": "line_id"});
+    });
+    world.run();
+    let events = world.events();
+    let calls = events.iter().filter_map(|event| match &event.kind {
+        EventKind::CallIntended { .. } => Some(true),
+        EventKind::CallCompleted { .. } => Some(false),
+        _ => None,
+    });
+    let (first, rest): (Vec<_>, Vec<_>) = calls.enumerate().partition(|(n, _)| *n < 64);
+    assert!(first.iter().all(|(_, is_intent)| *is_intent));
+    let n_answers = rest.iter().take_while(|(_, is_intent)| !is_intent).count();
+    assert!((1..=8).contains(&n_answers), "{n_answers}");
 }

@@ -15,7 +15,7 @@ WITH_PATH := PATH="$(BIN):$$PATH"
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-all: fmt-check lint test doc schemas-check examples ## The gate: everything below that can fail
+all: fmt-check lint test simulate doc schemas-check examples ## The gate: everything below that can fail
 
 demo: build ## Put the sample script into two languages; run it again and nothing is asked twice
 	@test -e $(DEMO)/refrain.yaml || $(WITH_PATH) refrain init --template localisation --yes $(DEMO)
@@ -63,8 +63,8 @@ bench-localisation: build ## Put 50,000 lines into three languages; REFRAIN_BENC
 	REFRAIN_BENCH_REPORT=$(abspath benches/localisation.md) $(CARGO) bench --workspace --locked --bench localisation
 
 simulate: ## Take made-up projects through SEEDS (10,000) seeds of faults, crashes and edits
-	$(CARGO) build $(WORKSPACE) --profile sim --bin simulate
-	$(abspath $(or $(CARGO_TARGET_DIR),target))/sim/simulate --seeds $(or $(SEEDS),10000)
+	$(CARGO) build $(WORKSPACE) --config crates/testkit/simulate.toml --bin simulate
+	$(BIN)/simulate --seeds $(or $(SEEDS),10000)
 
 mutants: ## Break the engine in five ways and have the simulator find each
 	@CARGO="$(CARGO)" mutants/run.sh

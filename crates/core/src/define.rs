@@ -55,6 +55,8 @@ pub struct BoundAgent {
     pub name: AgentName,
     /// The digest of who it is: kind, command, version and files; of a model its tools and the shape of its answer too.
     pub identity: Digest,
+    /// The files that are part of who it is, as they were when the target was judged.
+    pub files: Arc<[FileStamp]>,
     /// Its params: filled, unless they are its own templates.
     pub params: Json,
     /// The project's params that its own templates refer to.
@@ -71,7 +73,7 @@ pub struct BoundAgent {
 #[derive(Debug, Clone)]
 pub struct FileDigests {
     files: Arc<dyn ProjectFiles>,
-    known: Arc<Mutex<BTreeMap<String, Digest>>>,
+    known: Arc<Mutex<BTreeMap<String, FileStamp>>>,
     sources: Arc<Mutex<BTreeMap<Target, Vec<FileStamp>>>>,
 }
 
@@ -87,12 +89,20 @@ impl FileDigests {
     /// # Errors
     /// Fails where the file cannot be read.
     pub async fn digest(&self, path: &str) -> Result<Digest, EngineError> {
-        if let Some(digest) = self.known.lock().await.get(path) {
-            return Ok(*digest);
+        Ok(self.stamp(path).await?.digest)
+    }
+
+    /// Returns the stamp of a file.
+    ///
+    /// # Errors
+    /// Fails where the file cannot be read.
+    pub async fn stamp(&self, path: &str) -> Result<FileStamp, EngineError> {
+        if let Some(stamp) = self.known.lock().await.get(path) {
+            return Ok(stamp.clone());
         }
-        let digest = self.files.stamp(path, None).await?.digest;
-        self.known.lock().await.insert(path.to_owned(), digest);
-        Ok(digest)
+        let stamp = self.files.stamp(path, None).await?;
+        self.known.lock().await.insert(path.to_owned(), stamp.clone());
+        Ok(stamp)
     }
 
     /// Returns the stamps of the files that a target reads, which are taken at the first time; none where that fails: a
@@ -264,10 +274,12 @@ async fn bind(
     parts.insert(format!("agent.{name}"), own);
     let mut identity = Digester::new("refrain agent v1");
     identity.digest(&own);
+    let mut stamps = Vec::with_capacity(agent.files.len());
     for path in &agent.files {
-        let digest = files.digest(path).await?;
-        parts.insert(format!("agent.{name}.file.{path}"), digest);
-        identity.part(path.as_bytes()).digest(&digest);
+        let stamp = files.stamp(path).await?;
+        parts.insert(format!("agent.{name}.file.{path}"), stamp.digest);
+        identity.part(path.as_bytes()).digest(&stamp.digest);
+        stamps.push(stamp);
     }
     let vars = used_vars(model, agent)?;
     let params = agent_params(&model.params, agent, scope)?;
@@ -275,8 +287,8 @@ async fn bind(
     let params_digest =
         params_digest.part(params.as_str().as_bytes()).part(vars.as_str().as_bytes()).finish();
     parts.insert(format!("agent.{name}.params"), params_digest);
-    let (name, identity) = (name.clone(), identity.finish());
-    Ok(BoundAgent { name, identity, params, vars, params_digest, prompt: None, tool_bytes: 0 })
+    let (name, identity, files) = (name.clone(), identity.finish(), stamps.into());
+    Ok(BoundAgent { name, identity, files, params, vars, params_digest, prompt: None, tool_bytes: 0 })
 }
 
 /// The part of an agent's identity that stands in the pipeline file and in its technology.

@@ -3,13 +3,16 @@
 use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
 use std::pin::pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::FutureExt as _;
 use futures::future::{Either, select};
 use futures::lock::Mutex as AsyncMutex;
+use refrain_schemas::artifact::FileStamp;
+use refrain_schemas::digest::Digest;
 use refrain_schemas::event::EventKind;
 use refrain_schemas::failure::FailureKind;
 use refrain_schemas::name::AgentName;
@@ -20,6 +23,7 @@ use crate::ports::agent::{Agent, AgentError, AgentFactory, Blueprint, Remarks, R
 use crate::ports::cancel::Cancel;
 use crate::ports::clock::Clock;
 use crate::ports::executor::{Call, Executor, Slot};
+use crate::ports::files::ProjectFiles;
 
 /// How long an agent that was told to stop may take to do so.
 const GRACE: Duration = Duration::from_secs(5);
@@ -30,6 +34,7 @@ pub struct LocalExecutor {
     model: Arc<Model>,
     factories: Vec<Arc<dyn AgentFactory>>,
     clock: Arc<dyn Clock>,
+    files: Arc<dyn ProjectFiles>,
     remarks: RemarkBox,
     clones: Mutex<HashMap<Slot, Arc<Clone>>>,
 }
@@ -37,8 +42,11 @@ pub struct LocalExecutor {
 /// One clone of an agent and whether it is open.
 #[derive(Debug)]
 struct Clone {
+    identity: Digest,
     agent: Arc<dyn Agent>,
     is_open: AsyncMutex<bool>,
+    /// Whether what answers was started since its files were looked at.
+    is_new: Arc<AtomicBool>,
 }
 
 impl LocalExecutor {
@@ -48,29 +56,52 @@ impl LocalExecutor {
         model: Arc<Model>,
         factories: Vec<Arc<dyn AgentFactory>>,
         clock: Arc<dyn Clock>,
+        files: Arc<dyn ProjectFiles>,
         remarks: RemarkBox,
     ) -> Self {
-        Self { model, factories, clock, remarks, clones: Mutex::default() }
+        Self { model, factories, clock, files, remarks, clones: Mutex::default() }
     }
 
-    fn clone_for(&self, slot: &Slot) -> Result<Arc<Clone>, AgentError> {
-        let mut clones = self.clones.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(clone) = clones.get(slot) {
-            return Ok(clone.clone());
+    /// Returns the clone that a call is for. One of an agent that has become another one since makes room for it, unless
+    /// that is gone as well.
+    async fn clone_for(&self, call: &Call) -> Result<Arc<Clone>, AgentError> {
+        let known = self.clones().get(&call.slot).cloned();
+        if let Some(known) = known.filter(|known| known.identity == call.identity) {
+            return Ok(known);
         }
-        let agent = self.make(slot).map_err(AgentError::of_agent)?;
-        let clone = Arc::new(Clone { agent, is_open: AsyncMutex::new(false) });
-        clones.insert(slot.clone(), clone.clone());
+        self.check_files(&call.files).await?;
+        self.dismiss(&call.slot).await;
+        let is_new = Arc::new(AtomicBool::new(true));
+        let agent = self.make(&call.slot, is_new.clone()).map_err(AgentError::of_agent)?;
+        let (identity, is_open) = (call.identity, AsyncMutex::new(false));
+        let clone = Arc::new(Clone { identity, agent, is_open, is_new });
+        self.clones().insert(call.slot.clone(), clone.clone());
         Ok(clone)
     }
 
-    fn make(&self, slot: &Slot) -> Result<Arc<dyn Agent>, AgentError> {
+    fn clones(&self) -> MutexGuard<'_, HashMap<Slot, Arc<Clone>>> {
+        self.clones.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Fails where the files of an agent are not what they were when its target was judged.
+    async fn check_files(&self, judged: &[FileStamp]) -> Result<(), AgentError> {
+        for judged in judged {
+            let now = self.files.stamp(&judged.path, Some(judged)).await;
+            if now.map_or(true, |now| now.digest != judged.digest) {
+                let message = format!("`{}` changed while the run was under way; run again", judged.path);
+                return Err(AgentError::new(FailureKind::Permanent, message).of_agent());
+            }
+        }
+        Ok(())
+    }
+
+    fn make(&self, slot: &Slot, is_new: Arc<AtomicBool>) -> Result<Arc<dyn Agent>, AgentError> {
         let unknown =
             || AgentError::new(FailureKind::Permanent, format!("nothing answers for agent `{}`", slot.agent));
         let model = self.model.agents.get(slot.agent.as_str()).ok_or_else(unknown)?;
         let factory =
             self.factories.iter().find(|factory| factory.handles(&model.spec)).ok_or_else(unknown)?;
-        let remarks = Arc::new(SlotRemarks { slot: slot.clone(), remarks: self.remarks.clone() });
+        let remarks = Arc::new(SlotRemarks { slot: slot.clone(), is_new, remarks: self.remarks.clone() });
         let (name, spec) = (model.name.clone(), model.spec.clone());
         factory.make(&Blueprint {
             name,
@@ -134,7 +165,32 @@ impl LocalExecutor {
             self.remarks.put(&call.slot, EventKind::AgentOpened { agent, clone: call.slot.clone });
         }
         drop(is_open);
-        clone.agent.answer(call.request, cancel).await
+        let reply = clone.agent.answer(call.request, cancel).await?;
+        if !clone.is_new.load(Ordering::Relaxed) {
+            return Ok(reply);
+        }
+        if let Err(changed) = self.check_files(&call.files).await {
+            // Which of the two programs answered, nobody knows; it was paid all the same.
+            self.dismiss(&call.slot).await;
+            return Err(AgentError { usage: reply.usage, trace: Box::new(reply.trace), ..changed });
+        }
+        clone.is_new.store(false, Ordering::Relaxed);
+        Ok(reply)
+    }
+
+    /// Closes the clone of a slot, if it has one.
+    async fn dismiss(&self, slot: &Slot) {
+        let clone = self.clones().remove(slot);
+        if let Some(clone) = clone {
+            self.shut(slot, &clone).await;
+        }
+    }
+
+    async fn shut(&self, slot: &Slot, clone: &Clone) {
+        clone.agent.close().await;
+        if *clone.is_open.lock().await {
+            self.remarks.put(slot, EventKind::AgentClosed { agent: slot.agent.clone(), clone: slot.clone });
+        }
     }
 }
 
@@ -143,7 +199,7 @@ impl Executor for LocalExecutor {
     async fn execute(&self, call: Call, cancel: &Cancel) -> Result<Reply, AgentError> {
         // A panic is the agent's own; the run and the other agents go on.
         let answer = AssertUnwindSafe(async {
-            let clone = self.clone_for(&call.slot)?;
+            let clone = self.clone_for(&call).await?;
             self.answer(&clone, call, cancel).await
         });
         let answer = answer.catch_unwind().await;
@@ -151,16 +207,9 @@ impl Executor for LocalExecutor {
     }
 
     async fn close(&self) {
-        let clones = std::mem::take(&mut *self.clones.lock().unwrap_or_else(PoisonError::into_inner));
-        let mut clones: Vec<(Slot, Arc<Clone>)> = clones.into_iter().collect();
+        let mut clones: Vec<(Slot, Arc<Clone>)> = std::mem::take(&mut *self.clones()).into_iter().collect();
         clones.sort_by(|(a, _), (b, _)| a.cmp(b));
-        let closing = clones.into_iter().map(|(slot, clone)| async move {
-            clone.agent.close().await;
-            if *clone.is_open.lock().await {
-                let agent = slot.agent.clone();
-                self.remarks.put(&slot, EventKind::AgentClosed { agent, clone: slot.clone });
-            }
-        });
+        let closing = clones.iter().map(|(slot, clone)| self.shut(slot, clone));
         futures::future::join_all(closing).await;
     }
 }
@@ -193,6 +242,7 @@ impl RemarkBox {
 #[derive(Debug)]
 struct SlotRemarks {
     slot: Slot,
+    is_new: Arc<AtomicBool>,
     remarks: RemarkBox,
 }
 
@@ -207,6 +257,10 @@ impl Remarks for SlotRemarks {
         let kind =
             EventKind::AgentLogged { agent: self.agent(), clone: self.slot.clone, line: line.to_owned() };
         self.remarks.put(&self.slot, kind);
+    }
+
+    fn started(&self) {
+        self.is_new.store(true, Ordering::Relaxed);
     }
 
     fn restarted(&self, reason: &str) {

@@ -1,9 +1,12 @@
 //! A store over another one, that can be killed between any two steps and counts what is read.
 
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
+use refrain_core::ports::clock::Clock;
 use refrain_core::ports::store::{
     Batch, CallFilter, Collected, Keep, LedgerSummary, Opening, PageBytes, Store, StoreError,
 };
@@ -17,12 +20,44 @@ use refrain_schemas::status::Holder;
 
 use crate::drive::step;
 
+/// How long looking for replies takes, by the number of the look-up.
+#[derive(Clone)]
+pub(crate) struct Pauses {
+    clock: Arc<dyn Clock>,
+    pause: Arc<dyn Fn(u64) -> Duration + Send + Sync>,
+}
+
+impl Pauses {
+    #[cfg(feature = "suite")]
+    pub(crate) fn new(
+        clock: Arc<dyn Clock>,
+        pause: impl Fn(u64) -> Duration + Send + Sync + 'static,
+    ) -> Self {
+        Self { clock, pause: Arc::new(pause) }
+    }
+
+    async fn pause(&self, number: u64) {
+        let pause = (self.pause)(number);
+        if !pause.is_zero() {
+            self.clock.sleep(pause).await;
+        }
+    }
+}
+
+impl fmt::Debug for Pauses {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Pauses")
+    }
+}
+
 /// A store over another one that counts what is asked of it and, where wanted, lets others go first or fails.
 #[derive(Debug)]
 pub struct WitnessedStore {
     inner: Arc<dyn Store>,
     yields: bool,
     fails_at: Option<u64>,
+    pauses: Option<Pauses>,
+    look_ups: AtomicU64,
     commits: AtomicU64,
     pages: AtomicU64,
     keys: AtomicU64,
@@ -32,14 +67,19 @@ impl WitnessedStore {
     /// Counts what is asked of a store.
     #[must_use]
     pub fn counting(inner: Arc<dyn Store>) -> Arc<Self> {
-        Self::new(inner, false, None)
+        Self::new(inner, false, None, None)
     }
 
     /// Lets others go first before and after every commit and look-up where `yields`, and fails at the commit with this
-    /// number, counted from 1.
-    pub(crate) fn new(inner: Arc<dyn Store>, yields: bool, fails_at: Option<u64>) -> Arc<Self> {
-        let (commits, pages, keys) = Default::default();
-        Arc::new(Self { inner, yields, fails_at, commits, pages, keys })
+    /// number, counted from 1. Looking for replies takes the time that `pauses` says.
+    pub(crate) fn new(
+        inner: Arc<dyn Store>,
+        yields: bool,
+        fails_at: Option<u64>,
+        pauses: Option<Pauses>,
+    ) -> Arc<Self> {
+        let (look_ups, commits, pages, keys) = Default::default();
+        Arc::new(Self { inner, yields, fails_at, pauses, look_ups, commits, pages, keys })
     }
 
     /// Returns how many pages were read since this was called last.
@@ -102,6 +142,10 @@ impl Store for WitnessedStore {
 
     async fn replies(&self, keys: &[Digest]) -> Result<Vec<Option<Json>>, StoreError> {
         self.step().await;
+        let number = self.look_ups.fetch_add(1, Ordering::Relaxed) + 1;
+        if let Some(pauses) = &self.pauses {
+            pauses.pause(number).await;
+        }
         self.keys.fetch_add(keys.len() as u64, Ordering::Relaxed);
         self.inner.replies(keys).await
     }

@@ -22,6 +22,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::sync::Arc;
+use std::time::Duration;
 
 use refrain_core::check::{Surroundings, check};
 use refrain_core::engine::{Control, Engine, EngineError, Ports, RunRequest, Selection};
@@ -43,7 +44,7 @@ use crate::ids::SeqIds;
 use crate::memory_store::MemoryStore;
 use crate::sim::Chapter;
 use crate::sinks::{RecordingLog, RecordingProgress};
-use crate::witnessed_store::WitnessedStore;
+use crate::witnessed_store::{Pauses, WitnessedStore};
 
 mod agents;
 pub(crate) mod files;
@@ -76,6 +77,7 @@ pub struct World {
     fail_commit: Option<u64>,
     window: Option<usize>,
     witness: Option<Arc<WitnessedStore>>,
+    look_ups: Option<Pauses>,
 }
 
 impl World {
@@ -98,6 +100,7 @@ impl World {
             fail_commit: None,
             window: None,
             witness: None,
+            look_ups: None,
         }
     }
 
@@ -120,6 +123,7 @@ impl World {
             fail_commit: None,
             window: None,
             witness: None,
+            look_ups: None,
         }
     }
 
@@ -141,6 +145,17 @@ impl World {
     /// Lets the runs to come hold no more units of a phase than this, where they can help it.
     pub const fn hold(&mut self, units: usize) {
         self.window = Some(units);
+    }
+
+    /// Lets each look into the ledger take a time, told by its number in the run, from 1.
+    pub fn look_up_within(&mut self, pause: impl Fn(u64) -> Duration + Send + Sync + 'static) {
+        self.look_ups = Some(Pauses::new(self.clock.clone(), pause));
+    }
+
+    /// Returns a hand that changes files while a run is under way.
+    #[must_use]
+    pub fn hand(&self) -> Hand {
+        Hand(self.files.clone())
     }
 
     /// Stops checking every commit and event against the store; for suites of very many runs.
@@ -291,7 +306,8 @@ impl World {
     pub fn engine(&mut self, yields: bool) -> Engine {
         let model = self.model();
         let store = self.store.reopen();
-        let store = WitnessedStore::new(Arc::new(store), yields, self.fail_commit);
+        let pauses = self.look_ups.clone();
+        let store = WitnessedStore::new(Arc::new(store), yields, self.fail_commit, pauses);
         let is_seen = self.is_watched || yields || self.fail_commit.is_some();
         self.cast.watch(is_seen.then(|| store.clone()));
         self.witness = Some(store.clone());
@@ -324,7 +340,7 @@ impl World {
     }
 
     fn factories(&self) -> Vec<Arc<dyn AgentFactory>> {
-        vec![Arc::new(Factory::new(self.cast.clone()))]
+        vec![Arc::new(Factory::new(self.cast.clone(), self.files.clone()))]
     }
 
     /// Returns the project as the simulator takes it; its built-in agents answer for themselves.
@@ -339,7 +355,7 @@ impl World {
             files: self.files.clone(),
             reader: self.files.clone(),
             writer: self.files.clone(),
-            builtins: vec![Arc::new(Factory::new(cast))],
+            builtins: vec![Arc::new(Factory::new(cast, self.files.clone()))],
         }
     }
 
@@ -371,6 +387,17 @@ impl World {
         let words: Vec<String> =
             problems.iter().map(|problem| format!("{}: {}", problem.path, problem.message)).collect();
         model.ok_or(words)
+    }
+}
+
+/// Changes the files of a project from outside its runs.
+#[derive(Debug, Clone)]
+pub struct Hand(Arc<Files>);
+
+impl Hand {
+    /// Sets the contents of a file, as [`World::set`] does.
+    pub fn set(&self, path: &str, contents: Value) {
+        self.0.set(path, contents);
     }
 }
 

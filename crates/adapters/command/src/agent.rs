@@ -64,7 +64,10 @@ impl CommandAgent {
         let mut command = Command::new(&self.program);
         command.args(&self.arguments).current_dir(&self.folder);
         command.env_clear().envs(process_environment(&self.env, &*self.secrets)?);
-        Process::start(command, self.remarks.clone()).map_err(|error| self.not_started(&error).of_agent())
+        let process = Process::start(command, self.remarks.clone());
+        let process = process.map_err(|error| self.not_started(&error).of_agent())?;
+        self.remarks.started();
+        Ok(process)
     }
 
     fn not_started(&self, error: &io::Error) -> AgentError {

@@ -96,6 +96,10 @@ impl Remarks for GuardedRemarks {
         self.remarks.say(&self.redactor.text(line));
     }
 
+    fn started(&self) {
+        self.remarks.started();
+    }
+
     fn restarted(&self, reason: &str) {
         self.remarks.restarted(&self.redactor.text(reason));
     }

@@ -187,6 +187,10 @@ pub trait Remarks: Debug + Send + Sync {
     /// Takes a line the agent said, on stderr for instance.
     fn say(&self, line: &str);
 
+    /// Takes the news that a program was started; said before it is asked anything. What the agent's files say is compared
+    /// once more before the next answer counts, so an agent that starts programs MUST tell of each.
+    fn started(&self);
+
     /// Takes the news that the clone died and will be started again.
     fn restarted(&self, reason: &str);
 }

@@ -1,9 +1,12 @@
 //! Where calls run.
 
 use std::fmt::Debug;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use refrain_schemas::artifact::FileStamp;
+use refrain_schemas::digest::Digest;
 use refrain_schemas::name::{AgentName, PhaseName};
 
 use super::agent::{AgentError, Reply, Request};
@@ -13,6 +16,9 @@ use super::cancel::Cancel;
 ///
 /// - The engine never has two calls under way in one slot.
 /// - A slot's agent is opened before its first call and closed by [`Executor::close`] at the latest.
+/// - What answers a call MUST be what [`Call::identity`] says: where the identity of a slot's calls changes, its agent is
+///   closed and another one opened, and the answer of a program that was started from files other than [`Call::files`] is
+///   a failure.
 /// - `execute` MUST return within the call's time-out, and soon after `cancel` fires.
 #[async_trait]
 pub trait Executor: Debug + Send + Sync + 'static {
@@ -28,6 +34,10 @@ pub trait Executor: Debug + Send + Sync + 'static {
 pub struct Call {
     /// Whose clone answers.
     pub slot: Slot,
+    /// The digest of who the agent is, as the keys of the call's asks have it.
+    pub identity: Digest,
+    /// The files that are part of that.
+    pub files: Arc<[FileStamp]>,
     /// What is asked.
     pub request: Request,
     /// How long it may take.

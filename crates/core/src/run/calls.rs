@@ -5,6 +5,7 @@ use refrain_schemas::ledger::{Abandoned, Intent, IntentAsk, LedgerEntry, Rung};
 use refrain_schemas::name::{CallId, UnitId};
 use refrain_schemas::phase_spec::Fan;
 
+use crate::define::BoundAgent;
 use crate::model::Work;
 use crate::ports::agent::{AskedUnit, ModelTraits, Repair, Request};
 use crate::ports::executor::{Call, Slot};
@@ -177,6 +178,8 @@ impl RunState {
     }
 
     fn send(&mut self, no: PoolNo, pack: Pack, request: Request, hold: Hold) {
+        let Some(bound) = self.bound(&pack) else { return };
+        let (identity, files) = (bound.identity, bound.files.clone());
         let Some(clone) = self.pools[no].pool.take_clone() else { return };
         let call = request.call;
         self.next_call = call.next();
@@ -204,7 +207,7 @@ impl RunState {
         let tokens = ceiling::estimate(self.model_of(no), &request);
         let timeout = self.pools[no].timeout;
         let slot = Slot { phase: request.phase.clone(), agent, clone };
-        self.effect(Effect::Call(Box::new(Call { slot, request, timeout })));
+        self.effect(Effect::Call(Box::new(Call { slot, identity, files, request, timeout })));
         self.depart(no, pack, call, (clone, tokens, hold));
     }
 
@@ -246,16 +249,20 @@ impl RunState {
         self.flights.insert(call, Flight { pack, clone, started: self.time, passes, hold });
     }
 
+    /// Returns the agent of a pack as its target sees it.
+    fn bound(&self, pack: &Pack) -> Option<&BoundAgent> {
+        let job = self.targets[pack.target].job()?;
+        job.standing.definition.agents.get(pack.member).map(AsRef::as_ref)
+    }
+
     /// Returns how many bytes of each request of a pack tell the model of its tools.
     fn tool_bytes(&self, pack: &Pack) -> u64 {
-        let job = self.targets[pack.target].job();
-        let agent = job.and_then(|job| job.standing.definition.agents.get(pack.member));
-        agent.map_or(0, |agent| agent.tool_bytes)
+        self.bound(pack).map_or(0, |agent| agent.tool_bytes)
     }
 
     fn request(&self, call: CallId, pack: &Pack) -> Option<Request> {
         let job = self.targets[pack.target].job()?;
-        let agent = job.standing.definition.agents.get(pack.member)?;
+        let agent = self.bound(pack)?;
         let units = pack.asks.iter().filter(|ask| self.open_key(**ask).is_some()).map(|ask| {
             let previous = job.previous(ask.unit, ask.ask);
             job.prepared.requests.asked(&job.prepared.units[ask.unit], previous.as_ref())

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::pin::pin;
 use std::sync::Arc;
-use std::task::Poll;
 use std::time::Duration;
 
 use futures::future::{BoxFuture, FutureExt as _};
@@ -36,11 +35,6 @@ use super::state::{Options, RunState, Stop};
 
 /// The most inputs that one turn takes, so that no commit grows without bound.
 const TURN: usize = 1024;
-
-/// The most inputs of a turn that comes after a pause; each turn that follows without one takes twice as many. Where agents take
-/// their time, those that answer at once do not wait for each other, and their next calls are spread out; where the run
-/// is what takes the time, turns are long.
-const FIRST: usize = 8;
 
 /// The least time between two turns in which nothing happened.
 const LEAST_PAUSE: Duration = Duration::from_millis(1);
@@ -107,6 +101,7 @@ async fn run_held(
             model.clone(),
             ports.factories.clone(),
             ports.clock.clone(),
+            ports.files.clone(),
             remarks.clone(),
         ))
     };
@@ -189,7 +184,7 @@ async fn turn_until_over(
     let mut drain = pin!(control.drain.fired().fuse());
     let mut abort = pin!(control.abort.fired().fuse());
     let (clock, store) = (&performer.ports.clock, &performer.ports.store);
-    let (mut inputs, mut most): (Vec<Input>, usize) = (Vec::new(), FIRST);
+    let mut inputs: Vec<Input> = Vec::new();
     loop {
         state.at(clock.now(), clock.monotonic());
         inputs.drain(..).for_each(|input| state.apply(input));
@@ -203,58 +198,26 @@ async fn turn_until_over(
         }
         tell_remarks(recorder, remarks).await;
         for effect in turn.effects {
-            // It begins at once: what is started does not stand behind answers that have come and are not taken yet.
-            let mut doing = performer.clone().begin(effect);
-            match doing.as_mut().now_or_never() {
-                Some(input) => inputs.extend(input),
-                None => tasks.push(doing),
-            }
+            tasks.push(performer.clone().begin(effect));
         }
         if state.is_over() {
             return Ok(());
         }
-        let is_busy = !inputs.is_empty();
+        // A person's wish comes first; else whatever is there, and at least one thing.
         let pause = turn.wake.map_or(PROGRESS_EVERY, |wake| wake.clamp(LEAST_PAUSE, PROGRESS_EVERY));
         let mut tick = pin!(clock.sleep(pause).fuse());
-        let mut rest = pin!(others(is_busy).fuse());
-        // A person's wish comes first; else whatever is there, and at least one thing.
-        let mut coming = pin!(async {
-            futures::select_biased! {
-                () = abort => Some(Input::Abort),
-                () = drain => Some(Input::Drain),
-                input = tasks.select_next_some() => input,
-                () = rest => None,
-                () = tick => None,
-            }
-        });
-        let (input, waited) = match futures::poll!(coming.as_mut()) {
-            Poll::Ready(input) => (input, false),
-            Poll::Pending => (coming.await, !is_busy),
-        };
-        inputs.extend(input);
-        most = if waited { FIRST } else { TURN.min(most * 2) };
-        while inputs.len() < most
+        futures::select_biased! {
+            () = abort => inputs.push(Input::Abort),
+            () = drain => inputs.push(Input::Drain),
+            input = tasks.select_next_some() => inputs.extend(input),
+            () = tick => {}
+        }
+        while inputs.len() < TURN
             && let Some(Some(input)) = tasks.next().now_or_never()
         {
             inputs.extend(input);
         }
     }
-}
-
-/// Lets others have their turn on this thread, where there is something to go on with; else waits for ever.
-async fn others(is_busy: bool) {
-    let mut has_waited = false;
-    futures::future::poll_fn(|context| {
-        if has_waited {
-            return Poll::Ready(());
-        }
-        has_waited = is_busy;
-        if is_busy {
-            context.waker().wake_by_ref();
-        }
-        Poll::Pending
-    })
-    .await;
 }
 
 async fn tell_remarks(recorder: &mut Recorder, remarks: &RemarkBox) {

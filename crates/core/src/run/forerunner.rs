@@ -68,6 +68,8 @@ pub(super) struct Forerunner {
     waiting: HashMap<(usize, String), Vec<usize>>,
     /// Records of groups that are not complete, by edge and value.
     groups: HashMap<(usize, String), Vec<Final>>,
+    /// How many these are.
+    n_stashed: usize,
     swept: Duration,
     /// The groups that may share calls, by the value that they have in common.
     packs: HashMap<Option<String>, u32>,

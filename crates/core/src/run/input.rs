@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use refrain_schemas::artifact::{ArtifactRef, FileStamp};
+use refrain_schemas::digest::Digest;
 use refrain_schemas::event::EventKind;
 use refrain_schemas::failure::PhaseError;
 use refrain_schemas::json::Json;
@@ -51,8 +52,8 @@ pub enum Input {
     Foreseen(TargetNo, Option<Box<Foresight>>),
     /// A target's units are known.
     Prepared(TargetNo, Result<Box<Prepared>, Trouble>),
-    /// The ledger has been looked into.
-    Found(Vec<AskRef>, Result<Vec<Option<Json>>, EngineError>),
+    /// The ledger has been looked into for asks under these keys.
+    Found(Vec<(AskRef, Digest)>, Result<Vec<Option<Json>>, EngineError>),
     /// A call came back.
     Called(CallId, Result<Reply, AgentError>),
     /// A pause is over.
@@ -79,7 +80,7 @@ pub enum Effect {
     /// Get a target's units.
     Prepare(TargetNo, Box<Standing>, Option<Box<Prior>>, Whole),
     /// Look into the ledger.
-    LookUp(Vec<AskRef>, Vec<refrain_schemas::digest::Digest>),
+    LookUp(Vec<(AskRef, Digest)>),
     /// Make a call.
     Call(Box<Call>),
     /// Wait, then try again.

@@ -145,8 +145,12 @@ impl RunState {
         let (target, member) = (landing.pack.target, landing.pack.member);
         let is_final = failure.kind == FailureKind::Permanent;
         let principal = self.principal(target);
+        // What another one is, nobody has tried.
+        let identity = self.identity(target, member);
         let both = [principal, self.forerunner(principal)];
-        for no in both {
+        let both: Vec<TargetNo> =
+            both.into_iter().filter(|no| self.identity(*no, member) == identity).collect();
+        for no in both.iter().copied() {
             if let Some(job) = self.targets[no].job_mut().filter(|_| is_final) {
                 job.unable.insert(member, failure.clone());
             }
@@ -163,10 +167,16 @@ impl RunState {
         }
     }
 
+    /// Returns who an agent is to a target that asks.
+    pub(super) fn identity(&self, no: TargetNo, member: usize) -> Option<Digest> {
+        self.targets[no].job()?.standing.definition.agents.get(member).map(|agent| agent.identity)
+    }
+
     fn refuse_all(&mut self, target: TargetNo, asks: Asks, failure: &Failure) {
         let phase = self.targets[target].phase;
         for ask in asks {
-            if let Some(key) = self.open_key(ask) {
+            // What somebody else has taken over is theirs, and may be on its way.
+            if let Some(key) = self.open_key(ask).filter(|_| self.is_still_to_ask(ask)) {
                 self.refuse_key(phase, key, failure);
             }
         }

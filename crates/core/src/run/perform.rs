@@ -73,7 +73,8 @@ impl Performer {
             Effect::Foresee(no, known, live) => {
                 Input::Foreseen(no, self.foresee(no, &known, &live).await.map(Box::new))
             }
-            Effect::LookUp(asks, keys) => {
+            Effect::LookUp(asks) => {
+                let keys: Vec<Digest> = asks.iter().map(|(_, key)| *key).collect();
                 let found = self.ports.store.replies(&keys).await;
                 Input::Found(asks, found.map_err(EngineError::from))
             }

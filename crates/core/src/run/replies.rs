@@ -18,7 +18,7 @@ use crate::request::UnitRequest;
 use crate::template::Context;
 
 use super::input::{AskRef, Asks, TargetNo};
-use super::state::{RunState, Waiting};
+use super::state::{RunState, Waiting, is_looking};
 use super::unit_state::{AskState, Refusal, UnitProgress, UnitState};
 
 /// How many failed units a report names.
@@ -97,7 +97,11 @@ impl RunState {
     }
 
     /// Takes what the ledger had.
-    pub(super) fn found(&mut self, asks: Vec<AskRef>, found: Result<Vec<Option<Json>>, EngineError>) {
+    pub(super) fn found(
+        &mut self,
+        asks: Vec<(AskRef, Digest)>,
+        found: Result<Vec<Option<Json>>, EngineError>,
+    ) {
         let found = match found {
             Ok(found) => found,
             Err(error) => {
@@ -105,12 +109,12 @@ impl RunState {
                 return;
             }
         };
-        for (ask, reply) in asks.into_iter().zip(found) {
-            let Some(key) =
-                self.open_key(ask).filter(|_| self.is_looking(ask) && !self.is_released(ask.target))
-            else {
+        for ((ask, key), reply) in asks.into_iter().zip(found) {
+            // One that was asked for under another key since is being looked up under that one as well.
+            let is_awaited = self.is_looking(ask) && self.open_key(ask) == Some(key);
+            if !is_awaited || self.is_released(ask.target) {
                 continue;
-            };
+            }
             match reply {
                 Some(reply) => self.answer(ask, key, &reply),
                 None => self.miss(ask, key),
@@ -119,9 +123,7 @@ impl RunState {
     }
 
     fn is_looking(&self, ask: AskRef) -> bool {
-        let job = self.targets[ask.target].job();
-        let state = job.and_then(|job| job.units.get(ask.unit)?.asks.get(ask.ask));
-        state.is_some_and(|ask| matches!(ask.state, AskState::Looking))
+        is_looking(&self.targets, ask)
     }
 
     /// Returns the key of an ask that is still open.
@@ -294,7 +296,7 @@ impl RunState {
         let (refused, others): (Asks, Asks) = waiting.asks.into_iter().partition(own);
         if !others.is_empty() {
             let mut waiting = Waiting { asks: others, ..Waiting::default() };
-            let heir = waiting.inherit(&self.early());
+            let heir = waiting.inherit(&self.early(), &self.targets);
             self.by_key.insert(key, waiting);
             heir.into_iter().for_each(|heir| self.enqueue(heir));
         }
@@ -558,11 +560,11 @@ impl RunState {
     /// Forgets the asks of a target that has ended; another target that waits for one of them asks it itself.
     pub(super) fn forget_waiting(&mut self, no: TargetNo) {
         self.pools.iter_mut().for_each(|seat| seat.pool.forget(no));
-        let (mut heirs, early) = (Vec::new(), self.early());
+        let (mut heirs, early, targets) = (Vec::new(), self.early(), &self.targets);
         self.by_key.retain(|_, waiting| {
             waiting.asks.retain(|ask| ask.target != no);
             if waiting.asked.is_some_and(|asked| asked.target == no) {
-                heirs.extend(waiting.inherit(&early));
+                heirs.extend(waiting.inherit(&early, targets));
             }
             !waiting.asks.is_empty()
         });

@@ -37,7 +37,7 @@ impl RunState {
     /// Takes what a call brought.
     pub(super) fn called(&mut self, call: CallId, reply: Result<Reply, AgentError>) {
         let Some(flight) = self.flights.remove(&call) else { return };
-        let asks = flight.pack.asks.clone();
+        let (asks, target) = (flight.pack.asks.clone(), flight.pack.target);
         let no = self.pool_no(flight.pack.target, flight.pack.member);
         let (usage, trace) = match &reply {
             Ok(reply) => (reply.usage, reply.trace.clone()),
@@ -56,6 +56,8 @@ impl RunState {
             }
         }
         self.hand_over(&asks);
+        // The last unit may have ended without this call.
+        self.check_over(target);
     }
 
     /// Adds what a usage costs, where the agent did not and there is a price.

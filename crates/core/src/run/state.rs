@@ -32,6 +32,7 @@ use super::pool::{Pack, Pool};
 use super::purse::Hold;
 use super::purses::Purses;
 use super::target_state::TargetState;
+use super::unit_state::AskState;
 
 /// The state of a run.
 #[derive(Debug)]
@@ -151,12 +152,21 @@ pub(super) struct Waiting {
 }
 
 impl Waiting {
-    /// Lets the first that is left ask, one whose turn has come before others.
-    pub(super) fn inherit(&mut self, early: &[bool]) -> Option<AskRef> {
-        let due = self.asks.iter().find(|ask| !early[ask.target]);
-        (self.asked, self.is_flying) = (due.or(self.asks.first()).copied(), false);
+    /// Lets the first that is left ask, one whose turn has come before others. One that the ledger is still being looked
+    /// into for is not among them: it asks, if it has to, when that is over.
+    pub(super) fn inherit(&mut self, early: &[bool], targets: &[TargetState]) -> Option<AskRef> {
+        let ready: Vec<AskRef> = self.asks.iter().copied().filter(|ask| !is_looking(targets, *ask)).collect();
+        let due = ready.iter().find(|ask| !early[ask.target]);
+        (self.asked, self.is_flying) = (due.or(ready.first()).copied(), false);
         self.asked
     }
+}
+
+/// Whether the ledger is being looked into for an ask.
+pub(super) fn is_looking(targets: &[TargetState], ask: AskRef) -> bool {
+    let job = targets[ask.target].job();
+    let state = job.and_then(|job| job.units.get(ask.unit)?.asks.get(ask.ask));
+    state.is_some_and(|ask| matches!(ask.state, AskState::Looking))
 }
 
 /// Why no new call starts. Later ones are stronger.
@@ -306,8 +316,7 @@ impl RunState {
         self.move_windows();
         let look_ups = std::mem::take(&mut self.look_ups);
         for batch in look_ups.chunks(LOOK_UPS) {
-            let (asks, keys) = batch.iter().copied().unzip();
-            self.effects.push(Effect::LookUp(asks, keys));
+            self.effects.push(Effect::LookUp(batch.to_vec()));
         }
         self.tell_progress();
     }

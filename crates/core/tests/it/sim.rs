@@ -45,17 +45,11 @@ fn check_all(seeds: Range<u64>) {
     assert!(faults.len() >= 14, "{faults:?}");
 }
 
-// The first of the ten thousand seeds that `make simulate` takes in a build that is worth it; by two tests that run side by
-// side.
+// The first of the ten thousand seeds that `make simulate`, another step of the gate, takes in a build that is worth it.
 
 #[test]
 fn some_hundred_seeds_find_nothing() {
-    check_all(0..300);
-}
-
-#[test]
-fn some_hundred_other_seeds_find_nothing() {
-    check_all(300..600);
+    check_all(0..200);
 }
 
 #[test]
@@ -133,6 +127,13 @@ fn a_project_is_simulated_as_it_is() {
         assert_eq!(simulate_all(&subject, profile, 0..20, 1, &|_| {}), summary, "threads do not matter");
     }
     assert_eq!(*told.lock().unwrap(), 100);
+}
+
+/// Found by seed 11436, and a mistake of the simulator: a call whose answer was later than the engine waits was on its way for
+/// ever, so that asking again passed for buying twice.
+#[test]
+fn a_call_that_nobody_waits_for_any_more_is_over() {
+    check(11436);
 }
 
 /// Found by seed 291: `status` called a phase fresh that gathers a language which nobody had run yet.

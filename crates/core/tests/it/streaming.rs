@@ -16,6 +16,8 @@ use crate::pieces::{error, failure, lines, pipeline};
 mod hazards;
 mod money;
 mod orders;
+mod taken_over;
+mod windows;
 mod workload;
 
 /// A number that hangs on a text alone.

@@ -9,7 +9,10 @@ use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use refrain_schemas::log_line::LogLine;
-use refrain_testkit::sim::{Profile, Seed, Summary, invented, profile_of, replay, simulate};
+use refrain_testkit::sim::{Profile, Seed, SeedResult, Summary, invented, profile_of, replay, simulate};
+
+/// How many seeds with findings are told of; one defect can make thousands.
+const MOST_TOLD: usize = 20;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -27,8 +30,9 @@ fn main() -> ExitCode {
     let is_first = arguments.iter().any(|argument| argument == "--first");
     let summary = run(from..to, profile, is_first);
     println!("{}", report(&summary));
-    for result in summary.findings() {
-        println!("seed {} ({}): {}", result.seed, result.profile, result.findings[0]);
+    for SeedResult { seed, profile, findings, .. } in summary.findings().take(MOST_TOLD) {
+        println!("seed {seed} ({profile}): {}", findings[0]);
+        println!("    cargo run --bin simulate -- --seed {seed} --profile {profile}    tells its story");
     }
     if summary.findings().next().is_none() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -16,7 +16,7 @@ use refrain_schemas::agent_spec::AgentSpec;
 use refrain_schemas::failure::{Failure, FailureKind};
 use refrain_schemas::json::Json;
 use refrain_schemas::money::PriceSpec;
-use refrain_schemas::name::{AgentName, UnitId};
+use refrain_schemas::name::{AgentName, CallId, UnitId};
 use refrain_schemas::usage::Usage;
 
 use super::answer::Author;
@@ -92,12 +92,16 @@ struct Player {
     busy: Mutex<bool>,
 }
 
-/// Gives a clone back even where its answer is dropped.
-struct Busy<'a>(&'a Player);
+/// Gives a clone back, and ends its call, even where nobody waits for the answer any more.
+struct Busy<'a> {
+    player: &'a Player,
+    call: CallId,
+}
 
 impl Drop for Busy<'_> {
     fn drop(&mut self) {
-        self.0.set_busy(false);
+        self.player.set_busy(false);
+        self.player.stage.book.leaves(self.call);
     }
 }
 
@@ -121,15 +125,14 @@ impl Agent for Player {
         if self.set_busy(true) {
             book.find(FindingKind::Crowded, format!("two calls in one clone of {}", self.name));
         }
-        let _busy = Busy(self);
         let call = request.call;
+        let _busy = Busy { player: self, call };
         book.arrives(&request);
         let answer = self.perform(request, cancel).await;
         let usage = answer.as_ref().map_or_else(|error| error.usage, |reply| reply.usage);
         let units = answer.as_ref().map_or(&[][..], |reply| &reply.units);
         let answered = units.iter().filter(|unit| unit.result.is_ok()).map(|unit| unit.id.clone());
         book.answers(call, self.priced(usage), answered.collect());
-        book.leaves(call);
         answer
     }
 

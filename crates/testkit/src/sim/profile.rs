@@ -65,11 +65,17 @@ impl Profile {
     pub(crate) const fn odds(self) -> Odds {
         match self {
             Self::Calm => Odds::NONE,
-            Self::Flaky => Odds { calls: FLAKY, ..Odds::NONE },
+            Self::Flaky => Odds { calls: FLAKY, look: 0.1, ..Odds::NONE },
             Self::Storm => Odds { calls: STORM, is_stormy: true, ..Odds::NONE },
-            Self::Crash => {
-                Odds { crash: 0.6, wish: 0.1, commit: 0.01, read: 0.002, jumps: true, ..Odds::NONE }
-            }
+            Self::Crash => Odds {
+                crash: 0.6,
+                wish: 0.1,
+                commit: 0.01,
+                read: 0.002,
+                look: 0.3,
+                jumps: true,
+                ..Odds::NONE
+            },
             Self::Hostile => Odds {
                 calls: HOSTILE,
                 is_stormy: true,
@@ -77,6 +83,7 @@ impl Profile {
                 wish: 0.1,
                 commit: 0.005,
                 read: 0.001,
+                look: 0.3,
                 jumps: true,
             },
         }
@@ -113,6 +120,8 @@ pub(crate) struct Odds {
     pub(crate) commit: f64,
     /// The share of readings of the store that fail.
     pub(crate) read: f64,
+    /// The share of look-ups that take longer than calls may.
+    pub(crate) look: f64,
     /// Whether the time of day jumps.
     pub(crate) jumps: bool,
 }
@@ -143,8 +152,16 @@ pub(crate) struct CallOdds {
 }
 
 impl Odds {
-    const NONE: Self =
-        Self { calls: CALM, is_stormy: false, crash: 0.0, wish: 0.0, commit: 0.0, read: 0.0, jumps: false };
+    const NONE: Self = Self {
+        calls: CALM,
+        is_stormy: false,
+        crash: 0.0,
+        wish: 0.0,
+        commit: 0.0,
+        read: 0.0,
+        look: 0.0,
+        jumps: false,
+    };
 }
 
 const CALM: CallOdds = CallOdds {

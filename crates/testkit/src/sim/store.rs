@@ -2,8 +2,10 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
+use refrain_core::ports::clock::Clock;
 use refrain_core::ports::store::{
     Batch, CallFilter, Collected, Keep, LedgerSummary, Opening, PageBytes, Store, StoreError,
 };
@@ -21,12 +23,16 @@ use super::seed::Chance;
 use crate::drive::step;
 use crate::memory_store::MemoryStore;
 
+/// How long a look-up may take, in milliseconds.
+const LONGEST_LOOK: u64 = 30_000;
+
 /// A store in memory with a durable prefix: what was committed stays; what was not is lost, or half there.
 #[derive(Debug)]
 pub(crate) struct SimStore {
     inner: MemoryStore,
     book: Arc<Book>,
     faults: Mutex<Faults>,
+    clock: Arc<dyn Clock>,
     /// Set when the process dies in the middle of a write.
     dead: Arc<AtomicBool>,
 }
@@ -54,9 +60,10 @@ impl SimStore {
         inner: MemoryStore,
         book: Arc<Book>,
         faults: Faults,
+        clock: Arc<dyn Clock>,
         dead: Arc<AtomicBool>,
     ) -> Arc<Self> {
-        Arc::new(Self { inner, book, faults: Mutex::new(faults), dead })
+        Arc::new(Self { inner, book, faults: Mutex::new(faults), clock, dead })
     }
 
     fn fate(&self) -> Fate {
@@ -86,6 +93,20 @@ impl SimStore {
         drop(faults);
         self.book.fault("read_failed");
         Err(failed(action, std::io::ErrorKind::Other))
+    }
+
+    /// Lets a look-up take its time, before or after it is made.
+    async fn linger(&self) {
+        let pause = {
+            let mut faults = self.faults.lock().unwrap_or_else(PoisonError::into_inner);
+            let share = faults.odds.look / 2.0;
+            let is_late = faults.chance.happens(share);
+            is_late.then(|| Duration::from_millis(faults.chance.below(LONGEST_LOOK)))
+        };
+        if let Some(pause) = pause {
+            self.book.fault("looked_up_late");
+            self.clock.sleep(pause).await;
+        }
     }
 
     async fn write(&self, batch: Batch) -> Result<(), StoreError> {
@@ -153,7 +174,9 @@ impl Store for SimStore {
 
     async fn replies(&self, keys: &[Digest]) -> Result<Vec<Option<Json>>, StoreError> {
         self.look("look up replies").await?;
+        self.linger().await;
         let found = self.inner.replies(keys).await;
+        self.linger().await;
         step().await;
         found
     }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use refrain_core::ports::agent::{
     Agent, AgentError, AgentFactory, AgentRole, AgentTraits, AnsweredUnit, Blueprint, Conversation, Draft,
-    GateSpec, ModelTraits, Repair, Reply, Request, SpecProblem,
+    GateSpec, ModelTraits, Remarks, Repair, Reply, Request, SpecProblem,
 };
 use refrain_core::ports::cancel::Cancel;
 use refrain_core::ports::clock::Clock as _;
@@ -22,8 +22,9 @@ use refrain_schemas::usage::Usage;
 use serde_json::Value;
 
 use crate::clock::ManualClock;
-
 use crate::witnessed_store::WitnessedStore;
+
+use super::files::Files;
 
 /// What an agent does with a call.
 #[derive(Debug)]
@@ -65,6 +66,8 @@ pub struct Asked {
     pub attempt: u32,
     /// What a model is told in the call that the unit is part of.
     pub told: Option<Arc<Conversation>>,
+    /// What stood in the first of the files that a command lists when its process was started.
+    pub program: Value,
 }
 
 impl Asked {
@@ -165,7 +168,7 @@ impl Cast {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn note(&self, agent: &str, clone: u32, request: &Request) -> AskedCall {
+    fn note(&self, agent: &str, clone: u32, program: &Value, request: &Request) -> AskedCall {
         let mut state = self.lock();
         let scope = &request.scope;
         let at = if scope.is_none() { String::new() } else { format!("@{scope}") };
@@ -190,6 +193,7 @@ impl Cast {
                 context,
                 attempt: *attempt,
                 told: request.conversation.clone(),
+                program: program.clone(),
             });
         }
         state.asked.extend(units.iter().cloned());
@@ -218,22 +222,31 @@ const fn mix(number: u64) -> u64 {
 
 /// Makes the agents of a cast, and the `read` and `write` of its files.
 #[derive(Debug)]
-pub(super) struct Factory(Arc<Cast>);
+pub(super) struct Factory {
+    cast: Arc<Cast>,
+    files: Arc<Files>,
+}
 
 impl Factory {
-    pub(super) const fn new(cast: Arc<Cast>) -> Self {
-        Self(cast)
+    pub(super) const fn new(cast: Arc<Cast>, files: Arc<Files>) -> Self {
+        Self { cast, files }
     }
+}
+
+/// What an agent is called in its cast: a command by its program.
+fn played_name(spec: &AgentSpec) -> Option<&String> {
+    let program = spec.command.as_ref().and_then(|command| command.first());
+    spec.builtin.as_ref().or(spec.model.as_ref()).or(program)
 }
 
 impl AgentFactory for Factory {
     fn handles(&self, spec: &AgentSpec) -> bool {
         let known = |name: &String| {
-            let state = self.0.lock();
+            let state = self.cast.lock();
             let is_played = state.scripts.contains_key(name) || state.rules.contains_key(name);
             is_played || matches!(name.as_str(), "read" | "write")
         };
-        spec.builtin.as_ref().or(spec.model.as_ref()).is_some_and(known)
+        played_name(spec).is_some_and(known)
     }
 
     fn check(&self, _: &Draft<'_>) -> Vec<SpecProblem> {
@@ -244,7 +257,7 @@ impl AgentFactory for Factory {
         if let Some(name) = &draft.spec.model {
             return model_traits(name, draft);
         }
-        let name = draft.spec.builtin.clone().unwrap_or_default();
+        let name = played_name(draft.spec).cloned().unwrap_or_default();
         let role = match name.as_str() {
             "read" => AgentRole::Read,
             "write" => AgentRole::Write,
@@ -255,21 +268,28 @@ impl AgentFactory for Factory {
 
     fn make(&self, blueprint: &Blueprint) -> Result<Arc<dyn Agent>, AgentError> {
         let spec = &blueprint.spec;
-        let name = spec.builtin.clone().or_else(|| spec.model.clone()).unwrap_or_default();
-        let script = self.0.lock().scripts.get(&name).cloned();
+        let name = played_name(spec).cloned().unwrap_or_default();
+        let script = self.cast.lock().scripts.get(&name).cloned();
         let script = script.ok_or_else(|| AgentError::new(FailureKind::Permanent, "no such agent"))?;
         Ok(Arc::new(Player {
             name,
             clone: blueprint.clone,
             script,
-            cast: self.0.clone(),
+            cast: self.cast.clone(),
             busy: Mutex::default(),
+            process: PlayedProcess {
+                files: self.files.clone(),
+                path: spec.files.first().cloned(),
+                is_kept: !spec.oneshot,
+                remarks: blueprint.remarks.clone(),
+                program: Mutex::default(),
+            },
         }))
     }
 
     fn rules(&self, draft: &Draft<'_>, params: &Json) -> Result<Option<Arc<dyn RecordRules>>, AgentError> {
         let name = draft.spec.builtin.as_deref().unwrap_or_default();
-        let review = self.0.lock().rules.get(name).cloned();
+        let review = self.cast.lock().rules.get(name).cloned();
         let params = params.value();
         if let Some(wrong) = params.get("wrong").and_then(Value::as_str) {
             return Err(AgentError::new(FailureKind::Permanent, wrong));
@@ -314,6 +334,32 @@ fn model_traits(name: &str, Draft { spec, declared }: &Draft<'_>) -> AgentTraits
     AgentTraits { model: Some(model), gate: Some(gate), ..AgentTraits::plain(format!("model {name}")) }
 }
 
+/// The process of a command: what its program said when it was started.
+struct PlayedProcess {
+    files: Arc<Files>,
+    path: Option<String>,
+    is_kept: bool,
+    remarks: Arc<dyn Remarks>,
+    program: Mutex<Value>,
+}
+
+impl PlayedProcess {
+    fn start(&self) {
+        let Some(path) = &self.path else { return };
+        self.remarks.started();
+        let program = self.files.contents(path).unwrap_or_default();
+        *self.program.lock().unwrap_or_else(PoisonError::into_inner) = program;
+    }
+
+    /// Returns what the program said that a call is answered by.
+    fn program(&self) -> Value {
+        if !self.is_kept {
+            self.start();
+        }
+        self.program.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
 /// One clone.
 struct Player {
     name: String,
@@ -321,6 +367,7 @@ struct Player {
     script: Script,
     cast: Arc<Cast>,
     busy: Mutex<bool>,
+    process: PlayedProcess,
 }
 
 impl fmt::Debug for Player {
@@ -355,12 +402,20 @@ impl Drop for Busy<'_> {
 
 #[async_trait]
 impl Agent for Player {
+    async fn open(&self) -> Result<(), AgentError> {
+        if self.process.is_kept {
+            self.process.start();
+        }
+        Ok(())
+    }
+
     #[expect(clippy::panic, reason = "a script may ask for it")]
     async fn answer(&self, request: Request, cancel: &Cancel) -> Result<Reply, AgentError> {
         assert!(!self.set_busy(true), "two calls in one clone");
         let _busy = Busy(self);
         self.check_intent(&request).await;
-        let call = self.cast.note(&self.name, self.clone, &request);
+        let program = self.process.program();
+        let call = self.cast.note(&self.name, self.clone, &program, &request);
         let act = (self.script)(&call);
         let clock = &self.cast.clock;
         if !matches!(act, Act::Late(..) | Act::FailLate(..)) {

@@ -80,6 +80,7 @@ async fn a_process_that_ends_between_calls_costs_no_call() {
         until(|| children("--exit-after").iter().all(|pid| !is_running(pid)).then_some(())).await;
     }
     assert_eq!(world.remarks.restarts(), ["ended between two calls (exit status: 0)"; 2]);
+    assert_eq!(world.remarks.starts(), 3, "every process that is started is told of");
 }
 
 #[tokio::test]

@@ -114,6 +114,7 @@ async fn simple_programs_answer_one_call_per_process() {
         assert_eq!(world.ask(call).await.unwrap().units[0].result.as_ref().unwrap().as_str(), "1");
     }
     assert!(world.remarks.restarts().is_empty(), "one process per call is no restart");
+    assert_eq!(world.remarks.starts(), 3);
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! What flows into a forerunner: from final records to units that lack nothing.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,6 +26,8 @@ struct News {
     finals: Vec<(Final, Option<String>)>,
     /// Whether a unit brought nothing.
     is_lacking: bool,
+    /// Of units that had left memory before somebody came to see their records, the values of the field of a group.
+    departed: Vec<Option<String>>,
     at: usize,
 }
 
@@ -36,6 +38,13 @@ impl Forerunner {
             live.at = 0;
             self.groups.retain(|(of, _), _| *of != edge);
         }
+        self.n_stashed = self.groups.values().map(Vec::len).sum();
+    }
+
+    /// Takes nothing more in, and lets go of what is put aside.
+    fn close(&mut self) {
+        (self.is_closed, self.n_stashed) = (true, 0);
+        self.groups = HashMap::new();
     }
 
     fn pack(&mut self, value: Option<String>) -> u32 {
@@ -106,7 +115,7 @@ impl RunState {
     /// Returns what has come along an edge; nothing where nothing has, and no group may be complete for other reasons.
     fn news(&self, live: &Live) -> Option<News> {
         let of = if self.targets[live.up].is_before_asking() { self.forerunner(live.up) } else { live.up };
-        let mut news = News { finals: Vec::new(), is_lacking: false, at: live.at };
+        let mut news = News { finals: Vec::new(), is_lacking: false, departed: Vec::new(), at: live.at };
         let job = self.targets[of].job().filter(|job| !job.is_stopped)?;
         if job.ended.len() <= live.at {
             return matches!(live.flow, Flow::Group(_)).then_some(news);
@@ -116,6 +125,10 @@ impl RunState {
         for unit in job.ended[live.at..].iter().copied() {
             let rank = ranks.and_then(|ranks| ranks.get(unit).cloned()).unwrap_or_else(|| vec![unit as u64]);
             let own = if let Flow::Group(field) = &live.flow { job.value(unit, field) } else { None };
+            if job.units.get(unit).is_none() {
+                news.departed.push(own);
+                continue;
+            }
             let records = job.finals(unit);
             news.is_lacking |= records.is_none();
             for (n, stamped) in (0..).zip(records.into_iter().flatten()) {
@@ -129,6 +142,7 @@ impl RunState {
 
     /// Returns the units that lack nothing more.
     fn take_news(&mut self, no: TargetNo, ahead: &mut Forerunner, edge: usize, news: News) -> Vec<usize> {
+        self.note_departed(ahead, edge, &news.departed);
         match ahead.live[edge].flow.clone() {
             Flow::Record | Flow::Group(_) if ahead.is_full => Vec::new(),
             Flow::Record => {
@@ -145,10 +159,30 @@ impl RunState {
                     let open = ahead.groups.keys().filter(|(of, _)| *of == edge);
                     touched.extend(open.map(|(_, value)| value.clone()));
                 }
-                self.take_groups(no, ahead, edge, &field, touched)
+                let ready = self.take_groups(no, ahead, edge, &field, touched);
+                // No more records are put aside than units are held.
+                if ahead.n_stashed > self.options.window {
+                    ahead.close();
+                }
+                ready
             }
             Flow::Join(_) => self.join(no, ahead, edge, news.finals),
         }
+    }
+
+    /// Takes note of units whose records nobody will see before the target's turn: what is made of them waits for it.
+    fn note_departed(&self, ahead: &mut Forerunner, edge: usize, departed: &[Option<String>]) {
+        let Live { up, flow, .. } = &ahead.live[edge];
+        if departed.is_empty() || matches!(flow, Flow::Join(_)) {
+            return;
+        }
+        ahead.is_gapped = true;
+        let Flow::Group(field) = flow else { return };
+        let is_given =
+            matches!(&self.phase(*up).work, Work::Ask(work) if crate::stream::is_given(work, field));
+        // Where a record may say another value than its unit, any group may lack it.
+        ahead.is_closed |= !is_given || departed.contains(&None);
+        ahead.known.extend(departed.iter().flatten().cloned());
     }
 
     /// Puts records aside until their groups are complete; returns the values of these groups.
@@ -172,7 +206,10 @@ impl RunState {
                 // Its place is that of the first unit that brings it, whichever of them ended first.
                 Some(other) if record.rank < other.rank => *other = record,
                 Some(_) => {}
-                None => group.push(record),
+                None => {
+                    group.push(record);
+                    ahead.n_stashed += 1;
+                }
             }
             touched.insert(value);
         }
@@ -196,6 +233,7 @@ impl RunState {
                 continue;
             }
             let Some(mut group) = ahead.groups.remove(&(edge, value.clone())) else { continue };
+            ahead.n_stashed -= group.len();
             group.sort_by(|a, b| a.rank.cmp(&b.rank));
             let members = self.push_source(no, group);
             let rank = members.first().map(|(.., rank)| rank.clone()).unwrap_or_default();
@@ -226,7 +264,7 @@ impl RunState {
         edge: usize,
         finals: Vec<(Final, Option<String>)>,
     ) -> Vec<usize> {
-        let forerunner = self.forerunner(no);
+        let (forerunner, window) = (self.forerunner(no), self.options.window);
         let mut ready = Vec::new();
         let requests = self.targets[forerunner].job_mut().and_then(requests_of);
         let view = requests.and_then(|requests| {
@@ -237,12 +275,15 @@ impl RunState {
             return ready;
         };
         for (record, _) in finals {
-            if places.contains_key(&record.key) {
+            let lacking = ahead.waiting.remove(&(edge, record.key.clone()));
+            // No more are kept for units to come than there may be of these.
+            let has_room = !ahead.is_full && records.count() < window as u64;
+            if places.contains_key(&record.key) || (lacking.is_none() && !has_room) {
                 continue;
             }
             places.insert(record.key.clone(), vec![records.count()]);
             records.push_records(std::iter::once((record.key.as_str(), record.record.as_str())));
-            for unit in ahead.waiting.remove(&(edge, record.key)).unwrap_or_default() {
+            for unit in lacking.unwrap_or_default() {
                 let lacks = ahead.lacking.entry(unit).or_insert(1);
                 *lacks -= 1;
                 if *lacks == 0 {

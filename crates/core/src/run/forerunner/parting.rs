@@ -45,8 +45,12 @@ impl RunState {
         if let Some(failure) = refusal {
             self.ends_run(&failure);
         }
-        let unable = self.targets[self.forerunner(no)].job().map(|job| job.unable.clone());
-        if let (Some(unable), Some(job)) = (unable, self.targets[no].job_mut()) {
+        let forerunner = self.forerunner(no);
+        let unable = self.targets[forerunner].job().map(|job| job.unable.clone()).unwrap_or_default();
+        let is_same = |member: usize| self.identity(no, member) == self.identity(forerunner, member);
+        let unable: Vec<(usize, Failure)> =
+            unable.into_iter().filter(|(member, _)| is_same(*member)).collect();
+        if let Some(job) = self.targets[no].job_mut() {
             job.unable.extend(unable);
         }
     }
@@ -60,12 +64,12 @@ impl RunState {
         self.pools.iter_mut().for_each(|seat| seat.pool.forget(forerunner));
         let flying: BTreeSet<AskRef> =
             self.flights.values().flat_map(|flight| flight.pack.asks.iter().copied()).collect();
-        let (mut heirs, early) = (Vec::new(), self.early());
+        let (mut heirs, early, targets) = (Vec::new(), self.early(), &self.targets);
         self.by_key.retain(|_, waiting| {
             let is_left = |ask: &AskRef| ask.target == forerunner && !flying.contains(ask);
             waiting.asks.retain(|ask| !is_left(ask));
             if waiting.asked.as_ref().is_some_and(is_left) {
-                heirs.extend(waiting.inherit(&early));
+                heirs.extend(waiting.inherit(&early, targets));
             }
             !waiting.asks.is_empty()
         });
@@ -82,10 +86,11 @@ impl RunState {
         if waiting.asked != Some(ask) {
             return;
         }
-        match waiting.inherit(&early) {
-            Some(heir) => self.enqueue(heir),
-            None => drop(self.by_key.remove(&key)),
+        let heir = waiting.inherit(&early, &self.targets);
+        if waiting.asks.is_empty() {
+            self.by_key.remove(&key);
         }
+        heir.into_iter().for_each(|heir| self.enqueue(heir));
     }
 
     /// Returns how many calls of a target's forerunner are under way.

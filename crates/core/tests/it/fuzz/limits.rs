@@ -257,10 +257,10 @@ fn nothing_takes_much_more_than_the_limits_say() {
     }
     let name = "fuzz::limits::nothing_takes_much_more_than_the_limits_say";
     let mut child = Command::new(std::env::current_exe().unwrap());
-    let output = child.args(["--exact", name, "--nocapture"]).env(CHILD, "1").output().unwrap();
+    let output = child.args(["--exact", name]).env(CHILD, "1").output().unwrap();
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
-    assert!(said.contains("templates beyond"), "{said}");
+    assert!(said.contains("1 passed"), "{said}");
 }
 
 fn in_a_process() {
@@ -277,18 +277,14 @@ fn in_a_process() {
         assert!(rendered.unwrap_err().contains("more work"), "{source}");
         assert!(seconds <= longest * TIME, "{seconds} s: {source:?}");
     }
-    let mut n_beyond = 0;
     for _ in 0..cases {
         let source = makes.new_tree(&mut runner).unwrap().current();
         let (seconds, peak, rendered) = measured(&source.code);
-        n_beyond += usize::from(rendered.is_err());
         let told = ["steps", "more work than", "MiB of text", "at most", "nests more"];
         if let Err(message) = &rendered {
             assert!(told.iter().any(|part| message.contains(part)), "{message}: {source:?}");
         }
-        println!("{seconds:.2} s of {longest:.2}, {:.0} MB: {rendered:?}", (peak - before) / 1e6);
         assert!(seconds <= longest * TIME, "{seconds} s: {source:?}");
         assert!(peak - before <= (WORK + OUTPUT) * MEMORY, "{peak}: {source:?}");
     }
-    println!("{n_beyond} of {cases} templates beyond a limit");
 }

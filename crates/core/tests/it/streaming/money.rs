@@ -161,7 +161,7 @@ fn priced(seed: u64, clones: u32, n: usize, is_failing: bool) -> World {
 
 fn answer(call: &AskedCall, seed: u64, is_failing: bool) -> Act {
     let dice = dice(&format!("{seed} {} {}", call.units[0].name(), call.units[0].attempt));
-    let pause = Duration::from_millis(if dice % 5 == 0 { 2_000 } else { 20 + dice % 100 });
+    let pause = Duration::from_millis(if dice.is_multiple_of(5) { 2_000 } else { 20 + dice % 100 });
     if is_failing && dice % 7 == 1 {
         let mut error = AgentError::new(FailureKind::Transient, "it broke off");
         error.usage = Usage { input_tokens: dice % 20, ..Usage::default() };

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use refrain_schemas::event::EventKind;
 use refrain_schemas::report::RunStatus;
 use refrain_testkit::world::World;
 use serde_json::{Value, json};
@@ -87,27 +86,4 @@ fn even_agents_keep_all_lanes_busy() {
     let (streaming, mut barriers) = (world.elapsed(), with_barriers(&world));
     barriers.run();
     assert!(barriers.elapsed() > streaming, "{:?}", barriers.elapsed());
-}
-
-/// All 64 answer in the same moment; the first that do are asked again before the others are looked at.
-#[test]
-fn a_lane_that_is_free_does_not_wait_for_others() {
-    let mut world = workload(2_000, |_, _| 50);
-    world.redefine(|file| {
-        let phases = file["phases"].as_object_mut().unwrap();
-        phases.retain(|name, _| name != "translate" && name != "qa");
-        phases["context"]["units"] = json!({"of": "ingest"});
-        phases["context"]["output"] = json!({"records": "r", "key": "line_id"});
-    });
-    world.run();
-    let events = world.events();
-    let calls = events.iter().filter_map(|event| match &event.kind {
-        EventKind::CallIntended { .. } => Some(true),
-        EventKind::CallCompleted { .. } => Some(false),
-        _ => None,
-    });
-    let (first, rest): (Vec<_>, Vec<_>) = calls.enumerate().partition(|(n, _)| *n < 64);
-    assert!(first.iter().all(|(_, is_intent)| *is_intent));
-    let n_answers = rest.iter().take_while(|(_, is_intent)| !is_intent).count();
-    assert!((1..=8).contains(&n_answers), "{n_answers}");
 }

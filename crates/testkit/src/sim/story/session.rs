@@ -125,9 +125,10 @@ impl World {
         }
         let faults =
             Faults { odds: *odds, chance: crate::sim::seed::Chance::of(chance.next()), is_full: false };
-        let store = SimStore::new(self.store.reopen(), self.book.clone(), faults, doom.flag.clone());
         let jumps = odds.jumps.then(|| mix(seed.0));
         let clock = Arc::new(SimClock::new(self.clock.clone(), jumps));
+        let (inner, dead) = (self.store.reopen(), doom.flag.clone());
+        let store = SimStore::new(inner, self.book.clone(), faults, clock.clone(), dead);
         let stage = Stage {
             model: chapter.model.clone(),
             real: chapter.builtins.clone(),

@@ -65,7 +65,9 @@ impl JsonlLog {
         Ok(Self::to(file, path.display().to_string(), level))
     }
 
-    fn to(file: File, name: String, level: Level) -> Self {
+    /// Writes to a file that is open, which errors call by a name.
+    #[must_use]
+    pub fn to(file: File, name: String, level: Level) -> Self {
         let ledger = Arc::new(Ledger::default());
         let counting = Counting { out: BufWriter::new(file), lines: 0, ledger: Arc::clone(&ledger) };
         let (writer, guard) = NonBlockingBuilder::default().lossy(false).finish(counting);

@@ -100,7 +100,8 @@ fn a_log_that_cannot_be_made_is_an_error() {
 #[cfg(target_os = "linux")]
 #[test]
 fn a_full_disk_is_told_by_the_next_call() {
-    let sink = JsonlLog::create("/dev/full", Level::Info).unwrap();
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let sink = JsonlLog::to(full, "/dev/full".to_owned(), Level::Info);
     block_on(sink.log(&logged("x"))).unwrap();
     let error = block_on(sink.flush()).unwrap_err();
     assert!(error.to_string().starts_with("failed to write to /dev/full: "), "{error}");

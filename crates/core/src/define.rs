@@ -291,8 +291,10 @@ async fn bind(
     Ok(BoundAgent { name, identity, files, params, vars, params_digest, prompt: None, tool_bytes: 0 })
 }
 
-/// The part of an agent's identity that stands in the pipeline file and in its technology.
-fn own_identity(agent: &AgentModel) -> Digest {
+/// Returns the part of an agent's identity that stands in the pipeline file and in its technology. Two that share it are one
+/// agent by two names, and share their replies.
+#[must_use]
+pub fn own_identity(agent: &AgentModel) -> Digest {
     let mut digester = Digester::new("refrain agent own v1");
     digester.part(agent.traits.identity.as_bytes());
     for argument in agent.spec.command.iter().flatten() {

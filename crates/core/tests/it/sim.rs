@@ -155,3 +155,23 @@ fn a_phase_that_gathers_is_stale_as_soon_as_there_is_another_scope() {
     assert_eq!(all.causes[0].kind, CauseKind::WantArrived);
     assert_eq!(world.unfresh(), [""; 0]);
 }
+
+/// Found by seed 9566, a mistake of the simulator: two agents of one model share their replies, and said different things.
+#[test]
+fn an_agent_by_two_names_says_the_same() {
+    let calm = |phases: &[(&str, &str)]| {
+        let mut world = world(json!({"t": {"units": {"of": "ingest"}, "agent": {"builtin": "note"}}}));
+        world.redefine(|file| {
+            file["agents"] = json!({"one": {"model": "sim/m"}, "other": {"model": "sim/m"}});
+            file["endpoints"] = json!({"sim": {"base_url": "http://sim"}});
+            for (phase, agent) in phases {
+                file["phases"][phase] = json!({"units": {"of": "ingest"}, "agent": agent});
+            }
+        });
+        world.agent("sim/m", |_| Ok(json!("nobody asks this one")));
+        Subject::new(world.chapter()).undisturbed().unwrap()[0].clone()
+    };
+    let both = calm(&[("t", "one"), ("u", "other")]);
+    assert_eq!(both.report.calls, 6, "what one was asked the other is not asked");
+    assert_eq!(calm(&[("t", "other")]).digests["t"], both.digests["t"]);
+}

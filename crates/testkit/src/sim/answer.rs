@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use refrain_core::define::agent_params;
+use refrain_core::define::{agent_params, own_identity};
 use refrain_core::model::{AskWork, ContextSource, Model, OutputShape, Phase, Select, Split, Work};
 use refrain_core::ports::agent::{AskedUnit, Draft, Request};
 use refrain_core::ports::rules::{RecordRules, RecordView};
@@ -23,9 +23,9 @@ use super::shape;
 #[derive(Debug)]
 pub(crate) struct Author {
     model: Arc<Model>,
-    /// The fields of each agent's records that later phases read: of all its phases, for what it is asked does not say for
-    /// which one.
-    wanted: BTreeMap<AgentName, BTreeSet<String>>,
+    /// The fields of each agent's records that later phases read: of all its phases and by all its names, for what it is asked
+    /// does not say for which one.
+    wanted: BTreeMap<Digest, BTreeSet<String>>,
     /// What has this in it is not answered.
     refused: Option<&'static str>,
 }
@@ -87,7 +87,7 @@ impl Author {
             request,
             unit,
             input: unit.input.value(),
-            wanted: self.wanted.get(agent),
+            wanted: self.wanted.get(&voice(&self.model, agent)),
         };
         let number = number(&self.asked(agent, &question));
         let rules = self.rules(work, request);
@@ -125,7 +125,7 @@ impl Author {
     /// alone, of others the unit and all that it sees.
     fn asked(&self, agent: &AgentName, question: &Question<'_>) -> Digest {
         let mut digester = Digester::new("refrain simulated question");
-        digester.part(agent.as_str().as_bytes());
+        digester.digest(&voice(&self.model, agent));
         if let Some(digest) = question.prompt.and_then(|prompt| self.told(prompt, question)) {
             return digester.digest(&digest).finish();
         }
@@ -160,8 +160,14 @@ fn number(digest: &Digest) -> u64 {
     bytes.iter().take(8).fold(0, |number, byte| number << 8 | u64::from(*byte))
 }
 
+/// Returns who an agent is, by whatever name: replies are kept under that.
+fn voice(model: &Model, agent: &AgentName) -> Digest {
+    let unknown = || Digester::new("refrain simulated nobody").part(agent.as_str().as_bytes()).finish();
+    model.agents.get(agent.as_str()).map_or_else(unknown, own_identity)
+}
+
 /// Returns the fields of each agent's records that later phases read.
-fn wanted(model: &Model) -> BTreeMap<AgentName, BTreeSet<String>> {
+fn wanted(model: &Model) -> BTreeMap<Digest, BTreeSet<String>> {
     let asking = || {
         model.phases.iter().filter_map(|phase| match &phase.work {
             Work::Ask(work) => Some((phase, work)),
@@ -170,11 +176,11 @@ fn wanted(model: &Model) -> BTreeMap<AgentName, BTreeSet<String>> {
     };
     let mut of_phases = BTreeMap::new();
     asking().for_each(|(phase, work)| want(&mut of_phases, phase, work));
-    let mut wanted: BTreeMap<AgentName, BTreeSet<String>> = BTreeMap::new();
+    let mut wanted: BTreeMap<Digest, BTreeSet<String>> = BTreeMap::new();
     for (phase, work) in asking() {
         let fields = of_phases.get(&phase.name).cloned().unwrap_or_default();
         for member in &work.pool {
-            wanted.entry(member.agent.clone()).or_default().extend(fields.iter().cloned());
+            wanted.entry(voice(model, &member.agent)).or_default().extend(fields.iter().cloned());
         }
     }
     wanted

@@ -385,6 +385,69 @@ fn what_people_took_back_is_not_brought_back_by_the_next_file() {
     assert_eq!(report["from"]["revision"], json!(3), "{report}");
 }
 
+/// A second export, with what Ana wrote in the second line of the first.
+fn exported_twice() -> TestProject {
+    let project = exported();
+    project.edit("out/ja.csv", "SECOND LINE", "of ana");
+    assert_counts(&import(&project, &["out/ja.csv"]), 1, 0, 0);
+    project.run_json(&[], 0);
+    project
+}
+
+#[track_caller]
+fn import_by_ben(project: &TestProject, arguments: &[&str]) -> Value {
+    project.json(&[&["edit", "import"], arguments, &["--by", "ben"]].concat(), 0)
+}
+
+#[test]
+fn who_goes_over_an_export_with_edits_in_it_has_seen_them() {
+    let project = exported_twice();
+    project.edit("out/ja.csv", "of ana", "of ana and ben");
+    let report = import_by_ben(&project, &["out/ja.csv"]);
+    assert_counts(&report, 0, 1, 0);
+    assert_eq!((&report["n_clashes"], &report["from"]["revision"]), (&json!(0), &json!(2)), "{report}");
+    project.run_json(&[], 0);
+    assert!(project.read("out/ja.csv").contains("two,of ana and ben\n"));
+    assert_eq!(project.files().iter().filter(|file| file.contains("edited")).count(), 0);
+}
+
+#[test]
+fn the_machines_text_put_back_in_an_export_takes_the_edit_back() {
+    let project = exported_twice();
+    project.edit("out/ja.csv", "of ana", "SECOND LINE");
+    let report = import_by_ben(&project, &["out/ja.csv"]);
+    assert_counts(&report, 0, 0, 1);
+    assert_eq!(report["from"]["revision"], json!(2), "{report}");
+    project.run_json(&[], 0);
+    assert!(project.read("out/ja.csv").contains("two,SECOND LINE\n"));
+    assert_eq!(project.files().iter().filter(|file| file.contains("edited")).count(), 0);
+}
+
+#[test]
+fn the_machines_text_put_back_in_an_export_is_kept_where_it_was_not_imported() {
+    let project = exported_twice();
+    project.edit("out/ja.csv", "of ana", "SECOND LINE");
+    project.edit("lines.csv", "fourth line", "another line");
+    project.run_json(&[], 0);
+    assert!(project.read("out/ja.csv").contains("two,of ana\n"));
+    assert!(project.read("out/ja.csv.edited-1").contains("two,SECOND LINE\n"));
+}
+
+#[test]
+fn a_copy_that_has_what_others_wrote_was_made_after_that() {
+    let project = exported();
+    project.edit("out/ja.csv", "SECOND LINE", "of ana");
+    project.edit("out/ja.csv", "THIRD LINE", "also of ana");
+    import(&project, &["out/ja.csv"]);
+    let first = project.read("out/ja.csv");
+    project.run_json(&[], 0);
+    let ben = first.replace("two,of ana", "two,SECOND LINE").replace("FOURTH LINE", "of ben");
+    project.write("ben.csv", &ben);
+    let report = import_by_ben(&project, &["ben.csv", "--from", "export@ja"]);
+    assert_counts(&report, 1, 0, 1);
+    assert_eq!(report["from"]["revision"], json!(2), "{report}");
+}
+
 #[test]
 fn a_file_without_news_is_nothing_to_undo() {
     let project = exported();

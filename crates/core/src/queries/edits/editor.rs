@@ -122,7 +122,8 @@ impl<'a> Editor<'a> {
         set.map_or_else(|| self.machine(key, field), |change| Some(change.value.clone()))
     }
 
-    fn machine(&self, key: &str, field: &str) -> Option<Json> {
+    /// Returns what the machine says now.
+    pub(super) fn machine(&self, key: &str, field: &str) -> Option<Json> {
         value(self.subject.record(key)?, field)
     }
 

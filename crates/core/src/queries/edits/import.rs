@@ -53,6 +53,8 @@ pub struct Returned {
     pub revision: Option<Revision>,
     /// The name under which it was written.
     pub path: String,
+    /// Whether it lies where it was written: it is what was written there last, and what somebody made of that.
+    pub in_place: bool,
     /// How the person names it.
     pub file: String,
     /// Its contents.
@@ -136,11 +138,17 @@ impl<'a> Import<'a> {
         Ok(outcome)
     }
 
-    /// Whether the file differs from everything that the export wrote: what a run put there it may replace.
+    /// Whether the file differs from what a run may replace anyway: in its place from what was written there last, elsewhere
+    /// from everything that the export wrote.
     fn is_news(&self) -> bool {
-        let past = self.history.target(&self.returned.export);
-        let files = past.into_iter().flat_map(|past| &past.revisions).flat_map(|(_, record)| &record.files);
-        !files.into_iter().any(|file| file.digest == self.returned.digest)
+        let Returned { export, path, in_place, digest, .. } = self.returned;
+        let past = self.history.target(export);
+        let records = past.into_iter().flat_map(|past| &past.revisions).map(|(_, record)| record);
+        let mut files = records.rev().flat_map(|record| &record.files);
+        if *in_place {
+            return files.find(|file| file.path == *path).is_none_or(|file| file.digest != *digest);
+        }
+        !files.any(|file| file.digest == *digest)
     }
 
     /// Leaves out what could never be seen: changes with which the export, made once more, says in their column what it said

@@ -449,6 +449,55 @@ fn a_copy_that_has_what_others_wrote_was_made_after_that() {
 }
 
 #[test]
+fn a_copy_of_an_export_that_gc_forgot_is_warned_of() {
+    let project = exported();
+    let old = project.read("out/ja.csv");
+    another_machine(&project);
+    project.run_json(&[], 0);
+    project.write("ana.csv", &old.replace("SECOND LINE", "mine"));
+    let dry = ["ana.csv", "--from", "export@ja", "--dry-run"];
+    assert_eq!(import(&project, &dry)["from"].get("forgotten"), None);
+    project.run(&["gc", "--keep", "1"]).expect(0);
+    let report = import(&project, &dry);
+    assert_eq!(
+        (&report["from"]["forgotten"], &report["from"]["revision"]),
+        (&json!(1), &json!(2)),
+        "{report}"
+    );
+    let page = project.run(&by_ana(&[&["edit", "import"], &dry[..]].concat())).expect(0).stdout;
+    assert!(page.contains("revisions of export@ja up to #1 are forgotten"), "{page}");
+    // Of what is named, or lies where it was written, it is known.
+    assert_eq!(
+        import(&project, &["ana.csv", "--from", "export@ja#2", "--dry-run"])["from"].get("forgotten"),
+        None
+    );
+    project.edit("out/ja.csv", "second line", "mine");
+    assert_eq!(import(&project, &["out/ja.csv", "--dry-run"])["from"].get("forgotten"), None);
+}
+
+#[test]
+fn a_file_in_another_language_is_not_taken_for_one_in_this() {
+    let project = exported();
+    another_machine(&project);
+    project.run_json(&["export@fr"], 0);
+    let french = project.read("out/fr.csv").replace("second line", "mine");
+    project.write("x.csv", &french);
+    let import = ["edit", "import", "x.csv", "--from", "export@ja"];
+    let output = project.run(&by_ana(&import)).expect(0);
+    let said = "warning: x.csv fits export@fr better: 4 of 4 records differ from export@ja";
+    assert!(output.stderr.contains(said), "{}", output.stderr);
+    project.run(&by_ana(&["edit", "undo", "translate@ja", "--last"])).expect(0);
+    project.write("out/ja.csv", &french);
+    let place = ["edit", "import", "out/ja.csv"];
+    let output = refused(&project, &place, 2, "out/ja.csv fits export@fr better: 4 of 4 records");
+    assert!(output.stderr.contains("`--from export@ja` takes all of these"), "{}", output.stderr);
+    assert_eq!(project.run(&["edit", "list"]).expect(0).stdout.lines().count(), 1, "nothing was recorded");
+    // Who has changed most of it, in the same language, is asked nothing.
+    project.write("out/ja.csv", &french.replace("line", "of ana").replace("mine", "mine as well"));
+    assert_counts(&self::import(&project, &["out/ja.csv"]), 4, 0, 0);
+}
+
+#[test]
 fn a_file_without_news_is_nothing_to_undo() {
     let project = exported();
     let set = ["edit", "set", "translate@ja/two", "--text", "mine"];

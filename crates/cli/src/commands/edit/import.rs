@@ -1,5 +1,7 @@
 //! `refrain edit import`
 
+mod others;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -79,6 +81,7 @@ pub(super) fn run(args: &ImportArgs, globals: &Globals, output: &mut Output) -> 
         [only] => *only,
         several => fitting(args, &opened, several, &bytes, &signature)?,
     };
+    others::look_for_other_scope(args, &opened, export, &written, &bytes, &signature)?;
     let report = import(args, &opened, export, &bytes, &signature)?;
     if output.wants_json() {
         output.json(&report)?;

@@ -124,6 +124,39 @@ fn changed_copies_of_tables() {
 }
 
 #[test]
+fn lines_that_were_renamed_since_keep_what_was_written_in_an_old_copy() {
+    let write = json!({"patch": "lines.csv", "path": "out/lines.csv"});
+    let project = project(&json!({"files": "lines.csv"}), &write, "id").file("lines.csv", LINES);
+    project.run_json(&[], 0);
+    let old = project.read("out/lines.csv");
+    project.write("old.csv", &old.replacen("THIRD LINE", "mine", 1).replacen("FIRST LINE", "gone", 1));
+    project.edit("lines.csv", "three,", "third,");
+    project.edit("lines.csv", "one,first line,Ann\n", "");
+    project.run_json(&[], 0);
+    let report = import(&project, &["old.csv", "--from", "export"]);
+    assert_counts(&report, 2, 0, 0);
+    assert_eq!((&report["n_unknown"], &report["from"]["revision"]), (&json!(0), &json!(1)), "{report}");
+    assert_eq!(
+        (&report["moved"], &report["gone"]),
+        (&json!({"three": "third"}), &json!(["one"])),
+        "{report}"
+    );
+    let list = project.run(&["edit", "list", "--json"]).expect(0).json();
+    let edits = list["targets"][0]["edits"].as_array().unwrap();
+    let third = edits.iter().find(|edit| edit["key"] == json!("third")).unwrap();
+    assert_eq!(third["locked"], json!(true), "{list}");
+    let ran = project.run_json(&[], 0);
+    assert_eq!(ran["calls"], json!(0), "{ran}");
+    assert!(project.read("out/lines.csv").contains("third,mine,Ann\n"));
+    // Where it was written it is found as well, before the next run and after it.
+    project.edit("out/lines.csv", "third,mine", "third,mine again");
+    project.edit("lines.csv", "third,", "last,");
+    assert_counts(&import(&project, &["out/lines.csv"]), 0, 1, 0);
+    project.run_json(&[], 0);
+    assert!(project.read("out/lines.csv").contains("last,mine again,Ann\n"));
+}
+
+#[test]
 fn changed_copies_of_text_without_ids() {
     let write = json!({"patch": "script/*.txt", "path": "out/{file}"});
     let project = project(&json!({"files": "script/*.txt"}), &write, "line_id")

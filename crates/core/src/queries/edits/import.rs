@@ -131,11 +131,20 @@ impl<'a> Import<'a> {
             .await
             .map_err(|error| self.renamed(error))?;
         let revision = found.exported.revision;
-        let basis =
-            EditBasis { target: export.clone(), revision, latest: latest.unwrap_or(revision), passed_over };
+        let latest = latest.unwrap_or(revision);
+        let forgotten = self.forgotten(latest).filter(|_| !request.changes.is_empty());
+        let basis = EditBasis { target: export.clone(), revision, latest, forgotten, passed_over };
         tell(&mut outcome.report, &found, basis);
         outcome.report.unwritten = unwritten;
         Ok(outcome)
+    }
+
+    /// Returns the newest revision that is not on record, where the file may have been made from it.
+    fn forgotten(&self, latest: Revision) -> Option<Revision> {
+        let Returned { export, revision, in_place, .. } = self.returned;
+        let is_known = *in_place || revision.is_some();
+        let on_record = |revision: &Revision| self.history.revision(export, *revision).is_some();
+        (1..latest.0).rev().map(Revision).find(|revision| !is_known && !on_record(revision))
     }
 
     /// Whether the file differs from what a run may replace anyway: in its place from what was written there last, elsewhere
@@ -217,7 +226,8 @@ impl<'a> Import<'a> {
             let record = records.get(&key).cloned();
             BasisRow { row, key, record }
         };
-        Ok(Basis { rows: found.rows.into_iter().zip(keys).map(row).collect(), own_ids: found.own_ids })
+        let rows = found.rows.into_iter().zip(keys).map(row).collect();
+        Ok(Basis { rows, own_ids: found.own_ids, lines: None })
     }
 
     /// The same where the export is a changed copy. Its rows stand where those of the file do that it is a copy of, and have
@@ -241,7 +251,8 @@ impl<'a> Import<'a> {
             let record = records.get(&key).cloned();
             BasisRow { row, key, record }
         };
-        Ok(Basis { rows: found.rows.into_iter().zip(sources).map(row).collect(), own_ids })
+        let rows = found.rows.into_iter().zip(sources).map(row).collect();
+        Ok(Basis { rows, own_ids, lines: Some(lines) })
     }
 
     async fn write(
@@ -298,7 +309,9 @@ fn tell(report: &mut EditReport, found: &Found, basis: EditBasis) {
     let compared = &found.compared;
     let first = |keys: &[String]| keys.iter().take(NAMED).cloned().collect();
     let renamed = found.subject.renamed();
-    let gone = |key: &String| !found.subject.records.contains_key(renamed.get(key).unwrap_or(key));
+    let moved = std::mem::take(&mut report.moved);
+    let home = |key: &String| renamed.get(key).or_else(|| moved.get(key)).unwrap_or(key).clone();
+    let gone = |key: &String| !found.subject.records.contains_key(&home(key));
     let mut lost: Vec<String> =
         compared.changes.iter().map(|change| change.key.clone()).filter(gone).collect();
     lost.dedup();
@@ -307,6 +320,7 @@ fn tell(report: &mut EditReport, found: &Found, basis: EditBasis) {
     (report.unknown, report.n_unknown) = (first(&compared.unknown), compared.unknown.len() as u64);
     (report.absent, report.n_absent) = (first(&compared.absent), compared.absent.len() as u64);
     report.gone = first(&lost);
+    report.moved = moved;
     report.left_out = compared.left_out.iter().cloned().collect();
     report.lacking = compared.lacking.iter().cloned().collect();
 }

@@ -212,8 +212,9 @@ impl Import<'_> {
         if best.is_some_and(|best| best.has_the_same(&records)) {
             return Ok(Look::NoBetter);
         }
-        let basis = self.basis(&records, key).await?;
+        let mut basis = self.basis(&records, key).await?;
         let shape = Shape { key, params: &self.params, fields: &self.returned.fields };
+        basis.add_gone(&records, rows, &shape);
         (found.compared, found.made) = match compare(&basis, rows, &shape) {
             Ok(compared) => (compared, Some((records, basis))),
             Err((is, was)) => match compare_said(&records, rows, &shape) {

@@ -303,6 +303,9 @@ pub struct EditReport {
     pub clashes: Vec<EditClash>,
     /// How many these are.
     pub n_clashes: u64,
+    /// The keys that new edits have because their lines are called so since the export, by those in the file.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub moved: BTreeMap<String, String>,
     /// Keys in the file that the export does not have, the first hundred.
     pub unknown: Vec<String>,
     /// How many these are.
@@ -334,6 +337,10 @@ pub struct EditBasis {
     pub revision: Revision,
     /// Its latest revision.
     pub latest: Revision,
+    /// The newest revision that is forgotten, where the file may have been made from it or one before: what machines said since
+    /// is then among the changes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forgotten: Option<Revision>,
     /// Why the file was not compared with the newest revision that wrote it; absent where it was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub passed_over: Option<String>,

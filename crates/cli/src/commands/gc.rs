@@ -19,6 +19,9 @@ use crate::{runtime, wiring};
 /// Keeps the latest revisions of every phase and scope, and those that wrote files which are left over, and removes the
 /// others with what only they held. Replies are kept: they are what was paid for. `--replies` removes those that no
 /// kept revision came from as well, with what was said in their calls; asking for them again costs again.
+///
+/// In a copy of an export whose revision is forgotten, what people changed can no longer be told from what machines have
+/// changed since: `edit import` such copies before, or keep more revisions.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

@@ -148,6 +148,12 @@ fn notes(page: &mut Page, report: &EditReport, file: &str) {
     {
         note(&format!("the file could not be compared with the newest export of {}: {why}", from.target));
     }
+    if let Some((from, last)) = report.from.as_ref().and_then(|from| Some((from, from.forgotten?))) {
+        note(&format!(
+            "revisions of {0} up to #{last} are forgotten (`refrain gc`): if the file was made from one of these, what the              machine has changed since counts as the person's; look at `refrain edit list`, and `refrain edit undo {1}              --last` takes it back",
+            from.target, report.target
+        ));
+    }
     if report.n_unknown > 0 {
         note(&unknown(report, file));
     }
@@ -155,6 +161,10 @@ fn notes(page: &mut Page, report: &EditReport, file: &str) {
         let keys = named(&report.absent, report.n_absent);
         let n = counted(report.n_absent, "exported record");
         note(&format!("{n} not in the file, left as before ({keys})"));
+    }
+    if !report.moved.is_empty() {
+        let pairs: Vec<String> = report.moved.iter().map(|(was, is)| format!("{was} is {is} now")).collect();
+        note(&format!("edited, and renamed in the script since: {}", named(&pairs, pairs.len() as u64)));
     }
     if !report.gone.is_empty() {
         note(&format!(

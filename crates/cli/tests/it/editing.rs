@@ -385,6 +385,118 @@ fn what_people_took_back_is_not_brought_back_by_the_next_file() {
     assert_eq!(report["from"]["revision"], json!(3), "{report}");
 }
 
+/// A second export, with what Ana wrote in the second line of the first.
+fn exported_twice() -> TestProject {
+    let project = exported();
+    project.edit("out/ja.csv", "SECOND LINE", "of ana");
+    assert_counts(&import(&project, &["out/ja.csv"]), 1, 0, 0);
+    project.run_json(&[], 0);
+    project
+}
+
+#[track_caller]
+fn import_by_ben(project: &TestProject, arguments: &[&str]) -> Value {
+    project.json(&[&["edit", "import"], arguments, &["--by", "ben"]].concat(), 0)
+}
+
+#[test]
+fn who_goes_over_an_export_with_edits_in_it_has_seen_them() {
+    let project = exported_twice();
+    project.edit("out/ja.csv", "of ana", "of ana and ben");
+    let report = import_by_ben(&project, &["out/ja.csv"]);
+    assert_counts(&report, 0, 1, 0);
+    assert_eq!((&report["n_clashes"], &report["from"]["revision"]), (&json!(0), &json!(2)), "{report}");
+    project.run_json(&[], 0);
+    assert!(project.read("out/ja.csv").contains("two,of ana and ben\n"));
+    assert_eq!(project.files().iter().filter(|file| file.contains("edited")).count(), 0);
+}
+
+#[test]
+fn the_machines_text_put_back_in_an_export_takes_the_edit_back() {
+    let project = exported_twice();
+    project.edit("out/ja.csv", "of ana", "SECOND LINE");
+    let report = import_by_ben(&project, &["out/ja.csv"]);
+    assert_counts(&report, 0, 0, 1);
+    assert_eq!(report["from"]["revision"], json!(2), "{report}");
+    project.run_json(&[], 0);
+    assert!(project.read("out/ja.csv").contains("two,SECOND LINE\n"));
+    assert_eq!(project.files().iter().filter(|file| file.contains("edited")).count(), 0);
+}
+
+#[test]
+fn the_machines_text_put_back_in_an_export_is_kept_where_it_was_not_imported() {
+    let project = exported_twice();
+    project.edit("out/ja.csv", "of ana", "SECOND LINE");
+    project.edit("lines.csv", "fourth line", "another line");
+    project.run_json(&[], 0);
+    assert!(project.read("out/ja.csv").contains("two,of ana\n"));
+    assert!(project.read("out/ja.csv.edited-1").contains("two,SECOND LINE\n"));
+}
+
+#[test]
+fn a_copy_that_has_what_others_wrote_was_made_after_that() {
+    let project = exported();
+    project.edit("out/ja.csv", "SECOND LINE", "of ana");
+    project.edit("out/ja.csv", "THIRD LINE", "also of ana");
+    import(&project, &["out/ja.csv"]);
+    let first = project.read("out/ja.csv");
+    project.run_json(&[], 0);
+    let ben = first.replace("two,of ana", "two,SECOND LINE").replace("FOURTH LINE", "of ben");
+    project.write("ben.csv", &ben);
+    let report = import_by_ben(&project, &["ben.csv", "--from", "export@ja"]);
+    assert_counts(&report, 1, 0, 1);
+    assert_eq!(report["from"]["revision"], json!(2), "{report}");
+}
+
+#[test]
+fn a_copy_of_an_export_that_gc_forgot_is_warned_of() {
+    let project = exported();
+    let old = project.read("out/ja.csv");
+    another_machine(&project);
+    project.run_json(&[], 0);
+    project.write("ana.csv", &old.replace("SECOND LINE", "mine"));
+    let dry = ["ana.csv", "--from", "export@ja", "--dry-run"];
+    assert_eq!(import(&project, &dry)["from"].get("forgotten"), None);
+    project.run(&["gc", "--keep", "1"]).expect(0);
+    let report = import(&project, &dry);
+    assert_eq!(
+        (&report["from"]["forgotten"], &report["from"]["revision"]),
+        (&json!(1), &json!(2)),
+        "{report}"
+    );
+    let page = project.run(&by_ana(&[&["edit", "import"], &dry[..]].concat())).expect(0).stdout;
+    assert!(page.contains("revisions of export@ja up to #1 are forgotten"), "{page}");
+    // Of what is named, or lies where it was written, it is known.
+    assert_eq!(
+        import(&project, &["ana.csv", "--from", "export@ja#2", "--dry-run"])["from"].get("forgotten"),
+        None
+    );
+    project.edit("out/ja.csv", "second line", "mine");
+    assert_eq!(import(&project, &["out/ja.csv", "--dry-run"])["from"].get("forgotten"), None);
+}
+
+#[test]
+fn a_file_in_another_language_is_not_taken_for_one_in_this() {
+    let project = exported();
+    another_machine(&project);
+    project.run_json(&["export@fr"], 0);
+    let french = project.read("out/fr.csv").replace("second line", "mine");
+    project.write("x.csv", &french);
+    let import = ["edit", "import", "x.csv", "--from", "export@ja"];
+    let output = project.run(&by_ana(&import)).expect(0);
+    let said = "warning: x.csv fits export@fr better: 4 of 4 records differ from export@ja";
+    assert!(output.stderr.contains(said), "{}", output.stderr);
+    project.run(&by_ana(&["edit", "undo", "translate@ja", "--last"])).expect(0);
+    project.write("out/ja.csv", &french);
+    let place = ["edit", "import", "out/ja.csv"];
+    let output = refused(&project, &place, 2, "out/ja.csv fits export@fr better: 4 of 4 records");
+    assert!(output.stderr.contains("`--from export@ja` takes all of these"), "{}", output.stderr);
+    assert_eq!(project.run(&["edit", "list"]).expect(0).stdout.lines().count(), 1, "nothing was recorded");
+    // Who has changed most of it, in the same language, is asked nothing.
+    project.write("out/ja.csv", &french.replace("line", "of ana").replace("mine", "mine as well"));
+    assert_counts(&self::import(&project, &["out/ja.csv"]), 4, 0, 0);
+}
+
 #[test]
 fn a_file_without_news_is_nothing_to_undo() {
     let project = exported();

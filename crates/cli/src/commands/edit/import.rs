@@ -1,5 +1,7 @@
 //! `refrain edit import`
 
+mod others;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -79,6 +81,7 @@ pub(super) fn run(args: &ImportArgs, globals: &Globals, output: &mut Output) -> 
         [only] => *only,
         several => fitting(args, &opened, several, &bytes, &signature)?,
     };
+    others::look_for_other_scope(args, &opened, export, &written, &bytes, &signature)?;
     let report = import(args, &opened, export, &bytes, &signature)?;
     if output.wants_json() {
         output.json(&report)?;
@@ -103,6 +106,7 @@ fn import(
         export: export.target.clone(),
         revision: args.from.as_ref().and_then(|from| from.revision),
         path: export.path.clone(),
+        in_place: args.is_in_place(opened, export),
         file: args.path.display().to_string(),
         digest: Digest::of_content(bytes),
         fields: args.fields.clone(),
@@ -168,6 +172,13 @@ fn undecided(args: &ImportArgs, files: &[&WrittenFile], why: &str) -> CliError {
 }
 
 impl ImportArgs {
+    /// Whether the file is the one that was exported, and not a copy of it, as a run keeps one.
+    fn is_in_place(&self, opened: &Opened, export: &WrittenFile) -> bool {
+        let name = self.path.file_name().and_then(|name| name.to_str());
+        let is_copy = self.copy_of.is_some() || name.is_none_or(|name| original(name) != name);
+        !is_copy && at_place(&opened.project.dir, &self.path, std::slice::from_ref(export)).is_some()
+    }
+
     fn reading(&self) -> Map<String, Value> {
         let delimiter = self.delimiter.as_ref().map(|text| ("delimiter".to_owned(), Value::from(&**text)));
         delimiter.into_iter().collect()

@@ -78,6 +78,25 @@ fn files_of_translation_tools() {
 }
 
 #[test]
+fn a_mark_that_is_taken_away_is_taken_away() {
+    let write = json!({"path": "out/lines.po", "language": "fr", "source_language": "en"});
+    let project = carrying(&json!({"files": "lines.csv"}), &write, "id", &json!({"source": "text"}))
+        .file("lines.csv", LINES);
+    project.run_json(&[], 0);
+    let first = project.read("out/lines.po");
+    let at = first.find("msgctxt \"two\"").unwrap();
+    project.write("out/lines.po", &format!("{}#, fuzzy\n{}", &first[..at], &first[at..]));
+    assert_counts(&import(&project, &["out/lines.po"]), 1, 0, 0);
+    project.run_json(&[], 0);
+    assert!(project.read("out/lines.po").contains("fuzzy\nmsgctxt \"two\""));
+    project.edit("out/lines.po", "#, fuzzy\n", "");
+    let report = import(&project, &["out/lines.po"]);
+    assert_eq!(report["from"]["revision"], json!(2), "{report}");
+    project.run_json(&[], 0);
+    assert!(!project.read("out/lines.po").contains("fuzzy\nmsgctxt \"two\""), "{report}");
+}
+
+#[test]
 fn one_text_for_two_lines_makes_two_edits() {
     let write = json!({"path": "out/lines.rpy", "language": "french"});
     let project = project(&json!({"files": "lines.csv"}), &write, "id").file("lines.csv", LINES);
@@ -102,6 +121,39 @@ fn changed_copies_of_tables() {
     let project = self::project(&json!({"files": "lines.csv"}), &write, "id")
         .file("lines.csv", &LINES.replace(",speaker\n", ",translation\n"));
     check(&project, "out/lines.csv", "two");
+}
+
+#[test]
+fn lines_that_were_renamed_since_keep_what_was_written_in_an_old_copy() {
+    let write = json!({"patch": "lines.csv", "path": "out/lines.csv"});
+    let project = project(&json!({"files": "lines.csv"}), &write, "id").file("lines.csv", LINES);
+    project.run_json(&[], 0);
+    let old = project.read("out/lines.csv");
+    project.write("old.csv", &old.replacen("THIRD LINE", "mine", 1).replacen("FIRST LINE", "gone", 1));
+    project.edit("lines.csv", "three,", "third,");
+    project.edit("lines.csv", "one,first line,Ann\n", "");
+    project.run_json(&[], 0);
+    let report = import(&project, &["old.csv", "--from", "export"]);
+    assert_counts(&report, 2, 0, 0);
+    assert_eq!((&report["n_unknown"], &report["from"]["revision"]), (&json!(0), &json!(1)), "{report}");
+    assert_eq!(
+        (&report["moved"], &report["gone"]),
+        (&json!({"three": "third"}), &json!(["one"])),
+        "{report}"
+    );
+    let list = project.run(&["edit", "list", "--json"]).expect(0).json();
+    let edits = list["targets"][0]["edits"].as_array().unwrap();
+    let third = edits.iter().find(|edit| edit["key"] == json!("third")).unwrap();
+    assert_eq!(third["locked"], json!(true), "{list}");
+    let ran = project.run_json(&[], 0);
+    assert_eq!(ran["calls"], json!(0), "{ran}");
+    assert!(project.read("out/lines.csv").contains("third,mine,Ann\n"));
+    // Where it was written it is found as well, before the next run and after it.
+    project.edit("out/lines.csv", "third,mine", "third,mine again");
+    project.edit("lines.csv", "third,", "last,");
+    assert_counts(&import(&project, &["out/lines.csv"]), 0, 1, 0);
+    project.run_json(&[], 0);
+    assert!(project.read("out/lines.csv").contains("last,mine again,Ann\n"));
 }
 
 #[test]
@@ -272,8 +324,8 @@ fn a_file_of_an_export_of_long_ago_is_found() {
         project.write("lines.csv", &old.replace(&line, &format!("four,version {n},Bo")));
         project.run_json(&[], 0);
     }
-    project.write("out/lines.csv", &first.replacen("SECOND LINE", "mine", 1));
-    let report = import(&project, &["out/lines.csv", "--dry-run"]);
+    project.write("ana.csv", &first.replacen("SECOND LINE", "mine", 1));
+    let report = import(&project, &["ana.csv", "--from", "export", "--dry-run"]);
     assert_counts(&report, 1, 0, 0);
     assert_eq!((&report["from"]["revision"], &report["from"]["latest"]), (&json!(1), &json!(9)), "{report}");
     assert_eq!(report["from"].get("passed_over"), None);
@@ -297,10 +349,10 @@ fn of_two_encodings(first: &str, second: &str) -> TestProject {
 fn of_which_export_a_file_is_made_that_is_news_throughout_is_for_the_person_to_say() {
     let lamp = LINES.replace("first", "💡");
     let project = of_two_encodings(&lamp, LINES);
-    let path = "out/lines.csv";
-    let theirs = project.read(path).replace("LINE", "of ana's");
+    let path = "ana.csv";
+    let theirs = project.read("out/lines.csv").replace("LINE", "of ana's");
     project.write(path, &theirs);
-    let refused = project.run(&["edit", "import", path, "--by", "ana"]).expect(2);
+    let refused = project.run(&["edit", "import", path, "--from", "export", "--by", "ana"]).expect(2);
     let said = refused.stderr.split_whitespace().collect::<Vec<_>>().join(" ");
     for part in ["it cannot be told", "4 of 4 records differ from #2", "--from export#2", "U+1F4A1"] {
         assert!(said.contains(part), "{part}: {said}");
@@ -308,7 +360,10 @@ fn of_which_export_a_file_is_made_that_is_news_throughout_is_for_the_person_to_s
     // What is named is taken as it is, and so is what is clear.
     assert_counts(&import(&project, &[path, "--from", "export#2", "--dry-run"]), 4, 0, 0);
     project.write(path, &theirs.replacen("of ana's", "LINE", 3));
-    assert_counts(&import(&project, &[path]), 1, 0, 0);
+    assert_counts(&import(&project, &[path, "--from", "export", "--dry-run"]), 1, 0, 0);
+    // What lies where it was written is of the export that wrote it.
+    project.write("out/lines.csv", &theirs);
+    assert_counts(&import(&project, &["out/lines.csv"]), 4, 0, 0);
 }
 
 #[test]

@@ -122,7 +122,8 @@ impl<'a> Editor<'a> {
         set.map_or_else(|| self.machine(key, field), |change| Some(change.value.clone()))
     }
 
-    fn machine(&self, key: &str, field: &str) -> Option<Json> {
+    /// Returns what the machine says now.
+    pub(super) fn machine(&self, key: &str, field: &str) -> Option<Json> {
         value(self.subject.record(key)?, field)
     }
 
@@ -334,16 +335,34 @@ impl<'a> Editor<'a> {
         }
     }
 
+    /// Locks edits of lines that have other names since the file was exported: what they say now is known, though nothing was of
+    /// what they were called then.
+    fn follow(&mut self) {
+        if !self.stamp.locked || !self.subject.lockable {
+            return;
+        }
+        let table = EditTable(self.edits.values().map(|edit| (edit.key.clone(), edit.clone())).collect());
+        for (home, edit) in self.subject.at_home(&table) {
+            let is_new =
+                home != edit.key && self.touched.contains(&edit.key) && !self.edits.contains_key(&home);
+            let Some(record) = self.subject.record(&home).filter(|_| is_new).cloned() else { continue };
+            self.edits.remove(&edit.key);
+            self.report.moved.insert(edit.key.clone(), home.clone());
+            self.place(&home, Edit { key: home.clone(), locked: true, record, ..edit });
+        }
+    }
+
     /// Ends the changes: says what became of the edits, and what is to be written.
     ///
     /// # Errors
     /// Refuses records that do not fit the phase's schema any more, all of them at once, and edits that would take the place
     /// of others.
     pub(in crate::queries) fn finish(
-        self,
+        mut self,
         what: &str,
         imported: Option<Digest>,
     ) -> Result<Outcome, EngineError> {
+        self.follow();
         self.check_schema()?;
         self.check_keys()?;
         let Self { before, edits, mut report, subject, stamp, .. } = self;

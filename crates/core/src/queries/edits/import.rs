@@ -53,6 +53,8 @@ pub struct Returned {
     pub revision: Option<Revision>,
     /// The name under which it was written.
     pub path: String,
+    /// Whether it lies where it was written: it is what was written there last, and what somebody made of that.
+    pub in_place: bool,
     /// How the person names it.
     pub file: String,
     /// Its contents.
@@ -129,18 +131,33 @@ impl<'a> Import<'a> {
             .await
             .map_err(|error| self.renamed(error))?;
         let revision = found.exported.revision;
-        let basis =
-            EditBasis { target: export.clone(), revision, latest: latest.unwrap_or(revision), passed_over };
+        let latest = latest.unwrap_or(revision);
+        let forgotten = self.forgotten(latest).filter(|_| !request.changes.is_empty());
+        let basis = EditBasis { target: export.clone(), revision, latest, forgotten, passed_over };
         tell(&mut outcome.report, &found, basis);
         outcome.report.unwritten = unwritten;
         Ok(outcome)
     }
 
-    /// Whether the file differs from everything that the export wrote: what a run put there it may replace.
+    /// Returns the newest revision that is not on record, where the file may have been made from it.
+    fn forgotten(&self, latest: Revision) -> Option<Revision> {
+        let Returned { export, revision, in_place, .. } = self.returned;
+        let is_known = *in_place || revision.is_some();
+        let on_record = |revision: &Revision| self.history.revision(export, *revision).is_some();
+        (1..latest.0).rev().map(Revision).find(|revision| !is_known && !on_record(revision))
+    }
+
+    /// Whether the file differs from what a run may replace anyway: in its place from what was written there last, elsewhere
+    /// from everything that the export wrote.
     fn is_news(&self) -> bool {
-        let past = self.history.target(&self.returned.export);
-        let files = past.into_iter().flat_map(|past| &past.revisions).flat_map(|(_, record)| &record.files);
-        !files.into_iter().any(|file| file.digest == self.returned.digest)
+        let Returned { export, path, in_place, digest, .. } = self.returned;
+        let past = self.history.target(export);
+        let records = past.into_iter().flat_map(|past| &past.revisions).map(|(_, record)| record);
+        let mut files = records.rev().flat_map(|record| &record.files);
+        if *in_place {
+            return files.find(|file| file.path == *path).is_none_or(|file| file.digest != *digest);
+        }
+        !files.any(|file| file.digest == *digest)
     }
 
     /// Leaves out what could never be seen: changes with which the export, made once more, says in their column what it said
@@ -209,7 +226,8 @@ impl<'a> Import<'a> {
             let record = records.get(&key).cloned();
             BasisRow { row, key, record }
         };
-        Ok(Basis { rows: found.rows.into_iter().zip(keys).map(row).collect(), own_ids: found.own_ids })
+        let rows = found.rows.into_iter().zip(keys).map(row).collect();
+        Ok(Basis { rows, own_ids: found.own_ids, lines: None })
     }
 
     /// The same where the export is a changed copy. Its rows stand where those of the file do that it is a copy of, and have
@@ -233,7 +251,8 @@ impl<'a> Import<'a> {
             let record = records.get(&key).cloned();
             BasisRow { row, key, record }
         };
-        Ok(Basis { rows: found.rows.into_iter().zip(sources).map(row).collect(), own_ids })
+        let rows = found.rows.into_iter().zip(sources).map(row).collect();
+        Ok(Basis { rows, own_ids, lines: Some(lines) })
     }
 
     async fn write(
@@ -290,7 +309,9 @@ fn tell(report: &mut EditReport, found: &Found, basis: EditBasis) {
     let compared = &found.compared;
     let first = |keys: &[String]| keys.iter().take(NAMED).cloned().collect();
     let renamed = found.subject.renamed();
-    let gone = |key: &String| !found.subject.records.contains_key(renamed.get(key).unwrap_or(key));
+    let moved = std::mem::take(&mut report.moved);
+    let home = |key: &String| renamed.get(key).or_else(|| moved.get(key)).unwrap_or(key).clone();
+    let gone = |key: &String| !found.subject.records.contains_key(&home(key));
     let mut lost: Vec<String> =
         compared.changes.iter().map(|change| change.key.clone()).filter(gone).collect();
     lost.dedup();
@@ -299,6 +320,7 @@ fn tell(report: &mut EditReport, found: &Found, basis: EditBasis) {
     (report.unknown, report.n_unknown) = (first(&compared.unknown), compared.unknown.len() as u64);
     (report.absent, report.n_absent) = (first(&compared.absent), compared.absent.len() as u64);
     report.gone = first(&lost);
+    report.moved = moved;
     report.left_out = compared.left_out.iter().cloned().collect();
     report.lacking = compared.lacking.iter().cloned().collect();
 }

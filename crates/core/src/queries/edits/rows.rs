@@ -28,6 +28,22 @@ pub(super) struct Basis {
     pub(super) rows: Vec<BasisRow>,
     /// Whether the file says itself which row is which; where it does not, rows are told apart by their place.
     pub(super) own_ids: bool,
+    /// The keys of all lines that are there now in the files that the export is a changed copy of; none of a new file.
+    pub(super) lines: Option<BTreeSet<String>>,
+}
+
+impl Basis {
+    /// Adds what an export said of lines that have gone since from the files that it is a changed copy of, so that they are not
+    /// written any more: the rows of a file that has them, with what their records said.
+    pub(super) fn add_gone(&mut self, records: &IndexMap<String, Json>, theirs: &[Json], shape: &Shape<'_>) {
+        let Some(lines) = self.lines.as_ref().filter(|_| self.own_ids) else { return };
+        let gone = |row: &Json| {
+            let key = key_of(row, shape.key).filter(|key| !lines.contains(key))?;
+            let record = records.get(&key)?.clone();
+            Some(BasisRow { row: shape.as_written(row, &record), key, record: Some(record) })
+        };
+        self.rows.extend(theirs.iter().filter_map(gone));
+    }
 }
 
 /// One row of a file as it was written, and what was written into it.
@@ -157,14 +173,13 @@ pub(super) fn compare_said(
     if theirs.len() != records.len() {
         return None;
     }
-    let row = |(row, (key, record)): (&Json, (&String, &Json))| {
-        let name = if row.field(TRANSLATION).is_some() { TRANSLATION } else { TEXT };
-        let said = value(record, shape.said()).unwrap_or_else(Json::null);
-        let row = row.with_field(name, &said).unwrap_or_else(|| row.clone());
-        BasisRow { row, key: key.clone(), record: Some(record.clone()) }
+    let row = |(row, (key, record)): (&Json, (&String, &Json))| BasisRow {
+        row: shape.as_written(row, record),
+        key: key.clone(),
+        record: Some(record.clone()),
     };
     let rows = theirs.iter().zip(records).map(row).collect();
-    compare(&Basis { rows, own_ids: false }, theirs, shape).ok()
+    compare(&Basis { rows, own_ids: false, lines: None }, theirs, shape).ok()
 }
 
 /// Whether the ids of a file that is a changed copy surely do not hang on what it says: other texts have the same ids.
@@ -182,6 +197,15 @@ impl Shape<'_> {
     /// Returns the field of a record that holds its text.
     fn said(&self) -> &str {
         self.params.get("field").and_then(Value::as_str).unwrap_or(TEXT)
+    }
+
+    /// Returns a row of a file as it was when it said what a record says.
+    fn as_written(&self, row: &Json, record: &Json) -> Json {
+        let column = self.params.get("column").and_then(Value::as_str);
+        let otherwise = if row.field(TRANSLATION).is_some() { TRANSLATION } else { TEXT };
+        let name = column.filter(|column| row.field(column).is_some()).unwrap_or(otherwise);
+        let said = value(record, self.said()).unwrap_or_else(Json::null);
+        row.with_field(name, &said).unwrap_or_else(|| row.clone())
     }
 
     fn row(&self, row: &Json, was: &BasisRow, known: &BTreeSet<String>, compared: &mut Compared) {
@@ -355,7 +379,7 @@ mod tests {
             record: Some(record),
         };
         let own_ids = !was[0]["id"].as_str().unwrap().starts_with("line_");
-        let basis = Basis { rows: pairs.map(row).collect(), own_ids };
+        let basis = Basis { rows: pairs.map(row).collect(), own_ids, lines: None };
         let Value::Object(params) = params else { panic!("params are an object") };
         compare(&basis, &rows(is), &Shape { key: "id", params: &params, fields: &[] })
     }

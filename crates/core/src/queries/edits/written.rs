@@ -67,14 +67,17 @@ pub(super) struct Exported {
 }
 
 /// Returns the revisions of an export that wrote a file, newest first; of several that wrote the same records, the newest.
-/// Where one of them wrote just these contents, it is that one alone: nothing was changed.
+/// Where one of them wrote just these contents, it is that one alone: nothing was changed. Of a file in its place that is so
+/// only where it is the newest: what somebody puts back there is a change.
 pub(super) fn exported(history: &History, work: &WriteWork, returned: &Returned) -> Vec<Exported> {
     let past = history.target(&returned.export).map_or(&[][..], |past| past.revisions.as_slice());
     let records = past.iter().rev().map(|(_, record)| record);
     let records = records.filter(|record| returned.revision.is_none_or(|named| named == record.revision));
     let file = |record| Some((record, file_of(record, &returned.path)?));
     let wrote: Vec<_> = records.filter_map(file).collect();
-    if let Some((record, _)) = wrote.iter().find(|(_, file)| file.digest == returned.digest) {
+    let may_be_as_is = if returned.in_place { 1 } else { wrote.len() };
+    let is_as_is = |(_, file): &&(_, &FileStamp)| file.digest == returned.digest;
+    if let Some((record, _)) = wrote.iter().take(may_be_as_is).find(is_as_is) {
         return exported_by(record, work, true).into_iter().collect();
     }
     let mut seen = BTreeSet::new();

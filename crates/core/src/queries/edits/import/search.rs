@@ -32,6 +32,7 @@ pub(super) struct Found {
     /// The records that were exported, and their rows; none of a file that could not be made again.
     pub(super) made: Option<(IndexMap<String, Json>, Basis)>,
     news: News,
+    others: Others,
 }
 
 /// How much a file says that is not known yet; what is less is nearer.
@@ -41,6 +42,15 @@ struct News {
     new: usize,
     /// What does stand and is nobody's edit: against another revision it is no change at all.
     idle: usize,
+}
+
+/// What a file has of the edits of others, who bring theirs back by other files.
+#[derive(Debug, Clone, Copy, Default)]
+struct Others {
+    /// What they wrote that is in the file and not in the revision: whoever made the file has seen a later one.
+    seen: usize,
+    /// What they wrote that is in the revision, and in the file what the machine says.
+    taken_back: usize,
 }
 
 /// What became of looking at one revision.
@@ -91,8 +101,10 @@ impl Import<'_> {
             search.records += exported.artifact.records;
             let look = self.look(exported, n >= NEAR, &mut search).await;
             self.note(n, look, &mut search)?;
-            if search.best.as_ref().is_some_and(|best| best.news.new == 0) {
-                break;
+            // In its place a file is what was written there last, and what people made of that.
+            let is_it = |best: &Found| self.returned.in_place || best.news.new == 0;
+            if search.best.as_ref().is_some_and(is_it) {
+                return self.chosen(search);
             }
         }
         self.chosen(search)
@@ -109,7 +121,8 @@ impl Import<'_> {
         // Of two near ones that fit alike it is the older one: where just the edited lines changed in between, that is told
         // and can be settled, and what was written for other lines never passes for new.
         let is_better = |found: &Found, best: &Found| {
-            if n < NEAR { found.news <= best.news } else { found.news.new < best.news.new }
+            let is_less = if n < NEAR { found.news <= best.news } else { found.news.new < best.news.new };
+            is_less && !found.is_seen_through(best)
         };
         let error = match look {
             Ok(Look::Fits(found)) => {
@@ -181,9 +194,15 @@ impl Import<'_> {
         rows: &[Json],
         best: Option<&Found>,
     ) -> Result<Look, EngineError> {
-        let exported = exported.clone();
-        let mut found =
-            Found { exported, subject, compared: Compared::default(), made: None, news: News::default() };
+        let (exported, compared) = (exported.clone(), Compared::default());
+        let mut found = Found {
+            exported,
+            subject,
+            compared,
+            made: None,
+            news: News::default(),
+            others: Others::default(),
+        };
         if found.exported.as_is {
             found.compared.unchanged = rows.len() as u64;
             return Ok(Look::Fits(Box::new(found)));
@@ -193,8 +212,9 @@ impl Import<'_> {
         if best.is_some_and(|best| best.has_the_same(&records)) {
             return Ok(Look::NoBetter);
         }
-        let basis = self.basis(&records, key).await?;
+        let mut basis = self.basis(&records, key).await?;
         let shape = Shape { key, params: &self.params, fields: &self.returned.fields };
+        basis.add_gone(&records, rows, &shape);
         (found.compared, found.made) = match compare(&basis, rows, &shape) {
             Ok(compared) => (compared, Some((records, basis))),
             Err((is, was)) => match compare_said(&records, rows, &shape) {
@@ -202,7 +222,8 @@ impl Import<'_> {
                 None => return Ok(Look::Miscounted { is, was }),
             },
         };
-        found.news = news(self.engine, &found.subject, &found.compared, &self.returned.signature);
+        (found.news, found.others) =
+            news(self.engine, &found.subject, &found.compared, &self.returned.signature);
         Ok(Look::Fits(Box::new(found)))
     }
 
@@ -238,6 +259,12 @@ impl Import<'_> {
 }
 
 impl Found {
+    /// Whether a newer revision is the one although more is news against it: the file has what others wrote since this one, so
+    /// that where it has not, somebody took it back.
+    const fn is_seen_through(&self, newer: &Self) -> bool {
+        self.others.seen > 0 && newer.news.new - newer.others.taken_back <= self.news.new
+    }
+
     /// Whether the records in which the file has news are all the same in another revision, so that this is no nearer. Rows
     /// without ids of their own have no record that is known to be theirs.
     fn has_the_same(&self, others: &IndexMap<String, Json>) -> bool {
@@ -263,15 +290,22 @@ const fn is_grave(error: &EngineError) -> bool {
     matches!(error, EngineError::Store(error) if !matches!(error, StoreError::Missing { .. }))
 }
 
-fn news(engine: &Engine, subject: &Subject, compared: &Compared, signature: &Signature) -> News {
+fn news(engine: &Engine, subject: &Subject, compared: &Compared, signature: &Signature) -> (News, Others) {
     let editor = Editor::new(subject, Stamp::new(engine, signature));
     let stands =
         |change: &EditChange| editor.current(&change.key, &change.field).as_ref() == Some(&change.value);
-    let is_edited = |EditChange { key, field, .. }: &EditChange| {
-        editor.edit(editor.home(key)).is_some_and(|edit| edit.set.contains_key(field))
+    let author = |EditChange { key, field, .. }: &EditChange| {
+        let edit = editor.edit(editor.home(key)).filter(|edit| edit.set.contains_key(field));
+        edit.map(|edit| edit.by.as_str())
+    };
+    let is_others = |change: &&EditChange| author(change).is_some_and(|by| by != signature.by);
+    let is_machines = |EditChange { key, field, value, .. }: &EditChange| {
+        editor.machine(editor.home(key), field).as_ref() == Some(value)
     };
     let (standing, new): (Vec<&EditChange>, Vec<&EditChange>) =
         compared.changes.iter().partition(|change| stands(change));
-    let idle = standing.into_iter().filter(|change| !is_edited(change)).count();
-    News { new: new.len() + compared.unknown.len(), idle }
+    let seen = standing.iter().copied().filter(is_others).count();
+    let taken_back = new.iter().copied().filter(is_others).filter(|change| is_machines(change)).count();
+    let idle = standing.into_iter().filter(|change| author(change).is_none()).count();
+    (News { new: new.len() + compared.unknown.len(), idle }, Others { seen, taken_back })
 }

@@ -85,6 +85,8 @@ pub(super) fn run(args: &ImportArgs, globals: &Globals, output: &mut Output) -> 
     } else {
         let mut page = output.page();
         render::edits::write_imported(&mut page, &report, &shown);
+        let open = runtime::on_this_thread(async { Ok(opened.engine.open_errors().await?) })?;
+        render::words::open_errors(&mut page, &open);
         output.show(&page)?;
     }
     Ok(ExitCode::Ok)

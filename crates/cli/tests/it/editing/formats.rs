@@ -118,6 +118,29 @@ fn a_text_that_is_gone_is_no_translation_and_a_person_may_say_that_it_is_to_be_e
 }
 
 #[test]
+fn a_copy_in_another_encoding_is_taken_where_that_is_said() {
+    let write = json!({"path": "out/lines.csv", "encoding": "shift_jis"});
+    let project = project(&json!({"files": "lines.csv"}), &write, "id").file("lines.csv", LINES);
+    project.run_json(&[], 0);
+    let made = project.read("out/lines.csv");
+    project.write("copy.csv", &made.replacen("SECOND LINE", "あ", 1));
+    let copy = ["edit", "import", "copy.csv", "--from", "export", "--by", "ana"];
+    let said = project.run(&copy).expect(2).stderr;
+    assert!(said.contains("--encoding utf-8"), "{said}");
+    let report = import(&project, &["copy.csv", "--from", "export", "--encoding", "utf-8"]);
+    assert_counts(&report, 1, 0, 0);
+    assert_eq!(report["fields"][0]["new"], json!("あ"));
+    project.write(
+        "copy.csv",
+        &made.lines().map(|line| format!("\"{}\"\n", line.replace(',', "\";\""))).collect::<String>(),
+    );
+    let said = project.run(&copy).expect(2).stderr;
+    assert!(said.contains("--delimiter ';'"), "{said}");
+    let report = import(&project, &["copy.csv", "--from", "export", "--delimiter", ";", "--dry-run"]);
+    assert_eq!(report["unchanged"], json!(4), "{report}");
+}
+
+#[test]
 fn one_text_for_two_lines_makes_two_edits() {
     let write = json!({"path": "out/lines.rpy", "language": "french"});
     let project = project(&json!({"files": "lines.csv"}), &write, "id").file("lines.csv", LINES);

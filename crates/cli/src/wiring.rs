@@ -36,8 +36,9 @@ use serde_json::Value;
 use crate::args::{Globals, ProgressChoice};
 use crate::output::Output;
 use crate::project::Project;
+use crate::render::page::Page;
 use crate::report::CliError;
-use crate::{holder, runtime};
+use crate::{holder, render, runtime};
 
 mod bench;
 mod probes;
@@ -145,6 +146,13 @@ impl Opened {
         }
         let found = self.engine.leftovers().await.unwrap_or_default().into_iter();
         found.map(|Leftover { file, target }| LeftoverFile { path: file.path, target }).collect()
+    }
+
+    /// Adds what people should know whatever they asked for: which errors are open, and which edits do not come out. Neither
+    /// where that cannot be told: what was asked for never fails for it.
+    pub(crate) async fn remarks(&self, page: &mut Page) {
+        render::words::open_errors(page, &self.engine.open_errors().await.unwrap_or_default());
+        render::words::idle_edits(page, &self.engine.idle_edits().await.unwrap_or_default());
     }
 
     /// Shows warnings about the pipeline, and about edits that do not come out, beside the result. Returns the latter.

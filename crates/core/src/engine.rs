@@ -382,6 +382,15 @@ impl Engine {
         crate::queries::edits::idle::idle_edits(self).await
     }
 
+    /// Returns how many issues of severity `error` are open, by the target that found them: issues with texts that no later
+    /// phase has changed.
+    ///
+    /// # Errors
+    /// Fails where the store does.
+    pub async fn open_errors(&self) -> Result<Vec<(Target, u64)>, EngineError> {
+        crate::queries::errors::open_errors(self).await
+    }
+
     /// Records changes that a person made to the records of a target: all of them, or none. The next run lays them over
     /// what machines make.
     ///

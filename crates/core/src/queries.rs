@@ -9,6 +9,7 @@ pub(crate) mod compare;
 pub(crate) mod conflicts;
 pub(crate) mod diff;
 pub(crate) mod edits;
+pub(crate) mod errors;
 pub(crate) mod export;
 pub(crate) mod gc;
 pub(crate) mod history;

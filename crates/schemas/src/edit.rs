@@ -314,6 +314,12 @@ pub struct EditReport {
     pub absent: Vec<String>,
     /// How many these are.
     pub n_absent: u64,
+    /// Keys whose text is empty in the file, or marked there as not translated, the first hundred: left as before.
+    #[serde(default)]
+    pub blank: Vec<String>,
+    /// How many these are.
+    #[serde(default)]
+    pub n_blank: u64,
     /// Keys of edits whose record is gone since the export, the first hundred.
     pub gone: Vec<String>,
     /// Fields of the file that the export does not have; nothing was made of them.

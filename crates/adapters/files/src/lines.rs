@@ -226,8 +226,25 @@ fn undecodable(path: &str, number: u64, raw: &[u8], encoding: Encoding, bad: Und
     let is = if bytes.len() == 1 { "is" } else { "are" };
     let message = format!("{what} {} {is} not {}", bytes.join(" "), encoding.name());
     let mut problem = problem("E0701", message, Some(place(path, number + line, column)));
-    problem.hint = Some("save the file as UTF-8, or declare what it is with `encoding:`".to_owned());
+    let seems = seems(raw, encoding).map_or_else(String::new, |seems| format!("; it seems to be {seems}"));
+    problem.hint = Some(format!("save the file as UTF-8, or declare what it is with `encoding:`{seems}"));
     problem
+}
+
+/// Returns what a line seems to be that is not in the encoding that it should be in.
+fn seems(raw: &[u8], encoding: Encoding) -> Option<&'static str> {
+    if encoding != Encoding::Utf8 {
+        return std::str::from_utf8(raw).is_ok().then_some("UTF-8 (`utf-8`)");
+    }
+    let mut text = String::new();
+    let decodes = Encoding::ShiftJis.decode(raw, &mut text).is_ok();
+    if decodes && text.chars().any(|c| matches!(c, '\u{3041}'..='\u{30fe}')) {
+        return Some("Shift-JIS (`shift_jis`)");
+    }
+    // Letters with accents stand alone between others, where each is one byte.
+    let is_lone = |window: &[u8]| window.iter().filter(|byte| !byte.is_ascii()).count() < 2;
+    let is_western = raw.windows(2).all(is_lone);
+    is_western.then_some("Windows-1252 or Latin-1, which are not read")
 }
 
 /// Returns how many lines begin in a text after its first, and the column behind its end, from 1.

@@ -230,7 +230,7 @@ impl Patch {
         let text = row.record.field("text").and_then(scalar_text).unwrap_or_default();
         let message = format!("there is no record for `{id}`: {}", excerpt(&text));
         let mut problem = problem("E0722", message, Some(place(file, row.line, 1)));
-        problem.hint = Some("`missing: keep` leaves such lines as they are".to_owned());
+        problem.hint = Some("a line that is new is there once all before this phase has run (without `--only`); `missing: keep` leaves such lines as they are".to_owned());
         self.problems.add(problem);
     }
 

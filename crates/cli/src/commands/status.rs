@@ -60,7 +60,12 @@ pub(crate) fn run(args: &StatusArgs, globals: &Globals, output: &mut Output) -> 
             narrow(&mut report, &targets, &args.scopes.scopes);
             let kept = if report.holder.is_none() { kept_by_killed(&opened).await? } else { None };
             report.leftovers = opened.leftovers().await;
-            screen.show(&report, kept, args.watch, output)?;
+            let mut remarks = output.page();
+            // Looking at every error again and again would take more than it tells.
+            if !args.watch && !output.wants_json() {
+                opened.remarks(&mut remarks).await;
+            }
+            screen.show(&report, kept, &remarks, args.watch, output)?;
             if !args.watch {
                 return Ok(ExitCode::Ok);
             }
@@ -112,6 +117,7 @@ impl Screen {
         &mut self,
         report: &StatusReport,
         kept_by_killed: Option<u64>,
+        remarks: &Page,
         watch: bool,
         output: &mut Output,
     ) -> Result<(), CliError> {
@@ -129,6 +135,7 @@ impl Screen {
             render::status::write_killed(&mut page, kept);
         }
         render::words::leftovers(&mut page, &report.leftovers);
+        page.rendered(remarks.as_str());
         if page.as_str() != self.last {
             self.replace(&page, watch, output)?;
             self.last = page.as_str().to_owned();

@@ -7,6 +7,7 @@ use crate::render::diff::{shown, write_words};
 use crate::render::numbers::{count, counted, time};
 use crate::render::page::{Page, Tone};
 use crate::render::words;
+use crate::shell::quoted;
 use crate::suggest::nearest;
 
 /// How many fields are shown of what was taken over.
@@ -166,6 +167,9 @@ fn notes(page: &mut Page, report: &EditReport, file: &str) {
         let pairs: Vec<String> = report.moved.iter().map(|(was, is)| format!("{was} is {is} now")).collect();
         note(&format!("edited, and renamed in the script since: {}", named(&pairs, pairs.len() as u64)));
     }
+    if report.n_blank > 0 {
+        note(&blank(report));
+    }
     if !report.gone.is_empty() {
         note(&format!(
             "edited, but gone from the script since: {}",
@@ -192,6 +196,19 @@ fn notes(page: &mut Page, report: &EditReport, file: &str) {
     if report.n_clashes > 0 {
         note(&clashes(&report.clashes, report.n_clashes));
     }
+}
+
+/// What is empty is no translation; who wants it so says that of each.
+fn blank(report: &EditReport) -> String {
+    let n = report.n_blank;
+    let texts = if n == 1 { "one text is".to_owned() } else { format!("{} texts are", count(n)) };
+    let first = report.blank.first().map_or("", String::as_str);
+    let address = quoted(&format!("{}/{first}", report.target));
+    format!(
+        "{texts} empty or marked as not translated in the file, left as before: {} (`refrain edit set {address} --text ''` \
+         really empties one)",
+        named(&report.blank, n)
+    )
 }
 
 fn unknown(report: &EditReport, file: &str) -> String {

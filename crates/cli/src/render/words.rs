@@ -3,11 +3,13 @@
 use refrain_schemas::failure::{FailureKind, PhaseError, UnitFailure};
 use refrain_schemas::freshness::{Cause, Freshness};
 use refrain_schemas::name::PhaseName;
+use refrain_schemas::problem::Problem;
 use refrain_schemas::report::{LeftoverFile, PhaseStatus};
 use refrain_schemas::scope::{Scope, Target};
 
 use crate::render::numbers::{count, counted};
 use crate::render::page::{Page, Tone};
+use crate::shell::quoted;
 
 /// Returns how a target is named: `translate@ja`.
 pub(crate) fn target(phase: &PhaseName, scope: &Scope) -> String {
@@ -61,6 +63,28 @@ pub(crate) fn to_review(page: &mut Page, n: u64) {
     if n > 0 {
         let text = format!("{} to review (`refrain review`)", counted(n, "edit"));
         page.wrapped(&[(Tone::Warn, "note:")], &text);
+    }
+}
+
+/// Adds how many errors are open and which command shows them, if any are.
+pub(crate) fn open_errors(page: &mut Page, open: &[(Target, u64)]) {
+    let Some((first, _)) = open.first() else { return };
+    let n: u64 = open.iter().map(|(_, n)| n).sum();
+    let found: Vec<String> = open.iter().map(|(target, n)| format!("{target} {}", count(*n))).collect();
+    let (are, found) = (if n == 1 { "is" } else { "are" }, named_briefly(&found));
+    let text = format!(
+        "{} {are} open: {found} (`refrain show {} --format table`)",
+        counted(n, "error"),
+        quoted(&first.to_string())
+    );
+    page.wrapped(&[(Tone::Warn, "note:")], &text);
+}
+
+/// Adds which edits do not come out, if any do not.
+pub(crate) fn idle_edits(page: &mut Page, idle: &[Problem]) {
+    for problem in idle {
+        let hint = problem.hint.as_deref().unwrap_or_default();
+        page.wrapped(&[(Tone::Warn, "note:")], &format!("{}; {hint}", problem.message));
     }
 }
 

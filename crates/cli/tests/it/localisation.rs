@@ -2,6 +2,7 @@
 
 mod changes;
 mod model;
+mod people;
 mod progress;
 mod scale;
 mod setup;

@@ -1,6 +1,6 @@
 //! Comparing the texts of two revisions, pair by pair.
 
-mod issues;
+pub(super) mod issues;
 mod pairs;
 
 use std::collections::BTreeMap;

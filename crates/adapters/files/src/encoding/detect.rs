@@ -24,6 +24,9 @@ pub(crate) fn detect(
     whole: impl FnOnce() -> io::Result<File>,
 ) -> io::Result<Result<Coding, Wrong>> {
     let marked = marked(head);
+    if let Some(wrong) = no_text(head) {
+        return Ok(Err(wrong));
+    }
     Ok(match (declared, marked) {
         (Declared::Nothing | Declared::Auto, Some(coding)) => Ok(coding),
         (Declared::Nothing | Declared::Auto, None) if looks_like_utf16(head) => Err(unmarked_utf16()),
@@ -39,6 +42,14 @@ pub(crate) fn detect(
         (Declared::Just(encoding), Some(coding)) if coding.encoding == encoding => Ok(coding),
         (Declared::Utf16 | Declared::Just(_), Some(coding)) => Err(contradiction(declared, coding.encoding)),
     })
+}
+
+/// Says what a file is that people take for text because a spreadsheet program wrote it.
+fn no_text(head: &[u8]) -> Option<Wrong> {
+    let is_workbook = head.starts_with(b"PK\x03\x04") || head.starts_with(b"\xd0\xcf\x11\xe0");
+    let message = "the file is a workbook, such as `.xlsx`, or an archive, and no text".to_owned();
+    let hint = "save it as \"CSV UTF-8\" in the spreadsheet program, and take that file";
+    is_workbook.then_some(Wrong { code: "E0701", message, hint })
 }
 
 fn marked(head: &[u8]) -> Option<Coding> {

@@ -113,6 +113,8 @@ impl CsvRows {
             match read {
                 Read::End => return Ok(None),
                 Read::Bad => {}
+                // Spreadsheets leave such rows below the last one; where no key is wanted they may be empty texts.
+                Read::Good if header.key.is_some() && self.row.cells.is_empty() => {}
                 Read::Good => match self.row.key(header, self.key.as_deref()) {
                     Ok(key) => return Ok(Some(self.take(key, lines))),
                     Err((code, message)) => {
@@ -218,8 +220,12 @@ impl CsvRows {
 fn other_delimiter(names: &[&str]) -> Option<String> {
     let [one] = names else { return None };
     let apart = one.chars().find(|c| matches!(c, ',' | ';' | '\t' | '|'))?;
+    Some(say_delimiter(apart))
+}
+
+fn say_delimiter(apart: char) -> String {
     let name = if apart == '\t' { "tab".to_owned() } else { format!("\"{apart}\"") };
-    Some(format!("if that is what stands between the cells, say `delimiter: {name}`"))
+    format!("if that is what stands between the cells, say `delimiter: {name}`")
 }
 
 /// Writes a text as a cell: in quotes where it has to be, or where the cell had them.
@@ -237,6 +243,13 @@ impl Quoting for Cell {
 }
 
 impl RawRow {
+    /// Says how cells may be apart, where another delimiter stands right behind a quoted cell and a quote behind that.
+    fn other_delimiter(&self, end: usize) -> Option<String> {
+        let mut behind = self.text.get(end..)?.chars();
+        let apart = behind.next().filter(|c| matches!(c, ',' | ';' | '\t' | '|'))?;
+        (behind.next() == Some('"')).then(|| say_delimiter(apart))
+    }
+
     fn cell(&self, n: usize) -> &str {
         let start = if n == 0 { 0 } else { self.ends[n - 1] };
         &self.cells[start..self.ends[n]]
@@ -276,8 +289,10 @@ impl RawRow {
             if self.text.as_bytes().get(start) == Some(&b'"') {
                 let Some(end) = self.quoted(start, lines, problems)? else { return Ok(Read::Bad) };
                 if !self.ends_at(end, delimiter) {
-                    let message = "text behind a closing quote; a quote in a quoted cell is written twice";
-                    problems.add(problem("E0712", message, Some(self.place(lines.path(), end))));
+                    let here = Some(self.place(lines.path(), end));
+                    let mut problem = problem("E0712", "text behind a closing quote", here);
+                    problem.hint = self.other_delimiter(end).or(problem.hint);
+                    problems.add(problem);
                     return Ok(Read::Bad);
                 }
                 at = (self.text.as_bytes().get(end) == Some(&delimiter)).then_some(end + 1);

@@ -92,7 +92,7 @@ fn all_problems_of_all_files_come_at_once() {
             "E0702 a.csv:4:1 the row has 1 cells, the header has 2",
             "E0702 a.csv:5:1 the row has 3 cells, the header has 2",
             "E0703 a.csv:7:1 the key `id` is empty",
-            "E0712 a.csv:8:6 text behind a closing quote; a quote in a quoted cell is written twice",
+            "E0712 a.csv:8:6 text behind a closing quote",
             "E0704 a.csv:9:1 `id` is `1` again; first in a.csv at line 2",
             "E0704 b.csv:2:1 `id` is `1` again; first in a.csv at line 2",
             "E0701 b.csv:3:3 byte 0xff is not UTF-8",
@@ -102,6 +102,36 @@ fn all_problems_of_all_files_come_at_once() {
             "E0702 c.csv:3:1 the row has 1 cells, the header has 2",
         ],
     );
+}
+
+#[test]
+fn rows_that_a_spreadsheet_left_empty_are_none() {
+    let folder = Folder::new(&[("a.csv", b"id,text\n1,a\n,\n2,b\n,\n,,\n")]);
+    let (records, _) = folder.read(json!({"files": "a.csv"}), "id").unwrap();
+    assert_eq!(records.len(), 2);
+    check_bad(&[("a.csv", b"id,text\n,b\n")], &["E0703 a.csv:2:1 the key `id` is empty"]);
+}
+
+#[test]
+fn what_a_file_seems_to_be_is_said() {
+    let hint = |bytes: &[u8], params: serde_json::Value| {
+        let folder = Folder::new(&[("a.csv", bytes)]);
+        match folder.read(params, "id") {
+            Err(FileError::Bad { problems }) => problems[0].hint.clone().unwrap_or_default(),
+            other => panic!("{other:?}"),
+        }
+    };
+    let check = |bytes: &[u8], encoding: &str, part: &str| {
+        let hint = hint(bytes, json!({"files": "a.csv", "encoding": encoding}));
+        assert!(hint.contains(part), "{hint}");
+    };
+    check("id,text\n1,あ\n".as_bytes(), "shift_jis", "it seems to be UTF-8 (`utf-8`)");
+    check(b"id,text\n1,\x82\xa0\n", "utf-8", "it seems to be Shift-JIS (`shift_jis`)");
+    check(b"id,text\n1,caf\xe9 noir\n", "utf-8", "it seems to be Windows-1252 or Latin-1");
+    check(b"PK\x03\x04\x14\0\x06\0\x08\0", "mark", "save it as \"CSV UTF-8\"");
+    let semicolon = json!({"files": "a.csv", "delimiter": ";"});
+    let hint = hint(b"\"id\",\"text\"\n\"1\",\"a\"\n", semicolon);
+    assert!(hint.contains("say `delimiter: \",\"`"), "{hint}");
 }
 
 #[test]

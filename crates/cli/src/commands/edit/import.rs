@@ -63,6 +63,9 @@ pub(super) struct ImportArgs {
     /// What stands between the cells, where a spreadsheet has changed that: one character, or `tab`
     #[arg(long, value_name = "CHARACTER")]
     delimiter: Option<String>,
+    /// How the file is encoded, where a program has changed that: utf-8, utf-16, utf-16le, utf-16be, shift_jis or auto
+    #[arg(long, value_name = "ENCODING")]
+    encoding: Option<String>,
     #[command(flatten)]
     who: WhoArgs,
 }
@@ -88,6 +91,8 @@ pub(super) fn run(args: &ImportArgs, globals: &Globals, output: &mut Output) -> 
     } else {
         let mut page = output.page();
         render::edits::write_imported(&mut page, &report, &shown);
+        let open = runtime::on_this_thread(async { Ok(opened.engine.open_errors().await?) })?;
+        render::words::open_errors(&mut page, &open);
         output.show(&page)?;
     }
     Ok(ExitCode::Ok)
@@ -180,8 +185,9 @@ impl ImportArgs {
     }
 
     fn reading(&self) -> Map<String, Value> {
-        let delimiter = self.delimiter.as_ref().map(|text| ("delimiter".to_owned(), Value::from(&**text)));
-        delimiter.into_iter().collect()
+        let said = [("delimiter", &self.delimiter), ("encoding", &self.encoding)];
+        let said = said.into_iter().filter_map(|(name, text)| Some((name, text.as_deref()?)));
+        said.map(|(name, text)| (name.to_owned(), Value::from(text))).collect()
     }
 }
 
@@ -278,16 +284,33 @@ fn name_of(path: &Path) -> Option<&str> {
 
 /// Adds what a person would do about it.
 fn explained(error: EngineError, args: &ImportArgs, bytes: &[u8]) -> CliError {
-    let hint = match &error {
-        EngineError::BadEdits { problems } => delimiter_hint(args, problems, bytes),
-        _ => None,
+    let hints = match &error {
+        EngineError::BadEdits { problems } => {
+            [delimiter_hint(args, problems, bytes), encoding_hint(args, problems, bytes)]
+        }
+        _ => [None, None],
     };
-    CliError::from(error).hint_if(hint)
+    hints.into_iter().fold(CliError::from(error), CliError::hint_if)
+}
+
+/// Programs save files in an encoding of their own.
+fn encoding_hint(args: &ImportArgs, problems: &[Problem], bytes: &[u8]) -> Option<String> {
+    let is_coded = |problem: &Problem| matches!(problem.code.as_str(), "E0701" | "E0709" | "E0714");
+    if args.encoding.is_some() || !problems.iter().any(is_coded) {
+        return None;
+    }
+    let name = match bytes {
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => "utf-16",
+        _ if std::str::from_utf8(bytes).is_ok() => "utf-8",
+        _ => return None,
+    };
+    Some(format!("the file is {name}: say so with `--encoding {name}`"))
 }
 
 /// Spreadsheets of some countries write `;` between cells.
 fn delimiter_hint(args: &ImportArgs, problems: &[Problem], bytes: &[u8]) -> Option<String> {
-    let lost = problems.iter().any(|problem| problem.message.starts_with("there is no column"));
+    let told = ["there is no column", "text behind a closing quote"];
+    let lost = problems.iter().any(|problem| told.iter().any(|told| problem.message.starts_with(told)));
     if args.delimiter.is_some() || !lost {
         return None;
     }

@@ -97,6 +97,69 @@ fn a_mark_that_is_taken_away_is_taken_away() {
 }
 
 #[test]
+fn a_text_that_is_gone_is_no_translation_and_a_person_may_say_that_it_is_to_be_empty() {
+    let target = "<target state=\"translated\">SECOND LINE</target>";
+    let gone = [
+        ("out/lines.csv", "two,second line,SECOND LINE", "two,second line,"),
+        ("out/lines.jsonl", "second line\",\"text\":\"SECOND LINE\"", "second line\",\"text\":\"\""),
+        ("out/lines.po", "msgstr \"SECOND LINE\"", "msgstr \"\""),
+        ("out/lines.xlf", target, "<target state=\"needs-translation\"/>"),
+        ("out/lines.xlf", target, "<target state=\"needs-translation\">second line</target>"),
+    ];
+    for (path, text, empty) in gone {
+        let write = json!({"path": path, "language": "fr", "source_language": "en"});
+        let write = if path.contains("json") || path.contains("csv") { json!({"path": path}) } else { write };
+        let read = json!({"files": "lines.csv"});
+        let project = carrying(&read, &write, "id", &json!({"source": "text"})).file("lines.csv", LINES);
+        project.run_json(&[], 0);
+        let made = project.read(path);
+        let text = if made.contains(text) { text } else { "<target>SECOND LINE</target>" };
+        let theirs = made.replacen(text, empty, 1);
+        assert_ne!(theirs, made);
+        project.write(path, &theirs);
+        let report = import(&project, &[path, "--dry-run"]);
+        assert_counts(&report, 0, 0, 0);
+        assert_eq!((&report["blank"], &report["unchanged"]), (&json!(["two"]), &json!(3)), "{report}");
+        let said = project.run(&["edit", "import", path, "--by", "ana"]).expect(0).stdout;
+        let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
+        let part = "one text is empty or marked as not translated in the file, left as before: two \
+                    (`refrain edit set translate/two --text ''`";
+        assert!(said.contains(part), "{said}");
+        project.run_json(&[], 0);
+        assert_eq!(project.read(path), made);
+        project.run(&["edit", "set", "translate/two", "--text", "", "--by", "ana"]).expect(0);
+        project.run_json(&[], 0);
+        assert_ne!(project.read(path), made);
+        // What is empty already may stay so.
+        let report = import(&project, &[path]);
+        assert_eq!((&report["blank"], &report["unchanged"]), (&json!([]), &json!(4)), "{report}");
+    }
+}
+
+#[test]
+fn a_copy_in_another_encoding_is_taken_where_that_is_said() {
+    let write = json!({"path": "out/lines.csv", "encoding": "shift_jis"});
+    let project = project(&json!({"files": "lines.csv"}), &write, "id").file("lines.csv", LINES);
+    project.run_json(&[], 0);
+    let made = project.read("out/lines.csv");
+    project.write("copy.csv", &made.replacen("SECOND LINE", "あ", 1));
+    let copy = ["edit", "import", "copy.csv", "--from", "export", "--by", "ana"];
+    let said = project.run(&copy).expect(2).stderr;
+    assert!(said.contains("--encoding utf-8"), "{said}");
+    let report = import(&project, &["copy.csv", "--from", "export", "--encoding", "utf-8"]);
+    assert_counts(&report, 1, 0, 0);
+    assert_eq!(report["fields"][0]["new"], json!("あ"));
+    project.write(
+        "copy.csv",
+        &made.lines().map(|line| format!("\"{}\"\n", line.replace(',', "\";\""))).collect::<String>(),
+    );
+    let said = project.run(&copy).expect(2).stderr;
+    assert!(said.contains("--delimiter ';'"), "{said}");
+    let report = import(&project, &["copy.csv", "--from", "export", "--delimiter", ";", "--dry-run"]);
+    assert_eq!(report["unchanged"], json!(4), "{report}");
+}
+
+#[test]
 fn one_text_for_two_lines_makes_two_edits() {
     let write = json!({"path": "out/lines.rpy", "language": "french"});
     let project = project(&json!({"files": "lines.csv"}), &write, "id").file("lines.csv", LINES);

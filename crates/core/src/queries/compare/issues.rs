@@ -132,7 +132,7 @@ fn looked_at<'a>(history: &'a History, record: &RevisionRecord) -> Vec<&'a Revis
 }
 
 /// Returns the field that tells the records of a target apart.
-fn key_field(model: &Model, target: &Target) -> String {
+pub(in crate::queries) fn key_field(model: &Model, target: &Target) -> String {
     let key = model.phase(target.phase.as_str()).and_then(|phase| match &phase.work {
         Work::Read(work) => Some(work.key.clone()),
         Work::Ask(work) => match &work.output.shape {

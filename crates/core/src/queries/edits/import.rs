@@ -319,6 +319,7 @@ fn tell(report: &mut EditReport, found: &Found, basis: EditBasis) {
     report.unchanged = compared.unchanged;
     (report.unknown, report.n_unknown) = (first(&compared.unknown), compared.unknown.len() as u64);
     (report.absent, report.n_absent) = (first(&compared.absent), compared.absent.len() as u64);
+    (report.blank, report.n_blank) = (first(&compared.blank), compared.blank.len() as u64);
     report.gone = first(&lost);
     report.moved = moved;
     report.left_out = compared.left_out.iter().cloned().collect();

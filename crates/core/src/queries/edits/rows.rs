@@ -16,6 +16,8 @@ use crate::ports::files::{FileError, SourceReader};
 const SHARED: [&str; 9] = ["at", "delimiter", "encoding", "format", "id", "ids", "scene", "speaker", "text"];
 /// Review states may be added to files that have none.
 const STATE: &str = "state";
+/// The state of what is not translated yet.
+const NEW: &str = "new";
 /// What is said, in files and records alike.
 const TEXT: &str = "text";
 /// The field of a file in two languages that holds what a record has as its text.
@@ -90,13 +92,23 @@ pub(super) struct Compared {
     pub(super) left_out: BTreeSet<String>,
     /// Fields that the export has and some row of the file does not.
     pub(super) lacking: BTreeSet<String>,
+    /// Keys whose text is empty in the file, or marked as not translated: nothing was said of them.
+    pub(super) blank: Vec<String>,
+    /// Whether some text that is marked as not translated is another one all the same.
+    pub(super) has_unsaid: bool,
 }
 
 impl Compared {
+    fn note_untranslated(&mut self, key: &str, now: &Map<String, Value>, then: &Map<String, Value>) {
+        self.blank.push(key.to_owned());
+        let text = now.get(TRANSLATION).unwrap_or(&Value::Null);
+        self.has_unsaid |= !is_blank(text) && !same(then.get(TRANSLATION), text);
+    }
+
     /// Whether everything that is different in the file is among the changes.
     pub(super) fn is_whole(&self) -> bool {
         let lost = self.left_out.len() + self.lacking.len() + self.unknown.len() + self.absent.len();
-        lost == 0
+        lost == 0 && !self.has_unsaid
     }
 
     /// Returns how many records are changed.
@@ -209,31 +221,50 @@ impl Shape<'_> {
     }
 
     fn row(&self, row: &Json, was: &BasisRow, known: &BTreeSet<String>, compared: &mut Compared) {
-        let before = compared.changes.len();
+        let before = (compared.changes.len(), compared.blank.len());
         if *row != was.row {
             let (now, then) = (fields(row), fields(&was.row));
+            let is_untranslated = is_untranslated(&now, &then);
+            if is_untranslated {
+                compared.note_untranslated(&was.key, &now, &then);
+            }
             for (name, value) in &now {
-                if name == self.key || same(then.get(name), value) {
-                    continue;
-                }
-                if !self.is_wanted(name, known) {
-                    compared.left_out.insert(name.clone());
-                    continue;
-                }
-                match (&was.record, self.field(name, &then, was.record.as_ref())) {
-                    (Some(record), Some(field)) => {
-                        self.change(&was.key, field, record, value, compared);
-                        compared.columns.resize(compared.changes.len(), name.clone());
-                    }
-                    (None, _) => compared.unknown.push(was.key.clone()),
-                    (_, None) => drop(compared.left_out.insert(name.clone())),
+                let is_said = !is_untranslated || ![TRANSLATION, STATE].contains(&name.as_str());
+                if is_said && name != self.key && !same(then.get(name), value) {
+                    self.cell(name, value, &then, was, known, compared);
                 }
             }
-        }
-        if *row != was.row {
             self.look_for_lacking(row, was, compared);
         }
-        compared.unchanged += u64::from(compared.changes.len() == before);
+        compared.unchanged += u64::from((compared.changes.len(), compared.blank.len()) == before);
+    }
+
+    /// Takes a cell that says something else than what was written.
+    fn cell(
+        &self,
+        name: &str,
+        value: &Value,
+        then: &Map<String, Value>,
+        was: &BasisRow,
+        known: &BTreeSet<String>,
+        compared: &mut Compared,
+    ) {
+        if !self.is_wanted(name, known) {
+            compared.left_out.insert(name.to_owned());
+            return;
+        }
+        match (&was.record, self.field(name, then, was.record.as_ref())) {
+            // A translation that is not there is none: tools clear what is still to be done.
+            (Some(_), Some(field)) if field == self.said() && is_blank(value) => {
+                compared.blank.push(was.key.clone());
+            }
+            (Some(record), Some(field)) => {
+                self.change(&was.key, field, record, value, compared);
+                compared.columns.resize(compared.changes.len(), name.to_owned());
+            }
+            (None, _) => compared.unknown.push(was.key.clone()),
+            (_, None) => drop(compared.left_out.insert(name.to_owned())),
+        }
     }
 
     /// Notes which fields with something in them are not in a row any more.
@@ -288,6 +319,19 @@ impl Shape<'_> {
         };
         [name, said].into_iter().find(written).filter(|_| !is_source).or(otherwise)
     }
+}
+
+/// Whether a file in two languages has no translation where one was written: an empty one, or one marked as still to be made.
+fn is_untranslated(now: &Map<String, Value>, then: &Map<String, Value>) -> bool {
+    let Some(text) = now.get(TRANSLATION) else { return false };
+    let is_new = |row: &Map<String, Value>| row.get(STATE).and_then(Value::as_str) == Some(NEW);
+    let was_there = then.get(TRANSLATION).is_some_and(|text| !is_blank(text));
+    was_there && (is_blank(text) || is_new(now) && !is_new(then))
+}
+
+/// Whether a value says nothing.
+fn is_blank(value: &Value) -> bool {
+    value.is_null() || value.as_str().is_some_and(|text| text.trim().is_empty())
 }
 
 fn fields(row: &Json) -> Map<String, Value> {
@@ -454,6 +498,32 @@ mod tests {
         assert_eq!(compared.left_out.into_iter().collect::<Vec<_>>(), ["my_notes"]);
         assert_eq!(compared.changes.len(), 1);
         assert_eq!(compared.changes[0].field, "state");
+    }
+
+    #[test]
+    fn a_text_that_is_gone_is_no_translation() {
+        let check = |was: Value, is: Value, changed: usize, blank: usize| {
+            let record = json!([{"id": "a", "text": was["translation"].as_str().or(was["text"].as_str()), "speaker": "Bo"}]);
+            let mut was = was;
+            was["id"] = json!("a");
+            let mut theirs = was.clone();
+            is.as_object().unwrap().iter().for_each(|(name, value)| theirs[name] = value.clone());
+            let found = compared(&record, &json!([was]), &json!([theirs]), json!({})).unwrap();
+            assert_eq!((found.changes.len(), found.blank.len()), (changed, blank), "{theirs}");
+            assert_eq!(found.unchanged, u64::from(changed + blank == 0));
+        };
+        let text = |text: &str| json!({"text": text, "speaker": "Bo"});
+        check(text("x"), json!({"text": ""}), 0, 1);
+        check(text("x"), json!({"text": null}), 0, 1);
+        check(text("x"), json!({"text": " ", "speaker": ""}), 1, 1);
+        check(text(""), json!({"text": ""}), 0, 0);
+        check(text(""), json!({"text": "x"}), 1, 0);
+        let both = |state: &str| json!({"text": "en", "translation": "x", "state": state});
+        check(both("translated"), json!({"translation": "", "state": "new"}), 0, 1);
+        check(both("translated"), json!({"translation": "", "state": "draft"}), 0, 1);
+        check(both("translated"), json!({"translation": "en", "state": "new"}), 0, 1);
+        check(both("new"), json!({"translation": "y"}), 1, 0);
+        check(both("translated"), json!({"translation": "y", "state": "draft"}), 2, 0);
     }
 
     #[test]

@@ -17,7 +17,7 @@ pub(super) fn written(state: &str) -> Result<&'static str, String> {
 /// Returns the state that XLIFF's word means; words of others (`x-…`) are translations.
 pub(super) fn read(word: &str) -> &'static str {
     match word {
-        "new" => "new",
+        "new" | "needs-translation" => "new",
         "signed-off" => "reviewed",
         "final" => "final",
         _ if word.starts_with("needs-") => "draft",

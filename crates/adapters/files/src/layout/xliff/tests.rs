@@ -40,7 +40,7 @@ fn a_file_is_read() {
             from(
                 "game.csv",
                 json!({"id": "mira_001", "text": "Hello <g1>there</g1>,<x2/> <you> & <ph3/>!",
-                "translation": "Bonjour <x2/>!", "state": "draft", "speaker": "Mira", "note": "She is \"tired\".",
+                "translation": "Bonjour <x2/>!", "state": "new", "speaker": "Mira", "note": "She is \"tired\".",
                 "resname": "hello", "maxwidth": "40", "size_unit": "char", "group": "lighthouse"}),
             ),
             from(

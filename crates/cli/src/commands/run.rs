@@ -114,7 +114,10 @@ fn show(opened: &Opened, report: &RunReport, again: &str, output: &mut Output) -
     let mut page = output.page();
     render::run::write(&mut page, report, &holes, again);
     render::words::leftovers(&mut page, &report.leftovers);
-    runtime::on_this_thread(async { Ok(opened.remarks(&mut page).await) })?;
+    runtime::on_this_thread(async {
+        opened.remarks(&mut page).await;
+        Ok(())
+    })?;
     output.show(&page)
 }
 

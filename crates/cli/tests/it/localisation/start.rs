@@ -249,8 +249,8 @@ fn columns_and_encoding_of_a_script_are_found_and_come_back() {
     std::fs::write(project.path("text/quest.csv"), encoded(SHEET)).unwrap();
     let flags = ["init", "--yes", "--source", "text/*.csv", "--source-language", "ja", "--languages", "en"];
     let said = project.run(&flags).expect(0).stdout.split_whitespace().collect::<Vec<_>>().join(" ");
-    let found =
-        "1 file, 3 lines: encoding `utf-16le`, delimiter `;`, id `String ID`, text `日本語`, scene `Map`";
+    let found = "1 file, 3 lines: encoding `utf-16le`, delimiter `;`, id `String ID`, text `日本語`, speaker `発話者`, \
+         scene `Map`";
     assert!(said.contains(found), "{said}");
     let pipeline = project.read("refrain.yaml");
     assert!(pipeline.contains("id: \"String ID\" # the column that tells lines apart"), "{pipeline}");

@@ -47,7 +47,7 @@ const TEXTS: [&str; 16] = [
     "japanese",
     "en",
 ];
-const SPEAKERS: [&str; 11] = [
+const SPEAKERS: [&str; 16] = [
     "speaker",
     "character",
     "who",
@@ -58,11 +58,29 @@ const SPEAKERS: [&str; 11] = [
     "voice",
     "char",
     "role",
+    "話者",
+    "発話者",
+    "キャラ",
+    "キャラクター",
     "name",
+    "名前",
 ];
-const SCENES: [&str; 12] = [
-    "sceneid", "scene", "map", "chapter", "section", "event", "label", "location", "level", "quest", "mapid",
+const SCENES: [&str; 15] = [
+    "sceneid",
+    "scene",
+    "map",
+    "chapter",
+    "section",
+    "event",
+    "label",
+    "location",
+    "level",
+    "quest",
+    "mapid",
     "page",
+    "mapname",
+    "場面",
+    "シーン",
 ];
 
 /// What was found out about a script: the settings of `read`, by name, and what to say of them.
@@ -332,6 +350,14 @@ mod tests {
             None,
             "1 file, 2 lines: delimiter `;`, id `String ID`, text `Japanese`, speaker `Who`, scene `Map`",
         );
+        for (speaker, scene) in [("話者", "場面"), ("名前", "シーン"), ("キャラ", "Map Name")] {
+            let script = format!(
+                "番号,{speaker},本文,{scene}\n1,ミラ,おはよう、世界。,港\n2,ミラ,さようなら、世界。,港\n"
+            );
+            let expect =
+                format!("1 file, 2 lines: id `番号`, text `本文`, speaker `{speaker}`, scene `{scene}`");
+            check(&[("a.csv", &script)], None, &expect);
+        }
         check(
             &[("a.csv", "nr,said\n1,Good day to you\n2,No more of it\n")],
             None,

@@ -156,6 +156,13 @@ fn a_phase_that_gathers_is_stale_as_soon_as_there_is_another_scope() {
     assert_eq!(world.unfresh(), [""; 0]);
 }
 
+/// Found by seed 27399 of a million, and a mistake of the simulator: a phase that can make nothing any more has what it made
+/// before, and who only wants it reads that.
+#[test]
+fn what_is_held_over_from_the_chapter_before_may_be_read() {
+    check(27399);
+}
+
 /// Found by seed 9566, a mistake of the simulator: two agents of one model share their replies, and said different things.
 #[test]
 fn an_agent_by_two_names_says_the_same() {

@@ -92,7 +92,11 @@ pub struct EditsRecord {
     /// The contents of the file that was taken over: a run that replaces it with another one loses nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub imported: Option<Digest>,
-    /// The contents of files that were taken over before and are no longer: their import was undone.
+    /// The contents of the file of which not everything could be taken over, such as a column of somebody's own: nobody is asked
+    /// to import it again, but what was left out is nowhere else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub imported_in_part: Option<Digest>,
+    /// The contents of files that were taken over before, in part or whole, and are no longer: their import was undone.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub withdrawn: Vec<Digest>,
 }

@@ -172,6 +172,9 @@ pub struct KeptFile {
     pub path: String,
     /// Where what the person made of it is now.
     pub copy: String,
+    /// Whether it was imported before, and the import left something out; absent where it was not imported.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub imported: bool,
 }
 
 /// A file that an earlier revision of an export wrote, that is as it wrote it, and that none writes any more.

@@ -77,6 +77,9 @@ pub struct StatusReport {
     pub in_doubt: u64,
     /// Every phase and scope, in pipeline order.
     pub phases: Vec<PhaseState>,
+    /// Exported files that are not as a run wrote them and that nobody has imported so, by path; absent where there are none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub to_import: Vec<String>,
     /// Exported files that are left over, by path; absent where there are none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub leftovers: Vec<LeftoverFile>,

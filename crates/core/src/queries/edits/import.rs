@@ -22,7 +22,7 @@ use self::search::Found;
 use super::editor::NAMED;
 use super::rows::{Basis, BasisRow, FileRows, ids_stay, is_state, key_of, read, reading, say_the_same};
 use super::written::{Exported, exported};
-use super::{EditRequest, Outcome, Signature, alone, changed, commit};
+use super::{EditRequest, Imported, Outcome, Signature, alone, changed, commit};
 use crate::engine::{Engine, EngineError};
 use crate::facts;
 use crate::history::History;
@@ -125,7 +125,7 @@ impl<'a> Import<'a> {
             signature: signature.clone(),
             what: format!("import {file}"),
             // What was not taken over is still nowhere but in the file.
-            imported: (is_whole && self.is_news()).then_some(*digest),
+            imported: self.is_news().then_some(Imported { digest: *digest, is_whole }),
         };
         let mut outcome = changed(self.engine, self.history, &found.subject, &request)
             .await

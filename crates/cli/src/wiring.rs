@@ -19,7 +19,7 @@ use refrain_schemas::name::RunId;
 use refrain_schemas::pipeline::{Durability, Pipeline};
 use refrain_schemas::problem::{Problem, Severity};
 use refrain_schemas::progress::RunProgress;
-use refrain_schemas::report::LeftoverFile;
+use refrain_schemas::report::{LeftoverFile, OpenErrors};
 use refrain_schemas::status::Holder;
 use refrain_schemas::time::Timestamp;
 use refrain_sinks::log_file::last_progress;
@@ -36,9 +36,8 @@ use serde_json::Value;
 use crate::args::{Globals, ProgressChoice};
 use crate::output::Output;
 use crate::project::Project;
-use crate::render::page::Page;
 use crate::report::CliError;
-use crate::{holder, render, runtime};
+use crate::{holder, runtime};
 
 mod bench;
 mod probes;
@@ -165,11 +164,11 @@ impl Opened {
         found.map(|Leftover { file, target }| LeftoverFile { path: file.path, target }).collect()
     }
 
-    /// Adds what people should know whatever they asked for: which errors are open, and which edits do not come out. Neither
+    /// Returns what people should know whatever they asked for: which errors are open, and which edits do not come out. Neither
     /// where that cannot be told: what was asked for never fails for it.
-    pub(crate) async fn remarks(&self, page: &mut Page) {
-        render::words::open_errors(page, &self.engine.open_errors().await.unwrap_or_default());
-        render::words::idle_edits(page, &self.engine.idle_edits().await.unwrap_or_default());
+    pub(crate) async fn remarks(&self) -> (Vec<OpenErrors>, Vec<Problem>) {
+        let open = self.engine.open_errors().await.unwrap_or_default();
+        (open, self.engine.idle_edits().await.unwrap_or_default())
     }
 
     /// Shows warnings about the pipeline, and about edits that do not come out, beside the result. Returns the latter.

@@ -14,7 +14,7 @@ use refrain_schemas::overview::Overview;
 use refrain_schemas::plan::PlanReport;
 use refrain_schemas::plan_file::PlanFile;
 use refrain_schemas::problem::Problem;
-use refrain_schemas::report::RunReport;
+use refrain_schemas::report::{OpenErrors, RunReport};
 use refrain_schemas::scope::{Scope, Target};
 use refrain_schemas::status::{HistoryReport, Holder, StatusReport};
 use refrain_schemas::why::{Conflict, DiffReport, WhyReport};
@@ -387,7 +387,7 @@ impl Engine {
     ///
     /// # Errors
     /// Fails where the store does.
-    pub async fn open_errors(&self) -> Result<Vec<(Target, u64)>, EngineError> {
+    pub async fn open_errors(&self) -> Result<Vec<OpenErrors>, EngineError> {
         crate::queries::errors::open_errors(self).await
     }
 

@@ -32,6 +32,8 @@ pub(crate) async fn status(engine: &Engine) -> Result<StatusReport, EngineError>
         phases: standings.into_iter().map(|standing| state(&history, &usages, standing)).collect(),
         to_import,
         leftovers: Vec::new(),
+        open_errors: Vec::new(),
+        idle_edits: Vec::new(),
     })
 }
 

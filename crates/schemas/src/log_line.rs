@@ -162,7 +162,9 @@ fn call(kind: &EventKind) -> String {
 
 fn kept(subject: &str, file: &str, copy: &str, imported: bool) -> String {
     if imported {
-        return format!("{subject}: {file} was imported, but not all that is in it; as it was, it is in {copy}");
+        return format!(
+            "{subject}: {file} was imported, but not all that is in it; as it was, it is in {copy}"
+        );
     }
     format!(
         "{subject}: {file} was not as a run here wrote it and is replaced; what it was is in {copy} \

@@ -18,6 +18,9 @@ pub(crate) const LONGEST: usize = 64 << 20;
 /// The largest file that is understood as a whole, in bytes.
 pub(crate) const LARGEST: u64 = 64 << 20;
 
+/// What stands before the name of an encoding in the header of a PO file.
+const CHARSET: &[u8] = b"charset=";
+
 /// Reads a file line by line.
 #[derive(Debug)]
 pub(crate) struct Lines {
@@ -227,8 +230,29 @@ fn undecodable(path: &str, number: u64, raw: &[u8], encoding: Encoding, bad: Und
     let message = format!("{what} {} {is} not {}", bytes.join(" "), encoding.name());
     let mut problem = problem("E0701", message, Some(place(path, number + line, column)));
     let seems = seems(raw, encoding).map_or_else(String::new, |seems| format!("; it seems to be {seems}"));
-    problem.hint = Some(format!("save the file as UTF-8, or declare what it is with `encoding:`{seems}"));
+    let usual = || format!("save the file as UTF-8, or declare what it is with `encoding:`{seems}");
+    problem.hint = Some(header_charset(path, raw, encoding).unwrap_or_else(usual));
     problem
+}
+
+/// Says what to do about the charset that the header of a PO file names.
+fn header_charset(path: &str, raw: &[u8], encoding: Encoding) -> Option<String> {
+    let is_po = [".po", ".pot"].iter().any(|ending| path.to_ascii_lowercase().ends_with(ending));
+    let at = raw.windows(CHARSET.len()).position(|window| window.eq_ignore_ascii_case(CHARSET));
+    let named = at.filter(|_| is_po).map(|at| &raw[at + CHARSET.len()..])?;
+    let is_part = |byte: &&u8| byte.is_ascii_alphanumeric() || b"-_.:".contains(byte);
+    let named: String = named.iter().take_while(is_part).map(|byte| char::from(*byte)).collect();
+    let is = |names: &[&str]| names.iter().any(|name| named.eq_ignore_ascii_case(name));
+    let what = if is(&["utf-8", "utf8"]) && encoding != Encoding::Utf8 {
+        "declare `encoding: utf-8`"
+    } else if is(&["shift_jis", "shift-jis", "sjis", "cp932", "windows-31j"])
+        && encoding != Encoding::ShiftJis
+    {
+        "declare `encoding: shift_jis`, or save the file as UTF-8 with `charset=UTF-8` in its header"
+    } else {
+        "save it as UTF-8 and write `charset=UTF-8` there"
+    };
+    Some(format!("the header of the file says `charset={named}`: {what}"))
 }
 
 /// Returns what a line seems to be that is not in the encoding that it should be in.

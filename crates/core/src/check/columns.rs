@@ -28,11 +28,7 @@ pub(super) fn of(file: &str, contents: &[u8], delimiter: Option<char>) -> Option
 }
 
 /// Returns the text of a table, and what stands between its cells.
-pub(super) fn table<'t>(
-    file: &str,
-    contents: &'t [u8],
-    delimiter: Option<char>,
-) -> Option<(&'t str, char)> {
+pub(super) fn table<'t>(file: &str, contents: &'t [u8], delimiter: Option<char>) -> Option<(&'t str, char)> {
     let usual = match extension(file)?.as_str() {
         "csv" => ',',
         "tsv" => '\t',

@@ -31,7 +31,8 @@ pub(super) fn terms(file: &str, text: &str, delimiter: char, field: &str, path: 
             Entry::Vacant(free) => drop(free.insert((line, translation.to_owned()))),
             Entry::Occupied(known) if known.get().1 != translation => {
                 let (before, other) = known.get();
-                let message = format!("`{term}` is `{other}` in line {before} and `{translation}` in line {line}");
+                let message =
+                    format!("`{term}` is `{other}` in line {before} and `{translation}` in line {line}");
                 let place = |line| Place { file: file.to_owned(), line, column: 1, length: 1 };
                 let found = problem(Code::TermTwice, path, message);
                 problems.push(Problem { place: Some(place(line)), related: vec![place(*before)], ..found });
@@ -49,7 +50,8 @@ mod tests {
 
     #[test]
     fn two_translations_of_one_term_are_told_with_both_lines() {
-        let text = "note;term;translation\n;Wren;リン\n;Ivo;イヴォ\n;Wren ;レン\n;Ivo;イヴォ\n;Mia;\n;Mia;ミア\n";
+        let text =
+            "note;term;translation\n;Wren;リン\n;Ivo;イヴォ\n;Wren ;レン\n;Ivo;イヴォ\n;Mia;\n;Mia;ミア\n";
         let found = terms("g.csv", text, ';', "term", "phases.t.context.glossary");
         let told: Vec<_> = found.iter().map(|problem| problem.message.as_str()).collect();
         assert_eq!(told, ["`Wren` is `リン` in line 2 and `レン` in line 4"]);

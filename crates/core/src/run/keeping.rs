@@ -45,7 +45,8 @@ mod tests {
     use refrain_schemas::time::Timestamp;
 
     fn wrote(history: &mut History, target: &str, text: &str) {
-        let target: Target = serde_json::from_value(serde_json::json!({"phase": target, "scope": {}})).unwrap();
+        let target: Target =
+            serde_json::from_value(serde_json::json!({"phase": target, "scope": {}})).unwrap();
         let digest = Digest::of_content(text.as_bytes());
         let artifact: ArtifactRef = serde_json::from_value(
             serde_json::json!({"kind": "files", "digest": digest, "records": 1, "holes": 0}),

@@ -100,7 +100,7 @@ impl CliError {
             return error;
         }
         let error = Self { kind: Kind::Failed, ..error };
-        error.hint("a run would fail in the phase that reads it; `refrain check` says what is missing")
+        error.hint("a run would fail in the phase that reads it")
     }
 
     /// Returns an error of the system.

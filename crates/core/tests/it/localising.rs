@@ -383,12 +383,12 @@ fn what_fails_in_every_language_is_no_part() {
 #[test]
 fn an_error_that_a_later_phase_has_mended_is_not_open() {
     let mut world = pieces::world(json!({
-        "translate": {"units": {"of": "ingest"}, "agents": {"mark": 1}, "output": {"key": "id"}},
+        "translate": {"units": {"of": "ingest"}, "agent": {"builtin": "mark"}, "output": {"key": "id"}},
         "qa": {
-            "units": {"of": "translate"}, "agents": {"critic": 1}, "merge": {"union": ["id", "rule"]},
+            "units": {"of": "translate"}, "agent": {"builtin": "critic"}, "merge": {"union": ["id", "rule"]},
             "output": {"records": "issues", "key": "issue"},
         },
-        "edit": {"units": {"of": "translate"}, "agents": {"editor": 1}, "output": {"key": "id"}},
+        "edit": {"units": {"of": "translate"}, "agent": {"builtin": "editor"}, "output": {"key": "id"}},
     }));
     world.agent("critic", |asked| {
         let issue = |severity: &str| json!([{"rule": "style", "severity": severity}]);

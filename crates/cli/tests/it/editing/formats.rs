@@ -170,7 +170,7 @@ fn one_text_for_two_lines_makes_two_edits() {
     assert_eq!(report["fields"][1]["new"], json!("la deuxième"));
     // What it was translated from is nobody's to change here.
     project.edit("out/lines.rpy", "old \"THIRD LINE\"", "old \"not this\"");
-    assert_eq!(import(&project, &["out/lines.rpy"])["left_out"], json!(["text"]));
+    assert_eq!(import(&project, &["out/lines.rpy"])["n_other_source"], json!(1));
     project.run_json(&[], 0);
     assert!(project.read("out/lines.rpy").contains("new \"la deuxième\""));
 }

@@ -412,7 +412,7 @@ fn an_error_that_a_later_phase_has_mended_is_not_open() {
     };
     for (mended, expect) in [(&[][..], Some(2)), (&["l1"], Some(1)), (&["l1", "l2"], None)] {
         world.agent("editor", editor(mended));
-        world.run_with(&RunRequest { force: true, ..request(&["edit"]) });
+        world.run_with(&RunRequest { force: true, ..request(&[]) });
         let expect: Vec<_> = expect.into_iter().map(|count| ("qa".to_owned(), count)).collect();
         assert_eq!(open(&mut world), expect, "{mended:?}");
     }

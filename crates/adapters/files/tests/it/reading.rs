@@ -142,7 +142,7 @@ fn what_a_file_seems_to_be_is_said() {
     };
     po(b"\x82\xa0", "Shift_JIS", "mark", "declare `encoding: shift_jis`, or save the file as UTF-8 with");
     po(b"caf\xe9", "ISO-8859-1", "mark", "save it as UTF-8 and write `charset=UTF-8` there");
-    po("あ\u{e9}".as_bytes(), "UTF-8", "shift_jis", "declare `encoding: utf-8`");
+    po("あ".as_bytes(), "UTF-8", "shift_jis", "declare `encoding: utf-8`");
     let semicolon = json!({"files": "a.csv", "delimiter": ";"});
     let hint = hint(b"\"id\",\"text\"\n\"1\",\"a\"\n", semicolon);
     assert!(hint.contains("say `delimiter: \",\"`"), "{hint}");

@@ -578,10 +578,7 @@ mod tests {
         };
         let was = json!({"id": "a", "text": "1"});
         assert_eq!(textless(was.clone(), was.clone(), json!({})), None);
-        assert_eq!(
-            textless(was.clone(), json!({"id": "a", "texte": "2"}), json!({})).as_deref(),
-            Some("text")
-        );
+        assert_eq!(textless(was, json!({"id": "a", "texte": "2"}), json!({})).as_deref(), Some("text"));
         let was = json!({"id": "a", "text": "en", "ja": "1"});
         let is = json!({"id": "a", "text": "en", "japanese": "2"});
         assert_eq!(textless(was, is, json!({"column": "ja"})).as_deref(), Some("ja"));

@@ -15,6 +15,7 @@ use refrain_schemas::problem::Problem;
 use crate::output::{self, Output};
 use crate::render::numbers::counted;
 use crate::render::page::{Page, Theme, Tone};
+use crate::render::words::named_briefly;
 use crate::suggest::did_you_mean;
 use crate::wiring::LogFileError;
 use refrain_core::escape::escape;
@@ -86,6 +87,22 @@ impl CliError {
         Self::new(Kind::Failed, message.into()).hint("this is a bug in refrain; please report it")
     }
 
+    /// Returns the error of something that failed, as a phase of a run does.
+    pub(crate) fn failed(message: impl Into<String>) -> Self {
+        Self::new(Kind::Failed, message.into())
+    }
+
+    /// Returns the error of a plan. What cannot be read fails its phase in a run, and the plan says the same.
+    pub(crate) fn planning(error: EngineError) -> Self {
+        let is_source = matches!(error, EngineError::File(_));
+        let error = Self::from(error);
+        if !is_source {
+            return error;
+        }
+        let error = Self { kind: Kind::Failed, ..error };
+        error.hint("a run would fail in the phase that reads it")
+    }
+
     /// Returns an error of the system.
     pub(crate) fn io(action: &str, error: &io::Error) -> Self {
         Self::new(Kind::Store, format!("failed to {action}: {error}"))
@@ -100,9 +117,10 @@ impl CliError {
     }
 
     /// Returns the error of a pipeline that may not run; `rendered` shows its problems.
-    pub(crate) fn pipeline(file: &str, n_errors: usize, rendered: String) -> Self {
+    pub(crate) fn pipeline(files: &[String], n_errors: usize, rendered: String) -> Self {
         let count = counted(n_errors as u64, "error");
-        let mut error = Self::usage(format!("{file} has {count}; nothing was run"));
+        let (files, verb) = (named_briefly(files), if files.len() == 1 { "has" } else { "have" });
+        let mut error = Self::usage(format!("{files} {verb} {count}; nothing was run"));
         error.body = Some(rendered);
         error
     }
@@ -337,7 +355,7 @@ mod tests {
             "error: the store has format 3, this version reads up to 1; use a newer refrain\n",
         );
         check(
-            CliError::pipeline("refrain.yaml", 2, "refrain.yaml:1:1: bad\n".into()),
+            CliError::pipeline(&["refrain.yaml".into()], 2, "refrain.yaml:1:1: bad\n".into()),
             Code::Usage,
             "refrain.yaml:1:1: bad\nerror: refrain.yaml has 2 errors; nothing was run\n",
         );

@@ -19,7 +19,7 @@ use refrain_schemas::name::RunId;
 use refrain_schemas::pipeline::{Durability, Pipeline};
 use refrain_schemas::problem::{Problem, Severity};
 use refrain_schemas::progress::RunProgress;
-use refrain_schemas::report::LeftoverFile;
+use refrain_schemas::report::{LeftoverFile, OpenErrors};
 use refrain_schemas::status::Holder;
 use refrain_schemas::time::Timestamp;
 use refrain_sinks::log_file::last_progress;
@@ -36,9 +36,8 @@ use serde_json::Value;
 use crate::args::{Globals, ProgressChoice};
 use crate::output::Output;
 use crate::project::Project;
-use crate::render::page::Page;
 use crate::report::CliError;
-use crate::{holder, render, runtime};
+use crate::{holder, runtime};
 
 mod bench;
 mod probes;
@@ -72,13 +71,30 @@ impl Checked {
     /// Returns what the project means, or an error with everything that keeps it from running.
     fn sound(&self, project: &Project, globals: &Globals) -> Result<Arc<Model>, CliError> {
         let color = crate::output::colored_errors(globals.color);
-        let wrong = || CliError::pipeline(&project.file_name, self.n_errors(), self.rendered(color));
+        let files = || self.files_with_errors(&project.file_name);
+        let wrong = || CliError::pipeline(&files(), self.n_errors(), self.rendered(color));
         self.model.clone().ok_or_else(wrong)
     }
 
     /// Returns how many problems keep the project from running.
     pub(crate) fn n_errors(&self) -> usize {
-        self.problems.iter().filter(|problem| problem.severity == Severity::Error).count()
+        self.errors().count()
+    }
+
+    /// Returns the files that these are in, in their order; `own` is the pipeline file.
+    pub(crate) fn files_with_errors(&self, own: &str) -> Vec<String> {
+        let mut files: Vec<String> = Vec::new();
+        for problem in self.errors() {
+            let file = problem.place.as_ref().map_or(own, |place| place.file.as_str());
+            if !files.iter().any(|known| known == file) {
+                files.push(file.to_owned());
+            }
+        }
+        files
+    }
+
+    fn errors(&self) -> impl Iterator<Item = &Problem> {
+        self.problems.iter().filter(|problem| problem.severity == Severity::Error)
     }
 }
 
@@ -148,11 +164,11 @@ impl Opened {
         found.map(|Leftover { file, target }| LeftoverFile { path: file.path, target }).collect()
     }
 
-    /// Adds what people should know whatever they asked for: which errors are open, and which edits do not come out. Neither
+    /// Returns what people should know whatever they asked for: which errors are open, and which edits do not come out. Neither
     /// where that cannot be told: what was asked for never fails for it.
-    pub(crate) async fn remarks(&self, page: &mut Page) {
-        render::words::open_errors(page, &self.engine.open_errors().await.unwrap_or_default());
-        render::words::idle_edits(page, &self.engine.idle_edits().await.unwrap_or_default());
+    pub(crate) async fn remarks(&self) -> (Vec<OpenErrors>, Vec<Problem>) {
+        let open = self.engine.open_errors().await.unwrap_or_default();
+        (open, self.engine.idle_edits().await.unwrap_or_default())
     }
 
     /// Shows warnings about the pipeline, and about edits that do not come out, beside the result. Returns the latter.
@@ -180,9 +196,10 @@ impl Opened {
         }
     }
 
-    /// Returns what was found in the pipeline, and warnings about edits that do not come out.
-    pub(crate) fn with_idle_edits(mut self) -> Result<Checked, CliError> {
-        self.checked.problems.extend(self.idle_edits()?);
+    /// Returns what was found in the pipeline, and warnings about edits that do not come out and sources that are not there.
+    pub(crate) fn with_warnings(mut self) -> Result<Checked, CliError> {
+        let missing = runtime::on_this_thread(async { Ok(self.engine.missing_sources().await?) })?;
+        self.checked.problems.extend(self.idle_edits()?.into_iter().chain(missing));
         Ok(self.checked)
     }
 
@@ -302,7 +319,7 @@ fn ports(project: &Project, model: &Model, checked: &Checked) -> Result<Ports, C
 pub(crate) fn load(path: &Path) -> Result<Loaded, CliError> {
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     let files = refrain_files::FsProjectFiles::new(path.parent().unwrap_or_else(|| Path::new(".")));
-    runtime::on_this_thread(async { Ok(files.load(name).await.map_err(EngineError::from)?) })
+    runtime::on_this_thread(async { Ok(files.load(name, None).await.map_err(EngineError::from)?) })
 }
 
 /// Returns the time of day.

@@ -40,6 +40,7 @@ mod scopes;
 mod secret;
 mod services;
 mod templates;
+mod twice;
 mod units;
 mod variables;
 mod written;

@@ -14,7 +14,7 @@ use refrain_schemas::overview::Overview;
 use refrain_schemas::plan::PlanReport;
 use refrain_schemas::plan_file::PlanFile;
 use refrain_schemas::problem::Problem;
-use refrain_schemas::report::RunReport;
+use refrain_schemas::report::{OpenErrors, RunReport};
 use refrain_schemas::scope::{Scope, Target};
 use refrain_schemas::status::{HistoryReport, Holder, StatusReport};
 use refrain_schemas::why::{Conflict, DiffReport, WhyReport};
@@ -33,7 +33,7 @@ pub use request::{Control, RunRequest, Selection};
 pub use crate::queries::compare::{CompareRequest, Compared};
 pub use crate::queries::edits::import::{Bench, Returned};
 pub use crate::queries::edits::written::WrittenFile;
-pub use crate::queries::edits::{EditChange, EditRequest, Signature};
+pub use crate::queries::edits::{EditChange, EditRequest, Imported, Signature};
 pub use crate::queries::export::Export;
 pub use crate::queries::import::{Lines, OpenLines};
 pub use crate::queries::leftovers::Leftover;
@@ -387,7 +387,7 @@ impl Engine {
     ///
     /// # Errors
     /// Fails where the store does.
-    pub async fn open_errors(&self) -> Result<Vec<(Target, u64)>, EngineError> {
+    pub async fn open_errors(&self) -> Result<Vec<OpenErrors>, EngineError> {
         crate::queries::errors::open_errors(self).await
     }
 
@@ -403,6 +403,14 @@ impl Engine {
         holder: &Holder,
     ) -> Result<EditReport, EngineError> {
         crate::queries::edits::record_edits(self, request, holder).await
+    }
+
+    /// Returns a warning for each source that is not there.
+    ///
+    /// # Errors
+    /// Fails where the store does, and where params cannot be filled.
+    pub async fn missing_sources(&self) -> Result<Vec<Problem>, EngineError> {
+        crate::queries::sources::missing_sources(self).await
     }
 
     /// Returns the files that exports wrote.

@@ -64,12 +64,22 @@ impl TargetHistory {
     /// Returns the contents of files whose changes were taken over as edits, and not taken back as such since.
     #[must_use]
     pub fn imported(&self) -> BTreeSet<Digest> {
-        let mut imported = BTreeSet::new();
+        self.taken(|record| record.imported)
+    }
+
+    /// Returns the contents of files of which not everything could be taken over, as far as that was not taken back since.
+    #[must_use]
+    pub fn imported_in_part(&self) -> BTreeSet<Digest> {
+        self.taken(|record| record.imported_in_part)
+    }
+
+    fn taken(&self, of: impl Fn(&EditsRecord) -> Option<Digest>) -> BTreeSet<Digest> {
+        let mut taken = BTreeSet::new();
         for record in &self.edits {
-            imported.retain(|digest| !record.withdrawn.contains(digest));
-            imported.extend(record.imported);
+            taken.retain(|digest| !record.withdrawn.contains(digest));
+            taken.extend(of(record));
         }
-        imported
+        taken
     }
 }
 

@@ -291,6 +291,8 @@ pub struct ScopedFile {
     pub written: String,
     /// The paths of the scopes in which it differs from what is written.
     pub by_scope: BTreeMap<Scope, String>,
+    /// What stands between its cells, where that is not what its name says.
+    pub delimiter: Option<char>,
 }
 
 impl ScopedFile {
@@ -298,6 +300,12 @@ impl ScopedFile {
     #[must_use]
     pub fn path(&self, scope: &Scope) -> &str {
         self.by_scope.get(scope).unwrap_or(&self.written)
+    }
+
+    /// Returns the paths of all scopes.
+    pub fn paths(&self) -> impl Iterator<Item = &String> {
+        let written = self.by_scope.is_empty().then_some(&self.written);
+        self.by_scope.values().chain(written)
     }
 }
 

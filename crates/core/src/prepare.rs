@@ -22,7 +22,7 @@ use crate::edits::Editing;
 use crate::engine::EngineError;
 use crate::history::Prior;
 use crate::judge::{Now, UpstreamNow};
-use crate::model::{AskWork, Context, ContextSource, Model, Phase, Select, Split};
+use crate::model::{AskWork, Context, ContextSource, Model, Phase, ScopedFile, Select, Split};
 use crate::ports::files::{Loaded, ProjectFiles};
 use crate::ports::store::Store;
 use crate::request::{ContextEntry, Requests, View, places};
@@ -153,7 +153,7 @@ pub async fn prepare(preparation: Preparation<'_>) -> Result<Prepared, PrepareEr
     let mut loaded = LoadedFiles::default();
     for context in &preparation.work.context {
         if let ContextSource::File(file) = &context.source {
-            loaded.load(preparation.files, file.path(preparation.scope)).await?;
+            loaded.load(preparation.files, file, preparation.scope).await?;
         }
     }
     let Preparation { model, phase, store, now, .. } = preparation;
@@ -219,11 +219,17 @@ pub struct LoadedFiles {
 }
 
 impl LoadedFiles {
-    async fn load(&mut self, files: &dyn ProjectFiles, path: &str) -> Result<(), PrepareError> {
+    async fn load(
+        &mut self,
+        files: &dyn ProjectFiles,
+        file: &ScopedFile,
+        scope: &Scope,
+    ) -> Result<(), PrepareError> {
+        let path = file.path(scope);
         if self.contents.contains_key(path) {
             return Ok(());
         }
-        let (contents, digest) = load_steady(files, path).await?;
+        let (contents, digest) = load_steady(files, path, file.delimiter).await?;
         self.digests.insert(path.to_owned(), digest);
         let (artifact, pages) = artifact::of_loaded(&contents);
         self.contents.insert(path.to_owned(), contents);
@@ -250,10 +256,14 @@ impl LoadedFiles {
 const READS: usize = 5;
 
 /// Reads a file together with the digest of the very contents that were read.
-async fn load_steady(files: &dyn ProjectFiles, path: &str) -> Result<(Loaded, Digest), PrepareError> {
+async fn load_steady(
+    files: &dyn ProjectFiles,
+    path: &str,
+    delimiter: Option<char>,
+) -> Result<(Loaded, Digest), PrepareError> {
     for _ in 0..READS {
         let before = files.stamp(path, None).await.map_err(EngineError::from)?.digest;
-        let contents = files.load(path).await.map_err(EngineError::from)?;
+        let contents = files.load(path, delimiter).await.map_err(EngineError::from)?;
         if files.stamp(path, None).await.map_err(EngineError::from)?.digest == before {
             return Ok((contents, before));
         }

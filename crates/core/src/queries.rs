@@ -21,6 +21,7 @@ pub(crate) mod report;
 pub(crate) mod resolve;
 pub(crate) mod review;
 pub(crate) mod show;
+pub(crate) mod sources;
 
 use refrain_schemas::history::RevisionRecord;
 use refrain_schemas::name::Revision;

@@ -1,7 +1,8 @@
 //! Where every phase stands.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use refrain_schemas::digest::Digest;
 use refrain_schemas::edit::EditCounts;
 use refrain_schemas::freshness::Freshness;
 use refrain_schemas::scope::Target;
@@ -22,14 +23,30 @@ pub(crate) async fn status(engine: &Engine) -> Result<StatusReport, EngineError>
     let digests = FileDigests::new(ports.files.clone());
     let standings = survey(engine.model(), ports, &history, &digests).await?;
     let usages = usages(&*ports.store).await?;
+    let to_import = to_import(&history, &standings);
     Ok(StatusReport {
         schema_version: 1,
         holder: ports.store.holder().await?,
         run: None,
         in_doubt: ports.store.ledger_summary().await?.in_doubt,
         phases: standings.into_iter().map(|standing| state(&history, &usages, standing)).collect(),
+        to_import,
         leftovers: Vec::new(),
+        open_errors: Vec::new(),
+        idle_edits: Vec::new(),
     })
+}
+
+/// Returns the exported files that are not as they were written, but for those that somebody imported as they are.
+fn to_import(history: &History, standings: &[Standing]) -> Vec<String> {
+    let past = || history.targets().map(|(_, past)| past);
+    let known: BTreeSet<Digest> =
+        past().flat_map(|past| past.imported().into_iter().chain(past.imported_in_part())).collect();
+    let changed = standings.iter().flat_map(|Standing { now, .. }| {
+        now.exports.iter().filter(|file| now.altered.contains(&file.path) && !known.contains(&file.digest))
+    });
+    let paths: BTreeSet<&String> = changed.map(|file| &file.path).collect();
+    paths.into_iter().cloned().collect()
 }
 
 /// What the calls for a target consumed for certain, and what those in doubt can have consumed.

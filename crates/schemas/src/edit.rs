@@ -92,7 +92,11 @@ pub struct EditsRecord {
     /// The contents of the file that was taken over: a run that replaces it with another one loses nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub imported: Option<Digest>,
-    /// The contents of files that were taken over before and are no longer: their import was undone.
+    /// The contents of the file of which not everything could be taken over, such as a column of somebody's own: nobody is asked
+    /// to import it again, but what was left out is nowhere else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub imported_in_part: Option<Digest>,
+    /// The contents of files that were taken over before, in part or whole, and are no longer: their import was undone.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub withdrawn: Vec<Digest>,
 }
@@ -320,6 +324,13 @@ pub struct EditReport {
     /// How many these are.
     #[serde(default)]
     pub n_blank: u64,
+    /// Keys of entries of a file in two languages whose source is another one there, the first hundred: left as it is in the
+    /// script.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub other_source: Vec<String>,
+    /// How many these are; absent where there are none.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub n_other_source: u64,
     /// Keys of edits whose record is gone since the export, the first hundred.
     pub gone: Vec<String>,
     /// Fields of the file that the export does not have; nothing was made of them.
@@ -331,6 +342,10 @@ pub struct EditReport {
     /// nothing was made of them, since it could never be seen.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub unwritten: BTreeMap<String, u64>,
+}
+
+const fn is_zero(n: &u64) -> bool {
+    *n == 0
 }
 
 /// The export that a file was made from.

@@ -298,6 +298,9 @@ pub enum EventKind {
         file: String,
         /// Where what it was is now.
         copy: String,
+        /// Whether it was imported before, and the import left something out; absent where it was not imported.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        imported: bool,
     },
     /// The store had to mend itself, for instance after a kill in the middle of a write.
     StoreRecovered {

@@ -129,7 +129,7 @@ pub fn message(event: &Event) -> String {
         EventKind::ExportWritten { files, records } => {
             format!("{subject}: {} written to {}", counted(*records, "record"), files.join(", "))
         }
-        EventKind::ExportKept { file, copy } => kept(&subject, file, copy),
+        EventKind::ExportKept { file, copy, imported } => kept(&subject, file, copy, *imported),
         EventKind::StoreRecovered { message } => format!("store recovered: {message}"),
     }
 }
@@ -160,7 +160,12 @@ fn call(kind: &EventKind) -> String {
     }
 }
 
-fn kept(subject: &str, file: &str, copy: &str) -> String {
+fn kept(subject: &str, file: &str, copy: &str, imported: bool) -> String {
+    if imported {
+        return format!(
+            "{subject}: {file} was imported, but not all that is in it; as it was, it is in {copy}"
+        );
+    }
     format!(
         "{subject}: {file} was not as a run here wrote it and is replaced; what it was is in {copy} \
          (`refrain edit import {copy}` takes it over)"

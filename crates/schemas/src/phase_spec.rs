@@ -146,6 +146,9 @@ pub struct ContextSpec {
     /// may read the scope: `glossary/{{ scope.language }}.csv`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,
+    /// What stands between the cells of a CSV file: one character, or `tab`; a comma, and a tab in `.tsv`, where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delimiter: Option<String>,
     /// Only records whose value of this field equals the unit's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on: Option<String>,

@@ -9,6 +9,7 @@ use crate::exit_code::ExitCode;
 use crate::failure::PhaseError;
 use crate::freshness::Cause;
 use crate::name::{PhaseName, Revision, RunId};
+use crate::problem::Problem;
 use crate::scope::{Scope, Target};
 use crate::usage::Usage;
 
@@ -172,6 +173,19 @@ pub struct KeptFile {
     pub path: String,
     /// Where what the person made of it is now.
     pub copy: String,
+    /// Whether it was imported before, and the import left something out; absent where it was not imported.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub imported: bool,
+}
+
+/// Errors that a phase found in texts which nothing has changed since.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OpenErrors {
+    /// The target that found them.
+    pub target: Target,
+    /// How many.
+    pub count: u64,
 }
 
 /// A file that an earlier revision of an export wrote, that is as it wrote it, and that none writes any more.
@@ -216,4 +230,10 @@ pub struct RunReport {
     /// Exported files that are left over, by path; absent where there are none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub leftovers: Vec<LeftoverFile>,
+    /// Errors in texts that nothing has changed since they were found; absent where there are none, or where nobody looked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub open_errors: Vec<OpenErrors>,
+    /// Warnings about edits that do not come out; absent where all do, or where nobody looked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub idle_edits: Vec<Problem>,
 }

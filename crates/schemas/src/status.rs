@@ -9,8 +9,9 @@ use crate::failure::PhaseError;
 use crate::freshness::{Cause, Freshness};
 use crate::history::{AttemptRecord, RevisionRecord, WaiverRecord};
 use crate::name::{PhaseName, Revision, RunId};
+use crate::problem::Problem;
 use crate::progress::RunProgress;
-use crate::report::{LeftoverFile, RunStatus, UnitCounts};
+use crate::report::{LeftoverFile, OpenErrors, RunStatus, UnitCounts};
 use crate::scope::Scope;
 use crate::time::Timestamp;
 
@@ -77,9 +78,18 @@ pub struct StatusReport {
     pub in_doubt: u64,
     /// Every phase and scope, in pipeline order.
     pub phases: Vec<PhaseState>,
+    /// Exported files that are not as a run wrote them and that nobody has imported so, by path; absent where there are none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub to_import: Vec<String>,
     /// Exported files that are left over, by path; absent where there are none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub leftovers: Vec<LeftoverFile>,
+    /// Errors in texts that nothing has changed since they were found; absent where there are none, or where nobody looked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub open_errors: Vec<OpenErrors>,
+    /// Warnings about edits that do not come out; absent where all do, or where nobody looked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub idle_edits: Vec<Problem>,
 }
 
 /// One run of the history.

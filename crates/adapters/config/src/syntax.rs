@@ -8,6 +8,7 @@ use crate::source::{Source, placed};
 
 /// Makes a problem of a parser's complaint; `open` is where the innermost collection started.
 pub(crate) fn problem(source: &Source<'_>, said: &str, at: Place, open: Option<Span>) -> Problem {
+    let at = at_tab(source, at);
     let line = source.line(at.line);
     let bracket = open.and_then(|span| {
         let c = source.line(span.line).chars().nth(span.column.saturating_sub(1) as usize)?;
@@ -31,6 +32,16 @@ pub(crate) fn problem(source: &Source<'_>, said: &str, at: Place, open: Option<S
         problem.hint = Some(hint);
     }
     problem
+}
+
+/// Parsers may complain at the end of what comes before the tab.
+fn at_tab(source: &Source<'_>, at: Place) -> Place {
+    let next = source.line(at.line + 1);
+    if has_tab(source.line(at.line)) || !has_tab(next) {
+        return at;
+    }
+    let before = next.chars().take_while(|c| *c != '\t').count();
+    Place { line: at.line + 1, column: u32::try_from(before + 1).unwrap_or(1), length: 1, ..at }
 }
 
 fn has_tab(line: &str) -> bool {

@@ -25,7 +25,8 @@ pub(crate) fn keep(
 ) -> Result<Option<KeptFile>, FileError> {
     let Some(found) = unknown(root, path, replaceable)? else { return Ok(None) };
     let full = root.resolve(path)?;
-    let kept = |copy: String| Some(KeptFile { path: path.to_owned(), copy });
+    let imported = replaceable.is_in_part(&found.digest);
+    let kept = |copy: String| Some(KeptFile { path: path.to_owned(), copy, imported });
     for n in 1_u32.. {
         let name = format!("{path}.edited-{n}");
         let copy = root.resolve(&name)?;

@@ -18,6 +18,9 @@ pub(crate) const LONGEST: usize = 64 << 20;
 /// The largest file that is understood as a whole, in bytes.
 pub(crate) const LARGEST: u64 = 64 << 20;
 
+/// What stands before the name of an encoding in the header of a PO file.
+const CHARSET: &[u8] = b"charset=";
+
 /// Reads a file line by line.
 #[derive(Debug)]
 pub(crate) struct Lines {
@@ -27,6 +30,8 @@ pub(crate) struct Lines {
     coding: Coding,
     /// Why the encoding is not settled; told with the first line.
     wrong: Option<Wrong>,
+    /// What the header of a PO file says of its encoding.
+    charset: Option<String>,
     raw: Vec<u8>,
     number: u64,
     stopped: bool,
@@ -46,6 +51,7 @@ impl Lines {
         let mut input = BufReader::with_capacity(1 << 17, Hashing::new(file));
         let head = input.fill_buf().map_err(|e| failed("read", path, e))?;
         let again = || open(root, path).map(|(file, _)| file).map_err(std::io::Error::other);
+        let charset = charset(path, head);
         let detected = detect(head, declared, again).map_err(|e| failed("read", path, e))?;
         let (coding, wrong) = match detected {
             Ok(coding) => (coding, None),
@@ -57,6 +63,7 @@ impl Lines {
             marks: Marks::of(&metadata),
             coding,
             wrong,
+            charset,
             raw: Vec::new(),
             number: 0,
             stopped: false,
@@ -207,7 +214,10 @@ impl Lines {
         let raw = self.raw.get(mark..).unwrap_or_default();
         let start = text.len();
         if let Err(bad) = self.coding.encoding.decode(raw, text) {
-            problems.add(undecodable(&self.path, self.number, raw, self.coding.encoding, bad));
+            let mut problem = undecodable(&self.path, self.number, raw, self.coding.encoding, bad);
+            let named = self.charset.as_deref().and_then(|named| of_header(named, self.coding.encoding));
+            problem.hint = named.or(problem.hint);
+            problems.add(problem);
         }
         if let Some(kept) = &mut self.kept {
             kept.raw.extend_from_slice(&self.raw);
@@ -229,6 +239,32 @@ fn undecodable(path: &str, number: u64, raw: &[u8], encoding: Encoding, bad: Und
     let seems = seems(raw, encoding).map_or_else(String::new, |seems| format!("; it seems to be {seems}"));
     problem.hint = Some(format!("save the file as UTF-8, or declare what it is with `encoding:`{seems}"));
     problem
+}
+
+/// Returns the encoding that the header of a PO file names.
+fn charset(path: &str, head: &[u8]) -> Option<String> {
+    let is_po = [".po", ".pot"].iter().any(|ending| path.to_ascii_lowercase().ends_with(ending));
+    let at = head.windows(CHARSET.len()).position(|window| window.eq_ignore_ascii_case(CHARSET));
+    let named = at.filter(|_| is_po).map(|at| &head[at + CHARSET.len()..])?;
+    let is_part = |byte: &&u8| byte.is_ascii_alphanumeric() || b"-_.:".contains(byte);
+    Some(named.iter().take_while(is_part).map(|byte| char::from(*byte)).collect())
+}
+
+/// Says what to do about the encoding that a header names; nothing where the file was read in that one.
+fn of_header(named: &str, encoding: Encoding) -> Option<String> {
+    let is = |names: &[&str]| names.iter().any(|name| named.eq_ignore_ascii_case(name));
+    let is_utf8 = is(&["utf-8", "utf8"]);
+    let is_shift_jis = is(&["shift_jis", "shift-jis", "sjis", "cp932", "windows-31j"]);
+    let what = match encoding {
+        Encoding::Utf8 if is_utf8 => return None,
+        Encoding::ShiftJis if is_shift_jis => return None,
+        _ if is_utf8 => "declare `encoding: utf-8`",
+        _ if is_shift_jis => {
+            "declare `encoding: shift_jis`, or save the file as UTF-8 with `charset=UTF-8` in its header"
+        }
+        _ => "save it as UTF-8 and write `charset=UTF-8` there",
+    };
+    Some(format!("the header of the file says `charset={named}`: {what}"))
 }
 
 /// Returns what a line seems to be that is not in the encoding that it should be in.

@@ -51,9 +51,11 @@ impl FsProjectFiles {
         }
     }
 
-    fn records(&self, path: &str, format: Format) -> Result<Loaded, FileError> {
+    fn records(&self, path: &str, format: Format, delimiter: Option<u8>) -> Result<Loaded, FileError> {
         let mut lines = Lines::open(&self.root, path, Declared::Nothing)?;
-        let mut rows = Rows::new(&RowSpec::plain(format, path), path);
+        let plain = RowSpec::plain(format, path);
+        let spec = RowSpec { delimiter: delimiter.unwrap_or(plain.delimiter), ..plain };
+        let mut rows = Rows::new(&spec, path);
         let (mut records, mut problems) = (Vec::new(), Problems::default());
         while let Some(row) = rows.next(&mut lines, &mut problems)? {
             records.push(row.record);
@@ -80,10 +82,12 @@ impl ProjectFiles for FsProjectFiles {
         self.root.resolve(path).is_ok_and(|full| fs::metadata(full).is_ok_and(|metadata| metadata.is_file()))
     }
 
-    async fn load(&self, path: &str) -> Result<Loaded, FileError> {
+    async fn load(&self, path: &str, delimiter: Option<char>) -> Result<Loaded, FileError> {
         let path = normal(path)?;
         match Format::by_name(&path) {
-            Some(format @ (Format::Csv | Format::Jsonl)) => self.records(&path, format),
+            Some(format @ (Format::Csv | Format::Jsonl)) => {
+                self.records(&path, format, delimiter.and_then(|c| u8::try_from(c).ok()))
+            }
             Some(Format::Json) => self.document(&path),
             Some(_) | None => Ok(Loaded::Document(Json::string(&self.text(&path)?))),
         }

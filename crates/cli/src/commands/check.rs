@@ -9,6 +9,7 @@ use crate::output::Output;
 use crate::project::Project;
 use crate::render::numbers::counted;
 use crate::render::page::Tone;
+use crate::render::words::named_briefly;
 use crate::report::CliError;
 use crate::wiring;
 
@@ -30,7 +31,7 @@ pub(crate) fn run(_: &CheckArgs, globals: &Globals, output: &mut Output) -> Resu
     let mut checked = wiring::check(&project, globals)?;
     let file_name = project.file_name.clone();
     if checked.model.is_some() {
-        checked = wiring::opened(project, checked, globals)?.with_idle_edits()?;
+        checked = wiring::opened(project, checked, globals)?.with_warnings()?;
     }
     let code = if checked.model.is_some() { ExitCode::Ok } else { ExitCode::Usage };
     if output.wants_json() {
@@ -50,7 +51,8 @@ pub(crate) fn run(_: &CheckArgs, globals: &Globals, output: &mut Output) -> Resu
         }
         None => {
             let errors = counted(checked.n_errors() as u64, "error");
-            page.line(&[(Tone::Bad, &errors), (Tone::Plain, " in "), (Tone::Plain, &file_name)]);
+            let files = named_briefly(&checked.files_with_errors(&file_name));
+            page.line(&[(Tone::Bad, &errors), (Tone::Plain, " in "), (Tone::Plain, &files)]);
         }
     }
     output.show(&page)?;

@@ -127,6 +127,8 @@ fn project(globals: &Globals, checks: &mut Vec<Check>) {
     checks.extend(reached.unwrap_or_else(|error| vec![Check::fail("model", &error)]));
     match wiring::open(globals) {
         Ok(opened) => {
+            let sources = runtime::on_this_thread(async { Ok(checks::sources(&opened).await) });
+            checks.extend(sources.unwrap_or_else(|error| vec![Check::fail("source", &error)]));
             let store = runtime::on_this_thread(async { Ok(checks::store(&opened).await) });
             checks.extend(store.unwrap_or_else(|error| vec![Check::fail("store", &error)]));
         }

@@ -69,7 +69,7 @@ pub(crate) fn dry_run(
 }
 
 fn look_ahead(opened: &wiring::Opened, request: &RunRequest) -> Result<PlanReport, CliError> {
-    runtime::on_this_thread(async { Ok(opened.engine.plan(request).await?) })
+    runtime::on_this_thread(async { opened.engine.plan(request).await.map_err(CliError::planning) })
 }
 
 /// Plans a run and writes the plan down.
@@ -80,7 +80,9 @@ fn write(
     globals: &Globals,
     output: &Output,
 ) -> Result<PlanReport, CliError> {
-    let file = runtime::on_this_thread(async { Ok(opened.engine.plan_file(request).await?) })?;
+    let file = runtime::on_this_thread(async {
+        opened.engine.plan_file(request).await.map_err(CliError::planning)
+    })?;
     plan_file::write(path, &file, globals)?;
     let path = path.display();
     output.note(&format!("the plan is in {path}: `refrain run --plan {path}` runs it"));

@@ -84,7 +84,8 @@ pub(crate) fn run(args: &RunArgs, globals: &Globals, output: &mut Output) -> Res
     });
     let mut report = report.inspect_err(|_| opened.discard_empty_logs())?;
     opened.warn_again(&idle, output)?;
-    report.leftovers = runtime::on_this_thread(async { Ok(opened.leftovers().await) })?;
+    (report.leftovers, (report.open_errors, report.idle_edits)) =
+        runtime::on_this_thread(async { Ok((opened.leftovers().await, opened.remarks().await)) })?;
     show(&opened, &report, &again, output)?;
     show_misses(&opened, &report, output)?;
     Ok(code(&report))
@@ -114,10 +115,8 @@ fn show(opened: &Opened, report: &RunReport, again: &str, output: &mut Output) -
     let mut page = output.page();
     render::run::write(&mut page, report, &holes, again);
     render::words::leftovers(&mut page, &report.leftovers);
-    runtime::on_this_thread(async {
-        opened.remarks(&mut page).await;
-        Ok(())
-    })?;
+    render::words::open_errors(&mut page, &report.open_errors);
+    render::words::idle_edits(&mut page, &report.idle_edits);
     output.show(&page)
 }
 

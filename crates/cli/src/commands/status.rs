@@ -60,12 +60,11 @@ pub(crate) fn run(args: &StatusArgs, globals: &Globals, output: &mut Output) -> 
             narrow(&mut report, &targets, &args.scopes.scopes);
             let kept = if report.holder.is_none() { kept_by_killed(&opened).await? } else { None };
             report.leftovers = opened.leftovers().await;
-            let mut remarks = output.page();
             // Looking at every error again and again would take more than it tells.
-            if !args.watch && !output.wants_json() {
-                opened.remarks(&mut remarks).await;
+            if !args.watch {
+                (report.open_errors, report.idle_edits) = opened.remarks().await;
             }
-            screen.show(&report, kept, &remarks, args.watch, output)?;
+            screen.show(&report, kept, args.watch, output)?;
             if !args.watch {
                 return Ok(ExitCode::Ok);
             }
@@ -117,7 +116,6 @@ impl Screen {
         &mut self,
         report: &StatusReport,
         kept_by_killed: Option<u64>,
-        remarks: &Page,
         watch: bool,
         output: &mut Output,
     ) -> Result<(), CliError> {
@@ -135,7 +133,8 @@ impl Screen {
             render::status::write_killed(&mut page, kept);
         }
         render::words::leftovers(&mut page, &report.leftovers);
-        page.rendered(remarks.as_str());
+        render::words::open_errors(&mut page, &report.open_errors);
+        render::words::idle_edits(&mut page, &report.idle_edits);
         if page.as_str() != self.last {
             self.replace(&page, watch, output)?;
             self.last = page.as_str().to_owned();

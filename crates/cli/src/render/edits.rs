@@ -170,6 +170,14 @@ fn notes(page: &mut Page, report: &EditReport, file: &str) {
     if report.n_blank > 0 {
         note(&blank(report));
     }
+    if report.n_other_source > 0 {
+        let n = report.n_other_source;
+        note(&format!(
+            "the source of {} is another one in the file than in the script, and stays as it is in the script: {}",
+            counted(n, "record"),
+            named(&report.other_source, n)
+        ));
+    }
     if !report.gone.is_empty() {
         note(&format!(
             "edited, but gone from the script since: {}",

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use refrain_schemas::exit_code::ExitCode;
 use refrain_schemas::failure::{FailureKind, PhaseError, UnitFailure};
+use refrain_schemas::freshness::CauseKind;
 use refrain_schemas::report::{KeptFile, PhaseReport, PhaseStatus, RunReport, RunStatus};
 
 use crate::args::people::signed;
@@ -131,12 +132,16 @@ fn errors(page: &mut Page, report: &RunReport) {
 /// Writes which files of people were replaced, and where they are now.
 fn kept(page: &mut Page, report: &RunReport) {
     let by = signed();
-    for KeptFile { path, copy } in report.phases.iter().flat_map(|phase| &phase.kept) {
+    for KeptFile { path, copy, imported } in report.phases.iter().flat_map(|phase| &phase.kept) {
         page.gap();
-        let text = format!(
-            "{path} was not as a run here wrote it; what it was is in {copy}, and `refrain edit import {}{by}` takes it over",
-            quoted(copy)
-        );
+        let text = if *imported {
+            format!("{path} was imported, but not all that is in it; as it was, it is in {copy}")
+        } else {
+            format!(
+                "{path} was not as a run here wrote it; what it was is in {copy}, and `refrain edit import {}{by}` takes it over",
+                quoted(copy)
+            )
+        };
         page.wrapped(&[(Tone::Warn, "kept:")], &text);
     }
 }
@@ -235,6 +240,9 @@ fn next(report: &RunReport, holes: &[Holes], again: &str) -> Option<String> {
         }
         RunStatus::Failed | RunStatus::Partial => {
             let failed = first(PhaseStatus::Failed)?;
+            if let Some(with_needs) = without_only(again).filter(|_| reads_stale(failed)) {
+                return Some(format!("`{with_needs}` brings what {} reads up to date first", named(failed)));
+            }
             let units = failed.error.iter().flat_map(|error| &error.units);
             Some(if passes(units) {
                 format!("run again (`{again}`): every reply that came back is kept")
@@ -242,7 +250,10 @@ fn next(report: &RunReport, holes: &[Holes], again: &str) -> Option<String> {
                 format!("mend {}, then `{again}`: every reply that came back is kept", named(failed))
             })
         }
-        RunStatus::Blocked => Some(format!("see to what is missing, then `{again}`")),
+        RunStatus::Blocked => Some(match without_only(again) {
+            Some(with_needs) => format!("`{with_needs}` makes what is missing first"),
+            None => format!("see to what is missing, then `{again}`"),
+        }),
         RunStatus::Waiting => Some("see to what the phase waits for, then run again".to_owned()),
         RunStatus::Stopped if report.calls == 0 => Some(match dearest(report) {
             Some(most) => format!(
@@ -253,6 +264,17 @@ fn next(report: &RunReport, holes: &[Holes], again: &str) -> Option<String> {
         RunStatus::Stopped => Some(format!("`{again}` goes on where this run stopped, with a new budget")),
         RunStatus::Cancelled => Some(format!("`{again}` goes on where this run stopped")),
     }
+}
+
+/// Returns the command that does not leave out what phases need; nothing where none is left out.
+fn without_only(again: &str) -> Option<String> {
+    let words: Vec<&str> = again.split(' ').filter(|word| *word != "--only").collect();
+    (again.split(' ').count() > words.len()).then(|| words.join(" "))
+}
+
+/// Whether a phase read something that was not up to date.
+fn reads_stale(phase: &PhaseReport) -> bool {
+    phase.causes.iter().any(|cause| cause.kind == CauseKind::UpstreamStale)
 }
 
 /// Returns what the call may take for which the money did not do, in the words of the phase that was to make it.

@@ -34,7 +34,7 @@ pub(crate) fn write(page: &mut Page, report: &StatusReport) {
         page.gap();
         words::to_review(page, to_review);
     }
-    if let Some(file) = changed_output(&report.phases) {
+    if let Some(file) = report.to_import.first() {
         page.gap();
         let by = signed();
         let name = quoted(file);
@@ -79,12 +79,6 @@ pub(crate) fn write_killed(page: &mut Page, kept: u64) {
 
 fn has_cause(phase: &PhaseState, kind: CauseKind) -> bool {
     phase.causes.iter().any(|cause| cause.kind == kind)
-}
-
-/// Returns the first file that an export wrote and that is not what it wrote any more.
-fn changed_output(phases: &[PhaseState]) -> Option<&str> {
-    let mut causes = phases.iter().flat_map(|phase| &phase.causes);
-    causes.find(|cause| cause.kind == CauseKind::OutputFile).map(|cause| cause.subject.as_str())
 }
 
 fn table(phases: &[PhaseState], doubts: bool) -> Table {

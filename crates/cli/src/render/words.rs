@@ -4,7 +4,7 @@ use refrain_schemas::failure::{FailureKind, PhaseError, UnitFailure};
 use refrain_schemas::freshness::{Cause, Freshness};
 use refrain_schemas::name::PhaseName;
 use refrain_schemas::problem::Problem;
-use refrain_schemas::report::{LeftoverFile, PhaseStatus};
+use refrain_schemas::report::{LeftoverFile, OpenErrors, PhaseStatus};
 use refrain_schemas::scope::{Scope, Target};
 
 use crate::render::numbers::{count, counted};
@@ -67,10 +67,11 @@ pub(crate) fn to_review(page: &mut Page, n: u64) {
 }
 
 /// Adds how many errors are open and which command shows them, if any are.
-pub(crate) fn open_errors(page: &mut Page, open: &[(Target, u64)]) {
-    let Some((first, _)) = open.first() else { return };
-    let n: u64 = open.iter().map(|(_, n)| n).sum();
-    let found: Vec<String> = open.iter().map(|(target, n)| format!("{target} {}", count(*n))).collect();
+pub(crate) fn open_errors(page: &mut Page, open: &[OpenErrors]) {
+    let Some(OpenErrors { target: first, .. }) = open.first() else { return };
+    let n: u64 = open.iter().map(|found| found.count).sum();
+    let found: Vec<String> =
+        open.iter().map(|found| format!("{} {}", found.target, count(found.count))).collect();
     let (are, found) = (if n == 1 { "is" } else { "are" }, named_briefly(&found));
     let text = format!(
         "{} {are} open: {found} (`refrain show {} --format table`)",

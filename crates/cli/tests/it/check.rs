@@ -75,3 +75,62 @@ fn phases_and_scopes_that_do_not_exist_get_suggestions() {
     let output = project.run(&["status", "--scope", "langauge=ja"]).expect(2);
     assert!(output.stderr.contains("did you mean `language`?"), "{}", output.stderr);
 }
+
+/// A glossary as a French spreadsheet program saves it.
+const GLOSSARY: &str = "term;translation;note\nWren;Roitelet;\nWren;Troglodyte;a bird\n";
+
+fn with_glossary(delimiter: &str) -> TestProject {
+    let context = format!("{{ file: glossary.csv{delimiter}, match: {{ field: term, in: text }} }}");
+    let pipeline = format!(
+        "\
+refrain: 1
+name: terms
+phases:
+  ingest:
+    agent: {{ builtin: read, params: {{ files: lines.csv }} }}
+    output: {{ records: lines, key: id }}
+  translate:
+    units: {{ of: ingest }}
+    context: {{ glossary: {context} }}
+    agent: {{ builtin: template, params: {{ text: \"{{{{ glossary[0].translation }}}}\" }} }}
+    output: {{ records: lines, key: id }}
+"
+    );
+    let project = TestProject::new(&pipeline).file("glossary.csv", GLOSSARY);
+    project.file("lines.csv", "id,text\n1,Wren sings\n")
+}
+
+#[test]
+fn a_glossary_may_have_other_characters_between_its_cells_where_that_is_said() {
+    let wrong = with_glossary("").run(&["check"]).expect(2).stdout;
+    assert!(wrong.contains("glossary.csv:1:1: error[E0628]: the cells seem to stand between `;`"), "{wrong}");
+    assert!(wrong.contains("say `delimiter: \";\"` beside `file:`"), "{wrong}");
+    assert!(wrong.ends_with("1 error in glossary.csv\n"), "{wrong}");
+    let stopped = with_glossary("").run(&["run"]).expect(2).stderr;
+    assert!(stopped.contains("glossary.csv has 1 error; nothing was run"), "{stopped}");
+
+    let project = with_glossary(", delimiter: \";\"");
+    let said = project.run(&["check"]).expect(0).stdout;
+    assert!(said.contains("glossary.csv:3:1: warning[W0629]: `Wren` is `Roitelet` in line 2 and"), "{said}");
+    assert!(said.contains("see glossary.csv:2:1"), "{said}");
+    project.run_json(&[], 0);
+    assert_eq!(project.run(&["show", "translate"]).expect(0).json()["text"], "Roitelet");
+}
+
+#[test]
+fn a_source_that_is_missing_is_told_by_all_and_fails_its_phase() {
+    let project = TestProject::empty();
+    project.run(&["init", "--template", "fanout"]).expect(0);
+    assert!(project.run(&["doctor"]).expect(0).stdout.contains("every source is there"));
+    std::fs::remove_dir_all(project.path("script")).unwrap();
+    let said = "no file script/*.csv";
+    let checked = project.run(&["check"]).expect(0);
+    assert!(checked.stdout.contains("warning[W0794]") && checked.stdout.contains(said), "{}", checked.stdout);
+    let doctor = project.run(&["doctor"]).expect(1);
+    assert!(doctor.stdout.contains(said), "{}", doctor.stdout);
+    // The plan says what the run does.
+    for command in [&["plan"][..], &["run", "--dry-run"], &["run", "--progress", "none"]] {
+        let output = project.run(command).expect(1);
+        assert!(format!("{}{}", output.stdout, output.stderr).contains(said), "{command:?}: {output:?}");
+    }
+}

@@ -610,7 +610,60 @@ fn a_file_that_was_not_taken_over_whole_is_kept() {
     assert!(!kept(&format!("id,text\none,mine\ntwo,SECOND LINE\n{rest}")));
     assert!(kept(&format!("id,text\none,mine\n{rest}")), "a row that is gone");
     assert!(kept(&format!("id,text\none,mine\ntwoo,mine\n{rest}")), "a row that nobody knows");
-    assert!(kept("id\none\ntwo\nthree\nfour\n"), "a column that is gone");
+    let with_own = format!("id,text,mine\none,mine,?\ntwo,SECOND LINE,\n{}", rest.replace('\n', ",\n"));
+    assert!(kept(&with_own), "a column of one's own");
+}
+
+#[test]
+fn what_was_imported_is_not_offered_again() {
+    let project = exported();
+    let offered = || {
+        let said = project.run(&["status"]).expect(0).stdout;
+        let files = project.json(&["status"], 0)["to_import"].clone();
+        assert_eq!(said.contains("`refrain edit import"), files.is_array(), "{said}");
+        files
+    };
+    assert_eq!(offered(), Value::Null);
+    project.edit("out/ja.csv", "SECOND LINE", "mine");
+    project.edit("out/fr.csv", "SECOND LINE", "mine too");
+    assert_eq!(offered(), json!(["out/fr.csv", "out/ja.csv"]));
+    import(&project, &["out/ja.csv"]);
+    assert_eq!(offered(), json!(["out/fr.csv"]));
+    // A column of her own is nowhere else, and is kept; nobody is told to import it again.
+    let with_own = project.read("out/fr.csv").replace('\n', ",?\n").replace("text,?", "text,own");
+    project.write("out/fr.csv", &with_own);
+    assert_eq!(import(&project, &["out/fr.csv"])["left_out"], json!(["own"]));
+    assert_eq!(offered(), Value::Null);
+    let undo = |project: &TestProject| resolve(project, &["edit", "undo", "translate@fr", "--last"]);
+    undo(&project);
+    assert_eq!(offered(), json!(["out/fr.csv"]), "what was undone may be imported again");
+    undo(&project);
+    assert_eq!(offered(), Value::Null);
+    let output = project.run(&["run"]).expect(0);
+    assert!(!output.stdout.contains("edit import") && !output.stderr.contains("edit import"), "{output:?}");
+    assert!(output.stdout.contains("out/fr.csv was imported, but not all that is in it"), "{output:?}");
+    assert_eq!(project.read("out/fr.csv.edited-1"), with_own);
+    assert!(!project.path("out/ja.csv.edited-1").exists());
+}
+
+#[test]
+fn a_file_whose_texts_are_called_otherwise_is_refused() {
+    let project = exported();
+    project.write("out/ja.csv", "id,japanese\none,mine\ntwo,SECOND LINE\n");
+    let arguments = ["edit", "import", "out/ja.csv"];
+    let output = refused(&project, &arguments, 2, "out/ja.csv: there is no `text`, which holds the texts");
+    assert!(output.stderr.contains("is it `japanese` now? call it `text` again"), "{}", output.stderr);
+    assert_eq!(project.run(&["edit", "list"]).expect(0).stdout.lines().count(), 1);
+    project.run_json(&[], 0);
+    assert!(project.path("out/ja.csv.edited-1").exists(), "it was not taken over");
+}
+
+#[test]
+fn what_a_phase_alone_lacks_is_made_by_a_run_of_what_it_needs() {
+    let project = staleness::pipeline(", --upper");
+    let said =
+        |code: i32| project.run(&["run", "export@ja", "--only", "--progress", "none"]).expect(code).stdout;
+    assert!(said(8).contains("next: `refrain run export@ja` makes what is missing first"), "{}", said(8));
 }
 
 #[test]

@@ -6,28 +6,11 @@ use std::process::{Command, Stdio};
 
 use refrain_core::escape::steers;
 
-use crate::project::{Output, TestProject};
+use crate::project::{Output, TestProject, copying};
 
 /// A project whose source, context and export are given.
 fn project(source: &str, context: &str, export: &str) -> TestProject {
-    let project = TestProject::new(&format!(
-        "\
-refrain: 1
-name: hostile
-phases:
-  ingest:
-    agent: {{ builtin: read, params: {{ files: {source:?} }} }}
-    output: {{ records: lines, key: id }}
-  copy:
-    units: {{ of: ingest }}
-    agent: {{ command: [fake_agent] }}
-    context: {{ notes: {{ file: {context:?} }} }}
-    output: {{ records: lines, key: id }}
-  export:
-    units: {{ of: copy }}
-    agent: {{ builtin: write, params: {{ path: {export:?} }} }}
-"
-    ));
+    let project = TestProject::new(&copying(source, context, export));
     project.write("lines.csv", "id,text\n1,one\n");
     project.write("notes.txt", "none");
     project.write(".env", "TOKEN=hidden\n");

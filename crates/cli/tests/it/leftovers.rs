@@ -6,38 +6,16 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::project::TestProject;
-
-/// A project with an export; its source, what its copying phase is told of, and what it exports to are given.
-fn pipeline(source: &str, notes: &str, export: &str) -> String {
-    format!(
-        "\
-refrain: 1
-name: leftovers
-phases:
-  ingest:
-    agent: {{ builtin: read, params: {{ files: {source:?} }} }}
-    output: {{ records: lines, key: id }}
-  copy:
-    units: {{ of: ingest }}
-    agent: {{ command: [fake_agent] }}
-    context: {{ notes: {{ file: {notes:?} }} }}
-    output: {{ records: lines, key: id }}
-  export:
-    units: {{ of: copy }}
-    agent: {{ builtin: write, params: {{ path: {export:?} }} }}
-"
-    )
-}
+use crate::project::{TestProject, copying};
 
 /// Returns a project that ran with one export, and then with another.
 fn moved(from: &str, to: &str, between: impl FnOnce(&TestProject)) -> TestProject {
-    let project = TestProject::new(&pipeline("lines.csv", "notes.txt", from));
+    let project = TestProject::new(&copying("lines.csv", "notes.txt", from));
     project.write("lines.csv", "id,text\n1,one\n");
     project.write("notes.txt", "none");
     project.run_json(&[], 0);
     between(&project);
-    project.write("refrain.yaml", &pipeline("lines.csv", "notes.txt", to));
+    project.write("refrain.yaml", &copying("lines.csv", "notes.txt", to));
     project.run_json(&[], 0);
     project
 }
@@ -99,8 +77,8 @@ fn what_is_left_over_is_known_although_revisions_are_forgotten() {
 
 #[test]
 fn a_phase_of_the_same_name_in_another_pipeline_leaves_nothing_over() {
-    let project = TestProject::new(&pipeline("lines.csv", "notes.txt", "out/a.csv"));
-    project.write("other.yaml", &pipeline("lines.csv", "notes.txt", "out/b.csv"));
+    let project = TestProject::new(&copying("lines.csv", "notes.txt", "out/a.csv"));
+    project.write("other.yaml", &copying("lines.csv", "notes.txt", "out/b.csv"));
     project.write("lines.csv", "id,text\n1,one\n");
     project.write("notes.txt", "none");
     for _ in 0..2 {
@@ -110,14 +88,14 @@ fn a_phase_of_the_same_name_in_another_pipeline_leaves_nothing_over() {
         check(&project, json!([]));
     }
     // What this one left over is its own all the same, and forgetting counts what each made by itself.
-    project.write("refrain.yaml", &pipeline("lines.csv", "notes.txt", "out/c.csv"));
+    project.write("refrain.yaml", &copying("lines.csv", "notes.txt", "out/c.csv"));
     project.run_json(&[], 0);
     project.run(&["gc", "--keep", "1"]).expect(0);
     check(&project, json!(["out/a.csv"]));
     assert!(project.path("out/b.csv").exists() && project.path("out/c.csv").exists());
     project.write(
         "other.yaml",
-        &pipeline("lines.csv", "notes.txt", "out/b.csv")
+        &copying("lines.csv", "notes.txt", "out/b.csv")
             .replace("copy:", "echo:")
             .replace("of: copy", "of: echo"),
     );
@@ -135,11 +113,11 @@ fn what_the_project_names_or_would_read_stays() {
         [("lines.csv", "out/lines.csv"), ("out/*.csv", "notes.txt"), ("./out/lines.csv", "notes.txt")]
     {
         let project = moved("out/lines.csv", "build/lines.csv", |_| {});
-        project.write("refrain.yaml", &pipeline(source, notes, "build/lines.csv"));
+        project.write("refrain.yaml", &copying(source, notes, "build/lines.csv"));
         check(&project, json!([]));
         assert!(project.path("out/lines.csv").exists(), "{source} {notes}");
         // Neither is anything removed while one cannot tell what is read.
-        project.write("refrain.yaml", &pipeline("nowhere/*.csv", "notes.txt", "build/lines.csv"));
+        project.write("refrain.yaml", &copying("nowhere/*.csv", "notes.txt", "build/lines.csv"));
         check(&project, json!([]));
     }
 }
@@ -156,9 +134,9 @@ fn a_file_that_is_written_under_another_name_stays() {
 
 #[test]
 fn what_another_pipeline_of_the_folder_wrote_stays() {
-    let project = TestProject::new(&pipeline("lines.csv", "notes.txt", "out/a.csv"));
+    let project = TestProject::new(&copying("lines.csv", "notes.txt", "out/a.csv"));
     project
-        .write("other.yaml", &pipeline("lines.csv", "notes.txt", "out/b.csv").replace("export:", "publish:"));
+        .write("other.yaml", &copying("lines.csv", "notes.txt", "out/b.csv").replace("export:", "publish:"));
     project.write("lines.csv", "id,text\n1,one\n");
     project.write("notes.txt", "none");
     project.run_json(&["-f", "other.yaml"], 0);

@@ -190,6 +190,29 @@ impl Output {
     }
 }
 
+/// Returns a pipeline that reads lines, copies them and writes them: its source, what its copying phase is told of, and what it
+/// exports to are given.
+pub(crate) fn copying(source: &str, notes: &str, export: &str) -> String {
+    format!(
+        "\
+refrain: 1
+name: copying
+phases:
+  ingest:
+    agent: {{ builtin: read, params: {{ files: {source:?} }} }}
+    output: {{ records: lines, key: id }}
+  copy:
+    units: {{ of: ingest }}
+    agent: {{ command: [fake_agent] }}
+    context: {{ notes: {{ file: {notes:?} }} }}
+    output: {{ records: lines, key: id }}
+  export:
+    units: {{ of: copy }}
+    agent: {{ builtin: write, params: {{ path: {export:?} }} }}
+"
+    )
+}
+
 /// Returns the entry of a report about a phase and scope, named as on the command line.
 #[track_caller]
 pub(crate) fn phase<'a>(report: &'a Value, name: &str) -> &'a Value {

@@ -95,6 +95,12 @@ impl UnitsBuilder {
 }
 
 impl ContextBuilder {
+    /// Says what stands between the cells of a CSV file: one character, or `tab`.
+    pub fn delimiter(mut self, delimiter: &str) -> Self {
+        self.spec.delimiter = Some(delimiter.to_owned());
+        self
+    }
+
     /// Lets in records with the unit's value of a field.
     pub fn on(mut self, field: &str) -> Self {
         self.spec.on = Some(field.to_owned());

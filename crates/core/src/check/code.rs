@@ -164,6 +164,8 @@ codes! {
     ContextName "E0625" Key "a context entry has a reserved name" "use another name";
     SelectDocument "E0626" Key "`on`, `match` and `window` need records" "leave the selection out, or read a phase that makes records";
     ContextField "E0627" Value "a context file has no such field" "name a column of the file";
+    ContextDelimiter "E0628" Value "`delimiter` does not fit a context file" "write what stands between its cells: `delimiter: \";\"`, or `tab`";
+    TermTwice "W0629" Value "a term has two entries with other translations" "keep one of them; several translations of one entry stand with `|` between them";
 
     AcceptFan "E0630" Key "`accept` without `fan: cascade`" "add `fan: cascade`, or leave `accept` out";
     SamplesFan "E0631" Value "samples in a cascade or a chain" "use `fan: panel`, or leave `samples` out";

@@ -38,9 +38,23 @@ impl Checker<'_> {
             let made = context.from.as_ref().and_then(|from| made.get(from));
             self.selects_records(context, made, &path);
             let select = select(context, self.key_of(spec, context, made));
+            self.read_in_one_way(&entries, &source, &path);
             entries.push(Context { name: entry.clone(), source, select });
         }
         entries
+    }
+
+    /// What a phase reads is known by its path: one file cannot be separated in two ways.
+    fn read_in_one_way(&mut self, before: &[Context], source: &ContextSource, path: &str) {
+        let ContextSource::File(file) = source else { return };
+        let differs = |context: &&Context| {
+            let ContextSource::File(other) = &context.source else { return false };
+            other.delimiter != file.delimiter && other.paths().any(|path| file.paths().any(|own| own == path))
+        };
+        if let Some(other) = before.iter().find(differs) {
+            let message = format!("`{}` of this phase reads the file with another delimiter", other.name);
+            self.problems.add(Code::ContextDelimiter, format!("{path}.file"), message);
+        }
     }
 
     fn context_source(
@@ -51,7 +65,13 @@ impl Checker<'_> {
         path: &str,
     ) -> Option<ContextSource> {
         match (&context.from, &context.file) {
-            (Some(from), None) => Some(ContextSource::Phase(from.clone())),
+            (Some(from), None) => {
+                if context.delimiter.is_some() {
+                    let message = format!("`{from}` is a phase, whose records have no cells");
+                    self.problems.add(Code::ContextDelimiter, format!("{path}.delimiter"), message);
+                }
+                Some(ContextSource::Phase(from.clone()))
+            }
             (None, Some(file)) => self.scoped_file(name, spec, context, file, path).map(ContextSource::File),
             (Some(_), Some(_)) => {
                 self.problems.add(Code::ContextSource, path, "the entry has both `from` and `file`");

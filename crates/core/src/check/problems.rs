@@ -42,7 +42,7 @@ impl Problems {
     }
 
     /// What several phases share is looked at for each of them, and said once.
-    fn push(&mut self, found: Problem) {
+    pub(crate) fn push(&mut self, found: Problem) {
         if !self.0.contains(&found) {
             self.0.push(found);
         }

@@ -66,7 +66,10 @@ fn context(entry: &Context) -> Value {
     let source = match &entry.source {
         ContextSource::Phase(name) => json!({ "phase": name }),
         // As written, so that another value of a dimension changes no definition.
-        ContextSource::File(file) => json!({ "file": file.written }),
+        ContextSource::File(file) => match file.delimiter {
+            None => json!({ "file": file.written }),
+            Some(delimiter) => json!({ "file": file.written, "delimiter": delimiter }),
+        },
     };
     let select = match &entry.select {
         Select::Whole => json!("whole"),

@@ -28,8 +28,9 @@ pub trait ProjectFiles: Debug + Send + Sync + 'static {
     async fn exists(&self, path: &str) -> bool;
 
     /// Parses the contents of a context file by its name: records where it is CSV, JSONL or a JSON list of objects, a
-    /// document where it is other JSON, and text otherwise.
-    async fn load(&self, path: &str) -> Result<Loaded, FileError>;
+    /// document where it is other JSON, and text otherwise. `delimiter` is an ASCII character that stands between the cells of a CSV
+    /// file; where there is none, the name tells.
+    async fn load(&self, path: &str, delimiter: Option<char>) -> Result<Loaded, FileError>;
 }
 
 /// The contents of a context file.
@@ -131,6 +132,7 @@ pub trait RecordTarget: Send {
 pub struct Replaceable {
     is_anything: bool,
     anywhere: BTreeSet<Digest>,
+    in_part: BTreeSet<Digest>,
     written: BTreeMap<String, Past>,
 }
 
@@ -151,6 +153,17 @@ impl Replaceable {
     /// Adds contents that may be replaced wherever they are.
     pub fn add(&mut self, digest: Digest) {
         self.anywhere.insert(digest);
+    }
+
+    /// Adds contents of which not everything was taken over: these are kept, but nobody need be told to import them.
+    pub fn add_in_part(&mut self, digest: Digest) {
+        self.in_part.insert(digest);
+    }
+
+    /// Whether a file that is kept was imported before, so that only what the import left out would be lost.
+    #[must_use]
+    pub fn is_in_part(&self, digest: &Digest) -> bool {
+        self.in_part.contains(digest)
     }
 
     /// Adds what was written in one place; what was written last comes last.

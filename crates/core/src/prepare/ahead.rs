@@ -56,7 +56,7 @@ pub async fn ahead(
     let mut loaded = LoadedFiles::default();
     for context in &work.context {
         if let ContextSource::File(file) = &context.source {
-            loaded.load(preparation.files, file.path(preparation.scope)).await?;
+            loaded.load(preparation.files, file, preparation.scope).await?;
         }
     }
     if !is_flowing && chosen_source(preparation.now, &work.units.of).is_none() {

@@ -32,7 +32,7 @@ pub async fn prepare_one(preparation: Preparation<'_>, unit: &str) -> Result<Opt
     let mut loaded = LoadedFiles::default();
     for context in &work.context {
         if let ContextSource::File(file) = &context.source {
-            loaded.load(preparation.files, file.path(preparation.scope)).await?;
+            loaded.load(preparation.files, file, preparation.scope).await?;
         }
     }
     let mut source = Sequence::open(store, artifact.digest).await?;

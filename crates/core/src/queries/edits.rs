@@ -69,8 +69,17 @@ pub struct EditRequest {
     pub signature: Signature,
     /// What is done, for the history: `import out/ja.csv`.
     pub what: String,
-    /// The contents of the file that the changes were found in.
-    pub imported: Option<Digest>,
+    /// The file that the changes were found in.
+    pub imported: Option<Imported>,
+}
+
+/// A file that was taken over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Imported {
+    /// Its contents.
+    pub digest: Digest,
+    /// Whether everything that is different in it was taken over.
+    pub is_whole: bool,
 }
 
 /// Returns the edits of some targets, in pipeline order; those that have none are left out.

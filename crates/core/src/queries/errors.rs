@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use refrain_schemas::digest::Digest;
 use refrain_schemas::history::RevisionRecord;
 use refrain_schemas::json::{field, scalar_text};
+use refrain_schemas::report::OpenErrors;
 use refrain_schemas::scope::Target;
 
 use super::compare::issues::key_field;
@@ -16,14 +17,14 @@ use crate::ports::store::{Store, StoreError};
 use crate::tree::walk::walk;
 
 /// Returns how many issues of severity `error` are open, by the target that found them; those without any are left out.
-pub(crate) async fn open_errors(engine: &Engine) -> Result<Vec<(Target, u64)>, EngineError> {
+pub(crate) async fn open_errors(engine: &Engine) -> Result<Vec<OpenErrors>, EngineError> {
     let history = History::fold(engine.ports().store.history().await?);
     let mut open = Vec::new();
     for target in engine.model().targets() {
         let finds = engine.model().phase(target.phase.as_str()).is_some_and(tells_rules_apart);
         if let Some(latest) = history.latest(&target).filter(|_| finds) {
-            let n = open_in(engine, &history, latest).await?;
-            open.extend((n > 0).then_some((target, n)));
+            let count = open_in(engine, &history, latest).await?;
+            open.extend((count > 0).then_some(OpenErrors { target, count }));
         }
     }
     Ok(open)

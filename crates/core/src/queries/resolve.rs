@@ -2,14 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use refrain_schemas::edit::{EditReport, ReviewItem, ReviewKind};
+use refrain_schemas::digest::Digest;
+use refrain_schemas::edit::{EditReport, EditsRecord, ReviewItem, ReviewKind};
 use refrain_schemas::json::Json;
 use refrain_schemas::scope::Target;
 use refrain_schemas::status::Holder;
 
 use super::edits::editor::{Editor, Stamp};
 use super::edits::subject::Subject;
-use super::edits::{Outcome, Signature, alone, commit, is_edited};
+use super::edits::{Imported, Outcome, Signature, alone, commit, is_edited};
 use crate::edits::EditTable;
 use crate::engine::{Engine, EngineError};
 use crate::history::History;
@@ -104,15 +105,22 @@ pub(crate) async fn undo_last(
         let mut editor = Editor::new(&subject, Stamp::new(engine, signature));
         editor.replace(&EditTable::load(store, table).await?);
         // What is undone was taken over from files: these are not taken over any more, and what is done again is.
-        let again = last.withdrawn.first().copied();
+        let is_whole = |digest: &Digest| past.iter().any(|record| record.imported == Some(*digest));
+        let again = last.withdrawn.first();
+        let again = again.map(|digest| Imported { digest: *digest, is_whole: is_whole(digest) });
         let mut outcome = editor.finish(&format!("undo {}", last.what), again)?;
         if let Some((record, _)) = &mut outcome.entry {
             let at = changes.unwrap_or_default();
-            record.withdrawn = past[at..].iter().filter_map(|record| record.imported).collect();
+            record.withdrawn = past[at..].iter().flat_map(files_of).collect();
         }
         commit(store, vec![outcome], signature.dry_run).await
     });
     Ok(reports.await?.pop().unwrap_or_default())
+}
+
+/// Returns the contents of the files that changes were found in.
+fn files_of(record: &EditsRecord) -> impl Iterator<Item = Digest> + use<> {
+    record.imported.into_iter().chain(record.imported_in_part)
 }
 
 fn resolved(
@@ -133,7 +141,7 @@ fn resolved(
     let mut outcome = editor.finish(what(resolution), None)?;
     // What was taken over from files is not any more, whichever file it was.
     if let (Resolution::Undo { .. }, Some((record, _))) = (resolution, &mut outcome.entry) {
-        record.withdrawn = subject.imported.iter().copied().collect();
+        record.withdrawn = subject.imported.union(&subject.imported_in_part).copied().collect();
     }
     Ok(outcome)
 }

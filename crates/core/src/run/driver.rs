@@ -252,6 +252,8 @@ fn report(state: &RunState, run_id: RunId, in_doubt: u64) -> RunReport {
         cost_usd: usage.cost_usd,
         phases,
         leftovers: Vec::new(),
+        open_errors: Vec::new(),
+        idle_edits: Vec::new(),
     }
 }
 

@@ -172,8 +172,9 @@ impl RunState {
         // What was read is what the revision is made from, even if it changed a moment before.
         let reads = matches!(self.phase(no).work, Work::Read(_));
         standing.now.sources.clone_from(if reads { &transferred.files } else { &transferred.patched });
-        for KeptFile { path, copy } in &transferred.kept {
-            self.tell(no, EventKind::ExportKept { file: path.clone(), copy: copy.clone() });
+        for KeptFile { path, copy, imported } in &transferred.kept {
+            let (file, copy) = (path.clone(), copy.clone());
+            self.tell(no, EventKind::ExportKept { file, copy, imported: *imported });
         }
         self.targets[no].report.kept = transferred.kept;
         self.tell(no, transferred.event);

@@ -59,7 +59,7 @@ impl ProjectFiles for PastFiles {
         self.lineage.context_files.contains_key(path)
     }
 
-    async fn load(&self, path: &str) -> Result<Loaded, FileError> {
+    async fn load(&self, path: &str, _: Option<char>) -> Result<Loaded, FileError> {
         let missing = || FileError::Missing { path: path.to_owned() };
         // A file that was no context then is an empty one now: none of its entries was seen.
         let Some(file) = self.lineage.context_files.get(path) else { return Ok(Loaded::Records(Vec::new())) };

@@ -2,13 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use futures::FutureExt as _;
+use refrain_core::engine::RunRequest;
 use refrain_core::ports::rules::{RecordView, Reviewed};
 use refrain_schemas::failure::{Failure, FailureKind};
 use refrain_schemas::report::{PhaseStatus, RunStatus};
-use refrain_testkit::world::{Asked, World};
+use refrain_testkit::world::{Asked, World, request};
 use serde_json::{Value, json};
 
-use crate::pieces::failure;
+use crate::pieces::{self, failure};
 
 /// The pipeline, in the order of its phases.
 fn pipeline() -> Value {
@@ -376,4 +378,42 @@ fn what_fails_in_every_language_is_no_part() {
     let mut world = self::world();
     world.agent("cast", |_| Err(failure(FailureKind::Permanent)));
     assert_eq!(world.run().status, RunStatus::Failed, "what all languages read is not there");
+}
+
+#[test]
+fn an_error_that_a_later_phase_has_mended_is_not_open() {
+    let mut world = pieces::world(json!({
+        "translate": {"units": {"of": "ingest"}, "agent": {"builtin": "mark"}, "output": {"key": "id"}},
+        "qa": {
+            "units": {"of": "translate"}, "agent": {"builtin": "critic"}, "merge": {"union": ["id", "rule"]},
+            "output": {"records": "issues", "key": "issue"},
+        },
+        "edit": {"units": {"of": "translate"}, "agent": {"builtin": "editor"}, "output": {"key": "id"}},
+    }));
+    world.agent("critic", |asked| {
+        let issue = |severity: &str| json!([{"rule": "style", "severity": severity}]);
+        Ok(match asked.id.as_str() {
+            "l1" | "l2" => issue("error"),
+            "l3" => issue("warning"),
+            _ => json!([]),
+        })
+    });
+    let editor = |mended: &'static [&'static str]| {
+        move |asked: &Asked| {
+            let text = asked.input["text"].as_str().unwrap();
+            let is_mended = mended.contains(&asked.id.as_str());
+            Ok(json!({"text": if is_mended { format!("{text}!") } else { text.to_owned() }}))
+        }
+    };
+    let open = |world: &mut World| {
+        let engine = world.engine(false);
+        let open = async move { engine.open_errors().await }.now_or_never().unwrap().unwrap();
+        open.into_iter().map(|open| (open.target.to_string(), open.count)).collect::<Vec<_>>()
+    };
+    for (mended, expect) in [(&[][..], Some(2)), (&["l1"], Some(1)), (&["l1", "l2"], None)] {
+        world.agent("editor", editor(mended));
+        world.run_with(&RunRequest { force: true, ..request(&[]) });
+        let expect: Vec<_> = expect.into_iter().map(|count| ("qa".to_owned(), count)).collect();
+        assert_eq!(open(&mut world), expect, "{mended:?}");
+    }
 }

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use futures::FutureExt as _;
 use proptest::prelude::*;
-use refrain_core::engine::{EditChange, EditRequest, Engine, EngineError, Keys, Resolution, Signature};
+use refrain_core::engine::{
+    EditChange, EditRequest, Engine, EngineError, Imported, Keys, Resolution, Signature,
+};
 use refrain_schemas::edit::{EditReport, ReviewKind};
 use refrain_schemas::failure::FailureKind;
 use refrain_schemas::json::Json;
@@ -402,14 +404,20 @@ fn the_machines_text_put_back_leaves_no_lock_behind() {
     assert_eq!(world.edits("t").0.len(), 0);
 }
 
-#[test]
-fn one_field_that_is_settled_leaves_the_others_to_be_looked_at() {
+/// A line of which Ana changed two fields.
+fn two_fields_edited() -> World {
     let mut world = versions();
     let both = vec![
         change("l1", "text", &json!("text 1/0"), &json!("mine")),
         change("l1", "n", &json!(1), &json!(2)),
     ];
     record(&mut world, "t", both, &signed("ana")).unwrap();
+    world
+}
+
+#[test]
+fn one_field_that_is_settled_leaves_the_others_to_be_looked_at() {
+    let mut world = two_fields_edited();
     world.edit("lines.csv", |lines| lines[0]["text"] = json!("text 1/0 "));
     world.run();
     let only = |world: &mut World, field: &str| {
@@ -426,12 +434,7 @@ fn one_field_that_is_settled_leaves_the_others_to_be_looked_at() {
 
 #[test]
 fn fields_that_are_kept_one_after_the_other_settle_the_edit() {
-    let mut world = versions();
-    let both = vec![
-        change("l1", "text", &json!("text 1/0"), &json!("mine")),
-        change("l1", "n", &json!(1), &json!(2)),
-    ];
-    record(&mut world, "t", both, &signed("ana")).unwrap();
+    let mut world = two_fields_edited();
     let said_by = |world: &mut World, speaker: &str| {
         world.edit("lines.csv", |lines| lines[0]["speaker"] = json!(speaker));
         world.run();
@@ -557,7 +560,7 @@ fn an_import_that_was_undone_is_not_taken_over_any_more() {
         seen: None,
         signature: signed("ana"),
         what: "import out.csv".to_owned(),
-        imported: Some(digest),
+        imported: Some(Imported { digest, is_whole: true }),
     };
     asked(&mut world, async |engine: &Engine| engine.record_edits(&request, &holder()).await).unwrap();
     let undo = async |engine: &Engine| engine.undo_last(&target("t"), &signed("ana"), &holder()).await;
@@ -587,7 +590,10 @@ fn an_import_whose_edits_were_undone_is_not_taken_over_any_more() {
             seen: None,
             signature: signed("ana"),
             what: "import out.csv".to_owned(),
-            imported: Some(refrain_schemas::digest::Digest::of_content(contents.as_bytes())),
+            imported: Some(Imported {
+                digest: refrain_schemas::digest::Digest::of_content(contents.as_bytes()),
+                is_whole: true,
+            }),
         };
         asked(&mut world, async |engine: &Engine| engine.record_edits(&request, &holder()).await).unwrap();
         resolve(&mut world, keys, &UNDO).unwrap();
@@ -754,7 +760,7 @@ fn an_export_that_somebody_changed_is_kept_unless_nothing_is_lost() {
         seen: None,
         signature: signed("ana"),
         what: "import out.csv".to_owned(),
-        imported: Some(stamp),
+        imported: Some(Imported { digest: stamp, is_whole: true }),
     };
     asked(&mut world, async |engine: &Engine| engine.record_edits(&request, &holder()).await).unwrap();
     let report = world.run();

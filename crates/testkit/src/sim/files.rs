@@ -168,7 +168,7 @@ pub(crate) struct KnownFiles {
     real: Arc<dyn ProjectFiles>,
     read: Mutex<BTreeMap<String, Vec<u8>>>,
     stamped: Mutex<BTreeMap<String, FileStamp>>,
-    loaded: Mutex<BTreeMap<String, Loaded>>,
+    loaded: Mutex<BTreeMap<(String, Option<char>), Loaded>>,
 }
 
 impl KnownFiles {
@@ -201,12 +201,12 @@ impl ProjectFiles for KnownFiles {
         self.real.exists(path).await
     }
 
-    async fn load(&self, path: &str) -> Result<Loaded, FileError> {
-        if let Some(known) = lock(&self.loaded).get(path) {
+    async fn load(&self, path: &str, delimiter: Option<char>) -> Result<Loaded, FileError> {
+        if let Some(known) = lock(&self.loaded).get(&(path.to_owned(), delimiter)) {
             return Ok(known.clone());
         }
-        let loaded = self.real.load(path).await?;
-        lock(&self.loaded).insert(path.to_owned(), loaded.clone());
+        let loaded = self.real.load(path, delimiter).await?;
+        lock(&self.loaded).insert((path.to_owned(), delimiter), loaded.clone());
         Ok(loaded)
     }
 }

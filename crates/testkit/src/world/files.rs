@@ -114,7 +114,7 @@ impl ProjectFiles for Files {
         self.lock().contains_key(path)
     }
 
-    async fn load(&self, path: &str) -> Result<Loaded, FileError> {
+    async fn load(&self, path: &str, _: Option<char>) -> Result<Loaded, FileError> {
         Ok(match self.get(path)? {
             Value::Array(items) if items.iter().all(Value::is_object) => {
                 Loaded::Records(items.iter().map(record).collect())
@@ -232,11 +232,12 @@ fn keep(
     replaceable: &Replaceable,
 ) -> Result<Option<KeptFile>, FileError> {
     let Some(there) = files.get(path).filter(|there| *there != written).cloned() else { return Ok(None) };
-    if replaceable.allows(path, |_| Ok::<_, FileError>(Some(stamp(path, &there).digest)))? {
+    let digest = stamp(path, &there).digest;
+    if replaceable.allows(path, |_| Ok::<_, FileError>(Some(digest)))? {
         return Ok(None);
     }
     let free = |name: &String| files.get(name).is_none_or(|copy| *copy == there);
     let copy = (1..).map(|n| format!("{path}.edited-{n}")).find(free).unwrap_or_default();
     files.insert(copy.clone(), there);
-    Ok(Some(KeptFile { path: path.to_owned(), copy }))
+    Ok(Some(KeptFile { path: path.to_owned(), copy, imported: replaceable.is_in_part(&digest) }))
 }

@@ -33,6 +33,7 @@ impl World {
             what: "test".to_owned(),
             changed: 1,
             imported: None,
+            imported_in_part: None,
             withdrawn: Vec::new(),
         };
         let store = self.store.reopen();

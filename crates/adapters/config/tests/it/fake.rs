@@ -97,8 +97,9 @@ impl RecordRules for FakeRules {
 static FACTORIES: LazyLock<Vec<Arc<dyn AgentFactory>>> = LazyLock::new(|| vec![Arc::new(FakeFactory)]);
 
 pub(crate) static FILES: LazyLock<BTreeMap<String, Vec<u8>>> = LazyLock::new(|| {
-    let files: [(&str, &str); 16] = [
+    let files: [(&str, &str); 17] = [
         ("glossary.csv", "term,translation\n"),
+        ("french.csv", "term;translation\nWren;Roitelet\nIvo;Ivo\nWren;Troglodyte\n"),
         ("glossary/ja.csv", "term,translation,case\n"),
         ("glossary/de.csv", "word,translation\n"),
         ("notes.jsonl", "{\"scene_id\": 1}\n{\"note\": 2}\n"),

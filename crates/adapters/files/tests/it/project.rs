@@ -11,7 +11,7 @@ use crate::folder::{Folder, block_on};
 
 fn check(file: &str, contents: &[u8], expect: Result<&[&str], &str>) {
     let folder = Folder::new(&[(file, contents)]);
-    let loaded = block_on(FsProjectFiles::new(folder.path("")).load(file));
+    let loaded = block_on(FsProjectFiles::new(folder.path("")).load(file, None));
     let records = match loaded.as_ref().map_err(ToString::to_string) {
         Ok(Loaded::Records(records)) => Ok(records.iter().map(|record| record.as_str()).collect::<Vec<_>>()),
         Ok(Loaded::Document(document)) => Err(document.to_string()),
@@ -45,7 +45,7 @@ fn files_outside_are_refused() {
     assert_eq!(block_on(files.read("./a")).unwrap(), b"x");
     assert!(matches!(block_on(files.read("../b")), Err(FileError::Outside { .. })));
     assert!(matches!(block_on(files.stamp("/etc/hosts", None)), Err(FileError::Outside { .. })));
-    assert!(matches!(block_on(files.load("c")), Err(FileError::Missing { .. })));
+    assert!(matches!(block_on(files.load("c", None)), Err(FileError::Missing { .. })));
     let exists = |path: &str| block_on(files.exists(path));
     assert_eq!([exists("a"), exists("../b"), exists("."), exists("c")], [true, false, false, false]);
 }
@@ -63,7 +63,7 @@ const CONTEXT: [(&str, &str); 4] = [
 /// Loads a context file: it is understood, or every place that is wrong lies in it.
 fn is_sound(file: &str, bytes: &[u8]) -> Result<(), TestCaseError> {
     let folder = Folder::new(&[(file, bytes)]);
-    match block_on(FsProjectFiles::new(folder.path("")).load(file)) {
+    match block_on(FsProjectFiles::new(folder.path("")).load(file, None)) {
         Ok(Loaded::Records(records)) => {
             prop_assert!(records.iter().all(|record| Json::parse(record.as_str()).as_ref() == Ok(record)));
         }

@@ -129,6 +129,20 @@ fn what_a_file_seems_to_be_is_said() {
     check(b"id,text\n1,\x82\xa0\n", "utf-8", "it seems to be Shift-JIS (`shift_jis`)");
     check(b"id,text\n1,caf\xe9 noir\n", "utf-8", "it seems to be Windows-1252 or Latin-1");
     check(b"PK\x03\x04\x14\0\x06\0\x08\0", "mark", "save it as \"CSV UTF-8\"");
+    let header = |bytes: &[u8], charset: &str| {
+        let head = format!("msgid \"\"\nmsgstr \"Content-Type: text/plain; charset={charset}\\n\"\n\n");
+        [head.as_bytes(), b"msgid \"", bytes, b"\"\nmsgstr \"\"\n"].concat()
+    };
+    let po = |bytes: &[u8], charset: &str, encoding: &str, part: &str| {
+        let folder = Folder::new(&[("a.po", &header(bytes, charset))]);
+        let mut source = folder.open(json!({"files": "a.po", "encoding": encoding}), "id").unwrap();
+        let Err(FileError::Bad { problems }) = source.next_batch() else { panic!("it is read") };
+        let hint = problems[0].hint.clone().unwrap_or_default();
+        assert!(hint.contains(&format!("`charset={charset}`: {part}")), "{hint}");
+    };
+    po(b"\x82\xa0", "Shift_JIS", "mark", "declare `encoding: shift_jis`, or save the file as UTF-8 with");
+    po(b"caf\xe9", "ISO-8859-1", "mark", "save it as UTF-8 and write `charset=UTF-8` there");
+    po("あ".as_bytes(), "UTF-8", "shift_jis", "declare `encoding: utf-8`");
     let semicolon = json!({"files": "a.csv", "delimiter": ";"});
     let hint = hint(b"\"id\",\"text\"\n\"1\",\"a\"\n", semicolon);
     assert!(hint.contains("say `delimiter: \",\"`"), "{hint}");

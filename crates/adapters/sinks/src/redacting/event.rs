@@ -46,7 +46,7 @@ fn kind(secrets: &Redactor, kind: &mut EventKind) {
         EventKind::AgentRestarted { agent: _, clone: _, reason } => text(secrets, reason),
         EventKind::AgentLogged { agent: _, clone: _, line } => text(secrets, line),
         EventKind::ExportWritten { files, records: _ } => files.iter_mut().for_each(|f| text(secrets, f)),
-        EventKind::ExportKept { file, copy } => {
+        EventKind::ExportKept { file, copy, imported: _ } => {
             text(secrets, file);
             text(secrets, copy);
         }

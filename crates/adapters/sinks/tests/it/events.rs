@@ -99,7 +99,7 @@ pub(crate) fn every_kind(text: &str) -> Vec<EventKind> {
         EventKind::AgentLogged { agent: agent(), clone, line: text.to_owned() },
         EventKind::SourceRead { files: 1, records: 1 },
         EventKind::ExportWritten { files: vec![text.to_owned()], records: 1 },
-        EventKind::ExportKept { file: text.to_owned(), copy: text.to_owned() },
+        EventKind::ExportKept { file: text.to_owned(), copy: text.to_owned(), imported: false },
         EventKind::StoreRecovered { message: text.to_owned() },
     ]
 }

@@ -8,6 +8,7 @@ use refrain_core::model::{AgentModel, Model};
 use refrain_core::ports::secrets::Secrets as _;
 use refrain_core::redactor::SHORTEST_SECRET;
 use refrain_schemas::history::HistoryEntry;
+use refrain_schemas::problem::Problem;
 use refrain_schemas::scope::Target;
 
 use super::Check;
@@ -184,6 +185,18 @@ async fn artifacts(opened: &Opened, history: &[HistoryEntry]) -> Check {
         readable += 1;
     }
     Check::ok("artifacts", format!("{} can be read", counted(readable, "latest artifact")))
+}
+
+/// Whether what the phases read is there.
+pub(super) async fn sources(opened: &Opened) -> Vec<Check> {
+    match opened.engine.missing_sources().await {
+        Err(error) => vec![Check::fail("source", &error.into())],
+        Ok(missing) if missing.is_empty() => vec![Check::ok("source", "every source is there")],
+        Ok(missing) => {
+            let error = |problem: Problem| CliError::failed(problem.message).hint_if(problem.hint);
+            missing.into_iter().map(|problem| Check::fail("source", &error(problem))).collect()
+        }
+    }
 }
 
 /// Whether text beyond ASCII will be shown as it is.

@@ -81,7 +81,7 @@ pub(super) fn run(args: &ImportArgs, globals: &Globals, output: &mut Output) -> 
     let bytes = fs::read(&args.path).map_err(|error| CliError::io(&format!("read {shown}"), &error))?;
     let written = runtime::on_this_thread(async { Ok(opened.engine.written().await?) })?;
     let export = match candidates(args, &opened, &written)?.as_slice() {
-        [only] => *only,
+        [only] => Meant { file: only, joined: is_joined(args, &opened, only, &written, &bytes, &signature) },
         several => fitting(args, &opened, several, &bytes, &signature)?,
     };
     others::look_for_other_scope(args, &opened, export, &written, &bytes, &signature)?;
@@ -98,19 +98,60 @@ pub(super) fn run(args: &ImportArgs, globals: &Globals, output: &mut Output) -> 
     Ok(ExitCode::Ok)
 }
 
+/// What a file is taken for.
+#[derive(Debug, Clone, Copy)]
+struct Meant<'a> {
+    /// The file that was exported.
+    file: &'a WrittenFile,
+    /// Whether others of that export are in it as well.
+    joined: bool,
+}
+
+impl<'a> Meant<'a> {
+    const fn alone(file: &'a WrittenFile) -> Self {
+        Self { file, joined: false }
+    }
+
+    const fn joined(file: &'a WrittenFile) -> Self {
+        Self { file, joined: true }
+    }
+}
+
+/// Whether a file has rows that only others of the same export have.
+fn is_joined(
+    args: &ImportArgs,
+    opened: &Opened,
+    export: &WrittenFile,
+    written: &[WrittenFile],
+    bytes: &[u8],
+    signature: &Signature,
+) -> bool {
+    let has_others = written.iter().any(|file| file.target == export.target && file.path != export.path);
+    if !has_others || args.copy_of.is_some() {
+        return false;
+    }
+    let trial = Signature { dry_run: true, ..signature.clone() };
+    let unknown = |meant| import(args, opened, meant, bytes, &trial).ok().map(|report| report.n_unknown);
+    // What is wrong with the file is told when it is imported.
+    let alone = unknown(Meant::alone(export)).unwrap_or(0);
+    alone > 0 && unknown(Meant::joined(export)).is_some_and(|joined| joined < alone)
+}
+
 /// Takes a file over as a copy of one that was exported.
 fn import(
     args: &ImportArgs,
     opened: &Opened,
-    export: &WrittenFile,
+    meant: Meant<'_>,
     bytes: &[u8],
     signature: &Signature,
 ) -> Result<EditReport, CliError> {
+    let Meant { file: export, joined } = meant;
     let bench = Workbench::set_up(&opened.project, &export.path, bytes, &export.patched)?;
     let returned = Returned {
         export: export.target.clone(),
         revision: args.from.as_ref().and_then(|from| from.revision),
         path: export.path.clone(),
+        joined,
         in_place: args.is_in_place(opened, export),
         file: args.path.display().to_string(),
         digest: Digest::of_content(bytes),
@@ -133,16 +174,16 @@ fn fitting<'a>(
     several: &[&'a WrittenFile],
     bytes: &[u8],
     signature: &Signature,
-) -> Result<&'a WrittenFile, CliError> {
+) -> Result<Meant<'a>, CliError> {
     let trial = Signature { dry_run: true, ..signature.clone() };
     let (mut fits, mut wrong) = (Vec::new(), Vec::new());
     for export in several {
         // What cannot be read as this one is no copy of it.
-        match import(args, opened, export, bytes, &trial) {
+        match import(args, opened, Meant::alone(export), bytes, &trial) {
             Err(error) => wrong.push(error),
             Ok(report) => {
                 let news = report.added + report.changed + report.removed + report.n_clashes;
-                let has_any = report.unchanged > 0 || report.n_absent == 0;
+                let has_any = report.unchanged + news > 0 || report.n_absent == 0;
                 fits.extend(has_any.then_some(((report.n_unknown, report.n_absent, news), *export)));
             }
         }
@@ -154,10 +195,17 @@ fn fitting<'a>(
         return Err(first);
     }
     let best = fits.iter().map(|(misfit, _)| *misfit).min();
+    // Rows that one of the files does not have may be those of another.
+    if let (Some((unknown, ..)), Some(first)) = (best.filter(|(unknown, ..)| *unknown > 0), several.first()) {
+        let joined = Meant::joined(first);
+        if import(args, opened, joined, bytes, &trial).is_ok_and(|report| report.n_unknown < unknown) {
+            return Ok(joined);
+        }
+    }
     let best: Vec<&WrittenFile> =
         fits.iter().filter(|(misfit, _)| Some(*misfit) == best).map(|(_, export)| *export).collect();
     match best.as_slice() {
-        [only] => Ok(only),
+        [only] => Ok(Meant::alone(only)),
         [] => Err(undecided(args, several, "fits none of the files")),
         likely => Err(undecided(args, likely, "fits several of the files equally well")),
     }

@@ -170,7 +170,7 @@ fn one_text_for_two_lines_makes_two_edits() {
     assert_eq!(report["fields"][1]["new"], json!("la deuxième"));
     // What it was translated from is nobody's to change here.
     project.edit("out/lines.rpy", "old \"THIRD LINE\"", "old \"not this\"");
-    assert_eq!(import(&project, &["out/lines.rpy"])["left_out"], json!(["text"]));
+    assert_eq!(import(&project, &["out/lines.rpy"])["n_other_source"], json!(1));
     project.run_json(&[], 0);
     assert!(project.read("out/lines.rpy").contains("new \"la deuxième\""));
 }
@@ -441,4 +441,57 @@ fn why_the_newest_export_is_passed_over_is_told() {
     assert!(from["passed_over"].as_str().unwrap().contains("U+1F4A1"), "{report}");
     let page = project.run(&["edit", "import", "out/lines.csv", "--dry-run", "--by", "ana"]).expect(0).stdout;
     assert!(page.contains("could not be compared with"), "{page}");
+}
+
+/// Two scripts, each exported to a file of its own.
+fn two_files() -> TestProject {
+    let write = json!({"patch": "script/*.csv", "path": "out/{file}"});
+    let project = project(&json!({"files": "script/*.csv"}), &write, "id")
+        .file("script/s.csv", "id,text\none,first line\ntwo,second line\n")
+        .file("script/t.csv", "id,text\nthree,third line\nfour,fourth line\n");
+    project.run_json(&[], 0);
+    project
+}
+
+#[test]
+fn a_copy_in_which_several_files_are_joined_is_matched_with_all_of_them() {
+    for name in ["joined.csv", "copy/s.csv"] {
+        let project = two_files();
+        let rows = "four,FOURTH LINE\none,mine\ntwo,SECOND LINE\nthree,mine too\n";
+        project.write(name, &format!("id,text\n{rows}"));
+        let report = import(&project, &[name, "--from", "export"]);
+        assert_counts(&report, 2, 0, 0);
+        let counts = (&report["n_unknown"], &report["n_absent"], &report["unchanged"]);
+        assert_eq!(counts, (&json!(0), &json!(0), &json!(2)), "{report}");
+        project.run_json(&[], 0);
+        assert!(project.read("out/s.csv").contains("one,mine\n"));
+        assert!(project.read("out/t.csv").contains("three,mine too\n"));
+    }
+}
+
+#[test]
+fn a_copy_with_nothing_but_the_changed_rows_is_found_by_their_ids() {
+    let project = two_files();
+    project.write("part.csv", "id,text\nthree,mine\n");
+    let report = import(&project, &["part.csv", "--from", "export"]);
+    assert_counts(&report, 1, 0, 0);
+    assert_eq!((&report["n_unknown"], &report["absent"]), (&json!(0), &json!(["four"])), "{report}");
+    project.write("none.csv", "id,text\nfive,mine\n");
+    let arguments = ["edit", "import", "none.csv", "--from", "export", "--by", "ana"];
+    let said = project.run(&arguments).expect(2).stderr;
+    assert!(said.contains("fits none of the files"), "{said}");
+}
+
+#[test]
+fn another_source_in_a_file_of_two_languages_is_named_and_left() {
+    let write = json!({"path": "out/lines.po", "language": "fr", "source_language": "en"});
+    let project = carrying(&json!({"files": "lines.csv"}), &write, "id", &json!({"source": "text"}));
+    let project = project.file("lines.csv", LINES);
+    project.run_json(&[], 0);
+    project.edit("out/lines.po", "msgid \"first line\"", "msgid \"the first line\"");
+    let said = project.run(&["edit", "import", "out/lines.po", "--by", "ana"]).expect(0).stdout;
+    let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(said.contains("the source of 1 record is another one in the file than in the script"), "{said}");
+    assert!(!said.contains("has no text"), "{said}");
+    assert_eq!(import(&project, &["out/lines.po"])["other_source"], json!(["one"]));
 }

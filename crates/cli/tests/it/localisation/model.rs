@@ -6,7 +6,7 @@ use refrain_testkit::provider::{Fault, FaultMix, Provider, Settings};
 use refrain_testkit::sight::is_word;
 use serde_json::{Value, json};
 
-use super::setup::{records, started, table};
+use super::setup::{records, start, started, table};
 use crate::project::{TestProject, phase, target};
 
 const KEY: &str = "sk-mine-77ab02";
@@ -202,4 +202,20 @@ fn a_prompt_holds_what_concerns_its_line_and_nothing_else() {
     let run = project.run_json(&["--set", "models=true", "translate"], 0);
     let around = ["telegraph_004", "telegraph_004b", "telegraph_005"].map(str::to_owned);
     assert_eq!(report(&run), BTreeSet::from(around), "a new line concerns those beside it");
+}
+
+#[test]
+fn a_file_that_is_renamed_asks_no_model_although_it_is_a_scene() {
+    let script = "line_id,speaker,text\na,Mia,Hello there.\nb,Bo,Good day.\nc,Mia,It rains.\n";
+    let project = TestProject::empty().file("script/s.csv", script);
+    start(&project, &["--source", "script/*.csv", "--languages", "fr"]);
+    let provider = provider(FaultMix::default());
+    fill_in(&project, &provider);
+    project.run_json(&["--set", "models=true"], 0);
+    let before = provider.arrived();
+    assert!(before > 0);
+    std::fs::rename(project.path("script/s.csv"), project.path("script/chapter1.csv")).unwrap();
+    let report = project.run_json(&["--set", "models=true"], 0);
+    assert_eq!((&report["status"], provider.arrived()), (&json!("completed"), before), "{report}");
+    assert_eq!(records(&project, "translate@fr")[0]["scene_id"], "script/chapter1.csv");
 }

@@ -1,5 +1,7 @@
 //! What people's texts do to a localisation, and what they are told of it.
 
+use serde_json::json;
+
 use super::setup::start;
 use crate::project::TestProject;
 
@@ -30,6 +32,8 @@ fn a_text_of_a_person_that_breaks_a_rule_is_taken_and_told_of() {
     for command in ["run", "status"] {
         let said = words(&project.run(&[command]).expect(0).stdout);
         assert!(said.contains(note), "{command}: {said}");
+        let open = &project.json(&[command], 0)["open_errors"];
+        assert_eq!(*open, json!([{"target": {"phase": "qa", "scope": {"language": "fr"}}, "count": 1}]));
     }
     assert_eq!(project.read("out/fr/s.csv"), lost, "a person decides");
     assert!(project.run(&["show", "qa@fr", "--format", "table"]).expect(0).stdout.contains("{name}"));
@@ -55,6 +59,7 @@ fn edits_of_a_phase_that_is_switched_off_or_renamed_are_told_of_with_the_result(
         for command in ["run", "status"] {
             let said = words(&project.run(&[command]).expect(0).stdout);
             assert!(said.contains(&note), "{command}: {said}");
+            assert_eq!(project.json(&[command], 0)["idle_edits"][0]["code"], "W0792");
         }
     }
     project.write("refrain.yaml", &pipeline);

@@ -9,7 +9,7 @@ use refrain_schemas::problem::{Problem, Severity};
 use refrain_schemas::time::Timestamp;
 
 use super::subject::Subject;
-use super::{EditChange, Outcome, Signature};
+use super::{EditChange, Imported, Outcome, Signature};
 use crate::edits::{EditTable, Inputs, lay, value};
 use crate::engine::{Engine, EngineError};
 
@@ -360,7 +360,7 @@ impl<'a> Editor<'a> {
     pub(in crate::queries) fn finish(
         mut self,
         what: &str,
-        imported: Option<Digest>,
+        imported: Option<Imported>,
     ) -> Result<Outcome, EngineError> {
         self.follow();
         self.check_schema()?;
@@ -372,10 +372,15 @@ impl<'a> Editor<'a> {
         report.changed = edits.iter().filter(differs).count() as u64;
         let changed = report.added + report.removed + report.changed;
         // A file that clashes is not taken over whole.
-        let imported = imported.filter(|_| report.n_clashes == 0);
-        let imported = imported.filter(|digest| !subject.imported.contains(digest));
+        let (whole, in_part) = match imported {
+            Some(Imported { digest, is_whole }) if is_whole && report.n_clashes == 0 => (Some(digest), None),
+            Some(Imported { digest, .. }) => (None, Some(digest)),
+            None => (None, None),
+        };
+        let imported = whole.filter(|digest| !subject.imported.contains(digest));
+        let imported_in_part = in_part.filter(|digest| !subject.imported_in_part.contains(digest));
         let table = EditTable(edits.into_values().map(|edit| (edit.key.clone(), edit)).collect());
-        let entry = (changed > 0 || imported.is_some()).then(|| {
+        let entry = (changed > 0 || imported.is_some() || imported_in_part.is_some()).then(|| {
             let record = EditsRecord {
                 target: subject.target.clone(),
                 edits: None,
@@ -384,6 +389,7 @@ impl<'a> Editor<'a> {
                 what: what.to_owned(),
                 changed,
                 imported,
+                imported_in_part,
                 withdrawn: Vec::new(),
             };
             (record, table.artifact())

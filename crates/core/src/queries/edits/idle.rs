@@ -1,4 +1,4 @@
-//! Edits that nothing is made of for now, because their phase does not take part as it did when somebody edited it.
+//! Edits that nothing is made of, because their phase does not take part as it did when somebody edited it.
 
 use std::collections::BTreeMap;
 
@@ -49,7 +49,7 @@ pub(crate) async fn idle_edits(engine: &Engine) -> Result<Vec<Problem>, EngineEr
     Ok(history.targets().filter_map(warning).collect())
 }
 
-/// Of which targets nothing is made for now.
+/// The targets whose edits are laid over nothing, because the pipeline as it is leaves them out.
 pub(super) struct Idle<'a> {
     model: &'a Model,
     /// Why targets are skipped, of those that are.

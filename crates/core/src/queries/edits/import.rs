@@ -19,10 +19,10 @@ use refrain_schemas::status::Holder;
 use serde_json::{Map, Value};
 
 use self::search::Found;
-use super::editor::NAMED;
+use super::editor::{NAMED, problem};
 use super::rows::{Basis, BasisRow, FileRows, ids_stay, is_state, key_of, read, reading, say_the_same};
 use super::written::{Exported, exported};
-use super::{EditRequest, Outcome, Signature, alone, changed, commit};
+use super::{EditRequest, Imported, Outcome, Signature, alone, changed, commit};
 use crate::engine::{Engine, EngineError};
 use crate::facts;
 use crate::history::History;
@@ -53,6 +53,8 @@ pub struct Returned {
     pub revision: Option<Revision>,
     /// The name under which it was written.
     pub path: String,
+    /// Whether it holds rows of other files of that export as well.
+    pub joined: bool,
     /// Whether it lies where it was written: it is what was written there last, and what somebody made of that.
     pub in_place: bool,
     /// How the person names it.
@@ -114,6 +116,7 @@ impl<'a> Import<'a> {
 
     async fn outcome(self) -> Result<Outcome, EngineError> {
         let (mut found, passed_over) = self.find().await?;
+        self.refuse_textless(&found)?;
         let unwritten = self.leave_unwritten(&mut found).await;
         let is_whole = found.compared.is_whole() && unwritten.is_empty();
         let Returned { signature, file, digest, export, .. } = self.returned;
@@ -125,7 +128,7 @@ impl<'a> Import<'a> {
             signature: signature.clone(),
             what: format!("import {file}"),
             // What was not taken over is still nowhere but in the file.
-            imported: (is_whole && self.is_news()).then_some(*digest),
+            imported: self.is_news().then_some(Imported { digest: *digest, is_whole }),
         };
         let mut outcome = changed(self.engine, self.history, &found.subject, &request)
             .await
@@ -137,6 +140,24 @@ impl<'a> Import<'a> {
         tell(&mut outcome.report, &found, basis);
         outcome.report.unwritten = unwritten;
         Ok(outcome)
+    }
+
+    /// Refuses a file in which nothing is found because what holds the texts is called otherwise.
+    fn refuse_textless(&self, found: &Found) -> Result<(), EngineError> {
+        let compared = &found.compared;
+        let Some(name) = compared.textless.as_ref().filter(|_| compared.changes.is_empty()) else {
+            return Ok(());
+        };
+        let mut problem = problem("", "");
+        problem.code = "E0795".to_owned();
+        problem.message = format!("{}: there is no `{name}`, which holds the texts", self.returned.file);
+        let there: Vec<String> = compared.left_out.iter().map(|name| format!("`{name}`")).collect();
+        problem.hint = Some(match there.as_slice() {
+            [] => format!("call it `{name}` again, as it was exported"),
+            [one] => format!("is it {one} now? call it `{name}` again"),
+            several => format!("is it one of {}? call it `{name}` again", several.join(", ")),
+        });
+        Err(EngineError::BadEdits { problems: vec![problem] })
     }
 
     /// Returns the newest revision that is not on record, where the file may have been made from it.
@@ -239,20 +260,27 @@ impl<'a> Import<'a> {
         params.insert("missing".to_owned(), Value::from("keep"));
         let there = records.iter().filter(|(key, _)| lines.contains(*key)).map(|(_, record)| record);
         let written = self.write(&params, key, there).await?;
+        let mut basis = Basis { rows: Vec::new(), own_ids: true, lines: Some(lines) };
         let mut first = 0;
-        for file in written.files.iter().take_while(|file| file.path != self.returned.path) {
-            first += self.ours(Value::from(file.path.as_str()), key).await?.rows.len();
+        for file in &written.files {
+            let is_meant = self.returned.joined || file.path == self.returned.path;
+            let found = self.ours(Value::from(file.path.as_str()), key).await?;
+            let sources = sources.get(first..).unwrap_or_default();
+            first += found.rows.len();
+            if is_meant {
+                basis.own_ids &= found.own_ids && ids_stay(&found.rows, sources, key);
+                let row = |(row, source): (Json, &Json)| {
+                    let key = key_of(source, key).unwrap_or_default();
+                    let record = records.get(&key).cloned();
+                    BasisRow { row, key, record }
+                };
+                basis.rows.extend(found.rows.into_iter().zip(sources).map(row));
+            }
+            if is_meant && !self.returned.joined {
+                break;
+            }
         }
-        let found = self.ours(self.path(), key).await?;
-        let sources = sources.get(first..).unwrap_or_default();
-        let own_ids = found.own_ids && ids_stay(&found.rows, sources, key);
-        let row = |(row, source): (Json, &Json)| {
-            let key = key_of(source, key).unwrap_or_default();
-            let record = records.get(&key).cloned();
-            BasisRow { row, key, record }
-        };
-        let rows = found.rows.into_iter().zip(sources).map(row).collect();
-        Ok(Basis { rows, own_ids, lines: Some(lines) })
+        Ok(basis)
     }
 
     async fn write(
@@ -320,6 +348,8 @@ fn tell(report: &mut EditReport, found: &Found, basis: EditBasis) {
     (report.unknown, report.n_unknown) = (first(&compared.unknown), compared.unknown.len() as u64);
     (report.absent, report.n_absent) = (first(&compared.absent), compared.absent.len() as u64);
     (report.blank, report.n_blank) = (first(&compared.blank), compared.blank.len() as u64);
+    (report.other_source, report.n_other_source) =
+        (first(&compared.other_source), compared.other_source.len() as u64);
     report.gone = first(&lost);
     report.moved = moved;
     report.left_out = compared.left_out.iter().cloned().collect();

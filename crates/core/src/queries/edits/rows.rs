@@ -96,6 +96,10 @@ pub(super) struct Compared {
     pub(super) blank: Vec<String>,
     /// Whether some text that is marked as not translated is another one all the same.
     pub(super) has_unsaid: bool,
+    /// The field that holds the texts, where no row of the file has it.
+    pub(super) textless: Option<String>,
+    /// Keys of entries of a file in two languages whose source is another one there.
+    pub(super) other_source: Vec<String>,
 }
 
 impl Compared {
@@ -108,7 +112,7 @@ impl Compared {
     /// Whether everything that is different in the file is among the changes.
     pub(super) fn is_whole(&self) -> bool {
         let lost = self.left_out.len() + self.lacking.len() + self.unknown.len() + self.absent.len();
-        lost == 0 && !self.has_unsaid
+        lost + self.other_source.len() == 0 && !self.has_unsaid
     }
 
     /// Returns how many records are changed.
@@ -146,7 +150,7 @@ pub(super) async fn read(
 /// # Errors
 /// Says how many rows there are and were, where they are told apart by their place and some were added or removed.
 pub(super) fn compare(basis: &Basis, theirs: &[Json], shape: &Shape<'_>) -> Result<Compared, (usize, usize)> {
-    let mut compared = Compared::default();
+    let mut compared = Compared { textless: shape.textless(basis, theirs), ..Compared::default() };
     let known = fields_of(&basis.rows);
     // Ids that come from what lines say go with a text to another place: two that are swapped would be no change.
     if !basis.own_ids {
@@ -211,6 +215,19 @@ impl Shape<'_> {
         self.params.get("field").and_then(Value::as_str).unwrap_or(TEXT)
     }
 
+    /// Returns the field of a file that holds the texts, where it was written and no row of the person's file has it.
+    fn textless(&self, basis: &Basis, theirs: &[Json]) -> Option<String> {
+        let was = basis.rows.iter().find(|was| was.record.is_some())?;
+        let then = fields(&was.row);
+        let column =
+            self.params.get("column").and_then(Value::as_str).filter(|name| then.contains_key(*name));
+        let is_text = |name: &&str| self.field(name, &then, was.record.as_ref()) == Some(self.said());
+        let name = column.or_else(|| then.keys().map(String::as_str).find(is_text))?;
+        let is_wanted = self.fields.is_empty() || self.fields.iter().any(|wanted| wanted == name);
+        let is_there = theirs.is_empty() || theirs.iter().any(|row| row.field(name).is_some());
+        (is_wanted && !is_there).then(|| name.to_owned())
+    }
+
     /// Returns a row of a file as it was when it said what a record says.
     fn as_written(&self, row: &Json, record: &Json) -> Json {
         let column = self.params.get("column").and_then(Value::as_str);
@@ -263,7 +280,8 @@ impl Shape<'_> {
                 compared.columns.resize(compared.changes.len(), name.to_owned());
             }
             (None, _) => compared.unknown.push(was.key.clone()),
-            (_, None) => drop(compared.left_out.insert(name.to_owned())),
+            // What is translated from is the script's.
+            (_, None) => compared.other_source.push(was.key.clone()),
         }
     }
 
@@ -548,6 +566,23 @@ mod tests {
         let compared = compared(&records, &was, &is, json!({"field": "line"})).unwrap();
         let change = &compared.changes[0];
         assert_eq!((change.field.as_str(), change.value.value()), ("line", json!("ja!")));
-        assert_eq!((compared.changes.len(), compared.left_out.len()), (1, 1));
+        assert_eq!((compared.changes.len(), compared.left_out.len()), (1, 0));
+        assert_eq!(compared.other_source, ["a"]);
+    }
+
+    #[test]
+    fn a_file_without_its_texts_is_noticed() {
+        let records = json!([{"id": "a", "text": "1"}]);
+        let textless = |was: Value, is: Value, params: Value| {
+            compared(&records, &json!([was]), &json!([is]), params).unwrap().textless
+        };
+        let was = json!({"id": "a", "text": "1"});
+        assert_eq!(textless(was.clone(), was.clone(), json!({})), None);
+        assert_eq!(textless(was, json!({"id": "a", "texte": "2"}), json!({})).as_deref(), Some("text"));
+        let was = json!({"id": "a", "text": "en", "ja": "1"});
+        let is = json!({"id": "a", "text": "en", "japanese": "2"});
+        assert_eq!(textless(was, is, json!({"column": "ja"})).as_deref(), Some("ja"));
+        let was = json!({"id": "a", "text": "en", "translation": "1"});
+        assert_eq!(textless(was.clone(), was, json!({})), None);
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use indexmap::IndexMap;
+use refrain_schemas::digest::Digest;
 use refrain_schemas::edit::{Edit, ReviewItem, ReviewKind};
 use refrain_schemas::json::Json;
 use refrain_schemas::name::Revision;
@@ -33,7 +34,9 @@ pub(in crate::queries) struct Subject {
     /// What its units were made from, where they are told apart by the keys of the records.
     pub(in crate::queries) inputs: Option<Inputs>,
     /// The contents of files that were taken over before.
-    pub(in crate::queries) imported: BTreeSet<refrain_schemas::digest::Digest>,
+    pub(in crate::queries) imported: BTreeSet<Digest>,
+    /// The contents of files of which something was left out.
+    pub(in crate::queries) imported_in_part: BTreeSet<Digest>,
 }
 
 impl Subject {
@@ -73,6 +76,7 @@ impl Subject {
             table: EditTable::load(store, history.edits(target)).await?,
             inputs: None,
             imported: history.target(target).map(TargetHistory::imported).unwrap_or_default(),
+            imported_in_part: history.target(target).map(TargetHistory::imported_in_part).unwrap_or_default(),
         };
         subject.inputs = subject.inputs_of(engine, history, None).await?;
         Ok(subject)

@@ -69,12 +69,15 @@ impl RunState {
         }
     }
 
+    /// Whether units of a target tell what its records will say in a field.
+    pub(super) fn is_given(&self, up: TargetNo, field: &str) -> bool {
+        matches!(&self.phase(up).work, Work::Ask(work) if stream::is_given(work, field))
+    }
+
     /// Whether records with a value of a field may still flow out of a target; any records where none is given.
     pub(super) fn may_bring(&self, up: TargetNo, field: Option<&str>, value: Option<&str>) -> bool {
         // Where its agents choose the value, units tell nothing of it.
-        let is_given =
-            |field: &&str| matches!(&self.phase(up).work, Work::Ask(work) if stream::is_given(work, field));
-        let field = field.filter(is_given);
+        let field = field.filter(|field| self.is_given(up, field));
         let value = value.filter(|_| field.is_some());
         match &self.targets[up].stage {
             Stage::Asking(job) => job.awaits(field, value),

@@ -178,10 +178,8 @@ impl RunState {
         }
         ahead.is_gapped = true;
         let Flow::Group(field) = flow else { return };
-        let is_given =
-            matches!(&self.phase(*up).work, Work::Ask(work) if crate::stream::is_given(work, field));
         // Where a record may say another value than its unit, any group may lack it.
-        ahead.is_closed |= !is_given || departed.contains(&None);
+        ahead.is_closed |= !self.is_given(*up, field) || departed.contains(&None);
         ahead.known.extend(departed.iter().flatten().cloned());
     }
 

@@ -6,7 +6,7 @@ use refrain_core::engine::{Signature, WrittenFile};
 use refrain_schemas::edit::EditReport;
 use refrain_schemas::scope::Target;
 
-use super::{ImportArgs, import, name_of};
+use super::{ImportArgs, Meant, import, name_of};
 use crate::output::complain;
 use crate::report::CliError;
 use crate::shell;
@@ -17,18 +17,20 @@ use crate::wiring::Opened;
 pub(super) fn look_for_other_scope(
     args: &ImportArgs,
     opened: &Opened,
-    export: &WrittenFile,
+    meant: Meant<'_>,
     written: &[WrittenFile],
     bytes: &[u8],
     signature: &Signature,
 ) -> Result<(), CliError> {
+    let export = meant.file;
     let others: Vec<&WrittenFile> = written.iter().filter(|other| is_twin(other, export, written)).collect();
     if others.is_empty() {
         return Ok(());
     }
     let trial = Signature { dry_run: true, ..signature.clone() };
-    let fit = |export: &WrittenFile| {
-        import(args, opened, export, bytes, &trial).ok().map(|report| Fit::of(&report))
+    let fit = |file: &WrittenFile| {
+        let meant = Meant { file, joined: meant.joined };
+        import(args, opened, meant, bytes, &trial).ok().map(|report| Fit::of(&report))
     };
     // What is wrong with the file itself is told when it is imported.
     let Some(here) = fit(export).filter(Fit::is_doubtful) else { return Ok(()) };

@@ -4,6 +4,7 @@ use std::io::BufRead;
 use std::path::{Path, PathBuf};
 
 use refrain_core::ports::files::{FileError, SourceReader as _};
+use refrain_schemas::problem::Problem;
 use serde_json::{Map, Value};
 
 use super::super::interview::Interview;
@@ -101,11 +102,40 @@ fn unreadable(error: FileError, dir: &Path, files: &str) -> CliError {
     let is_nowhere =
         matches!(&error, FileError::Missing { .. }) || !dir.join(files).exists() && !is_pattern(files);
     if !is_nowhere {
-        return CliError::from(error)
+        return together(&error)
+            .unwrap_or_else(|| CliError::from(error))
             .hint("nothing was written; mend the script, or name other files with `--source`");
     }
     CliError::usage(format!("there is no file {}; nothing was written", dir.join(files).display())).hint(
         "put the script there first: `--source` names files of the project folder, such as `script/*.csv`",
+    )
+}
+
+/// Says what keeps files from being read together: what is said of one is said of all of them.
+fn together(error: &FileError) -> Option<CliError> {
+    let apart = "name files of one kind with `--source`, such as `script/*.csv`; a phase that reads the others may be added later";
+    match error {
+        // `init` found a column with ids in one of them.
+        FileError::Params { field, message } if field == "id" => {
+            let file = message.split('`').nth(1).unwrap_or("one of them");
+            let message = format!("{file} has no columns, and other files of the script have some");
+            Some(CliError::usage(message).hint(apart))
+        }
+        _ => None,
+    }
+}
+
+/// Says what to do about files whose columns are called differently.
+fn same_columns(error: FileError, dir: &Path, files: &str, n_files: usize) -> CliError {
+    let is_column = |problem: &Problem| problem.message.starts_with("there is no column");
+    let differs = matches!(&error, FileError::Bad { problems } if problems.iter().any(is_column));
+    let error = unreadable(error, dir, files);
+    if !differs || n_files < 2 {
+        return error;
+    }
+    error.hint(
+        "the columns of all files are to be called the same: give them one header, or name files that have the same one with \
+         `--source`, and add a phase for the others later",
     )
 }
 
@@ -177,7 +207,8 @@ impl Script {
                     texts |= batch.iter().any(|line| line.field("text").is_some_and(|text| text.len() > 2));
                 }
             };
-            read.await.map_err(|error| unreadable(error, dir, files))
+            let n_files = usize::try_from(self.n_files).unwrap_or(usize::MAX);
+            read.await.map_err(|error| same_columns(error, dir, files, n_files))
         })?;
         if n_lines == 0 || !has_text {
             return Err(empty(if n_lines == 0 { "no line" } else { "no text" }, files));
@@ -407,6 +438,24 @@ mod tests {
         refused(&[("a.csv", "id,text\n1\n")], "a.csv", "1 problem in the files");
         refused(&[("a.bin", "x")], "a.bin", "does not tell the format");
         refused(&[("a.po", "msgid \"")], "a.po", "in the files");
+    }
+
+    #[test]
+    fn what_keeps_files_from_being_read_together_is_told() {
+        let told = |files: &[(&str, &str)]| {
+            let folder = tempfile::tempdir().unwrap();
+            files.iter().for_each(|(path, text)| std::fs::write(folder.path().join(path), text).unwrap());
+            let look = look(folder.path(), &[], "*").unwrap();
+            let nobody = None::<&mut Interview<&[u8]>>;
+            let error = Script::find(folder.path(), &[], "*", &look, nobody).unwrap_err();
+            (error.message().to_owned(), error.hints().join("; "))
+        };
+        let odd = ("a.csv", "key,who,said\n1,A,Hello there\n2,B,Good day\n");
+        let (message, hints) = told(&[odd, ("b.rpy", "label start:\n    \"Hello there.\"\n")]);
+        assert_eq!(message, "b.rpy has no columns, and other files of the script have some");
+        assert!(hints.contains("files of one kind with `--source`"), "{hints}");
+        let (_, hints) = told(&[odd, ("b.csv", "id,speaker,text\n3,A,Hello my friend\n")]);
+        assert!(hints.contains("are to be called the same"), "{hints}");
     }
 
     #[test]

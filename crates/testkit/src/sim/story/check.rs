@@ -68,8 +68,8 @@ impl Story {
         }
         let digests = self.world.digests();
         let behind = self.behind_held_over(scene, expect);
-        let mut others = expect.digests.iter().filter(|(target, digest)| digests.get(*target) != Some(*digest));
-        others.map(|(target, _)| target).find(|target| !behind.contains(phase_of(target))).cloned()
+        let differs = expect.digests.iter().filter(|(target, digest)| digests.get(*target) != Some(*digest));
+        differs.map(|(target, _)| target).find(|target| !behind.contains(phase_of(target))).cloned()
     }
 
     /// Returns the phases that come after one which can make nothing in this chapter, and has what it made in the chapter before:

@@ -59,7 +59,8 @@ bench-models: ## Measure what is left of a provider's speed and limits; takes so
 	$(CARGO) build $(WORKSPACE) --release --bins
 	$(CARGO) bench --workspace --locked --bench models
 
-bench-localisation: build ## Put 50,000 lines into three languages; REFRAIN_BENCH_LINES sets another number
+bench-localisation: ## Put 50,000 lines into three languages; REFRAIN_BENCH_LINES sets another number
+	$(CARGO) build --workspace --locked --release --bin refrain --bin refrain-pseudo
 	REFRAIN_BENCH_REPORT=$(abspath benches/localisation.md) $(CARGO) bench --workspace --locked --bench localisation
 
 simulate: ## Take made-up projects through SEEDS (10,000) seeds of faults, crashes and edits

@@ -63,8 +63,18 @@ pub(crate) struct Globals {
     #[arg(long, value_name = "DIR", global = true, hide_short_help = true)]
     pub(crate) allow_outside: Vec<PathBuf>,
     /// Set a param of the pipeline; may be repeated
-    #[arg(long, value_name = "NAME=VALUE", value_parser = assignment, global = true)]
+    #[arg(
+        long,
+        short_alias = 'i',
+        alias = "input",
+        value_name = "NAME=VALUE",
+        value_parser = assignment,
+        global = true
+    )]
     pub(crate) set: Vec<(String, String)>,
+    /// Set params of the pipeline from a JSON object; `--set` goes before it
+    #[arg(short = 'c', long = "context", value_name = "FILE", global = true, hide = true)]
+    pub(crate) context: Option<PathBuf>,
     /// Print JSON for programs instead of text for people
     #[arg(long, global = true)]
     pub(crate) json: bool,
@@ -198,8 +208,11 @@ pub(crate) enum Command {
     Edit(commands::edit::EditArgs),
     Review(commands::review::ReviewArgs),
     Accept(commands::accept::AcceptArgs),
+    Answer(commands::answer::AnswerArgs),
     Gc(commands::gc::GcArgs),
+    Tools(commands::tools::ToolsArgs),
     Schema(commands::schema::SchemaArgs),
+    Convert(commands::convert::ConvertArgs),
     Completions(commands::completions::CompletionsArgs),
 }
 

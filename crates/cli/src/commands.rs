@@ -1,9 +1,11 @@
 //! What each command does, one file per command: its options, and how they become a question to the engine and an answer.
 
 pub(crate) mod accept;
+pub(crate) mod answer;
 pub(crate) mod check;
 pub(crate) mod compare;
 pub(crate) mod completions;
+pub(crate) mod convert;
 pub(crate) mod diff;
 pub(crate) mod doctor;
 pub(crate) mod edit;
@@ -20,6 +22,7 @@ pub(crate) mod schema;
 pub(crate) mod show;
 pub(crate) mod sim;
 pub(crate) mod status;
+pub(crate) mod tools;
 pub(crate) mod why;
 
 use refrain_schemas::exit_code::ExitCode;
@@ -50,8 +53,11 @@ pub(crate) fn run(cli: Cli, output: &mut Output) -> Result<ExitCode, CliError> {
         Command::Edit(args) => edit::run(&args, globals, output),
         Command::Review(args) => review::run(&args, globals, output),
         Command::Accept(args) => accept::run(&args, globals, output),
+        Command::Answer(args) => answer::run(&args, globals, output),
         Command::Gc(args) => gc::run(&args, globals, output),
+        Command::Tools(args) => tools::run(&args, globals, output),
         Command::Schema(args) => schema::run(&args, output),
+        Command::Convert(args) => convert::run(&args, globals, output),
         Command::Completions(args) => completions::run(&args, output),
     }
 }

@@ -19,6 +19,7 @@ mod render;
 mod report;
 mod runtime;
 mod shell;
+mod steps_document;
 mod suggest;
 mod whole_file;
 mod wiring;

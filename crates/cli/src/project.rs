@@ -9,6 +9,8 @@ use crate::report::CliError;
 pub(crate) const FILE_NAMES: [&str; 3] = ["refrain.yaml", "refrain.yml", "refrain.json"];
 /// The state folder of a project.
 pub(crate) const STATE: &str = ".refrain";
+/// The folder in it that has the states of steps files.
+const STEPS: &str = "steps";
 
 /// Where a project is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +21,8 @@ pub(crate) struct Project {
     pub(crate) file_name: String,
     /// Folders elsewhere into which links of the project may lead.
     pub(crate) outside: Vec<PathBuf>,
+    /// The id of a steps file that is not the usual file of its folder: there may be several, each with a state of its own.
+    pub(crate) steps: Option<String>,
 }
 
 impl Project {
@@ -30,7 +34,9 @@ impl Project {
             None => Self::above(&start),
         }?;
         let outside = globals.allow_outside.iter().map(|folder| allowed(&start, folder));
-        Ok(Self { outside: outside.collect::<Result<_, _>>()?, ..found })
+        let found = Self { outside: outside.collect::<Result<_, _>>()?, ..found };
+        let steps = if found.is_usual() { None } else { found.steps_id() };
+        Ok(Self { steps, ..found })
     }
 
     /// Returns the pipeline file.
@@ -40,7 +46,13 @@ impl Project {
 
     /// Returns the state folder.
     pub(crate) fn state(&self) -> PathBuf {
-        self.dir.join(STATE)
+        let state = self.dir.join(STATE);
+        self.steps.as_ref().map_or_else(|| state.clone(), |id| state.join(STEPS).join(id))
+    }
+
+    /// Returns the id of the pipeline where the file is one of steps. What cannot be read is told by who reads it in earnest.
+    fn steps_id(&self) -> Option<String> {
+        crate::wiring::steps_id(&std::fs::read(self.file()).ok()?, &self.file_name)
     }
 
     /// Whether the pipeline file is the one that is found in its folder without being named.
@@ -52,7 +64,8 @@ impl Project {
     /// the project's to write over.
     pub(crate) fn check_state(&self) -> Result<(), CliError> {
         let state = self.state();
-        let folders = [state.clone(), state.join("logs"), state.join("tools")];
+        let own = self.dir.join(STATE);
+        let folders = [own.join(STEPS), own, state.join("logs"), state.join("tools"), state];
         let is_link =
             |folder: &&PathBuf| folder.symlink_metadata().is_ok_and(|metadata| metadata.is_symlink());
         for link in folders.iter().filter(is_link) {
@@ -75,7 +88,7 @@ impl Project {
         let name = file.file_name().and_then(|name| name.to_str()).map(str::to_owned);
         match (file.is_file(), name, file.parent()) {
             (true, Some(file_name), Some(dir)) => {
-                Ok(Self { dir: dir.to_owned(), file_name, outside: Vec::new() })
+                Ok(Self { dir: dir.to_owned(), file_name, outside: Vec::new(), steps: None })
             }
             _ => Err(CliError::usage(format!("there is no pipeline file {}", file.display()))
                 .hint("`-f` is relative to `-C DIR`, or to the working folder")),
@@ -85,7 +98,7 @@ impl Project {
     fn above(start: &Path) -> Result<Self, CliError> {
         let found = start.ancestors().find_map(|dir| {
             let name = usual(dir)?;
-            Some(Self { dir: dir.to_owned(), file_name: name.to_owned(), outside: Vec::new() })
+            Some(Self { dir: dir.to_owned(), file_name: name.to_owned(), outside: Vec::new(), steps: None })
         });
         found.ok_or_else(|| {
             CliError::usage(format!(
@@ -133,7 +146,10 @@ mod tests {
         assert_eq!((found.dir.as_path(), found.file_name.as_str()), (root.path(), "refrain.yml"));
         std::fs::write(deep.join("other.yaml"), "").unwrap();
         let named = Project::at(&deep.join("other.yaml")).unwrap();
-        assert_eq!(named, Project { dir: deep, file_name: "other.yaml".into(), outside: Vec::new() });
+        assert_eq!(
+            named,
+            Project { dir: deep, file_name: "other.yaml".into(), outside: Vec::new(), steps: None }
+        );
         assert!(Project::at(&root.path().join("missing.yaml")).is_err());
     }
 }

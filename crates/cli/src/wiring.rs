@@ -11,19 +11,23 @@ use refrain_core::model::Model;
 use refrain_core::ports::agent::AgentFactory;
 use refrain_core::ports::clock::{Clock as _, Ids};
 use refrain_core::ports::files::{Loaded, ProjectFiles as _};
+use refrain_core::ports::scratch::{Change, Scratch as _};
 use refrain_core::ports::secrets::Secrets;
 use refrain_core::ports::tools::Tools;
 use refrain_core::redactor::Redactor;
+use refrain_schemas::digest::Digest;
 use refrain_schemas::event::Level;
 use refrain_schemas::name::RunId;
 use refrain_schemas::pipeline::{Durability, Pipeline};
 use refrain_schemas::problem::{Problem, Severity};
 use refrain_schemas::progress::RunProgress;
-use refrain_schemas::report::{LeftoverFile, OpenErrors};
+use refrain_schemas::report::{LeftoverFile, OpenErrors, RunStatus};
 use refrain_schemas::status::Holder;
+use refrain_schemas::steps::StepsMap;
 use refrain_schemas::time::Timestamp;
 use refrain_sinks::log_file::last_progress;
 // For the other files of this crate, which name no adapter themselves.
+pub(crate) use refrain_config::steps_id;
 pub(crate) use refrain_remote::model::{endpoint, price};
 pub(crate) use refrain_remote::{
     KeyFound, KnownPrice, Probe, Reached, SchemaWay, ServiceProbe, prices_age, prices_date,
@@ -44,11 +48,13 @@ mod probes;
 mod safety;
 pub(crate) mod scripts;
 mod subject;
+mod toolbox;
 
 pub(crate) use bench::Workbench;
 pub(crate) use probes::{Asked, Findings, NamedTool};
 use safety::Safety;
 pub(crate) use subject::subject;
+pub(crate) use toolbox::registry;
 
 /// A project that was read and checked.
 pub(crate) struct Checked {
@@ -58,6 +64,8 @@ pub(crate) struct Checked {
     pub(crate) problems: Vec<Problem>,
     /// What it may know of the environment.
     pub(crate) safety: Safety,
+    /// What became of the steps, where the file is one of steps.
+    pub(crate) steps: Option<StepsMap>,
     agents: Agents,
     sources: BTreeMap<String, String>,
 }
@@ -101,22 +109,74 @@ impl Checked {
 /// Reads and checks a project.
 pub(crate) fn check(project: &Project, globals: &Globals) -> Result<Checked, CliError> {
     project.check_state()?;
-    let parsed = refrain_config::parse(&project.read()?, &project.file_name);
+    let parsed = parsed(project)?;
     let safety = Safety::of(&project.dir, parsed.pipeline())?;
     let files =
         parsed.pipeline().map_or_else(|| Ok(BTreeMap::new()), |pipeline| contents(project, pipeline))?;
-    let set = globals.set.iter().map(|(name, text)| (name.clone(), Value::String(text.clone()))).collect();
-    let agents = Agents::new(&project.dir, parsed.pipeline(), &safety)?;
+    let mut set = given(globals)?;
+    set.extend(globals.set.iter().map(|(name, text)| (name.clone(), Value::String(text.clone()))));
+    let agents = Agents::new(project, parsed.pipeline(), &safety)?;
     let (model, mut problems) =
         parsed.check(&Surroundings { factories: &agents.factories, files: &files, set: &set });
     problems.extend(safety.problems());
     let sources = parsed.sources_of(&problems, &files);
-    Ok(Checked { model: model.map(Arc::new), problems, safety, agents, sources })
+    let steps = parsed.steps().cloned();
+    Ok(Checked { model: model.map(Arc::new), problems, safety, steps, agents, sources })
+}
+
+/// Returns the values of `--context`.
+fn given(globals: &Globals) -> Result<BTreeMap<String, Value>, CliError> {
+    let Some(path) = &globals.context else { return Ok(BTreeMap::new()) };
+    let path = crate::project::start(globals)?.join(path);
+    let shown = path.display();
+    let bytes = std::fs::read(&path).map_err(|error| CliError::io(&format!("read {shown}"), &error))?;
+    serde_json::from_slice(&bytes)
+        .map_err(|error| CliError::usage(format!("{shown} is no JSON object of params: {error}")))
+}
+
+/// Returns the pipeline of a project written as a native file.
+pub(crate) fn converted(project: &Project, globals: &Globals) -> Result<String, CliError> {
+    check(project, globals)?.sound(project, globals)?;
+    let text = parsed(project)?.converted();
+    text.ok_or_else(|| CliError::internal("the pipeline cannot be written"))
+}
+
+/// Where tools that ask people look for answers.
+const ANSWERS: &str = "answers";
+/// How often a steps file is read again because it reads further files in.
+const READINGS: usize = 12;
+
+/// Reads the pipeline file, and the files that it reads in.
+fn parsed(project: &Project) -> Result<refrain_config::Parsed, CliError> {
+    let bytes = project.read()?;
+    let sources = refrain_files::FsProjectFiles::new(&project.dir).allowing(&project.outside);
+    let mut files = BTreeMap::new();
+    let mut parsed = refrain_config::parse(&bytes, &project.file_name);
+    if !parsed.is_steps() {
+        return Ok(parsed);
+    }
+    let tools = registry(Some(project));
+    for _ in 0..READINGS {
+        let given = refrain_config::Given { files: Some(&files), tools: Some(&tools) };
+        parsed = refrain_config::parse_with(&bytes, &project.file_name, &given);
+        if parsed.wanted().is_empty() {
+            break;
+        }
+        let wanted = parsed.wanted().to_vec();
+        runtime::on_this_thread(async {
+            for path in wanted {
+                let bytes = sources.read(&path).await.ok();
+                files.insert(path, bytes);
+            }
+            Ok(())
+        })?;
+    }
+    Ok(parsed)
 }
 
 /// Reads the pipeline of a project as it is written; `None` where it cannot be made out.
 pub(crate) fn pipeline(project: &Project) -> Result<Option<Pipeline>, CliError> {
-    let pipeline = refrain_config::parse(&project.read()?, &project.file_name).pipeline().cloned();
+    let pipeline = parsed(project)?.pipeline().cloned();
     Safety::of(&project.dir, pipeline.as_ref())?;
     Ok(pipeline)
 }
@@ -149,6 +209,21 @@ pub(crate) struct Opened {
 }
 
 impl Opened {
+    /// Remembers what a person answers to the question of this digest, until a run has come to its end with it.
+    pub(crate) fn answer(&self, asked: &str, answer: Value) -> Result<(), CliError> {
+        let by = Digest::of_content(format!("{asked} {} {answer}", now()).as_bytes());
+        let change = Change::Put(asked.to_owned(), answer);
+        runtime::on_this_thread(async {
+            self.checked.agents.scratch.change(ANSWERS, &by, change).await?;
+            Ok(())
+        })
+    }
+
+    /// Returns what became of the steps, where the file is one of steps.
+    pub(crate) const fn steps(&self) -> Option<&StepsMap> {
+        self.checked.steps.as_ref()
+    }
+
     /// Returns this process as the one who writes.
     pub(crate) fn holder(&self) -> Holder {
         holder::this_process(self.engine.ports().clock.now())
@@ -162,6 +237,15 @@ impl Opened {
         }
         let found = self.engine.leftovers().await.unwrap_or_default().into_iter();
         found.map(|Leftover { file, target }| LeftoverFile { path: file.path, target }).collect()
+    }
+
+    /// Lets go of what tools remember where a run is over; one that is to go on keeps it.
+    pub(crate) fn conclude(&self, status: RunStatus) {
+        let goes_on = matches!(status, RunStatus::Cancelled | RunStatus::Stopped | RunStatus::Waiting);
+        if !goes_on {
+            // What is left is found and forgotten by the next run that ends.
+            let _is_still_there = self.checked.agents.scratch.forget();
+        }
     }
 
     /// Returns what people should know whatever they asked for: which errors are open, and which edits do not come out. Neither
@@ -301,7 +385,7 @@ fn ports(project: &Project, model: &Model, checked: &Checked) -> Result<Ports, C
         Durability::Power => (refrain_store::Durability::Power, refrain_files::FsWriter::synced(dir)),
     };
     Ok(Ports {
-        store: Arc::new(refrain_store::FileStore::open(dir, durability)?),
+        store: Arc::new(refrain_store::FileStore::open_at(&project.state(), durability)?),
         factories: checked.agents.factories.clone(),
         executor: None,
         tools: checked.agents.tools.clone(),
@@ -333,24 +417,28 @@ struct Agents {
     tools: Arc<dyn Tools>,
     remote: refrain_remote::RemoteAgents,
     servers: Arc<refrain_mcp::McpServers>,
+    scratch: Arc<refrain_store::FileScratch>,
 }
 
 impl Agents {
-    fn new(dir: &Path, pipeline: Option<&Pipeline>, safety: &Safety) -> Result<Self, CliError> {
+    fn new(project: &Project, pipeline: Option<&Pipeline>, safety: &Safety) -> Result<Self, CliError> {
+        let dir = &project.dir;
         let lost = |error: std::io::Error| CliError::io("find the project folder", &error);
         let secrets: Arc<dyn Secrets> = safety.environment.clone();
         let servers = pipeline.map(|pipeline| pipeline.servers.clone()).unwrap_or_default();
         let servers = Arc::new(refrain_mcp::McpServers::new(dir, &servers, &secrets).map_err(lost)?);
         let tools = safety.guard_tools(servers.clone());
         let remote = refrain_remote::RemoteAgents::new(secrets.clone(), tools.clone());
+        let (toolbox, scratch) = toolbox::toolbox(project, secrets.clone(), tools.clone());
         let factories = safety.guard(vec![
             Arc::new(refrain_builtin::BuiltinAgents::new()),
             Arc::new(refrain_command::CommandAgents::new(dir, secrets).map_err(lost)?),
             Arc::new(remote.models()),
             Arc::new(remote.services()),
             Arc::new(refrain_mcp::McpAgents::new(tools.clone())),
+            Arc::new(refrain_tools::ToolAgents::new(toolbox)),
         ]);
-        Ok(Self { factories, tools, remote, servers })
+        Ok(Self { factories, tools, remote, servers, scratch })
     }
 }
 

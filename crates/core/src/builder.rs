@@ -83,6 +83,9 @@ impl PipelineBuilder {
             limits: None,
             budget: None,
             durability: None,
+            names: indexmap::IndexMap::new(),
+            outputs: indexmap::IndexMap::new(),
+            dialect: None,
         };
         Self { pipeline, mistakes: Mistakes::default() }
     }
@@ -95,8 +98,13 @@ impl PipelineBuilder {
 
     /// Adds a param with a default, which tells its type.
     pub fn param(self, name: &str, default: impl Into<Value>) -> Self {
-        let spec =
-            ParamSpec { kind: None, default: Some(default.into()), choices: Vec::new(), description: None };
+        let spec = ParamSpec {
+            kind: None,
+            default: Some(default.into()),
+            choices: Vec::new(),
+            schema: None,
+            description: None,
+        };
         self.param_spec(name, spec)
     }
 

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use refrain_schemas::name::{DimensionName, PhaseName};
-use refrain_schemas::pipeline::{Limits, PIPELINE_VERSION, Pipeline};
+use refrain_schemas::pipeline::{Dialect, Limits, PIPELINE_VERSION, Pipeline};
 use refrain_schemas::problem::{Problem, Severity};
 use serde_json::{Map, Value};
 
@@ -23,7 +23,9 @@ mod agents;
 mod columns;
 mod conditions;
 mod context;
+mod course;
 mod fan;
+mod given;
 mod links;
 mod locks;
 mod money;
@@ -35,12 +37,14 @@ mod pool;
 mod problems;
 mod prompts;
 mod reply_rules;
+mod routes;
 mod scoped_files;
 mod scopes;
 mod secret;
 mod services;
 mod templates;
 mod twice;
+mod unbuilt;
 mod units;
 mod variables;
 mod written;
@@ -120,10 +124,12 @@ pub fn check_rest(
     checker.money(&agents);
     let phases = checker.phases(&agents);
     checker.unread_prompts(&agents);
+    let outputs = checker.outputs();
     let problems = checker.problems.into_vec();
     if problems.iter().any(|problem| problem.severity == Severity::Error) {
         return (None, problems);
     }
+    let places = phases.iter().enumerate().map(|(n, phase)| (phase.name.clone(), n)).collect();
     let model = Model {
         name: pipeline.name.clone(),
         params: checker.params,
@@ -134,6 +140,8 @@ pub fn check_rest(
         budget: pipeline.budget.unwrap_or_default(),
         declared: Arc::new(pipeline.declarations()),
         durability: pipeline.durability.unwrap_or_default(),
+        outputs,
+        places,
     };
     (Some(model), problems)
 }
@@ -151,6 +159,11 @@ struct Checker<'a> {
 }
 
 impl Checker<'_> {
+    /// Whose words the texts of the pipeline use.
+    fn dialect(&self) -> Dialect {
+        self.pipeline.dialect.unwrap_or_default()
+    }
+
     fn header(&mut self) {
         let pipeline = self.pipeline;
         if pipeline.refrain != PIPELINE_VERSION {

@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 use crate::engine::EngineError;
 use crate::fill::{FillError, fill};
 use crate::model::{AgentModel, ContextSource, Model, OutputSchema, Phase, RulesAgent, Select, Work};
-use crate::ports::agent::{AgentError, Draft};
+use crate::ports::agent::{AgentError, Draft, Effect};
 use crate::ports::files::{FileError, ProjectFiles};
 use crate::ports::rules::RecordRules;
 use crate::ports::tools::{Tool, Tools};
@@ -22,7 +22,7 @@ use crate::prompt::Prompt;
 use crate::template;
 
 /// Parts of a phase as written that change neither its requests nor its artifact.
-const NOT_PART: [&str; 2] = ["when", "on_unit_failure"];
+const NOT_PART: [&str; 3] = ["when", "on_unit_failure", "course"];
 
 /// What a phase in a scope is defined by.
 #[derive(Debug, Clone)]
@@ -63,6 +63,8 @@ pub struct BoundAgent {
     pub vars: Json,
     /// The digest of params and vars.
     pub params_digest: Digest,
+    /// What asking it leaves behind.
+    pub effect: Effect,
     /// For a model: what it is told.
     pub prompt: Option<Arc<Prompt>>,
     /// For a model: how many bytes of each of its requests tell it of its tools, at most.
@@ -136,6 +138,7 @@ pub async fn define(
     let mut parts: BTreeMap<String, Digest> =
         written.map(|(name, json)| (name.clone(), Digest::of_content(json.as_str().as_bytes()))).collect();
     parts.extend(joined_needs(phase));
+    parts.extend(params_given(model, phase));
     if let Some(schema) = schema(phase) {
         parts.insert(format!("schema.{}", schema.path), Digest::of_content(schema.json.as_str().as_bytes()));
     }
@@ -249,6 +252,16 @@ fn tools_error(server: &str, error: AgentError) -> EngineError {
     EngineError::Tools { server: server.to_owned(), kind: error.kind, message }
 }
 
+/// The params that the input of a phase reads: in its key counts what comes of them, but where one differs it is to be
+/// filled again.
+fn params_given(model: &Model, phase: &Phase) -> Vec<(String, Digest)> {
+    let Some(given) = phase.given() else { return Vec::new() };
+    let digest =
+        |value: &Value| Json::of(value).ok().map(|json| Digest::of_content(json.as_str().as_bytes()));
+    let read = given.sight.params(&model.params);
+    read.filter_map(|(name, value)| Some((format!("params.{name}"), digest(value)?))).collect()
+}
+
 /// Whether a joined phase is needed or wanted: a hole in a needed one makes its units holes.
 fn joined_needs(phase: &Phase) -> Vec<(String, Digest)> {
     let Work::Ask(work) = &phase.work else { return Vec::new() };
@@ -288,7 +301,8 @@ async fn bind(
         params_digest.part(params.as_str().as_bytes()).part(vars.as_str().as_bytes()).finish();
     parts.insert(format!("agent.{name}.params"), params_digest);
     let (name, identity, files) = (name.clone(), identity.finish(), stamps.into());
-    Ok(BoundAgent { name, identity, files, params, vars, params_digest, prompt: None, tool_bytes: 0 })
+    let effect = agent.traits.effect;
+    Ok(BoundAgent { name, identity, files, params, vars, params_digest, effect, prompt: None, tool_bytes: 0 })
 }
 
 /// Returns the part of an agent's identity that stands in the pipeline file and in its technology. Two that share it are one

@@ -260,6 +260,24 @@ impl Engine {
         crate::queries::show::show(self, target, revision, offset, limit).await
     }
 
+    /// Returns what a target made, as one document: its own, the list of its records, or the document of its failure
+    /// where it failed since; `None` where there is none.
+    ///
+    /// # Errors
+    /// Fails where the store does.
+    pub async fn document(&self, target: &Target) -> Result<Option<Json>, EngineError> {
+        let found = crate::queries::show::documents(self, std::slice::from_ref(target)).await?;
+        Ok(found.into_iter().next().flatten())
+    }
+
+    /// Returns the [`document`](Self::document)s of several targets, in their order.
+    ///
+    /// # Errors
+    /// Fails where the store does.
+    pub async fn documents(&self, targets: &[Target]) -> Result<Vec<Option<Json>>, EngineError> {
+        crate::queries::show::documents(self, targets).await
+    }
+
     /// Returns the conflicts that the merge of a revision recorded.
     ///
     /// # Errors

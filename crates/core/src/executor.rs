@@ -140,7 +140,7 @@ impl LocalExecutor {
                     Either::Left(_) => AgentError::new(FailureKind::Cancelled, "cancelled"),
                     Either::Right(_) => {
                         let limit = refrain_schemas::duration::Span(timeout);
-                        AgentError::new(FailureKind::Transient, format!("no answer within {limit}"))
+                        AgentError::new(FailureKind::TimedOut, format!("no answer within {limit}"))
                     }
                 };
                 match late {

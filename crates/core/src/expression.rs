@@ -13,7 +13,7 @@ use std::fmt;
 use minijinja::value::ValueKind;
 use minijinja::{Expression as Compiled, Value};
 
-use crate::template::{Context, ENVIRONMENT, Guarded, TemplateError, own};
+use crate::template::{Context, Dialect, Guarded, TemplateError, environment_of, own};
 
 mod split;
 
@@ -31,13 +31,14 @@ pub struct Expression {
 
 enum Node {
     Leaf(Leaf),
-    Compare(Leaf, Operator, Leaf),
+    Compare(Box<Leaf>, Operator, Box<Leaf>),
     Not(Box<Self>),
     And(Vec<Self>),
     Or(Vec<Self>),
 }
 
 struct Leaf {
+    dialect: Dialect,
     text: String,
     guarded: Guarded,
     compiled: Compiled<'static, 'static>,
@@ -49,12 +50,20 @@ impl Expression {
     /// # Errors
     /// Fails where the text is no expression.
     pub fn compile(text: &str) -> Result<Self, TemplateError> {
+        Self::compile_in(Dialect::Refrain, text)
+    }
+
+    /// Compiles an expression of a dialect.
+    ///
+    /// # Errors
+    /// Fails where the text is no expression.
+    pub fn compile_in(dialect: Dialect, text: &str) -> Result<Self, TemplateError> {
         if text.len() > LONGEST {
             return Err(TemplateError::plain(format!("an expression has at most {LONGEST} bytes")));
         }
-        let whole = Leaf::compile(text)?;
+        let whole = Leaf::compile(dialect, text)?;
         let variables = own(whole.compiled.undeclared_variables(true).into_iter());
-        let node = Node::of(Outline::of(text), whole);
+        let node = Node::of(dialect, Outline::of(text), whole);
         Ok(Self { text: text.to_owned(), node, variables })
     }
 
@@ -98,18 +107,21 @@ impl fmt::Debug for Expression {
 
 impl Node {
     /// Falls back on the whole where a part of the outline does not compile by itself.
-    fn of(outline: Outline<'_>, whole: Leaf) -> Self {
-        Self::outlined(outline).unwrap_or(Self::Leaf(whole))
+    fn of(dialect: Dialect, outline: Outline<'_>, whole: Leaf) -> Self {
+        Self::outlined(dialect, outline).unwrap_or(Self::Leaf(whole))
     }
 
-    fn outlined(outline: Outline<'_>) -> Option<Self> {
-        let all = |parts: Vec<Outline<'_>>| parts.into_iter().map(Self::outlined).collect::<Option<Vec<_>>>();
+    fn outlined(dialect: Dialect, outline: Outline<'_>) -> Option<Self> {
+        let leaf = |text| Leaf::compile(dialect, text).ok();
+        let all = |parts: Vec<Outline<'_>>| {
+            parts.into_iter().map(|part| Self::outlined(dialect, part)).collect::<Option<Vec<_>>>()
+        };
         Some(match outline {
-            Outline::Leaf(text) => Self::Leaf(Leaf::compile(text).ok()?),
+            Outline::Leaf(text) => Self::Leaf(leaf(text)?),
             Outline::Compare(left, operator, right) => {
-                Self::Compare(Leaf::compile(left).ok()?, operator, Leaf::compile(right).ok()?)
+                Self::Compare(Box::new(leaf(left)?), operator, Box::new(leaf(right)?))
             }
-            Outline::Not(inner) => Self::Not(Box::new(Self::outlined(*inner)?)),
+            Outline::Not(inner) => Self::Not(Box::new(Self::outlined(dialect, *inner)?)),
             Outline::And(parts) => Self::And(all(parts)?),
             Outline::Or(parts) => Self::Or(all(parts)?),
         })
@@ -153,13 +165,13 @@ impl Node {
 }
 
 impl Leaf {
-    fn compile(text: &str) -> Result<Self, TemplateError> {
+    fn compile(dialect: Dialect, text: &str) -> Result<Self, TemplateError> {
         let text = text.trim();
         let guarded = Guarded::expression(text)?;
-        let compiled = ENVIRONMENT
+        let compiled = environment_of(dialect)
             .compile_expression_owned(guarded.text().to_owned())
             .map_err(|error| TemplateError::of(&error, text, &guarded))?;
-        Ok(Self { text: text.to_owned(), guarded, compiled })
+        Ok(Self { dialect, text: text.to_owned(), guarded, compiled })
     }
 
     fn eval(&self, context: &Value) -> Result<Value, TemplateError> {
@@ -192,7 +204,9 @@ fn short(text: &str) -> Cow<'_, str> {
 
 fn compare(left: &Leaf, operator: Operator, right: &Leaf, context: &Value) -> Result<Value, TemplateError> {
     let (a, b) = (left.eval(context)?, right.eval(context)?);
-    if !comparable(&a, operator, &b) {
+    // Values of different types are not equal in the steps dialect, as in Python.
+    let is_told_apart = left.dialect == Dialect::Steps && operator.is_equality();
+    if !is_told_apart && !comparable(&a, operator, &b) {
         return Err(TemplateError::plain(format!(
             "`{} {operator} {}` compares a {} with a {}",
             short(&left.text),

@@ -1,22 +1,116 @@
 //! What is true of a target now: the part of a judgement that needs to look at the world.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use refrain_schemas::artifact::FileStamp;
+use refrain_schemas::artifact::{ArtifactRef, FileStamp};
 use refrain_schemas::freshness::Freshness;
-use refrain_schemas::name::AgentName;
+use refrain_schemas::name::{AgentName, PhaseName, Revision};
+use refrain_schemas::on_failure::Policy;
 use refrain_schemas::scope::{Scope, Target};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use crate::define::{self, Definition, FileDigests};
 use crate::edits::EditsNow;
 use crate::engine::{EngineError, Ports};
-use crate::expression::Expression;
 use crate::history::{History, Prior};
 use crate::judge::{Now, UpstreamNow};
-use crate::model::{ContextSource, Model, Phase, Work};
-use crate::template::Context;
-use crate::upstream::{Upstream, context_phases, upstream};
+use crate::model::{ContextSource, Model, PassedBy, Phase, RouteOn, Work};
+use crate::prepare::stamps;
+use crate::sight::Seen;
+use crate::upstream::{EdgeKind, Upstream, context_phases, scopes_read, upstream};
+
+/// The number that stands for a document of a failure, which is no revision.
+pub(crate) const NO_REVISION: Revision = Revision(0);
+
+/// How a target ended, to what comes after it. It is derived here and nowhere else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum End {
+    /// It has not, or made nothing yet.
+    #[default]
+    Open,
+    /// There is what it makes.
+    Made,
+    /// It is skipped, for its condition is false.
+    False,
+    /// It is skipped, for a route passes it over, or something that it needs is.
+    Passed,
+    /// It is skipped, for something before it failed.
+    Dropped,
+    /// It failed.
+    Failed,
+    /// It waits for a person.
+    Waiting,
+    /// It lacks something.
+    Blocked,
+}
+
+/// What is known of a target before another one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Word {
+    /// How fresh it is.
+    pub freshness: Freshness,
+    /// How it ended.
+    pub end: End,
+}
+
+impl Word {
+    /// The word on a target of which nothing is known.
+    pub const MISSING: Self = Self { freshness: Freshness::Missing, end: End::Open };
+
+    /// Returns the word on a target of this freshness; one that is skipped is so for its own condition.
+    #[must_use]
+    pub const fn of(freshness: Freshness) -> Self {
+        let end = match freshness {
+            Freshness::Skipped => End::False,
+            Freshness::Failed => End::Failed,
+            Freshness::Blocked => End::Blocked,
+            Freshness::Waiting => End::Waiting,
+            Freshness::Missing => End::Open,
+            Freshness::Stale | Freshness::Partial | Freshness::Fresh => End::Made,
+        };
+        Self { freshness, end }
+    }
+
+    /// Returns the word on a target that is skipped.
+    #[must_use]
+    pub const fn skipped(end: End) -> Self {
+        Self { freshness: Freshness::Skipped, end }
+    }
+}
+
+/// Why a target is skipped.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Skip {
+    /// Why, for people.
+    pub reason: String,
+    /// What that means to what comes after it.
+    pub end: End,
+}
+
+/// Says how a target ended, and which document stands for what it would have made: of a failure that was recovered, or
+/// that what comes after may read.
+fn settled(phase: &Phase, target: &Target, history: &History, word: Word) -> (End, Option<ArtifactRef>) {
+    if word.freshness != Freshness::Failed {
+        return (word.end, None);
+    }
+    let attempt = history.target(target).and_then(|target| target.last_attempt.as_ref());
+    let Some(attempt) = attempt else { return (word.end, None) };
+    if attempt.recovered {
+        return (End::Made, attempt.document.clone());
+    }
+    (word.end, attempt.document.clone().filter(|_| phase.course.goes_on()))
+}
+
+/// Whether what comes after a target goes on although it failed. Who reads it does so with a document of the failure alone:
+/// what the target made before is not what it would have made.
+fn goes_on(model: &Model, before: &Upstream, word: Word, settled: &(End, Option<ArtifactRef>)) -> bool {
+    let phase = || model.phase(before.target.phase.as_str());
+    let goes_on = || phase().is_some_and(|phase| phase.course.goes_on());
+    word.freshness == Freshness::Failed
+        && (settled.0 == End::Made || goes_on())
+        && (!before.read || settled.1.is_some())
+}
 
 /// Returns what comes before a target, as the history and the verdicts on earlier targets have it.
 #[must_use]
@@ -25,34 +119,90 @@ pub fn upstream_now(
     phase: &Phase,
     target: &Target,
     history: &History,
-    freshness: impl Fn(&Target) -> Freshness,
+    word: &impl Fn(&Target) -> Word,
 ) -> Vec<UpstreamNow> {
     let before = upstream(model, phase, &target.scope);
-    let present = |upstream: &Upstream| {
-        let skipped = freshness(&upstream.target) == Freshness::Skipped;
-        history
-            .latest(&upstream.target)
-            .filter(|_| !skipped)
-            .map(|record| (record.revision, record.artifact.clone()))
+    let contexts = context_phases(phase);
+    let words: Vec<(Word, (End, Option<ArtifactRef>))> = before
+        .iter()
+        .map(|upstream| {
+            let word = word(&upstream.target);
+            let Some(phase) = model.phase(upstream.target.phase.as_str()) else {
+                return (word, (word.end, None));
+            };
+            let (end, document) = settled(phase, &upstream.target, history, word);
+            // Who splits records, or selects among them, finds none in the document of a failure.
+            let takes_records = upstream.alternative.is_some() || contexts.contains(&upstream.target.phase);
+            (word, (end, document.filter(|_| !takes_records || phase.makes_document())))
+        })
+        .collect();
+    let present = |at: usize| {
+        let (word, (_, document)) = &words[at];
+        let target = &before[at].target;
+        if let Some(document) = document {
+            return Some((NO_REVISION, document.clone()));
+        }
+        let latest = history.latest(target).filter(|_| word.freshness != Freshness::Skipped);
+        latest.map(|record| (record.revision, record.artifact.clone()))
     };
     let chosen = before
         .iter()
-        .filter(|upstream| present(upstream).is_some())
-        .filter_map(|upstream| upstream.alternative)
+        .enumerate()
+        .filter(|(at, _)| present(*at).is_some())
+        .filter_map(|(_, upstream)| upstream.alternative)
         .min();
-    let contexts = context_phases(phase);
     before
         .iter()
-        .map(|upstream| UpstreamNow {
+        .enumerate()
+        .map(|(at, upstream)| UpstreamNow {
             target: upstream.target.clone(),
             read: upstream.read
                 && (contexts.contains(&upstream.target.phase)
                     || upstream.alternative.is_none_or(|n| chosen.is_none_or(|chosen| n == chosen))),
             hard: upstream.hard || (chosen.is_none() && upstream.alternative == Some(0)),
-            artifact: present(upstream),
-            freshness: freshness(&upstream.target),
+            artifact: present(at),
+            freshness: words[at].0.freshness,
+            kind: upstream.kind,
+            end: words[at].1.0,
+            goes_on: goes_on(model, upstream, words[at].0, &words[at].1),
         })
         .collect()
+}
+
+/// Returns what there is of some phases, in all of their scopes, to somebody who comes after everything.
+#[must_use]
+pub fn before_all(
+    model: &Model,
+    phases: &BTreeSet<PhaseName>,
+    history: &History,
+    word: &impl Fn(&Target) -> Word,
+) -> Vec<UpstreamNow> {
+    let mut out = Vec::new();
+    for phase in phases.iter().filter_map(|name| model.phase(name.as_str())) {
+        for target in scopes_read(model, phase, &Scope::none()) {
+            let known = word(&target);
+            let (end, document) = settled(phase, &target, history, known);
+            let attempt = || history.target(&target).and_then(|target| target.last_attempt.as_ref());
+            // The end of a run sees the document of every failure.
+            let failed = || attempt().filter(|_| known.freshness == Freshness::Failed)?.document.clone();
+            let latest = || history.latest(&target).filter(|_| known.freshness != Freshness::Skipped);
+            let artifact = document.or_else(failed).map(|document| (NO_REVISION, document));
+            let artifact =
+                artifact.or_else(|| latest().map(|record| (record.revision, record.artifact.clone())));
+            let (freshness, kind) = (known.freshness, EdgeKind::After);
+            out.push(UpstreamNow {
+                target,
+                read: true,
+                hard: false,
+                artifact,
+                freshness,
+                kind,
+                end,
+                goes_on: true,
+            });
+        }
+    }
+    out
 }
 
 /// What the history says of a target and of what comes before it.
@@ -66,6 +216,21 @@ pub struct Known {
     pub generation: u32,
     /// What people edited.
     pub edits: EditsNow,
+    /// The route that passes it over, if one does.
+    pub passed: Option<Skip>,
+    /// Whether its latest revision was made by a run that is being gone on with.
+    pub is_ours: bool,
+    /// The last attempt that made no revision, if it has an input of its own.
+    pub tried: Option<Tried>,
+}
+
+/// What an attempt that made no revision had read.
+#[derive(Debug, Clone)]
+pub struct Tried {
+    /// The files.
+    pub read: Vec<FileStamp>,
+    /// Whether a run made it that is being gone on with.
+    pub is_ours: bool,
 }
 
 impl Known {
@@ -76,12 +241,22 @@ impl Known {
         phase: &Phase,
         target: &Target,
         history: &History,
-        freshness: impl Fn(&Target) -> Freshness,
+        word: impl Fn(&Target) -> Word,
     ) -> Self {
-        let upstream = upstream_now(model, phase, target, history, freshness);
+        let upstream = upstream_now(model, phase, target, history, &word);
+        let passed = passed(model, phase, target, history, &word);
         let edits = EditsNow::of(model, phase, target, history, &upstream);
         let generation = history.generation(target);
-        Self { upstream, prior: history.prior(target), generation, edits }
+        let prior = history.prior(target);
+        let is_given = phase.given().is_some();
+        let is_ours = |prior: &Prior| is_given && history.goes_on_with(prior.record.run_id);
+        let is_ours = prior.as_ref().is_some_and(is_ours);
+        let attempt = history.target(target).and_then(|target| target.last_attempt.as_ref());
+        let tried = attempt.filter(|_| is_given).map(|attempt| Tried {
+            read: attempt.read.clone(),
+            is_ours: history.goes_on_with(attempt.run_id),
+        });
+        Self { upstream, prior, generation, edits, passed, is_ours, tried }
     }
 }
 
@@ -102,12 +277,20 @@ pub async fn gather(
         .ok_or_else(|| EngineError::UnknownPhase { phase: target.phase.to_string(), known: Vec::new() })?;
     let definition = define::define(model, phase, &target.scope, digests, &*ports.tools).await?;
     let prior = known.prior.as_ref();
+    let (skip, unfit) = match skipped(model, ports, phase, target, known).await {
+        Ok(skip) => (skip, None),
+        // That concerns this target alone: everything else can be told, and a run fails it for that.
+        Err(error @ EngineError::Expression { .. }) => (None, Some(error.to_string())),
+        Err(error) => return Err(error),
+    };
     let mut now = Now {
-        skipped: skipped(model, phase, target, &known.upstream)?,
+        skipped: skip,
+        unfit,
         definition: definition.parts.clone(),
         upstream: known.upstream.clone(),
         context_files: context_files(phase, &target.scope, digests).await?,
         sources: Vec::new(),
+        tried: None,
         altered: Vec::new(),
         exports: Vec::new(),
         generation: known.generation,
@@ -127,6 +310,23 @@ pub async fn gather(
             let files = prior.map_or(&[][..], |prior| prior.record.files.as_slice());
             now.exports = ports.writer.stamps(files).await?;
             now.altered = altered(files, &now.exports);
+        }
+        Work::Ask(work) if work.given.is_some() => {
+            let record = prior.map(|prior| &prior.record);
+            let (read, written) =
+                record.map_or((&[][..], &[][..]), |record| (&record.read[..], &record.files[..]));
+            if known.is_ours {
+                // What steps read or wrote since may have been changed by later ones, and is not looked at again.
+                now.sources = read.to_vec();
+            } else {
+                now.sources = stamps(&*ports.files, &paths(read)).await;
+                now.exports = stamps(&*ports.files, &paths(written)).await;
+                now.altered = altered(written, &now.exports);
+            }
+            now.tried = match &known.tried {
+                Some(tried) if !tried.is_ours => Some(stamps(&*ports.files, &paths(&tried.read)).await),
+                tried => tried.as_ref().map(|tried| tried.read.clone()),
+            };
         }
         Work::Ask(_) => {}
     }
@@ -162,47 +362,88 @@ async fn context_files(
     Ok(out)
 }
 
+fn paths(stamps: &[FileStamp]) -> Vec<String> {
+    stamps.iter().map(|stamp| stamp.path.clone()).collect()
+}
+
 /// Returns the paths of files that are not as they were written.
 fn altered(written: &[FileStamp], found: &[FileStamp]) -> Vec<String> {
     let is_same = |file: &&FileStamp| found.iter().any(|found| found.is_same_file(file));
     written.iter().filter(|file| !is_same(file)).map(|file| file.path.clone()).collect()
 }
 
-/// Says why a target is skipped, if it is.
-fn skipped(
+/// Says why a target is skipped, if it is: the only place that does.
+async fn skipped(
+    model: &Model,
+    ports: &Ports,
+    phase: &Phase,
+    target: &Target,
+    known: &Known,
+) -> Result<Option<Skip>, EngineError> {
+    let upstream = &known.upstream;
+    let follows = |before: &&UpstreamNow| before.kind == EdgeKind::After || before.hard;
+    let is_dropped = |before: &&UpstreamNow| {
+        let policy = || model.phase(before.target.phase.as_str()).map(|phase| phase.course.policy);
+        before.end == End::Dropped || (before.end == End::Failed && policy() == Some(Policy::Skip))
+    };
+    if let Some(before) = upstream.iter().filter(follows).find(is_dropped) {
+        let how = if before.end == End::Dropped { "is skipped" } else { "failed" };
+        return Ok(Some(Skip { reason: format!("{} {how}", before.target), end: End::Dropped }));
+    }
+    if let Some(skip) = &known.passed {
+        return Ok(Some(skip.clone()));
+    }
+    let is_skipped = |before: &&UpstreamNow| {
+        before.hard && before.kind == EdgeKind::Need && before.freshness == Freshness::Skipped
+    };
+    if let Some(before) = upstream.iter().find(is_skipped) {
+        return Ok(Some(Skip { reason: format!("{} is skipped", before.target), end: End::Passed }));
+    }
+    let Some(when) = &phase.when else { return Ok(None) };
+    // A target that lacks something is blocked, whatever its condition would say.
+    let lacks = |before: &UpstreamNow| {
+        let is_passed = matches!(before.end, End::False | End::Passed | End::Dropped);
+        before.hard && before.artifact.is_none() && !is_passed && !before.goes_on
+    };
+    if when.sight.documents().iter().any(|name| upstream.iter().any(|b| b.target.phase == *name && lacks(b)))
+    {
+        return Ok(None);
+    }
+    let failed =
+        |message: String| EngineError::Expression { what: format!("phases.{}.when", phase.name), message };
+    let seen = Seen { params: &model.params, scope: &target.scope, upstream, store: &*ports.store };
+    let context = when.sight.context(&seen).await?;
+    let holds = when.condition.holds(&context).map_err(|error| failed(error.to_string()))?;
+    Ok((!holds).then(|| Skip { reason: format!("`when: {}` is false", when.text), end: End::False }))
+}
+
+/// Says which route passes a target over, if one does.
+fn passed(
     model: &Model,
     phase: &Phase,
     target: &Target,
-    upstream: &[UpstreamNow],
-) -> Result<Option<String>, EngineError> {
-    let needs = upstream.iter().find(|upstream| upstream.hard && upstream.freshness == Freshness::Skipped);
-    if let Some(needs) = needs {
-        return Ok(Some(format!("{} is skipped", needs.target)));
-    }
-    let Some(when) = &phase.when else { return Ok(None) };
-    let failed =
-        |message: String| EngineError::Expression { what: format!("phases.{}.when", phase.name), message };
-    let expression = Expression::compile(when).map_err(|error| failed(error.to_string()))?;
-    let context = Context::of(&json!({
-        "params": model.params, "scope": target.scope, "phases": summaries(upstream),
-    }));
-    let holds = expression.eval_bool(&context).map_err(|error| failed(error.to_string()))?;
-    Ok((!holds).then(|| format!("`when: {when}` is false")))
-}
-
-/// What conditions see of the phases before: one entry a phase; of several scopes, the sums.
-fn summaries(upstream: &[UpstreamNow]) -> Value {
-    let mut out: Map<String, Value> = Map::new();
-    for upstream in upstream {
-        let (records, holes) =
-            upstream.artifact.as_ref().map_or((0, 0), |(_, artifact)| (artifact.records, artifact.holes));
-        let entry = out
-            .entry(upstream.target.phase.as_str())
-            .or_insert_with(|| json!({ "present": true, "records": 0, "holes": 0 }));
-        let sum = |entry: &Value, name: &str, more: u64| entry[name].as_u64().unwrap_or(0) + more;
-        entry["records"] = sum(entry, "records", records).into();
-        entry["holes"] = sum(entry, "holes", holes).into();
-        entry["present"] = (entry["present"] == Value::Bool(true) && upstream.artifact.is_some()).into();
-    }
-    Value::Object(out)
+    history: &History,
+    word: &impl Fn(&Target) -> Word,
+) -> Option<Skip> {
+    let end = |before: &Target| {
+        let word = word(before);
+        let phase = model.phase(before.phase.as_str()).filter(|_| word.freshness == Freshness::Failed);
+        phase.map_or(word.end, |phase| settled(phase, before, history, word).0)
+    };
+    let fires = |route: &&Arc<PassedBy>| {
+        let is_at = |before: &Target| match route.on {
+            RouteOn::False => end(before) == End::False,
+            RouteOn::Success => end(before) == End::Made,
+            RouteOn::Failure => end(before) == End::Failed,
+        };
+        // Of a long line of phases with routes each has as many as stand before it: what can be known once is.
+        if let Some(only) = &route.only {
+            return is_at(only);
+        }
+        let Some(source) = model.phase(route.source.as_str()) else { return false };
+        let targets = scopes_read(model, source, &target.scope);
+        !targets.is_empty() && targets.iter().all(is_at)
+    };
+    let route = phase.course.passed_by.iter().find(fires)?;
+    Some(Skip { reason: format!("`{}` goes on with `{}`", route.source, route.to), end: End::Passed })
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value};
 
 use crate::expression::Expression;
-use crate::template::{Context, Template, TemplateError, is_template};
+use crate::template::{Context, Dialect, Template, TemplateError, is_template};
 
 /// JSON whose strings are templates, compiled once and filled as often as wanted.
 ///
@@ -16,8 +16,16 @@ pub struct Pattern(Node);
 #[derive(Debug)]
 enum Node {
     Fixed(Value),
-    Value { expression: Box<Expression>, path: String },
-    Text { template: Template, path: String },
+    Value {
+        expression: Box<Expression>,
+        /// What stands before and behind it, which a text keeps.
+        around: (String, String),
+        path: String,
+    },
+    Text {
+        template: Template,
+        path: String,
+    },
     List(Vec<Self>),
     Object(Vec<(String, Self)>),
 }
@@ -38,7 +46,15 @@ impl Pattern {
     /// # Errors
     /// Fails where a string is a template that does not parse.
     pub fn compile(value: &Value, path: &str) -> Result<Self, FillError> {
-        Node::of(value, path).map(Self)
+        Self::compile_in(Dialect::Refrain, value, path)
+    }
+
+    /// Compiles a pattern of a dialect; `path` says in errors where it stands.
+    ///
+    /// # Errors
+    /// Fails where a string is a template that does not parse.
+    pub fn compile_in(dialect: Dialect, value: &Value, path: &str) -> Result<Self, FillError> {
+        Node::of(dialect, value, path).map(Self)
     }
 
     /// Fills every template in.
@@ -56,6 +72,20 @@ impl Pattern {
         self.0.add_variables(&mut variables);
         variables
     }
+
+    /// Whether it is filled the same way in every context.
+    #[must_use]
+    pub fn is_fixed(&self) -> bool {
+        self.0.is_fixed()
+    }
+
+    /// Returns what its templates read, each with the place of the template.
+    #[must_use]
+    pub fn located_variables(&self) -> BTreeSet<(String, String)> {
+        let mut located = BTreeSet::new();
+        self.0.add_located(&mut located);
+        located
+    }
 }
 
 /// Fills a pattern that is needed only once.
@@ -67,31 +97,35 @@ pub fn fill(value: &Value, context: &Context, path: &str) -> Result<Value, FillE
 }
 
 impl Node {
-    fn of(value: &Value, path: &str) -> Result<Self, FillError> {
+    fn of(dialect: Dialect, value: &Value, path: &str) -> Result<Self, FillError> {
         Ok(match value {
-            Value::String(text) if is_template(text) => Self::of_text(text, path)?,
+            Value::String(text) if is_template(text) => Self::of_text(dialect, text, path)?,
             Value::Array(items) => {
-                let nodes = items.iter().enumerate().map(|(n, item)| Self::of(item, &format!("{path}[{n}]")));
+                let nodes = items
+                    .iter()
+                    .enumerate()
+                    .map(|(n, item)| Self::of(dialect, item, &format!("{path}[{n}]")));
                 Self::List(nodes.collect::<Result<_, _>>()?)
             }
             Value::Object(map) => {
                 let nodes = map
                     .iter()
-                    .map(|(key, item)| Ok((key.clone(), Self::of(item, &format!("{path}.{key}"))?)));
+                    .map(|(key, item)| Ok((key.clone(), Self::of(dialect, item, &format!("{path}.{key}"))?)));
                 Self::Object(nodes.collect::<Result<_, FillError>>()?)
             }
             other => Self::Fixed(other.clone()),
         })
     }
 
-    fn of_text(text: &str, path: &str) -> Result<Self, FillError> {
+    fn of_text(dialect: Dialect, text: &str, path: &str) -> Result<Self, FillError> {
         let at = |error| FillError { path: path.to_owned(), error };
         let path = path.to_owned();
         Ok(match lone(text) {
             Some(inner) => {
-                Self::Value { expression: Box::new(Expression::compile(inner).map_err(at)?), path }
+                let expression = Box::new(Expression::compile_in(dialect, inner).map_err(at)?);
+                Self::Value { expression, around: around(dialect, text), path }
             }
-            None => Self::Text { template: Template::compile("", text).map_err(at)?, path },
+            None => Self::Text { template: Template::compile_in(dialect, "", text).map_err(at)?, path },
         })
     }
 
@@ -102,7 +136,12 @@ impl Node {
         };
         Ok(match self {
             Self::Fixed(value) => value.clone(),
-            Self::Value { expression, path } => expression.eval(context).map_err(at(path))?,
+            Self::Value { expression, around: (before, behind), path } => {
+                match expression.eval(context).map_err(at(path))? {
+                    Value::String(text) => Value::String(format!("{before}{text}{behind}")),
+                    value => value,
+                }
+            }
             Self::Text { template, path } => Value::String(template.render(context).map_err(at(path))?),
             Self::List(nodes) => {
                 Value::Array(nodes.iter().map(|node| node.fill(context)).collect::<Result<_, _>>()?)
@@ -123,6 +162,37 @@ impl Node {
             Self::Object(nodes) => nodes.iter().for_each(|(_, node)| node.add_variables(into)),
         }
     }
+
+    fn is_fixed(&self) -> bool {
+        match self {
+            Self::Fixed(_) => true,
+            Self::Value { .. } | Self::Text { .. } => false,
+            Self::List(nodes) => nodes.iter().all(Self::is_fixed),
+            Self::Object(nodes) => nodes.iter().all(|(_, node)| node.is_fixed()),
+        }
+    }
+
+    fn add_located(&self, into: &mut BTreeSet<(String, String)>) {
+        match self {
+            Self::Fixed(_) => {}
+            Self::Value { path, .. } | Self::Text { path, .. } => {
+                let mut variables = BTreeSet::new();
+                self.add_variables(&mut variables);
+                into.extend(variables.into_iter().map(|variable| (variable, path.clone())));
+            }
+            Self::List(nodes) => nodes.iter().for_each(|node| node.add_located(into)),
+            Self::Object(nodes) => nodes.iter().for_each(|(_, node)| node.add_located(into)),
+        }
+    }
+}
+
+/// Returns the white space around a single `{{ … }}`: in the steps dialect a text is written as it stands there.
+fn around(dialect: Dialect, text: &str) -> (String, String) {
+    if dialect == Dialect::Refrain {
+        return Default::default();
+    }
+    let (start, end) = (text.len() - text.trim_start().len(), text.trim_end().len());
+    (text[..start].to_owned(), text[end..].to_owned())
 }
 
 /// Returns the inside of a text that is a single `{{ … }}`.
@@ -150,6 +220,20 @@ mod tests {
         check(json!("{{ unit.id }}-{{ unit.n }}"), Ok(json!("a-3")));
         check(json!(["no. {{ unit.n + 1 }}"]), Ok(json!(["no. 4"])));
         check(json!({"{{ unit.id }}": 1}), Ok(json!({"{{ unit.id }}": 1})));
+    }
+
+    #[test]
+    fn in_the_steps_dialect_a_text_keeps_the_space_around_it() {
+        let context = Context::of(&json!({"t": "a", "n": 3, "xs": [1, "b"]}));
+        let fill = |text: &str| {
+            Pattern::compile_in(Dialect::Steps, &json!(text), "").unwrap().fill(&context).unwrap()
+        };
+        assert_eq!(fill("{{ t }}\n"), json!("a\n"));
+        assert_eq!(fill("{{ n }}\n"), json!(3));
+        assert_eq!(fill("{{ xs }}"), json!([1, "b"]));
+        assert_eq!(fill("{{ xs }} {{ n == 'x' }}"), json!("[1, 'b'] False"));
+        assert_eq!(fill("{{ n == 'x' }}"), json!(false));
+        assert_eq!(fill("{{ t.upper() }}"), json!("A"));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use refrain_schemas::history::{
     StampsRecord, WaiverRecord,
 };
 use refrain_schemas::name::{Revision, RunId};
-use refrain_schemas::report::{RunReport, UnitCounts};
+use refrain_schemas::report::{RunReport, RunStatus, UnitCounts};
 use refrain_schemas::scope::Target;
 use refrain_schemas::time::Timestamp;
 use refrain_schemas::usage::Usage;
@@ -213,6 +213,7 @@ impl History {
             content_ids: None,
             edits: None,
             patched: Vec::new(),
+            read: Vec::new(),
             causes: Vec::new(),
         }
     }
@@ -259,6 +260,20 @@ impl History {
     #[must_use]
     pub fn runs(&self) -> &[PastRun] {
         &self.runs
+    }
+
+    /// Whether a run is one that the next run of its pipeline goes on with: it was killed, stopped or cancelled, or waits, and
+    /// none has come to its end since.
+    #[must_use]
+    pub fn goes_on_with(&self, run_id: RunId) -> bool {
+        let Some(at) = self.runs.iter().rposition(|run| run.start.run_id == run_id) else { return false };
+        let pipeline = &self.runs[at].start.pipeline;
+        let is_over = |run: &PastRun| {
+            use RunStatus as S;
+            let ended = run.end.as_ref().map(|(_, report)| report.status);
+            ended.is_some_and(|status| !matches!(status, S::Cancelled | S::Stopped | S::Waiting))
+        };
+        !self.runs[at..].iter().filter(|run| run.start.pipeline == *pipeline).any(is_over)
     }
 
     /// Returns how many entries the history has.

@@ -12,12 +12,16 @@ use refrain_schemas::name::Revision;
 use refrain_schemas::scope::Target;
 
 use crate::edits::EditsNow;
+use crate::facts::{End, NO_REVISION, Skip};
+use crate::upstream::EdgeKind;
 
 /// Everything about a target that its freshness hangs on, as it is now.
 #[derive(Debug, Clone)]
 pub struct Now {
     /// Why the target is skipped, if it is.
-    pub skipped: Option<String>,
+    pub skipped: Option<Skip>,
+    /// Why its condition cannot be evaluated, if it cannot; a run fails it for that.
+    pub unfit: Option<String>,
     /// The parts of the definition.
     pub definition: BTreeMap<String, Digest>,
     /// What comes before.
@@ -26,6 +30,8 @@ pub struct Now {
     pub context_files: BTreeMap<String, Digest>,
     /// The source files of `read`, or those that `write` patches.
     pub sources: Vec<FileStamp>,
+    /// The files that the last attempt read, where it made no revision: they may be others.
+    pub tried: Option<Vec<FileStamp>>,
     /// Output files of `write` that are missing or were altered.
     pub altered: Vec<String>,
     /// The output files of `write` that are there, as they are.
@@ -49,13 +55,51 @@ pub struct UpstreamNow {
     pub artifact: Option<(Revision, ArtifactRef)>,
     /// How fresh it is.
     pub freshness: Freshness,
+    /// How the target comes after it.
+    pub kind: EdgeKind,
+    /// How it ended.
+    pub end: End,
+    /// Whether the target goes on although it failed; its artifact is the document of the failure then.
+    pub goes_on: bool,
 }
 
 impl UpstreamNow {
+    /// Whether it is part of what the target is made from. What merely comes before may be there or not.
+    #[must_use]
+    pub fn counts(&self) -> bool {
+        self.kind != EdgeKind::After || self.read
+    }
+
+    /// Whether nothing of it is awaited, although it made nothing.
+    fn is_settled(&self) -> bool {
+        let is_passed = matches!(self.end, End::False | End::Passed) && self.kind == EdgeKind::After;
+        is_passed || (self.goes_on && !self.read)
+    }
+
+    /// Returns what its document stands for where it is read and none of its revisions holds it: what it says may be the
+    /// same, and whether it succeeded is not.
+    fn stand_in(&self) -> Option<&'static str> {
+        let is_read = |(revision, _): &&(Revision, ArtifactRef)| self.read && *revision == NO_REVISION;
+        let kind = if self.end == End::Made { "recovered" } else { "failed" };
+        self.artifact.as_ref().filter(is_read).map(|_| kind)
+    }
+
+    /// Whether its document stands for something else than it did.
+    fn stands_otherwise(&self, old: &UpstreamRef) -> bool {
+        let was = (old.revision == NO_REVISION, old.recovered);
+        was != (self.stand_in().is_some(), self.stand_in() == Some("recovered"))
+    }
+
+    /// Whether a failure of it keeps the target from running.
+    #[must_use]
+    pub fn holds_up(&self) -> bool {
+        self.hard && !self.goes_on
+    }
+
     /// Whether its contents are read and there, but not fresh.
     fn is_read_stale(&self) -> bool {
         let is_fresh = matches!(self.freshness, Freshness::Fresh | Freshness::Partial);
-        self.read && self.artifact.is_some() && !is_fresh
+        self.read && self.artifact.is_some() && !is_fresh && !self.goes_on
     }
 }
 
@@ -74,21 +118,37 @@ impl Now {
     /// Returns the digest of all inputs: two attempts at the same inputs have the same.
     #[must_use]
     pub fn inputs(&self) -> Digest {
+        self.inputs_with(&self.sources)
+    }
+
+    /// Returns the digest of all inputs as the last attempt that made no revision would see them now.
+    #[must_use]
+    pub fn inputs_tried(&self) -> Digest {
+        self.inputs_with(self.tried.as_ref().unwrap_or(&self.sources))
+    }
+
+    fn inputs_with(&self, sources: &[FileStamp]) -> Digest {
         let mut digester = Digester::new("refrain inputs v1");
         for (name, digest) in &self.definition {
             digester.part(name.as_bytes()).digest(digest);
         }
-        for upstream in &self.upstream {
+        for upstream in self.upstream.iter().filter(|upstream| upstream.counts()) {
             digester.part(upstream.target.to_string().as_bytes());
             if let Some((_, artifact)) = &upstream.artifact {
                 digester.digest(&artifact.digest);
+            }
+            if let Some(kind) = upstream.stand_in() {
+                digester.part(kind.as_bytes());
             }
         }
         for (path, digest) in &self.context_files {
             digester.part(path.as_bytes()).digest(digest);
         }
-        for stamp in &self.sources {
+        for stamp in sources {
             digester.part(stamp.path.as_bytes()).digest(&stamp.digest);
+        }
+        if let Some(why) = &self.unfit {
+            digester.part(b"unfit").part(why.as_bytes());
         }
         digester.number(u64::from(self.generation));
         if let Some(edits) = self.edits.digest() {
@@ -100,12 +160,13 @@ impl Now {
     /// Returns the lineage of a revision made from what is now.
     #[must_use]
     pub fn lineage(&self, context_artifacts: &BTreeMap<String, ArtifactRef>) -> Lineage {
-        let upstream = self.upstream.iter().map(|upstream| {
+        let upstream = self.upstream.iter().filter(|upstream| upstream.counts()).map(|upstream| {
             let made_from = upstream.artifact.as_ref().map(|(revision, artifact)| UpstreamRef {
                 target: upstream.target.clone(),
                 revision: *revision,
                 artifact: artifact.clone(),
                 read: upstream.read,
+                recovered: upstream.stand_in() == Some("recovered"),
             });
             (upstream.target.to_string(), made_from)
         });
@@ -140,8 +201,9 @@ impl Now {
     /// Returns the needs that are missing.
     #[must_use]
     pub fn missing(&self) -> Vec<Target> {
-        let missing = self.upstream.iter().filter(|upstream| upstream.hard && upstream.artifact.is_none());
-        missing.map(|upstream| upstream.target.clone()).collect()
+        let lacks =
+            |upstream: &&UpstreamNow| upstream.hard && upstream.artifact.is_none() && !upstream.is_settled();
+        self.upstream.iter().filter(lacks).map(|upstream| upstream.target.clone()).collect()
     }
 }
 
@@ -167,6 +229,9 @@ pub fn judge(
     upstream_causes(now, lineage, &mut causes);
     file_causes(now, lineage, &mut causes);
     edit_causes(now, lineage, &latest.target, &mut causes);
+    if now.unfit.is_some() {
+        causes.push(Cause::new(CauseKind::Definition, "when"));
+    }
     if now.generation > lineage.generation {
         causes.push(Cause::new(CauseKind::Generation, latest.target.to_string()));
     }
@@ -189,8 +254,8 @@ fn ended(now: &Now, attempt: Option<&AttemptRecord>) -> Option<Freshness> {
     let attempt = attempt?;
     let present = match attempt.outcome {
         // What blocked it may have arrived, in which case the inputs differ.
-        AttemptOutcome::Blocked => attempt.inputs == now.inputs() && !now.missing().is_empty(),
-        _ => attempt.inputs == now.inputs(),
+        AttemptOutcome::Blocked => attempt.inputs == now.inputs_tried() && !now.missing().is_empty(),
+        _ => attempt.inputs == now.inputs_tried(),
     };
     match attempt.outcome {
         _ if !present => None,
@@ -227,7 +292,7 @@ fn definition_cause(part: &str) -> (CauseKind, String) {
 }
 
 fn upstream_causes(now: &Now, before: &Lineage, causes: &mut Vec<Cause>) {
-    for upstream in &now.upstream {
+    for upstream in now.upstream.iter().filter(|upstream| upstream.counts()) {
         let name = upstream.target.to_string();
         let old = before.upstream.get(&name).and_then(Option::as_ref);
         match (old, &upstream.artifact) {
@@ -237,7 +302,9 @@ fn upstream_causes(now: &Now, before: &Lineage, causes: &mut Vec<Cause>) {
             (None, None) if upstream.read && !before.upstream.contains_key(&name) => {
                 causes.push(Cause::new(CauseKind::Gathered, name));
             }
-            (Some(old), Some((_, new))) if upstream.read && old.artifact.digest != new.digest => {
+            (Some(old), Some((_, new)))
+                if upstream.read && (old.artifact.digest != new.digest || upstream.stands_otherwise(old)) =>
+            {
                 causes.push(marked(CauseKind::Upstream, name, Some(&old.artifact.digest), Some(&new.digest)));
             }
             (Some(_), Some(_)) if upstream.is_read_stale() => {

@@ -3,7 +3,7 @@
 //! [`check`](crate::check) is the only way to one. Nothing in here can be wrong any more: every phase that is named
 //! exists, phases stand in an order in which they can run, templates and expressions parse, schemas compile.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,13 +12,17 @@ use refrain_schemas::agent_spec::AgentSpec;
 use refrain_schemas::json::Json;
 use refrain_schemas::money::Budget;
 use refrain_schemas::name::{AgentName, DimensionName, PhaseName};
+use refrain_schemas::on_failure::Policy;
 use refrain_schemas::phase_spec::{Fan, MergeSpec, OnUnitFailure};
 use refrain_schemas::pipeline::{Declarations, Durability, Limits};
 use refrain_schemas::scope::{Scope, Target};
 use serde_json::{Map, Value};
 
+use crate::condition::Condition;
+use crate::fill::Pattern;
 use crate::ports::agent::{AgentFactory, AgentTraits};
 use crate::prompt::Prompt;
+use crate::sight::Sight;
 use crate::terms::Matching;
 
 /// A project as it is meant.
@@ -43,13 +47,26 @@ pub struct Model {
     pub declared: Arc<Declarations>,
     /// What a commit survives.
     pub durability: Durability,
+    /// The values of a whole run, in file order.
+    pub outputs: Vec<RunOutput>,
+    /// The places of the phases, by name.
+    pub places: HashMap<PhaseName, usize>,
+}
+
+/// A value of a whole run.
+#[derive(Debug, Clone)]
+pub struct RunOutput {
+    /// Its name.
+    pub name: String,
+    /// What it is made from.
+    pub given: Given,
 }
 
 impl Model {
     /// Returns a phase by name.
     #[must_use]
     pub fn phase(&self, name: &str) -> Option<&Phase> {
-        self.phases.iter().find(|phase| phase.name.as_str() == name)
+        self.phases.get(*self.places.get(name)?)
     }
 
     /// Returns the field that tells the records of a phase apart, if it makes records.
@@ -137,12 +154,16 @@ pub struct Phase {
     pub name: PhaseName,
     /// Whether it takes part.
     pub enabled: bool,
-    /// The condition under which it runs, as an expression.
-    pub when: Option<String>,
+    /// The condition under which it runs.
+    pub when: Option<When>,
     /// Phases that must be there; disabled ones are left out.
     pub needs: Vec<Edge>,
     /// Phases that are used if they are there; disabled ones are left out.
     pub wants: Vec<Edge>,
+    /// Phases that come before, skipped or not; disabled ones are left out.
+    pub after: Vec<Edge>,
+    /// What its end means to what comes after it, and theirs to it.
+    pub course: Course,
     /// Its dimensions.
     pub per: Vec<DimensionName>,
     /// Dimensions whose scopes are all read at once.
@@ -158,7 +179,7 @@ pub struct Phase {
     /// What it may spend in one run, over all its scopes.
     pub budget: Budget,
     /// Digest-relevant settings as written, part by part: `units`, `context.NAME`, `fan`, `accept`, `merge`,
-    /// `output`, `when`, `gather`, `on_unit_failure`. Wants, needs, packing, limits and descriptions are not in it.
+    /// `output`, `when`, `gather`, `on_unit_failure`, `course`, `input`, `let.NAME`. Wants, needs, packing, limits and descriptions are not in it.
     pub written: IndexMap<String, Json>,
 }
 
@@ -169,10 +190,117 @@ impl Phase {
         Target { phase: self.name.clone(), scope }
     }
 
-    /// Returns the needs and then the wants.
+    /// Returns the needs, then the wants, and then what else comes before.
     pub fn edges(&self) -> impl Iterator<Item = &Edge> {
-        self.needs.iter().chain(&self.wants)
+        self.needs.iter().chain(&self.wants).chain(&self.after)
     }
+
+    /// Whether it makes a document.
+    #[must_use]
+    pub fn makes_document(&self) -> bool {
+        matches!(&self.work, Work::Ask(work) if matches!(work.output.shape, OutputShape::Document))
+    }
+
+    /// Whether a document is kept of its failures: what comes after it may read it, or it may stand in for what is missing.
+    #[must_use]
+    pub fn keeps_failures(&self) -> bool {
+        self.given().is_some() || self.course.goes_on() || !self.course.recover.is_empty()
+    }
+
+    /// Returns what the input of its one unit is made from, if it has an input of its own.
+    #[must_use]
+    pub fn given(&self) -> Option<&Given> {
+        match &self.work {
+            Work::Ask(work) => work.given.as_ref(),
+            Work::Read(_) | Work::Write(_) => None,
+        }
+    }
+}
+
+/// The condition under which a phase runs.
+#[derive(Debug, Clone)]
+pub struct When {
+    /// As it was written.
+    pub text: String,
+    /// The condition.
+    pub condition: Arc<Condition>,
+    /// What it reads.
+    pub sight: Arc<Sight>,
+}
+
+/// What the end of a phase means to what comes after it, and what the ends of others mean to it.
+#[derive(Debug, Clone, Default)]
+pub struct Course {
+    /// What a failure means to what comes after it.
+    pub policy: Policy,
+    /// Whether what comes after goes on at a failure, because the phase to go on with is named.
+    pub goes_on: bool,
+    /// Values that stand in for what the phase would have made.
+    pub recover: Vec<Recover>,
+    /// How its failed calls are tried again; the agent's own where absent.
+    pub retry: Option<RetryPolicy>,
+    /// How long one call may take; the agent's own where absent.
+    pub timeout: Option<Duration>,
+    /// The phases whose ends pass this one over.
+    pub passed_by: Vec<Arc<PassedBy>>,
+}
+
+impl Course {
+    /// Whether what comes after the phase goes on where it fails, and reads the document of the failure.
+    #[must_use]
+    pub fn goes_on(&self) -> bool {
+        self.goes_on || self.policy == Policy::Continue
+    }
+}
+
+/// A phase whose end passes others over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PassedBy {
+    /// The phase.
+    pub source: PhaseName,
+    /// Which end does.
+    pub on: RouteOn,
+    /// The phase that it goes on with.
+    pub to: PhaseName,
+    /// The only target of the phase, where that is there once.
+    pub only: Option<Target>,
+}
+
+/// The end at which a route is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RouteOn {
+    /// Its condition is false.
+    False,
+    /// It made what it was to make.
+    Success,
+    /// It failed.
+    Failure,
+}
+
+/// A value that stands in for what a failed phase would have made.
+#[derive(Debug, Clone)]
+pub struct Recover {
+    /// The kinds of failures that it is for; all where empty.
+    pub kinds: Vec<String>,
+    /// What must be found in the message; anything where empty.
+    pub patterns: Vec<regex::Regex>,
+    /// The codes that it is for; all where empty.
+    pub codes: Vec<String>,
+    /// The document.
+    pub value: Json,
+    /// Whether the phase has failed all the same.
+    pub propagate: bool,
+}
+
+/// What an input is made from.
+#[derive(Debug, Clone)]
+pub struct Given {
+    /// The pattern.
+    pub input: Arc<Pattern>,
+    /// What it reads.
+    pub sight: Arc<Sight>,
+    /// What makes the agents of the pool, in file order; it says which files a call touches.
+    pub factories: Vec<Arc<dyn AgentFactory>>,
 }
 
 /// A phase that another one comes after.
@@ -238,6 +366,8 @@ pub struct AskWork {
     pub on_unit_failure: OnUnitFailure,
     /// What it makes.
     pub output: Output,
+    /// What the input of its one unit is made from, where it splits nothing.
+    pub given: Option<Given>,
 }
 
 /// How the input of a phase is split into units.
@@ -262,6 +392,8 @@ pub enum Split {
     Chunk(usize),
     /// One unit.
     Whole,
+    /// One unit, whose input is written in the phase.
+    Given,
 }
 
 /// Something units see besides their input.

@@ -29,16 +29,17 @@ use refrain_schemas::scope::Target;
 use crate::artifact;
 use crate::define::FileDigests;
 use crate::engine::{Engine, EngineError, Ports, RunRequest};
-use crate::facts;
+use crate::facts::{self, Word};
 use crate::history::History;
-use crate::judge::Now;
-use crate::model::{Model, ReadWork, Work};
+use crate::judge::{Now, UpstreamNow};
+use crate::model::{Course, Model, ReadWork, Work};
 use crate::overlay::Overlay;
 use crate::run::request::Planned;
 use crate::stream;
-use crate::survey::{Standing, is_kept, is_volatile, stand, survey};
+use crate::survey::{self, Standing, is_kept, stand};
 use crate::tree::build::TreeBuilder;
 use crate::tree::page::Entry;
+use crate::upstream::EdgeKind;
 
 use outlay::Size;
 use spent::Spent;
@@ -57,10 +58,8 @@ async fn look_ahead(engine: &Engine, request: &RunRequest) -> Result<(PlanReport
     let planned = Planned::of(engine, request)?;
     let mut ahead = Ahead::new(engine).await?;
     if request.only {
-        let standings = survey(&ahead.model, &ahead.ports, &ahead.history, &ahead.digests).await?;
-        ahead
-            .words
-            .extend(standings.into_iter().map(|standing| (standing.target, standing.verdict.freshness)));
+        let standings = survey::survey(&ahead.model, &ahead.ports, &ahead.history, &ahead.digests).await?;
+        ahead.words.extend(standings.into_iter().map(|standing| (standing.target.clone(), standing.word())));
     }
     ahead.spent = Spent::of(ahead.ports.store.lane_sums().await?);
     let mut phases = Vec::new();
@@ -100,8 +99,10 @@ pub(crate) struct Ahead {
     pub(crate) ports: Ports,
     pub(crate) history: History,
     pub(crate) digests: FileDigests,
-    words: BTreeMap<Target, Freshness>,
+    words: BTreeMap<Target, Word>,
     outlooks: BTreeMap<Target, Outlook>,
+    /// Phases of which something hangs on replies that are not there yet.
+    open: HashSet<PhaseName>,
     /// Targets that a condition on pending contents may yet skip.
     doubtful: BTreeSet<Target>,
     /// Keys without a reply that an earlier ask counts already: whoever comes first pays for all.
@@ -128,6 +129,7 @@ impl Ahead {
             digests,
             words: BTreeMap::new(),
             outlooks: BTreeMap::new(),
+            open: HashSet::new(),
             doubtful: BTreeSet::new(),
             asked: HashSet::new(),
             spent: Spent::default(),
@@ -151,10 +153,15 @@ impl Ahead {
         if standing.now.skipped.is_some() && !is_doubtful {
             plan.action = PlannedAction::Skip;
             self.settle(target, Freshness::Skipped, Outlook::Known);
+            self.words.insert(target.clone(), standing.word());
         } else if !missing.is_empty() {
             plan.action = PlannedAction::Blocked;
             plan.missing = missing;
             self.settle(target, Freshness::Blocked, Outlook::Known);
+        } else if let Some(why) = standing.now.unfit.clone().filter(|_| !is_doubtful) {
+            plan.action = PlannedAction::Run;
+            (plan.failing, plan.failure) = (1, Some(why));
+            self.settle(target, Freshness::Failed, Outlook::Unknown { touched: None });
         } else {
             self.plan_open(standing, &pending, forced, &mut plan).await?;
             if is_doubtful {
@@ -173,7 +180,10 @@ impl Ahead {
         plan: &mut PhasePlan,
     ) -> Result<(), EngineError> {
         let target = standing.target.clone();
-        let raises = forced || self.is_volatile(&target);
+        if !forced && self.fails_as_before(&standing, pending, plan) {
+            return Ok(());
+        }
+        let raises = forced || self.is_volatile(&standing);
         let may_keep = !raises && self.may_keep(&standing);
         if may_keep && standing.now.skipped.is_none() && self.is_settled(&standing, pending) {
             let counts = self.history.latest(&target).map(|record| record.counts).unwrap_or_default();
@@ -192,16 +202,54 @@ impl Ahead {
         self.plan_work(&standing, pending, plan).await
     }
 
+    /// Plans a target whose attempts are spent; tells whether it is one.
+    fn fails_as_before(
+        &mut self,
+        standing: &Standing,
+        pending: &BTreeMap<Target, Outlook>,
+        plan: &mut PhasePlan,
+    ) -> bool {
+        let mut upstream = standing.now.upstream.iter();
+        let is_open = upstream.any(|before| before.counts() && pending.contains_key(&before.target));
+        let phase = self.model.phase(standing.target.phase.as_str());
+        let attempt = phase.and_then(|phase| survey::spent(phase, &self.history, standing));
+        let Some(attempt) = attempt.filter(|_| !is_open) else { return false };
+        plan.units = Some(attempt.counts.total);
+        plan.failing = attempt.counts.total;
+        plan.failure = Some(attempt.error.message.clone());
+        self.settle(&standing.target, Freshness::Failed, Outlook::Known);
+        true
+    }
+
+    /// Settles a target that is sure to fail. What goes on behind it sees a document that is not there yet; whether a value
+    /// stands in, the failure will tell.
+    fn settle_failed(&mut self, target: &Target, course: &Course) {
+        let (goes_on, may_recover) = (course.goes_on(), !course.recover.is_empty());
+        let is_open = goes_on || may_recover;
+        let outlook = if is_open { Outlook::Unknown { touched: None } } else { Outlook::Known };
+        if may_recover && !goes_on {
+            self.doubtful.insert(target.clone());
+        }
+        self.settle(target, Freshness::Failed, outlook);
+    }
+
     /// Whether a condition on what is pending decides if a target is skipped: its own, or that of one it needs.
     fn is_doubtful(&self, standing: &Standing, pending: &BTreeMap<Target, Outlook>) -> bool {
         let mut hard = standing.now.upstream.iter().filter(|upstream| upstream.hard);
-        if hard.clone().any(|upstream| upstream.freshness == Freshness::Skipped) {
+        let needs = |upstream: &&UpstreamNow| upstream.kind == EdgeKind::Need;
+        if hard.clone().filter(needs).any(|upstream| upstream.freshness == Freshness::Skipped) {
             return false;
         }
-        let has_condition =
-            self.model.phase(standing.target.phase.as_str()).is_some_and(|phase| phase.when.is_some());
+        let phase = self.model.phase(standing.target.phase.as_str());
+        let has_condition = phase.is_some_and(|phase| phase.when.is_some());
         (has_condition && !pending.is_empty())
-            || hard.any(|upstream| self.doubtful.contains(&upstream.target))
+            || hard.any(|upstream| {
+                let may_hold_up = upstream.counts() || upstream.freshness == Freshness::Failed;
+                self.doubtful.contains(&upstream.target) && may_hold_up
+            })
+            || phase.is_some_and(|phase| {
+                phase.course.passed_by.iter().any(|route| self.open.contains(&route.source))
+            })
     }
 
     /// Takes back what is not sure of a target that may be skipped after all.
@@ -253,12 +301,16 @@ impl Ahead {
             })
     }
 
-    fn is_volatile(&self, target: &Target) -> bool {
-        self.model.phase(target.phase.as_str()).is_some_and(|phase| is_volatile(&self.model, phase))
+    fn is_volatile(&self, standing: &Standing) -> bool {
+        let phase = self.model.phase(standing.target.phase.as_str());
+        phase.is_some_and(|phase| survey::is_anew(&self.model, phase, &self.history, standing))
     }
 
     fn settle(&mut self, target: &Target, word: Freshness, outlook: Outlook) {
-        self.words.insert(target.clone(), word);
+        self.words.insert(target.clone(), Word::of(word));
+        if !matches!(outlook, Outlook::Known) {
+            self.open.insert(target.phase.clone());
+        }
         self.outlooks.insert(target.clone(), outlook);
     }
 

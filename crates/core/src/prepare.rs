@@ -1,16 +1,18 @@
 //! Getting a target ready: its inputs read, its units split, what did not change told from what did.
 
 mod ahead;
+mod given;
 mod one;
 
 pub use ahead::{Prospect, RecordsBefore, ahead};
+pub use given::stamps;
 pub use one::prepare_one;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-use refrain_schemas::artifact::{ArtifactKind, ArtifactRef};
+use refrain_schemas::artifact::{ArtifactKind, ArtifactRef, FileStamp};
 use refrain_schemas::digest::Digest;
 use refrain_schemas::json::Json;
 use refrain_schemas::name::PhaseName;
@@ -47,6 +49,10 @@ pub struct Prepared {
     pub context_files: BTreeMap<String, Digest>,
     /// Context files as artifacts, by path.
     pub context_artifacts: BTreeMap<String, ArtifactRef>,
+    /// The files that a call will read, as they are.
+    pub reads: Vec<FileStamp>,
+    /// The files that a call will write.
+    pub writes: Vec<String>,
     /// Their pages, which nobody has stored yet.
     pub pages: Vec<(Digest, Vec<u8>)>,
 }
@@ -150,6 +156,12 @@ impl From<crate::ports::store::StoreError> for PrepareError {
 /// # Errors
 /// Fails where the data do not fit the definition, or the store or a file fails.
 pub async fn prepare(preparation: Preparation<'_>) -> Result<Prepared, PrepareError> {
+    if let Some(given) = &preparation.work.given {
+        let Preparation { model, phase, store, now, whole, .. } = preparation;
+        let editing = now.edits.load(model, phase, store, whole).await?;
+        let prepared = given::prepare_given(&preparation, given).await?;
+        return Ok(Prepared { editing, ..prepared });
+    }
     let mut loaded = LoadedFiles::default();
     for context in &preparation.work.context {
         if let ContextSource::File(file) = &context.source {
@@ -179,6 +191,8 @@ async fn prepare_whole(preparation: Preparation<'_>, loaded: LoadedFiles) -> Res
         editing: Editing::default(),
         context_files: loaded.digests,
         context_artifacts: loaded.artifacts,
+        reads: Vec::new(),
+        writes: Vec::new(),
         pages: loaded.pages,
     })
 }
@@ -205,6 +219,8 @@ async fn prepare_changed(
         editing: Editing::default(),
         context_files: loaded.digests,
         context_artifacts: loaded.artifacts,
+        reads: Vec::new(),
+        writes: Vec::new(),
         pages: loaded.pages,
     })
 }
@@ -336,7 +352,8 @@ async fn requests(
         _ => None,
     };
     let scope = Arc::new(preparation.scope.clone());
-    Ok(Requests { source, contexts, by, scope, generation: preparation.now.generation })
+    let (generation, phase) = (preparation.now.generation, preparation.phase.name.clone());
+    Ok(Requests { source, given: None, contexts, by, scope, generation, phase, reads: Vec::new() })
 }
 
 async fn view(

@@ -214,6 +214,7 @@ const fn moves_phase(kind: &EventKind) -> bool {
             | EventKind::PhasePartial(_)
             | EventKind::PhaseFresh { .. }
             | EventKind::PhaseFailed(_)
+            | EventKind::PhaseRecovered(_)
             | EventKind::PhaseBlocked(_)
             | EventKind::PhaseWaiting(_)
             | EventKind::PhaseSkipped { .. }

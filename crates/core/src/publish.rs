@@ -8,7 +8,7 @@ pub use publisher::Publisher;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use refrain_schemas::artifact::{ArtifactKind, ArtifactRef};
+use refrain_schemas::artifact::{ArtifactKind, ArtifactRef, FileStamp};
 use refrain_schemas::digest::Digest;
 use refrain_schemas::edit::EditsLaid;
 use refrain_schemas::failure::Failure;
@@ -76,6 +76,10 @@ pub struct Published {
     pub missing: Vec<UnitId>,
     /// How many units failed by themselves.
     pub own_failures: u64,
+    /// The files that were written for it.
+    pub files: Vec<FileStamp>,
+    /// The files that were read for it.
+    pub read: Vec<FileStamp>,
 }
 
 /// What is to be published.
@@ -328,6 +332,8 @@ impl Trees {
                 .find(|conflict| self.failed && conflict.chosen.is_none()),
             missing: self.missing,
             own_failures: self.own_failures,
+            files: Vec::new(),
+            read: Vec::new(),
         })
     }
 }

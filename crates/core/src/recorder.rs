@@ -14,6 +14,8 @@ use crate::progress::ProgressFold;
 
 /// How often progress is told between changes of status.
 pub const PROGRESS_EVERY: Duration = Duration::from_millis(100);
+/// A run of more targets than this is large.
+const LARGE: usize = 50;
 
 /// Stamps events, folds them into progress and hands both out, one sink after the other.
 #[derive(Debug)]
@@ -25,6 +27,12 @@ pub struct Recorder {
     progress: Vec<Arc<dyn ProgressSink>>,
     fold: ProgressFold,
     level: Level,
+    /// Whether there are so many targets that telling of all of them at each event would cost more than the events.
+    is_large: bool,
+    /// When progress was told last.
+    told_at: Option<Duration>,
+    /// Whether something was not told because it came too early.
+    has_untold: bool,
     /// What sinks that have failed said; they are told nothing more.
     failures: Vec<String>,
 }
@@ -42,6 +50,9 @@ impl Recorder {
             progress: ports.progress.clone(),
             fold: ProgressFold::new(run_id, ports.clock.now(), targets),
             level,
+            is_large: targets.len() > LARGE,
+            told_at: None,
+            has_untold: false,
             failures: Vec::new(),
         }
     }
@@ -65,9 +76,30 @@ impl Recorder {
         self.log(&event).await;
         if !self.progress.is_empty() {
             self.fold.apply(&event);
-            if moves_bars(&event.kind) {
+            if moves_bars(&event.kind) && self.is_due(&event.kind) {
                 self.tell_progress().await;
             }
+        }
+    }
+
+    /// Whether progress is told at an event: of a large run not more often than anybody looks, and always at its end.
+    fn is_due(&mut self, kind: &EventKind) -> bool {
+        let now = self.clock.monotonic();
+        let is_early = self.told_at.is_some_and(|told| now.saturating_sub(told) < PROGRESS_EVERY);
+        if self.is_large && is_early && !ends_run(kind) {
+            self.has_untold = true;
+            return false;
+        }
+        (self.told_at, self.has_untold) = (Some(now), false);
+        true
+    }
+
+    /// Makes up for progress that came too early to be told, once it is time.
+    pub async fn catch_up(&mut self) {
+        let now = self.clock.monotonic();
+        if self.has_untold && self.told_at.is_none_or(|told| now.saturating_sub(told) >= PROGRESS_EVERY) {
+            (self.told_at, self.has_untold) = (Some(now), false);
+            self.tell_progress().await;
         }
     }
 
@@ -119,6 +151,20 @@ impl Recorder {
         }
         self.failures
     }
+}
+
+const fn ends_run(kind: &EventKind) -> bool {
+    use EventKind as K;
+    matches!(
+        kind,
+        K::RunCompleted(_)
+            | K::RunPartial(_)
+            | K::RunFailed(_)
+            | K::RunBlocked(_)
+            | K::RunWaiting(_)
+            | K::RunStopped(_)
+            | K::RunCancelled(_)
+    )
 }
 
 /// Whether an event changes what a progress bar shows; calls and units do so through `PhaseProgressed`.

@@ -13,12 +13,12 @@ use std::sync::Arc;
 
 use refrain_schemas::digest::{Digest, Digester};
 use refrain_schemas::json::{Json, field, scalar_text};
-use refrain_schemas::name::UnitId;
+use refrain_schemas::name::{PhaseName, UnitId};
 use refrain_schemas::scope::Scope;
 use smallvec::SmallVec;
 
 use crate::define::BoundAgent;
-use crate::ports::agent::AskedUnit;
+use crate::ports::agent::{AskedUnit, Effect};
 use crate::terms::Finder;
 use crate::tree::sequence::Sequence;
 use crate::units::{Members, Unit};
@@ -31,6 +31,8 @@ pub const PREVIOUS: &str = "previous";
 pub struct Requests {
     /// The records that become units.
     pub source: Sequence,
+    /// The input of the one unit, where it is written in the phase.
+    pub given: Option<Json>,
     /// What units see besides, in file order.
     pub contexts: Vec<ContextEntry>,
     /// The field by whose value records were grouped, if they were.
@@ -39,6 +41,10 @@ pub struct Requests {
     pub scope: Arc<Scope>,
     /// The generation of the target's asks.
     pub generation: u32,
+    /// The phase, whose own an effect is.
+    pub phase: PhaseName,
+    /// The files that a call will read, by path; where there is none, nothing.
+    pub reads: Vec<(String, Option<Digest>)>,
 }
 
 /// One context entry, read and indexed.
@@ -146,6 +152,12 @@ impl Requests {
                 digester.part(context.name.as_bytes()).part(text.as_bytes());
             }
         }
+        for (path, digest) in &self.reads {
+            digester.part(b"file").part(path.as_bytes());
+            if let Some(digest) = digest {
+                digester.digest(digest);
+            }
+        }
         digester.finish()
     }
 
@@ -164,6 +176,9 @@ impl Requests {
 
     /// Returns the canonical text of a unit's input.
     fn input(&self, unit: &Unit) -> Cow<'_, str> {
+        if let Some(given) = &self.given {
+            return Cow::Borrowed(given.as_str());
+        }
         match &unit.members {
             Members::One(at) => Cow::Borrowed(self.source.entry(*at).map_or(NULL, |entry| entry.text())),
             Members::Many(places) => {
@@ -279,6 +294,10 @@ impl Requests {
             if let View::Shared(_, digest) = &context.view {
                 digester.part(context.name.as_bytes()).digest(digest);
             }
+        }
+        if agent.effect != Effect::Pure {
+            // What two targets want done is done for both.
+            digester.part(b"effect").part(self.phase.as_str().as_bytes());
         }
         digester.number(u64::from(self.generation)).finish()
     }

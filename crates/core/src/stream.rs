@@ -7,9 +7,9 @@ use std::fmt;
 use refrain_schemas::name::PhaseName;
 use refrain_schemas::phase_spec::{Fan, MergeSpec};
 
-use crate::expression::Expression;
 use crate::model::{AskWork, Context, ContextSource, Model, OutputShape, Phase, Select, Split, Work};
 use crate::reply::Rules;
+use crate::sight::Sight;
 
 /// An edge from a phase that asks agents to one that comes after it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -107,7 +107,7 @@ fn flow(model: &Model, phase: &Phase, earlier: &Phase, made_by: &AskWork) -> Res
     if phase.barrier {
         return Err(Barrier::Declared);
     }
-    if phase.when.as_deref().is_some_and(counts) {
+    if phase.when.as_ref().is_some_and(|when| counts(&when.sight)) || !phase.course.passed_by.is_empty() {
         return Err(Barrier::Condition);
     }
     if earlier.per.iter().any(|dimension| phase.gather.contains(dimension)) {
@@ -119,10 +119,8 @@ fn flow(model: &Model, phase: &Phase, earlier: &Phase, made_by: &AskWork) -> Res
 }
 
 /// Whether a condition hangs on the phases before.
-fn counts(when: &str) -> bool {
-    Expression::compile(when).is_ok_and(|expression| {
-        expression.variables().iter().any(|path| path.split('.').next() == Some("phases"))
-    })
+fn counts(when: &Sight) -> bool {
+    when.reads_phases()
 }
 
 /// Returns what an earlier phase is to a later one.
@@ -150,7 +148,7 @@ fn source(work: &AskWork, made_by: &AskWork) -> Result<Flow, Barrier> {
         Split::Record => Ok(Flow::Record),
         Split::By(field) if is_given(made_by, field) => Ok(Flow::Group(field.clone())),
         Split::By(field) => Err(Barrier::Chosen(field.clone())),
-        Split::Chunk(_) | Split::Whole => Err(Barrier::Split),
+        Split::Chunk(_) | Split::Whole | Split::Given => Err(Barrier::Split),
     }
 }
 
@@ -182,7 +180,10 @@ mod tests {
             ("phases.qa.records > 0", true),
             ("scope.language == 'ja' and phases.qa.present", true),
         ] {
-            assert_eq!(counts(when), expect, "{when}");
+            let expression = crate::expression::Expression::compile(when).unwrap();
+            let variables = expression.variables().iter().map(String::as_str);
+            let sight = Sight::of(variables, &indexmap::IndexMap::new());
+            assert_eq!(counts(&sight), expect, "{when}");
         }
     }
 }

@@ -21,14 +21,17 @@ const OUTPUT: usize = 32 << 20;
 
 mod blocks;
 mod depth;
+mod dialect;
 mod entries;
 mod filters;
 mod guards;
 mod places;
 mod work;
 
+pub(crate) use dialect::environment_of;
 pub(crate) use entries::Entries;
 pub use guards::Guarded;
+pub use refrain_schemas::pipeline::Dialect;
 
 pub(crate) static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(environment);
 
@@ -54,9 +57,20 @@ pub fn environment() -> Environment<'static> {
 
 /// Whether there is a filter of this name.
 pub(crate) fn known_filter(name: &str) -> bool {
-    let expression = ENVIRONMENT.compile_expression_owned(format!("1|{name}"));
+    known_filter_in(Dialect::Refrain, name)
+}
+
+/// Whether a dialect has a filter of this name.
+#[must_use]
+pub fn known_filter_in(dialect: Dialect, name: &str) -> bool {
+    let expression = environment_of(dialect).compile_expression_owned(format!("1|{name}"));
     let evaluated = expression.and_then(|expression| expression.eval(()));
     evaluated.err().is_none_or(|error| error.kind() != ErrorKind::UnknownFilter)
+}
+
+/// The names of filters of a dialect that are worth a suggestion.
+pub fn filters_in(dialect: Dialect) -> impl Iterator<Item = &'static str> + Clone {
+    filters().chain(dialect::own_filters(dialect).iter().copied())
 }
 
 /// The names of filters that are worth a suggestion.
@@ -178,6 +192,13 @@ impl Context {
     }
 }
 
+impl crate::formula::Names for Context {
+    fn get(&self, name: &str) -> Option<std::borrow::Cow<'_, serde_json::Value>> {
+        let value = self.0.get(name).filter(|value| !value.is_undefined())?;
+        serde_json::to_value(value).ok().map(std::borrow::Cow::Owned)
+    }
+}
+
 /// A template, compiled once and rendered as often as wanted.
 #[derive(Clone)]
 pub struct Template(Form);
@@ -199,6 +220,14 @@ impl Template {
     /// # Errors
     /// Fails where the text is no template.
     pub fn compile(name: &str, text: &str) -> Result<Self, TemplateError> {
+        Self::compile_in(Dialect::Refrain, name, text)
+    }
+
+    /// Compiles a template of a dialect; `name` is what messages call it.
+    ///
+    /// # Errors
+    /// Fails where the text is no template.
+    pub fn compile_in(dialect: Dialect, name: &str, text: &str) -> Result<Self, TemplateError> {
         if !is_template(text) {
             return Ok(Self(Form::Plain(text.to_owned())));
         }
@@ -209,7 +238,7 @@ impl Template {
             error
         };
         let guarded = Guarded::template(text).map_err(named)?;
-        let mut environment = ENVIRONMENT.clone();
+        let mut environment = environment_of(dialect).clone();
         let added = environment.add_template_owned(NAME, guarded.text().to_owned());
         added.map_err(|error| named(TemplateError::of(&error, text, &guarded)))?;
         Ok(Self(Form::Compiled(Box::new(environment), Arc::new((text.to_owned(), guarded)))))
@@ -321,7 +350,7 @@ pub fn is_template(text: &str) -> bool {
 
 /// Functions of the environment look like variables to the analysis; they are not the project's.
 pub(crate) fn own(names: impl Iterator<Item = String>) -> BTreeSet<String> {
-    const GLOBALS: [&str; 2] = ["range", "dict"];
+    const GLOBALS: [&str; 3] = ["range", "dict", "now"];
     names.filter(|name| !GLOBALS.contains(&name.as_str())).collect()
 }
 

@@ -48,6 +48,12 @@ pub struct SplitError {
     pub field: String,
 }
 
+/// Returns the one unit of a phase whose input is written in it.
+#[must_use]
+pub fn given() -> Unit {
+    Unit { id: UnitId::new(ALL), members: Members::Many(Vec::new()) }
+}
+
 /// Splits a source that has been read into units, in source order.
 ///
 /// # Errors
@@ -57,6 +63,7 @@ pub fn split(source: &Sequence, split: &Split) -> Result<Vec<Unit>, SplitError> 
         Split::Record => Ok(source.iter().map(|(position, entry)| record_unit(position, entry.id)).collect()),
         Split::By(field) => by_field(source, field),
         Split::Chunk(n) => Ok(chunks(source, *n)),
+        Split::Given => Ok(vec![given()]),
         Split::Whole => Ok(vec![Unit { id: UnitId::new(ALL), members: Members::Many(present(source)) }]),
     }
 }

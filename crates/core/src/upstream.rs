@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use refrain_schemas::name::PhaseName;
 use refrain_schemas::scope::{Scope, Target};
 
-use crate::model::{ContextSource, Model, Phase, Work};
+use crate::model::{ContextSource, Edge, Model, Phase, Work};
 
 /// A target that another one comes after.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,8 +16,21 @@ pub struct Upstream {
     pub read: bool,
     /// Whether the later target is blocked without it.
     pub hard: bool,
+    /// How the later one comes after it.
+    pub kind: EdgeKind,
     /// Its place among the alternatives of `units.of`, if it is one.
     pub alternative: Option<usize>,
+}
+
+/// How a phase comes after another one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EdgeKind {
+    /// It needs it.
+    Need,
+    /// It uses it if it is there.
+    Want,
+    /// It comes after it, be it there or skipped.
+    After,
 }
 
 /// Returns everything that a phase in a scope comes after, in the order of the phase's edges.
@@ -26,14 +39,19 @@ pub fn upstream(model: &Model, phase: &Phase, scope: &Scope) -> Vec<Upstream> {
     let alternatives = units_of(phase);
     let contexts = context_phases(phase);
     let mut out = Vec::new();
-    let edges =
-        phase.needs.iter().map(|edge| (edge, true)).chain(phase.wants.iter().map(|edge| (edge, false)));
-    for (edge, needed) in edges {
+    let of = |edges: &'_ [Edge], kind| edges.iter().map(|edge| (edge.clone(), kind)).collect::<Vec<_>>();
+    let edges = [
+        of(&phase.needs, EdgeKind::Need),
+        of(&phase.wants, EdgeKind::Want),
+        of(&phase.after, EdgeKind::After),
+    ];
+    for (edge, kind) in edges.into_iter().flatten() {
+        let needed = kind != EdgeKind::Want;
         let Some(earlier) = model.phase(edge.phase.as_str()) else { continue };
         let alternative = alternatives.iter().position(|name| *name == edge.phase);
         let one_of_many = alternative.is_some() && alternatives.len() > 1 && !contexts.contains(&edge.phase);
         for target in scopes_read(model, earlier, scope) {
-            out.push(Upstream { target, read: edge.read, hard: needed && !one_of_many, alternative });
+            out.push(Upstream { target, read: edge.read, hard: needed && !one_of_many, kind, alternative });
         }
     }
     out

@@ -403,6 +403,8 @@ impl Comparison {
             before: None,
             context_files: BTreeMap::new(),
             context_artifacts: BTreeMap::new(),
+            reads: Vec::new(),
+            writes: Vec::new(),
             pages: Vec::new(),
         };
         Job::new(&ahead.model, work, Box::new(self.standing.clone()), Box::new(prepared))

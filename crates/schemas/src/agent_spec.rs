@@ -10,7 +10,7 @@ use crate::endpoint::HeaderValue;
 use crate::money::Budget;
 use crate::pipeline::Limits;
 
-/// An agent: exactly one of `builtin`, `command`, `model`, `http` and `mcp` says what answers.
+/// An agent: exactly one of `builtin`, `command`, `model`, `http`, `mcp` and `tool` says what answers.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AgentSpec {
@@ -29,6 +29,12 @@ pub struct AgentSpec {
     /// A tool of an MCP server.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mcp: Option<McpSpec>,
+    /// A tool of the registry, or one of its actions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tool: Option<ToolRef>,
+    /// Of a command: the JSON Schema of its input; makes it a tool.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accepts: Option<SchemaRef>,
     /// Of a model: the last layer of its system prompt; a template, or the path of one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub system: Option<String>,
@@ -144,6 +150,57 @@ pub struct McpSpec {
     /// The output within the result, as an expression over `result`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub select: Option<String>,
+}
+
+/// A tool of the registry.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum ToolRef {
+    /// By its name; it has one action, or its input says which.
+    Name(String),
+    /// One of its actions.
+    Action(ToolAction),
+}
+
+impl ToolRef {
+    /// Returns the name of the tool.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Name(name) => name,
+            Self::Action(action) => &action.name,
+        }
+    }
+
+    /// Returns the action, where one is named.
+    #[must_use]
+    pub fn action(&self) -> Option<&str> {
+        match self {
+            Self::Name(_) => None,
+            Self::Action(action) => action.action.as_deref(),
+        }
+    }
+}
+
+/// An action of a tool.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ToolAction {
+    /// The tool.
+    pub name: String,
+    /// The action.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub action: Option<String>,
+}
+
+/// A JSON Schema: the path of a file, or written out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum SchemaRef {
+    /// The path of a file.
+    File(String),
+    /// The schema itself.
+    Inline(Map<String, Value>),
 }
 
 /// The tools a model may use.

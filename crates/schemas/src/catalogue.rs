@@ -57,6 +57,7 @@ pub fn documents() -> Vec<Document> {
         document::<crate::report::RunReport>("run", "What `refrain run --json` prints"),
         document::<crate::simulation::Simulation>("sim", "What `refrain sim --json` prints"),
         document::<crate::status::StatusReport>("status", "What `refrain status --json` prints"),
+        document::<crate::steps::StepsReport>("steps", "What `refrain run --json` prints for a steps file"),
         document::<crate::why::WhyReport>("why", "What `refrain why --json` prints"),
     ]
 }

@@ -136,6 +136,8 @@ pub enum EventKind {
     },
     /// A phase failed.
     PhaseFailed(PhaseError),
+    /// A phase made no revision, and a value stands in for what it would have made.
+    PhaseRecovered(PhaseError),
     /// A phase lacked something it needs.
     PhaseBlocked(PhaseError),
     /// A phase waits for a person.
@@ -368,6 +370,7 @@ impl EventKind {
             | Self::RunStopped(_)
             | Self::RunCancelled(_)
             | Self::PhasePartial(_)
+            | Self::PhaseRecovered(_)
             | Self::PhaseBlocked(_)
             | Self::PhaseWaiting(_)
             | Self::PhaseStopped(_)

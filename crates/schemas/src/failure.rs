@@ -12,7 +12,7 @@ use crate::name::UnitId;
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum FailureKind {
-    /// It may work next time: a crash, a time-out, a broken connection, garbage.
+    /// It may work next time: a crash, a broken connection, garbage.
     Transient,
     /// The agent wants fewer calls.
     RateLimited,
@@ -34,6 +34,12 @@ pub enum FailureKind {
     Offline,
     /// The run was cancelled.
     Cancelled,
+    /// The agent did its work and says that it failed; what it found is in the failure's document.
+    Reported,
+    /// A call took longer than it may; it may work next time.
+    TimedOut,
+    /// A person has not answered yet.
+    Waiting,
 }
 
 impl FailureKind {
@@ -52,7 +58,17 @@ impl FailureKind {
             Self::Credentials => "credentials",
             Self::Offline => "offline",
             Self::Cancelled => "cancelled",
+            Self::Reported => "reported",
+            Self::TimedOut => "timed_out",
+            Self::Waiting => "waiting",
         }
+    }
+
+    /// Whether it may be gone the next time, though nothing is changed.
+    #[must_use]
+    pub const fn may_pass(self) -> bool {
+        // A call that was cancelled although nobody cancelled it here may work next time.
+        matches!(self, Self::Transient | Self::TimedOut | Self::RateLimited | Self::Cancelled)
     }
 }
 

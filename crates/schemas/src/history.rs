@@ -48,6 +48,9 @@ pub struct RunStart {
     pub at: Timestamp,
     /// What was asked for; empty for the whole plan.
     pub targets: Vec<String>,
+    /// The pipeline file; absent where there was none. Several of one folder share a history.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pipeline: Option<String>,
 }
 
 /// The end of a run.
@@ -107,6 +110,9 @@ pub struct RevisionRecord {
     /// The files that `write` patched copies of, as they were.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub patched: Vec<FileStamp>,
+    /// The files that were read for it by a phase with an input of its own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub read: Vec<FileStamp>,
     /// Why it was made.
     pub causes: Vec<Cause>,
 }
@@ -154,6 +160,9 @@ pub struct UpstreamRef {
     pub artifact: ArtifactRef,
     /// Whether its contents are read; a mere order does not pass on changes.
     pub read: bool,
+    /// Whether they are a value that stood in for what a failed phase would have made.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub recovered: bool,
 }
 
 /// A context file as it was.
@@ -186,6 +195,15 @@ pub struct AttemptRecord {
     pub counts: UnitCounts,
     /// The conflicts it failed for: a page of the store.
     pub conflicts: Option<Digest>,
+    /// The document of the failure, or the one that stands in for what the phase would have made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub document: Option<ArtifactRef>,
+    /// Whether the document stands in for what the phase would have made, so that what comes after it goes on as if it had.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub recovered: bool,
+    /// The files that were read for it by a phase with an input of its own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub read: Vec<FileStamp>,
 }
 
 /// How an attempt without a revision ended.

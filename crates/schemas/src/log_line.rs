@@ -100,6 +100,9 @@ pub fn message(event: &Event) -> String {
         }
         EventKind::PhaseFresh { revision } => format!("{subject} is fresh at revision {revision}"),
         EventKind::PhaseFailed(error) => format!("{subject} failed: {}", error.message),
+        EventKind::PhaseRecovered(error) => {
+            format!("{subject} failed, and a value stands in for what it makes: {}", error.message)
+        }
         EventKind::PhaseBlocked(error) => format!("{subject} is blocked: {}", error.message),
         EventKind::PhaseWaiting(error) => format!("{subject} waits: {}", error.message),
         EventKind::PhaseSkipped { reason } => format!("{subject} skipped: {reason}"),

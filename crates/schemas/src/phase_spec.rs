@@ -3,10 +3,14 @@
 use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
-use crate::agent_spec::AgentSpec;
+use crate::agent_spec::{AgentSpec, RetrySpec};
+use crate::duration::Span;
+use crate::loop_spec::LoopSpec;
 use crate::money::Budget;
 use crate::name::{AgentName, DimensionName, PhaseName};
+use crate::on_failure::{OnFailure, RecoverSpec};
 use crate::pipeline::Limits;
 
 /// A phase: a named step of the work.
@@ -82,6 +86,43 @@ pub struct PhaseSpec {
     /// What this phase may spend in one run, over all its scopes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub budget: Option<Budget>,
+    /// Any JSON: the input of the one unit of the phase, which then splits nothing. Its strings are templates over `params`,
+    /// `scope`, `phases`, the names of `let` and, in a loop, `loop`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input: Option<Value>,
+    /// Short names for what the texts of the phase see: `NAME: phases.P.document.FIELD`. A phase that is named is read.
+    #[serde(default, rename = "let", skip_serializing_if = "IndexMap::is_empty")]
+    pub names: IndexMap<String, String>,
+    /// Phases that come before. One that was skipped is settled like one that made something; one that failed blocks.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub after: Vec<PhaseName>,
+    /// The loop that the phase is in; it exists once per turn.
+    #[serde(default, rename = "in", skip_serializing_if = "Option::is_none")]
+    pub within: Option<PhaseName>,
+    /// The phase goes round: what is `in:` it exists once per turn.
+    #[serde(default, rename = "loop", skip_serializing_if = "Option::is_none")]
+    pub turns: Option<LoopSpec>,
+    /// What a failure means: `fail`, `continue`, `skip`, `retry`, or the phase to go on with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_failure: Option<OnFailure>,
+    /// The phase to go on with after a success; what stands between is passed over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_success: Option<PhaseName>,
+    /// The phase to go on with where `when` is false; what stands between is passed over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_false: Option<PhaseName>,
+    /// The phase to go on with after a success: its name, or a template that gives it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub goto: Option<String>,
+    /// Values that stand in for what the phase would have made, where it fails; the first that fits.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub recover: Vec<RecoverSpec>,
+    /// How failed calls of this phase are tried again; the agent's own where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry: Option<RetrySpec>,
+    /// How long one call of this phase may take; the agent's own where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout: Option<Span>,
 }
 
 /// One name or a list of names.

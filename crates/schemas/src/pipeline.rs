@@ -57,6 +57,26 @@ pub struct Pipeline {
     /// What a committed reply survives: `process` (a kill, the default) or `power` (a power cut as well).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub durability: Option<Durability>,
+    /// Short names for what `outputs` see: `NAME: phases.P.document.FIELD`.
+    #[serde(default, rename = "let", skip_serializing_if = "IndexMap::is_empty")]
+    pub names: IndexMap<String, String>,
+    /// Values of the whole run: JSON whose strings are templates over what the phases made.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    pub outputs: IndexMap<String, Value>,
+    /// Whose words templates and conditions use (`refrain`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dialect: Option<Dialect>,
+}
+
+/// Whose words templates and conditions use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Dialect {
+    /// Refrain's own: what is undefined is an error, and conditions are true or false.
+    #[default]
+    Refrain,
+    /// Those of steps files: values print as in Python, and conditions are formulas.
+    Steps,
 }
 
 /// What agents refer to by name.
@@ -92,6 +112,9 @@ pub struct ParamSpec {
     /// The only values allowed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub choices: Vec<Value>,
+    /// A JSON Schema that the value must fulfil.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schema: Option<Value>,
     /// What the parameter is for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
@@ -113,6 +136,8 @@ pub enum ParamType {
     List,
     /// An object.
     Object,
+    /// Anything, `null` included; a text of `--set` is JSON where it is that.
+    Any,
 }
 
 /// Ceilings on a run, a phase or an agent.

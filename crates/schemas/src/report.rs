@@ -1,7 +1,10 @@
 //! What `run --json` prints.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use crate::digest::Digest;
 use crate::edit::EditCounts;
@@ -160,6 +163,9 @@ pub struct PhaseReport {
     pub causes: Vec<Cause>,
     /// Why it made no revision.
     pub error: Option<PhaseError>,
+    /// The document that stands for what it would have made; absent where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub document: Option<Digest>,
     /// Written files that somebody had changed since, each kept under another name before it was replaced.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub kept: Vec<KeptFile>,
@@ -227,6 +233,12 @@ pub struct RunReport {
     pub cost_usd: Option<f64>,
     /// Every phase and scope of the plan, in plan order.
     pub phases: Vec<PhaseReport>,
+    /// The values of the whole run, as far as they could be made; absent where the pipeline declares none.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub outputs: Map<String, Value>,
+    /// Why the others could not be, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub output_errors: BTreeMap<String, String>,
     /// Exported files that are left over, by path; absent where there are none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub leftovers: Vec<LeftoverFile>,

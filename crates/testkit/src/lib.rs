@@ -34,6 +34,8 @@ pub mod sight;
 pub mod sim;
 #[cfg(feature = "suite")]
 pub mod sinks;
+#[cfg(feature = "suite")]
+pub mod tools;
 pub mod witnessed_store;
 #[cfg(feature = "suite")]
 pub mod world;

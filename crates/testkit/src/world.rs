@@ -27,11 +27,12 @@ use std::time::Duration;
 use refrain_core::check::{Surroundings, check};
 use refrain_core::engine::{Control, Engine, EngineError, Ports, RunRequest, Selection};
 use refrain_core::model::Model;
-use refrain_core::ports::agent::AgentFactory;
+use refrain_core::ports::agent::{AgentFactory, Effect};
 use refrain_core::ports::clock::Ids;
 use refrain_core::ports::rules::{RecordView, Reviewed};
 use refrain_core::ports::tools::NoTools;
 use refrain_schemas::event::Level;
+use refrain_schemas::json::Json;
 use refrain_schemas::pipeline::Pipeline;
 use refrain_schemas::plan_file::PlanFile;
 use refrain_schemas::report::RunReport;
@@ -172,6 +173,18 @@ impl World {
         answer: impl Fn(&Asked) -> Result<Value, refrain_schemas::failure::Failure> + Send + Sync + 'static,
     ) {
         self.calls(name, move |call| Act::Reply(reply_to(call, &answer)));
+    }
+
+    /// Says what asking an agent leaves behind. Calls touch the files that their input lists as `reads` and `writes`.
+    pub fn effect(&mut self, name: &str, effect: Effect) {
+        self.cast.register_effect(name, effect);
+        self.model = None;
+    }
+
+    /// Declares the schema of an agent's inputs.
+    pub fn accepts(&mut self, name: &str, schema: Json) {
+        self.cast.register_schema(name, schema);
+        self.model = None;
     }
 
     /// Registers a built-in agent that answers whole calls, in whatever way it likes.

@@ -14,9 +14,13 @@ mod agent;
 mod factory;
 mod group;
 mod lines;
+mod measure;
 mod process;
+mod runner;
 mod stderr;
+mod traces;
 mod wire;
 
 pub use agent::CommandAgent;
 pub use factory::CommandAgents;
+pub use runner::ProcessRunner;

@@ -229,7 +229,7 @@ async fn next_line(
 }
 
 /// Returns when the leader of a group has ended; it is left unreaped.
-async fn ended(deaths: &mut Signal, group: Group) {
+pub(crate) async fn ended(deaths: &mut Signal, group: Group) {
     while !group.leader_ended() {
         if deaths.recv().await.is_none() {
             std::future::pending::<()>().await;

@@ -45,6 +45,9 @@ pub(crate) fn read(tree: &Node) -> Option<(Pipeline, Broken)> {
         budget: field(tree, "budget"),
         limits: field(tree, "limits"),
         durability: field(tree, "durability"),
+        names: field(tree, "let").unwrap_or_default(),
+        outputs: field(tree, "outputs").unwrap_or_default(),
+        dialect: field(tree, "dialect"),
     };
     let broken = Broken {
         params: bad_params,

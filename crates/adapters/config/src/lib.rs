@@ -11,9 +11,13 @@ use std::collections::BTreeMap;
 use refrain_core::check::code::{At, Code};
 use refrain_core::check::{Broken, Surroundings, check_rest, masked_words, problem};
 use refrain_core::model::Model;
+use refrain_core::ports::tool_catalogue::ToolCatalogue;
+use refrain_schemas::digest::Digest;
 use refrain_schemas::pipeline::Pipeline;
 use refrain_schemas::problem::{Place, Problem, Severity};
+use refrain_schemas::steps::StepsMap;
 
+mod convert;
 mod decode;
 mod json;
 mod lenient;
@@ -22,6 +26,7 @@ mod render;
 mod scalar;
 mod shape;
 mod source;
+mod steps;
 mod syntax;
 mod yaml;
 
@@ -30,6 +35,8 @@ pub use render::render_plain;
 use node::{Kind, Node};
 use source::{Source, placed, point};
 
+/// The longest id that names a folder.
+const LONGEST_ID: usize = 64;
 /// How much of a file that is no text is kept to be shown.
 const SHOWN: usize = 1_000_000;
 
@@ -42,6 +49,17 @@ pub struct Parsed {
     pipeline: Option<Pipeline>,
     broken: Broken,
     problems: Vec<Problem>,
+    steps: Option<StepsMap>,
+    wanted: Vec<String>,
+}
+
+/// What steps files need to be read.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Given<'a> {
+    /// The files that the file reads in, as far as they are known: `None` where one cannot be read.
+    pub files: Option<&'a BTreeMap<String, Option<Vec<u8>>>>,
+    /// The tools that there are.
+    pub tools: Option<&'a dyn ToolCatalogue>,
 }
 
 /// A pipeline file after everything was judged.
@@ -58,6 +76,12 @@ pub struct Loaded {
 /// Reads a pipeline file. A name that ends in `.json` makes it JSON, any other YAML.
 #[must_use]
 pub fn parse(bytes: &[u8], file_name: &str) -> Parsed {
+    parse_with(bytes, file_name, &Given::default())
+}
+
+/// Reads a pipeline file. A steps file MAY want other files: see [`Parsed::wanted`].
+#[must_use]
+pub fn parse_with(bytes: &[u8], file_name: &str, given: &Given<'_>) -> Parsed {
     let mut parsed = Parsed {
         file: file_name.to_owned(),
         text: String::new(),
@@ -65,13 +89,15 @@ pub fn parse(bytes: &[u8], file_name: &str) -> Parsed {
         pipeline: None,
         broken: Broken::default(),
         problems: Vec::new(),
+        steps: None,
+        wanted: Vec::new(),
     };
     match Source::read(bytes, file_name) {
         Err(problem) => {
             parsed.text = String::from_utf8_lossy(&bytes[..bytes.len().min(SHOWN)]).into_owned();
             parsed.problems.push(*problem);
         }
-        Ok(source) => parsed.read(&source),
+        Ok(source) => parsed.read(&source, given),
     }
     sort(&mut parsed.problems, file_name);
     parsed.problems.iter_mut().for_each(hide);
@@ -97,6 +123,30 @@ impl Parsed {
     #[must_use]
     pub const fn pipeline(&self) -> Option<&Pipeline> {
         self.pipeline.as_ref()
+    }
+
+    /// Whether the file is one of steps.
+    #[must_use]
+    pub fn is_steps(&self) -> bool {
+        self.tree.as_ref().is_some_and(steps::is_steps)
+    }
+
+    /// Returns what became of the steps, where the file is one of steps.
+    #[must_use]
+    pub const fn steps(&self) -> Option<&StepsMap> {
+        self.steps.as_ref()
+    }
+
+    /// Returns the pipeline written as a native file; `None` where there is none.
+    #[must_use]
+    pub fn converted(&self) -> Option<String> {
+        convert::text(self.pipeline.as_ref()?)
+    }
+
+    /// Returns the files that a steps file reads in and that were not given; it is read again with them.
+    #[must_use]
+    pub fn wanted(&self) -> &[String] {
+        &self.wanted
     }
 
     /// Returns the problems of text and shape, in file order.
@@ -136,14 +186,15 @@ impl Parsed {
         let (model, found) = check_rest(pipeline, &self.broken, surroundings);
         // What is wrong in another file has its place there.
         let place = |found: &Problem| found.place.clone().or_else(|| self.place(found));
-        problems.extend(found.into_iter().map(|found| Problem { place: place(&found), ..found }));
+        let found = found.into_iter().map(|found| self.in_words_of_the_file(found));
+        problems.extend(found.map(|found| Problem { place: place(&found), ..found }));
         sort(&mut problems, &self.file);
         problems.iter_mut().for_each(hide);
         let good = problems.iter().all(|problem| problem.severity == Severity::Warning);
         (model.filter(|_| good), problems)
     }
 
-    fn read(&mut self, source: &Source<'_>) {
+    fn read(&mut self, source: &Source<'_>, given: &Given<'_>) {
         self.text = source.text.to_owned();
         if source.text.trim().is_empty() {
             let place = point(&self.file, 1, 1);
@@ -157,15 +208,16 @@ impl Parsed {
         }
         let file = self.file.clone();
         let text = std::mem::take(&mut self.text);
-        self.tree(&Source { file, text: &text });
+        self.tree(&Source { file, text: &text }, given);
         self.text = source.text.to_owned();
     }
 
-    fn tree(&mut self, source: &Source<'_>) {
+    fn tree(&mut self, source: &Source<'_>, given: &Given<'_>) {
         let (tree, problems) = yaml::read(source);
         let clean = problems.is_empty();
         self.problems = problems;
         match tree {
+            Some(tree) if steps::is_steps(&tree) => self.lower(tree, source, given),
             Some(tree) if !matches!(tree.kind, Kind::Null) => self.shape(tree, source),
             _ if clean => {
                 let place = point(&self.file, 1, 1);
@@ -177,6 +229,23 @@ impl Parsed {
             }
             _ => {}
         }
+    }
+
+    /// Turns a steps file into a pipeline, unless files that it reads in are not there yet.
+    fn lower(&mut self, mut tree: Node, source: &Source<'_>, given: &Given<'_>) {
+        let none = BTreeMap::new();
+        let found = steps::include(&mut tree, source, given.files.unwrap_or(&none));
+        self.wanted = found.wanted.into_iter().collect();
+        let is_whole = self.wanted.is_empty() && found.problems.is_empty();
+        self.problems.extend(found.problems);
+        if is_whole {
+            let lowered = steps::lower(&tree, source, given.tools);
+            self.problems.extend(lowered.problems);
+            self.broken = lowered.broken;
+            self.pipeline = Some(lowered.pipeline);
+            self.steps = Some(lowered.map);
+        }
+        self.tree = Some(tree);
     }
 
     fn shape(&mut self, tree: Node, source: &Source<'_>) {
@@ -197,11 +266,25 @@ impl Parsed {
         self.tree = Some(tree);
     }
 
+    /// Names a field that is not available yet as the steps file does: `for_each`, where the pipeline has a `loop`.
+    fn in_words_of_the_file(&self, found: Problem) -> Problem {
+        let Some(map) = self.steps.as_ref().filter(|_| found.code == Code::ReservedField.as_str()) else {
+            return found;
+        };
+        let (native, path) = (last_name(&found.path), steps::path_of(map, &found.path));
+        let message = found.message.replacen(&format!("`{native}`"), &format!("`{}`", last_name(&path)), 1);
+        Problem { message, ..found }
+    }
+
     /// Returns the place that a problem's path names.
     fn place(&self, problem: &Problem) -> Option<Place> {
         let tree = self.tree.as_ref()?;
         let source = Source { file: self.file.clone(), text: &self.text };
-        let found = tree.find(&problem.path);
+        let path = self
+            .steps
+            .as_ref()
+            .map_or_else(|| problem.path.clone(), |map| steps::path_of(map, &problem.path));
+        let found = tree.find(&path);
         let code = Code::ALL.iter().find(|code| code.as_str() == problem.code);
         let at_key = !found.whole
             || !found.value.is_scalar()
@@ -210,12 +293,23 @@ impl Parsed {
                 Some(At::Name) => !matches!(found.value.kind, Kind::Text(_)),
                 Some(At::Value) | None => false,
             };
-        let span = found.key.filter(|_| at_key).unwrap_or(found.value.span);
-        if problem.path.is_empty() || (found.key.is_none() && !found.whole) {
+        let mut span = found.key.filter(|_| at_key).unwrap_or(found.value.span);
+        // A step is a long thing; its first key stands for it.
+        let is_step = self.steps.is_some() && (!found.whole || path.ends_with(']'));
+        if let (true, Kind::Map(entries)) = (is_step, &found.value.kind)
+            && let Some(first) = entries.first()
+        {
+            span = first.key_span;
+        }
+        if path.is_empty() || (found.key.is_none() && !found.whole) {
             return Some(point(&self.file, 1, 1));
         }
         Some(source.place(span))
     }
+}
+
+fn last_name(path: &str) -> &str {
+    path.rsplit('.').next().unwrap_or(path)
 }
 
 /// Sorts by place, what stands in other files behind; what is found at one place stays in the order of the checks.
@@ -225,6 +319,24 @@ fn sort(problems: &mut [Problem], own: &str) {
         let other = Some(place.file.clone()).filter(|file| file != own);
         Some((other, place.line, place.column))
     });
+}
+
+/// Returns the id of a pipeline where its file is one of steps, in letters that a folder may have.
+#[must_use]
+pub fn steps_id(bytes: &[u8], file_name: &str) -> Option<String> {
+    let parsed = parse(bytes, file_name);
+    let tree = parsed.tree.as_ref().filter(|tree| steps::is_steps(tree))?;
+    let text = |key: &str| match &tree.get(key)?.value.kind {
+        Kind::Text(text) => Some(text.as_str()),
+        _ => None,
+    };
+    let id = text("id").or_else(|| text("name")).unwrap_or("pipeline");
+    let plain = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '-' | '_') { c } else { '_' };
+    let folder: String = id.chars().take(LONGEST_ID).map(plain).collect();
+    // Two ids that come to the same letters are two pipelines all the same.
+    let is_whole = folder == id;
+    let digest = || Digest::of_content(id.as_bytes()).to_string().chars().take(8).collect::<String>();
+    Some(if is_whole { folder } else { format!("{folder}-{}", digest()) })
 }
 
 /// Makes a problem about a pipeline file as a whole, such as that it is not there.

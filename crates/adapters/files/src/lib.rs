@@ -26,10 +26,12 @@ mod rows;
 mod source;
 mod stamp;
 mod target;
+mod workspace;
 mod writer;
 
 pub use crate::look::{Column, Look, look};
 pub use crate::project::FsProjectFiles;
 pub use crate::reader::FsReader;
 pub use crate::root::{normal, place};
+pub use crate::workspace::FsWorkspace;
 pub use crate::writer::FsWriter;

@@ -5,6 +5,7 @@
 //! here retries, waits for limits or counts money: the engine does.
 
 pub mod client;
+mod fetch;
 pub mod model;
 pub mod service;
 
@@ -19,6 +20,7 @@ use crate::model::breaker::Breakers;
 use crate::model::factory::ModelAgents;
 use crate::service::factory::ServiceAgents;
 
+pub use crate::fetch::WebFetch;
 pub use crate::model::price::{KnownPrice, prices_age, prices_date};
 pub use crate::model::probe::{KeyFound, Probe, Question, Reached, SchemaWay};
 pub use crate::service::probe::ServiceProbe;

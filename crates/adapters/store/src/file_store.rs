@@ -54,6 +54,14 @@ impl FileStore {
         Self::open_on(Arc::new(DiskStorage), project_dir, durability, SegmentSizes::default())
     }
 
+    /// Opens a store whose state folder is another one than the project's own.
+    ///
+    /// # Errors
+    /// Fails as [`FileStore::open`] does.
+    pub fn open_at(state: &Path, durability: Durability) -> Result<Self, StoreError> {
+        Self::open_in(Arc::new(DiskStorage), state.to_owned(), durability, SegmentSizes::default())
+    }
+
     /// Opens a store on another file layer than the real disk, with indexes of other sizes. The writer's lock is always on
     /// the real disk.
     ///
@@ -65,7 +73,15 @@ impl FileStore {
         durability: Durability,
         sizes: SegmentSizes,
     ) -> Result<Self, StoreError> {
-        let path = state_folder(project_dir);
+        Self::open_in(storage, state_folder(project_dir), durability, sizes)
+    }
+
+    fn open_in(
+        storage: Arc<dyn Storage>,
+        path: PathBuf,
+        durability: Durability,
+        sizes: SegmentSizes,
+    ) -> Result<Self, StoreError> {
         let folder = Folder::new(storage, path.clone(), durability == Durability::Power, sizes);
         let session = Session::open(folder)?;
         Ok(Self { session: Arc::new(Mutex::new(session)), durability, path })

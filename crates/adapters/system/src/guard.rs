@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use refrain_core::ports::agent::{
-    Agent, AgentError, AgentFactory, AgentTraits, AnsweredUnit, Blueprint, Draft, Remarks, Reply, Request,
-    SpecProblem, Trace,
+    Accepted, Agent, AgentError, AgentFactory, AgentTraits, AnsweredUnit, Blueprint, Draft, Remarks, Reply,
+    Request, SpecProblem, Touched, Trace,
 };
 use refrain_core::ports::cancel::Cancel;
 use refrain_core::ports::rules::RecordRules;
@@ -53,6 +53,14 @@ impl AgentFactory for GuardedAgents {
         let blueprint = Blueprint { remarks, ..blueprint.clone() };
         let agent = self.factory.make(&blueprint).map_err(|error| clean_error(&self.redactor, error))?;
         Ok(Arc::new(GuardedAgent { agent, redactor: self.redactor.clone() }))
+    }
+
+    fn touches(&self, draft: &Draft<'_>, input: &Value) -> Touched {
+        self.factory.touches(draft, input)
+    }
+
+    fn accepts(&self, draft: &Draft<'_>) -> Option<Accepted> {
+        self.factory.accepts(draft)
     }
 
     /// Rules see nothing but records that were looked through, and know nobody to ask for more.

@@ -15,12 +15,13 @@ use crate::args::Globals;
 use crate::args::work::WorkArgs;
 use crate::interrupt::Watch;
 use crate::output::{Output, complain};
+use crate::project::Project;
 use crate::render::numbers::counted;
 use crate::render::page::Page;
 use crate::render::run::Holes;
 use crate::report::CliError;
 use crate::wiring::Opened;
-use crate::{commands, plan_file, render, runtime, wiring};
+use crate::{commands, plan_file, render, runtime, steps_document, wiring};
 
 /// How many partial phases name units, how many units each names, and among how many it looks for them.
 const PARTIAL_SHOWN: usize = 5;
@@ -64,7 +65,13 @@ pub(crate) struct RunArgs {
 
 /// Runs the plan.
 pub(crate) fn run(args: &RunArgs, globals: &Globals, output: &mut Output) -> Result<ExitCode, CliError> {
-    let mut opened = wiring::open(globals)?;
+    let project = Project::find(globals)?;
+    let checked = wiring::check(&project, globals)?;
+    if let (None, Some(map), true) = (&checked.model, &checked.steps, output.wants_json()) {
+        // There is a document for every outcome of a steps file.
+        output.json(&steps_document::refused(map, &checked.problems))?;
+    }
+    let mut opened = wiring::opened(project, checked, globals)?;
     let idle = opened.warn(output)?;
     if args.dry_run {
         return commands::plan::dry_run(&opened, &args.work.request(&opened)?, output);
@@ -73,6 +80,7 @@ pub(crate) fn run(args: &RunArgs, globals: &Globals, output: &mut Output) -> Res
     let again = again(args, plan.as_ref(), globals);
     opened.attach_sinks(globals, output);
     let control = Control::default();
+    let started = wiring::now();
     let report = runtime::with_workers(async {
         let _watch = Watch::start(&control);
         let report = match &plan {
@@ -82,11 +90,26 @@ pub(crate) fn run(args: &RunArgs, globals: &Globals, output: &mut Output) -> Res
         opened.engine.ports().tools.close().await;
         Ok(report?)
     });
-    let mut report = report.inspect_err(|_| opened.discard_empty_logs())?;
+    let mut report = match report {
+        Ok(report) => report,
+        Err(error) => {
+            opened.discard_empty_logs();
+            if let Some(map) = opened.steps().filter(|_| output.wants_json()) {
+                output.json(&steps_document::not_begun(map, &error))?;
+            }
+            return Err(error);
+        }
+    };
+    opened.conclude(report.status);
     opened.warn_again(&idle, output)?;
     (report.leftovers, (report.open_errors, report.idle_edits)) =
         runtime::on_this_thread(async { Ok((opened.leftovers().await, opened.remarks().await)) })?;
-    show(&opened, &report, &again, output)?;
+    match opened.steps().filter(|_| output.wants_json()) {
+        Some(map) => {
+            output.json(&steps_document::of_run(&opened, map, &report, (started, wiring::now()))?)?;
+        }
+        None => show(&opened, &report, &again, output)?,
+    }
     show_misses(&opened, &report, output)?;
     Ok(code(&report))
 }

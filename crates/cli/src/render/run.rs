@@ -233,7 +233,7 @@ fn next(report: &RunReport, holes: &[Holes], again: &str) -> Option<String> {
     match report.status {
         RunStatus::Completed => {
             let made = report.phases.iter().rev().find(|phase| phase.status == PhaseStatus::Completed)?;
-            Some(format!("`refrain show {}` shows what was made", named(made)))
+            Some(format!("`{} show {}` shows what was made", program(again), named(made)))
         }
         RunStatus::Partial if first(PhaseStatus::Failed).is_none() => {
             Some(after_partial(&named(first(PhaseStatus::Partial)?), holes, again))
@@ -254,7 +254,9 @@ fn next(report: &RunReport, holes: &[Holes], again: &str) -> Option<String> {
             Some(with_needs) => format!("`{with_needs}` makes what is missing first"),
             None => format!("see to what is missing, then `{again}`"),
         }),
-        RunStatus::Waiting => Some("see to what the phase waits for, then run again".to_owned()),
+        RunStatus::Waiting => {
+            Some(format!("`{} answer` lists what is asked; then `{again}`", program(again)))
+        }
         RunStatus::Stopped if report.calls == 0 => Some(match dearest(report) {
             Some(most) => format!(
                 "the ceiling is below what one call may cost ({most}): raise it, then `{again}`, or plan anew"
@@ -284,10 +286,16 @@ fn dearest(report: &RunReport) -> Option<&str> {
     Some(rest.split([',', ';']).next().unwrap_or(rest).trim_end_matches('.'))
 }
 
+/// Returns how this program was called on this file, without the command.
+fn program(again: &str) -> &str {
+    again.split(" run").next().unwrap_or(again)
+}
+
 fn after_partial(target: &str, holes: &[Holes], again: &str) -> String {
     let mut units = holes.iter().flat_map(|holes| &holes.units).peekable();
     if units.peek().is_none() {
-        return format!("`refrain why {target}` names the units; `{again}` asks only them again");
+        let program = program(again);
+        return format!("`{program} why {target}` names the units; `{again}` asks only them again");
     }
     if passes(units) {
         format!("run again (`{again}`): only the units that failed are asked")
@@ -299,8 +307,7 @@ fn after_partial(target: &str, holes: &[Holes], again: &str) -> String {
 /// Whether all failures may be gone the next time, though nothing is changed. No failures are no such thing.
 fn passes<'a>(units: impl Iterator<Item = &'a UnitFailure>) -> bool {
     let mut kinds = units.map(|unit| unit.failure.kind).peekable();
-    let passing = |kind| matches!(kind, FailureKind::Transient | FailureKind::RateLimited);
-    kinds.peek().is_some() && kinds.all(passing)
+    kinds.peek().is_some() && kinds.all(FailureKind::may_pass)
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Words that several reports share: targets, freshness, causes, errors.
 
-use refrain_schemas::failure::{FailureKind, PhaseError, UnitFailure};
+use refrain_schemas::failure::{PhaseError, UnitFailure};
 use refrain_schemas::freshness::{Cause, Freshness};
 use refrain_schemas::name::PhaseName;
 use refrain_schemas::problem::Problem;
@@ -122,10 +122,11 @@ pub(crate) fn phase_error(page: &mut Page, target: &str, error: &PhaseError) {
         page.wrapped(&[(Tone::Plain, "   missing:")], &missing.join(", "));
     }
     // That one may run again is no advice where every unit would fail again.
-    let passing =
-        |unit: &UnitFailure| matches!(unit.failure.kind, FailureKind::Transient | FailureKind::RateLimited);
+    let passing = |unit: &UnitFailure| unit.failure.kind.may_pass();
     let moot = error.code == "unit_failed" && !error.units.is_empty() && !error.units.iter().any(passing);
-    if let Some(hint) = error.hint.as_ref().filter(|_| !moot) {
+    let waits =
+        error.units.iter().any(|unit| unit.failure.kind == refrain_schemas::failure::FailureKind::Waiting);
+    if let Some(hint) = error.hint.as_ref().filter(|_| !moot && !waits) {
         page.wrapped(&[(Tone::Strong, "   hint:")], hint);
     }
 }

@@ -91,6 +91,7 @@ mod tests {
             dir: folder.path().to_owned(),
             file_name: "refrain.yaml".to_owned(),
             outside: Vec::new(),
+            steps: None,
         };
         let notes = outside.path().join("notes.txt");
         fs::write(&notes, "mine").unwrap();

@@ -2,7 +2,7 @@
 
 use crate::project::TestProject;
 
-const COMMANDS: [&str; 21] = [
+const COMMANDS: [&str; 24] = [
     "init",
     "check",
     "doctor",
@@ -21,8 +21,11 @@ const COMMANDS: [&str; 21] = [
     "edit",
     "review",
     "accept",
+    "answer",
     "gc",
+    "tools",
     "schema",
+    "convert",
     "completions",
 ];
 

@@ -28,6 +28,7 @@ mod secrets;
 mod sim;
 mod staleness;
 mod streams;
+mod tools;
 mod trouble;
 mod views;
 mod wander;

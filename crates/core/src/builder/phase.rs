@@ -1,10 +1,16 @@
 //! Builds phases.
 
+use std::time::Duration;
+
+use refrain_schemas::agent_spec::RetrySpec;
+use refrain_schemas::duration::Span;
+use refrain_schemas::on_failure::{OnFailure, RecoverSpec};
 use refrain_schemas::phase_spec::{
     AgentRef, ContextSpec, Fan, FieldNames, MatchSpec, MergeSpec, OnUnitFailure, OneOrMany, OutputSpec,
     PackSpec, PhaseSpec, PoolDetail, PoolEntry, UnitsSpec,
 };
 use refrain_schemas::pipeline::Limits;
+use serde_json::Value;
 
 use super::Mistakes;
 use super::agent::AgentBuilder;
@@ -270,6 +276,61 @@ impl PhaseBuilder {
     /// Says what happens to the phase when a unit fails.
     pub const fn on_unit_failure(mut self, policy: OnUnitFailure) -> Self {
         self.spec.on_unit_failure = Some(policy);
+        self
+    }
+
+    /// Gives the phase an input of its own; its strings are templates.
+    pub fn input(mut self, input: impl Into<Value>) -> Self {
+        self.spec.input = Some(input.into());
+        self
+    }
+
+    /// Calls what a path leads to by a short name.
+    pub fn calls(mut self, name: &str, path: &str) -> Self {
+        self.spec.names.insert(name.to_owned(), path.to_owned());
+        self
+    }
+
+    /// Comes after a phase, be it skipped or not.
+    pub fn after(mut self, phase: &str) -> Self {
+        let name = self.mistakes.name(phase);
+        self.spec.after.extend(name);
+        self
+    }
+
+    /// Says what a failure means to what comes after.
+    pub fn on_failure(mut self, on_failure: OnFailure) -> Self {
+        self.spec.on_failure = Some(on_failure);
+        self
+    }
+
+    /// Goes on with a phase after a success.
+    pub fn on_success(mut self, phase: &str) -> Self {
+        self.spec.on_success = self.mistakes.name(phase);
+        self
+    }
+
+    /// Goes on with a phase where the condition is false.
+    pub fn on_false(mut self, phase: &str) -> Self {
+        self.spec.on_false = self.mistakes.name(phase);
+        self
+    }
+
+    /// Lets a value stand in for what the phase would have made, where it fails.
+    pub fn recover(mut self, recover: RecoverSpec) -> Self {
+        self.spec.recover.push(recover);
+        self
+    }
+
+    /// Says how failed calls of the phase are tried again.
+    pub const fn retry(mut self, retry: RetrySpec) -> Self {
+        self.spec.retry = Some(retry);
+        self
+    }
+
+    /// Says how long one call of the phase may take.
+    pub const fn timeout(mut self, timeout: Duration) -> Self {
+        self.spec.timeout = Some(Span(timeout));
         self
     }
 

@@ -130,7 +130,7 @@ impl Checker<'_> {
     }
 }
 
-fn fields(spec: &AgentSpec) -> [(&'static str, For, bool); 17] {
+fn fields(spec: &AgentSpec) -> [(&'static str, For, bool); 18] {
     [
         ("system", For::Models, spec.system.is_some()),
         ("prompt", For::Models, spec.prompt.is_some()),
@@ -148,6 +148,7 @@ fn fields(spec: &AgentSpec) -> [(&'static str, For, bool); 17] {
         ("env", For::Commands, !spec.env.is_empty()),
         ("cwd", For::Commands, spec.cwd.is_some()),
         ("oneshot", For::Commands, spec.oneshot),
+        ("accepts", For::Commands, spec.accepts.is_some()),
         ("files", For::Outside, !spec.files.is_empty()),
     ]
 }
@@ -158,6 +159,7 @@ fn plural(kind: &str) -> &'static str {
         "command" => "commands",
         "http" => "HTTP agents",
         "mcp" => "MCP tools",
+        "tool" => "tools",
         _ => "built-in agents",
     }
 }

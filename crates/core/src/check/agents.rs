@@ -14,7 +14,7 @@ use super::{Checker, suggest};
 use crate::model::{AgentModel, RetryPolicy};
 use crate::ports::agent::Draft;
 
-const ATTEMPTS: u32 = 4;
+pub(super) const ATTEMPTS: u32 = 4;
 const INITIAL: Duration = Duration::from_millis(500);
 const LONGEST: Duration = Duration::from_secs(30);
 
@@ -80,7 +80,9 @@ impl Checker<'_> {
             self.agent_templates(name, spec, path);
         }
         let timeout = spec.timeout.map(|Span(time)| time).or(traits.default_timeout);
-        let retry = retry_policy(spec);
+        // A built-in agent that fails would fail again.
+        let attempts = if spec.builtin.is_some() { 1 } else { ATTEMPTS };
+        let retry = retry_policy(spec.retry.unwrap_or_default(), attempts);
         Some(AgentModel { name: name.clone(), spec: spec.clone(), traits, takes_part, files, retry, timeout })
     }
 
@@ -186,7 +188,7 @@ impl Checker<'_> {
         }
     }
 
-    fn retry(&mut self, retry: &RetrySpec, path: &str) {
+    pub(super) fn retry(&mut self, retry: &RetrySpec, path: &str) {
         self.at_least_one(retry.attempts.map(u64::from), &format!("{path}.attempts"));
         self.some_time(retry.initial, &format!("{path}.initial"));
         self.some_time(retry.max, &format!("{path}.max"));
@@ -221,14 +223,13 @@ fn kinds(spec: &AgentSpec) -> Vec<&'static str> {
         ("builtin", spec.builtin.is_some()),
         ("http", spec.http.is_some()),
         ("mcp", spec.mcp.is_some()),
+        ("tool", spec.tool.is_some()),
     ];
     fields.into_iter().filter(|(_, given)| *given).map(|(name, _)| name).collect()
 }
 
-fn retry_policy(spec: &AgentSpec) -> RetryPolicy {
-    let retry = spec.retry.unwrap_or_default();
-    // A built-in agent that fails would fail again.
-    let attempts = if spec.builtin.is_some() { 1 } else { ATTEMPTS };
+/// Returns how failed calls are tried again; `attempts` where that is not said.
+pub(super) fn retry_policy(retry: RetrySpec, attempts: u32) -> RetryPolicy {
     let written = |span: Option<Span>| span.map(|Span(time)| time);
     let (initial, max) = match (written(retry.initial), written(retry.max)) {
         (Some(initial), Some(max)) => (initial, max),

@@ -70,7 +70,7 @@ codes! {
     NotJson "E0010" Value "the file is not JSON" "see the place shown";
 
     UnknownField "E0101" Key "there is no such field" "see the fields listed, or `refrain schema pipeline`";
-    ReservedField "E0102" Key "a field that is reserved for the steps language" "leave it out for now";
+    ReservedField "E0102" Key "a field that is not available yet" "leave it out for now";
     MissingField "E0103" Key "a field is missing" "add it";
     WrongType "E0104" Value "a value has the wrong type" "write what is expected";
     NotAChoice "E0105" Value "a value is none of those allowed" "use one of those listed";
@@ -195,4 +195,36 @@ codes! {
     LockedUnits "E0680" Value "units cannot be locked where records do not have the ids of their units as keys" "both phases need records with the key of their input, and no `union`, `chunk`, `whole` or `gather`";
     LockedEarlier "E0681" Value "a phase is locked by one that does not come after it" "name a later phase whose records people edit";
     LockedScopes "E0682" Value "a phase is locked by one with other dimensions" "give both the same `per`";
+
+    GivenField "E0690" Key "a field that does not fit a phase with an `input` of its own" "leave it out, or leave `input` out";
+    LetName "E0691" Key "a name that templates cannot use" "use letters, digits and `_`, and none of `params`, `scope`, `phases`";
+    Route "E0692" Value "a route leads to no phase that comes later" "name a phase that does not come before this one";
+    RouteAlone "E0693" Key "a route that is never taken" "`on_false` needs `when`; `goto` and `on_success` exclude each other";
+    Recover "E0694" Value "a `recover` entry that cannot be meant" "give a `value`, and kinds of failures that there are";
+    GivenInput "E0695" Value "an input that its agent does not accept" "see what the agent declares";
+
+    StepUnknown "E0801" Key "a steps file has a key that there is not" "see `docs/steps.md` for every key";
+    StepRefused "E0802" Key "a key that is not part of the steps language" "leave it out";
+    StepTwo "E0803" Value "two keys of a steps file exclude each other" "keep one of the two";
+    StepTool "E0804" Value "there is no such tool" "`refrain tools` lists those there are";
+    StepAction "E0805" Value "there is no such action" "`refrain tools NAME` lists the actions of a tool";
+    StepParameter "E0806" Key "a parameter that the tool does not have" "`refrain tools NAME` lists the parameters of a tool";
+    StepMissing "E0807" Key "a parameter is missing" "add it";
+    StepType "E0808" Value "a parameter has the wrong type" "`refrain tools NAME` says what it takes";
+    StepTwice "E0809" Value "two steps have one id" "rename one of the two";
+    StepReserved "E0810" Value "the id of a step means something else" "use another id";
+    StepRoute "E0811" Value "a route leads to no step" "name a step of the same list";
+    StepBack "E0812" Value "a route leads to the step itself" "name a later step; to do a step again, use a loop";
+    StepName "E0813" Value "a name that is neither a step nor an input" "name a step by its id, or an input";
+    StepSelf "E0814" Value "a step reads itself" "read another step";
+    StepLoop "E0815" Key "a loop that does not fit together" "write one of `for_each`, `while`, `create_parallel_queue` and `action_loop`, and its steps";
+    StepInclude "E0817" Value "a file cannot be read in" "paths are relative to the project folder, and stay in it";
+    StepAuto "E0818" Value "a value is left to a model, and there is none" "name one: `orchestrator: PROVIDER/MODEL`, or write the value";
+    StepModel "E0819" Value "a step asks a model, and there is none" "name one, or use a tool";
+    StepExpert "E0820" Value "there is no such expert or personality" "declare it under `experts:` or `personalities:`";
+    InputRule "E0821" Value "a value breaks the rules of its input" "give another one";
+    StepBoolean "E0822" Value "a word that other readers take for a boolean" "quote it, or use another word";
+    StepOutside "E0823" Value "a tool would refuse a parameter" "paths stay in the project folder";
+    StepResults "E0824" Value "`$results` is not part of the steps language" "write `{{ STEP.result }}`";
+    StepsAndPhases "E0826" Key "a file is a steps file and a native one at once" "keep one of `steps` and `phases`";
 }

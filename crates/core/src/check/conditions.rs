@@ -6,18 +6,22 @@ use refrain_schemas::phase_spec::PhaseSpec;
 use serde_json::json;
 
 use super::code::Code;
+use super::given::is_of_document;
 use super::links::Links;
 use super::templates::located;
 use super::{Checker, suggest};
+use crate::condition::Condition;
 use crate::expression::Expression;
-use crate::template::Context;
+use crate::template::{Context, Dialect};
 
 impl Checker<'_> {
     /// Checks the conditions of a phase.
     pub(super) fn conditions(&mut self, name: &PhaseName, spec: &PhaseSpec, links: &Links) {
-        if let Some(expression) = self.expression(spec.when.as_deref(), &format!("phases.{name}.when")) {
-            for variable in expression.variables() {
-                self.when_variable(name, spec, links, variable);
+        if let Some(condition) = self.condition(spec.when.as_deref(), &format!("phases.{name}.when")) {
+            for variable in condition.variables() {
+                let (root, rest) = variable.split_once('.').map_or((variable.as_str(), ""), |(a, b)| (a, b));
+                let named = spec.names.get(root).map(|path| format!("{path}.{rest}"));
+                self.when_variable(name, spec, links, named.as_deref().unwrap_or(variable));
             }
         }
         let path = format!("phases.{name}.accept");
@@ -73,6 +77,17 @@ impl Checker<'_> {
         false
     }
 
+    /// Returns a condition in the dialect of the pipeline.
+    fn condition(&mut self, text: Option<&str>, path: &str) -> Option<Condition> {
+        match Condition::compile(self.dialect(), text?) {
+            Ok(condition) => Some(condition),
+            Err(error) => {
+                self.problems.add(Code::ExpressionSyntax, path, located(&error));
+                None
+            }
+        }
+    }
+
     fn expression(&mut self, text: Option<&str>, path: &str) -> Option<Expression> {
         match Expression::compile(text?) {
             Ok(expression) => Some(expression),
@@ -91,8 +106,12 @@ impl Checker<'_> {
             (Some("scope"), Some(name)) => {
                 self.template_scope(phase, &spec.per, name, Code::ExpressionName, &path);
             }
-            (Some("phases"), Some(name)) => self.when_phase(name, links, &path),
+            (Some("phases"), Some(name)) => {
+                self.when_phase(name, links, &path);
+                self.when_gathered(spec, name, parts.next().unwrap_or("document"), &path);
+            }
             (Some("params" | "scope" | "phases"), None) => {}
+            _ if self.dialect() == Dialect::Steps => {}
             (root, _) => {
                 let root = root.unwrap_or_default();
                 let hint = suggest::nearest(root, ["params", "scope", "phases"])
@@ -102,6 +121,20 @@ impl Checker<'_> {
                 let message = format!("the condition reads `{root}`");
                 self.problems.add_with(Code::ExpressionName, path, message, Some(hint));
             }
+        }
+    }
+
+    /// Of several scopes there are sums, and no one document.
+    fn when_gathered(&mut self, spec: &PhaseSpec, name: &str, field: &str, path: &str) {
+        let read = self.pipeline.phases.get(name);
+        let gathered =
+            read.and_then(|read| read.per.iter().find(|dimension| spec.gather.contains(dimension)));
+        if let Some(dimension) = gathered.filter(|_| is_of_document(field)) {
+            let hint =
+                Some("a phase that gathers sees `present`, `records`, `holes` and `success`".to_owned());
+            let message =
+                format!("`{name}` has one `{field}` for each `{dimension}`, and this phase gathers them");
+            self.problems.add_with(Code::ExpressionName, path, message, hint);
         }
     }
 

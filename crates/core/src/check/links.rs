@@ -21,18 +21,22 @@ pub(super) struct Links {
     pub(super) of: Vec<(PhaseName, String)>,
     /// The phases that context comes from, with the paths that name them.
     pub(super) context: Vec<(PhaseName, String)>,
+    /// What else comes before, disabled phases included.
+    pub(super) after: Vec<Edge>,
+    /// The phases that an input reads, with the paths that name them.
+    pub(super) seen: Vec<(PhaseName, String)>,
     /// Everything that is named, with its path, in the order in which a cycle is best shown.
     pub(super) named: Vec<(PhaseName, String)>,
 }
 
 impl Links {
     pub(super) fn edges(&self) -> impl Iterator<Item = &Edge> {
-        self.needs.iter().chain(&self.wants)
+        self.needs.iter().chain(&self.wants).chain(&self.after)
     }
 
     /// Returns the phases that are read, with the paths that name them.
     pub(super) fn reads(&self) -> impl Iterator<Item = &(PhaseName, String)> {
-        self.of.iter().chain(&self.context)
+        self.of.iter().chain(&self.context).chain(&self.seen)
     }
 }
 
@@ -48,12 +52,21 @@ impl Checker<'_> {
                 self.problems.add(Code::NeedAndWant, path, message);
             }
         }
+        let after = self.named_list(name, &spec.after, &format!("{base}.after"));
+        for (before, path) in &after {
+            if spec.needs.contains(before) || spec.wants.contains(before) {
+                let message = format!("`{before}` is in `after`, and needed or wanted as well");
+                self.problems.add(Code::NeedAndWant, path, message);
+            }
+        }
         let of = match &spec.units {
+            _ if spec.input.is_some() => Vec::new(),
             Some(units) => self.unit_sources(name, &units.of, &format!("{base}.units.of")),
             None => self.implied_source(name, spec, role, &needs),
         };
-        let context = self.context_sources(name, spec);
-        link(of, context, needs, &wants)
+        let context = if spec.input.is_some() { Vec::new() } else { self.context_sources(name, spec) };
+        let seen = self.seen_phases(name, spec);
+        link(of, context, seen, needs, &wants, &after)
     }
 
     pub(super) fn named_list(
@@ -75,7 +88,7 @@ impl Checker<'_> {
         found
     }
 
-    fn other_phase(&mut self, phase: &PhaseName, name: &PhaseName, path: &str) -> bool {
+    pub(super) fn other_phase(&mut self, phase: &PhaseName, name: &PhaseName, path: &str) -> bool {
         if phase == name {
             self.problems.add(Code::SelfReference, path, format!("phase `{phase}` names itself"));
             return false;
@@ -143,20 +156,25 @@ impl Checker<'_> {
 fn link(
     of: Vec<(PhaseName, String)>,
     context: Vec<(PhaseName, String)>,
+    seen: Vec<(PhaseName, String)>,
     needs: Vec<(PhaseName, String)>,
     wants: &[(PhaseName, String)],
+    after: &[(PhaseName, String)],
 ) -> Links {
-    let read: BTreeSet<PhaseName> = of.iter().chain(&context).map(|(name, _)| name.clone()).collect();
-    let wanted: BTreeSet<&PhaseName> = wants.iter().map(|(name, _)| name).collect();
+    let read: BTreeSet<PhaseName> =
+        of.iter().chain(&context).chain(&seen).map(|(name, _)| name.clone()).collect();
+    let otherwise: BTreeSet<&PhaseName> = wants.iter().chain(after).map(|(name, _)| name).collect();
     let edge = |phase: &PhaseName| Edge { phase: phase.clone(), read: read.contains(phase) };
     let mut needed = Vec::new();
-    let mut seen = BTreeSet::new();
-    for (phase, _) in of.iter().chain(&context).chain(&needs) {
-        if !wanted.contains(phase) && seen.insert(phase.clone()) {
+    let mut known = BTreeSet::new();
+    for (phase, _) in of.iter().chain(&context).chain(&seen).chain(&needs) {
+        if !otherwise.contains(phase) && known.insert(phase.clone()) {
             needed.push(edge(phase));
         }
     }
     let wants_edges = wants.iter().map(|(phase, _)| edge(phase)).collect();
-    let named = of.iter().chain(&context).chain(&needs).chain(wants).cloned().collect();
-    Links { needs: needed, wants: wants_edges, of, context, named }
+    let after_edges = after.iter().map(|(phase, _)| edge(phase)).collect();
+    let named = of.iter().chain(&context).chain(&seen).chain(&needs).chain(wants).chain(after);
+    let named = named.cloned().collect();
+    Links { needs: needed, wants: wants_edges, of, context, after: after_edges, seen, named }
 }

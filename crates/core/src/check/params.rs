@@ -8,6 +8,9 @@ use super::Checker;
 use super::code::Code;
 use super::suggest;
 
+/// How many broken rules of one value are told.
+const LISTED: usize = 5;
+
 impl Checker<'_> {
     /// Returns the params with their values.
     pub(super) fn params(&mut self) -> Map<String, Value> {
@@ -43,7 +46,11 @@ impl Checker<'_> {
         };
         self.declared_values(spec, kind, &path);
         match self.around.set.get(name) {
-            Some(value) => self.set_value(name, value, kind, spec),
+            Some(value) => {
+                let value = self.set_value(name, value, kind, spec)?;
+                self.rules(spec, &value, path, &format!("`--set {name}={}`", plain(&value)));
+                Some(value)
+            }
             None if spec.default.is_some() => spec.default.clone(),
             None => {
                 let hint = Some(format!("set it with `--set {name}=VALUE`, or give a default"));
@@ -69,6 +76,24 @@ impl Checker<'_> {
         } else if !spec.choices.is_empty() && !spec.choices.contains(default) {
             let message = format!("the default {default} is not among the choices");
             self.problems.add(Code::ParamDefault, path, message);
+        } else {
+            self.rules(spec, default, path, &format!("the default {default}"));
+        }
+    }
+
+    /// Holds a value to the schema of its param.
+    fn rules(&mut self, spec: &ParamSpec, value: &Value, path: String, called: &str) {
+        let Some(schema) = &spec.schema else { return };
+        match jsonschema::validator_for(schema) {
+            Err(error) => {
+                let message = format!("the rules of the param cannot be read: {error}");
+                self.problems.add(Code::SchemaInvalid, path, message);
+            }
+            Ok(validator) => {
+                for error in validator.iter_errors(value).take(LISTED) {
+                    self.problems.add(Code::InputRule, &path, format!("{called} breaks a rule: {error}"));
+                }
+            }
         }
     }
 
@@ -107,6 +132,7 @@ const fn article(kind: ParamType) -> &'static str {
         ParamType::Boolean => "`true` or `false`",
         ParamType::List => "a list",
         ParamType::Object => "an object",
+        ParamType::Any => "JSON",
     }
 }
 
@@ -131,6 +157,7 @@ fn fits(value: &Value, kind: ParamType) -> bool {
         ParamType::Boolean => value.is_boolean(),
         ParamType::List => value.is_array(),
         ParamType::Object => value.is_object(),
+        ParamType::Any => true,
     };
     shape && Json::of(value).is_ok()
 }
@@ -139,6 +166,9 @@ fn fits(value: &Value, kind: ParamType) -> bool {
 fn read(text: &str, kind: ParamType) -> Option<Value> {
     let value = match kind {
         ParamType::String => Value::String(text.to_owned()),
+        ParamType::Any => {
+            serde_json::from_str(text.trim()).unwrap_or_else(|_| Value::String(text.to_owned()))
+        }
         _ => serde_json::from_str(text.trim()).ok()?,
     };
     fits(&value, kind).then_some(value)

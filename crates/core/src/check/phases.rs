@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use indexmap::IndexMap;
 use refrain_schemas::name::{AgentName, PhaseName};
+use refrain_schemas::on_failure::{OnFailure, Policy};
 use refrain_schemas::phase_spec::PhaseSpec;
 
 use super::Checker;
@@ -36,9 +37,10 @@ impl Checker<'_> {
         let pipeline = self.pipeline;
         let specs: Vec<(&PhaseName, &PhaseSpec)> = pipeline.phases.iter().collect();
         let pools: Vec<Pool> = specs.iter().map(|(name, spec)| self.pool(name, spec, agents)).collect();
-        let links: Vec<Links> =
+        let mut links: Vec<Links> =
             specs.iter().zip(&pools).map(|((name, spec), pool)| self.links(name, spec, pool.role)).collect();
         let names: Vec<&PhaseName> = specs.iter().map(|(name, _)| *name).collect();
+        let mut passed = self.routes(&specs, &mut links);
         let mut order = self.order(&names, &links);
         // Phases in a circle are judged as well, by what is known without an order.
         let ordered: BTreeSet<usize> = order.iter().copied().collect();
@@ -47,7 +49,10 @@ impl Checker<'_> {
         let mut phases = Vec::new();
         for n in order {
             let (name, spec) = specs[n];
-            let checked = self.phase(name, spec, &pools[n], &links[n], &mut made, agents);
+            let mut checked = self.phase(name, spec, &pools[n], &links[n], &mut made, agents);
+            if let Some(phase) = &mut checked {
+                phase.course.passed_by = std::mem::take(&mut passed[n]);
+            }
             phases.extend(checked);
         }
         self.locks(&mut phases);
@@ -65,13 +70,22 @@ impl Checker<'_> {
     ) -> Option<Phase> {
         self.scopes(name, spec, links);
         self.conditions(name, spec, links);
+        self.unbuilt(name, spec);
+        self.unaided(name, spec, !matches!(pool.role, Some(AgentRole::Read | AgentRole::Write)));
         self.limits(spec.limits.as_ref(), &format!("phases.{name}.limits"));
         self.readable(links, made);
         let work = match pool.role {
+            Some(role @ (AgentRole::Read | AgentRole::Write)) if spec.input.is_some() => {
+                let does = if role == AgentRole::Read { "reads" } else { "writes" };
+                let message = format!("`input` does not fit a phase that {does} files");
+                self.problems.add(Code::GivenField, format!("phases.{name}.input"), message);
+                None
+            }
             Some(AgentRole::Read) => self.read_work(name, spec, pool, made),
             Some(AgentRole::Write) => self.write_work(name, spec, pool, links, made),
             Some(AgentRole::Answer) | None => self.ask_work(name, spec, pool, links, made).map(|mut work| {
                 self.prompts(name, spec, &mut work, agents);
+                self.touching(name, spec, &mut work, agents);
                 work.output.rules = self.reply_rules(name, spec, agents);
                 Work::Ask(Box::new(work))
             }),
@@ -80,7 +94,9 @@ impl Checker<'_> {
         Some(Phase {
             name: name.clone(),
             enabled,
-            when: spec.when.clone(),
+            when: self.when(spec),
+            after: self.enabled_edges(&links.after),
+            course: self.course(name, spec, pool, agents),
             needs: self.enabled_edges(&links.needs),
             wants: self.enabled_edges(&links.wants),
             per: spec.per.clone(),
@@ -150,6 +166,7 @@ impl Checker<'_> {
     fn unfit(&mut self, name: &PhaseName, fields: &[(&str, bool)], code: Code, what: &str) {
         for (field, _) in fields.iter().filter(|(_, given)| *given) {
             let message = format!("`{field}` does not fit a phase that {what}");
+            let field = field.split(':').next().unwrap_or(field);
             self.problems.add(code, format!("phases.{name}.{field}"), message);
         }
     }
@@ -162,6 +179,9 @@ impl Checker<'_> {
         links: &Links,
         made: &mut MadeBy,
     ) -> Option<AskWork> {
+        if spec.input.is_some() {
+            return self.given_work(name, spec, pool, made);
+        }
         let source = self.source(links, made);
         let units = self.units(name, spec, links, &source);
         let context = self.context(name, spec, links, &units, made);
@@ -186,6 +206,7 @@ impl Checker<'_> {
             merge: spec.merge.clone().unwrap_or_default(),
             on_unit_failure: spec.on_unit_failure.unwrap_or_default(),
             output: output?,
+            given: None,
         })
     }
 
@@ -205,6 +226,10 @@ fn unfit_to_both(spec: &PhaseSpec) -> Vec<(&'static str, bool)> {
         ("accept", spec.accept.is_some()),
         ("merge", spec.merge.is_some()),
         ("on_unit_failure", spec.on_unit_failure.is_some()),
+        ("recover", !spec.recover.is_empty()),
+        ("retry", spec.retry.is_some()),
+        ("timeout", spec.timeout.is_some()),
+        ("on_failure: retry", spec.on_failure == Some(OnFailure::Policy(Policy::Retry))),
     ]
 }
 

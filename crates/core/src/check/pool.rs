@@ -46,6 +46,8 @@ impl Checker<'_> {
                 self.problems.add(Code::AgentAndAgents, format!("{path}.agents"), message);
                 Pool::default()
             }
+            // A loop asks nobody itself.
+            (None, true) if spec.turns.is_some() => Pool::default(),
             (None, true) => {
                 self.problems.add(Code::NoAgent, path, format!("phase `{name}` has no agent"));
                 Pool::default()

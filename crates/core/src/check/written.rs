@@ -18,6 +18,7 @@ pub(super) fn written(spec: &PhaseSpec, work: &Work) -> Option<IndexMap<String, 
     if let Some(when) = &spec.when {
         parts.push(("when".into(), json!(when)));
     }
+    parts.extend(course(spec).map(|course| ("course".into(), course)));
     match work {
         Work::Read(read) => {
             parts.push(("agents".into(), json!([{ "agent": read.agent, "samples": 1 }])));
@@ -33,10 +34,25 @@ pub(super) fn written(spec: &PhaseSpec, work: &Work) -> Option<IndexMap<String, 
     canonical.collect()
 }
 
+/// What decides which phases run, where anything is said of it.
+fn course(spec: &PhaseSpec) -> Option<Value> {
+    let course = json!({
+        "on_failure": spec.on_failure, "on_success": spec.on_success, "on_false": spec.on_false,
+        "goto": spec.goto, "recover": spec.recover, "after": spec.after,
+    });
+    let is_said = |value: &Value| !value.is_null() && value.as_array().is_none_or(|list| !list.is_empty());
+    course.as_object().is_some_and(|fields| fields.values().any(is_said)).then_some(course)
+}
+
 fn ask_parts(spec: &PhaseSpec, ask: &AskWork, parts: &mut Vec<(String, Value)>) {
     let pool: Vec<Value> =
         ask.pool.iter().map(|member| json!({ "agent": member.agent, "samples": member.samples })).collect();
     parts.push(("agents".into(), json!(pool)));
+    if let (Some(given), Some(input)) = (&ask.given, &spec.input) {
+        parts.push(("input".into(), input.clone()));
+        let named = given.sight.names().filter_map(|name| Some((name, spec.names.get(name)?)));
+        parts.extend(named.map(|(name, path)| (format!("let.{name}"), json!(path))));
+    }
     parts.push(("units".into(), json!({ "of": sources(spec), "split": split(&ask.units.split) })));
     parts.extend(ask.context.iter().map(|entry| (format!("context.{}", entry.name), context(entry))));
     parts.push(("fan".into(), json!(ask.fan)));
@@ -50,6 +66,9 @@ fn ask_parts(spec: &PhaseSpec, ask: &AskWork, parts: &mut Vec<(String, Value)>) 
 
 /// As written, so that disabling a phase changes no definition. Without `units`, the one need is meant.
 fn sources(spec: &PhaseSpec) -> Value {
+    if spec.input.is_some() {
+        return json!([]);
+    }
     spec.units.as_ref().map_or_else(|| json!(spec.needs), |units| json!(units.of.names()))
 }
 
@@ -59,6 +78,7 @@ fn split(split: &Split) -> Value {
         Split::By(field) => json!({ "by": field }),
         Split::Chunk(n) => json!({ "chunk": n }),
         Split::Whole => json!("whole"),
+        Split::Given => json!("given"),
     }
 }
 

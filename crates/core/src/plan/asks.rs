@@ -8,6 +8,7 @@ use refrain_schemas::plan::{PhasePlan, PlannedAction, Range};
 use refrain_schemas::scope::Target;
 
 use crate::engine::EngineError;
+use crate::judge::UpstreamNow;
 use crate::model::{AskWork, ContextSource, Phase, Select, Split};
 use crate::prepare::{Preparation, PrepareError, chosen_source, prepare};
 use crate::reply::Rules;
@@ -31,6 +32,9 @@ impl Ahead {
     ) -> Result<(), EngineError> {
         let target = &standing.target;
         let source = chosen_source(&standing.now, &work.units.of);
+        if work.given.is_some() && self.is_open(standing, pending) {
+            return self.unknown_units(target, work, &[&ALL_TOUCHED], plan);
+        }
         let is_unsure = self.is_unsure(work, source, pending);
         let source_pending: Vec<&Outlook> = pending
             .iter()
@@ -42,8 +46,9 @@ impl Ahead {
         if is_unsure {
             return self.unknown_units(target, work, &[&ALL_TOUCHED], plan);
         }
-        if source.is_none()
-            || (!source_pending.is_empty() && !matches!(work.units.split, Split::Record | Split::Whole))
+        if (source.is_none() && work.given.is_none())
+            || (!source_pending.is_empty()
+                && !matches!(work.units.split, Split::Record | Split::Whole | Split::Given))
         {
             return self.unknown_units(target, work, &source_pending, plan);
         }
@@ -80,10 +85,18 @@ impl Ahead {
         }
         let total = new_total(&job.prepared, work, &source_pending, &mut counted);
         let is_bounded = total.is_some() || source_pending.iter().all(|outlook| outlook.is_listed());
-        fill(plan, work, self.attempts(work), total, is_bounded, &counted);
+        let attempts = phase.course.retry.map(|retry| u64::from(retry.attempts));
+        let attempts = attempts.unwrap_or_else(|| self.attempts(work));
+        fill(plan, work, attempts, total, is_bounded, &counted);
         let wanted = Wanted { job: &job, units: &wanted(&job, &counted) };
         self.note_outlay(target, work, Some(wanted), &counted.calls(work, is_bounded), plan);
         self.conclude(standing, phase, work, job, counted, total).await
+    }
+
+    /// Whether the input of a target hangs on what is pending.
+    fn is_open(&self, standing: &Standing, pending: &BTreeMap<Target, Outlook>) -> bool {
+        let is_read = |upstream: &&UpstreamNow| upstream.read && pending.contains_key(&upstream.target);
+        standing.now.upstream.iter().any(|upstream| is_read(&upstream))
     }
 
     /// Whether it hangs on what is pending which of several alternatives is split.
@@ -149,7 +162,7 @@ impl Ahead {
             _ => None,
         };
         let mut counted = Counted::default();
-        let (total, most) = if work.units.split == Split::Whole {
+        let (total, most) = if matches!(work.units.split, Split::Whole | Split::Given) {
             counted.suspect(work, &UnitId::new(ALL), None);
             (Some(1), Some(1))
         } else if let Some(listed) = listed {

@@ -38,7 +38,7 @@ impl Ahead {
     ) -> Result<(), EngineError> {
         let target = &standing.target;
         if counted.stops {
-            self.settle(target, Freshness::Failed, Outlook::Known);
+            self.settle_failed(target, &phase.course);
             return Ok(());
         }
         let keyed = is_keyed_by_unit(work) && phase.gather.is_empty();

@@ -325,7 +325,7 @@ pub(super) fn new_total(
     counted: &mut Counted,
 ) -> Option<u64> {
     match source_pending {
-        _ if work.units.split == Split::Whole => Some(1),
+        _ if matches!(work.units.split, Split::Whole | Split::Given) => Some(1),
         [] => Some(prepared.n_units()),
         [Outlook::Unknown { touched: Some(touched) }] => {
             let known: BTreeSet<&str> = prepared.units.iter().map(|unit| unit.id.as_str()).collect();

@@ -5,7 +5,6 @@
 use std::collections::BTreeMap;
 
 use refrain_schemas::digest::{Digest, Digester};
-use refrain_schemas::freshness::Freshness;
 use refrain_schemas::json::Json;
 use refrain_schemas::money::PriceSpec;
 use refrain_schemas::scope::Target;
@@ -13,6 +12,7 @@ use serde_json::Value;
 
 use crate::define::{FileDigests, agent_names};
 use crate::engine::{Engine, EngineError, RunRequest};
+use crate::facts::Word;
 use crate::history::History;
 use crate::model::{Model, Phase, Work};
 use crate::run::request::Planned;
@@ -60,11 +60,11 @@ pub(super) async fn origins(engine: &Engine, request: &RunRequest) -> Result<Ori
     let history = History::fold(ports.store.history().await?);
     let digests = FileDigests::new(ports.files.clone());
     let mut origins = Origins::new();
-    let mut words: BTreeMap<Target, Freshness> = BTreeMap::new();
+    let mut words: BTreeMap<Target, Word> = BTreeMap::new();
     let is_inside = |target: &Target| planned.targets.iter().any(|(inside, _)| inside == target);
     for (target, phase) in &planned.targets {
         let standing = stand(model, ports, &history, &digests, target, &words).await?;
-        words.insert(target.clone(), standing.verdict.freshness);
+        words.insert(target.clone(), standing.word());
         add_definition(&mut origins, &standing, &model.phases[*phase]);
         add_data(&mut origins, &standing, is_inside);
         add_prices(&mut origins, model, &model.phases[*phase]);
@@ -81,7 +81,7 @@ fn add_definition(origins: &mut Origins, standing: &Standing, phase: &Phase) {
     for (part, digest) in &standing.definition.parts {
         origins.insert(format!("{target} {part}"), *digest);
     }
-    for part in ["when", "on_unit_failure"] {
+    for part in ["when", "on_unit_failure", "course"] {
         if let Some(written) = phase.written.get(part) {
             origins.insert(format!("{target} {part}"), Digest::of_content(written.as_str().as_bytes()));
         }

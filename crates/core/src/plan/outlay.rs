@@ -115,7 +115,7 @@ impl Ahead {
         measured.unwrap_or_else(|| {
             let size = work.units.of.iter().find_map(|phase| self.sizes.get(phase));
             let size = size.copied().unwrap_or(Size { record: 0.0, records: 1.0 });
-            let is_whole = work.units.split == Split::Whole;
+            let is_whole = matches!(work.units.split, Split::Whole | Split::Given);
             let unit = if is_whole { size.record * size.records } else { size.record };
             let prompt = work.pool.get(member as usize).and_then(|member| member.prompt.as_deref());
             Said::imagine(prompt, wanted.map(|wanted| &wanted.job.shared), unit, per_call)

@@ -15,6 +15,7 @@ use refrain_schemas::name::{AgentName, CallId, PhaseName, UnitId};
 use refrain_schemas::pipeline::Declarations;
 use refrain_schemas::scope::Scope;
 use refrain_schemas::usage::Usage;
+use serde_json::Value;
 
 use super::cancel::Cancel;
 use super::rules::RecordRules;
@@ -68,6 +69,17 @@ pub trait AgentFactory: Debug + Send + Sync + 'static {
     fn rules(&self, _draft: &Draft<'_>, _params: &Json) -> Result<Option<Arc<dyn RecordRules>>, AgentError> {
         Ok(None)
     }
+
+    /// Says which files a call with this input will read and write. Called before the call, and MUST look at nothing but
+    /// what it is given.
+    fn touches(&self, _draft: &Draft<'_>, _input: &Value) -> Touched {
+        Touched::default()
+    }
+
+    /// Returns what the agent takes and gives, where it declares that.
+    fn accepts(&self, _draft: &Draft<'_>) -> Option<Accepted> {
+        None
+    }
 }
 
 /// An agent as it is written, and what it may refer to.
@@ -94,6 +106,8 @@ pub struct AgentTraits {
     pub gate: Option<GateSpec>,
     /// What there is to know of the model behind it, if it is one. The engine renders its prompts.
     pub model: Option<ModelTraits>,
+    /// What asking it leaves behind.
+    pub effect: Effect,
     /// The MCP servers whose tools it uses besides those of [`ModelTraits::tools`], and which of them; all where empty.
     /// The digests of these tools are part of its identity.
     pub tools: Vec<(String, Vec<String>)>,
@@ -107,12 +121,55 @@ impl AgentTraits {
             identity: identity.into(),
             raw_params: false,
             role: AgentRole::Answer,
+            effect: Effect::Pure,
             default_timeout: None,
             gate: None,
             model: None,
             tools: Vec::new(),
         }
     }
+}
+
+/// What asking an agent leaves behind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Effect {
+    /// Nothing: what it answers is all there is, and whoever asks the same may have the answer.
+    #[default]
+    Pure,
+    /// Something outside, such as a file: each target that asks has it done for itself, once.
+    Once,
+    /// It answers otherwise each time: it is asked anew in every run.
+    Volatile,
+}
+
+impl Effect {
+    /// Returns the word for it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pure => "pure",
+            Self::Once => "once",
+            Self::Volatile => "volatile",
+        }
+    }
+}
+
+/// The files that a call reads and writes, by their paths in the project.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Touched {
+    /// Those whose contents are part of what is asked.
+    pub reads: Vec<String>,
+    /// Those that are there afterwards.
+    pub writes: Vec<String>,
+}
+
+/// What an agent takes and gives, as JSON Schemas.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Accepted {
+    /// The schema of a unit's input.
+    pub input: Json,
+    /// The schema of its answer, where there is one.
+    pub output: Option<Json>,
 }
 
 /// Where calls queue for what a provider allows.

@@ -82,13 +82,24 @@ pub async fn ahead(
     let scope = Arc::new(preparation.scope.clone());
     let generation = preparation.now.generation;
     let prepared = Prepared {
-        requests: Arc::new(Requests { source, contexts, by, scope, generation }),
+        requests: Arc::new(Requests {
+            source,
+            given: None,
+            contexts,
+            by,
+            scope,
+            generation,
+            phase: preparation.phase.name.clone(),
+            reads: Vec::new(),
+        }),
         pieces: Vec::new(),
         units: Vec::new(),
         before: None,
         editing: Editing::default(),
         context_files: loaded.digests,
         context_artifacts: loaded.artifacts,
+        reads: Vec::new(),
+        writes: Vec::new(),
         pages: Vec::new(),
     };
     let before = before(&preparation, live).await?;

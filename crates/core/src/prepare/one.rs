@@ -50,7 +50,17 @@ pub async fn prepare_one(preparation: Preparation<'_>, unit: &str) -> Result<Opt
     }
     contexts.sort_by(|a, b| a.name.cmp(&b.name));
     let scope = Arc::new(preparation.scope.clone());
-    let requests = Requests { source, contexts, by: None, scope, generation: now.generation };
+    let (generation, phase_name) = (now.generation, preparation.phase.name.clone());
+    let requests = Requests {
+        source,
+        given: None,
+        contexts,
+        by: None,
+        scope,
+        generation,
+        phase: phase_name,
+        reads: Vec::new(),
+    };
     Ok(Some(Prepared {
         requests: Arc::new(requests),
         pieces: vec![Piece::Made(units.len())],
@@ -59,6 +69,8 @@ pub async fn prepare_one(preparation: Preparation<'_>, unit: &str) -> Result<Opt
         editing: now.edits.load(model, phase, store, preparation.whole).await?,
         context_files: loaded.digests,
         context_artifacts: loaded.artifacts,
+        reads: Vec::new(),
+        writes: Vec::new(),
         pages: loaded.pages,
     }))
 }

@@ -195,7 +195,7 @@ pub(super) fn grow_usage(usage: &mut Usage, to: &Usage) {
 const fn status(kind: &EventKind) -> Option<PhaseStatus> {
     Some(match kind {
         EventKind::PhaseFresh { .. } => PhaseStatus::Fresh,
-        EventKind::PhaseCompleted(_) => PhaseStatus::Completed,
+        EventKind::PhaseCompleted(_) | EventKind::PhaseRecovered(_) => PhaseStatus::Completed,
         EventKind::PhasePartial(_) => PhaseStatus::Partial,
         EventKind::PhaseFailed(_) => PhaseStatus::Failed,
         EventKind::PhaseBlocked(_) => PhaseStatus::Blocked,

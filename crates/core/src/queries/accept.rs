@@ -11,6 +11,7 @@ use refrain_schemas::status::Holder;
 
 use crate::define::FileDigests;
 use crate::engine::{Engine, EngineError};
+use crate::facts::Word;
 use crate::history::{History, Prior};
 use crate::model::{AskWork, Phase, Work};
 use crate::ports::store::Batch;
@@ -66,16 +67,16 @@ async fn judged(
 ) -> Result<Vec<(Standing, Vec<Cause>)>, EngineError> {
     let (model, ports) = (engine.model(), engine.ports());
     let digests = FileDigests::new(ports.files.clone());
-    let mut words: BTreeMap<Target, Freshness> = BTreeMap::new();
+    let mut words: BTreeMap<Target, Word> = BTreeMap::new();
     let mut found = Vec::new();
     for target in model.targets() {
         let standing = stand(model, ports, history, &digests, &target, &words).await?;
-        let mut word = standing.verdict.freshness;
+        let mut word = standing.word();
         if named.contains(&target) {
             let waived = waivable(&standing)?;
             if !waived.is_empty() {
                 let partial = history.latest(&target).is_some_and(|latest| latest.is_partial());
-                word = if partial { Freshness::Partial } else { Freshness::Fresh };
+                word = Word::of(if partial { Freshness::Partial } else { Freshness::Fresh });
             }
             found.push((standing, waived));
         }
@@ -113,8 +114,11 @@ fn check_named(
 /// Says which causes a person's word may waive.
 fn waivable(standing: &Standing) -> Result<Vec<Cause>, EngineError> {
     let target = &standing.target;
-    if let Some(why) = &standing.now.skipped {
-        return Err(refused(target, format!("it is skipped: {why}")));
+    if let Some(skip) = &standing.now.skipped {
+        return Err(refused(target, format!("it is skipped: {}", skip.reason)));
+    }
+    if let Some(why) = &standing.now.unfit {
+        return Err(refused(target, format!("its condition cannot be evaluated: {why}")));
     }
     let causes = &standing.verdict.causes;
     if causes.iter().any(|cause| cause.kind == CauseKind::NeverRun) {

@@ -159,7 +159,10 @@ impl Refs {
                     refs.lineage(&waiver.lineage);
                     refs.tables.extend(waiver.units);
                 }
-                HistoryEntry::Attempt(attempt) => refs.conflicts.extend(attempt.conflicts),
+                HistoryEntry::Attempt(attempt) => {
+                    refs.conflicts.extend(attempt.conflicts);
+                    refs.artifacts.extend(attempt.document.iter().map(|document| document.digest));
+                }
                 HistoryEntry::RunStarted(_)
                 | HistoryEntry::RunEnded(_)
                 | HistoryEntry::Generation(_)

@@ -7,6 +7,7 @@ use refrain_schemas::name::Revision;
 use refrain_schemas::scope::Target;
 
 use super::named;
+use crate::artifact::whole;
 use crate::engine::{Engine, EngineError, Shown};
 use crate::history::History;
 use crate::ports::store::{Store, StoreError};
@@ -36,6 +37,26 @@ pub(crate) async fn show(
             Shown::Document(document.into_iter().next().unwrap_or_else(Json::null))
         }
     })
+}
+
+/// Returns what each target made as one document, or the document of its failure.
+pub(crate) async fn documents(engine: &Engine, targets: &[Target]) -> Result<Vec<Option<Json>>, EngineError> {
+    let store = &*engine.ports().store;
+    let history = History::fold(store.history().await?);
+    let mut documents = Vec::with_capacity(targets.len());
+    for target in targets {
+        let attempt = history.target(target).and_then(|target| target.last_attempt.as_ref());
+        let failed = attempt.and_then(|attempt| attempt.document.as_ref());
+        let made = history.latest(target).map(|record| &record.artifact);
+        documents.push(match failed.or(made) {
+            None => None,
+            Some(artifact) => {
+                let sequence = Sequence::open_whole(store, artifact.digest).await?;
+                Some(whole(&sequence, artifact.kind != ArtifactKind::Document))
+            }
+        });
+    }
+    Ok(documents)
 }
 
 /// Reads some entries of a tree, holes left out: the pages they are on and no others.

@@ -9,16 +9,17 @@ use futures::future::{BoxFuture, FutureExt as _};
 use futures::stream::{FuturesUnordered, StreamExt as _};
 use refrain_schemas::event::{EventKind, RunEnded};
 use refrain_schemas::exit_code::ExitCode;
-use refrain_schemas::freshness::Freshness;
 use refrain_schemas::history::{HistoryEntry, RunEnd, RunStart};
 use refrain_schemas::name::RunId;
 use refrain_schemas::report::{PhaseReport, PhaseStatus, RunReport, RunStatus, UnitCounts};
 use refrain_schemas::scope::Target;
 use refrain_schemas::usage::Usage;
+use serde_json::Map;
 
 use crate::define::FileDigests;
 use crate::engine::{Control, Engine, EngineError, RunRequest};
 use crate::executor::{LocalExecutor, RemarkBox};
+use crate::facts::Word;
 use crate::history::History;
 use crate::plan::drift::{self, Origins};
 use crate::ports::cancel::Cancel;
@@ -29,6 +30,7 @@ use crate::survey::survey;
 
 use super::input::Input;
 use super::keeping;
+use super::outputs;
 use super::perform::Performer;
 use super::request::Planned;
 use super::state::{Options, RunState, Stop};
@@ -119,6 +121,7 @@ async fn run_held(
     tell_remarks(&mut recorder, &remarks).await;
     let fatal = turned.err().or(state.fatal.take());
     let report = report(&state, run_id, in_doubt);
+    let report = outputs::with_outputs(&state, ports, report, fatal.is_some()).await;
     if let Some(error) = fatal {
         recorder.record(None, EventKind::RunFailed(ended(&report))).await;
         let _lost = recorder.finish().await;
@@ -139,7 +142,7 @@ async fn outside(
     history: &History,
     digests: &FileDigests,
     request: &RunRequest,
-) -> Result<BTreeMap<Target, Freshness>, EngineError> {
+) -> Result<BTreeMap<Target, Word>, EngineError> {
     if !request.only {
         return Ok(BTreeMap::new());
     }
@@ -147,7 +150,7 @@ async fn outside(
     let outside = standings
         .into_iter()
         .filter(|standing| !planned.targets.iter().any(|(target, _)| *target == standing.target));
-    Ok(outside.map(|standing| (standing.target, standing.verdict.freshness)).collect())
+    Ok(outside.map(|standing| (standing.target.clone(), standing.word())).collect())
 }
 
 /// Makes the beginning durable and tells of it.
@@ -162,7 +165,12 @@ async fn begin(
     let ports = engine.ports();
     let at = ports.clock.now();
     let named: Vec<String> = request.targets.iter().map(ToString::to_string).collect();
-    let history = vec![HistoryEntry::RunStarted(RunStart { run_id, at, targets: named.clone() })];
+    let history = vec![HistoryEntry::RunStarted(RunStart {
+        run_id,
+        at,
+        targets: named.clone(),
+        pipeline: engine.pipeline().map(str::to_owned),
+    })];
     ports.store.commit(Batch { history, ..Batch::default() }).await?;
     let in_doubt = opening.in_doubt.len() as u64;
     recorder.record(None, EventKind::RunStarted { targets: named, in_doubt }).await;
@@ -197,6 +205,7 @@ async fn turn_until_over(
             recorder.record(target.as_deref(), kind).await;
         }
         tell_remarks(recorder, remarks).await;
+        recorder.catch_up().await;
         for effect in turn.effects {
             tasks.push(performer.clone().begin(effect));
         }
@@ -251,6 +260,8 @@ fn report(state: &RunState, run_id: RunId, in_doubt: u64) -> RunReport {
         usage,
         cost_usd: usage.cost_usd,
         phases,
+        outputs: Map::new(),
+        output_errors: BTreeMap::new(),
         leftovers: Vec::new(),
         open_errors: Vec::new(),
         idle_edits: Vec::new(),

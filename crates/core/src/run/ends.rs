@@ -11,6 +11,8 @@ use refrain_schemas::report::PhaseStatus;
 use refrain_schemas::scope::Target;
 
 use crate::engine::EngineError;
+use crate::facts::End;
+use crate::judge::{Now, UpstreamNow};
 use crate::model::Work;
 use crate::publish::Published;
 use crate::survey::Standing;
@@ -35,6 +37,7 @@ impl RunState {
         let target = &mut self.targets[no];
         let was_asking = matches!(target.stage, Stage::Asking(_));
         target.stage = Stage::Over;
+        target.end = end_of(target.end, status);
         target.report.status = status;
         target.report.error = error;
         target.report.calls = target.tally.calls;
@@ -52,7 +55,7 @@ impl RunState {
         let mut missing = standing.verdict.missing.clone();
         let failed = self.targets[no].after.iter().map(|before| &self.targets[*before]).filter(|before| {
             let upstream = standing.now.upstream.iter().find(|upstream| upstream.target == *before.target);
-            before.has_ended_badly() && upstream.is_some_and(|upstream| upstream.hard)
+            before.has_ended_badly() && upstream.is_some_and(UpstreamNow::holds_up)
         });
         let failed: Vec<Target> = failed.map(|before| (*before.target).clone()).collect();
         missing.extend(failed.iter().filter(|target| !standing.verdict.missing.contains(target)).cloned());
@@ -72,12 +75,14 @@ impl RunState {
     pub(super) fn block(&mut self, no: TargetNo, standing: &Standing, error: PhaseError) {
         let stopped = self.stop.is_some_and(|stop| stop != Stop::Ceiling)
             || error.missing.iter().any(|target| {
-                self.targets
-                    .iter()
-                    .any(|state| *state.target == *target && state.report.status == PhaseStatus::Stopped)
+                let state = self.by_target.get(target).map(|no| &self.targets[*no]);
+                state.is_some_and(|state| state.report.status == PhaseStatus::Stopped)
             });
         if let (true, Some(stop)) = (stopped, self.stop.or(stopped.then_some(Stop::Ceiling))) {
             return self.end_early(no, stop);
+        }
+        if self.is_behind_a_person(&error) {
+            return self.wait_behind(no, standing, error);
         }
         self.attempt(no, standing, AttemptOutcome::Blocked, error.clone(), None);
         self.targets[no].freshness = Freshness::Blocked;
@@ -93,19 +98,36 @@ impl RunState {
         error: PhaseError,
         conflicts: Option<Digest>,
     ) {
+        let record = self.attempt_record(no, Some(&standing.now), outcome, error, conflicts);
+        self.write(HistoryEntry::Attempt(record));
+    }
+
+    pub(super) fn attempt_record(
+        &mut self,
+        no: TargetNo,
+        now: Option<&Now>,
+        outcome: AttemptOutcome,
+        error: PhaseError,
+        conflicts: Option<Digest>,
+    ) -> AttemptRecord {
         let counts = self.targets[no].job().map_or(self.targets[no].report.units, |job| job.counts);
         self.targets[no].report.units = counts;
-        let record = AttemptRecord {
+        AttemptRecord {
             target: (*self.targets[no].target).clone(),
             run_id: self.run_id,
             at: self.now,
             outcome,
-            inputs: standing.now.inputs(),
+            // Where it is not known what it was to be made from, no later run finds the same.
+            inputs: now.map_or_else(|| Digest::of_content(b""), Now::inputs),
             error,
             counts,
             conflicts,
-        };
-        self.write(HistoryEntry::Attempt(record));
+            document: None,
+            recovered: false,
+            read: now
+                .filter(|_| self.phase(no).given().is_some())
+                .map_or_else(Vec::new, |now| now.sources.clone()),
+        }
     }
 
     pub(super) fn fail(
@@ -115,6 +137,9 @@ impl RunState {
         error: PhaseError,
         conflicts: Option<Digest>,
     ) {
+        if self.phase(no).keeps_failures() {
+            return self.fail_with_document(no, Some(&standing.now), error, conflicts);
+        }
         self.attempt(no, standing, AttemptOutcome::Failed, error.clone(), conflicts);
         self.targets[no].freshness = Freshness::Failed;
         self.tell(no, EventKind::PhaseFailed(error.clone()));
@@ -173,6 +198,9 @@ impl RunState {
             units: Vec::new(),
             missing: Vec::new(),
         };
+        if self.phase(no).keeps_failures() {
+            return self.fail_with_document(no, None, error, None);
+        }
         self.targets[no].freshness = Freshness::Failed;
         self.tell(no, EventKind::PhaseFailed(error.clone()));
         self.end(no, PhaseStatus::Failed, Some(error));
@@ -232,5 +260,17 @@ impl RunState {
         };
         self.tell(no, kind);
         self.end(no, status, Some(error));
+    }
+}
+
+/// Says what the end of a target means to what comes after it; why it is skipped is known already.
+const fn end_of(known: End, status: PhaseStatus) -> End {
+    match status {
+        PhaseStatus::Fresh | PhaseStatus::Completed | PhaseStatus::Partial => End::Made,
+        PhaseStatus::Failed => End::Failed,
+        PhaseStatus::Blocked => End::Blocked,
+        PhaseStatus::Waiting => End::Waiting,
+        PhaseStatus::Stopped | PhaseStatus::Cancelled => End::Open,
+        PhaseStatus::Skipped => known,
     }
 }

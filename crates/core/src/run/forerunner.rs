@@ -22,7 +22,7 @@ use crate::facts::Known;
 use crate::model::{Context, ContextSource, Model, Phase, Work};
 use crate::prepare::{Prospect, RecordsBefore};
 use crate::stream::{self, Flow};
-use crate::survey::Standing;
+use crate::survey::{Standing, is_volatile};
 
 use super::input::{Effect, TargetNo};
 use super::job::{Job, source_key};
@@ -220,8 +220,7 @@ impl RunState {
         let Some(live) = self.live_edges(no) else { return };
         let phases = live.iter().map(|live| live.phase.clone()).collect();
         let target = self.targets[no].target.clone();
-        let known =
-            Known::of(&self.model, self.phase(no), &target, &self.history, |other| self.freshness(other));
+        let known = Known::of(&self.model, self.phase(no), &target, &self.history, |other| self.word(other));
         let Some(ahead) = &mut self.forerunners[no] else { return };
         (ahead.step, ahead.live) = (Step::Foreseeing, live);
         self.effect(Effect::Foresee(no, Box::new(known), phases));
@@ -288,7 +287,7 @@ impl RunState {
         let Some(Foresight { mut standing, mut prospect }) = foresight.map(|foresight| *foresight) else {
             return self.give_up_ahead(no);
         };
-        if self.targets[no].is_forced || self.is_volatile(no) {
+        if self.targets[no].is_forced || is_volatile(&self.model, self.phase(no)) {
             self.raise_generation(no, &mut standing);
             prospect.before.clear();
             prospect.prepared.set_generation(standing.now.generation);
@@ -331,7 +330,7 @@ impl RunState {
         let missing = self.blocked(no, standing).map(|error| error.missing).unwrap_or_default();
         let last =
             self.history.target(&self.targets[no].target).and_then(|target| target.last_attempt.as_ref());
-        let is_raised = self.targets[no].is_forced || self.is_volatile(no);
+        let is_raised = self.targets[no].is_forced || is_volatile(&self.model, self.phase(no));
         let in_conflict = is_raised && last.is_some_and(|attempt| attempt.error.code == "conflict");
         missing.iter().all(is_live) && !in_conflict && standing.now.edits.targets().next().is_none()
     }

@@ -55,6 +55,10 @@ pub struct Job {
     pub renderers: Vec<Option<Renderer>>,
     /// The context that all units share.
     pub shared: Json,
+    /// What agents said of their failures, by unit and ask.
+    pub documents: BTreeMap<(usize, usize), Json>,
+    /// What was said of the failure that the last failed unit failed for.
+    pub document: Option<Json>,
     /// The key of the source's records, if they have one.
     pub source_key: Option<String>,
     /// Units that are not over.
@@ -156,6 +160,8 @@ impl Job {
             edited: prepared.editing.keys(),
             is_whole: prepared.before.is_none(),
             watches: BTreeMap::new(),
+            documents: BTreeMap::new(),
+            document: None,
             standing,
             prepared,
         }
@@ -303,6 +309,20 @@ impl Job {
         let abouts: Vec<About<'_>> = abouts.collect();
         // Each of them has been rendered for its key.
         renderer.conversation(&abouts).ok().map(Arc::new)
+    }
+
+    /// Returns what was said of the failure that a unit failed for: that of the first ask in the order of the file, or of the
+    /// last rung or link; never of whoever answered first.
+    #[must_use]
+    pub fn reported(&self, fan: Fan, unit: usize) -> Option<Json> {
+        let asks = &self.units.get(unit)?.asks;
+        let ask = match fan {
+            Fan::Split | Fan::Panel => {
+                asks.iter().position(|ask| matches!(ask.state, AskState::Failed(_)))?
+            }
+            Fan::Cascade | Fan::Chain => asks.len().checked_sub(1)?,
+        };
+        self.documents.get(&(unit, ask)).cloned()
     }
 
     /// Gives an ask its next key, because the reply under the present one is refused, and returns that key.

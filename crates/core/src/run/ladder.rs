@@ -13,8 +13,8 @@ use std::time::Duration;
 use refrain_schemas::digest::Digest;
 use refrain_schemas::event::{EventKind, Level};
 use refrain_schemas::failure::{Failure, FailureKind};
+use refrain_schemas::json::Json;
 use refrain_schemas::ledger::Rung;
-use refrain_schemas::name::AgentName;
 
 use crate::model::RetryPolicy;
 use crate::ports::agent::{AgentError, Blame, Repair};
@@ -24,7 +24,7 @@ use super::input::{AskRef, Asks, Effect, TargetNo};
 use super::pool::Pack;
 use super::retry::jitter;
 use super::returns::Landing;
-use super::state::{RunState, Stop};
+use super::state::{PoolNo, RunState, Stop};
 
 /// How often a provider may have no room for a pack until it has failed.
 const MOST_LIMITED: u32 = 50;
@@ -56,14 +56,18 @@ impl RunState {
     /// Goes on with the asks of a call that brought no good reply to them, and fails those that nothing helps.
     pub(super) fn climb(&mut self, landing: &Landing, missed: Vec<Miss>) {
         let pack = &landing.pack;
-        let policy = self.policy(&self.pools[landing.no].agent);
+        let policy = self.policy(landing.no);
+        let reported = self.pools[landing.no].retries_reported;
         let n_invalid = missed.iter().filter(|miss| miss.failure.kind == FailureKind::Invalid).count();
         let mut steps: BTreeMap<Step, Vec<Miss>> = BTreeMap::new();
         for miss in missed {
             if self.ends_run_for(pack.target, &miss.failure) {
                 continue;
             }
-            let step = next_step(pack, policy, miss.failure.kind, n_invalid);
+            let step = match miss.failure.kind {
+                FailureKind::Reported => (reported && pack.attempt < policy.attempts).then_some(Step::Retry),
+                kind => next_step(pack, policy, kind, n_invalid),
+            };
             match step.filter(|_| self.open_key(miss.ask).is_some()) {
                 Some(step) => steps.entry(step).or_default().push(miss),
                 None => self.give_up(pack, miss),
@@ -74,7 +78,10 @@ impl RunState {
         }
     }
 
-    fn give_up(&mut self, pack: &Pack, Miss { key, failure, .. }: Miss) {
+    fn give_up(&mut self, pack: &Pack, Miss { key, failure, said, .. }: Miss) {
+        if matches!(failure.kind, FailureKind::Reported | FailureKind::Waiting) {
+            self.note_document(key, &said);
+        }
         match failure.kind {
             FailureKind::Invalid => self.refuse_key(self.targets[pack.target].phase, key, &failure),
             _ => self.fail_key(key, &with_hint(failure)),
@@ -109,7 +116,7 @@ impl RunState {
     /// Goes on after a call that failed as a whole.
     pub(super) fn try_again(&mut self, landing: &Landing, open: Vec<(AskRef, Digest)>, error: &AgentError) {
         let (pack, failure) = (&landing.pack, error.failure());
-        let policy = self.policy(&self.pools[landing.no].agent);
+        let policy = self.policy(landing.no);
         let asks: Asks = open.iter().map(|(ask, _)| *ask).collect();
         let usual = match error.kind {
             FailureKind::Invalid | FailureKind::Truncated => Duration::ZERO,
@@ -122,7 +129,13 @@ impl RunState {
         if asks.len() > 1 && error.kind != FailureKind::RateLimited && error.blame == Blame::Units {
             return self.split(landing, &asks, pause, &failure);
         }
-        if may_pass(error.kind) && pack.attempt < policy.attempts {
+        let is_worth_it = match error.kind {
+            // It was waited for often enough.
+            FailureKind::RateLimited => false,
+            FailureKind::Invalid => true,
+            kind => kind.may_pass(),
+        };
+        if is_worth_it && pack.attempt < policy.attempts {
             let next = Pack { asks, attempt: pack.attempt + 1, rung: Rung::Retry, ..pack.clone() };
             return self.rest(landing, next, pause, failure);
         }
@@ -223,7 +236,7 @@ impl RunState {
             // The gate keeps everybody waiting, unless such refusals come anyway.
             _ if !seat.chain.is_empty() && !self.gates.is_scattered(&seat.chain) => Duration::ZERO,
             Some(pause) => pause,
-            None => self.policy(&seat.agent).pause(limited),
+            None => seat.retry.pause(limited),
         };
         self.rest(landing, next, pause, failure);
     }
@@ -265,9 +278,19 @@ impl RunState {
         }
     }
 
-    pub(super) fn policy(&self, agent: &AgentName) -> RetryPolicy {
-        let known = self.model.agents.get(agent.as_str()).map(|agent| agent.retry);
-        known.unwrap_or(RetryPolicy { attempts: 1, initial: Duration::ZERO, max: Duration::ZERO, factor: 0 })
+    pub(super) fn policy(&self, no: PoolNo) -> RetryPolicy {
+        self.pools[no].retry
+    }
+
+    /// Keeps the document of a failure that an agent reported, for all who asked.
+    fn note_document(&mut self, key: Digest, said: &str) {
+        let Ok(document) = Json::parse(said) else { return };
+        let asks = self.by_key.get(&key).map(|waiting| waiting.asks.clone()).unwrap_or_default();
+        for ask in asks {
+            if let Some(job) = self.targets[ask.target].job_mut() {
+                job.documents.insert((ask.unit, ask.ask), document.clone());
+            }
+        }
     }
 }
 
@@ -282,13 +305,8 @@ fn next_step(pack: &Pack, policy: RetryPolicy, kind: FailureKind, n_invalid: usi
         // An answer about fewer units is shorter.
         FailureKind::Truncated => (pack.asks.len() > 1).then_some(Step::Split),
         FailureKind::RateLimited => (pack.limited < MOST_LIMITED).then_some(Step::Limited),
-        kind => (may_pass(kind) && has_attempts).then_some(Step::Retry),
+        kind => (kind.may_pass() && has_attempts).then_some(Step::Retry),
     }
-}
-
-const fn may_pass(kind: FailureKind) -> bool {
-    // A call that was cancelled although nobody cancelled it here may work next time.
-    matches!(kind, FailureKind::Transient | FailureKind::Invalid | FailureKind::Cancelled)
 }
 
 /// Says what helps against answers that are cut off even about one unit.

@@ -144,7 +144,11 @@ impl Performer {
 
     /// Looks at a target whose turn has not come. What goes wrong here will be told when it has.
     async fn foresee(&self, no: TargetNo, known: &Known, live: &BTreeSet<PhaseName>) -> Option<Foresight> {
-        let standing = self.judge(no, known).await.ok().filter(|standing| standing.now.skipped.is_none())?;
+        let standing = self
+            .judge(no, known)
+            .await
+            .ok()
+            .filter(|standing| standing.now.skipped.is_none() && standing.now.unfit.is_none())?;
         let phase = self.phase(no);
         let Work::Ask(work) = &phase.work else { return None };
         let preparation = Preparation {
@@ -181,7 +185,12 @@ impl Performer {
             editing: &prepared.editing,
             begun: begun.map(|begun| *begun),
         };
-        Ok(publication.publish().await?)
+        let mut published = publication.publish().await?;
+        if let Some(published) = &mut published {
+            published.files = prepare::stamps(&*self.ports.files, &prepared.writes).await;
+            published.read = prepared.reads;
+        }
+        Ok(published)
     }
 
     async fn settle(

@@ -427,8 +427,10 @@ impl RunState {
     }
 
     fn end_unit(&mut self, no: TargetNo, unit: usize, failure: Option<Failure>) {
-        let stops =
-            matches!(&self.phase(no).work, Work::Ask(work) if work.on_unit_failure == OnUnitFailure::Stop);
+        let (stops, fan) = match &self.phase(no).work {
+            Work::Ask(work) => (work.on_unit_failure == OnUnitFailure::Stop, work.fan),
+            Work::Read(_) | Work::Write(_) => (false, Fan::Split),
+        };
         let is_ahead = self.is_forerunner(no);
         if stops && is_ahead && failure.is_some() {
             self.halt(no);
@@ -436,6 +438,9 @@ impl RunState {
         let Some(job) = self.targets[no].job_mut() else { return };
         job.n_open -= 1;
         let id = job.unit_id(unit).clone();
+        if failure.is_some() {
+            job.document = job.reported(fan, unit);
+        }
         let state = &mut job.units[unit];
         let was_called = state.was_called;
         match &failure {
@@ -516,7 +521,8 @@ impl RunState {
             missing: Vec::new(),
         };
         let standing = job.standing.clone();
-        self.fail(no, &standing, error, None);
+        let is_plain = self.phase(no).given().is_none() && !self.phase(no).course.goes_on();
+        if is_plain { self.fail(no, &standing, error, None) } else { self.miss_offline(no, error) }
     }
 
     /// Ends a target of which too many units failed.
@@ -537,18 +543,18 @@ impl RunState {
         let first = units
             .first()
             .map_or(String::new(), |unit| format!(": `{}`: {}", unit.unit, unit.failure.message));
-        let may_pass = |unit: &UnitFailure| {
-            matches!(unit.failure.kind, FailureKind::Transient | FailureKind::RateLimited)
-        };
         // What helps against answers that are cut off stands in the failures themselves.
-        let hint = if units.iter().any(may_pass) {
+        let hint = if units.iter().any(|unit| unit.failure.kind.may_pass()) {
             "replies that came are kept; run again to try the others"
         } else {
             "replies that came are kept; mend what these units failed for, then only they are asked"
         };
         let error = PhaseError {
             code: "unit_failed".to_owned(),
-            message: format!("{n} of {total} units failed{first}"),
+            message: match units.first().filter(|_| self.phase(no).given().is_some()) {
+                Some(only) => only.failure.message.clone(),
+                None => format!("{n} of {total} units failed{first}"),
+            },
             hint: Some(hint.to_owned()),
             units,
             missing: Vec::new(),

@@ -45,7 +45,7 @@ impl Planned {
         }
         let targets = all.into_iter().filter(|target| wanted.contains(target));
         let place = |target: Target| {
-            let phase = model.phases.iter().position(|phase| phase.name == target.phase)?;
+            let phase = *model.places.get(&target.phase)?;
             Some((target, phase))
         };
         Ok(Self { targets: targets.filter_map(place).collect(), named })

@@ -125,7 +125,7 @@ impl RunState {
         match reply {
             Ok(_) => self.gates.succeeded(chain, passes),
             Err(error) if error.kind == FailureKind::RateLimited => {
-                let policy = self.policy(&self.pools[no].agent);
+                let policy = self.policy(no);
                 let refusal = Refusal { retry_after: error.retry_after, jitter };
                 self.gates.refused(chain, passes, refusal, now, |strikes| policy.pause(strikes));
             }

@@ -1,11 +1,13 @@
 //! From replies to a revision: when a target's units are over, and what is published and told then.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use refrain_schemas::artifact::ArtifactRef;
 use refrain_schemas::event::{EventKind, PhaseEnded};
 use refrain_schemas::freshness::{Cause, CauseKind};
 use refrain_schemas::history::{HistoryEntry, Lineage, RevisionRecord};
+use refrain_schemas::name::PhaseName;
 use refrain_schemas::phase_spec::OnUnitFailure;
 use refrain_schemas::report::PhaseStatus;
 use refrain_schemas::scope::Target;
@@ -85,8 +87,12 @@ impl RunState {
             conflicts: published.conflicts,
             n_conflicts: published.n_conflicts,
             edits: published.edits,
+            files: published.files,
+            read: published.read,
             ..self.next_record(no, published.artifact, lineage)
         };
+        let mut standing = standing;
+        standing.now.altered.clear();
         self.publish_revision(no, record, &standing);
     }
 
@@ -135,23 +141,32 @@ impl RunState {
         self.end(no, status, None);
     }
 
-    /// Tells of the revisions downstream that are no longer fresh, each once a run.
+    /// Tells of the revisions downstream that are no longer fresh, each once a run. Behind one of which that has been told,
+    /// it has been told of all.
     pub(super) fn invalidate(&mut self, no: TargetNo) {
         let changed = self.targets[no].target.clone();
-        let mut reached: Vec<Target> = vec![(*changed).clone()];
-        for target in self.model.targets() {
-            let Some(phase) = self.model.phase(target.phase.as_str()) else { continue };
-            let before = crate::upstream::upstream(&self.model, phase, &target.scope);
-            let through = before.iter().find(|upstream| upstream.read && reached.contains(&upstream.target));
-            let Some(through) = through else { continue };
-            let direct = through.target == *changed;
-            let kind = if direct { CauseKind::Upstream } else { CauseKind::UpstreamStale };
-            let cause = Cause::new(kind, through.target.to_string());
-            reached.push(target.clone());
-            let latest = self.history.latest(&target).map(|record| record.revision);
-            if let Some(revision) = latest.filter(|_| !self.invalidated.contains(&target)) {
-                self.invalidated.push(target.clone());
-                self.told.push((Some(Arc::new(target)), EventKind::PhaseInvalidated { revision, cause }));
+        let model = self.model.clone();
+        let mut reached: HashSet<Target> = HashSet::from([(*changed).clone()]);
+        let mut phases: HashSet<&PhaseName> = HashSet::from([&changed.phase]);
+        // Phases stand behind those that they read.
+        for phase in model.phases.iter().filter(|phase| phase.enabled) {
+            if !phase.edges().any(|edge| edge.read && phases.contains(&edge.phase)) {
+                continue;
+            }
+            for target in model.scopes(phase).into_iter().map(|scope| phase.target(scope)) {
+                let before = crate::upstream::upstream(&model, phase, &target.scope);
+                let through =
+                    before.iter().find(|upstream| upstream.read && reached.contains(&upstream.target));
+                let Some(through) = through.filter(|_| !self.invalidated.contains(&target)) else { continue };
+                let direct = through.target == *changed;
+                let kind = if direct { CauseKind::Upstream } else { CauseKind::UpstreamStale };
+                let cause = Cause::new(kind, through.target.to_string());
+                reached.insert(target.clone());
+                phases.insert(&phase.name);
+                if let Some(revision) = self.history.latest(&target).map(|record| record.revision) {
+                    self.invalidated.insert(target.clone());
+                    self.told.push((Some(Arc::new(target)), EventKind::PhaseInvalidated { revision, cause }));
+                }
             }
         }
     }

@@ -1,26 +1,28 @@
 //! The state of a run. Everything that changes it starts in [`RunState::apply`] and [`RunState::schedule`]; nothing in
 //! here waits for anything.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use refrain_schemas::digest::Digest;
 use refrain_schemas::event::{EventKind, Level};
 use refrain_schemas::exchange::Exchange;
-use refrain_schemas::freshness::Freshness;
 use refrain_schemas::history::HistoryEntry;
 use refrain_schemas::ledger::{Lane, LedgerEntry};
 use refrain_schemas::money::Budget;
 use refrain_schemas::name::{AgentName, CallId, RunId};
+use refrain_schemas::on_failure::Policy;
 use refrain_schemas::pipeline::Limits;
 use refrain_schemas::report::PhaseReport;
 use refrain_schemas::scope::Target;
 use refrain_schemas::time::Timestamp;
 
+use crate::artifact::Pages;
 use crate::engine::EngineError;
+use crate::facts::Word;
 use crate::history::History;
-use crate::model::{Model, Phase, Work};
+use crate::model::{Model, Phase, RetryPolicy, Work};
 use crate::ports::store::{Batch, InDoubt};
 
 use super::forerunner::Forerunner;
@@ -44,12 +46,14 @@ pub struct RunState {
     /// The targets in plan order, and behind them their forerunners in the same order.
     pub(super) targets: Vec<TargetState>,
     pub(super) n_targets: usize,
+    /// The numbers of the targets.
+    pub(super) by_target: HashMap<Arc<Target>, TargetNo>,
     /// What is known of targets before their turns; nothing of those that nothing flows into.
     pub(super) forerunners: Vec<Option<Forerunner>>,
     /// The fields that open units are counted by, with the targets that these are units of.
     pub(super) watched: BTreeSet<(TargetNo, String)>,
     /// Verdicts on targets outside the plan.
-    pub(super) outside: BTreeMap<Target, Freshness>,
+    pub(super) outside: BTreeMap<Target, Word>,
     /// The pools: by phase in model order, and by agent in file order within a phase.
     pub(super) pools: Vec<Seat>,
     /// The first pool of each phase.
@@ -86,7 +90,7 @@ pub struct RunState {
     told_at: Duration,
     /// The first failure that ends the run.
     pub(super) fatal: Option<EngineError>,
-    pub(super) invalidated: Vec<Target>,
+    pub(super) invalidated: HashSet<Target>,
 }
 
 /// What was asked of the run, as far as the state has to know.
@@ -127,6 +131,9 @@ pub(super) struct Seat {
     pub(super) agent_no: usize,
     pub(super) limits: Limits,
     pub(super) timeout: Option<Duration>,
+    pub(super) retry: RetryPolicy,
+    /// Whether a failure that the agent reports is tried again like one that may pass.
+    pub(super) retries_reported: bool,
     /// The gates that its calls go through.
     pub(super) chain: Chain,
     pub(super) pool: Pool,
@@ -204,11 +211,13 @@ impl RunState {
         run_id: RunId,
         options: Options,
         targets: Vec<TargetState>,
-        outside: BTreeMap<Target, Freshness>,
+        outside: BTreeMap<Target, Word>,
         (next_call, next_lane): (CallId, u32),
     ) -> Self {
         let purses = Purses::new(&model, options.budget, &options.in_doubt);
         let level = options.level;
+        let numbers = targets.iter().enumerate().map(|(no, state)| (state.target.clone(), no));
+        let by_target = numbers.collect();
         let (n_targets, forerunners) = (targets.len(), Forerunner::of(&model, &targets));
         let behind: Vec<TargetState> = targets.iter().map(TargetState::forerunner).collect();
         let targets = targets.into_iter().chain(behind).collect();
@@ -219,6 +228,7 @@ impl RunState {
             options,
             targets,
             n_targets,
+            by_target,
             forerunners,
             watched: BTreeSet::new(),
             outside,
@@ -249,7 +259,7 @@ impl RunState {
             level,
             told_at: Duration::ZERO,
             fatal: None,
-            invalidated: Vec::new(),
+            invalidated: HashSet::new(),
         };
         state.open_pools();
         state
@@ -272,7 +282,13 @@ impl RunState {
                     agent: member.agent.clone(),
                     agent_no: agent.map_or(0, |(no, ..)| no),
                     limits: agent.and_then(|(.., agent)| agent.spec.limits).unwrap_or_default(),
-                    timeout: agent.and_then(|(.., agent)| agent.timeout),
+                    timeout: phase.course.timeout.or_else(|| agent.and_then(|(.., agent)| agent.timeout)),
+                    retry: phase
+                        .course
+                        .retry
+                        .or_else(|| agent.map(|(.., agent)| agent.retry))
+                        .unwrap_or(ONCE),
+                    retries_reported: phase.course.policy == Policy::Retry,
                     chain,
                     pool: Pool::new(member.clones),
                 });
@@ -360,6 +376,11 @@ impl RunState {
         self.effects.push(effect);
     }
 
+    /// Keeps pages along with the entries that refer to them.
+    pub(super) fn keep_pages(&mut self, pages: Pages) {
+        self.batch.pages.extend(pages);
+    }
+
     pub(super) fn ledger(&mut self, entry: LedgerEntry) {
         self.batch.ledger.push(entry);
     }
@@ -425,6 +446,10 @@ impl RunState {
         }
     }
 }
+
+/// How a call is tried of which nothing is known.
+const ONCE: RetryPolicy =
+    RetryPolicy { attempts: 1, initial: Duration::ZERO, max: Duration::ZERO, factor: 0 };
 
 /// How many keys are looked up at once.
 const LOOK_UPS: usize = 1 << 14;

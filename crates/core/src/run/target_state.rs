@@ -11,6 +11,7 @@ use refrain_schemas::name::UnitId;
 use refrain_schemas::report::{PhaseReport, PhaseStatus, UnitCounts};
 use refrain_schemas::scope::Target;
 
+use crate::facts::{End, Word};
 use crate::survey::Standing;
 
 use super::input::TargetNo;
@@ -32,6 +33,8 @@ pub struct TargetState {
     pub stage: Stage,
     /// How fresh it is, as far as the run knows.
     pub freshness: Freshness,
+    /// How it ended, to what comes after it.
+    pub end: End,
     /// What it lacks to go on, and what could be done.
     pub shortage: Option<(String, String)>,
     /// What its calls came to.
@@ -98,6 +101,7 @@ impl TargetState {
             usage: refrain_schemas::usage::Usage::default(),
             causes: Vec::new(),
             error: None,
+            document: None,
             kept: Vec::new(),
         };
         Self {
@@ -107,6 +111,7 @@ impl TargetState {
             is_forced,
             stage: Stage::Waiting,
             freshness: Freshness::Missing,
+            end: End::Open,
             shortage: None,
             tally: Tally::default(),
             dearest: Amount::default(),
@@ -131,6 +136,12 @@ impl TargetState {
     #[must_use]
     pub const fn is_before_asking(&self) -> bool {
         matches!(self.stage, Stage::Waiting | Stage::Judging | Stage::Preparing(_))
+    }
+
+    /// Returns what is known of it to those after it.
+    #[must_use]
+    pub const fn word(&self) -> Word {
+        Word { freshness: self.freshness, end: self.end }
     }
 
     /// Whether the target has ended.

@@ -3,15 +3,16 @@
 use std::collections::BTreeMap;
 
 use refrain_schemas::event::EventKind;
+use refrain_schemas::failure::PhaseError;
 use refrain_schemas::freshness::{Cause, CauseKind, Freshness};
 use refrain_schemas::history::{GenerationRecord, HistoryEntry, RevisionRecord};
 use refrain_schemas::report::{KeptFile, PhaseStatus};
 use refrain_schemas::scope::Target;
 
 use crate::engine::EngineError;
-use crate::facts::Known;
+use crate::facts::{Known, Skip, Word};
 use crate::model::Work;
-use crate::survey::{Standing, is_kept, is_volatile};
+use crate::survey::{Standing, is_anew, is_kept};
 
 use super::input::{Effect, TargetNo, Transferred, Trouble, Whole};
 use super::job::Job;
@@ -19,12 +20,11 @@ use super::state::{RunState, Stop};
 use super::target_state::Stage;
 
 impl RunState {
-    pub(super) fn freshness(&self, target: &Target) -> Freshness {
-        let inside = self.targets.iter().find(|state| *state.target == *target);
-        inside.map_or_else(
-            || self.outside.get(target).copied().unwrap_or(Freshness::Missing),
-            |state| state.freshness,
-        )
+    pub(super) fn word(&self, target: &Target) -> Word {
+        match self.by_target.get(target) {
+            Some(no) => self.targets[*no].word(),
+            None => self.outside.get(target).copied().unwrap_or(Word::MISSING),
+        }
     }
 
     pub(super) fn start_targets(&mut self) {
@@ -41,7 +41,7 @@ impl RunState {
             self.targets[no].stage = Stage::Judging;
             let target = self.targets[no].target.clone();
             let known =
-                Known::of(&self.model, self.phase(no), &target, &self.history, |other| self.freshness(other));
+                Known::of(&self.model, self.phase(no), &target, &self.history, |other| self.word(other));
             self.effect(Effect::Judge(no, Box::new(known)));
         }
     }
@@ -51,17 +51,26 @@ impl RunState {
             Ok(standing) => standing,
             Err(error) => return self.fail_or_abort(no, error),
         };
-        self.targets[no].freshness = standing.verdict.freshness;
+        let word = standing.word();
+        (self.targets[no].freshness, self.targets[no].end) = (word.freshness, word.end);
         self.targets[no].report.causes.clone_from(&standing.verdict.causes);
         self.report_latest(no);
-        if let Some(reason) = standing.now.skipped.clone() {
+        if let Some(Skip { reason, .. }) = standing.now.skipped.clone() {
             self.tell(no, EventKind::PhaseSkipped { reason });
             return self.end(no, PhaseStatus::Skipped, None);
         }
         if let Some(error) = self.blocked(no, &standing) {
             return self.block(no, &standing, error);
         }
-        let is_volatile = self.is_volatile(no);
+        let is_volatile = self.is_volatile(no, &standing);
+        if let Some(attempt) = self.spent(no, &standing) {
+            return self.fail_as_before(no, attempt);
+        }
+        if let Some(message) = standing.now.unfit.clone() {
+            let (code, hint) = ("definition".to_owned(), None);
+            let error = PhaseError { code, message, hint, units: Vec::new(), missing: Vec::new() };
+            return self.fail(no, &standing, error, None);
+        }
         if !self.is_to_run(no, &standing, is_volatile) {
             return self.keep(no, &standing);
         }
@@ -96,8 +105,8 @@ impl RunState {
         self.end(no, if partial { PhaseStatus::Partial } else { PhaseStatus::Fresh }, None);
     }
 
-    pub(super) fn is_volatile(&self, no: TargetNo) -> bool {
-        is_volatile(&self.model, self.phase(no))
+    pub(super) fn is_volatile(&self, no: TargetNo, standing: &Standing) -> bool {
+        is_anew(&self.model, self.phase(no), &self.history, standing)
     }
 
     /// Gives all asks of a target new keys, unless an earlier run did so and did not come to its end.
@@ -149,6 +158,9 @@ impl RunState {
             Ok(prepared) => prepared,
             Err(trouble) => return self.in_trouble(no, &standing, trouble),
         };
+        if self.phase(no).given().is_some() {
+            standing.now.sources.clone_from(&prepared.reads);
+        }
         let model = self.model.clone();
         let Work::Ask(work) = &model.phases[self.targets[no].phase].work else { return };
         // What was read is what the revision is made from, even if it changed since the target was judged.

@@ -159,6 +159,16 @@ pub(super) fn charge(state: &mut State<'_, '_>, args: &[&Value]) -> Result<(), E
     spend(state, |left| args.iter().try_for_each(|value| whole(value, left)))
 }
 
+/// Charges a filter of Refrain's own for what it is about to make.
+pub(super) fn charge_bytes(state: &mut State<'_, '_>, bytes: usize) -> Result<(), Error> {
+    spend(state, |left| take(left, bytes as u64))
+}
+
+/// Charges for a value that is about to be written with so much space in front of each of its values, at each depth.
+pub(super) fn charge_indented(state: &mut State<'_, '_>, value: &Value, width: usize) -> Result<(), Error> {
+    spend(state, |left| walk(value, left, 0, width as u64))
+}
+
 /// Charges for what a filter is given, and lays out what is worked out anew at each look.
 fn prepared(state: &mut State<'_, '_>, args: Vec<Value>, looks: Looks) -> Result<Vec<Value>, Error> {
     let looks = std::iter::once(looks).chain(std::iter::repeat(Looks::Whole));

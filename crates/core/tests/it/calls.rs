@@ -214,7 +214,11 @@ fn a_hanging_agent_runs_into_its_time_out() {
 
     let mut world = crate::pieces::world(phases);
     world.calls("odd", |_| Act::Hang);
-    assert_eq!(world.run().phases[1].status, PhaseStatus::Failed, "all units failed");
+    let report = world.run();
+    assert_eq!(report.phases[1].status, PhaseStatus::Failed, "all units failed");
+    let error = report.phases[1].error.as_ref().unwrap();
+    assert_eq!(error.units[0].failure.kind.as_str(), "timed_out");
+    assert!(error.hint.as_ref().unwrap().ends_with("run again to try the others"), "{error:?}");
 }
 
 #[test]

@@ -206,3 +206,21 @@ fn a_run_that_fails_is_not_a_hundred_percent_done() {
     check_growth(&states, &["ingest", "slow"]);
     assert!(states.last().unwrap().percent < 100.0, "{:?}", states.last());
 }
+
+#[test]
+fn of_a_large_run_the_last_change_before_a_long_call_is_told() {
+    const N: usize = 60;
+    let step = |n: usize| {
+        let after = n.checked_sub(1).map(|n| format!("s{n}")).into_iter().collect::<Vec<_>>();
+        (format!("s{n}"), json!({"after": after}))
+    };
+    let mut phases: serde_json::Map<String, Value> = (0..N).map(step).collect();
+    phases["s59"]["agent"] = json!({"builtin": "late"});
+    let mut world = crate::steps::steps(Value::Object(phases));
+    world.calls("late", |call| {
+        Act::Late(Duration::from_secs(3_600), reply_to(call, &|_| Ok(json!({"success": true}))))
+    });
+    assert_eq!(world.run().status, RunStatus::Completed);
+    let is_told = |state: &RunProgress| state.elapsed_seconds < 60.0 && of(state, "s58").status.is_some();
+    assert!(world.progress().iter().any(is_told));
+}

@@ -156,7 +156,7 @@ pub(crate) fn undisturbed(scene: &Scene) -> Result<Baseline, String> {
         let (ended, taken) = world.run(&session);
         steps += taken;
         let report = match ended {
-            Ended::Over(report) => report,
+            Ended::Over(report) => *report,
             Ended::Failed(error) => return Err(error.to_string()),
             Ended::Killed => return Err("it was killed".to_owned()),
             Ended::Stuck(how) => return Err(how.to_owned()),
@@ -280,7 +280,7 @@ impl Story {
         match ended {
             Ended::Over(report) => {
                 self.ended(&report, is_first);
-                return Some(report);
+                return Some(*report);
             }
             Ended::Killed => self.result.crashes += 1,
             Ended::Failed(EngineError::Store(StoreError::Io { .. })) if run < ROUGH => {

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use refrain_core::ports::agent::{
-    Agent, AgentError, AgentFactory, AgentRole, AgentTraits, AnsweredUnit, Blueprint, Conversation, Draft,
-    GateSpec, ModelTraits, Remarks, Repair, Reply, Request, SpecProblem,
+    Accepted, Agent, AgentError, AgentFactory, AgentRole, AgentTraits, AnsweredUnit, Blueprint, Conversation,
+    Draft, Effect, GateSpec, ModelTraits, Remarks, Repair, Reply, Request, SpecProblem, Touched,
 };
 use refrain_core::ports::cancel::Cancel;
 use refrain_core::ports::clock::Clock as _;
@@ -119,6 +119,8 @@ struct State {
     scripts: BTreeMap<String, Script>,
     rules: BTreeMap<String, RulesScript>,
     seed: Option<u64>,
+    effects: BTreeMap<String, Effect>,
+    accepted: BTreeMap<String, Json>,
     asked: Vec<Asked>,
     attempts: BTreeMap<(String, String), u32>,
     counts: BTreeMap<String, u64>,
@@ -140,7 +142,8 @@ impl Cast {
     pub(super) fn copy(&self, clock: Arc<ManualClock>) -> Self {
         let state = self.lock();
         let (scripts, rules) = (state.scripts.clone(), state.rules.clone());
-        let state = State { scripts, rules, seed: state.seed, ..State::default() };
+        let (effects, accepted) = (state.effects.clone(), state.accepted.clone());
+        let state = State { scripts, rules, seed: state.seed, effects, accepted, ..State::default() };
         Self { clock, state: Mutex::new(state) }
     }
 
@@ -150,6 +153,14 @@ impl Cast {
 
     pub(super) fn register_rules(&self, name: &str, review: RulesScript) {
         self.lock().rules.insert(name.to_owned(), review);
+    }
+
+    pub(super) fn register_effect(&self, name: &str, effect: Effect) {
+        self.lock().effects.insert(name.to_owned(), effect);
+    }
+
+    pub(super) fn register_schema(&self, name: &str, input: Json) {
+        self.lock().accepted.insert(name.to_owned(), input);
     }
 
     pub(super) fn shuffle(&self, seed: Option<u64>) {
@@ -263,7 +274,8 @@ impl AgentFactory for Factory {
             "write" => AgentRole::Write,
             _ => AgentRole::Answer,
         };
-        AgentTraits { role, ..AgentTraits::plain(format!("{name}@1")) }
+        let effect = self.cast.lock().effects.get(&name).copied().unwrap_or_default();
+        AgentTraits { role, effect, ..AgentTraits::plain(format!("{name}@1")) }
     }
 
     fn make(&self, blueprint: &Blueprint) -> Result<Arc<dyn Agent>, AgentError> {
@@ -285,6 +297,19 @@ impl AgentFactory for Factory {
                 program: Mutex::default(),
             },
         }))
+    }
+
+    fn accepts(&self, draft: &Draft<'_>) -> Option<Accepted> {
+        let input = self.cast.lock().accepted.get(played_name(draft.spec)?).cloned()?;
+        Some(Accepted { input, output: None })
+    }
+
+    fn touches(&self, _: &Draft<'_>, input: &Value) -> Touched {
+        let paths = |field: &str| {
+            let paths = input[field].as_array().into_iter().flatten().filter_map(Value::as_str);
+            paths.map(str::to_owned).collect()
+        };
+        Touched { reads: paths("reads"), writes: paths("writes") }
     }
 
     fn rules(&self, draft: &Draft<'_>, params: &Json) -> Result<Option<Arc<dyn RecordRules>>, AgentError> {

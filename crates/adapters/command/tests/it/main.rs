@@ -6,5 +6,6 @@ mod contract;
 mod environment;
 mod failures;
 mod processes;
+mod runner;
 mod talk;
 mod world;

@@ -6,7 +6,7 @@ use crate::node::{Kind, Node};
 use crate::source::Source;
 
 /// Fields of a phase that mean something in a later version.
-pub(super) const RESERVED: [&str; 6] = ["on_failure", "on_success", "on_false", "repeat", "gate", "pipeline"];
+pub(super) const RESERVED: [&str; 3] = ["repeat", "gate", "pipeline"];
 
 /// Returns the types that a schema allows, `null` left out unless it is the only one.
 pub(super) fn types(schema: &Value) -> Vec<&str> {
@@ -55,7 +55,7 @@ pub(super) fn unavailable(definition: &str, field: &str) -> Option<&'static str>
             Some("agents are `builtin:` or `command:` here; a command can speak to a model or a service")
         }
         ("PhaseSpec", "if") => Some("a condition is written `when:`"),
-        ("PhaseSpec", "depends_on" | "after" | "requires") => {
+        ("PhaseSpec", "depends_on" | "requires") => {
             Some("reading a phase in `units` or `context` needs it; `needs:` and `wants:` name others")
         }
         _ => None,

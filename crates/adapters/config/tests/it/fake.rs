@@ -4,16 +4,19 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use refrain_config::{Loaded, load};
+use refrain_config::{Given, Loaded, parse_with};
 use refrain_core::check::Surroundings;
 use refrain_core::ports::agent::{
-    Agent, AgentError, AgentFactory, AgentRole, AgentTraits, Blueprint, Draft, ModelTraits, SpecProblem,
+    Accepted, Agent, AgentError, AgentFactory, AgentRole, AgentTraits, Blueprint, Draft, ModelTraits,
+    SpecProblem,
 };
 use refrain_core::ports::rules::{RecordRules, RecordView, Reviewed};
 use refrain_schemas::agent_spec::AgentSpec;
 use refrain_schemas::failure::FailureKind;
 use refrain_schemas::json::Json;
 use serde_json::Value;
+
+use crate::fake_tools::FakeTools;
 
 #[derive(Debug)]
 struct FakeFactory;
@@ -25,6 +28,7 @@ impl AgentFactory for FakeFactory {
             || spec.model.is_some()
             || spec.http.is_some()
             || spec.mcp.is_some()
+            || spec.tool.is_some()
             || spec.builtin.as_ref().is_some_and(|name| known.contains(&name.as_str()))
     }
 
@@ -80,6 +84,11 @@ impl AgentFactory for FakeFactory {
         }
     }
 
+    fn accepts(&self, draft: &Draft<'_>) -> Option<Accepted> {
+        let input = Json::of(&serde_json::json!({"required": ["text"]})).ok()?;
+        (draft.spec.builtin.as_deref() == Some("summary")).then_some(Accepted { input, output: None })
+    }
+
     fn make(&self, _: &Blueprint) -> Result<Arc<dyn Agent>, AgentError> {
         Err(AgentError::new(FailureKind::Permanent, "a fake answers nothing"))
     }
@@ -124,7 +133,14 @@ pub(crate) static FILES: LazyLock<BTreeMap<String, Vec<u8>>> = LazyLock::new(|| 
 });
 
 pub(crate) fn load_with(bytes: &[u8], file: &str, set: &BTreeMap<String, Value>) -> Loaded {
-    load(bytes, file, &Surroundings { factories: &FACTORIES, files: &FILES, set })
+    let read_in: BTreeMap<String, Option<Vec<u8>>> = FILES
+        .iter()
+        .map(|(path, bytes)| (path.clone(), Some(bytes.clone())))
+        .chain([("gone.txt".to_owned(), None)])
+        .collect();
+    let parsed = parse_with(bytes, file, &Given { files: Some(&read_in), tools: Some(&FakeTools) });
+    let (model, problems) = parsed.check(&Surroundings { factories: &FACTORIES, files: &FILES, set });
+    Loaded { pipeline: parsed.pipeline().cloned(), model, problems }
 }
 
 pub(crate) fn load_text(text: &str) -> Loaded {

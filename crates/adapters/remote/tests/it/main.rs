@@ -7,6 +7,7 @@ mod contract;
 mod drafts;
 mod fallback;
 mod faults;
+mod fetch;
 mod gemini;
 mod openai;
 mod probes;

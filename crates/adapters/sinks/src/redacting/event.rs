@@ -29,6 +29,7 @@ fn kind(secrets: &Redactor, kind: &mut EventKind) {
         EventKind::PhaseStarted { revision: _, causes } => causes.iter_mut().for_each(|c| cause(secrets, c)),
         EventKind::PhaseInvalidated { revision: _, cause: found } => cause(secrets, found),
         EventKind::PhaseFailed(found)
+        | EventKind::PhaseRecovered(found)
         | EventKind::PhaseBlocked(found)
         | EventKind::PhaseWaiting(found)
         | EventKind::PhaseStopped(found)

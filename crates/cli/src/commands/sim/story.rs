@@ -94,6 +94,7 @@ fn note(phases: &mut Vec<SimulatedPhase>, event: &Event) {
         EventKind::PhaseFresh { .. } => phase.end = PhaseStatus::Fresh.as_str().to_owned(),
         EventKind::PhaseSkipped { reason } => ended(phase, PhaseStatus::Skipped, reason),
         EventKind::PhaseFailed(error) => ended(phase, PhaseStatus::Failed, &error.message),
+        EventKind::PhaseRecovered(error) => ended(phase, PhaseStatus::Completed, &error.message),
         EventKind::PhaseBlocked(error) => ended(phase, PhaseStatus::Blocked, &error.message),
         EventKind::PhaseWaiting(error) => ended(phase, PhaseStatus::Waiting, &error.message),
         EventKind::PhaseStopped(error) => ended(phase, PhaseStatus::Stopped, &error.message),

@@ -9,7 +9,7 @@ use crate::define::FileDigests;
 use crate::edits::editable_key;
 use crate::engine::{Engine, EngineError};
 use crate::history::History;
-use crate::model::Model;
+use crate::model::{Model, Phase};
 use crate::survey::survey;
 
 /// Returns the targets that have edits: in pipeline order, then those of which nothing is made.
@@ -63,11 +63,11 @@ impl<'a> Idle<'a> {
         let (model, ports) = (engine.model(), engine.ports());
         let mut idle = Self { model, skipped: BTreeMap::new() };
         let is_edited = |(target, _): (&Target, _)| history.edits(target).is_some();
-        if model.phases.iter().any(|phase| phase.when.is_some()) && history.targets().any(is_edited) {
+        if model.phases.iter().any(may_be_skipped) && history.targets().any(is_edited) {
             let digests = FileDigests::new(ports.files.clone());
             let standings = survey(model, ports, history, &digests).await.unwrap_or_default();
             let skipped = standings.into_iter().filter_map(|standing| {
-                let reason = standing.now.skipped?;
+                let reason = standing.now.skipped?.reason;
                 Some((standing.target, reason))
             });
             idle.skipped = skipped.collect();
@@ -80,6 +80,11 @@ impl<'a> Idle<'a> {
         let skipped = || Some(format!("phase `{}` is skipped: {}", target.phase, self.skipped.get(target)?));
         why_out(self.model, target).or_else(skipped)
     }
+}
+
+/// Whether a run may skip a phase for what it says itself.
+fn may_be_skipped(phase: &Phase) -> bool {
+    phase.when.is_some() || !phase.course.passed_by.is_empty()
 }
 
 /// Returns why a target takes no part by its definition alone.

@@ -42,7 +42,7 @@ impl PlaceMap {
             Work::Ask(work) => match &work.units.split {
                 Split::By(field) => Ok(Self::units(field)),
                 Split::Record => Self::scenes(engine, history, phase, target).await,
-                Split::Chunk(_) | Split::Whole => Ok(Self::units(UNIT)),
+                Split::Chunk(_) | Split::Whole | Split::Given => Ok(Self::units(UNIT)),
             },
             Work::Read(_) | Work::Write(_) => Ok(Self::units(UNIT)),
         }

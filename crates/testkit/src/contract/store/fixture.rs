@@ -184,7 +184,12 @@ pub fn alias(new: &str, of: &str) -> LedgerEntry {
 /// Begins a run.
 #[must_use]
 pub fn run_started(n: u128) -> HistoryEntry {
-    HistoryEntry::RunStarted(RunStart { run_id: run(n), at: at(0), targets: vec![format!("phase-{n}")] })
+    HistoryEntry::RunStarted(RunStart {
+        run_id: run(n),
+        at: at(0),
+        targets: vec![format!("phase-{n}")],
+        pipeline: None,
+    })
 }
 
 /// Ends a run.

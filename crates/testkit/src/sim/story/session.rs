@@ -67,7 +67,7 @@ pub(super) struct Session<'a> {
 /// How a run went.
 #[derive(Debug)]
 pub(super) enum Ended {
-    Over(RunReport),
+    Over(Box<RunReport>),
     Failed(EngineError),
     Killed,
     Stuck(&'static str),
@@ -95,7 +95,7 @@ impl World {
         let run = async move { engine.run(&request(), &control).await };
         let (went, steps) = drive(&self.clock, &doom, MOST_STEPS, run);
         let ended = match went {
-            Drive::Over(Ok(report)) => Ended::Over(report),
+            Drive::Over(Ok(report)) => Ended::Over(Box::new(report)),
             Drive::Over(Err(error)) => Ended::Failed(error),
             Drive::Killed => Ended::Killed,
             Drive::Waits => Ended::Stuck("the run waits for nothing"),

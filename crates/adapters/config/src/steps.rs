@@ -1,0 +1,193 @@
+//! Steps files: read, and turned into the pipeline that they mean.
+//!
+//! Every key either acts or is an error at its place. What comes out is a [`Pipeline`] like any other, and a [`StepsMap`]
+//! that says which phase each step became and where everything of the pipeline stands in the file.
+
+use std::collections::BTreeMap;
+
+use refrain_core::check::Broken;
+use refrain_core::check::code::Code;
+use refrain_core::ports::tool_catalogue::ToolCatalogue;
+use refrain_schemas::pipeline::{Dialect, PIPELINE_VERSION, Pipeline};
+use refrain_schemas::problem::Problem;
+use refrain_schemas::steps::{StepEntry, StepsMap};
+
+use crate::node::{Kind, Node};
+use crate::source::Source;
+use header::Defaults;
+use models::Models;
+use names::Names;
+use reading::{Fields, Item, Reading};
+use texts::{Read, Texts};
+
+mod body;
+mod code;
+mod control;
+mod handlers;
+mod header;
+mod include;
+mod inputs;
+mod literal;
+mod loops;
+mod models;
+mod names;
+mod products;
+mod reading;
+mod step;
+mod texts;
+mod tools;
+
+pub(crate) use include::include;
+
+/// A steps file after it was turned into a pipeline.
+#[derive(Debug)]
+pub(crate) struct Lowered {
+    pub(crate) pipeline: Pipeline,
+    pub(crate) broken: Broken,
+    pub(crate) map: StepsMap,
+    pub(crate) problems: Vec<Problem>,
+}
+
+/// Whether a file is one of steps.
+pub(crate) fn is_steps(tree: &Node) -> bool {
+    tree.get("steps").is_some() && tree.get("refrain").is_none()
+}
+
+/// Returns where something of the pipeline stands in the file.
+pub(crate) fn path_of(map: &StepsMap, path: &str) -> String {
+    let mut head = path;
+    loop {
+        if let Some(found) = map.places.get(head) {
+            let rest = &path[head.len()..];
+            return format!("{found}{rest}");
+        }
+        match head.rfind(['.', '[']) {
+            Some(at) => head = &head[..at],
+            None => return path.to_owned(),
+        }
+    }
+}
+
+/// Turns a steps file into a pipeline.
+pub(crate) fn lower(tree: &Node, source: &Source<'_>, tools: Option<&dyn ToolCatalogue>) -> Lowered {
+    let mut lowering = Lowering {
+        reading: Reading::new(source),
+        tools,
+        pipeline: empty(),
+        broken: Broken::default(),
+        entries: Vec::new(),
+        places: BTreeMap::new(),
+        defaults: Defaults::default(),
+        models: Models::default(),
+        names: Names::default(),
+    };
+    let id = match &tree.kind {
+        Kind::Map(entries) => lowering.file(&Fields { entries, span: tree.span, path: String::new() }),
+        _ => String::new(),
+    };
+    let Lowering { reading, pipeline, broken, entries, places, .. } = lowering;
+    let map = StepsMap { id, entries, places };
+    Lowered { pipeline, broken, map, problems: reading.problems }
+}
+
+fn empty() -> Pipeline {
+    Pipeline {
+        refrain: PIPELINE_VERSION,
+        name: "unknown".to_owned(),
+        description: None,
+        params: Default::default(),
+        dimensions: Default::default(),
+        endpoints: Default::default(),
+        servers: Default::default(),
+        prices: Default::default(),
+        system: None,
+        agents: Default::default(),
+        phases: Default::default(),
+        budget: None,
+        limits: None,
+        durability: None,
+        names: Default::default(),
+        outputs: Default::default(),
+        dialect: Some(Dialect::Steps),
+    }
+}
+
+/// A steps file on its way to a pipeline.
+struct Lowering<'s, 'g> {
+    reading: Reading<'s>,
+    tools: Option<&'g dyn ToolCatalogue>,
+    pipeline: Pipeline,
+    broken: Broken,
+    entries: Vec<StepEntry>,
+    places: BTreeMap<String, String>,
+    defaults: Defaults,
+    models: Models,
+    names: Names,
+}
+
+impl<'s> Lowering<'s, '_> {
+    /// Turns everything into its part of the pipeline; returns the id.
+    fn file(&mut self, fields: &Fields<'_>) -> String {
+        let id = self.header(fields);
+        if let Some(item) = fields.get("phases") {
+            self.reading.at_key(Code::StepsAndPhases, &item, "a file has `steps` or `phases`", None);
+        }
+        match fields.get("steps") {
+            Some(list) => match self.reading.list(&list) {
+                Some(items) if items.is_empty() => {
+                    let hint = Some("write at least one step".to_owned());
+                    self.reading.at(Code::NoPhases, &list, "there are no steps", hint);
+                    self.broken.sections.insert("phases".to_owned());
+                }
+                Some(items) => self.body(&items, None),
+                None => drop(self.broken.sections.insert("phases".to_owned())),
+            },
+            None => {
+                self.reading.report(Code::MissingField, "", fields.span, "the pipeline has no `steps`", None);
+                self.broken.sections.insert("phases".to_owned());
+            }
+        }
+        self.wait_for_products();
+        self.outputs(fields);
+        id
+    }
+
+    /// Starts to read the texts of something.
+    fn texts(&mut self, own: Option<refrain_schemas::name::PhaseName>, read: Read) -> Texts<'_, 's, '_> {
+        let has_orchestrator = self.defaults.has_orchestrator;
+        Texts { reading: &mut self.reading, names: &self.names, own, read, has_orchestrator }
+    }
+
+    /// Notes where something of the pipeline comes from.
+    fn place(&mut self, lowered: String, item: &Item<'_>) {
+        self.places.insert(lowered, item.path.clone());
+    }
+
+    /// Reads `outputs:`, which see every step.
+    fn outputs(&mut self, fields: &Fields<'_>) {
+        let Some(section) = fields.get("outputs") else { return };
+        let Some(outputs) = self.reading.fields(&section) else { return };
+        for (name, item) in outputs.iter() {
+            let item = self.declared_output(&item).unwrap_or(item);
+            let mut texts = self.texts(None, Read::default());
+            let value = texts.value(&item);
+            let names = texts.read.names;
+            self.pipeline.names.extend(names);
+            self.place(format!("outputs.{name}"), &item);
+            self.pipeline.outputs.insert(name.to_owned(), value);
+        }
+    }
+
+    /// Returns the value of an output that is written with its type.
+    fn declared_output<'n>(&mut self, item: &Item<'n>) -> Option<Item<'n>> {
+        let Kind::Map(entries) = &item.node.kind else { return None };
+        let is_declared = entries.iter().any(|entry| entry.key == "value")
+            && entries.iter().all(|entry| ["type", "value", "description"].contains(&entry.key.as_str()));
+        if !is_declared {
+            return None;
+        }
+        let fields = self.reading.fields(item)?;
+        self.reading.unbuilt(&fields, &["type"]);
+        fields.get("value")
+    }
+}

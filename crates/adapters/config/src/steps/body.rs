@@ -1,0 +1,197 @@
+//! A list of steps: who is in it, before each of them is read.
+
+use indexmap::IndexMap;
+use refrain_core::check::code::Code;
+use refrain_schemas::name::PhaseName;
+
+use super::Lowering;
+use super::names::{Frame, Known, Turn};
+use super::reading::{Fields, Item};
+use super::tools::{self, Act, ToolAct};
+use crate::node::Kind;
+
+/// Ids that mean something else where a step is named.
+const RESERVED: [&str; 16] = [
+    "fail",
+    "continue",
+    "skip",
+    "retry",
+    "item",
+    "index",
+    "iteration",
+    "queue",
+    "execution",
+    "inputs",
+    "parameters",
+    "steps",
+    "loop",
+    "phases",
+    "params",
+    "scope",
+];
+/// Words that YAML 1.1 reads as booleans.
+const BOOLEANS: [&str; 4] = ["yes", "no", "on", "off"];
+
+/// The loop that a list of steps is the body of.
+#[derive(Debug, Clone)]
+pub(super) struct Around {
+    pub(super) phase: PhaseName,
+    pub(super) turn: Turn,
+    /// Whether each step comes after the one before it.
+    pub(super) is_chain: bool,
+}
+
+/// A step that is going to be read.
+pub(super) struct Draft<'n> {
+    pub(super) id: String,
+    pub(super) phase: PhaseName,
+    pub(super) fields: Fields<'n>,
+    pub(super) item: Item<'n>,
+    pub(super) kind: DraftKind,
+}
+
+/// What a step is, as far as its keys tell.
+#[derive(Debug, Clone)]
+pub(super) enum DraftKind {
+    Tool(Box<ToolAct>),
+    Model,
+    Pipeline,
+    Loop,
+    /// It was reported.
+    Unknown,
+}
+
+impl Lowering<'_, '_> {
+    /// Reads a list of steps.
+    pub(super) fn body(&mut self, items: &[Item<'_>], around: Option<&Around>) {
+        let drafts: Vec<Draft<'_>> =
+            items.iter().enumerate().filter_map(|(n, item)| self.draft(n, item, around)).collect();
+        let mut steps: IndexMap<String, Known> = IndexMap::new();
+        let mut kept: Vec<Draft<'_>> = Vec::new();
+        for draft in drafts {
+            if steps.contains_key(&draft.id) || self.has_phase(&draft.phase, &kept) {
+                let id = draft.fields.get("id").unwrap_or_else(|| draft.item.clone());
+                self.reading.at(Code::StepTwice, &id, format!("there are two steps `{}`", draft.id), None);
+                continue;
+            }
+            let gives = match &draft.kind {
+                DraftKind::Tool(act) => Some(act.gives.clone()),
+                _ => None,
+            };
+            steps.insert(draft.id.clone(), Known { phase: draft.phase.clone(), gives });
+            kept.push(draft);
+        }
+        self.names.frames.push(Frame { steps, turn: around.map(|around| around.turn.clone()) });
+        let mut before: Option<PhaseName> = None;
+        for draft in &kept {
+            let first = before.take().filter(|_| around.is_some_and(|around| around.is_chain));
+            self.step(draft, around, first);
+            before = Some(draft.phase.clone());
+        }
+        // Outputs see the steps of the file itself.
+        if around.is_some() {
+            self.names.frames.pop();
+        }
+    }
+
+    fn has_phase(&self, phase: &PhaseName, kept: &[Draft<'_>]) -> bool {
+        self.pipeline.phases.contains_key(phase)
+            || self.broken.phases.contains(phase.as_str())
+            || kept.iter().any(|draft| draft.phase == *phase)
+    }
+
+    fn draft<'n>(&mut self, n: usize, item: &Item<'n>, around: Option<&Around>) -> Option<Draft<'n>> {
+        let fields = self.reading.fields(item)?;
+        let id = self.step_id(n, item, &fields, around)?;
+        let name = around.map_or_else(|| id.clone(), |around| format!("{}_{id}", around.phase));
+        let Ok(phase) = name.parse::<PhaseName>() else {
+            let place = fields.get("id").unwrap_or_else(|| item.clone());
+            self.reading.at(Code::BadName, &place, format!("`{name}` cannot be the name of a step"), None);
+            return None;
+        };
+        if let Some(place) = fields.get("id").filter(|_| around.is_none())
+            && self.names.inputs.contains(&id)
+        {
+            let message = format!("`{id}` is both a step and an input");
+            self.reading.at(Code::StepTwo, &place, message, Some("rename one of the two".to_owned()));
+        }
+        let kind = self.kind(&fields);
+        Some(Draft { id, phase, fields, item: item.clone(), kind })
+    }
+
+    fn step_id(
+        &mut self,
+        n: usize,
+        item: &Item<'_>,
+        fields: &Fields<'_>,
+        around: Option<&Around>,
+    ) -> Option<String> {
+        let Some(place) = fields.get("id").or_else(|| fields.get("name")) else {
+            if around.is_some_and(|around| around.is_chain) {
+                return Some(format!("action{}", n + 1));
+            }
+            let hint = Some("add `id:`".to_owned());
+            self.reading.report(
+                Code::MissingField,
+                &item.path,
+                first_key(fields),
+                "a step has no `id`",
+                hint,
+            );
+            return None;
+        };
+        let written = self.reading.written(place.node.span);
+        let is_boolean = matches!(place.node.kind, Kind::Bool(_))
+            || BOOLEANS.contains(&written.trim().to_lowercase().as_str());
+        if is_boolean {
+            let message = format!("the `{}` {} is a boolean to other readers", place.name(), written.trim());
+            let hint =
+                Some(format!("quote it: `{}: \"{}\"`, or choose another", place.name(), written.trim()));
+            self.reading.at(Code::StepBoolean, &place, message, hint);
+            return None;
+        }
+        let id = self.reading.text(&place)?;
+        if RESERVED.contains(&id) {
+            let message = format!("`{id}` means something else where a step is named");
+            self.reading.at(Code::StepReserved, &place, message, None);
+            return None;
+        }
+        if id.parse::<PhaseName>().is_err() {
+            let hint = fields.get("id").is_none().then(|| "add `id:`".to_owned());
+            self.reading.at(Code::BadName, &place, format!("`{id}` cannot be the id of a step"), hint);
+            return None;
+        }
+        Some(id.to_owned())
+    }
+
+    fn kind(&mut self, fields: &Fields<'_>) -> DraftKind {
+        if super::loops::is_loop(fields) {
+            return DraftKind::Loop;
+        }
+        let has = |key: &str| fields.get(key).is_some();
+        if has("prompt") && !has("tool") && !has("action") {
+            return DraftKind::Model;
+        }
+        if !has("tool") && !has("action") {
+            let hint = Some("add `tool:` and `action:`".to_owned());
+            let message = "a step says neither `tool` nor `action`";
+            self.reading.report(Code::MissingField, &fields.path, first_key(fields), message, hint);
+            return DraftKind::Unknown;
+        }
+        let act = match self.tools {
+            Some(tools) => tools::act(&mut self.reading, fields, tools),
+            None => tools::untold(fields),
+        };
+        match act {
+            Some(Act::Tool(act)) => DraftKind::Tool(act),
+            Some(Act::Model) => DraftKind::Model,
+            Some(Act::Pipeline) => DraftKind::Pipeline,
+            None => DraftKind::Unknown,
+        }
+    }
+}
+
+/// A step is a long thing; its first key stands for it.
+fn first_key(fields: &Fields<'_>) -> crate::node::Span {
+    fields.entries.first().map_or(fields.span, |entry| entry.key_span)
+}

@@ -1,0 +1,183 @@
+//! Finds the pieces of a text that are code: what stands in `{{ … }}` and `{% … %}`, or all of a bare formula.
+
+use std::ops::Range;
+
+/// A name that begins something: not an attribute, not in quotes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Word {
+    pub(super) range: Range<usize>,
+    /// Whether `$` stands before it.
+    pub(super) has_dollar: bool,
+}
+
+/// Returns every name of a text; `is_bare` makes all of the text code where it has no braces.
+pub(super) fn words(text: &str, is_bare: bool) -> Vec<Word> {
+    let blocks = blocks(text);
+    if is_bare && blocks.is_empty() {
+        return words_in(text, 0..text.len());
+    }
+    blocks.into_iter().flat_map(|block| words_in(text, block)).collect()
+}
+
+fn blocks(text: &str) -> Vec<Range<usize>> {
+    let mut blocks = Vec::new();
+    let mut at = 0;
+    while let Some(found) = text[at..].find('{') {
+        at += found + 1;
+        let end = match text.as_bytes().get(at) {
+            Some(b'{') => "}}",
+            Some(b'%') => "%}",
+            Some(b'#') => "#}",
+            _ => continue,
+        };
+        let start = at + 1;
+        let length = length_of(&text[start..], end);
+        if end != "#}" {
+            blocks.push(start..start + length);
+        }
+        at = start + length;
+    }
+    blocks
+}
+
+fn length_of(rest: &str, end: &str) -> usize {
+    let mut quotes = Quotes::default();
+    for (at, c) in rest.char_indices() {
+        if !quotes.is_inside() && rest[at..].starts_with(end) {
+            return at;
+        }
+        if end != "#}" {
+            quotes.pass(c);
+        }
+    }
+    rest.len()
+}
+
+/// Whether a place is inside of quotes.
+#[derive(Debug, Default)]
+struct Quotes {
+    open: Option<char>,
+    is_escaped: bool,
+}
+
+impl Quotes {
+    const fn is_inside(&self) -> bool {
+        self.open.is_some()
+    }
+
+    /// Returns whether the character belongs to something quoted.
+    fn pass(&mut self, c: char) -> bool {
+        match self.open {
+            Some(_) if self.is_escaped => self.is_escaped = false,
+            Some(_) if c == '\\' => self.is_escaped = true,
+            Some(open) if c == open => {
+                self.open = None;
+            }
+            Some(_) => {}
+            None if matches!(c, '\'' | '"') => self.open = Some(c),
+            None => return false,
+        }
+        true
+    }
+}
+
+fn words_in(text: &str, block: Range<usize>) -> Vec<Word> {
+    let mut words = Vec::new();
+    let mut quotes = Quotes::default();
+    let mut before = ' ';
+    let mut at = block.start;
+    while let Some(c) = text[at..block.end].chars().next() {
+        if quotes.pass(c) {
+            before = c;
+        } else if is_letter(c) {
+            let length = text[at..block.end].find(|c| !is_letter(c)).unwrap_or(block.end - at);
+            let is_number = c.is_ascii_digit();
+            if before != '.' && !is_number {
+                words.push(Word { range: at..at + length, has_dollar: before == '$' });
+            }
+            before = c;
+            at += length;
+            continue;
+        } else if !c.is_whitespace() {
+            before = c;
+        }
+        at += c.len_utf8();
+    }
+    words
+}
+
+fn is_letter(c: char) -> bool {
+    c.is_alphanumeric() || c == '_'
+}
+
+/// Returns the key that stands behind a name, as `.KEY` or `['KEY']`, and where it ends.
+pub(super) fn key_behind(text: &str, at: usize) -> Option<(&str, usize)> {
+    let rest = text[at..].trim_start();
+    if let Some(rest) = rest.strip_prefix('.') {
+        let key = rest.trim_start();
+        let start = text.len() - key.len();
+        let length = key.find(|c| !is_letter(c)).unwrap_or(key.len());
+        return (length > 0).then(|| (&text[start..start + length], start + length));
+    }
+    let inner = rest.strip_prefix('[')?.trim_start();
+    let quote = inner.chars().next().filter(|c| matches!(c, '\'' | '"'))?;
+    let length = inner[1..].find(quote)?;
+    let tail = inner[1 + length + 1..].trim_start();
+    let end = tail.strip_prefix(']')?;
+    Some((&inner[1..=length], text.len() - end.len()))
+}
+
+/// Whether what stands behind a name says what to do where it is not there.
+pub(super) fn is_guarded(text: &str, mut at: usize) -> bool {
+    while let Some((_, end)) = key_behind(text, at) {
+        at = end;
+    }
+    let rest = text[at..].trim_start();
+    let filter = rest.strip_prefix('|').map(str::trim_start);
+    let is_default = filter.is_some_and(|rest| {
+        let name = &rest[..rest.find(|c| !is_letter(c)).unwrap_or(rest.len())];
+        matches!(name, "default" | "d")
+    });
+    let mut words = rest.split_whitespace().map(|word| word.trim_end_matches(|c| !is_letter(c)));
+    let is_test = words.next() == Some("is")
+        && matches!(
+            (words.next(), words.next()),
+            (Some("defined" | "undefined"), _) | (Some("not"), Some("defined"))
+        );
+    is_default || is_test
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str, is_bare: bool, expect: &str) {
+        let found: Vec<&str> = words(text, is_bare).into_iter().map(|word| &text[word.range]).collect();
+        assert_eq!(found.join(" "), expect, "{text}");
+    }
+
+    #[test]
+    fn names_are_found_in_code_alone() {
+        check("a {{ b.c['d'] | e(f) }} g {% if h %}", false, "b e f if h");
+        check("{{ '{{ x }}' }} {# y #}", false, "");
+        check("a.b > 2 and 'c' in d", true, "a and in d");
+        check("{{ $item.x }}", false, "item");
+    }
+
+    #[test]
+    fn keys_behind_names() {
+        assert_eq!(key_behind("steps.a.b", 5), Some(("a", 7)));
+        assert_eq!(key_behind("steps['my-step'].b", 5), Some(("my-step", 16)));
+        assert_eq!(key_behind("steps | x", 5), None);
+    }
+
+    #[test]
+    fn guards() {
+        for text in ["a | default('x')", "a.b|d(1)", "a['k'] is defined", "a is not defined %}"] {
+            assert!(is_guarded(text, 1), "{text}");
+        }
+        for text in ["a | upper", "a.default", "a is none", "a"] {
+            assert!(!is_guarded(text, 1), "{text}");
+        }
+    }
+}

@@ -1,0 +1,235 @@
+//! The header of a steps file.
+
+use indexmap::IndexMap;
+use refrain_core::check::code::Code;
+use refrain_schemas::duration::Span;
+use refrain_schemas::on_failure::Policy;
+use refrain_schemas::pipeline::{Limits, Pipeline};
+use serde::de::DeserializeOwned;
+
+use super::Lowering;
+use super::inputs;
+use super::reading::{Fields, Item};
+use crate::decode::decode;
+
+/// Keys that act, or that say something to people.
+const KNOWN: [&str; 26] = [
+    "default_model",
+    "model",
+    "experts",
+    "personalities",
+    "phases",
+    "id",
+    "name",
+    "description",
+    "version",
+    "metadata",
+    "author",
+    "tags",
+    "inputs",
+    "parameters",
+    "outputs",
+    "steps",
+    "context",
+    "config",
+    "servers",
+    "agents",
+    "endpoints",
+    "prices",
+    "limits",
+    "budget",
+    "durability",
+    "system",
+];
+/// Keys of the language that nothing acts on yet.
+const UNBUILT: [&str; 7] = [
+    "orchestrator",
+    "selection_schema",
+    "selection",
+    "models",
+    "output_dir",
+    "global_error_handlers",
+    "tools",
+];
+const REFUSED: [(&str, &str); 4] = [
+    ("imports", "write the steps here, or read them in with `{{ file:PATH }}`"),
+    ("extends", "write the steps here, or read them in with `{{ file:PATH }}`"),
+    ("pipeline", "write `steps:` at the top of the file"),
+    ("tasks", "write `steps:`"),
+];
+const CONTEXT: [&str; 6] = ["timeout", "max_retries", "parallel", "max_parallel", "error_mode", "checkpoint"];
+const CONTEXT_UNBUILT: [&str; 3] = ["enable_intelligence", "enable_validation", "enable_suggestions"];
+
+/// What steps go by that do not say it themselves.
+#[derive(Debug, Default)]
+pub(super) struct Defaults {
+    pub(super) timeout: Option<Span>,
+    pub(super) attempts: Option<u32>,
+    pub(super) policy: Option<Policy>,
+    pub(super) has_orchestrator: bool,
+}
+
+impl Lowering<'_, '_> {
+    /// Reads everything but the steps and the outputs; returns the id.
+    pub(super) fn header(&mut self, fields: &Fields<'_>) -> String {
+        let known: Vec<&str> = KNOWN.into_iter().chain(UNBUILT).collect();
+        self.reading.known(fields, "the pipeline", &known, &REFUSED);
+        self.reading.unbuilt(fields, &UNBUILT);
+        self.defaults.has_orchestrator = fields.get("orchestrator").is_some();
+        let name = match fields.get("name") {
+            Some(item) => self.reading.text(&item).map(str::to_owned),
+            None => {
+                let hint = Some("add `name:`".to_owned());
+                self.reading.report(Code::MissingField, "", fields.span, "the pipeline has no `name`", hint);
+                None
+            }
+        };
+        let id = fields.get("id").and_then(|item| self.id(&item)).or_else(|| name.clone());
+        if let Some(name) = name {
+            self.pipeline.name = name;
+        }
+        if let Some(item) = fields.get("description") {
+            self.pipeline.description = self.reading.text(&item).map(str::to_owned);
+        }
+        if let Some(item) = fields.get("version") {
+            self.version(&item);
+        }
+        self.sections(fields);
+        self.models(fields);
+        for key in ["context", "config"] {
+            if let Some(item) = fields.get(key) {
+                self.context(&item);
+            }
+        }
+        self.inputs(fields);
+        id.unwrap_or_else(|| "pipeline".to_owned())
+    }
+
+    fn id(&mut self, item: &Item<'_>) -> Option<String> {
+        let id = self.reading.text(item)?;
+        if id.parse::<refrain_schemas::name::PhaseName>().is_err() {
+            self.reading.at(Code::BadName, item, format!("`{id}` cannot be an id"), None);
+        }
+        Some(id.to_owned())
+    }
+
+    fn version(&mut self, item: &Item<'_>) {
+        let Some(text) = self.reading.text(item) else { return };
+        let parts: Vec<&str> = text.split('.').collect();
+        let is_number = |part: &&str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+        if parts.len() != 3 || !parts.iter().all(is_number) {
+            let hint = Some("write three numbers, such as `1.0.0`".to_owned());
+            self.reading.at(Code::NotAChoice, item, format!("`{text}` is not a version"), hint);
+        }
+    }
+
+    /// Takes over the sections that native files have as well.
+    fn sections(&mut self, fields: &Fields<'_>) {
+        let Pipeline { servers, agents, endpoints, prices, .. } = &mut self.pipeline;
+        let mut bad: Vec<(Item<'_>, String)> = Vec::new();
+        take(fields, "servers", servers, &mut bad);
+        take(fields, "agents", agents, &mut bad);
+        take(fields, "endpoints", endpoints, &mut bad);
+        take(fields, "prices", prices, &mut bad);
+        one(fields, "limits", &mut self.pipeline.limits, &mut bad);
+        one(fields, "budget", &mut self.pipeline.budget, &mut bad);
+        one(fields, "durability", &mut self.pipeline.durability, &mut bad);
+        if let Some(item) = fields.get("system") {
+            self.pipeline.system = self.reading.text(&item).map(str::to_owned);
+        }
+        for (item, message) in bad {
+            self.broken.sections.insert(item.path.clone());
+            self.reading.at(Code::Shape, &item, message, None);
+        }
+    }
+
+    fn context(&mut self, item: &Item<'_>) {
+        let Some(fields) = self.reading.fields(item) else { return };
+        let known: Vec<&str> =
+            CONTEXT.into_iter().chain(CONTEXT_UNBUILT).chain(["checkpoint_strategy"]).collect();
+        self.reading.known(&fields, &format!("`{}`", item.name()), &known, &[]);
+        self.reading.unbuilt(&fields, &CONTEXT_UNBUILT);
+        if let Some(item) = fields.get("timeout") {
+            self.defaults.timeout = self.reading.time(&item);
+        }
+        if let Some(item) = fields.get("max_retries") {
+            self.defaults.attempts = self.reading.whole(&item).map(|n| n.max(1));
+        }
+        if let Some(item) = fields.get("error_mode") {
+            self.defaults.policy = match self.reading.word(&item, &["fail", "continue"]) {
+                Some("continue") => Some(Policy::Continue),
+                _ => None,
+            };
+        }
+        let mut most = fields.get("max_parallel").and_then(|item| self.reading.whole(&item));
+        if let Some(item) = fields.get("parallel")
+            && self.reading.flag(&item) == Some(false)
+        {
+            most = Some(1);
+        }
+        if most.is_some() {
+            let limits = self.pipeline.limits.unwrap_or_default();
+            self.pipeline.limits = Some(Limits { concurrency: most, ..limits });
+        }
+        self.checkpoints(&fields);
+    }
+
+    /// What is done is always on record.
+    fn checkpoints(&mut self, fields: &Fields<'_>) {
+        let hint = || Some("leave it out: what is done is always on record".to_owned());
+        if let Some(item) = fields.get("checkpoint")
+            && self.reading.flag(&item) == Some(false)
+        {
+            self.reading.at(Code::StepRefused, &item, "checkpoints cannot be turned off", hint());
+        }
+        if let Some(item) = fields.get("checkpoint_strategy")
+            && self.reading.word(&item, &["adaptive", "fixed", "none"]) == Some("none")
+        {
+            self.reading.at(Code::StepRefused, &item, "checkpoints cannot be turned off", hint());
+        }
+    }
+
+    fn inputs(&mut self, fields: &Fields<'_>) {
+        for section in ["inputs", "parameters"] {
+            let Some(item) = fields.get(section) else { continue };
+            for input in inputs::inputs(&mut self.reading, &item) {
+                if self.pipeline.params.get(&input.name).is_some_and(|known| *known != input.spec) {
+                    let message = format!("`{}` is declared twice, and differently", input.name);
+                    self.reading.at_key(Code::StepTwo, &input.item, message, None);
+                    continue;
+                }
+                self.place(format!("params.{}", input.name), &input.item);
+                self.pipeline.params.insert(input.name, input.spec);
+            }
+        }
+        self.names.inputs = self.pipeline.params.keys().cloned().collect();
+    }
+}
+
+fn take<'n, K, V>(
+    fields: &Fields<'n>,
+    key: &str,
+    into: &mut IndexMap<K, V>,
+    bad: &mut Vec<(Item<'n>, String)>,
+) where
+    IndexMap<K, V>: DeserializeOwned,
+{
+    let Some(item) = fields.get(key) else { return };
+    match decode(item.node) {
+        Ok(value) => *into = value,
+        Err(error) => bad.push((item, error.to_string())),
+    }
+}
+
+fn one<'n, V: DeserializeOwned>(
+    fields: &Fields<'n>,
+    key: &str,
+    into: &mut Option<V>,
+    bad: &mut Vec<(Item<'n>, String)>,
+) {
+    let Some(item) = fields.get(key) else { return };
+    match decode(item.node) {
+        Ok(value) => *into = Some(value),
+        Err(error) => bad.push((item, error.to_string())),
+    }
+}

@@ -1,0 +1,164 @@
+//! Reads other files in: `{{ file:PATH }}` and `<< PATH >>`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use refrain_core::check::code::Code;
+use refrain_core::check::problem;
+use refrain_schemas::problem::Problem;
+
+use crate::node::{Kind, Node};
+use crate::source::Source;
+
+/// The deepest that files may read each other in.
+const DEPTH: usize = 10;
+/// The most bytes of one file, and of all that one value reads in.
+const LARGEST: usize = 10 << 20;
+
+/// What was found out about the files that a file reads in.
+#[derive(Debug, Default)]
+pub(crate) struct Included {
+    /// Files that are needed and were not given.
+    pub(crate) wanted: BTreeSet<String>,
+    pub(crate) problems: Vec<Problem>,
+}
+
+/// Puts the text of files where they are named. `None` for a file says that it cannot be read.
+pub(crate) fn include(
+    tree: &mut Node,
+    source: &Source<'_>,
+    files: &BTreeMap<String, Option<Vec<u8>>>,
+) -> Included {
+    let mut work = Work { source, files, found: Included::default() };
+    work.node(tree, "");
+    work.found
+}
+
+struct Work<'s, 'f> {
+    source: &'s Source<'s>,
+    files: &'f BTreeMap<String, Option<Vec<u8>>>,
+    found: Included,
+}
+
+impl Work<'_, '_> {
+    fn node(&mut self, node: &mut Node, path: &str) {
+        let span = node.span;
+        match &mut node.kind {
+            Kind::Text(text) => {
+                if find(text).is_none() {
+                    return;
+                }
+                match self.text(text, &mut Vec::new()) {
+                    Ok(filled) => *text = filled,
+                    Err(Some(message)) => {
+                        let found = problem(Code::StepInclude, path, message);
+                        self.found.problems.push(Problem { place: Some(self.source.place(span)), ..found });
+                    }
+                    Err(None) => {}
+                }
+            }
+            Kind::List(items) => {
+                for (n, item) in items.iter_mut().enumerate() {
+                    self.node(item, &format!("{path}[{n}]"));
+                }
+            }
+            Kind::Map(entries) => {
+                for entry in entries {
+                    let dot = if path.is_empty() { "" } else { "." };
+                    self.node(&mut entry.value, &format!("{path}{dot}{}", entry.key));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Fails without a message where a file is only not there yet.
+    fn text(&mut self, text: &str, within: &mut Vec<String>) -> Result<String, Option<String>> {
+        let mut out = String::new();
+        let mut rest = text;
+        let mut is_waiting = false;
+        while let Some((start, end, path)) = find(rest) {
+            out.push_str(&rest[..start]);
+            match self.file(path, within) {
+                Ok(inner) => out.push_str(&inner),
+                Err(Some(message)) => return Err(Some(message)),
+                Err(None) => is_waiting = true,
+            }
+            if out.len() > LARGEST {
+                return Err(Some("more than 10 MiB are read in".to_owned()));
+            }
+            rest = &rest[end..];
+        }
+        out.push_str(rest);
+        if is_waiting { Err(None) } else { Ok(out) }
+    }
+
+    fn file(&mut self, path: &str, within: &mut Vec<String>) -> Result<String, Option<String>> {
+        let fail = |message: String| Err(Some(message));
+        if path.starts_with('/') || path.split('/').any(|part| part == "..") || path.contains('\\') {
+            return fail(format!("`{path}` leads out of the project"));
+        }
+        if within.iter().any(|known| known == path) {
+            return fail(format!("`{path}` reads itself in"));
+        }
+        if within.len() >= DEPTH {
+            return fail(format!("files are read in more than {DEPTH} deep"));
+        }
+        let bytes = match self.files.get(path) {
+            None => {
+                self.found.wanted.insert(path.to_owned());
+                return Err(None);
+            }
+            Some(None) => return fail(format!("there is no file `{path}`")),
+            Some(Some(bytes)) if bytes.len() > LARGEST => {
+                return fail(format!("`{path}` has more than 10 MiB"));
+            }
+            Some(Some(bytes)) => bytes,
+        };
+        let Ok(text) = std::str::from_utf8(bytes) else { return fail(format!("`{path}` is no text")) };
+        within.push(path.to_owned());
+        let filled = self.text(text.strip_suffix('\n').unwrap_or(text), within);
+        within.pop();
+        filled
+    }
+}
+
+/// Returns where the first file is read in, and its path.
+fn find(text: &str) -> Option<(usize, usize, &str)> {
+    let braces = text.match_indices("{{").find_map(|(start, _)| {
+        let inner = &text[start + 2..];
+        let length = inner.find("}}")?;
+        let path = inner[..length].trim().strip_prefix("file:")?;
+        Some((start, start + 2 + length + 2, path.trim()))
+    });
+    let arrows = text.match_indices("<<").find_map(|(start, _)| {
+        let inner = &text[start + 2..];
+        let length = inner.find(">>")?;
+        let path = inner[..length].trim();
+        let is_path = !path.is_empty()
+            && !path.contains(|c: char| c.is_whitespace() || matches!(c, '<' | '>' | '(' | ')' | '"' | '\''));
+        (is_path && path.contains(['.', '/'])).then_some((start, start + 2 + length + 2, path))
+    });
+    match (braces, arrows) {
+        (Some(a), Some(b)) => Some(if a.0 < b.0 { a } else { b }),
+        (a, b) => a.or(b),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str, expect: Option<(usize, usize, &str)>) {
+        assert_eq!(find(text), expect, "{text}");
+    }
+
+    #[test]
+    fn files_are_found() {
+        check("a {{ file:b/c.txt }} d", Some((2, 20, "b/c.txt")));
+        check("<< b.txt >>", Some((0, 11, "b.txt")));
+        check("{{ a }} << b.txt >> {{ file:c }}", Some((8, 19, "b.txt")));
+        check("1 << 2 >> 3", None);
+        check("cat <<EOF\nx >> y.txt", None);
+        check("{{ file_exists('a') }}", None);
+    }
+}

@@ -1,0 +1,313 @@
+//! Steps that go round: over a list, while a condition holds, over a queue, or over actions.
+
+use refrain_core::check::code::Code;
+use refrain_schemas::loop_spec::LoopSpec;
+use refrain_schemas::name::PhaseName;
+use refrain_schemas::steps::{StepEntry, StepKind};
+use serde_json::Value;
+
+use super::Lowering;
+use super::body::{Around, Draft};
+use super::names::{Frame, Round, Turn};
+use super::reading::{Fields, Item};
+use super::step::{COMMON, REFUSED, Start};
+use crate::node::Kind;
+
+const CONSTRUCTS: [&str; 5] = ["for_each", "create_parallel_queue", "action_loop", "while", "until"];
+const OWN: [&str; 11] = [
+    "for_each",
+    "while",
+    "until",
+    "max_iterations",
+    "max_parallel",
+    "loop_name",
+    "loop_var",
+    "add_completion_task",
+    "break_on_error",
+    "iteration_timeout",
+    "steps",
+];
+const SINGLE: [&str; 3] = ["tool", "action", "parameters"];
+const QUEUE: [&str; 2] = ["action", "create_parallel_queue"];
+const IN_QUEUE: [&str; 3] = ["on", "max_parallel", "action_loop"];
+const IN_QUEUE_UNBUILT: [&str; 4] = ["task", "until", "while", "tool"];
+const ACTIONS: [&str; 7] = [
+    "action",
+    "action_loop",
+    "until",
+    "while_condition",
+    "max_iterations",
+    "break_on_error",
+    "iteration_timeout",
+];
+/// How often actions go round that do not say it.
+const ACTION_TURNS: u32 = 100;
+const WHILE_TURNS: u32 = 10;
+
+/// Whether a step goes round.
+pub(super) fn is_loop(fields: &Fields<'_>) -> bool {
+    CONSTRUCTS.iter().any(|key| fields.get(key).is_some())
+}
+
+impl Lowering<'_, '_> {
+    /// Reads a step that goes round, and its body.
+    pub(super) fn round(
+        &mut self,
+        draft: &Draft<'_>,
+        around: Option<&Around>,
+        first: Option<PhaseName>,
+        before: usize,
+    ) {
+        let has = |key: &str| draft.fields.get(key).is_some();
+        let round = match () {
+            () if has("create_parallel_queue") => Round::Queue,
+            () if has("action_loop") => Round::Actions,
+            () if has("for_each") => Round::Each,
+            () => Round::While,
+        };
+        self.one_construct(draft, round);
+        let keys: &[&str] = match round {
+            Round::Queue => &QUEUE,
+            Round::Actions => &ACTIONS,
+            Round::Each | Round::While => &OWN,
+        };
+        let single: &[&str] = if has("steps") { &[] } else { &SINGLE };
+        let known: Vec<&str> = COMMON.iter().chain(keys).chain(single).copied().collect();
+        self.reading.known(&draft.fields, "a loop", &known, &REFUSED);
+        let mut start = self.start(draft, first);
+        let turn = Turn {
+            phase: draft.phase.clone(),
+            round,
+            name: self.loop_name(draft),
+            item: self.loop_text(draft, "loop_var"),
+            is_own: false,
+        };
+        let (turns, is_static) = self.turns(draft, &turn, &mut start);
+        start.spec.turns = Some(turns);
+        if let Some(item) = CONSTRUCTS.iter().find_map(|key| draft.fields.get(key)) {
+            self.place(format!("phases.{}.loop", draft.phase), &item);
+        }
+        let is_shown = !is_static || self.flag(&draft.fields, "add_completion_task");
+        let kind = match round {
+            Round::Each => StepKind::Each(is_shown),
+            Round::While => StepKind::While,
+            Round::Queue | Round::Actions => StepKind::Queue,
+        };
+        let entry = StepEntry {
+            id: draft.id.clone(),
+            phase: draft.phase.clone(),
+            within: around.map(|around| around.phase.clone()),
+            kind,
+            tool: None,
+            action: Some(construct(round).to_owned()),
+            model: None,
+            dependencies: Vec::new(),
+        };
+        self.finish(draft, around, start, entry, before);
+        self.turn_body(draft, turn);
+    }
+
+    fn one_construct(&mut self, draft: &Draft<'_>, round: Round) {
+        let allowed: &[&str] = match round {
+            Round::Each => &["for_each"],
+            Round::While => &["while", "until"],
+            Round::Queue => &["create_parallel_queue"],
+            Round::Actions => &["action_loop", "until"],
+        };
+        for key in CONSTRUCTS.iter().filter(|key| !allowed.contains(key)) {
+            if let Some(item) = draft.fields.get(key) {
+                let message = format!("a step goes round in one way; `{key}` is another");
+                self.reading.at_key(Code::StepLoop, &item, message, Some("keep one of them".to_owned()));
+            }
+        }
+    }
+
+    fn loop_name(&mut self, draft: &Draft<'_>) -> String {
+        self.loop_text(draft, "loop_name").unwrap_or_else(|| draft.id.clone())
+    }
+
+    fn loop_text(&mut self, draft: &Draft<'_>, key: &str) -> Option<String> {
+        let item = draft.fields.get(key)?;
+        let text = self.reading.text(&item)?.trim_start_matches('$');
+        let is_name = text.starts_with(|c: char| c.is_alphabetic() || c == '_')
+            && text.chars().all(|c| c.is_alphanumeric() || c == '_');
+        if !is_name {
+            self.reading.at(Code::BadName, &item, format!("`{text}` cannot be a name"), None);
+            return None;
+        }
+        Some(text.to_owned())
+    }
+
+    fn flag(&mut self, fields: &Fields<'_>, key: &str) -> bool {
+        fields.get(key).and_then(|item| self.reading.flag(&item)).unwrap_or_default()
+    }
+
+    /// Returns how the loop goes round, and whether its list hangs on no step.
+    fn turns(&mut self, draft: &Draft<'_>, turn: &Turn, start: &mut Start) -> (LoopSpec, bool) {
+        let inner = match turn.round {
+            Round::Queue => draft.fields.get("create_parallel_queue"),
+            _ => None,
+        };
+        let inner = inner.and_then(|item| self.reading.fields(&item));
+        if let Some(fields) = &inner {
+            let known: Vec<&str> = IN_QUEUE.into_iter().chain(IN_QUEUE_UNBUILT).collect();
+            self.reading.known(fields, "a queue", &known, &[]);
+            self.reading.unbuilt(fields, &IN_QUEUE_UNBUILT);
+        }
+        let fields = inner.as_ref().unwrap_or(&draft.fields);
+        let mut turns = LoopSpec {
+            max: fields.get("max_iterations").and_then(|item| self.reading.whole(&item)),
+            max_parallel: fields.get("max_parallel").and_then(|item| self.reading.whole(&item)),
+            item: turn.item.clone(),
+            break_on_error: self.flag(fields, "break_on_error"),
+            turn_timeout: fields.get("iteration_timeout").and_then(|item| self.reading.time(&item)),
+            ..LoopSpec::default()
+        };
+        let mut is_static = true;
+        match turn.round {
+            Round::Each | Round::Queue => {
+                let key = if turn.round == Round::Each { "for_each" } else { "on" };
+                match fields.get(key) {
+                    Some(item) => is_static = self.list_of(draft, &item, start, &mut turns),
+                    None => {
+                        let message = "a queue does not say `on` what it works";
+                        let hint = Some("add `\"on\": \"{{ … }}\"`".to_owned());
+                        self.reading.report(Code::MissingField, &fields.path, fields.span, message, hint);
+                    }
+                }
+            }
+            Round::While => self.conditions(draft, turn, ["while", "until"], WHILE_TURNS, start, &mut turns),
+            Round::Actions => {
+                self.conditions(draft, turn, ["while_condition", "until"], ACTION_TURNS, start, &mut turns);
+            }
+        }
+        (turns, is_static)
+    }
+
+    /// Reads the list that a loop goes over; returns whether it hangs on no step.
+    fn list_of(
+        &mut self,
+        draft: &Draft<'_>,
+        item: &Item<'_>,
+        start: &mut Start,
+        turns: &mut LoopSpec,
+    ) -> bool {
+        let n_before = start.read.phases.len();
+        let read = std::mem::take(&mut start.read);
+        let mut texts = self.texts(Some(draft.phase.clone()), read);
+        let value = texts.value(item);
+        start.read = texts.read;
+        let value = match value {
+            Value::String(text) if !refrain_core::template::is_template(&text) => {
+                self.written_list(item, &text)
+            }
+            Value::Array(_) | Value::String(_) => Some(value),
+            _ => {
+                let message =
+                    format!("`{}` is {}, and a list is expected", item.name(), item.node.describe());
+                self.reading.at(Code::WrongType, item, message, None);
+                None
+            }
+        };
+        self.place(format!("phases.{}.loop.for_each", draft.phase), item);
+        turns.for_each = value;
+        start.read.phases.len() == n_before
+    }
+
+    /// A list in a text is JSON, or names with commas between them.
+    fn written_list(&mut self, item: &Item<'_>, text: &str) -> Option<Value> {
+        if let Ok(list @ Value::Array(_)) = serde_json::from_str(text) {
+            return Some(list);
+        }
+        let hint = Some("write a list, such as `[a, b]`, or a template".to_owned());
+        self.reading.at(Code::WrongType, item, format!("`{}` is no list", item.name()), hint);
+        None
+    }
+
+    fn conditions(
+        &mut self,
+        draft: &Draft<'_>,
+        turn: &Turn,
+        keys: [&str; 2],
+        most: u32,
+        start: &mut Start,
+        turns: &mut LoopSpec,
+    ) {
+        let own = Turn { is_own: true, ..turn.clone() };
+        self.names.frames.push(Frame { turn: Some(own), ..Frame::default() });
+        let read = std::mem::take(&mut start.read);
+        let mut texts = self.texts(Some(draft.phase.clone()), read);
+        let mut condition = |key: &str| texts.condition(&draft.fields.get(key)?);
+        turns.while_ = condition(keys[0]);
+        turns.until = condition(keys[1]);
+        start.read = texts.read;
+        self.names.frames.pop();
+        turns.max = turns.max.or(Some(most));
+        for (key, native) in [(keys[0], "while"), (keys[1], "until")] {
+            if let Some(item) = draft.fields.get(key) {
+                self.place(format!("phases.{}.loop.{native}", draft.phase), &item);
+            }
+        }
+        if draft.fields.get(keys[0]).is_none() && draft.fields.get(keys[1]).is_none() {
+            let message = format!("the loop says neither `{}` nor `{}`", keys[0], keys[1]);
+            self.reading.report(Code::StepLoop, &draft.fields.path, draft.fields.span, message, None);
+        }
+    }
+
+    /// Reads the steps of a turn.
+    fn turn_body(&mut self, draft: &Draft<'_>, turn: Turn) {
+        let is_chain = matches!(turn.round, Round::Queue | Round::Actions);
+        let list = match turn.round {
+            Round::Queue => {
+                draft.fields.get("create_parallel_queue").and_then(|item| match &item.node.kind {
+                    Kind::Map(entries) => {
+                        let fields = Fields { entries, span: item.key_span(), path: item.path.clone() };
+                        fields.get("action_loop")
+                    }
+                    _ => None,
+                })
+            }
+            Round::Actions => draft.fields.get("action_loop"),
+            Round::Each | Round::While => draft.fields.get("steps"),
+        };
+        let around = Around { phase: draft.phase.clone(), turn, is_chain };
+        match list {
+            Some(list) => match self.reading.list(&list) {
+                Some(items) if items.is_empty() => {
+                    self.reading.at(Code::StepLoop, &list, "there is nothing to do in a turn", None);
+                }
+                Some(items) => self.body(&items, Some(&around)),
+                None => {}
+            },
+            None => self.single(draft, &around),
+        }
+    }
+
+    /// A loop may have its one step in itself.
+    fn single(&mut self, draft: &Draft<'_>, around: &Around) {
+        let only: Vec<_> = draft
+            .fields
+            .entries
+            .iter()
+            .filter(|entry| SINGLE.contains(&entry.key.as_str()))
+            .cloned()
+            .collect();
+        if only.is_empty() {
+            let message = "the loop has no `steps`";
+            return self.reading.report(Code::StepLoop, &draft.fields.path, draft.fields.span, message, None);
+        }
+        let node = crate::node::Node { span: draft.item.node.span, kind: Kind::Map(only) };
+        let item = Item { node: &node, key: draft.item.key, path: draft.item.path.clone() };
+        let around = Around { is_chain: true, ..around.clone() };
+        self.body(&[item], Some(&around));
+    }
+}
+
+const fn construct(round: Round) -> &'static str {
+    match round {
+        Round::Each => "for_each",
+        Round::While => "while",
+        Round::Queue => "create_parallel_queue",
+        Round::Actions => "action_loop",
+    }
+}

@@ -1,0 +1,198 @@
+//! What the names in a text mean: a turn of a loop, a step, an input, or something of the run.
+//!
+//! A name is looked for in the turns around the step, the nearest first, then among the steps beside it and around it,
+//! then among the inputs, then among the names of the run. It becomes an entry of the phase's `let`.
+
+use indexmap::IndexMap;
+use refrain_schemas::name::PhaseName;
+use serde_json::Value;
+
+/// Names of a run that every text may use.
+pub(super) const RUN: [(&str, &str); 4] = [
+    ("execution", "execution"),
+    ("execution_id", "execution.id"),
+    ("timestamp", "execution.timestamp"),
+    ("pipeline_id", "execution.pipeline"),
+];
+
+/// Where a loop comes from; its turns give different names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Round {
+    Each,
+    While,
+    Queue,
+    Actions,
+}
+
+impl Round {
+    /// The names that the steps of a turn see, with what they are natively.
+    const fn names(self) -> &'static [(&'static str, &'static str)] {
+        match self {
+            Self::Each => &[
+                ("item", "item"),
+                ("index", "index"),
+                ("is_first", "is_first"),
+                ("is_last", "is_last"),
+                ("position", "position"),
+                ("length", "length"),
+                ("remaining", "remaining"),
+                ("has_next", "has_next"),
+                ("has_prev", "has_prev"),
+                ("loop_id", "loop_id"),
+            ],
+            Self::While => &[
+                ("iteration", "iteration"),
+                ("index", "index"),
+                ("is_first", "is_first"),
+                ("position", "position"),
+                ("loop_id", "loop_id"),
+                ("loop_name", "loop_name"),
+                ("loop_state", "loop_state"),
+            ],
+            Self::Queue => &[
+                ("item", "item"),
+                ("index", "index"),
+                ("is_first", "is_first"),
+                ("is_last", "is_last"),
+                ("queue", "items"),
+                ("queue_size", "length"),
+                ("parallel_queue_id", "loop_id"),
+                ("parent_task", "loop_id"),
+            ],
+            Self::Actions => &[
+                ("iteration", "iteration"),
+                ("is_first", "is_first"),
+                ("loop_id", "loop_id"),
+                ("has_previous", "has_prev"),
+            ],
+        }
+    }
+
+    /// The names that the loop's own conditions see.
+    const fn own_names(self) -> &'static [(&'static str, &'static str)] {
+        match self {
+            Self::Each | Self::Queue => &[],
+            Self::While => &[("iteration", "iteration"), ("loop_state", "loop_state")],
+            Self::Actions => self.names(),
+        }
+    }
+}
+
+/// A loop around a text.
+#[derive(Debug, Clone)]
+pub(super) struct Turn {
+    pub(super) phase: PhaseName,
+    pub(super) round: Round,
+    /// The name by which its turn is called from within: `NAME.item`.
+    pub(super) name: String,
+    /// Another name for the item.
+    pub(super) item: Option<String>,
+    /// Whether the text is one of the loop's own conditions.
+    pub(super) is_own: bool,
+}
+
+impl Turn {
+    /// The step that the turn belongs to is called like this.
+    fn find(&self, name: &str) -> Option<String> {
+        if self.item.as_deref() == Some(name) && !self.is_own {
+            return Some(format!("loop.{}.item", self.phase));
+        }
+        let names = if self.is_own { self.round.own_names() } else { self.round.names() };
+        let (_, native) = names.iter().find(|(known, _)| *known == name)?;
+        Some(format!("loop.{}.{native}", self.phase))
+    }
+
+    fn names(&self) -> impl Iterator<Item = &str> {
+        let names = if self.is_own { self.round.own_names() } else { self.round.names() };
+        names.iter().map(|(name, _)| *name).chain(self.item.as_deref())
+    }
+}
+
+/// A step that may be named.
+#[derive(Debug, Clone)]
+pub(super) struct Known {
+    pub(super) phase: PhaseName,
+    /// The JSON Schema of what its tool gives, where that is known.
+    pub(super) gives: Option<Value>,
+}
+
+/// A list of steps, with the turn that they are in.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Frame {
+    pub(super) steps: IndexMap<String, Known>,
+    pub(super) turn: Option<Turn>,
+}
+
+/// What a name means.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Meaning {
+    /// This path, natively.
+    Path(String),
+    /// The document of a phase.
+    Step(PhaseName),
+    Nothing,
+}
+
+/// What all names mean at one place of the file.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Names {
+    pub(super) inputs: Vec<String>,
+    /// From the file's own steps to the innermost body.
+    pub(super) frames: Vec<Frame>,
+}
+
+impl Names {
+    pub(super) fn find(&self, name: &str) -> Meaning {
+        let turns = self.frames.iter().rev().filter_map(|frame| frame.turn.as_ref());
+        for turn in turns.clone() {
+            if let Some(path) = turn.find(name) {
+                return Meaning::Path(path);
+            }
+        }
+        if let Some(turn) = turns.clone().find(|turn| turn.name == name && !turn.is_own) {
+            return Meaning::Path(format!("loop.{}", turn.phase));
+        }
+        if let Some(step) = self.step(name) {
+            return Meaning::Step(step.phase.clone());
+        }
+        if self.inputs.iter().any(|input| input == name) {
+            return Meaning::Path(format!("params.{name}"));
+        }
+        if matches!(name, "inputs" | "parameters") {
+            return Meaning::Path("params".to_owned());
+        }
+        match RUN.iter().find(|(known, _)| *known == name) {
+            Some((_, path)) => Meaning::Path((*path).to_owned()),
+            None => Meaning::Nothing,
+        }
+    }
+
+    /// Returns a step by its id, the nearest of this name.
+    pub(super) fn step(&self, id: &str) -> Option<&Known> {
+        self.frames.iter().rev().find_map(|frame| frame.steps.get(id))
+    }
+
+    /// Returns the steps beside the place.
+    pub(super) fn beside(&self) -> Option<&Frame> {
+        self.frames.last()
+    }
+
+    /// Whether a name is one of a loop, with which `$` may stand.
+    pub(super) fn is_of_a_loop(&self, name: &str) -> bool {
+        let mut turns = self.frames.iter().filter_map(|frame| frame.turn.as_ref());
+        turns.any(|turn| turn.find(name).is_some() || turn.name == name)
+    }
+
+    /// Returns every name, for suggestions.
+    pub(super) fn all(&self) -> Vec<&str> {
+        let turns = self.frames.iter().filter_map(|frame| frame.turn.as_ref());
+        let steps = self.frames.iter().flat_map(|frame| frame.steps.keys().map(String::as_str));
+        let inputs = self.inputs.iter().map(String::as_str);
+        turns
+            .flat_map(Turn::names)
+            .chain(steps)
+            .chain(inputs)
+            .chain(RUN.iter().map(|(name, _)| *name))
+            .collect()
+    }
+}

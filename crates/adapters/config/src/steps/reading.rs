@@ -1,0 +1,288 @@
+//! Reads values of a steps file one by one, and says where one does not have its shape.
+
+use refrain_core::check::code::Code;
+use refrain_core::check::problem;
+use refrain_core::check::suggest::nearest;
+use refrain_schemas::duration::Span as Duration;
+use refrain_schemas::problem::Problem;
+use serde_json::{Map, Number, Value};
+
+use crate::node::{Entry, Kind, Node, Span};
+use crate::source::Source;
+
+/// A value with the key that it stands under.
+#[derive(Debug, Clone)]
+pub(super) struct Item<'n> {
+    pub(super) node: &'n Node,
+    pub(super) key: Option<Span>,
+    pub(super) path: String,
+}
+
+/// The fields of a map.
+#[derive(Debug, Clone)]
+pub(super) struct Fields<'n> {
+    pub(super) entries: &'n [Entry],
+    pub(super) span: Span,
+    pub(super) path: String,
+}
+
+impl<'n> Item<'n> {
+    /// The place that a problem about it is shown at: the value where it is short, else the key.
+    pub(super) fn span(&self) -> Span {
+        let is_short = self.node.is_scalar() && !matches!(self.node.kind, Kind::Null);
+        self.key.filter(|_| !is_short).unwrap_or(self.node.span)
+    }
+
+    pub(super) fn key_span(&self) -> Span {
+        self.key.unwrap_or(self.node.span)
+    }
+
+    /// The last name of its path.
+    pub(super) fn name(&self) -> &str {
+        self.path.rsplit('.').next().unwrap_or(&self.path)
+    }
+
+    pub(super) fn text(&self) -> Option<&'n str> {
+        match &self.node.kind {
+            Kind::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    pub(super) fn items(&self) -> Vec<Self> {
+        let Kind::List(items) = &self.node.kind else { return Vec::new() };
+        let item = |(n, node)| Self { node, key: None, path: format!("{}[{n}]", self.path) };
+        items.iter().enumerate().map(item).collect()
+    }
+}
+
+impl<'n> Fields<'n> {
+    pub(super) fn get(&self, name: &str) -> Option<Item<'n>> {
+        self.iter().find(|(key, _)| *key == name).map(|(_, item)| item)
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&'n str, Item<'n>)> + '_ {
+        self.entries.iter().map(|entry| {
+            let dot = if self.path.is_empty() { "" } else { "." };
+            let path = format!("{}{dot}{}", self.path, entry.key);
+            (entry.key.as_str(), Item { node: &entry.value, key: Some(entry.key_span), path })
+        })
+    }
+}
+
+/// What was found so far.
+pub(super) struct Reading<'s> {
+    source: &'s Source<'s>,
+    pub(super) problems: Vec<Problem>,
+}
+
+impl<'s> Reading<'s> {
+    pub(super) const fn new(source: &'s Source<'s>) -> Self {
+        Self { source, problems: Vec::new() }
+    }
+
+    /// How many problems there are so far.
+    pub(super) fn n_problems(&self) -> usize {
+        self.problems.len()
+    }
+
+    pub(super) fn report(
+        &mut self,
+        code: Code,
+        path: &str,
+        span: Span,
+        message: impl Into<String>,
+        hint: Option<String>,
+    ) {
+        let found = problem(code, path, message);
+        let hint = hint.or_else(|| found.hint.clone());
+        self.problems.push(Problem { hint, place: Some(self.source.place(span)), ..found });
+    }
+
+    /// Reports a problem with a value.
+    pub(super) fn at(
+        &mut self,
+        code: Code,
+        item: &Item<'_>,
+        message: impl Into<String>,
+        hint: Option<String>,
+    ) {
+        self.report(code, &item.path, item.span(), message, hint);
+    }
+
+    /// Reports a problem with a key.
+    pub(super) fn at_key(
+        &mut self,
+        code: Code,
+        item: &Item<'_>,
+        message: impl Into<String>,
+        hint: Option<String>,
+    ) {
+        self.report(code, &item.path, item.key_span(), message, hint);
+    }
+
+    /// Returns what stands in the file, quotes included.
+    pub(super) fn written(&self, span: Span) -> String {
+        let from = span.column.saturating_sub(1) as usize;
+        let length = span.end_column.saturating_sub(span.column) as usize;
+        self.source.line(span.line).chars().skip(from).take(length).collect()
+    }
+
+    fn wrong(&mut self, item: &Item<'_>, expected: &str) {
+        let message = format!("`{}` is {}, and {expected} is expected", item.name(), item.node.describe());
+        if !matches!(item.node.kind, Kind::Broken) {
+            self.at(Code::WrongType, item, message, None);
+        }
+    }
+
+    /// Reads a map.
+    pub(super) fn fields<'n>(&mut self, item: &Item<'n>) -> Option<Fields<'n>> {
+        match &item.node.kind {
+            Kind::Map(entries) => Some(Fields { entries, span: item.key_span(), path: item.path.clone() }),
+            _ => {
+                self.wrong(item, "a mapping");
+                None
+            }
+        }
+    }
+
+    /// Reads a list.
+    pub(super) fn list<'n>(&mut self, item: &Item<'n>) -> Option<Vec<Item<'n>>> {
+        if !matches!(item.node.kind, Kind::List(_)) {
+            self.wrong(item, "a list");
+            return None;
+        }
+        Some(item.items())
+    }
+
+    /// Reads a text.
+    pub(super) fn text<'n>(&mut self, item: &Item<'n>) -> Option<&'n str> {
+        let text = item.text();
+        if text.is_none() {
+            self.wrong(item, "a text");
+        }
+        text
+    }
+
+    /// Reads names: a list, one text, or several with commas between them.
+    pub(super) fn names<'n>(&mut self, item: &Item<'n>) -> Vec<(String, Item<'n>)> {
+        if let Some(text) = item.text() {
+            let names = text.split(',').map(str::trim).filter(|name| !name.is_empty());
+            return names.map(|name| (name.to_owned(), item.clone())).collect();
+        }
+        let items = self.list(item).unwrap_or_default();
+        items.into_iter().filter_map(|item| Some((self.text(&item)?.trim().to_owned(), item))).collect()
+    }
+
+    /// Reads `true` or `false`.
+    pub(super) fn flag(&mut self, item: &Item<'_>) -> Option<bool> {
+        if let Kind::Bool(flag) = item.node.kind {
+            return Some(flag);
+        }
+        self.wrong(item, "`true` or `false`");
+        None
+    }
+
+    /// Reads a whole number.
+    pub(super) fn whole(&mut self, item: &Item<'_>) -> Option<u32> {
+        match item.node.kind {
+            Kind::Integer(number) if u32::try_from(number).is_ok() => u32::try_from(number).ok(),
+            _ => {
+                self.wrong(item, "a whole number");
+                None
+            }
+        }
+    }
+
+    /// Reads a length of time: seconds, or a duration.
+    pub(super) fn time(&mut self, item: &Item<'_>) -> Option<Duration> {
+        let seconds = |seconds: f64| std::time::Duration::try_from_secs_f64(seconds).ok().map(Duration);
+        let time = match &item.node.kind {
+            Kind::Integer(number) => {
+                u64::try_from(*number).ok().map(|n| Duration(std::time::Duration::from_secs(n)))
+            }
+            Kind::Float(number) => seconds(*number),
+            Kind::Text(text) => text.parse().ok().or_else(|| text.trim().parse().ok().and_then(seconds)),
+            _ => None,
+        };
+        match time {
+            None => self.at(
+                Code::BadDuration,
+                item,
+                format!("`{}` cannot be {}", item.name(), item.node.describe()),
+                Some("write seconds, or a duration such as `30s`".to_owned()),
+            ),
+            Some(time) if time.0.is_zero() => {
+                self.at(Code::Zero, item, format!("`{}` is 0", item.name()), None);
+            }
+            Some(time) => return Some(time),
+        }
+        None
+    }
+
+    /// Reads one of several words.
+    pub(super) fn word<'w>(&mut self, item: &Item<'_>, words: &[&'w str]) -> Option<&'w str> {
+        let written = self.text(item)?;
+        let found = words.iter().find(|word| **word == written).copied();
+        if found.is_none() {
+            let meant =
+                nearest(written, words.iter().copied()).map(|word| format!("did you mean `{word}`? "));
+            let hint = format!("{}use one of {}", meant.unwrap_or_default(), listed(words));
+            self.at(Code::NotAChoice, item, format!("`{}` cannot be {written:?}", item.name()), Some(hint));
+        }
+        found
+    }
+
+    /// Refuses keys that are not known. `refused` says of some what to write instead.
+    pub(super) fn known(
+        &mut self,
+        fields: &Fields<'_>,
+        what: &str,
+        known: &[&str],
+        refused: &[(&str, &str)],
+    ) {
+        for (key, item) in fields.iter() {
+            if known.contains(&key) {
+                continue;
+            }
+            if let Some((_, instead)) = refused.iter().find(|(name, _)| *name == key) {
+                let message = format!("`{key}` is not part of the language");
+                self.at_key(Code::StepRefused, &item, message, Some((*instead).to_owned()));
+                continue;
+            }
+            let hint = match nearest(key, known.iter().copied()) {
+                Some(name) => format!("did you mean `{name}`?"),
+                None => format!("it has {}", listed(known)),
+            };
+            self.at_key(Code::StepUnknown, &item, format!("{what} has no key `{key}`"), Some(hint));
+        }
+    }
+
+    /// Refuses keys that the language has and that nothing acts on yet.
+    pub(super) fn unbuilt(&mut self, fields: &Fields<'_>, keys: &[&str]) {
+        for (key, item) in fields.iter().filter(|(key, _)| keys.contains(key)) {
+            self.at_key(Code::ReservedField, &item, format!("`{key}` is not available yet"), None);
+        }
+    }
+}
+
+pub(super) fn listed(words: &[&str]) -> String {
+    words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")
+}
+
+/// Returns a value as JSON.
+pub(super) fn json(node: &Node) -> Value {
+    match &node.kind {
+        Kind::Null | Kind::Broken => Value::Null,
+        Kind::Bool(value) => Value::Bool(*value),
+        Kind::Integer(value) => Value::from(*value),
+        Kind::Unsigned(value) => Value::from(*value),
+        Kind::Float(value) => Number::from_f64(*value).map_or(Value::Null, Value::Number),
+        Kind::Text(text) => Value::String(text.clone()),
+        Kind::List(items) => items.iter().map(json).collect(),
+        Kind::Map(entries) => {
+            let fields = entries.iter().map(|entry| (entry.key.clone(), json(&entry.value)));
+            Value::Object(fields.collect::<Map<_, _>>())
+        }
+    }
+}

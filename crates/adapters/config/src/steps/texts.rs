@@ -1,0 +1,290 @@
+//! Texts of a step: their names are found out, and written as the phase sees them.
+
+use std::collections::BTreeSet;
+
+use indexmap::IndexMap;
+use refrain_core::check::code::Code;
+use refrain_core::check::suggest::{nearest, suggestion};
+use refrain_core::condition::Condition;
+use refrain_core::fill::Pattern;
+use refrain_core::template::{Dialect, TemplateError, is_template};
+use refrain_schemas::name::PhaseName;
+use serde_json::Value;
+
+use super::code::{is_guarded, key_behind, words};
+use super::names::{Meaning, Names};
+use super::reading::{Item, Reading, json};
+use crate::node::Kind;
+
+/// What the texts of one step read.
+#[derive(Debug, Default)]
+pub(super) struct Read {
+    /// The entries of the phase's `let`.
+    pub(super) names: IndexMap<String, String>,
+    /// The phases whose documents they read.
+    pub(super) phases: BTreeSet<PhaseName>,
+}
+
+/// Reads the texts of one step.
+pub(super) struct Texts<'r, 's, 'n> {
+    pub(super) reading: &'r mut Reading<'s>,
+    pub(super) names: &'n Names,
+    /// The phase that the step becomes.
+    pub(super) own: Option<PhaseName>,
+    pub(super) read: Read,
+    pub(super) has_orchestrator: bool,
+}
+
+impl Texts<'_, '_, '_> {
+    /// Reads a value, whose texts are templates.
+    pub(super) fn value(&mut self, item: &Item<'_>) -> Value {
+        match &item.node.kind {
+            Kind::Text(text) => Value::String(self.template(item, text)),
+            Kind::List(_) => item.items().iter().map(|item| self.value(item)).collect(),
+            Kind::Map(_) => match self.reading.fields(item) {
+                Some(fields) => {
+                    let values: Vec<_> = fields.iter().collect();
+                    let values = values.into_iter().map(|(key, item)| (key.to_owned(), self.value(&item)));
+                    Value::Object(values.collect())
+                }
+                None => Value::Null,
+            },
+            _ => json(item.node),
+        }
+    }
+
+    /// Reads a template and returns it as the phase has it.
+    pub(super) fn template(&mut self, item: &Item<'_>, text: &str) -> String {
+        if self.is_refused(item, text) {
+            return text.to_owned();
+        }
+        let Some(written) = self.rewritten(item, text, false) else { return text.to_owned() };
+        match Pattern::compile_in(Dialect::Steps, &Value::String(written.clone()), "") {
+            Ok(pattern) => self.all(item, &written, false, &pattern.variables()),
+            Err(error) => self.syntax(Code::TemplateSyntax, item, &error.error),
+        }
+        written
+    }
+
+    /// Reads a condition and returns it as the phase has it.
+    pub(super) fn condition(&mut self, item: &Item<'_>) -> Option<String> {
+        if let Kind::Bool(flag) = item.node.kind {
+            return Some(flag.to_string());
+        }
+        let text = self.reading.text(item)?;
+        if self.is_refused(item, text) {
+            return None;
+        }
+        let written = self.rewritten(item, text, true)?;
+        match Condition::compile(Dialect::Steps, &written) {
+            Ok(condition) => {
+                let variables = condition.variables().clone();
+                self.all(item, &written, true, &variables);
+                Some(written)
+            }
+            Err(error) => {
+                self.syntax(Code::ExpressionSyntax, item, &error);
+                None
+            }
+        }
+    }
+
+    fn syntax(&mut self, code: Code, item: &Item<'_>, error: &TemplateError) {
+        let hint = (code == Code::ExpressionSyntax)
+            .then(|| "write a condition such as `a.result.size > 5`, or a template".to_owned());
+        self.reading.at(code, item, error.message.clone(), hint);
+    }
+
+    /// Refuses what is written in the way of the originals, and what only a model can fill in.
+    fn is_refused(&mut self, item: &Item<'_>, text: &str) -> bool {
+        if let Some((_, rest)) = text.split_once("$results.") {
+            let step =
+                rest.split(|c: char| !c.is_alphanumeric() && c != '_' && c != '-').next().unwrap_or("STEP");
+            let message = format!("`$results.{step}` is not part of the language");
+            let hint = Some(format!("write `{{{{ {step}.result }}}}`"));
+            self.reading.at(Code::StepResults, item, message, hint);
+            return true;
+        }
+        if !text.contains("<AUTO") {
+            return false;
+        }
+        if self.has_orchestrator {
+            self.reading.at(Code::ReservedField, item, "`<AUTO>` is not available yet", None);
+        } else {
+            let message = format!("`{}` is left to a model, and there is none", item.name());
+            self.reading.at(Code::StepAuto, item, message, None);
+        }
+        true
+    }
+
+    /// Writes `steps.NAME` as the name, and leaves out the `$` of names of loops.
+    fn rewritten(&mut self, item: &Item<'_>, text: &str, is_bare: bool) -> Option<String> {
+        let mut out = String::with_capacity(text.len());
+        let mut done = 0;
+        for word in words(text, is_bare) {
+            let name = &text[word.range.clone()];
+            if word.has_dollar {
+                if !self.names.is_of_a_loop(name) {
+                    self.unknown(item, &format!("${name}"), name);
+                    return None;
+                }
+                out.push_str(&text[done..word.range.start - 1]);
+                done = word.range.start;
+            } else if let Some((guarded, end)) = self.guarded(name, text, word.range.end, is_bare) {
+                out.push_str(&text[done..word.range.start]);
+                out.push_str(&guarded);
+                done = end;
+            } else if name == "steps" && self.names.find("steps") == Meaning::Nothing {
+                let (id, end) = key_behind(text, word.range.end)?;
+                if self.names.step(id).is_none() && !is_guarded(text, word.range.end) {
+                    let known =
+                        self.names.frames.iter().flat_map(|frame| frame.steps.keys().map(String::as_str));
+                    let hint = suggestion(id, known);
+                    self.reading.at(Code::StepName, item, format!("there is no step `{id}`"), hint);
+                    return None;
+                }
+                out.push_str(&text[done..word.range.start]);
+                let guarded = self.guarded(&alias(id), text, end, is_bare);
+                let (written, end) = guarded.unwrap_or_else(|| (alias(id), end));
+                out.push_str(&written);
+                done = end;
+            }
+        }
+        out.push_str(&text[done..]);
+        Some(out)
+    }
+
+    /// Writes `a.b | default(x)` so that the default stands for a step that was skipped as well, which has no fields.
+    fn guarded(&self, name: &str, text: &str, mut at: usize, is_bare: bool) -> Option<(String, usize)> {
+        let is_step = matches!(self.names.find(name), Meaning::Step(_)) || self.of_alias(name).is_some();
+        if (is_bare && !is_template(text)) || !is_step || !is_guarded(text, at) {
+            return None;
+        }
+        let (mut out, mut before) = (name.to_owned(), None);
+        while let Some((key, end)) = key_behind(text, at) {
+            if key.contains(['\'', '\\']) {
+                return None;
+            }
+            if let Some(key) = before.replace(key) {
+                out = format!("({out} | default({{}}))['{key}']");
+            }
+            at = end;
+        }
+        let last = before?;
+        Some((format!("({out} | default({{}}))['{last}']"), at))
+    }
+
+    fn all(&mut self, item: &Item<'_>, text: &str, is_bare: bool, variables: &BTreeSet<String>) {
+        for path in variables {
+            self.name(item, text, is_bare, path);
+        }
+    }
+
+    fn name(&mut self, item: &Item<'_>, text: &str, is_bare: bool, path: &str) {
+        let root = path.split('.').next().unwrap_or(path);
+        let phase = match self.names.find(root) {
+            Meaning::Path(native) if native.starts_with("execution") => {
+                return self.reading.at(
+                    Code::ReservedField,
+                    item,
+                    format!("`{root}` is not available yet"),
+                    None,
+                );
+            }
+            Meaning::Path(native) => {
+                self.input(item, path);
+                return drop(self.read.names.insert(root.to_owned(), native));
+            }
+            Meaning::Step(phase) => phase,
+            Meaning::Nothing => match self.of_alias(root) {
+                Some(phase) => phase,
+                None if is_always_guarded(text, is_bare, root) => return,
+                None => return self.unknown(item, root, root),
+            },
+        };
+        if self.own.as_ref() == Some(&phase) {
+            return self.reading.at(Code::StepSelf, item, format!("step `{root}` reads itself"), None);
+        }
+        self.field(item, text, is_bare, root, path);
+        self.read.names.insert(root.to_owned(), format!("phases.{phase}.step"));
+        self.read.phases.insert(phase);
+    }
+
+    /// `inputs.x` MUST be an input.
+    fn input(&mut self, item: &Item<'_>, path: &str) {
+        let Some(("inputs" | "parameters", rest)) = path.split_once('.') else { return };
+        let name = rest.split('.').next().unwrap_or(rest);
+        if !self.names.inputs.iter().any(|input| input == name) {
+            let hint = suggestion(name, self.names.inputs.iter().map(String::as_str));
+            self.reading.at(Code::StepName, item, format!("there is no input `{name}`"), hint);
+        }
+    }
+
+    fn of_alias(&self, root: &str) -> Option<PhaseName> {
+        let steps = self.names.frames.iter().rev().flat_map(|frame| &frame.steps);
+        steps.into_iter().find(|(id, _)| alias(id) == root).map(|(_, step)| step.phase.clone())
+    }
+
+    fn unknown(&mut self, item: &Item<'_>, shown: &str, name: &str) {
+        let dashed = |id: &&str| id.strip_prefix(name).is_some_and(|rest| rest.starts_with('-'));
+        let dashed = self.names.all().into_iter().find(dashed);
+        let dashed = dashed.map(|id| format!("a step whose id has a `-` is `steps['{id}']`"));
+        let hint =
+            dashed.or_else(|| nearest(name, self.names.all()).map(|name| format!("did you mean `{name}`?")));
+        let hint = hint.or_else(|| {
+            let inputs = self.names.inputs.iter().map(String::as_str);
+            let steps =
+                self.names.beside().into_iter().flat_map(|frame| frame.steps.keys().map(String::as_str));
+            refrain_core::check::suggest::listing(inputs.chain(steps))
+                .map(|names| format!("there are {names}"))
+        });
+        self.reading.at(Code::StepName, item, format!("`{shown}` is neither a step nor an input"), hint);
+    }
+
+    /// Where it is known what a tool gives, a path MUST lead to something of it.
+    fn field(&mut self, item: &Item<'_>, text: &str, is_bare: bool, root: &str, path: &str) {
+        let gives = self.names.step(root).and_then(|step| step.gives.as_ref());
+        let Some(gives) = gives else { return };
+        let keys: Vec<&str> = path.split('.').skip(1).collect();
+        let Some((key, known)) = missing(gives, &keys) else { return };
+        // What is in the result stands beside it, and a failure has words of its own.
+        let first = keys.first().copied().unwrap_or_default();
+        let is_own = matches!(first, "success" | "error" | "error_type" | "timed_out");
+        let result = gives.get("properties").and_then(|fields| fields.get("result"));
+        if is_own || result.is_some_and(|result| first != "result" && missing(result, &keys).is_none()) {
+            return;
+        }
+        if is_always_guarded(text, is_bare, root) {
+            return;
+        }
+        let hint = suggestion(&key, known.iter().map(String::as_str));
+        self.reading.at(Code::StepName, item, format!("the result of `{root}` has no field `{key}`"), hint);
+    }
+}
+
+/// Returns the name that a step has in templates.
+pub(super) fn alias(id: &str) -> String {
+    id.replace('-', "_")
+}
+
+fn is_always_guarded(text: &str, is_bare: bool, root: &str) -> bool {
+    let mut places =
+        words(text, is_bare).into_iter().filter(|word| &text[word.range.clone()] == root).peekable();
+    places.peek().is_some() && places.all(|word| is_guarded(text, word.range.end))
+}
+
+/// Returns the first key that a closed schema does not have, and those that it has.
+fn missing(schema: &Value, keys: &[&str]) -> Option<(String, Vec<String>)> {
+    let mut schema = schema;
+    for key in keys {
+        let properties = schema.get("properties")?.as_object()?;
+        match properties.get(*key) {
+            Some(inner) => schema = inner,
+            None if schema.get("additionalProperties") == Some(&Value::Bool(false)) => {
+                return Some(((*key).to_owned(), properties.keys().cloned().collect()));
+            }
+            None => return None,
+        }
+    }
+    None
+}

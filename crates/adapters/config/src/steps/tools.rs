@@ -1,0 +1,222 @@
+//! Which tool and which of its actions a step means, and whether its parameters are right.
+
+use refrain_core::check::code::Code;
+use refrain_core::check::suggest::suggestion;
+use refrain_core::ports::tool_catalogue::{ActionView, ToolCatalogue, ToolKind, ToolView, Unknown};
+use refrain_core::template::is_template;
+use serde_json::{Map, Value};
+
+use super::literal;
+use super::reading::{Fields, Item, Reading, json};
+
+/// Actions that ask a model.
+const MODEL: [&str; 7] = [
+    "generate",
+    "generate_text",
+    "generate-text",
+    "generate_structured",
+    "generate-structured",
+    "analyze_text",
+    "analyze",
+];
+
+/// Parameters of tools that ask people which nothing acts on yet.
+const UNBUILT_OF_PEOPLE: [&str; 9] = [
+    "timeout",
+    "default",
+    "context",
+    "validation_pattern",
+    "retry_on_invalid",
+    "max_retries",
+    "anonymous",
+    "required_questions",
+    "save_to_file",
+];
+
+/// What a step does.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Act {
+    /// An action of a tool.
+    Tool(Box<ToolAct>),
+    /// A model answers.
+    Model,
+    /// Another pipeline runs.
+    Pipeline,
+}
+
+/// An action of a tool.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct ToolAct {
+    pub(super) tool: String,
+    pub(super) action: String,
+    /// Whether `parameters.action` named it.
+    pub(super) is_inner: bool,
+    /// What the words of the action say.
+    pub(super) said: Map<String, Value>,
+    /// The schema of its document.
+    pub(super) gives: Value,
+}
+
+/// Finds out what a step does; `None` where that was reported.
+pub(super) fn act(reading: &mut Reading<'_>, step: &Fields<'_>, tools: &dyn ToolCatalogue) -> Option<Act> {
+    let action = step.get("action");
+    let Some(tool) = step.get("tool") else {
+        return bare(reading, step, &action?, tools);
+    };
+    let name = reading.text(&tool)?;
+    match tools.find(name) {
+        None => {
+            let hint = suggestion(name, usable(tools));
+            reading.at(Code::StepTool, &tool, format!("there is no tool `{name}`"), hint);
+            None
+        }
+        Some(view) => of_tool(reading, step, &view, &tool, action.as_ref()),
+    }
+}
+
+/// An action without a tool: one of the registry, the name of a tool, or words.
+fn bare(
+    reading: &mut Reading<'_>,
+    step: &Fields<'_>,
+    action: &Item<'_>,
+    tools: &dyn ToolCatalogue,
+) -> Option<Act> {
+    let written = reading.text(action)?.trim();
+    if MODEL.contains(&written) {
+        return Some(Act::Model);
+    }
+    if let Some(found) = tools.bare(written) {
+        let view = tools.find(&found.tool)?;
+        let known = view.action(&found.action)?;
+        return Some(of_action(&view, known, false, found.parameters));
+    }
+    if let Some(view) = tools.find(written) {
+        return of_tool(reading, step, &view, action, None);
+    }
+    let known = usable(tools).into_iter().chain(MODEL).chain(["evaluate_condition"]);
+    let known: Vec<&str> = known.collect();
+    let hint = suggestion(written, known.iter().copied());
+    reading.at(Code::StepAction, action, format!("there is no action `{written}`"), hint);
+    None
+}
+
+/// Returns the tools that may be suggested: those that are carried out.
+fn usable(tools: &dyn ToolCatalogue) -> Vec<&str> {
+    let kind = |name: &str| tools.find(name).map(|view| view.kind);
+    let is_usable = |name: &&str| !matches!(kind(name), Some(ToolKind::Absent | ToolKind::Lowered));
+    tools.names().into_iter().filter(is_usable).collect()
+}
+
+fn of_tool(
+    reading: &mut Reading<'_>,
+    step: &Fields<'_>,
+    view: &ToolView<'_>,
+    tool: &Item<'_>,
+    action: Option<&Item<'_>>,
+) -> Option<Act> {
+    match view.kind {
+        ToolKind::Lowered => return Some(Act::Pipeline),
+        ToolKind::Model => return Some(Act::Model),
+        ToolKind::Tool | ToolKind::Person | ToolKind::Absent => {}
+    }
+    let named = match action {
+        Some(item) => Some(reading.text(item)?),
+        None => None,
+    };
+    let mut input = match step.get("parameters").map(|item| json(item.node)) {
+        Some(Value::Object(input)) => input,
+        _ => Map::new(),
+    };
+    let had = input.contains_key("action");
+    match view.meant(named, &mut input) {
+        Ok(found) => Some(of_action(view, found, had && !input.contains_key("action"), Map::new())),
+        Err(error) => {
+            let parameters = step.get("parameters").and_then(|item| reading.fields(&item));
+            let inner = parameters.and_then(|fields| fields.get("action"));
+            let by_input = named.is_none_or(|name| name == "execute") && inner.is_some();
+            let place = if by_input { inner } else { action.cloned() };
+            let place = place.unwrap_or_else(|| tool.clone());
+            let known = || view.actions.iter().map(|action| action.name);
+            let (code, place, hint) = match &error {
+                Unknown::Tool { .. } | Unknown::Absent { .. } => (Code::StepTool, tool, None),
+                Unknown::Action { action, .. } => (Code::StepAction, &place, suggestion(action, known())),
+                Unknown::Unsaid { .. } => {
+                    (Code::StepAction, &place, Some("name one: `action: …`".to_owned()))
+                }
+                _ => (Code::StepAction, &place, None),
+            };
+            reading.at(code, place, error.to_string(), hint);
+            None
+        }
+    }
+}
+
+fn of_action(view: &ToolView<'_>, found: &ActionView<'_>, is_inner: bool, said: Map<String, Value>) -> Act {
+    Act::Tool(Box::new(ToolAct {
+        tool: view.name.to_owned(),
+        action: found.name.to_owned(),
+        is_inner,
+        said,
+        gives: found.output.clone(),
+    }))
+}
+
+/// Holds the parameters of a step to what the action takes.
+pub(super) fn check(reading: &mut Reading<'_>, step: &Fields<'_>, act: &ToolAct, tools: &dyn ToolCatalogue) {
+    let found = tools.find(&act.tool).and_then(|view| view.action(&act.action));
+    let Some(found) = found else { return };
+    let parameters = step.get("parameters");
+    let mut skip: Vec<&str> = act.is_inner.then_some("action").into_iter().collect();
+    let said: Vec<&str> = act.said.keys().map(String::as_str).collect();
+    let before = reading.n_problems();
+    if found_kind(tools, act) == Some(ToolKind::Person)
+        && let Some(fields) = parameters.as_ref().and_then(|item| reading.fields(item))
+    {
+        reading.unbuilt(&fields, &UNBUILT_OF_PEOPLE);
+        skip.extend(UNBUILT_OF_PEOPLE);
+    }
+    match &parameters {
+        Some(item) => literal::parameters(reading, item, found.input, &skip, &said),
+        None => literal::missing(reading, (&step.path, step.span), found.input, &said),
+    }
+    if reading.n_problems() == before {
+        refused(reading, parameters.as_ref(), act, tools);
+    }
+}
+
+/// Reports what a tool itself has against literal parameters, such as a path that leads out of the project.
+fn refused(reading: &mut Reading<'_>, item: Option<&Item<'_>>, act: &ToolAct, tools: &dyn ToolCatalogue) {
+    let Some(fields) = item.and_then(|item| reading.fields(item)) else { return };
+    let literal = |(_, item): &(&str, Item<'_>)| !has_template(&json(item.node));
+    let literals = fields.iter().filter(literal).map(|(key, item)| (key.to_owned(), json(item.node)));
+    let literals: Map<String, Value> = literals.collect();
+    for complaint in tools.judge(&act.tool, &act.action, &literals) {
+        if let Some(place) = fields.get(&complaint.parameter) {
+            reading.at(Code::StepOutside, &place, complaint.message, None);
+        }
+    }
+}
+
+fn found_kind(tools: &dyn ToolCatalogue, act: &ToolAct) -> Option<ToolKind> {
+    tools.find(&act.tool).map(|view| view.kind)
+}
+
+fn has_template(value: &Value) -> bool {
+    match value {
+        Value::String(text) => is_template(text),
+        Value::Array(items) => items.iter().any(has_template),
+        Value::Object(fields) => fields.values().any(has_template),
+        _ => false,
+    }
+}
+
+/// What a step does as far as it can be told without knowing the tools.
+pub(super) fn untold(step: &Fields<'_>) -> Option<Act> {
+    let action = step.get("action").and_then(|item| item.text().map(str::to_owned));
+    let tool = step.get("tool").and_then(|item| item.text().map(str::to_owned)).or_else(|| action.clone())?;
+    let action = action.unwrap_or_else(|| "execute".to_owned());
+    if MODEL.contains(&action.as_str()) {
+        return Some(Act::Model);
+    }
+    Some(Act::Tool(Box::new(ToolAct { tool, action, is_inner: false, said: Map::new(), gives: Value::Null })))
+}

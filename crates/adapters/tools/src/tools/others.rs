@@ -1,0 +1,198 @@
+//! Words that look like tools: what people and models answer, what the pipeline itself does, and what is not carried out.
+
+use std::sync::Arc;
+
+use refrain_core::ports::tool_catalogue::ToolKind;
+use serde_json::json;
+
+use crate::declare::{action, any, boolean, integer, list, map, number, one_of, positive, text};
+use crate::registry::absent;
+use crate::tool::{Action, Declared};
+
+use super::person::Person;
+
+const AGENT: &str = "a `terminal` step can start a program of your own that does it";
+
+pub(super) fn declared() -> Vec<Declared> {
+    let mut tools = Vec::from(people());
+    tools.extend(models());
+    tools.push(declare(
+        "pipeline-executor",
+        &["pipeline_executor", "sub-pipeline"],
+        ToolKind::Lowered,
+        "Carries out another pipeline",
+        sub_pipeline(),
+    ));
+    for (name, aliases) in ABSENT {
+        tools.push(absent(name, aliases, AGENT));
+    }
+    tools
+}
+
+const ABSENT: [(&str, &[&str]); 15] = [
+    ("web-search", &["web_search"]),
+    ("headless-browser", &["headless_browser"]),
+    ("pdf-compiler", &["pdf_compiler"]),
+    ("image-analysis", &["image_analysis"]),
+    ("image-generation", &["image_generation"]),
+    ("audio-processing", &["audio_processing"]),
+    ("video-processing", &["video_processing"]),
+    ("visualization", &[]),
+    ("prompt-optimization", &["prompt_optimization"]),
+    ("task-delegation", &["task_delegation"]),
+    ("multi-model-routing", &["multi_model_routing"]),
+    ("mcp-resource", &["mcp_resource"]),
+    ("checkpoint", &[]),
+    ("auto_debugger", &["auto-debugger"]),
+    ("extract_structured", &[]),
+];
+
+fn declare(
+    name: &'static str,
+    aliases: &'static [&'static str],
+    kind: ToolKind,
+    description: &'static str,
+    action: Action,
+) -> Declared {
+    Declared { name, aliases, kind, description, actions: vec![action], tool: None }
+}
+
+fn person(
+    person: Person,
+    name: &'static str,
+    aliases: &'static [&'static str],
+    description: &'static str,
+    action: Action,
+) -> Declared {
+    // An answer is a reply like any other; what is not answered yet is none.
+    Declared { tool: Some(Arc::new(person)), ..declare(name, aliases, ToolKind::Person, description, action) }
+}
+
+fn people() -> [Declared; 3] {
+    let prompt = action(
+        "execute",
+        "Asks a person for a value",
+        &[
+            ("prompt!", text(), "the question"),
+            ("input_type", one_of(&["text", "number", "boolean", "choice"]), "what the answer is (text)"),
+            ("choices", list(), "what there is to choose from"),
+        ],
+        &[("value", any(), "the answer")],
+    );
+    let gate = action(
+        "execute",
+        "Asks a person for approval",
+        &[
+            ("title!", text(), "what it is about"),
+            ("content", any(), "what is to be approved"),
+            ("format", text(), "what the content is"),
+            (
+                "allow_modifications",
+                json!({"type": "boolean", "enum": [false]}),
+                "false: it is approved as it is",
+            ),
+            ("require_reason", boolean(), "whether a rejection needs a reason"),
+            ("auto_approve_hash", text(), "the digest of content that is approved without asking"),
+            ("metadata", map(), "what else there is to know"),
+        ],
+        &[
+            ("approved", boolean(), "whether it is approved"),
+            ("decision", text(), "approved or rejected"),
+            ("content", any(), "what was approved"),
+            ("reason", any(), "why"),
+            ("by", any(), "who said so"),
+        ],
+    );
+    let feedback = action(
+        "execute",
+        "Asks a person several questions",
+        &[("title!", text(), "what it is about"), ("questions!", list(), "the questions")],
+        &[("answers", map(), "the answers"), ("by", any(), "who gave them")],
+    );
+    [
+        person(Person::Value, "user-prompt", &["user_prompt"], "Asks a person for a value", prompt),
+        person(Person::Approval, "approval-gate", &["approval_gate"], "Waits for a person to approve", gate),
+        person(
+            Person::Questions,
+            "feedback-collection",
+            &["feedback_collection"],
+            "Asks a person several questions",
+            feedback,
+        ),
+    ]
+}
+
+fn models() -> [Declared; 3] {
+    let system = ("system", text(), "what the model is");
+    let model = ("model", text(), "the model");
+    let temperature = ("temperature", number(), "how freely it answers");
+    let most = ("max_tokens", integer(), "the most tokens of the answer");
+    let result = [("model", text(), "the model"), ("provider", text(), "its provider")];
+    let prompt = ("prompt!", text(), "what it is asked");
+    let rest = [system, model, temperature, most];
+    let with = |first: Vec<(&'static str, serde_json::Value, &'static str)>| {
+        first.into_iter().chain(rest.clone()).collect::<Vec<_>>()
+    };
+    let generate =
+        action("execute", "Asks a model for a text", &with(vec![prompt.clone()]), &result).gives(&text());
+    let structured = action(
+        "execute",
+        "Asks a model for a value",
+        &with(vec![prompt.clone(), ("schema!", map(), "the JSON Schema of the value")]),
+        &result,
+    )
+    .gives(&any());
+    let analyze = action(
+        "execute",
+        "Asks a model about a text",
+        &with(vec![
+            ("text", text(), "the text"),
+            ("prompt", text(), "what it is asked"),
+            ("analysis_type", text(), "what is sought"),
+        ]),
+        &result,
+    )
+    .gives(&json!({}));
+    [
+        declare(
+            "generate",
+            &["generate_text", "generate-text"],
+            ToolKind::Model,
+            "Asks a model for a text",
+            generate,
+        ),
+        declare(
+            "generate_structured",
+            &["generate-structured"],
+            ToolKind::Model,
+            "Asks a model for a value",
+            structured,
+        ),
+        declare(
+            "analyze_text",
+            &["analyze", "analyze-text"],
+            ToolKind::Model,
+            "Asks a model about a text",
+            analyze,
+        ),
+    ]
+}
+
+fn sub_pipeline() -> Action {
+    action(
+        "execute",
+        "Carries out another pipeline, and gives its outputs",
+        &[
+            ("pipeline!", any(), "the path of a pipeline file, or the pipeline itself"),
+            ("inputs", map(), "its inputs"),
+            ("inherit_context", boolean(), "whether it sees the inputs of this one"),
+            ("wait_for_completion", boolean(), "true: it is always waited for"),
+            ("timeout", positive(), "how many seconds it may take"),
+            ("output_mapping", map(), "names for its outputs"),
+            ("error_handling", one_of(&["fail", "continue", "retry"]), "what a failure of it means"),
+            ("retry_count", integer(), "how often it is tried again"),
+            ("retry_delay", number(), "how many seconds later"),
+        ],
+        &[("outputs", map(), "its outputs")],
+    )
+}

@@ -1,0 +1,130 @@
+//! Tools that say something, and nothing else.
+
+use async_trait::async_trait;
+use refrain_core::ports::agent::Touched;
+use refrain_core::ports::tool_catalogue::Complaint;
+use refrain_core::ports::workspace::Workspace;
+use serde_json::{Map, Value, json};
+
+use crate::declare::{action, any, integer, text};
+use crate::params::printed;
+use crate::tool::{Act, Acted, Declared, Fault, Tool};
+
+/// Says a text.
+#[derive(Debug)]
+struct Echo;
+
+/// Marks a place of a pipeline.
+#[derive(Debug)]
+struct Mark;
+
+/// Writes a value as the format of a file has it.
+#[derive(Debug)]
+struct Product;
+
+pub(super) fn declared() -> Vec<Declared> {
+    let says = action("execute", "Gives a text", &[("text!", text(), "the text")], &[])
+        .gives(&text())
+        .beside("status", text());
+    let marks = action("execute", "Gives its parameters", &[], &[]).gives(&any()).beside("status", text());
+    vec![
+        super::tool("echo", &["print", "display", "show", "output"], "Says a text", vec![says], Echo),
+        super::tool(
+            "control_flow",
+            &["loop_complete", "capture_result"],
+            "Marks a place of a pipeline",
+            vec![open(marks)],
+            Mark,
+        ),
+        super::tool(
+            "product",
+            &[],
+            "Writes a value to a file, by the format of its name",
+            vec![product()],
+            Product,
+        ),
+    ]
+}
+
+fn open(mut action: crate::tool::Action) -> crate::tool::Action {
+    action.input["additionalProperties"] = json!(true);
+    action
+}
+
+fn product() -> crate::tool::Action {
+    let input = [
+        ("path!", text(), "the file"),
+        ("value!", any(), "what is to be in it"),
+        ("format", text(), "json, csv, yaml, markdown or txt; by the name of the file where absent"),
+        ("size_limit", integer(), "the most bytes"),
+    ];
+    action(
+        "write",
+        "Writes a value",
+        &input,
+        &[("path", text(), "the file"), ("bytes", integer(), "its size")],
+    )
+    .once()
+}
+
+#[async_trait]
+impl Tool for Echo {
+    async fn act(&self, act: Act<'_>) -> Result<Acted, Fault> {
+        let text = act.params.needed("text")?;
+        Ok(Acted::new(json!(text)).with("status", "success"))
+    }
+}
+
+#[async_trait]
+impl Tool for Mark {
+    async fn act(&self, act: Act<'_>) -> Result<Acted, Fault> {
+        Ok(Acted::new(act.params.whole()).with("status", "success"))
+    }
+}
+
+#[async_trait]
+impl Tool for Product {
+    fn touches(&self, _: &str, input: &Map<String, Value>) -> Touched {
+        let path = input.get("path").and_then(Value::as_str);
+        Touched { reads: Vec::new(), writes: path.map(str::to_owned).into_iter().collect() }
+    }
+
+    fn judge(&self, _: &str, literals: &Map<String, Value>, files: &dyn Workspace) -> Vec<Complaint> {
+        let path = literals.get("path").and_then(Value::as_str);
+        let error = path.and_then(|path| files.judge(path, true).err());
+        error
+            .map(|error| Complaint { parameter: "path".to_owned(), message: error.to_string() })
+            .into_iter()
+            .collect()
+    }
+
+    async fn act(&self, act: Act<'_>) -> Result<Acted, Fault> {
+        let path = act.params.needed("path")?;
+        let named = path.rsplit_once('.').map_or("", |(_, ending)| ending);
+        let format = act.params.text("format").unwrap_or(named);
+        let value = act.params.get("value").cloned().unwrap_or_default();
+        let text = written(&value, format)?;
+        let most = act.params.count("size_limit").unwrap_or(u64::MAX);
+        if text.len() as u64 > most {
+            return Err(Fault::reported(format!(
+                "{path} would have {} bytes; it may have {most}",
+                text.len()
+            )));
+        }
+        act.ports.workspace.write(path, text.as_bytes()).await.map_err(Fault::of_file(path))?;
+        Ok(Acted::new(json!({ "path": path, "bytes": text.len() })))
+    }
+}
+
+/// Writes a value in a format. A text is itself in every one of them.
+fn written(value: &Value, format: &str) -> Result<String, Fault> {
+    match (value, format.to_lowercase().as_str()) {
+        (Value::String(text), _) => Ok(text.clone()),
+        // What is JSON is YAML.
+        (value, "json" | "yaml" | "yml") => serde_json::to_string_pretty(value)
+            .map(|text| text + "\n")
+            .map_err(|error| Fault::reported(error.to_string())),
+        (value, "csv") => crate::table::Table::of(value)?.csv(),
+        (value, _) => Ok(printed(value)),
+    }
+}

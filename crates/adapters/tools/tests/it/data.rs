@@ -1,0 +1,185 @@
+//! Tables.
+
+use serde_json::{Value, json};
+
+use crate::world::{ROWS, World};
+
+#[track_caller]
+fn made(action: &str, input: Value) -> Value {
+    let result = World::new().made("data-processing", action, input);
+    assert_eq!(result["data"], result["processed_data"]);
+    result["data"].clone()
+}
+
+#[track_caller]
+fn failed(action: &str, input: Value, part: &str) {
+    World::new().failed("data-processing", action, input, part);
+}
+
+#[test]
+fn rows_are_filtered() {
+    let csv = "name,dept,pay\r\nbob,dev,20\r\ncy,dev,30\r\n";
+    assert_eq!(
+        made(
+            "filter",
+            json!({"data": "in/t.csv", "format": "csv", "operation": {"criteria": {"dept": "dev"}}})
+        ),
+        json!(csv)
+    );
+    assert_eq!(
+        made("filter", json!({"data": ROWS, "format": "csv", "criteria": {"pay": {">=": 20}}})),
+        json!(csv)
+    );
+    assert_eq!(
+        made("filter", json!({"data": ROWS, "format": "csv", "criteria": "dept == 'dev'"})),
+        json!(csv)
+    );
+    let rows = json!([{"k": "x", "v": 1}, {"k": "y", "v": 2}]);
+    let result = World::new().made(
+        "data-processing",
+        "filter",
+        json!({"data": rows, "operation": {"criteria": {"v": 2}}}),
+    );
+    assert_eq!(result["data"], json!([{"k": "y", "v": 2}]));
+    assert_eq!(
+        (&result["original_count"], &result["filtered_count"], &result["row_count"]),
+        (&json!(2), &json!(1), &json!(1))
+    );
+    for (criteria, n) in [
+        (json!({"k": {"in": ["x", "z"]}}), 1),
+        (json!({"k": {"not_in": ["x"]}}), 1),
+        (json!({"k": {"contains": "x"}}), 1),
+        (json!({"v": {"gt": 0, "lt": 2}}), 1),
+        (json!({"v": {"ne": 1}}), 1),
+        (json!({}), 2),
+    ] {
+        let data = made("filter", json!({"data": rows, "criteria": criteria}));
+        assert_eq!(data.as_array().unwrap().len(), n, "{criteria}");
+    }
+}
+
+#[test]
+fn data_is_converted() {
+    assert_eq!(
+        made("convert", json!({"data": "in/t.csv", "format": "json"}))[1],
+        json!({"name": "bob", "dept": "dev", "pay": "20"})
+    );
+    assert_eq!(
+        made("convert", json!({"data": [{"a": 1, "b": 2}], "output_format": "csv"})),
+        json!("a,b\r\n1,2\r\n")
+    );
+    assert_eq!(made("convert", json!({"data": "d.json", "output_format": "json"})), json!({"x": [1]}));
+    assert_eq!(made("convert", json!({"data": "[1]", "output_format": "json"})), json!([1]));
+}
+
+#[test]
+fn tables_are_turned_cleaned_merged_and_described() {
+    let turned = json!({"data": "in/t.csv", "format": "csv", "output_format": "json", "index": ["name"], "columns": ["dept"], "values": ["pay"], "aggfunc": "sum"});
+    assert_eq!(
+        made("pivot", turned),
+        json!([{"name": "ann", "dev": null, "ops": 20}, {"name": "bob", "dev": 20, "ops": null}, {"name": "cy", "dev": 30, "ops": null}])
+    );
+    let clean = made("clean", json!({"data": "in/t.csv", "format": "csv", "remove_duplicates": true}));
+    assert_eq!(clean, json!("name,dept,pay\r\nann,ops,10\r\nbob,dev,20\r\ncy,dev,30\r\n"));
+    let gaps = json!([{"a": 1}, {"a": null}, {"a": 3}]);
+    assert_eq!(made("clean", json!({"data": gaps, "handle_missing": "mean"}))[1], json!({"a": 2}));
+    assert_eq!(made("clean", json!({"data": gaps, "handle_missing": "drop"})), json!([{"a": 1}, {"a": 3}]));
+    let far = json!([{"a": 1}, {"a": 2}, {"a": 3}, {"a": 2}, {"a": 1000}]);
+    assert_eq!(made("clean", json!({"data": far, "remove_outliers": true})).as_array().unwrap().len(), 4);
+    let both = json!([[{"k": 1, "a": 2}, {"k": 2, "a": 9}], [{"k": 1, "b": 3}, {"k": 5, "b": 4}]]);
+    let join = |kind: &str| {
+        made("merge", json!({"datasets": both, "merge_strategy": "join", "join_on": "k", "join_type": kind}))
+    };
+    assert_eq!(join("inner"), json!([{"k": 1, "a": 2, "b": 3}]));
+    assert_eq!(join("left"), json!([{"k": 1, "a": 2, "b": 3}, {"k": 2, "a": 9, "b": null}]));
+    assert_eq!(join("outer").as_array().unwrap().len(), 3);
+    assert_eq!(made("merge", json!({"datasets": both})).as_array().unwrap().len(), 4);
+    let profile = made("profile", json!({"data": "in/t.csv", "format": "csv"}));
+    assert_eq!((&profile["row_count"], &profile["columns"]["pay"]["mean"]), (&json!(4), &json!(17.5)));
+    assert_eq!(profile["columns"]["dept"]["top"][0]["count"], json!(2));
+}
+
+#[test]
+fn rows_are_aggregated() {
+    let wanted = json!({"total": {"column": "pay", "function": "sum"}, "n": {"function": "count"}, "mid": {"column": "pay", "function": "median"}});
+    assert_eq!(
+        made(
+            "aggregate",
+            json!({"data": "in/t.csv", "output_format": "json", "group_by": ["dept"], "aggregations": wanted})
+        ),
+        json!([{"dept": "ops", "total": 20, "n": 2, "mid": 10}, {"dept": "dev", "total": 50, "n": 2, "mid": 25}])
+    );
+    failed(
+        "aggregate",
+        json!({"data": [{"a": "x"}], "aggregations": {"s": {"column": "a", "function": "sum"}}}),
+        "is no number",
+    );
+    failed(
+        "aggregate",
+        json!({"data": [{"a": 1}], "aggregations": {"s": {"column": "b", "function": "sum"}}}),
+        "no column `b`",
+    );
+}
+
+#[test]
+fn tables_are_changed_step_by_step() {
+    let operations = json!([
+        {"type": "deduplicate", "columns": ["name", "dept"]}, {"type": "cast", "columns": {"pay": "integer"}},
+        {"type": "rename_fields", "mapping": {"pay": "salary"}}, {"type": "add_field", "field": "yr", "value": 2024},
+        {"type": "filter", "field": "dept", "value": "dev"}, {"type": "calculate", "expressions": {"twice": "salary * 2"}},
+    ]);
+    assert_eq!(
+        made(
+            "transform",
+            json!({"data": "in/t.csv", "format": "csv", "output_format": "json", "operations": operations})
+        ),
+        json!([
+            {"name": "bob", "dept": "dev", "salary": 20, "yr": 2024, "twice": 40},
+            {"name": "cy", "dept": "dev", "salary": 30, "yr": 2024, "twice": 60},
+        ])
+    );
+    let one = |operation: Value| json!({"data": [{"a": 1}], "operations": [operation]});
+    failed("transform", one(json!({"type": "no_such_operation"})), "no_such_operation");
+    failed(
+        "transform",
+        one(json!({"type": "calculate", "expressions": {"b": "a + 'x'"}})),
+        "calculate: `b`: row 1",
+    );
+    failed("transform", one(json!({"type": "cast", "columns": {"z": "integer"}})), "no column `z`");
+}
+
+#[test]
+fn formulas_over_all_of_the_data_are_refused_rather_than_written_down() {
+    let spec = json!({"total": "sum(item['price'] for item in json.loads(data)['items'])", "n": "len(parsed_data['items'])"});
+    let data = "{\"items\": [{\"price\": 2}, {\"price\": 3}]}";
+    assert_eq!(made("filter", json!({"data": data, "transform_spec": spec})), json!({"total": 5, "n": 2}));
+    let mut evil = spec;
+    evil["evil"] = json!("json.loads.__globals__");
+    let result = World::new().failed(
+        "data-processing",
+        "filter",
+        json!({"data": data, "transform_spec": evil}),
+        "`evil`",
+    );
+    assert_eq!(result["processed_data"], json!({"total": 5, "n": 2}));
+}
+
+#[test]
+fn nothing_succeeds_with_nothing() {
+    failed("filter", json!({"criteria": {}}), "`data` is missing");
+    failed("filter", json!({"data": "not json"}), "neither JSON nor CSV");
+    failed("filter", json!({"data": "no/such.csv", "criteria": {}}), "no file");
+    failed("filter", json!({"data": "../t.csv", "criteria": {}}), "leads out of the project");
+    failed("filter", json!({"data": [{"a": 1}]}), "`criteria`");
+    failed("filter", json!({"data": [1, 2], "criteria": {}}), "row 1 is no object");
+    failed("filter", json!({"data": [{"a": 1}], "criteria": {"b": 1}}), "no column `b`");
+    failed("filter", json!({"data": [{"a": 1}], "criteria": {"a": {"~": 1}}}), "no comparison");
+    failed("filter", json!({"data": [{"a": 1}], "criteria": "__import__('os')"}), "__import__");
+    failed(
+        "pivot",
+        json!({"data": [{"a": 1}], "index": ["a"], "columns": ["b"], "values": ["a"]}),
+        "no column `b`",
+    );
+    failed("merge", json!({"datasets": [[{"a": 1}], [{"b": 1}]], "merge_strategy": "join"}), "`join_on`");
+    failed("convert", json!({"data": [], "output_format": "xml"}), "output_format");
+}

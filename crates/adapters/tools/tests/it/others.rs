@@ -1,0 +1,171 @@
+//! Words, conditions, memory, counters, reports, checks and the web.
+
+use serde_json::{Value, json};
+
+use crate::world::World;
+
+#[test]
+fn words_are_said_as_they_are() {
+    let document = World::new().act("echo", "execute", json!({"text": "'hi' {{ x }}"}));
+    assert_eq!(
+        document,
+        json!({"result": "'hi' {{ x }}", "status": "success", "success": true, "error": null})
+    );
+}
+
+#[test]
+fn conditions_hold_or_are_errors() {
+    let world = World::new();
+    let evaluate =
+        |condition: Value| world.made("evaluate_condition", "execute", json!({"condition": condition}));
+    assert_eq!(evaluate(json!(true)), json!({"result": true, "condition": "True", "status": "success"}));
+    assert_eq!(
+        evaluate(json!("2 + 2 == 5")),
+        json!({"result": false, "condition": "2 + 2 == 5", "status": "success"})
+    );
+    for evil in ["__import__('os').system('touch pwned')", "''.__class__", "x > 1", "9 ** 9999", "{{ 1 }}"] {
+        let result = world.failed("evaluate_condition", "execute", json!({"condition": evil}), "");
+        assert_eq!((&result["result"], &result["status"]), (&Value::Null, &json!("error")), "{evil}");
+    }
+    assert_eq!(
+        world.made("evaluate_condition", "execute", json!({"condition": "x > 1", "context": {"x": 2}}))["result"],
+        json!(true)
+    );
+}
+
+#[test]
+fn values_are_remembered() {
+    let world = World::new();
+    let n = std::cell::Cell::new(0);
+    let memory = |input: Value| {
+        n.set(n.get() + 1);
+        world.act_for(&format!("u{}", n.get()), "mcp-memory", Some("execute"), input)["result"].clone()
+    };
+    let known = |action: &str, key: &str| json!({"action": action, "namespace": "ns", "key": key});
+    assert_eq!(
+        memory(json!({"action": "store", "namespace": "ns", "key": "k", "value": {"a": 1}}))["stored"],
+        json!(true)
+    );
+    let found = memory(known("retrieve", "k"));
+    assert_eq!((&found["found"], &found["value"]), (&json!(true), &json!({"a": 1})));
+    assert_eq!(memory(known("retrieve", "nope"))["found"], json!(false));
+    assert_eq!(memory(json!({"action": "list", "namespace": "ns"}))["keys"], json!(["k"]));
+    assert_eq!(memory(json!({"action": "list"}))["count"], json!(0));
+    assert_eq!(memory(json!({"action": "clear", "namespace": "ns"}))["cleared"], json!(1));
+    assert_eq!(memory(json!({"action": "list", "namespace": "ns"}))["count"], json!(0));
+}
+
+#[test]
+fn rounds_are_counted_and_end() {
+    let world = World::new();
+    let n = std::cell::Cell::new(0);
+    let act = |action: &str, input: Value| {
+        n.set(n.get() + 1);
+        let document = world.act_for(&format!("u{}", n.get()), "recursion-control", Some(action), input);
+        assert_eq!(document["success"], json!(true), "{document}");
+        document["result"].clone()
+    };
+    assert_eq!(
+        act("update_state", json!({"context_id": "c", "state_key": "n", "increment": 7}))["state"],
+        json!({"n": 7})
+    );
+    for condition in ["state['n'] >= 5", "state.get('n', 0) >= 5"] {
+        let found = act("check_condition", json!({"context_id": "c", "condition": condition}));
+        assert_eq!((&found["should_terminate"], &found["reason"]), (&json!(true), &json!("condition")));
+    }
+    let found =
+        act("check_condition", json!({"context_id": "c", "condition": "state.n > 100", "max_iterations": 4}));
+    assert_eq!((&found["should_terminate"], &found["iterations"]), (&json!(false), &json!(3)));
+    let found = act("check_condition", json!({"context_id": "c", "max_iterations": 4}));
+    assert_eq!(found["reason"], json!("max_iterations"));
+    assert_eq!(act("reset", json!({"context_id": "c"}))["state"], json!({}));
+    assert_eq!(act("get_state", json!({"context_id": "c"}))["state"], json!({}));
+    assert_eq!(act("check_condition", json!({"context_id": "c"}))["iterations"], json!(1));
+    world.failed(
+        "recursion-control",
+        "check_condition",
+        json!({"context_id": "c", "condition": "os.x"}),
+        "undefined",
+    );
+    world.failed("recursion-control", "update_state", json!({"context_id": "c", "state_key": "n"}), "either");
+}
+
+#[test]
+fn a_change_is_made_once() {
+    let world = World::new();
+    let add = || {
+        world.made(
+            "recursion-control",
+            "update_state",
+            json!({"context_id": "c", "state_key": "n", "increment": 1}),
+        )
+    };
+    assert_eq!(add(), add());
+}
+
+#[test]
+fn reports_have_their_parts() {
+    let input = json!({
+        "title": "T", "query": "q", "context": "c", "extraction_results": {}, "findings": ["f1", "f2"],
+        "search_results": {"results": [{"title": "one", "url": "http://x.invalid", "snippet": "s"}], "total_results": 1},
+        "recommendations": ["r1"], "quality_score": 0.5,
+    });
+    let result = World::new().made("report-generator", "execute", input);
+    let markdown = result["markdown"].as_str().unwrap();
+    let begin = "# T\n\n**Generated on:** 2026-01-01 00:00:00\n**Query:** q\n**Context:** c\n\n**Quality Score:** 0.50/1.0\n\n---\n\n\
+        ## Executive Summary\n\nThis research provides insights into q.\n\n### Key Findings\n\n- f1\n- f2\n\n## Search Results\n\n\
+        ### 1. one\n**URL:** [http://x.invalid](http://x.invalid)\n**Relevance:** 0.00\n**Summary:** s\n\n## Recommendations\n\n1. r1\n\n\
+        ## Methodology\n\n";
+    assert!(markdown.starts_with(begin), "{markdown}");
+    assert!(markdown.ends_with("## References\n\n1. one. Available at: http://x.invalid\n\n---\n\n*This report was automatically generated by the Orchestrator Research Assistant.*"), "{markdown}");
+    let bare = World::new().made("report-generator", "execute", json!({"title": "T"}));
+    assert!(!bare["markdown"].as_str().unwrap().contains("Search Results"));
+}
+
+#[test]
+fn data_is_checked() {
+    let world = World::new();
+    let check = |action: &str, input: Value| {
+        let mut input = input;
+        input["action"] = json!(action);
+        world.made("validation", "execute", input)
+    };
+    let schema = json!({"type": "object", "required": ["a"], "properties": {"a": {"type": "integer"}}});
+    assert_eq!(check("validate", json!({"data": {"a": 1}, "schema": schema}))["valid"], json!(true));
+    assert_eq!(
+        check("validate", json!({"data": "{\"a\": \"1\"}", "schema": schema, "mode": "lenient"}))["data"],
+        json!({"a": 1})
+    );
+    assert_eq!(
+        check("validate", json!({"data": {}, "schema": schema, "mode": "report_only"}))["warnings"][0]["validator"],
+        json!("required")
+    );
+    let result =
+        world.failed("validation", "validate", json!({"data": {"a": "x"}, "schema": schema}), "not of type");
+    assert_eq!((&result["valid"], &result["errors"][0]["path"]), (&json!(false), &json!("/a")));
+    assert_eq!(
+        check("infer_schema", json!({"data": {"c": true}}))["schema"]["properties"]["c"],
+        json!({"type": "boolean"})
+    );
+    assert_eq!(
+        check("quality_check", json!({"data": [{"a": 1, "b": ""}, {"a": 2, "b": "x"}], "threshold": 0.9}))["passed"],
+        json!(true)
+    );
+}
+
+#[test]
+fn the_web_is_asked() {
+    let world = World::new();
+    let result = world.made(
+        "web-request",
+        "post",
+        json!({"url": "https://x.invalid/a", "body": {"a": 1}, "headers": {"x-n": 5}}),
+    );
+    assert_eq!((&result["status"], &result["json"]), (&json!(200), &json!({"ok": true})));
+    let asked = world.web.asked().remove(0);
+    assert_eq!((asked.method.as_str(), asked.body.as_deref()), ("POST", Some("{\"a\":1}")));
+    assert_eq!(
+        asked.headers,
+        [("x-n".to_owned(), "5".to_owned()), ("content-type".to_owned(), "application/json".to_owned())]
+    );
+}

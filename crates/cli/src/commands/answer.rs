@@ -1,0 +1,173 @@
+//! `refrain answer`
+
+use clap::Args;
+use refrain_schemas::exit_code::ExitCode;
+use refrain_schemas::freshness::Freshness;
+use refrain_schemas::scope::Target;
+use serde_json::{Value, json};
+
+use crate::args::Globals;
+use crate::output::Output;
+use crate::render::page::Tone;
+use crate::report::CliError;
+use crate::wiring::Opened;
+use crate::{runtime, suggest, wiring};
+
+/// Answer what a step asks a person
+///
+/// A run that waits for a person ends with exit code 6. Without arguments this lists what is asked; with a step it gives the
+/// answer, and the next run goes on with it. The answer is for exactly what was asked: where that changes, it is asked again.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  refrain answer                                       what is asked
+  refrain answer gate --approve                        and then `refrain run`
+  refrain answer gate --reject --reason \"too long\"
+  refrain answer name Ann                              a value: JSON or text")]
+pub(crate) struct AnswerArgs {
+    /// The step
+    #[arg(value_name = "STEP[@SCOPE]")]
+    step: Option<String>,
+    /// The answer: JSON, or a text
+    #[arg(value_name = "VALUE", requires = "step", conflicts_with_all = ["approve", "reject"])]
+    value: Option<String>,
+    /// Approve
+    #[arg(long, requires = "step", conflicts_with = "reject")]
+    approve: bool,
+    /// Do not approve: the step fails
+    #[arg(long, requires = "step")]
+    reject: bool,
+    /// Why
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+    /// Who answers
+    #[arg(long, value_name = "NAME")]
+    by: Option<String>,
+}
+
+/// Something that is asked.
+struct Question {
+    target: Target,
+    asked: Value,
+}
+
+impl Question {
+    fn text(&self, field: &str) -> &str {
+        self.asked[field].as_str().unwrap_or_default()
+    }
+
+    fn title(&self) -> &str {
+        if self.asked["title"].is_string() { self.text("title") } else { self.text("prompt") }
+    }
+}
+
+/// Lists questions, or answers one.
+pub(crate) fn run(args: &AnswerArgs, globals: &Globals, output: &mut Output) -> Result<ExitCode, CliError> {
+    let opened = wiring::open(globals)?;
+    let questions = questions(&opened)?;
+    let Some(step) = &args.step else { return list(&questions, output) };
+    let Some(question) = questions.iter().find(|question| question.target.to_string() == *step) else {
+        let known: Vec<String> = questions.iter().map(|question| question.target.to_string()).collect();
+        let error = CliError::usage(format!("`{step}` asks nobody anything"));
+        let near = suggest::did_you_mean(step, known.iter().map(String::as_str));
+        return Err(error.hint_if(near).hint("`refrain answer` lists what is asked"));
+    };
+    let answer = answer(args, question)?;
+    opened.answer(question.text("asked"), answer)?;
+    if output.wants_json() {
+        output.json(&json!({ "answered": step }))?;
+        return Ok(ExitCode::Ok);
+    }
+    let mut page = output.page();
+    page.line(&[(Tone::Good, "answered"), (Tone::Plain, " "), (Tone::Strong, step)]);
+    page.plain("`refrain run` goes on");
+    output.show(&page)?;
+    Ok(ExitCode::Ok)
+}
+
+fn questions(opened: &Opened) -> Result<Vec<Question>, CliError> {
+    runtime::on_this_thread(async {
+        let status = opened.engine.status().await?;
+        let waiting = status.phases.into_iter().filter(|phase| phase.freshness == Freshness::Waiting);
+        let targets: Vec<Target> =
+            waiting.map(|phase| Target { phase: phase.phase, scope: phase.scope }).collect();
+        let documents = opened.engine.documents(&targets).await?;
+        let questions = targets.into_iter().zip(documents).filter_map(|(target, document)| {
+            let asked = document?.value();
+            asked["asked"].is_string().then_some(Question { target, asked })
+        });
+        Ok(questions.collect())
+    })
+}
+
+fn list(questions: &[Question], output: &mut Output) -> Result<ExitCode, CliError> {
+    if output.wants_json() {
+        let all: Vec<Value> = questions
+            .iter()
+            .map(|question| json!({ "step": question.target.to_string(), "question": question.asked }))
+            .collect();
+        output.json(&all)?;
+        return Ok(ExitCode::Ok);
+    }
+    let mut page = output.page();
+    if questions.is_empty() {
+        page.plain("nothing is asked");
+    }
+    for question in questions {
+        let target = question.target.to_string();
+        page.wrapped(&[(Tone::Strong, &format!("{target}:"))], question.title());
+        for field in ["content", "choices", "questions"] {
+            match &question.asked[field] {
+                Value::Null => {}
+                Value::String(text) => page.hang(2, Tone::Plain, &format!("  {text}")),
+                other => page.hang(2, Tone::Plain, &format!("  {field}: {other}")),
+            }
+        }
+    }
+    output.show(&page)?;
+    Ok(ExitCode::Ok)
+}
+
+/// Makes the answer, held to what is asked.
+fn answer(args: &AnswerArgs, question: &Question) -> Result<Value, CliError> {
+    let by = args.by.as_ref().map_or(Value::Null, |by| json!(by));
+    if question.text("tool") == "approval-gate" {
+        if !args.approve && !args.reject {
+            return Err(CliError::usage("it is for approval").hint("add `--approve` or `--reject`"));
+        }
+        if args.reject && args.reason.is_none() && question.asked["require_reason"] == Value::Bool(true) {
+            return Err(CliError::usage("a rejection needs a reason").hint("add `--reason TEXT`"));
+        }
+        return Ok(json!({ "approved": args.approve, "reason": args.reason, "by": by }));
+    }
+    let Some(text) = &args.value else {
+        return Err(CliError::usage("there is no answer").hint("write it behind the step"));
+    };
+    let value = match question.text("input_type") {
+        "text" | "" if question.text("tool") == "user-prompt" => json!(text),
+        _ => serde_json::from_str(text).unwrap_or_else(|_| json!(text)),
+    };
+    fits(&value, question)?;
+    Ok(json!({ "value": value, "by": by }))
+}
+
+fn fits(value: &Value, question: &Question) -> Result<(), CliError> {
+    let expected = match question.text("input_type") {
+        "number" if !value.is_number() => "a number",
+        "boolean" if !value.is_boolean() => "`true` or `false`",
+        _ if question.text("tool") == "feedback-collection" && !value.is_object() => {
+            "a JSON object of answers"
+        }
+        _ => "",
+    };
+    if !expected.is_empty() {
+        return Err(CliError::usage(format!("the answer is not {expected}")));
+    }
+    if let Some(choices) = question.asked["choices"].as_array()
+        && !choices.contains(value)
+    {
+        let known: Vec<String> = choices.iter().map(Value::to_string).collect();
+        return Err(CliError::usage(format!("the answer is none of {}", known.join(", "))));
+    }
+    Ok(())
+}

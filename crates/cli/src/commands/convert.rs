@@ -1,0 +1,29 @@
+//! `refrain convert`
+
+use clap::Args;
+use refrain_schemas::exit_code::ExitCode;
+
+use crate::args::Globals;
+use crate::output::Output;
+use crate::project::Project;
+use crate::report::CliError;
+use crate::wiring;
+
+/// Write a steps file as a native pipeline file
+///
+/// Prints the pipeline that a steps file is turned into, with the files that it reads in. It does the same and keeps a state of
+/// its own: what was done under the steps file is done again once.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  refrain convert -f pipeline.yaml                  what it becomes
+  refrain convert -f pipeline.yaml > refrain.yaml   into a file")]
+pub(crate) struct ConvertArgs {}
+
+/// Prints the native form of a pipeline that may run.
+pub(crate) fn run(_: &ConvertArgs, globals: &Globals, output: &mut Output) -> Result<ExitCode, CliError> {
+    let project = Project::find(globals)?;
+    let text = wiring::converted(&project, globals)?;
+    output.write(&text)?;
+    Ok(ExitCode::Ok)
+}

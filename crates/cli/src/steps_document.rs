@@ -1,0 +1,267 @@
+//! The result document of a steps file: what became of each step, made from the report of the run.
+
+use std::collections::BTreeMap;
+
+use indexmap::IndexMap;
+use refrain_core::escape::escape;
+use refrain_schemas::exit_code::ExitCode;
+use refrain_schemas::failure::{FailureKind, PhaseError};
+use refrain_schemas::problem::Problem;
+use refrain_schemas::report::{PhaseReport, PhaseStatus, RunReport, RunStatus};
+use refrain_schemas::scope::{Scope, Target};
+use refrain_schemas::steps::{StepEntry, StepKind, StepReport, StepsMap, StepsReport};
+use refrain_schemas::time::Timestamp;
+use serde_json::Value;
+
+use crate::report::CliError;
+use crate::runtime;
+use crate::wiring::Opened;
+
+/// Returns the document of a file that was refused.
+pub(crate) fn refused(map: &StepsMap, problems: &[Problem]) -> StepsReport {
+    let first = problems.iter().find(|problem| problem.code.starts_with('E'));
+    StepsReport {
+        error: first.map(|problem| problem.message.clone()),
+        error_type: Some("invalid".to_owned()),
+        problems: problems.to_vec(),
+        ..empty(map, "failed", ExitCode::Usage.number())
+    }
+}
+
+/// Returns the document of a run that did not begin, such as one of a project that another process holds.
+pub(crate) fn not_begun(map: &StepsMap, error: &CliError) -> StepsReport {
+    StepsReport {
+        error: Some(escape(error.message()).into_owned()),
+        error_type: Some("run".to_owned()),
+        ..empty(map, "failed", error.code().number())
+    }
+}
+
+fn empty(map: &StepsMap, status: &str, exit_code: u8) -> StepsReport {
+    StepsReport {
+        schema_version: 1,
+        pipeline_id: map.id.clone(),
+        execution_id: None,
+        status: status.to_owned(),
+        success: false,
+        steps: IndexMap::new(),
+        outputs: IndexMap::new(),
+        execution_order: Vec::new(),
+        execution_levels: Vec::new(),
+        started_at: None,
+        completed_at: None,
+        duration: None,
+        error: None,
+        error_type: None,
+        problems: Vec::new(),
+        exit_code,
+        run: None,
+    }
+}
+
+/// Returns the document of a run.
+pub(crate) fn of_run(
+    opened: &Opened,
+    map: &StepsMap,
+    report: &RunReport,
+    times: (Timestamp, Timestamp),
+) -> Result<StepsReport, CliError> {
+    let mut made = Making::new(opened, map, report)?;
+    for entry in map.entries.iter().filter(|entry| entry.within.is_none()) {
+        made.entry(entry, &Scope::none(), &entry.id);
+    }
+    let steps = made.steps;
+    let status = match report.status {
+        RunStatus::Completed => "completed",
+        RunStatus::Waiting => "waiting",
+        RunStatus::Stopped => "stopped",
+        RunStatus::Cancelled => "cancelled",
+        RunStatus::Partial | RunStatus::Failed | RunStatus::Blocked => "failed",
+    };
+    let failed = steps.values().find(|step| step.error.is_some() && !step.success);
+    let output_error =
+        report.output_errors.iter().next().map(|(name, why)| format!("output `{name}`: {why}"));
+    let levels = levels(map);
+    Ok(StepsReport {
+        execution_id: Some(report.run_id),
+        success: report.status == RunStatus::Completed,
+        outputs: report.outputs.iter().map(|(name, value)| (name.clone(), value.clone())).collect(),
+        execution_order: levels.iter().flatten().cloned().collect(),
+        execution_levels: levels,
+        started_at: Some(times.0),
+        completed_at: Some(times.1),
+        duration: Some(times.1.since(times.0).as_secs_f64()),
+        error: failed.and_then(|step| step.error.clone()).or(output_error),
+        error_type: failed.and_then(|step| step.error_type.clone()),
+        steps,
+        run: Some(report.clone()),
+        ..empty(map, status, report.exit_code)
+    })
+}
+
+struct Making<'a> {
+    map: &'a StepsMap,
+    report: &'a RunReport,
+    /// The reports of phases and scopes, and what they made.
+    phases: BTreeMap<Target, (&'a PhaseReport, Value)>,
+    steps: IndexMap<String, StepReport>,
+}
+
+impl<'a> Making<'a> {
+    fn new(opened: &Opened, map: &'a StepsMap, report: &'a RunReport) -> Result<Self, CliError> {
+        let target = |phase: &PhaseReport| Target { phase: phase.phase.clone(), scope: phase.scope.clone() };
+        let targets: Vec<Target> = report.phases.iter().map(target).collect();
+        let documents = runtime::on_this_thread(async { Ok(opened.engine.documents(&targets).await?) })?;
+        let documents = documents.into_iter().map(|found| found.map_or(Value::Null, |json| json.value()));
+        let phases = targets.into_iter().zip(report.phases.iter().zip(documents)).collect();
+        Ok(Self { map, report, phases, steps: IndexMap::new() })
+    }
+
+    /// Adds a step, and what became of it in the turns of its loop.
+    fn entry(&mut self, entry: &StepEntry, scope: &Scope, name: &str) {
+        let target = Target { phase: entry.phase.clone(), scope: scope.clone() };
+        let is_shown = !matches!(entry.kind, StepKind::Each(false) | StepKind::Hidden);
+        let step = self.phases.get(&target).filter(|_| is_shown);
+        if let Some(step) = step.map(|(phase, document)| step_of(entry, phase, document)) {
+            self.steps.insert(name.to_owned(), step);
+        }
+        if matches!(entry.kind, StepKind::Each(_) | StepKind::While) {
+            self.turns(entry, scope, name);
+        }
+    }
+
+    fn turns(&mut self, entry: &StepEntry, scope: &Scope, name: &str) {
+        let body: Vec<StepEntry> = self
+            .map
+            .entries
+            .iter()
+            .filter(|inner| inner.within.as_ref() == Some(&entry.phase))
+            .cloned()
+            .collect();
+        for (turn, scope) in self.scopes(entry, scope) {
+            for inner in &body {
+                self.entry(inner, &scope, &format!("{name}_{turn}_{}", inner.id));
+            }
+            if entry.kind == StepKind::While {
+                self.result(entry, &format!("{name}_{turn}"));
+            }
+        }
+    }
+
+    /// Returns the turns of a loop that there were, with their scopes.
+    fn scopes(&self, entry: &StepEntry, scope: &Scope) -> Vec<(u64, Scope)> {
+        let mut turns: BTreeMap<u64, Scope> = BTreeMap::new();
+        for phase in &self.report.phases {
+            let value = phase.scope.get(entry.phase.as_str()).and_then(|value| value.parse::<u64>().ok());
+            let is_within = scope.iter().all(|(name, value)| phase.scope.get(name.as_str()) == Some(value));
+            let is_own = phase.scope.iter().count() == scope.iter().count() + 1;
+            if let Some(turn) = value.filter(|_| is_within && is_own) {
+                turns.insert(turn, phase.scope.clone());
+            }
+        }
+        turns.into_iter().collect()
+    }
+
+    /// Adds what a turn of a loop with conditions came to.
+    fn result(&mut self, entry: &StepEntry, turn: &str) {
+        let start = format!("{turn}_");
+        let success = self
+            .steps
+            .iter()
+            .filter(|(id, _)| id.starts_with(&start))
+            .all(|(_, step)| step.success || step.status == "skipped");
+        let report = StepReport {
+            id: format!("{turn}_result"),
+            action: Some("capture_result".to_owned()),
+            status: "completed".to_owned(),
+            success,
+            value: Value::Null,
+            error: None,
+            error_type: None,
+            tool: None,
+            model: None,
+            retries: 0,
+            timed_out: false,
+            recovered: false,
+            reason: None,
+            dependencies: vec![entry.id.clone()],
+        };
+        self.steps.insert(format!("{turn}_result"), report);
+    }
+}
+
+fn step_of(entry: &StepEntry, phase: &PhaseReport, document: &Value) -> StepReport {
+    let kind = phase.error.as_ref().and_then(failure_kind);
+    let (status, success) = match phase.status {
+        PhaseStatus::Fresh | PhaseStatus::Completed => ("completed", true),
+        PhaseStatus::Failed if kind == Some(FailureKind::Reported) => ("completed", false),
+        PhaseStatus::Failed | PhaseStatus::Partial => ("failed", false),
+        PhaseStatus::Skipped | PhaseStatus::Blocked => ("skipped", false),
+        PhaseStatus::Waiting | PhaseStatus::Stopped | PhaseStatus::Cancelled => ("pending", false),
+    };
+    let is_made = matches!(status, "completed" | "failed");
+    let message = phase.error.as_ref().map(|error| escape(&said(error)).into_owned());
+    let is_skipped = status == "skipped";
+    StepReport {
+        id: entry.id.clone(),
+        action: entry.action.clone(),
+        status: status.to_owned(),
+        success,
+        value: if is_made { document.clone() } else { Value::Null },
+        error: message.clone().filter(|_| !is_skipped),
+        error_type: phase.error.as_ref().filter(|_| !is_skipped).map(type_of),
+        tool: entry.tool.clone(),
+        model: entry.model.clone(),
+        retries: phase.retries,
+        timed_out: kind == Some(FailureKind::TimedOut),
+        recovered: success && phase.error.is_some(),
+        reason: message.filter(|_| is_skipped),
+        dependencies: entry.dependencies.clone(),
+    }
+}
+
+fn failure_kind(error: &PhaseError) -> Option<FailureKind> {
+    error.units.first().map(|unit| unit.failure.kind)
+}
+
+/// Returns what was said about the step itself.
+fn said(error: &PhaseError) -> String {
+    error.units.first().map_or_else(|| error.message.clone(), |unit| unit.failure.message.clone())
+}
+
+/// What no unit failed for, such as a text that reads what is not there, has the code of the step's error.
+fn type_of(error: &PhaseError) -> String {
+    match failure_kind(error) {
+        Some(FailureKind::TimedOut) => "TimeoutError".to_owned(),
+        Some(kind) => kind.as_str().to_owned(),
+        None => error.code.clone(),
+    }
+}
+
+/// Returns the ids of the steps, those together that hang on none of each other: by the longest way to each.
+fn levels(map: &StepsMap) -> Vec<Vec<String>> {
+    let steps: Vec<&StepEntry> =
+        map.entries.iter().filter(|entry| entry.within.is_none() && entry.kind != StepKind::Hidden).collect();
+    let mut level: BTreeMap<&str, usize> = BTreeMap::new();
+    // Each round settles at least the steps whose dependencies are settled; there are no circles.
+    for _ in 0..steps.len() {
+        let mut is_settled = true;
+        for step in &steps {
+            let before = step.dependencies.iter().filter_map(|id| level.get(id.as_str()));
+            let own = before.max().map_or(0, |deepest| deepest + 1);
+            if level.insert(&step.id, own) != Some(own) {
+                is_settled = false;
+            }
+        }
+        if is_settled {
+            break;
+        }
+    }
+    let mut levels: Vec<Vec<String>> = Vec::new();
+    for step in steps {
+        let own = level.get(step.id.as_str()).copied().unwrap_or(0);
+        levels.resize_with(levels.len().max(own + 1), Vec::new);
+        levels[own].push(step.id.clone());
+    }
+    levels
+}

@@ -1,0 +1,162 @@
+//! Routes: which phases are passed over where a phase goes on with a later one.
+//!
+//! A route from S to T is an edge from S to T. Where it is taken after a success, or because a condition is false, what
+//! comes after S and before T is passed over; after a failure everything that comes after S and is neither T nor behind
+//! it. What comes neither after S is left alone, wherever it stands in the file.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use refrain_schemas::name::PhaseName;
+use refrain_schemas::on_failure::OnFailure;
+use refrain_schemas::phase_spec::PhaseSpec;
+use refrain_schemas::scope::{Scope, Target};
+
+use super::Checker;
+use super::code::Code;
+use super::links::Links;
+use crate::model::{Edge, PassedBy, RouteOn};
+
+/// A route, by the places of its phases.
+struct Route {
+    from: usize,
+    to: usize,
+    on: RouteOn,
+    path: String,
+}
+
+impl Checker<'_> {
+    /// Adds the edges of routes to the links, and returns what passes each phase over.
+    pub(super) fn routes(
+        &mut self,
+        specs: &[(&PhaseName, &PhaseSpec)],
+        links: &mut [Links],
+    ) -> Vec<Vec<Arc<PassedBy>>> {
+        let mut passed = vec![Vec::new(); specs.len()];
+        let places: HashMap<&PhaseName, usize> =
+            specs.iter().enumerate().map(|(n, (name, _))| (*name, n)).collect();
+        let mut routes: Vec<Route> = Vec::new();
+        for (from, (name, spec)) in specs.iter().enumerate() {
+            for (on, to, path) in self.written_routes(name, spec) {
+                if let Some(to) = places.get(&to).copied() {
+                    routes.push(Route { from, to, on, path });
+                }
+            }
+        }
+        if routes.is_empty() {
+            return passed;
+        }
+        let mut graph = Graph::of(&places, links, &|_| true);
+        routes.retain(|route| {
+            let is_back = route.from == route.to || graph.reach(route.to, true)[route.from];
+            if is_back {
+                let (from, to) = (specs[route.from].0, specs[route.to].0);
+                let message = format!("`{from}` goes on with `{to}`, which it comes after itself");
+                self.problems.add(Code::Route, &route.path, message);
+            } else if graph.add(route.from, route.to) {
+                links[route.to].after.push(Edge { phase: specs[route.from].0.clone(), read: false });
+                links[route.to].named.push((specs[route.from].0.clone(), route.path.clone()));
+            }
+            !is_back
+        });
+        // What is disabled leads nowhere: nothing would wait for the end that passes it over.
+        let is_enabled: Vec<bool> = specs.iter().map(|(name, _)| self.is_enabled(name)).collect();
+        let graph = Graph::of(&places, links, &|n| is_enabled[n]);
+        for Route { from, to, on, .. } in routes.iter().filter(|route| is_enabled[route.from]) {
+            let behind = graph.reach(*from, true);
+            let other = graph.reach(*to, *on == RouteOn::Failure);
+            let (source, spec) = specs[*from];
+            let only = || Target { phase: source.clone(), scope: Scope::none() };
+            let only = spec.per.is_empty().then(only);
+            let route =
+                Arc::new(PassedBy { source: source.clone(), on: *on, to: specs[*to].0.clone(), only });
+            let is_passed =
+                |n: &usize| n != from && n != to && behind[*n] && (*on == RouteOn::Failure) != other[*n];
+            (0..specs.len()).filter(is_passed).for_each(|n| passed[n].push(route.clone()));
+        }
+        passed
+    }
+
+    fn written_routes(&mut self, name: &PhaseName, spec: &PhaseSpec) -> Vec<(RouteOn, PhaseName, String)> {
+        let path = format!("phases.{name}");
+        let goto = spec.goto.as_deref().filter(|goto| !crate::template::is_template(goto));
+        if spec.on_false.is_some() && spec.when.is_none() {
+            let message = "`on_false` is never taken, for there is no `when`";
+            self.problems.add(Code::RouteAlone, format!("{path}.on_false"), message);
+        }
+        if spec.goto.is_some() && spec.on_success.is_some() {
+            let message = "`goto` and `on_success` both say what comes after a success";
+            self.problems.add(Code::RouteAlone, format!("{path}.goto"), message);
+        }
+        let handler = match &spec.on_failure {
+            Some(OnFailure::Go(phase)) => Some(phase.as_str()),
+            _ => None,
+        };
+        let written = [
+            (RouteOn::False, "on_false", spec.on_false.as_ref().map(PhaseName::as_str)),
+            (RouteOn::Success, "on_success", spec.on_success.as_ref().map(PhaseName::as_str)),
+            (RouteOn::Success, "goto", goto),
+            (RouteOn::Failure, "on_failure", handler),
+        ];
+        let mut routes = Vec::new();
+        for (on, field, to) in written {
+            let path = format!("{path}.{field}");
+            let Some(to) = to else { continue };
+            match to.parse::<PhaseName>() {
+                Ok(to) if to == *name => {
+                    self.problems.add(Code::Route, path, format!("phase `{name}` goes on with itself"));
+                }
+                Ok(to) if self.named_phase(&to, &path) => routes.push((on, to, path)),
+                Ok(_) => {}
+                Err(error) => self.problems.add(Code::Route, path, error.to_string()),
+            }
+        }
+        routes
+    }
+}
+
+/// Which phase comes after which.
+struct Graph {
+    after: Vec<Vec<usize>>,
+    before: Vec<Vec<usize>>,
+}
+
+impl Graph {
+    fn of(places: &HashMap<&PhaseName, usize>, links: &[Links], is_there: &dyn Fn(usize) -> bool) -> Self {
+        let nothing = vec![Vec::new(); links.len()];
+        let mut graph = Self { after: nothing.clone(), before: nothing };
+        for (to, links) in links.iter().enumerate().filter(|(to, _)| is_there(*to)) {
+            for edge in links.edges() {
+                if let Some(from) = places.get(&edge.phase).filter(|from| is_there(**from)) {
+                    graph.add(*from, to);
+                }
+            }
+        }
+        graph
+    }
+
+    /// Adds an edge; tells whether it is new.
+    fn add(&mut self, from: usize, to: usize) -> bool {
+        let is_new = !self.before[to].contains(&from);
+        if is_new {
+            self.after[from].push(to);
+            self.before[to].push(from);
+        }
+        is_new
+    }
+
+    /// Says of each phase whether it comes after another one, or before it.
+    fn reach(&self, from: usize, is_forward: bool) -> Vec<bool> {
+        let next = if is_forward { &self.after } else { &self.before };
+        let mut reached = vec![false; next.len()];
+        let mut open = vec![from];
+        while let Some(at) = open.pop() {
+            for &to in &next[at] {
+                if !std::mem::replace(&mut reached[to], true) {
+                    open.push(to);
+                }
+            }
+        }
+        reached
+    }
+}

@@ -1,0 +1,127 @@
+//! Failures of which a document is kept, for what comes after them to read; a value may stand in for it.
+
+use refrain_schemas::digest::Digest;
+use refrain_schemas::event::EventKind;
+use refrain_schemas::failure::{FailureKind, PhaseError};
+use refrain_schemas::freshness::Freshness;
+use refrain_schemas::history::{AttemptOutcome, AttemptRecord, HistoryEntry};
+use refrain_schemas::json::Json;
+use refrain_schemas::report::PhaseStatus;
+use refrain_schemas::scope::Target;
+use serde_json::{Value, json};
+
+use crate::artifact;
+use crate::facts::End;
+use crate::judge::Now;
+use crate::model::{Course, Recover};
+use crate::survey::Standing;
+
+use super::input::TargetNo;
+use super::state::RunState;
+
+impl RunState {
+    /// Ends a target that failed. Its document is kept with the attempt, never as a reply: the next run tries again.
+    pub(super) fn fail_with_document(
+        &mut self,
+        no: TargetNo,
+        now: Option<&Now>,
+        error: PhaseError,
+        conflicts: Option<Digest>,
+    ) {
+        let kind =
+            error.units.first().map_or(error.code.as_str(), |unit| unit.failure.kind.as_str()).to_owned();
+        // Of several units, none speaks for all.
+        let reported = self.targets[no].job().filter(|_| self.phase(no).given().is_some());
+        let reported = reported.and_then(|job| job.document.clone());
+        if kind == FailureKind::Waiting.as_str() {
+            return self.wait_given(no, now, error, &reported.unwrap_or_else(Json::null));
+        }
+        let failure = reported.unwrap_or_else(|| document(&kind, &error.message));
+        let stand_in = stand_in(&self.phase(no).course, &kind, &error.message, &failure).cloned();
+        let recovered = stand_in.as_ref().is_some_and(|stand_in| !stand_in.propagate);
+        let document = stand_in.map_or(failure, |stand_in| stand_in.value);
+        let (artifact, pages) = artifact::of_document(&document);
+        let record = self.attempt_record(no, now, AttemptOutcome::Failed, error.clone(), conflicts);
+        self.keep_pages(pages);
+        self.targets[no].report.document = Some(artifact.digest);
+        self.write(HistoryEntry::Attempt(AttemptRecord { document: Some(artifact), recovered, ..record }));
+        self.targets[no].freshness = Freshness::Failed;
+        if recovered {
+            self.tell(no, EventKind::PhaseRecovered(error.clone()));
+            return self.end(no, PhaseStatus::Completed, Some(error));
+        }
+        self.tell(no, EventKind::PhaseFailed(error.clone()));
+        self.end(no, PhaseStatus::Failed, Some(error));
+    }
+
+    /// Ends a target that waits for a person. What is asked is kept with the attempt; the next run looks for the answer.
+    fn wait_given(&mut self, no: TargetNo, now: Option<&Now>, error: PhaseError, question: &Json) {
+        let error = PhaseError { code: "waiting".to_owned(), ..error };
+        let (artifact, pages) = artifact::of_document(question);
+        let record = self.attempt_record(no, now, AttemptOutcome::Waiting, error.clone(), None);
+        self.keep_pages(pages);
+        self.targets[no].report.document = Some(artifact.digest);
+        self.write(HistoryEntry::Attempt(AttemptRecord { document: Some(artifact), ..record }));
+        self.wait(no, error);
+    }
+
+    /// Ends a target that lacks nothing but what waits for a person.
+    pub(super) fn wait_behind(&mut self, no: TargetNo, standing: &Standing, error: PhaseError) {
+        let error = PhaseError { code: "waiting".to_owned(), ..error };
+        self.attempt(no, standing, AttemptOutcome::Waiting, error.clone(), None);
+        self.wait(no, error);
+    }
+
+    fn wait(&mut self, no: TargetNo, error: PhaseError) {
+        self.targets[no].freshness = Freshness::Waiting;
+        self.tell(no, EventKind::PhaseWaiting(error.clone()));
+        self.end(no, PhaseStatus::Waiting, Some(error));
+    }
+
+    /// Whether everything that is missing waits for a person.
+    pub(super) fn is_behind_a_person(&self, error: &PhaseError) -> bool {
+        let waits = |missing: &Target| {
+            self.targets
+                .iter()
+                .any(|state| *state.target == *missing && state.report.status == PhaseStatus::Waiting)
+        };
+        !error.missing.is_empty() && error.missing.iter().all(waits)
+    }
+
+    /// Ends a target that has no reply on record where nobody may be asked. Its work has not failed, so nothing stands in
+    /// for it, nothing goes on behind it, and the history keeps nothing of it.
+    pub(super) fn miss_offline(&mut self, no: TargetNo, error: PhaseError) {
+        self.targets[no].freshness = Freshness::Blocked;
+        self.tell(no, EventKind::PhaseFailed(error.clone()));
+        self.end(no, PhaseStatus::Failed, Some(error));
+        self.targets[no].end = End::Blocked;
+    }
+}
+
+/// Returns the document of a failure that nobody reported.
+fn document(kind: &str, message: &str) -> Json {
+    let timed_out = kind == "timed_out";
+    let value = json!({ "success": false, "error": message, "error_type": kind, "timed_out": timed_out });
+    Json::of(&value).unwrap_or_else(|_| Json::null())
+}
+
+/// Returns the first value that stands in for such a failure.
+fn stand_in<'a>(course: &'a Course, kind: &str, message: &str, document: &Json) -> Option<&'a Recover> {
+    if course.recover.is_empty() {
+        return None;
+    }
+    let document = document.value();
+    let code =
+        ["return_code", "code"].into_iter().find_map(|field| document.get(field)).map(|code| match code {
+            Value::String(text) => text.clone(),
+            other => other.to_string(),
+        });
+    let fits = |recover: &&Recover| {
+        let is_kind = recover.kinds.is_empty() || recover.kinds.iter().any(|known| known == kind);
+        let is_said = recover.patterns.is_empty() || recover.patterns.iter().any(|p| p.is_match(message));
+        let is_code =
+            recover.codes.is_empty() || code.as_ref().is_some_and(|code| recover.codes.contains(code));
+        is_kind && is_said && is_code
+    };
+    course.recover.iter().find(fits)
+}

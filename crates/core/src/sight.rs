@@ -1,0 +1,219 @@
+//! What the texts of a phase see of what came before: params, scope, and the phases before with their documents.
+//!
+//! Which of these a text reads is known before anything runs; only what is read is loaded, and only what is read is part
+//! of what the phase is made from.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use indexmap::IndexMap;
+use refrain_schemas::artifact::{ArtifactKind, ArtifactRef};
+use refrain_schemas::freshness::Freshness;
+use refrain_schemas::name::PhaseName;
+use refrain_schemas::scope::Scope;
+use serde_json::{Map, Value, json};
+
+use crate::artifact;
+use crate::engine::EngineError;
+use crate::facts::End;
+use crate::judge::UpstreamNow;
+use crate::ports::store::Store;
+use crate::template::Context;
+use crate::tree::sequence::Sequence;
+
+/// What is seen of a phase, besides its document.
+pub(crate) const OF_A_PHASE: [&str; 8] =
+    ["present", "records", "holes", "success", "failed", "error", "document", "step"];
+
+/// What some texts of a phase read.
+#[derive(Debug, Clone, Default)]
+pub struct Sight {
+    /// The names of `let` that are used, with the paths that they stand for.
+    names: BTreeMap<String, Vec<String>>,
+    /// The phases of which anything is read.
+    phases: BTreeSet<PhaseName>,
+    /// Those whose documents are read.
+    documents: BTreeSet<PhaseName>,
+    /// The params that are read; all where one text reads them as a whole.
+    params: BTreeSet<String>,
+    all_params: bool,
+    /// Whether a text reads the summaries of all phases before.
+    all_phases: bool,
+}
+
+impl Sight {
+    /// Makes out what texts read: `variables` are the paths in them, `names` what `let` calls what.
+    #[must_use]
+    pub fn of<'a>(variables: impl IntoIterator<Item = &'a str>, names: &IndexMap<String, String>) -> Self {
+        let mut sight = Self::default();
+        for variable in variables {
+            let (root, rest) = variable.split_once('.').map_or((variable, None), |(a, b)| (a, Some(b)));
+            match names.get(root) {
+                Some(path) => {
+                    let path: Vec<String> = path.split('.').map(str::to_owned).collect();
+                    let whole =
+                        path.iter().map(String::as_str).chain(rest.into_iter().flat_map(|r| r.split('.')));
+                    sight.read(&whole.collect::<Vec<_>>());
+                    sight.names.insert(root.to_owned(), path);
+                }
+                None => sight.read(&variable.split('.').collect::<Vec<_>>()),
+            }
+        }
+        sight
+    }
+
+    /// Adds what another one reads.
+    pub fn extend(&mut self, other: &Self) {
+        self.names.extend(other.names.iter().map(|(name, path)| (name.clone(), path.clone())));
+        self.phases.extend(other.phases.iter().cloned());
+        self.documents.extend(other.documents.iter().cloned());
+        self.params.extend(other.params.iter().cloned());
+        self.all_params |= other.all_params;
+        self.all_phases |= other.all_phases;
+    }
+
+    fn read(&mut self, path: &[&str]) {
+        match path {
+            ["phases"] => self.all_phases = true,
+            ["params"] => self.all_params = true,
+            ["params", name, ..] => drop(self.params.insert((*name).to_owned())),
+            ["phases", name, rest @ ..] => {
+                let Ok(phase) = name.parse::<PhaseName>() else { return };
+                // What went wrong stands in the document of the failure.
+                if matches!(rest, [] | ["document" | "error" | "step", ..]) {
+                    self.documents.insert(phase.clone());
+                }
+                self.phases.insert(phase);
+            }
+            _ => {}
+        }
+    }
+
+    /// Returns the phases of which anything is read.
+    #[must_use]
+    pub const fn phases(&self) -> &BTreeSet<PhaseName> {
+        &self.phases
+    }
+
+    /// Whether anything of a phase is read.
+    #[must_use]
+    pub fn reads_phases(&self) -> bool {
+        self.all_phases || !self.phases.is_empty()
+    }
+
+    /// Returns the phases whose documents are read.
+    #[must_use]
+    pub const fn documents(&self) -> &BTreeSet<PhaseName> {
+        &self.documents
+    }
+
+    /// Returns the names of `let` that are used.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.names.keys().map(String::as_str)
+    }
+
+    /// Returns the values of the params that are read.
+    pub fn params<'a>(
+        &'a self,
+        params: &'a Map<String, Value>,
+    ) -> impl Iterator<Item = (&'a String, &'a Value)> {
+        params.iter().filter(|(name, _)| self.all_params || self.params.contains(*name))
+    }
+
+    /// Returns what the texts see now.
+    ///
+    /// # Errors
+    /// Fails where the store does.
+    pub async fn context(&self, seen: &Seen<'_>) -> Result<Context, EngineError> {
+        let mut phases = summaries(seen.upstream);
+        for upstream in seen.upstream {
+            let name = &upstream.target.phase;
+            let Some((_, artifact)) = upstream.artifact.as_ref().filter(|_| self.documents.contains(name))
+            else {
+                continue;
+            };
+            let document = load(seen.store, artifact).await?;
+            if let Some(entry) = phases.get_mut(name.as_str()) {
+                if upstream.end == End::Failed {
+                    entry["error"] = document.get("error").cloned().unwrap_or_default();
+                }
+                entry["step"] = as_step(&document);
+                entry["document"] = document;
+            }
+        }
+        let mut roots = Map::new();
+        roots.insert("params".to_owned(), Value::Object(seen.params.clone()));
+        roots.insert("scope".to_owned(), json!(seen.scope));
+        roots.insert("phases".to_owned(), Value::Object(phases));
+        for (name, path) in &self.names {
+            let (first, rest) =
+                path.split_first().map_or(("", &[][..]), |(first, rest)| (first.as_str(), rest));
+            let found =
+                roots.get(first).and_then(|root| rest.iter().try_fold(root, |at, part| step(at, part)));
+            if let Some(found) = found.cloned() {
+                roots.insert(name.clone(), found);
+            }
+        }
+        Ok(Context::of(&Value::Object(roots)))
+    }
+}
+
+/// What there is to be seen.
+#[derive(Debug, Clone, Copy)]
+pub struct Seen<'a> {
+    /// The project's params.
+    pub params: &'a Map<String, Value>,
+    /// The scope.
+    pub scope: &'a Scope,
+    /// What comes before.
+    pub upstream: &'a [UpstreamNow],
+    /// Where documents are.
+    pub store: &'a dyn Store,
+}
+
+/// Returns a document as steps see it: what is in its result stands beside it as well, behind what is there already.
+fn as_step(document: &Value) -> Value {
+    let (Some(fields), Some(result)) =
+        (document.as_object(), document.get("result").and_then(Value::as_object))
+    else {
+        return document.clone();
+    };
+    let mut fields = fields.clone();
+    for (name, value) in result {
+        fields.entry(name).or_insert_with(|| value.clone());
+    }
+    Value::Object(fields)
+}
+
+fn step<'a>(value: &'a Value, part: &str) -> Option<&'a Value> {
+    match value {
+        Value::Array(items) => items.get(part.parse::<usize>().ok()?),
+        value => value.get(part),
+    }
+}
+
+async fn load(store: &dyn Store, artifact: &ArtifactRef) -> Result<Value, EngineError> {
+    let sequence = Sequence::open_whole(store, artifact.digest).await?;
+    Ok(artifact::whole(&sequence, artifact.kind != ArtifactKind::Document).value())
+}
+
+/// What conditions see of the phases before: one entry a phase; of several scopes, the sums.
+fn summaries(upstream: &[UpstreamNow]) -> Map<String, Value> {
+    let mut out: Map<String, Value> = Map::new();
+    for upstream in upstream {
+        let (records, holes) =
+            upstream.artifact.as_ref().map_or((0, 0), |(_, artifact)| (artifact.records, artifact.holes));
+        let entry = out.entry(upstream.target.phase.as_str()).or_insert_with(
+            || json!({ "present": true, "records": 0, "holes": 0, "success": true, "failed": false, "error": null }),
+        );
+        let sum = |entry: &Value, name: &str, more: u64| entry[name].as_u64().unwrap_or(0) + more;
+        let both = |entry: &Value, name: &str, own: bool| entry[name] == Value::Bool(true) && own;
+        entry["records"] = sum(entry, "records", records).into();
+        entry["holes"] = sum(entry, "holes", holes).into();
+        entry["present"] = both(entry, "present", upstream.artifact.is_some()).into();
+        // Whether a value stands in for what it failed to make or not.
+        let failed = upstream.freshness == Freshness::Failed || entry["failed"] == Value::Bool(true);
+        entry["failed"] = failed.into();
+        entry["success"] = both(entry, "success", upstream.end == End::Made).into();
+    }
+    out
+}

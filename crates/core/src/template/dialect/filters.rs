@@ -1,0 +1,296 @@
+//! The filters of the steps dialect that Refrain's own templates have not, or have otherwise.
+
+use minijinja::value::{Kwargs, Rest, Serde, ValueKind};
+use minijinja::{Environment, Error, ErrorKind, State, Value};
+
+use super::json_text::json;
+use super::{refused, text_of, texts};
+use crate::template::work::{charge, charge_bytes};
+
+/// The names of the filters in this file.
+pub(super) const NAMES: [&str; 24] = [
+    "basename",
+    "center",
+    "date",
+    "float",
+    "from_json",
+    "fromjson",
+    "int",
+    "join",
+    "json",
+    "json_encode",
+    "parse_json",
+    "regex_findall",
+    "regex_match",
+    "regex_replace",
+    "regex_search",
+    "round",
+    "slugify",
+    "split",
+    "to_json",
+    "tojson",
+    "truncate",
+    "truncate_words",
+    "urlencode",
+    "wordcount",
+];
+
+/// The widest that anything is made.
+const WIDEST: usize = 10_000;
+
+type Context<'s, 't, 'e> = &'s mut State<'t, 'e>;
+
+pub(super) fn add(environment: &mut Environment<'static>) {
+    environment.add_filter("basename", |state: &mut State<'_, '_>, value: Value| {
+        text_of(state, &value).map(|text| texts::basename(&text).to_owned())
+    });
+    environment.add_filter("slugify", |state: &mut State<'_, '_>, value: Value| {
+        text_of(state, &value).map(|text| texts::slug(&text))
+    });
+    environment.add_filter("urlencode", |state: &mut State<'_, '_>, value: Value| {
+        text_of(state, &value).map(|text| texts::encoded(&text))
+    });
+    environment.add_filter("wordcount", |state: &mut State<'_, '_>, value: Value| {
+        text_of(state, &value).map(|text| text.split_whitespace().count())
+    });
+    environment.add_filter("center", center);
+    environment.add_filter("truncate", truncate);
+    environment.add_filter("truncate_words", truncate_words);
+    environment.add_filter("date", date);
+    environment.add_filter("split", split);
+    environment.add_filter("join", join);
+    environment.add_filter("int", int);
+    environment.add_filter("float", float);
+    environment.add_filter("round", round);
+    for name in ["regex_search", "regex_match", "regex_findall"] {
+        environment.add_filter(name, move |state: &mut State<'_, '_>, value: Value, pattern: &str| {
+            found(state, &value, pattern, name)
+        });
+    }
+    environment.add_filter("regex_replace", regex_replace);
+    for name in ["from_json", "fromjson", "parse_json"] {
+        environment.add_filter(name, from_json);
+    }
+    for name in ["tojson", "json"] {
+        environment.add_filter(name, |state: &mut State<'_, '_>, value: Value, options: Kwargs| {
+            to_json(state, &value, options.get("indent")?, options)
+        });
+    }
+    for name in ["to_json", "json_encode"] {
+        environment.add_filter(name, |state: &mut State<'_, '_>, value: Value, options: Kwargs| {
+            let indent: Option<usize> = options.get("indent")?;
+            to_json(state, &value, indent.or(Some(2)), options)
+        });
+    }
+    environment.add_function("now", now);
+}
+
+/// Returns when the execution began, which is the same in all of it.
+fn now(state: &mut State<'_, '_>) -> Result<Value, Error> {
+    let execution = state.lookup("execution").filter(|execution| !execution.is_undefined());
+    let started = execution.map(|execution| execution.get_attr("started_at")).transpose()?;
+    started
+        .filter(|started| !started.is_undefined())
+        .ok_or_else(|| refused("`now()` is known in a run only; write `execution.timestamp`"))
+}
+
+fn narrow(width: usize) -> Result<usize, Error> {
+    if width > WIDEST { Err(refused(format!("a width is at most {WIDEST}"))) } else { Ok(width) }
+}
+
+fn center(state: Context<'_, '_, '_>, value: Value, width: Option<usize>) -> Result<String, Error> {
+    let (text, width) = (text_of(state, &value)?, narrow(width.unwrap_or(80))?);
+    charge_bytes(state, width)?;
+    Ok(format!("{text:^width$}"))
+}
+
+fn truncate(
+    state: Context<'_, '_, '_>,
+    value: Value,
+    rest: Rest<Value>,
+    options: Kwargs,
+) -> Result<String, Error> {
+    let text = text_of(state, &value)?;
+    let at = |n: usize| rest.get(n).cloned();
+    let length = at(0).map_or_else(|| options.get("length"), |value| usize::try_from(value).map(Some))?;
+    let kill = at(1).map_or_else(|| options.get("killwords"), |value| Ok(Some(value.is_true())))?;
+    let end = at(2).map_or_else(|| options.get("end"), |value| Ok(Some(value.to_string())))?;
+    let leeway = at(3).map_or_else(|| options.get("leeway"), |value| usize::try_from(value).map(Some))?;
+    options.assert_all_used()?;
+    let end: String = end.unwrap_or_else(|| "...".to_owned());
+    Ok(texts::truncated(&text, length.unwrap_or(255), kill.unwrap_or(false), &end, leeway.unwrap_or(5)))
+}
+
+fn truncate_words(
+    state: Context<'_, '_, '_>,
+    value: Value,
+    n: Option<usize>,
+    end: Option<String>,
+) -> Result<String, Error> {
+    let text = text_of(state, &value)?;
+    Ok(texts::first_words(&text, n.unwrap_or(50), end.as_deref().unwrap_or("...")))
+}
+
+fn date(state: Context<'_, '_, '_>, value: Value, format: Option<&str>) -> Result<String, Error> {
+    let format = format.unwrap_or("%Y-%m-%d");
+    narrow(format.len())?;
+    if format.bytes().filter(u8::is_ascii_digit).count() > 0 {
+        return Err(refused("a format of a date has no widths"));
+    }
+    texts::date(&text_of(state, &value)?, format)
+}
+
+fn split(state: Context<'_, '_, '_>, value: Value, separator: Option<&str>) -> Result<Value, Error> {
+    let text = text_of(state, &value)?;
+    // A piece costs more than its bytes.
+    charge_bytes(state, text.len().saturating_mul(16))?;
+    Ok(match separator {
+        None => text.split_whitespace().map(Value::from).collect(),
+        Some("") => return Err(refused("the separator is empty")),
+        Some(separator) => text.split(separator).map(Value::from).collect(),
+    })
+}
+
+fn join(
+    state: Context<'_, '_, '_>,
+    value: Value,
+    separator: Option<&str>,
+    options: Kwargs,
+) -> Result<String, Error> {
+    let attribute: Option<String> = options.get("attribute")?;
+    options.assert_all_used()?;
+    if let Some(text) = value.as_str() {
+        return Ok(text.to_owned());
+    }
+    let separator = separator.unwrap_or(", ");
+    let mut joined = String::new();
+    for (n, item) in value.try_iter()?.enumerate() {
+        let item = match &attribute {
+            Some(name) => item.get_attr(name)?,
+            None => item,
+        };
+        joined.push_str(if n > 0 { separator } else { "" });
+        joined.push_str(&text_of(state, &item)?);
+        charge_bytes(state, separator.len())?;
+    }
+    Ok(joined)
+}
+
+/// Returns the whole number that a value says, or what stands in for it.
+fn int(value: Value, default: Option<Value>, options: Kwargs) -> Result<Value, Error> {
+    let default = stand_in(default, &options, Value::from(0))?;
+    let float =
+        |number: f64| (number.is_finite() && number.abs() < 9e18).then(|| Value::from(number.trunc() as i64));
+    Ok(match value.kind() {
+        ValueKind::Undefined => return Err(Error::from(ErrorKind::UndefinedError)),
+        ValueKind::Bool => Value::from(i64::from(value.is_true())),
+        ValueKind::Number if value.is_integer() => value,
+        ValueKind::Number => f64::try_from(value).ok().and_then(float).unwrap_or(default),
+        ValueKind::String => {
+            let text = value.as_str().unwrap_or_default().trim();
+            let whole = text.parse::<i64>().ok().map(Value::from);
+            whole.or_else(|| text.parse::<f64>().ok().and_then(float)).unwrap_or(default)
+        }
+        _ => default,
+    })
+}
+
+/// Returns the number that a value says, or what stands in for it.
+fn float(value: Value, default: Option<Value>, options: Kwargs) -> Result<Value, Error> {
+    let default = stand_in(default, &options, Value::from(0.0))?;
+    Ok(match value.kind() {
+        ValueKind::Undefined => return Err(Error::from(ErrorKind::UndefinedError)),
+        ValueKind::Bool => Value::from(f64::from(u8::from(value.is_true()))),
+        ValueKind::Number => f64::try_from(value).map_or(default, Value::from),
+        ValueKind::String => {
+            let number = value.as_str().unwrap_or_default().trim().parse::<f64>();
+            number.ok().filter(|number| number.is_finite()).map_or(default, Value::from)
+        }
+        _ => default,
+    })
+}
+
+fn stand_in(given: Option<Value>, options: &Kwargs, usual: Value) -> Result<Value, Error> {
+    let named: Option<Value> = options.get("default")?;
+    options.assert_all_used()?;
+    Ok(given.or(named).unwrap_or(usual))
+}
+
+/// Rounds to the nearest number with so many places; of two, to the even one.
+fn round(value: Value, places: Option<i32>, method: Option<&str>) -> Result<Value, Error> {
+    let places = places.unwrap_or(0);
+    let number =
+        f64::try_from(value.clone()).map_err(|_| refused(format!("{} cannot be rounded", value.kind())))?;
+    if !(-300..=300).contains(&places) {
+        return Err(refused("a number is rounded to at most 300 places"));
+    }
+    let scale = 10_f64.powi(places);
+    let rounded = match method.unwrap_or("common") {
+        "ceil" => (number * scale).ceil() / scale,
+        "floor" => (number * scale).floor() / scale,
+        "common" if places >= 0 => {
+            let places = usize::try_from(places).unwrap_or(0);
+            format!("{number:.places$}").parse().unwrap_or(number)
+        }
+        "common" => (number * scale).round_ties_even() / scale,
+        other => {
+            return Err(refused(format!("`{other}` is no way to round; there are common, ceil and floor")));
+        }
+    };
+    Ok(Value::from(rounded))
+}
+
+/// Returns what a pattern finds: the first match, whether it matches from the start, or all matches.
+fn found(state: Context<'_, '_, '_>, value: &Value, pattern: &str, how: &str) -> Result<Value, Error> {
+    let text = text_of(state, value)?;
+    charge_bytes(state, text.len().saturating_mul(16))?;
+    let pattern = texts::pattern(pattern)?;
+    Ok(match how {
+        "regex_match" => Value::from(pattern.find(&text).is_some_and(|found| found.start() == 0)),
+        "regex_findall" => pattern.find_iter(&text).map(|found| Value::from(found.as_str())).collect(),
+        _ => pattern.find(&text).map_or(Value::from(()), |found| Value::from(found.as_str())),
+    })
+}
+
+fn regex_replace(
+    state: Context<'_, '_, '_>,
+    value: Value,
+    pattern: &str,
+    with: Option<&str>,
+) -> Result<String, Error> {
+    let text = text_of(state, &value)?;
+    let (pattern, with) = (texts::pattern(pattern)?, texts::replacement(with.unwrap_or_default()));
+    charge_bytes(state, text.len().saturating_mul(16))?;
+    let n_found = pattern.find_iter(&text).count();
+    let n_groups = with.matches("${").count();
+    charge_bytes(
+        state,
+        n_found.saturating_mul(with.len()).saturating_add(n_groups.saturating_mul(text.len())),
+    )?;
+    Ok(pattern.replace_all(&text, with.as_str()).into_owned())
+}
+
+fn from_json(state: Context<'_, '_, '_>, value: Value) -> Result<Value, Error> {
+    let text = text_of(state, &value)?;
+    // A value may take much more than the text that says it.
+    charge_bytes(state, text.len().saturating_mul(16))?;
+    let value: serde_json::Value =
+        serde_json::from_str(&text).map_err(|error| refused(format!("the text is no JSON: {error}")))?;
+    Ok(Value::from(Serde(value)))
+}
+
+fn to_json(
+    state: Context<'_, '_, '_>,
+    value: &Value,
+    indent: Option<usize>,
+    options: Kwargs,
+) -> Result<String, Error> {
+    options.assert_all_used()?;
+    if value.is_undefined() {
+        return Err(Error::from(ErrorKind::UndefinedError));
+    }
+    let width = narrow(indent.unwrap_or(0))?;
+    crate::template::work::charge_indented(state, value, width)?;
+    charge(state, &[value])?;
+    json(value, indent.filter(|width| *width > 0))
+}

@@ -1,0 +1,41 @@
+//! JSON as steps files write it: a space behind each comma and colon, or one value on a line.
+
+use std::io;
+
+use minijinja::{Error, Value};
+use serde::Serialize as _;
+use serde_json::ser::{Formatter, PrettyFormatter, Serializer};
+
+use super::refused;
+
+/// Returns the JSON of a value, which MUST have been charged; with an indent, on several lines.
+pub(super) fn json(value: &Value, indent: Option<usize>) -> Result<String, Error> {
+    let value = serde_json::to_value(value).map_err(|error| refused(error.to_string()))?;
+    let mut text = Vec::new();
+    let written = match indent {
+        Some(width) => {
+            let spaces = vec![b' '; width];
+            value.serialize(&mut Serializer::with_formatter(&mut text, PrettyFormatter::with_indent(&spaces)))
+        }
+        None => value.serialize(&mut Serializer::with_formatter(&mut text, Spaced)),
+    };
+    written.map_err(|error| refused(error.to_string()))?;
+    String::from_utf8(text).map_err(|error| refused(error.to_string()))
+}
+
+/// One line, with spaces.
+struct Spaced;
+
+impl Formatter for Spaced {
+    fn begin_array_value<W: ?Sized + io::Write>(&mut self, writer: &mut W, first: bool) -> io::Result<()> {
+        writer.write_all(if first { b"" } else { b", " })
+    }
+
+    fn begin_object_key<W: ?Sized + io::Write>(&mut self, writer: &mut W, first: bool) -> io::Result<()> {
+        writer.write_all(if first { b"" } else { b", " })
+    }
+
+    fn begin_object_value<W: ?Sized + io::Write>(&mut self, writer: &mut W) -> io::Result<()> {
+        writer.write_all(b": ")
+    }
+}

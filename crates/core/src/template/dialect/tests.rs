@@ -1,0 +1,133 @@
+//! What the steps dialect makes of templates.
+
+use serde_json::json;
+
+use crate::template::{Context, Dialect, Template};
+
+fn rendered(text: &str) -> Result<String, String> {
+    let context = Context::of(&json!({
+        "title": "Hello, World! Again", "xs": [3, 1, 2], "obj": {"a": 1, "b": [true, null]}, "who": "me", "n": 41,
+        "f": 1e20, "quote": "it's", "row": {"items": [1], "name": "x"}, "execution": {"started_at": "2024-01-02T03:04:05Z"},
+    }));
+    let template = Template::compile_in(Dialect::Steps, "", text).map_err(|error| error.to_string())?;
+    template.render(&context).map_err(|error| error.to_string())
+}
+
+#[track_caller]
+fn check(text: &str, expect: &str) {
+    assert_eq!(rendered(text).as_deref(), Ok(expect), "{text}");
+}
+
+#[track_caller]
+fn refused(text: &str, expect: &str) {
+    let rendered = rendered(text).map(|text| text.len());
+    assert!(matches!(&rendered, Err(error) if error.contains(expect)), "{text:.200}: {rendered:?}");
+}
+
+#[test]
+fn values_print_as_in_python() {
+    check(
+        "{{ xs }} {{ obj }} {{ true }} {{ none }} {{ f }}",
+        "[3, 1, 2] {'a': 1, 'b': [True, None]} True None 1e+20",
+    );
+    check("{{ [quote, 'a\"b', 1.0] }}", "[\"it's\", 'a\"b', 1.0]");
+    check("{{ n + 1 }} {{ quote }} {{ 7 / 2 }} {{ 7 // 2 }}", "42 it's 3.5 3");
+    check("{{ True }}{{ False }}{{ None }}", "TrueFalseNone");
+    check("{{ 'a' ~ xs ~ obj.b }}", "a[3, 1, 2][True, None]");
+}
+
+#[test]
+fn filters_are_those_of_steps_files() {
+    check("{{ title | slugify }}", "hello-world-again");
+    check("{{ title | upper }}", "HELLO, WORLD! AGAIN");
+    check("{{ title | truncate_words(2) }}", "Hello, World!...");
+    check("{{ xs | join('-') }}|{{ xs | join }}", "3-1-2|3, 1, 2");
+    check("{{ xs | sort | first }} {{ xs | max }} {{ xs | sum }} {{ xs | last }}", "1 3 6 2");
+    check("{{ obj | tojson }}", "{\"a\": 1, \"b\": [true, null]}");
+    check("{{ obj | to_json }}", "{\n  \"a\": 1,\n  \"b\": [\n    true,\n    null\n  ]\n}");
+    check("{{ '{\"k\": [1,2]}' | from_json }}", "{'k': [1, 2]}");
+    check("{{ '/a/b/c.txt' | basename }}", "c.txt");
+    check("{{ 'abc-123' | regex_search('[0-9]+') }}|{{ 'abc' | regex_search('[0-9]+') }}", "123|None");
+    check("{{ 'abc-123' | regex_replace('[0-9]', '#') }}", "abc-###");
+    check("{{ 'a1 b2' | regex_replace('([a-z])([0-9])', '\\\\2$\\\\1') }}", "1$a 2$b");
+    check("{{ 'a b c' | split }}{{ 'a,b' | split(',') }}", "['a', 'b', 'c']['a', 'b']");
+    check("{{ nothing | default('dflt') }}{{ obj.nothing | default('d') }}", "dfltd");
+    check(
+        "{{ '42' | int + 1 }} {{ '1.5' | float }} {{ 2.567 | round(1) }} {{ 'x' | int(7) }}",
+        "43 1.5 2.6 7",
+    );
+    check("{{ 2.5 | round }} {{ 1234 | round(-2) }} {{ 2.1 | round(0, 'ceil') }}", "2.0 1200.0 3.0");
+    check(
+        "{{ title | length }} {{ title | truncate(8) }} {{ title | truncate(8, true, '…', 0) }}",
+        "19 Hello... Hello, …",
+    );
+    check("{{ '2024-01-02' | date('%d.%m.%Y') }} {{ now() | date }}", "02.01.2024 2024-01-02");
+    check(
+        "{{ 'a b/ü' | urlencode }} {{ 'one two' | wordcount }}[{{ 'x' | center(3) }}]",
+        "a%20b/%C3%BC 2[ x ]",
+    );
+}
+
+#[test]
+fn methods_are_those_of_formulas() {
+    check("{{ who.upper() }} {{ title.split(', ')[0] }} {{ 'x'.join(['a', 'b']) }}", "ME Hello axb");
+    check("{% for k, v in obj.items() %}{{ k }}={{ v }};{% endfor %}", "a=1;b=[True, None];");
+    check(
+        "{{ obj.get('z', 5) }} {{ row.items }} {{ row['items'] }} {{ row.items() }}",
+        "5 [1] [1] [['items', [1]], ['name', 'x']]",
+    );
+    refused("{{ who.format(1) }}", "no method `format`");
+    refused("{{ who.__class__ }}", "`who.__class__` is undefined");
+    refused("{{ ''.__class__.__mro__ }}", "undefined");
+    refused("{{ xs.append(1) }}", "no method `append`");
+}
+
+#[test]
+fn blocks_take_their_line_and_the_last_newline_stays() {
+    check("line {{ who }}\n", "line me\n");
+    check("a\n  {% if true %}\nb\n  {% endif %}\nc\n\n", "a\nb\nc\n\n");
+    check("{{ '{{' }} {{ '}}' }}{% raw %}{{ x }}{% endraw %}", "{{ }}{{ x }}");
+    check("literal\n", "literal\n");
+}
+
+#[test]
+fn what_is_undefined_is_an_error() {
+    refused("x {{ nobody }} y", "`nobody` is undefined");
+    refused("{{ obj.c }}", "`obj.c` is undefined");
+    refused("{{ nobody.deep | default('d') }}", "`nobody` is undefined");
+    refused("{{ nobody | upper }}", "undefined");
+    refused("{{ nobody | slugify }}", "undefined");
+    refused("{{ title | no_such_filter }}", "no_such_filter");
+    refused("{% if nobody %}x{% endif %}", "undefined");
+}
+
+#[test]
+fn what_filters_make_is_bounded() {
+    let work = "more work than on 256 MiB of text";
+    let check = |value: &str, length: usize| {
+        let lines = format!("{{% set a = {value} %}}").repeat(50);
+        refused(&format!("{{% set a = '{}' %}}{lines}{{{{ a }}}}", "x".repeat(length)), work);
+    };
+    check("[a, a] | join", 20_000);
+    check("[a, a] | tojson", 20_000);
+    check("a | regex_replace('x', a)", 300);
+    check("a | regex_replace('.*', '\\\\0\\\\0')", 20_000);
+    refused(&format!("{{{{ 'a' | regex_search('{}') }}}}", "a{999}{999}"), "no pattern");
+    refused(&format!("{{{{ 'a' | regex_search('{}') }}}}", "a".repeat(2000)), "at most 1000 bytes");
+    refused("{{ 'x' | center(100000000) }}", "a width is at most 10000");
+    refused("{{ [range(99999) | list] | to_json(indent=9999) }}", work);
+    refused("{{ '2024-01-02' | date('%9999d') }}", "no widths");
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::test_runner::Config::with_cases(300))]
+    #[test]
+    fn no_text_panics(
+        text in "(\\{\\{|\\}\\}|\\{%|%\\}| |\\||[a-z]{1,3}|'[^']{0,6}'|[0-9]{1,3}|\\(|\\)|\\[|\\]|\\.|,|~|\\+|xs|obj|title|split|join|round|date|truncate|regex_search|regex_replace|int|tojson|now\\(\\)|upper\\(\\)|for x in|endfor|if|endif|\n){0,24}",
+        filter in "basename|slugify|center\\([0-9]{0,4}\\)|truncate\\([0-9]{0,3}\\)|round\\(-?[0-9]{1,3}\\)|split\\('[^']{0,2}'\\)|regex_search\\('[^']{0,8}'\\)|regex_replace\\('[^']{0,6}', '[^']{0,6}'\\)|date\\('[^']{0,6}'\\)|int|float|to_json|urlencode|truncate_words\\([0-9]{0,2}\\)",
+        value in "xs|obj|title|who|n|f|quote|'[^'\\\\\\\\]{0,12}'|-?[0-9]{1,19}|none|true",
+    ) {
+        let _ = rendered(&text);
+        let _ = rendered(&format!("{{{{ {value} | {filter} }}}}"));
+    }
+}

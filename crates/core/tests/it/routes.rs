@@ -1,0 +1,245 @@
+//! Routes: what a phase goes on with, and what is passed over then.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use proptest::prelude::*;
+use refrain_schemas::report::PhaseStatus;
+use serde_json::{Map, Value, json};
+
+use crate::steps::{check, problems, statuses, steps};
+
+use PhaseStatus::{Completed, Failed, Skipped};
+
+#[test]
+fn a_success_passes_over_what_stands_between() {
+    let mut world = steps(json!({
+        "z": {"after": ["m"]}, "n": {"after": ["other"]}, "m": {"after": ["a"]},
+        "a": {"on_success": "z"}, "other": {},
+    }));
+    let report = world.run();
+    check(
+        &report,
+        &[("a", Completed), ("other", Completed), ("m", Skipped), ("n", Completed), ("z", Completed)],
+    );
+    assert_eq!(report.exit_code, 0);
+    check(
+        &world.run(),
+        &[
+            ("a", PhaseStatus::Fresh),
+            ("other", PhaseStatus::Fresh),
+            ("m", Skipped),
+            ("n", PhaseStatus::Fresh),
+            ("z", PhaseStatus::Fresh),
+        ],
+    );
+}
+
+#[test]
+fn a_false_condition_goes_another_way() {
+    let phases = json!({
+        "a": {"when": "params.n > 5", "on_false": "z"}, "m": {"after": ["a"]}, "z": {"after": ["m"]},
+    });
+    let mut world = steps(phases.clone());
+    check(&world.run(), &[("a", Skipped), ("m", Skipped), ("z", Completed)]);
+    let mut world = steps(phases);
+    world.set_param("n", json!(6));
+    check(&world.run(), &[("a", Completed), ("m", Completed), ("z", Completed)]);
+}
+
+#[test]
+fn a_failure_goes_on_with_its_handler_and_drops_the_rest() {
+    let phases = |input: Value| {
+        json!({
+            "a": {"input": input, "on_failure": "handler"},
+            "never": {"after": ["a"]}, "later": {"after": ["never"]},
+            "handler": {"after": ["never"]}, "last": {"after": ["handler"]}, "other": {},
+        })
+    };
+    let mut world = steps(phases(json!({"raise": "boom"})));
+    let report = world.run();
+    check(
+        &report,
+        &[
+            ("a", Failed),
+            ("never", Skipped),
+            ("later", Skipped),
+            ("handler", Completed),
+            ("last", Completed),
+            ("other", Completed),
+        ],
+    );
+    assert_eq!(report.exit_code, 1);
+    let mut world = steps(phases(json!({"say": 1})));
+    assert!(statuses(&world.run()).values().all(|status| *status == Completed));
+}
+
+#[test]
+fn goto_names_a_phase() {
+    let mut world = steps(json!({"a": {"goto": "c"}, "b": {"after": ["a"]}, "c": {"after": ["b"]}}));
+    check(&world.run(), &[("a", Completed), ("b", Skipped), ("c", Completed)]);
+}
+
+#[test]
+fn routes_that_lead_nowhere_are_refused() {
+    let check = |phases, expect: &str| {
+        let problems = problems(phases);
+        assert!(problems.iter().any(|problem| problem.contains(expect)), "{expect}: {problems:?}");
+    };
+    check(json!({"a": {"on_success": "nope"}}), "there is no phase `nope`");
+    check(json!({"a": {"on_success": "a"}}), "goes on with itself");
+    check(json!({"a": {}, "b": {"after": ["a"], "on_success": "a"}}), "which it comes after itself");
+    check(json!({"a": {"on_false": "b"}, "b": {}}), "`on_false` is never taken");
+    check(json!({"a": {"goto": "b", "on_success": "b"}, "b": {}}), "both say what comes after");
+}
+
+#[test]
+fn a_route_leads_past_what_waits_for_its_end_alone() {
+    // Without `m` nothing of `x` comes after `s`, so that it is not passed over, whoever ends first.
+    let mut world = steps(json!({
+        "s": {"on_success": "t"}, "m": {"after": ["s"], "enabled": false},
+        "x": {"after": ["m"]}, "t": {"after": ["x"]},
+    }));
+    let report = world.run();
+    check(&report, &[("s", Completed), ("x", Completed), ("t", Completed)]);
+    assert_eq!(world.unfresh(), [""; 0]);
+    assert_eq!(world.status()["x"], refrain_schemas::freshness::Freshness::Fresh);
+}
+
+#[test]
+fn a_long_line_with_one_handler_is_planned_soon() {
+    const N: usize = 1_000;
+    let step = |n: usize| {
+        let after = n.checked_sub(1).map(|n| format!("s{n}")).into_iter().collect::<Vec<_>>();
+        (format!("s{n}"), json!({"after": after, "on_failure": "cleanup"}))
+    };
+    let mut phases: Map<String, Value> = (0..N).map(step).collect();
+    phases.insert("cleanup".to_owned(), json!({}));
+    let mut world = steps(Value::Object(phases));
+    let engine = world.engine(false);
+    let before = std::time::Instant::now();
+    let plan = futures::executor::block_on(engine.plan(&refrain_testkit::world::request(&[]))).unwrap();
+    assert_eq!(plan.calls.max, Some(N as u64 + 1));
+    let took = before.elapsed();
+    assert!(took.as_secs() < 30, "{took:?}");
+}
+
+/// A step of a made-up pipeline: what it comes after, whether it fails, its policy, its condition, where it goes on.
+#[derive(Debug, Clone)]
+struct Step {
+    after: BTreeSet<usize>,
+    fails: bool,
+    holds: bool,
+    on_failure: u8,
+    to: Option<usize>,
+    on: u8,
+}
+
+/// What should become of made-up steps: thirty lines that look at nothing but their definition.
+fn model(steps: &[Step]) -> Vec<&'static str> {
+    let mut before: Vec<BTreeSet<usize>> = steps.iter().map(|step| step.after.clone()).collect();
+    for (from, step) in steps.iter().enumerate() {
+        before.iter_mut().enumerate().filter(|(n, _)| step.to == Some(*n)).for_each(|(_, before)| {
+            before.insert(from);
+        });
+    }
+    let reach = |from: usize| {
+        let mut reached = BTreeSet::new();
+        for (n, before) in before.iter().enumerate().skip(from + 1) {
+            if before.contains(&from) || before.iter().any(|b| reached.contains(b)) {
+                reached.insert(n);
+            }
+        }
+        reached
+    };
+    let mut ends: Vec<&'static str> = Vec::new();
+    for (n, step) in steps.iter().enumerate() {
+        let dropped =
+            |b: &usize| ends[*b] == "dropped" || (ends[*b] == "failed" && steps[*b].on_failure == 2);
+        let passed = (0..n).any(|s| {
+            let Some(to) = steps[s].to.filter(|to| *to != n && reach(s).contains(&n)) else { return false };
+            match steps[s].on {
+                0 => ends[s] == "made" && reach(n).contains(&to),
+                1 => ends[s] == "false" && reach(n).contains(&to),
+                _ => ends[s] == "failed" && !reach(to).contains(&n),
+            }
+        });
+        let goes_on = |b: &usize| steps[*b].on_failure == 1 || (steps[*b].on == 2 && steps[*b].to.is_some());
+        let blocked = |b: &usize| ends[*b] == "blocked" || (ends[*b] == "failed" && !goes_on(b));
+        ends.push(match () {
+            () if before[n].iter().any(dropped) => "dropped",
+            () if passed => "passed",
+            () if !step.holds => "false",
+            () if before[n].iter().any(blocked) => "blocked",
+            () if step.fails => "failed",
+            () => "made",
+        });
+    }
+    ends
+}
+
+fn written(steps: &[Step], order: &[usize]) -> Value {
+    let name = |n: usize| format!("s{n}");
+    let phase = |n: &usize| {
+        let step = &steps[*n];
+        let mut phase = json!({"after": step.after.iter().map(|n| name(*n)).collect::<Vec<_>>()});
+        phase["input"] = if step.fails { json!({"raise": "boom"}) } else { json!({"say": n}) };
+        phase["when"] = json!(if step.holds { "params.n == 3" } else { "params.n == 4" });
+        if let Some(to) = step.to {
+            phase[["on_success", "on_false", "on_failure"][step.on as usize]] = json!(name(to));
+        }
+        if step.on != 2 || step.to.is_none() {
+            phase["on_failure"] = json!(["fail", "continue", "skip"][step.on_failure as usize]);
+        }
+        (name(*n), phase)
+    };
+    Value::Object(order.iter().map(phase).collect::<Map<_, _>>())
+}
+
+fn made_up() -> impl Strategy<Value = (Vec<Step>, Vec<usize>)> {
+    let step = |n: usize| {
+        let after = proptest::collection::btree_set(0..n.max(1), 0..3);
+        let to = proptest::option::weighted(0.35, n + 1..9_usize.max(n + 2));
+        (after, any::<bool>(), proptest::bool::weighted(0.75), 0..3_u8, to, 0..3_u8).prop_map(
+            move |(after, fails, holds, on_failure, to, on)| {
+                let after = after.into_iter().filter(|b| *b < n).collect();
+                let on_failure = if on == 2 && to.is_some_and(|to| to < 9) { 0 } else { on_failure };
+                Step {
+                    after,
+                    fails: fails && n.is_multiple_of(2),
+                    holds,
+                    on_failure,
+                    to: to.filter(|to| *to < 9),
+                    on,
+                }
+            },
+        )
+    };
+    let steps: Vec<_> = (0..9).map(step).collect();
+    (steps, Just((0..9).collect::<Vec<usize>>()).prop_shuffle())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(60))]
+    #[test]
+    fn made_up_steps_end_as_their_definition_says((steps_, order) in made_up(), kill in proptest::option::of(1..40_u64)) {
+        let expect = model(&steps_);
+        let mut world = steps(written(&steps_, &order));
+        if let Some(kill) = kill {
+            drop(world.run_killed(kill));
+        }
+        let report = world.run();
+        let word = |status: PhaseStatus| match status {
+            PhaseStatus::Completed | PhaseStatus::Fresh => "made",
+            PhaseStatus::Failed => "failed",
+            PhaseStatus::Blocked => "blocked",
+            _ => "skipped",
+        };
+        let found: BTreeMap<String, &str> =
+            statuses(&report).into_iter().map(|(name, status)| (name, word(status))).collect();
+        let plain = |end: &&'static str| match *end { "dropped" | "passed" | "false" => "skipped", end => end };
+        let expect: BTreeMap<String, &str> =
+            expect.iter().enumerate().map(|(n, end)| (format!("s{n}"), plain(end))).collect();
+        prop_assert_eq!(found, expect);
+        prop_assert_eq!(world.bought_twice(), [""; 0]);
+    }
+}

@@ -1,0 +1,156 @@
+//! Doubles of what tools reach the world through.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use refrain_core::ports::agent::AgentError;
+use refrain_core::ports::cancel::Cancel;
+use refrain_core::ports::fetch::{Fetch, WebRequest, WebResponse};
+use refrain_core::ports::files::FileError;
+use refrain_core::ports::runner::{Finished, Invocation, Runner};
+use refrain_core::ports::workspace::{Listed, Workspace};
+use refrain_schemas::artifact::FileStamp;
+
+/// Files in memory; it refuses every path that is not plainly one of the project.
+#[derive(Debug, Default)]
+pub struct MemoryWorkspace(Mutex<BTreeMap<String, Vec<u8>>>);
+
+impl MemoryWorkspace {
+    /// Returns a workspace with these files.
+    #[must_use]
+    pub fn with(files: &[(&str, &str)]) -> Self {
+        let files = files.iter().map(|(path, text)| ((*path).to_owned(), text.as_bytes().to_vec()));
+        Self(Mutex::new(files.collect()))
+    }
+
+    /// Returns all files, as texts.
+    #[must_use]
+    pub fn files(&self) -> BTreeMap<String, String> {
+        let text = |bytes: &Vec<u8>| String::from_utf8_lossy(bytes).into_owned();
+        self.lock().iter().map(|(path, bytes)| (path.clone(), text(bytes))).collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Vec<u8>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn get(&self, path: &str) -> Result<Vec<u8>, FileError> {
+        self.judge(path, false)?;
+        self.lock().get(path).cloned().ok_or_else(|| FileError::Missing { path: path.to_owned() })
+    }
+}
+
+#[async_trait]
+impl Workspace for MemoryWorkspace {
+    fn judge(&self, path: &str, _: bool) -> Result<(), FileError> {
+        let leaves = path.starts_with('/') || path.split('/').any(|part| part == "..");
+        if leaves { Err(FileError::Outside { path: path.to_owned() }) } else { Ok(()) }
+    }
+
+    async fn read(&self, path: &str) -> Result<Vec<u8>, FileError> {
+        self.get(path)
+    }
+
+    async fn write(&self, path: &str, bytes: &[u8]) -> Result<(), FileError> {
+        self.judge(path, true)?;
+        self.lock().insert(path.to_owned(), bytes.to_vec());
+        Ok(())
+    }
+
+    async fn copy(&self, from: &str, to: &str) -> Result<(), FileError> {
+        let bytes = self.get(from)?;
+        self.write(to, &bytes).await
+    }
+
+    async fn rename(&self, from: &str, to: &str) -> Result<(), FileError> {
+        self.copy(from, to).await?;
+        self.remove(from).await
+    }
+
+    async fn remove(&self, path: &str) -> Result<(), FileError> {
+        self.get(path)?;
+        self.lock().remove(path);
+        Ok(())
+    }
+
+    async fn list(&self, path: &str) -> Result<Vec<Listed>, FileError> {
+        self.judge(path, false)?;
+        let below = if path == "." { String::new() } else { format!("{path}/") };
+        let files = self.lock();
+        let listed = files.iter().filter_map(|(full, bytes)| {
+            let name = full.strip_prefix(&below)?.to_owned();
+            Some(Listed { name, path: full.clone(), is_folder: false, size: bytes.len() as u64 })
+        });
+        Ok(listed.collect())
+    }
+
+    async fn folder(&self, path: &str) -> Result<PathBuf, FileError> {
+        self.judge(path, true)?;
+        Ok(PathBuf::from("/project").join(path))
+    }
+
+    async fn stamp(&self, _: &str) -> Result<Option<FileStamp>, FileError> {
+        Ok(None)
+    }
+}
+
+/// A machine whose programs all end as they are told to; it keeps what was asked of it.
+#[derive(Debug)]
+pub struct ScriptedRunner {
+    answer: Finished,
+    asked: Mutex<Vec<Invocation>>,
+}
+
+impl ScriptedRunner {
+    /// Returns a machine whose programs end like this.
+    #[must_use]
+    pub const fn new(answer: Finished) -> Self {
+        Self { answer, asked: Mutex::new(Vec::new()) }
+    }
+
+    /// Returns what was run.
+    #[must_use]
+    pub fn asked(&self) -> Vec<Invocation> {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+#[async_trait]
+impl Runner for ScriptedRunner {
+    async fn run(&self, work: Invocation, _: &Cancel) -> Result<Finished, AgentError> {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner).push(work);
+        Ok(self.answer.clone())
+    }
+}
+
+/// A web that has one answer; it keeps what was asked of it.
+#[derive(Debug)]
+pub struct ScriptedFetch {
+    answer: WebResponse,
+    asked: Mutex<Vec<WebRequest>>,
+}
+
+impl ScriptedFetch {
+    /// Returns a web with this answer.
+    #[must_use]
+    pub fn new(status: u16, body: &str) -> Self {
+        let answer = WebResponse { status, headers: BTreeMap::new(), body: body.to_owned() };
+        Self { answer, asked: Mutex::new(Vec::new()) }
+    }
+
+    /// Returns what was asked.
+    #[must_use]
+    pub fn asked(&self) -> Vec<WebRequest> {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+#[async_trait]
+impl Fetch for ScriptedFetch {
+    async fn fetch(&self, request: WebRequest, _: &Cancel) -> Result<WebResponse, AgentError> {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner).push(request);
+        Ok(self.answer.clone())
+    }
+}

@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 
 use crate::define::{self, Definition, FileDigests};
 use crate::edits::EditsNow;
+use crate::end::{End, Skip, Word};
 use crate::engine::{EngineError, Ports};
 use crate::history::{History, Prior};
 use crate::judge::{Now, UpstreamNow};
@@ -22,71 +23,6 @@ use crate::upstream::{EdgeKind, Upstream, context_phases, scopes_read, upstream}
 
 /// The number that stands for a document of a failure, which is no revision.
 pub(crate) const NO_REVISION: Revision = Revision(0);
-
-/// How a target ended, to what comes after it. It is derived here and nowhere else.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum End {
-    /// It has not, or made nothing yet.
-    #[default]
-    Open,
-    /// There is what it makes.
-    Made,
-    /// It is skipped, for its condition is false.
-    False,
-    /// It is skipped, for a route passes it over, or something that it needs is.
-    Passed,
-    /// It is skipped, for something before it failed.
-    Dropped,
-    /// It failed.
-    Failed,
-    /// It waits for a person.
-    Waiting,
-    /// It lacks something.
-    Blocked,
-}
-
-/// What is known of a target before another one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Word {
-    /// How fresh it is.
-    pub freshness: Freshness,
-    /// How it ended.
-    pub end: End,
-}
-
-impl Word {
-    /// The word on a target of which nothing is known.
-    pub const MISSING: Self = Self { freshness: Freshness::Missing, end: End::Open };
-
-    /// Returns the word on a target of this freshness; one that is skipped is so for its own condition.
-    #[must_use]
-    pub const fn of(freshness: Freshness) -> Self {
-        let end = match freshness {
-            Freshness::Skipped => End::False,
-            Freshness::Failed => End::Failed,
-            Freshness::Blocked => End::Blocked,
-            Freshness::Waiting => End::Waiting,
-            Freshness::Missing => End::Open,
-            Freshness::Stale | Freshness::Partial | Freshness::Fresh => End::Made,
-        };
-        Self { freshness, end }
-    }
-
-    /// Returns the word on a target that is skipped.
-    #[must_use]
-    pub const fn skipped(end: End) -> Self {
-        Self { freshness: Freshness::Skipped, end }
-    }
-}
-
-/// Why a target is skipped.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Skip {
-    /// Why, for people.
-    pub reason: String,
-    /// What that means to what comes after it.
-    pub end: End,
-}
 
 /// Says how a target ended, and which document stands for what it would have made: of a failure that was recovered, or
 /// that what comes after may read.

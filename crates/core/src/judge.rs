@@ -12,7 +12,8 @@ use refrain_schemas::name::Revision;
 use refrain_schemas::scope::Target;
 
 use crate::edits::EditsNow;
-use crate::facts::{End, NO_REVISION, Skip};
+use crate::end::{End, Skip};
+use crate::facts::NO_REVISION;
 use crate::upstream::EdgeKind;
 
 /// Everything about a target that its freshness hangs on, as it is now.

@@ -10,6 +10,7 @@ pub mod condition;
 pub mod define;
 pub mod delta;
 pub mod edits;
+pub mod end;
 pub mod engine;
 pub mod escape;
 pub mod executor;

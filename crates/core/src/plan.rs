@@ -28,8 +28,9 @@ use refrain_schemas::scope::Target;
 
 use crate::artifact;
 use crate::define::FileDigests;
+use crate::end::Word;
 use crate::engine::{Engine, EngineError, Ports, RunRequest};
-use crate::facts::{self, Word};
+use crate::facts;
 use crate::history::History;
 use crate::judge::{Now, UpstreamNow};
 use crate::model::{Course, Model, ReadWork, Work};

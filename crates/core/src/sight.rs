@@ -13,8 +13,8 @@ use refrain_schemas::scope::Scope;
 use serde_json::{Map, Value, json};
 
 use crate::artifact;
+use crate::end::End;
 use crate::engine::EngineError;
-use crate::facts::End;
 use crate::judge::UpstreamNow;
 use crate::ports::store::Store;
 use crate::template::Context;

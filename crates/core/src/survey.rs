@@ -7,8 +7,9 @@ use refrain_schemas::history::{AttemptOutcome, AttemptRecord};
 use refrain_schemas::scope::Target;
 
 use crate::define::{Definition, FileDigests, agent_names};
+use crate::end::Word;
 use crate::engine::{EngineError, Ports};
-use crate::facts::{Known, Word, gather};
+use crate::facts::{Known, gather};
 use crate::history::History;
 use crate::judge::{Now, Verdict, judge};
 use crate::model::{Model, Phase};

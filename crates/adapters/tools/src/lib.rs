@@ -9,7 +9,6 @@
 mod agents;
 mod declare;
 mod envelope;
-mod memory;
 mod params;
 mod registry;
 mod table;
@@ -17,6 +16,5 @@ mod tool;
 mod tools;
 
 pub use agents::ToolAgents;
-pub use memory::MemoryScratch;
 pub use registry::{Registry, Toolbox};
 pub use tool::ToolPorts;

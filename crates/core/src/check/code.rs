@@ -70,7 +70,7 @@ codes! {
     NotJson "E0010" Value "the file is not JSON" "see the place shown";
 
     UnknownField "E0101" Key "there is no such field" "see the fields listed, or `refrain schema pipeline`";
-    ReservedField "E0102" Key "a field that is not available yet" "leave it out for now";
+    ReservedField "E0102" Key "a field that is not available yet" "leave it out: this version does not act on it";
     MissingField "E0103" Key "a field is missing" "add it";
     WrongType "E0104" Value "a value has the wrong type" "write what is expected";
     NotAChoice "E0105" Value "a value is none of those allowed" "use one of those listed";

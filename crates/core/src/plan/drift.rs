@@ -11,8 +11,8 @@ use refrain_schemas::scope::Target;
 use serde_json::Value;
 
 use crate::define::{FileDigests, agent_names};
+use crate::end::Word;
 use crate::engine::{Engine, EngineError, RunRequest};
-use crate::facts::Word;
 use crate::history::History;
 use crate::model::{Model, Phase, Work};
 use crate::run::request::Planned;

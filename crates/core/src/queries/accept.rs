@@ -10,8 +10,8 @@ use refrain_schemas::scope::Target;
 use refrain_schemas::status::Holder;
 
 use crate::define::FileDigests;
+use crate::end::Word;
 use crate::engine::{Engine, EngineError};
-use crate::facts::Word;
 use crate::history::{History, Prior};
 use crate::model::{AskWork, Phase, Work};
 use crate::ports::store::Batch;

@@ -17,9 +17,9 @@ use refrain_schemas::usage::Usage;
 use serde_json::Map;
 
 use crate::define::FileDigests;
+use crate::end::Word;
 use crate::engine::{Control, Engine, EngineError, RunRequest};
 use crate::executor::{LocalExecutor, RemarkBox};
-use crate::facts::Word;
 use crate::history::History;
 use crate::plan::drift::{self, Origins};
 use crate::ports::cancel::Cancel;

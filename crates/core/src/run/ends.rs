@@ -10,8 +10,8 @@ use refrain_schemas::phase_spec::OnUnitFailure;
 use refrain_schemas::report::PhaseStatus;
 use refrain_schemas::scope::Target;
 
+use crate::end::End;
 use crate::engine::EngineError;
-use crate::facts::End;
 use crate::judge::{Now, UpstreamNow};
 use crate::model::Work;
 use crate::publish::Published;

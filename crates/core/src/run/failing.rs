@@ -11,7 +11,7 @@ use refrain_schemas::scope::Target;
 use serde_json::{Value, json};
 
 use crate::artifact;
-use crate::facts::End;
+use crate::end::End;
 use crate::judge::Now;
 use crate::model::{Course, Recover};
 use crate::survey::Standing;
@@ -81,9 +81,8 @@ impl RunState {
     /// Whether everything that is missing waits for a person.
     pub(super) fn is_behind_a_person(&self, error: &PhaseError) -> bool {
         let waits = |missing: &Target| {
-            self.targets
-                .iter()
-                .any(|state| *state.target == *missing && state.report.status == PhaseStatus::Waiting)
+            let state = self.by_target.get(missing).map(|no| &self.targets[*no]);
+            state.is_some_and(|state| state.report.status == PhaseStatus::Waiting)
         };
         !error.missing.is_empty() && error.missing.iter().all(waits)
     }

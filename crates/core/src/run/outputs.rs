@@ -7,8 +7,9 @@ use refrain_schemas::report::{RunReport, RunStatus};
 use refrain_schemas::scope::{Scope, Target};
 use serde_json::Value;
 
+use crate::end::{End, Word};
 use crate::engine::Ports;
-use crate::facts::{End, Word, before_all};
+use crate::facts::before_all;
 use crate::judge::UpstreamNow;
 use crate::model::RunOutput;
 use crate::sight::Seen;

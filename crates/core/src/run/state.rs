@@ -19,8 +19,8 @@ use refrain_schemas::scope::Target;
 use refrain_schemas::time::Timestamp;
 
 use crate::artifact::Pages;
+use crate::end::Word;
 use crate::engine::EngineError;
-use crate::facts::Word;
 use crate::history::History;
 use crate::model::{Model, Phase, RetryPolicy, Work};
 use crate::ports::store::{Batch, InDoubt};

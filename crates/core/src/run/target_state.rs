@@ -11,7 +11,7 @@ use refrain_schemas::name::UnitId;
 use refrain_schemas::report::{PhaseReport, PhaseStatus, UnitCounts};
 use refrain_schemas::scope::Target;
 
-use crate::facts::{End, Word};
+use crate::end::{End, Word};
 use crate::survey::Standing;
 
 use super::input::TargetNo;

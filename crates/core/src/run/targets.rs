@@ -9,8 +9,9 @@ use refrain_schemas::history::{GenerationRecord, HistoryEntry, RevisionRecord};
 use refrain_schemas::report::{KeptFile, PhaseStatus};
 use refrain_schemas::scope::Target;
 
+use crate::end::{Skip, Word};
 use crate::engine::EngineError;
-use crate::facts::{Known, Skip, Word};
+use crate::facts::Known;
 use crate::model::Work;
 use crate::survey::{Standing, is_anew, is_kept};
 

@@ -14,10 +14,9 @@ use super::step::{COMMON, REFUSED, Start};
 use crate::node::Kind;
 
 const CONSTRUCTS: [&str; 5] = ["for_each", "create_parallel_queue", "action_loop", "while", "until"];
-const OWN: [&str; 11] = [
-    "for_each",
-    "while",
-    "until",
+const OWN: [&str; 3] = ["for_each", "while", "until"];
+/// What `for_each`, `while` and `until` may have beside them, and nothing else does.
+pub(super) const SETTINGS: [&str; 8] = [
     "max_iterations",
     "max_parallel",
     "loop_name",
@@ -66,13 +65,13 @@ impl Lowering<'_, '_> {
             () => Round::While,
         };
         self.one_construct(draft, round);
-        let keys: &[&str] = match round {
-            Round::Queue => &QUEUE,
-            Round::Actions => &ACTIONS,
-            Round::Each | Round::While => &OWN,
+        let (keys, settings): (&[&str], &[&str]) = match round {
+            Round::Queue => (&QUEUE, &[]),
+            Round::Actions => (&ACTIONS, &[]),
+            Round::Each | Round::While => (&OWN, &SETTINGS),
         };
         let single: &[&str] = if has("steps") { &[] } else { &SINGLE };
-        let known: Vec<&str> = COMMON.iter().chain(keys).chain(single).copied().collect();
+        let known: Vec<&str> = COMMON.iter().chain(keys).chain(settings).chain(single).copied().collect();
         self.reading.known(&draft.fields, "a loop", &known, &REFUSED);
         let mut start = self.start(draft, first);
         let turn = Turn {

@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 
 use super::Lowering;
 use super::body::{Around, Draft, DraftKind};
+use super::loops::SETTINGS;
 use super::reading::{Fields, Item};
 use super::texts::Read;
 use super::tools::{self, ToolAct};
@@ -64,18 +65,11 @@ pub(super) const REFUSED: [(&str, &str); 7] = [
     ("checkpoint", "leave it out: what is done is always on record"),
     ("cache", "leave it out: what is unchanged is not done again"),
 ];
+
 /// Keys that mean something to loops alone.
-const OF_LOOPS: [&str; 9] = [
-    "max_iterations",
-    "max_parallel",
-    "loop_name",
-    "loop_var",
-    "add_completion_task",
-    "break_on_error",
-    "iteration_timeout",
-    "steps",
-    "while_condition",
-];
+fn keys_of_loops() -> Vec<&'static str> {
+    SETTINGS.into_iter().chain(["while_condition"]).collect()
+}
 
 /// What a step reads and when it runs, before it is known what it does.
 pub(super) struct Start {
@@ -93,7 +87,7 @@ impl Lowering<'_, '_> {
         }
         let known: Vec<&str> = COMMON.into_iter().chain(TOOL).chain(UNBUILT).collect();
         self.of_loops(&draft.fields);
-        let fields = without(&draft.fields, &OF_LOOPS);
+        let fields = without(&draft.fields, &keys_of_loops());
         self.reading.known(&fields.as_fields(&draft.fields), "a step", &known, &REFUSED);
         let mut start = self.start(draft, first);
         let mut model = None;
@@ -151,7 +145,7 @@ impl Lowering<'_, '_> {
     }
 
     fn of_loops(&mut self, fields: &Fields<'_>) {
-        for (key, item) in fields.iter().filter(|(key, _)| OF_LOOPS.contains(key)) {
+        for (key, item) in fields.iter().filter(|(key, _)| keys_of_loops().contains(key)) {
             let hint = Some("add `for_each:` or `while:`, or leave it out".to_owned());
             self.reading.at_key(Code::StepLoop, &item, format!("`{key}` needs a loop"), hint);
         }

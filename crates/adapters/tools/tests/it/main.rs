@@ -6,5 +6,6 @@ mod catalogue;
 mod contract;
 mod data;
 mod files;
+mod memory_scratch;
 mod others;
 mod world;

@@ -13,8 +13,10 @@ use refrain_testkit::ask::request;
 use refrain_testkit::clock::ManualClock;
 use refrain_testkit::remarks::RecordingRemarks;
 use refrain_testkit::tools::{MemoryWorkspace, ScriptedFetch, ScriptedRunner};
-use refrain_tools::{MemoryScratch, ToolAgents, ToolPorts, Toolbox};
+use refrain_tools::{ToolAgents, ToolPorts, Toolbox};
 use serde_json::{Value, json};
+
+use crate::memory_scratch::MemoryScratch;
 
 /// Rows that most tests are about.
 pub(crate) const ROWS: &str = "name,dept,pay\nann,ops,10\nbob,dev,20\ncy,dev,30\nann,ops,10\n";

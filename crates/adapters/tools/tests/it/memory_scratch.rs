@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 
 /// Remembers until it is dropped.
 #[derive(Debug, Default)]
-pub struct MemoryScratch(Mutex<Kept>);
+pub(crate) struct MemoryScratch(Mutex<Kept>);
 
 #[derive(Debug, Default)]
 struct Kept {

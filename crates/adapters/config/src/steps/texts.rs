@@ -226,6 +226,12 @@ impl Texts<'_, '_, '_> {
     }
 
     fn unknown(&mut self, item: &Item<'_>, shown: &str, name: &str) {
+        if name == "file_exists" {
+            let message = "templates do not look at files: when they are read nobody has written any";
+            let hint =
+                "add a step `{ id: look, tool: filesystem, action: exists, … }` and read `look.exists`";
+            return self.reading.at(Code::StepRefused, item, message, Some(hint.to_owned()));
+        }
         let dashed = |id: &&str| id.strip_prefix(name).is_some_and(|rest| rest.starts_with('-'));
         let dashed = self.names.all().into_iter().find(dashed);
         let dashed = dashed.map(|id| format!("a step whose id has a `-` is `steps['{id}']`"));
@@ -265,6 +271,16 @@ impl Texts<'_, '_, '_> {
 /// Returns the name that a step has in templates.
 pub(super) fn alias(id: &str) -> String {
     id.replace('-', "_")
+}
+
+/// Whether any text of a value is a template.
+pub(super) fn has_template(value: &Value) -> bool {
+    match value {
+        Value::String(text) => is_template(text),
+        Value::Array(items) => items.iter().any(has_template),
+        Value::Object(fields) => fields.values().any(has_template),
+        _ => false,
+    }
 }
 
 fn is_always_guarded(text: &str, is_bare: bool, root: &str) -> bool {

@@ -184,7 +184,7 @@ impl<'s> Lowering<'s, '_> {
                 self.broken.sections.insert("phases".to_owned());
             }
         }
-        self.handle();
+        self.handle(None);
         self.wait_for_products();
         self.outputs(fields);
         id

@@ -25,8 +25,8 @@ Examples:
   refrain answer gate --approve                        and then `refrain run`
   refrain answer gate --reject --reason \"too long\"
   refrain answer name Ann                              a value: JSON or text
-  refrain answer name                                  its default, where it has one
-  refrain answer gate --approve \"a better text\"        with a change, where that is allowed")]
+  refrain answer name                                  its default
+  refrain answer gate --approve \"other words\"          with a change")]
 pub(crate) struct AnswerArgs {
     /// The step
     #[arg(value_name = "STEP[@SCOPE]")]

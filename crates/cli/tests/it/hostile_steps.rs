@@ -149,7 +149,8 @@ fn paths_of_steps_stay_in_the_project() {
         let text = "name: x\ninputs: { who: ann }\nsteps:\n- { id: a, action: echo x, products: { result: '{{ who }}' } }\n";
         failing(&project(text), &["--set", &set]);
         let within = text.replacen("steps:", "output_dir: out\nsteps:", 1);
-        if path != ".env" {
+        // What is absolute, or a link beside, is nothing of the kind within the folder.
+        if path.contains("..") {
             failing(&project(&within), &["--set", &set]);
         }
         if path != ".env" {

@@ -123,7 +123,12 @@ impl Checker<'_> {
 
 fn passed_by((source, spec): (&PhaseName, &PhaseSpec), on: RouteOn, to: Heading) -> Arc<PassedBy> {
     let only = || Target { phase: source.clone(), scope: Scope::none() };
-    Arc::new(PassedBy { source: source.clone(), on, to, only: spec.per.is_empty().then(only) })
+    Arc::new(PassedBy {
+        source: source.clone(),
+        on,
+        to,
+        only: (spec.per.is_empty() && spec.within.is_none()).then(only),
+    })
 }
 
 /// Which phase comes after which.

@@ -31,7 +31,8 @@ impl Checker<'_> {
             let message = "a `goto` that is a template is for phases that have an `input`";
             self.problems.add(Code::RouteAlone, format!("phases.{name}.goto"), message);
         }
-        if spec.input.is_none() && spec.when.is_none() && !spec.names.is_empty() {
+        let has_texts = spec.input.is_some() || spec.turns.is_some();
+        if !has_texts && spec.when.is_none() && !spec.names.is_empty() {
             let hint = "leave it out: `let` names what `input` and `when` read".to_owned();
             let message =
                 format!("phase `{name}` has neither `input` nor `when`, so that nothing reads its names");

@@ -81,7 +81,10 @@ impl Failures {
     #[must_use]
     pub fn include(&self, kind: &str, message: &str, document: &Value) -> bool {
         let code = || {
-            let code = ["return_code", "code"].into_iter().find_map(|field| document.get(field))?;
+            // A tool has its own words under `result`.
+            let places = [Some(document), document.get("result")].into_iter().flatten();
+            let mut found = places.flat_map(|place| ["return_code", "code"].map(|field| place.get(field)));
+            let code = found.find_map(|code| code)?;
             Some(code.as_str().map_or_else(|| code.to_string(), str::to_owned))
         };
         (self.kinds.is_empty() || self.kinds.iter().any(|known| known == kind))

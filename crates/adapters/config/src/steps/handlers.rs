@@ -108,25 +108,30 @@ impl Lowering<'_, '_> {
         }
     }
 
-    /// Has the steps that handlers name run where something failed that they are for, and nowhere else.
-    pub(super) fn handle(&mut self) {
-        self.global_tasks();
-        for Task { phase, handles, id } in std::mem::take(&mut self.tasks) {
+    /// Has the steps that handlers name run where something failed that they are for, and nowhere else. `within` is the step
+    /// that carries out the pipeline whose steps these are.
+    pub(super) fn handle(&mut self, within: Option<&PhaseName>) {
+        self.global_tasks(within);
+        for task in std::mem::take(&mut self.tasks) {
+            let Some(spec) = self.pipeline.phases.get_mut(&task.phase) else {
+                // It stands behind the one that is being read.
+                self.tasks.push(task);
+                continue;
+            };
+            let Task { phase, handles, id } = task;
+            // It comes after the step whatever became of that.
+            spec.after.retain(|before| *before != handles.phase);
+            spec.handles.push(handles);
             if let Some(entry) = self.entries.iter_mut().find(|entry| entry.phase == phase)
                 && !entry.dependencies.contains(&id)
             {
                 entry.dependencies.push(id);
             }
-            if let Some(spec) = self.pipeline.phases.get_mut(&phase) {
-                // It comes after the step whatever became of that.
-                spec.after.retain(|before| *before != handles.phase);
-                spec.handles.push(handles);
-            }
         }
     }
 
     /// A step that is for failures of every step is for those that do not come after it.
-    fn global_tasks(&mut self) {
+    fn global_tasks(&mut self, within: Option<&PhaseName>) {
         let tasks: Vec<(OwnItem, Handler)> = self
             .handlers
             .iter()
@@ -149,7 +154,7 @@ impl Lowering<'_, '_> {
         for (phase, handler) in &named {
             let behind = self.behind(phase);
             let is_for = |entry: &&StepEntry| {
-                entry.within.is_none()
+                entry.within.as_ref() == within
                     && entry.kind != StepKind::Hidden
                     && !behind.contains(&entry.phase)
                     && !named.iter().any(|(task, _)| *task == entry.phase)
@@ -185,6 +190,7 @@ impl Lowering<'_, '_> {
     fn handler(&mut self, item: &Item<'_>) -> Option<Handler> {
         let fields = self.reading.fields(item)?;
         let reading = &mut self.reading;
+        let before = reading.n_problems();
         reading.known(&fields, "a handler", &KNOWN, &REFUSED);
         if let Some(item) = fields.get("capture_error_context")
             && reading.flag(&item) == Some(false)
@@ -197,7 +203,8 @@ impl Lowering<'_, '_> {
         }
         let value = ["fallback_value", "fallback_result"].iter().find_map(|key| fields.get(key));
         let (action, task) = (fields.get("handler_action"), fields.get("handler_task_id"));
-        if value.is_none() && action.is_none() && task.is_none() {
+        let does_nothing = value.is_none() && action.is_none() && task.is_none();
+        if does_nothing && reading.n_problems() == before {
             let hint = Some("add `fallback_value`, `handler_action` or `handler_task_id`".to_owned());
             reading.report(Code::MissingField, &fields.path, fields.span, "a handler does nothing", hint);
         }

@@ -17,6 +17,10 @@ const FUNCTION: &str = "include_file";
 const DEPTH: usize = 10;
 /// The most bytes of one file, and of all that one value reads in.
 const LARGEST: usize = 10 << 20;
+/// The most bytes that all values of a file read in.
+const LARGEST_IN_ALL: usize = 64 << 20;
+/// The longest text that is kept, to be read in again.
+const KEPT: usize = 1 << 16;
 
 /// What was found out about the files that a file reads in.
 #[derive(Debug, Default)]
@@ -32,7 +36,7 @@ pub(crate) fn include(
     source: &Source<'_>,
     files: &BTreeMap<String, Option<Vec<u8>>>,
 ) -> Included {
-    let mut work = Work { source, files, found: Included::default() };
+    let mut work = Work { source, files, found: Included::default(), known: BTreeMap::new(), total: 0 };
     work.node(tree, "");
     work.found
 }
@@ -41,6 +45,19 @@ struct Work<'s, 'f> {
     source: &'s Source<'s>,
     files: &'f BTreeMap<String, Option<Vec<u8>>>,
     found: Included,
+    /// What became of files that were read in already, so that those that are named again and again cost no more than once.
+    known: BTreeMap<String, Filled>,
+    /// How many bytes the whole file has read in.
+    total: usize,
+}
+
+/// A file with the files that it reads in.
+#[derive(Clone)]
+enum Filled {
+    /// Its text, and how deep files read each other in for it.
+    Text(String, usize),
+    /// Something in it is not known yet.
+    Waiting,
 }
 
 impl<'f> Work<'_, 'f> {
@@ -51,7 +68,8 @@ impl<'f> Work<'_, 'f> {
                 if find(text).is_none() && !text.contains(FUNCTION) {
                     return;
                 }
-                let filled = self.text(text, &mut Vec::new()).and_then(|text| self.values(text));
+                let filled = self.text(text, &mut Vec::new()).and_then(|(text, _)| self.values(text));
+                let filled = filled.and_then(|text| self.counted(text));
                 match filled {
                     Ok(filled) => *text = filled,
                     Err(Some(message)) => {
@@ -76,15 +94,27 @@ impl<'f> Work<'_, 'f> {
         }
     }
 
-    /// Fails without a message where a file is only not there yet.
-    fn text(&mut self, text: &str, within: &mut Vec<String>) -> Result<String, Option<String>> {
+    /// Counts what a value has read in.
+    fn counted(&mut self, text: String) -> Result<String, Option<String>> {
+        self.total = self.total.saturating_add(text.len());
+        if self.total > LARGEST_IN_ALL {
+            return Err(Some("the file reads more than 64 MiB in".to_owned()));
+        }
+        Ok(text)
+    }
+
+    /// Returns a text with what it reads in, and how deep that is. Fails without a message where a file is only not there yet.
+    fn text(&mut self, text: &str, within: &mut Vec<String>) -> Result<(String, usize), Option<String>> {
         let mut out = String::new();
         let mut rest = text;
-        let mut is_waiting = false;
+        let (mut is_waiting, mut deepest) = (false, 0);
         while let Some((start, end, path)) = find(rest) {
             out.push_str(&rest[..start]);
             match self.file(path, within) {
-                Ok(inner) => out.push_str(&inner),
+                Ok((inner, depth)) => {
+                    out.push_str(&inner);
+                    deepest = deepest.max(depth + 1);
+                }
                 Err(Some(message)) => return Err(Some(message)),
                 Err(None) => is_waiting = true,
             }
@@ -94,7 +124,7 @@ impl<'f> Work<'_, 'f> {
             rest = &rest[end..];
         }
         out.push_str(rest);
-        if is_waiting { Err(None) } else { Ok(out) }
+        if is_waiting { Err(None) } else { Ok((out, deepest)) }
     }
 
     /// Puts the text of a file, as a text and not as a template, where `include_file('PATH')` stands.
@@ -124,11 +154,27 @@ impl<'f> Work<'_, 'f> {
         if is_waiting { Err(None) } else { Ok(text) }
     }
 
-    fn file(&mut self, path: &str, within: &mut Vec<String>) -> Result<String, Option<String>> {
+    fn file(&mut self, path: &str, within: &mut Vec<String>) -> Result<(String, usize), Option<String>> {
+        match self.known.get(path) {
+            Some(Filled::Waiting) => return Err(None),
+            Some(Filled::Text(_, depth)) if within.len() + depth >= DEPTH => {
+                return Err(Some(format!("files are read in more than {DEPTH} deep")));
+            }
+            Some(Filled::Text(text, depth)) => return Ok((text.clone(), *depth)),
+            None => {}
+        }
         let text = self.bytes(path, within)?;
         within.push(path.to_owned());
         let filled = self.text(text.strip_suffix('\n').unwrap_or(text), within);
         within.pop();
+        match &filled {
+            Err(None) => drop(self.known.insert(path.to_owned(), Filled::Waiting)),
+            // What is long meets the limit of a value before it can be read in often.
+            Ok((text, depth)) if text.len() <= KEPT => {
+                self.known.insert(path.to_owned(), Filled::Text(text.clone(), *depth));
+            }
+            _ => {}
+        }
         filled
     }
 

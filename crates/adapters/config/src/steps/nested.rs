@@ -32,17 +32,14 @@ use crate::node::{Kind, Node};
 use crate::source::Source;
 use crate::yaml;
 
-const PARAMETERS: [&str; 8] = [
-    "pipeline",
-    "inputs",
-    "inherit_context",
-    "timeout",
-    "output_mapping",
-    "error_handling",
-    "retry_count",
-    "retry_delay",
+const PARAMETERS: [&str; 6] =
+    ["pipeline", "inputs", "inherit_context", "timeout", "output_mapping", "error_handling"];
+const REFUSED: [(&str, &str); 3] = [
+    ("wait_for_completion", "leave it out: it is always waited for"),
+    ("retry_count", TRIED),
+    ("retry_delay", TRIED),
 ];
-const REFUSED: [(&str, &str); 1] = [("wait_for_completion", "leave it out: it is always waited for")];
+const TRIED: &str = "say it of the steps of the other pipeline: those are tried again, and not all of it";
 /// The deepest that pipelines may carry each other out.
 const DEPTH: usize = 10;
 
@@ -91,15 +88,17 @@ impl<'s> Lowering<'s, '_> {
         let Kind::Map(entries) = &other.tree.kind else { return self.unread(draft) };
         let inner = Fields { entries, span: other.tree.span, path: other.path.clone() };
         self.how(&fields, draft, &mut start);
-        let called_from = self.called_from.clone();
-        let n_calls = self.calls.len();
         let declared = self.inside(&other, &item, |lowering| lowering.declared(&inner));
         let with = self.with(draft, &fields, &item, &declared, &mut start);
-        let result = json!({ "result": "{{ outputs_of_it.result }}", "success": true, "error": null });
+        let mut name = "outputs_of_it".to_owned();
+        while start.read.names.contains_key(&name) {
+            name.push('_');
+        }
+        let result = json!({ "result": format!("{{{{ {name}.result }}}}"), "success": true, "error": null });
         let outputs = format!("{}-outputs", draft.phase);
-        start.read.names.insert("outputs_of_it".to_owned(), format!("phases.{outputs}.step"));
+        start.read.names.insert(name, format!("phases.{outputs}.step"));
         let turns = start.spec.turns.get_or_insert_default();
-        (turns.once, turns.with, turns.result) = (true, with, Some(result));
+        (turns.with, turns.result) = (with, Some(result));
         self.place(format!("phases.{}.loop", draft.phase), &item);
         let entry = StepEntry {
             id: draft.id.clone(),
@@ -116,12 +115,11 @@ impl<'s> Lowering<'s, '_> {
         self.inside(&other, &item, |lowering| {
             let kept = lowering.begin_other(draft, &inner, &declared);
             lowering.other_steps(draft, &inner);
-            let made = lowering.other_outputs(&inner);
+            let made = lowering.other_outputs(draft, &inner);
             lowering.end_other(kept);
             lowering.add_outputs(draft, &outputs, made, mapping.as_ref(), &item);
         });
-        self.calls.truncate(n_calls);
-        self.called_from = called_from;
+        self.products(draft, around);
     }
 
     /// Nothing more is said about a step whose pipeline cannot be read.
@@ -200,16 +198,17 @@ impl<'s> Lowering<'s, '_> {
         is_whole.then_some(Other { tree, path: String::new(), source: Some(source) })
     }
 
-    /// Reads how long it may take, and what a failure of it means.
+    /// Reads how long it may take, and what a failure of it means. Calls are made by its steps: how often they are tried, these
+    /// say.
     fn how(&mut self, fields: &Fields<'_>, draft: &Draft<'_>, start: &mut Start) {
         let spec = &mut start.spec;
         let timeout = fields.get("timeout").and_then(|item| self.reading.time(&item));
-        spec.turns = Some(LoopSpec { turn_timeout: timeout.or(spec.timeout.take()), ..LoopSpec::default() });
+        let turn_timeout = timeout.or(spec.timeout.take());
+        spec.turns = Some(LoopSpec { once: true, turn_timeout, ..LoopSpec::default() });
+        spec.retry = None;
         if let Some(item) = fields.get("error_handling") {
-            let words = ["fail", "continue", "retry"];
-            let policy = self.reading.word(&item, &words).map(|word| match word {
+            let policy = self.reading.word(&item, &["fail", "continue"]).map(|word| match word {
                 "continue" => Policy::Continue,
-                "retry" => Policy::Retry,
                 _ => Policy::Fail,
             });
             if draft.fields.get("on_failure").is_some() {
@@ -218,15 +217,15 @@ impl<'s> Lowering<'s, '_> {
             }
             spec.on_failure = policy.map(OnFailure::Policy).or(spec.on_failure.take());
         }
-        let mut retry = spec.retry.unwrap_or_default();
-        if let Some(n) = fields.get("retry_count").and_then(|item| self.reading.whole(&item)) {
-            retry.attempts = Some(n.saturating_add(1));
+        let retry = ["max_retries", "retry"].iter().filter_map(|key| draft.fields.get(key));
+        for item in retry {
+            let message = format!(
+                "`{}` is for steps that do something, and `{}` carries others out",
+                item.name(),
+                draft.id
+            );
+            self.reading.at_key(Code::StepRefused, &item, message, Some(TRIED.to_owned()));
         }
-        if let Some(item) = fields.get("retry_delay") {
-            retry.initial = self.reading.time(&item).or(retry.initial);
-            retry.max = retry.max.max(retry.initial);
-        }
-        spec.retry = Some(retry);
     }
 
     /// Reads the inputs that the other pipeline declares, with their places.
@@ -343,7 +342,7 @@ impl<'s> Lowering<'s, '_> {
     }
 
     /// Reads what the other pipeline gives, in its own names.
-    fn other_outputs(&mut self, fields: &Fields<'_>) -> (Map<String, Value>, Read) {
+    fn other_outputs(&mut self, draft: &Draft<'_>, fields: &Fields<'_>) -> (Map<String, Value>, Read) {
         let mut read = Read::default();
         let mut values = Map::new();
         let section = fields.get("outputs").and_then(|section| self.reading.fields(&section));
@@ -353,7 +352,7 @@ impl<'s> Lowering<'s, '_> {
             values.insert(name.to_owned(), texts.value(&item));
             read = texts.read;
         }
-        self.handle();
+        self.handle(Some(&draft.phase));
         self.names.frames.pop();
         (values, read)
     }

@@ -426,14 +426,13 @@ fn another_pipeline_is_a_loop_with_one_turn() {
     };
     let after = "- { id: b, action: 'echo {{ sub.outputs.said }}' }\n";
     check(
-        &format!("{}{after}", call(", error_handling: continue, retry_count: 1, timeout: 7")),
+        &format!("{}{after}", call(", error_handling: continue, timeout: 7")),
         &[
             ("/phases/sub/loop/once", json!(true)),
             ("/phases/sub/loop/with", json!({"who": "{{ s }}", "n": 2})),
             ("/phases/sub/loop/turn_timeout", json!("7s")),
             ("/phases/sub/let", json!({"s": "params.s", "outputs_of_it": "phases.sub-outputs.step"})),
             ("/phases/sub/on_failure", json!("continue")),
-            ("/phases/sub/retry/attempts", json!(2)),
             ("/phases/sub_say/in", json!("sub")),
             ("/phases/sub_say/let", json!({"who": "loop.sub.with.who", "inputs": "loop.sub.with"})),
             ("/phases/sub_again/after", json!(["sub_say"])),
@@ -470,7 +469,11 @@ fn pipelines_that_cannot_be_carried_out() {
     refused(&child("inputs: { who: [x] }"), &[("E0825", 1)]);
     refused(&child("inputs: { who: x, n: 6 }"), &[("E0825", 1)]);
     refused(&child("inputs: { who: x }, output_mapping: { a: nosuch }"), &[("E0825", 1)]);
-    refused(&child("inputs: { who: x }, wait_for_completion: false"), &[("E0802", 1)]);
+    for key in ["wait_for_completion: false", "retry_count: 1", "retry_delay: 1"] {
+        refused(&child(&format!("inputs: {{ who: x }}, {key}")), &[("E0802", 1)]);
+    }
+    refused(&child("inputs: { who: x }, error_handling: retry"), &[("E0105", 1)]);
+    refused(&child("inputs: { who: x } }, max_retries: 2, metadata: {"), &[("E0802", 1)]);
     refused(&child("inputs: { who: '{{ nobody }}' }"), &[("E0813", 1)]);
     refused(&call("pipeline: { name: x, agents: {}, steps: [{ id: a, action: echo x }] }"), &[("E0825", 1)]);
     let told = |path: &str| {

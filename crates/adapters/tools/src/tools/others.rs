@@ -190,12 +190,9 @@ fn sub_pipeline() -> Action {
             ("pipeline!", any(), "the path of a pipeline file, or the pipeline itself"),
             ("inputs", map(), "its inputs"),
             ("inherit_context", boolean(), "whether it sees the inputs of this one"),
-            ("wait_for_completion", boolean(), "true: it is always waited for"),
             ("timeout", positive(), "how many seconds it may take"),
             ("output_mapping", map(), "names for its outputs"),
-            ("error_handling", one_of(&["fail", "continue", "retry"]), "what a failure of it means"),
-            ("retry_count", integer(), "how often it is tried again"),
-            ("retry_delay", number(), "how many seconds later"),
+            ("error_handling", one_of(&["fail", "continue"]), "what a failure of it means"),
         ],
         &[("outputs", map(), "its outputs")],
     )

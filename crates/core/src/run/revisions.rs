@@ -89,6 +89,7 @@ impl RunState {
             edits: published.edits,
             files: published.files,
             read: published.read,
+            goes_to: published.goes_to,
             ..self.next_record(no, published.artifact, lineage)
         };
         let mut standing = standing;

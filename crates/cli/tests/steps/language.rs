@@ -43,7 +43,6 @@ fn handlers_run_where_something_failed_that_they_are_for() {
     let done = run(place.path(), &["-f", "x.yaml", "run"], 0);
     let states = ["boom", "never", "late", "alarm"].map(|id| state(&done, id));
     assert_eq!(states, ["completed", "completed", "skipped", "skipped"]);
-    assert_eq!(done["steps"]["alarm"]["reason"], "nothing failed that it is for");
 }
 
 #[test]

@@ -144,6 +144,18 @@ fn a_template_that_names_nothing_later_fails_its_phase() {
     }
 }
 
+/// What was made before named another way; the value that stands in now names none.
+#[test]
+fn a_value_that_stands_in_names_no_way() {
+    let mut world = steps(json!({
+        "a": {"input": {"say": "c"}, "goto": "{{ phases.a.document.result }}", "recover": [{"value": {"result": "c"}}]},
+        "b": {"after": ["a"]}, "c": {"after": ["b"]},
+    }));
+    check(&world.run(), &[("a", Completed), ("b", Skipped), ("c", Completed)]);
+    world.redefine(|file| file["phases"]["a"]["input"] = json!({"raise": "boom"}));
+    check(&world.run(), &[("a", Completed), ("b", Completed), ("c", PhaseStatus::Fresh)]);
+}
+
 #[test]
 fn what_a_template_may_pass_over_is_planned_as_doubtful() {
     let mut world = steps(json!({

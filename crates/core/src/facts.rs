@@ -15,10 +15,11 @@ use crate::define::{self, Definition, FileDigests};
 use crate::edits::EditsNow;
 use crate::end::{End, Skip, Word};
 use crate::engine::{EngineError, Ports};
+use crate::execution::Execution;
 use crate::history::{History, Prior};
 use crate::judge::{Now, UpstreamNow};
 use crate::model::{ContextSource, Handled, Heading, Model, PassedBy, Phase, RouteOn, Work};
-use crate::prepare::stamps;
+use crate::prepare::{read_again, written_again};
 use crate::sight::{self, Seen};
 use crate::upstream::{EdgeKind, Upstream, context_phases, scopes_read, upstream};
 
@@ -181,6 +182,8 @@ pub struct Known {
     pub is_ours: bool,
     /// The last attempt that made no revision, if it has an input of its own.
     pub tried: Option<Tried>,
+    /// The execution that the latest run belongs to.
+    pub execution: Option<Execution>,
 }
 
 /// What an attempt that made no revision had read.
@@ -215,7 +218,8 @@ impl Known {
             read: attempt.read.clone(),
             is_ours: history.goes_on_with(attempt.run_id),
         });
-        Self { upstream, prior, generation, edits, passed, is_ours, tried }
+        let execution = history.execution();
+        Self { upstream, prior, generation, edits, passed, is_ours, tried, execution }
     }
 }
 
@@ -254,6 +258,7 @@ pub async fn gather(
         exports: Vec::new(),
         generation: known.generation,
         edits: known.edits.clone(),
+        execution: known.execution,
     };
     match &phase.work {
         Work::Read(work) => {
@@ -278,12 +283,12 @@ pub async fn gather(
                 // What steps read or wrote since may have been changed by later ones, and is not looked at again.
                 now.sources = read.to_vec();
             } else {
-                now.sources = stamps(&*ports.files, &paths(read)).await;
-                now.exports = stamps(&*ports.files, &paths(written)).await;
+                now.sources = read_again(&*ports.files, read, written).await;
+                now.exports = written_again(&*ports.files, written).await;
                 now.altered = altered(written, &now.exports);
             }
             now.tried = match &known.tried {
-                Some(tried) if !tried.is_ours => Some(stamps(&*ports.files, &paths(&tried.read)).await),
+                Some(tried) if !tried.is_ours => Some(read_again(&*ports.files, &tried.read, &[]).await),
                 tried => tried.as_ref().map(|tried| tried.read.clone()),
             };
         }
@@ -319,10 +324,6 @@ async fn context_files(
         }
     }
     Ok(out)
-}
-
-fn paths(stamps: &[FileStamp]) -> Vec<String> {
-    stamps.iter().map(|stamp| stamp.path.clone()).collect()
 }
 
 /// Returns the paths of files that are not as they were written.
@@ -374,7 +375,8 @@ async fn skipped(
     }
     let failed =
         |message: String| EngineError::Expression { what: format!("phases.{}.when", phase.name), message };
-    let seen = Seen { params: &model.params, scope: &target.scope, upstream, store: &*ports.store };
+    let (scope, store) = (&target.scope, &*ports.store);
+    let seen = Seen { model, scope, upstream, store, execution: known.execution.as_ref() };
     let context = when.sight.context(&seen).await?;
     let holds = when.condition.holds(&context).map_err(|error| failed(error.to_string()))?;
     Ok((!holds).then(|| Skip { reason: format!("`when: {}` is false", when.text), end: End::False }))

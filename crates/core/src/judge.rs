@@ -15,6 +15,7 @@ use refrain_schemas::scope::Target;
 
 use crate::edits::EditsNow;
 use crate::end::{End, Skip};
+use crate::execution::Execution;
 use crate::facts::NO_REVISION;
 use crate::upstream::EdgeKind;
 
@@ -43,6 +44,8 @@ pub struct Now {
     pub generation: u32,
     /// What people edited: its own records, and those of later targets that lock its units.
     pub edits: EditsNow,
+    /// The execution that the latest run belongs to; part of what the target is made from only where a text reads it.
+    pub execution: Option<Execution>,
 }
 
 /// Something that comes before a target, as it is now.
@@ -242,7 +245,9 @@ pub fn judge(
         return Verdict { freshness: Freshness::Skipped, causes: Vec::new(), missing: Vec::new() };
     }
     let (Some(latest), Some(lineage)) = (latest, lineage) else {
-        let causes = vec![Cause::new(CauseKind::NeverRun, "")];
+        let has_failed = attempt.is_some_and(|attempt| attempt.outcome == AttemptOutcome::Failed);
+        let kind = if has_failed { CauseKind::Failed } else { CauseKind::NeverRun };
+        let causes = vec![Cause::new(kind, "")];
         return Verdict { freshness: ended(now, attempt).unwrap_or(Freshness::Missing), causes, missing };
     };
     let mut causes = Vec::new();

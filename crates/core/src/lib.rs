@@ -13,6 +13,7 @@ pub mod edits;
 pub mod end;
 pub mod engine;
 pub mod escape;
+pub mod execution;
 pub mod executor;
 pub mod expression;
 pub mod facts;

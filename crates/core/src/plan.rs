@@ -213,7 +213,7 @@ impl Ahead {
         let mut upstream = standing.now.upstream.iter();
         let is_open = upstream.any(|before| before.counts() && pending.contains_key(&before.target));
         let phase = self.model.phase(standing.target.phase.as_str());
-        let attempt = phase.and_then(|phase| survey::spent(phase, &self.history, standing));
+        let attempt = phase.and_then(|phase| survey::spent(&self.model, phase, &self.history, standing));
         let Some(attempt) = attempt.filter(|_| !is_open) else { return false };
         plan.units = Some(attempt.counts.total);
         plan.failing = attempt.counts.total;

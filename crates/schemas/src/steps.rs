@@ -11,6 +11,7 @@ use crate::name::{PhaseName, RunId};
 use crate::problem::Problem;
 use crate::report::RunReport;
 use crate::time::Timestamp;
+use crate::usage::{Resources, Usage};
 
 /// Which phase each step became, and where in the file everything of the pipeline comes from.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -134,4 +135,19 @@ pub struct StepReport {
     pub reason: Option<String>,
     /// The steps that it comes after.
     pub dependencies: Vec<String>,
+    /// When work on it began in this run; absent where there was none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started_at: Option<Timestamp>,
+    /// When that ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub completed_at: Option<Timestamp>,
+    /// How many seconds that took.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub duration: Option<f64>,
+    /// What its calls used of the machine; absent where none was made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resources: Option<Resources>,
+    /// What its calls consumed; absent where that is nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub usage: Option<Usage>,
 }

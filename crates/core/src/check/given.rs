@@ -16,6 +16,7 @@ use super::pool::Pool;
 use super::templates::located;
 use super::{Checker, suggest};
 use crate::condition::Condition;
+use crate::execution::OF_AN_EXECUTION;
 use crate::fill::{FillError, Pattern};
 use crate::model::{AgentModel, AskWork, Given, Goto, OutputShape, RunOutput, Split, Units, When};
 use crate::ports::agent::{Accepted, Draft};
@@ -26,7 +27,7 @@ use crate::template::{Dialect, is_template};
 const MOST_ERRORS: usize = 10;
 
 /// What a text may read from.
-const ROOTS: [&str; 3] = ["params", "scope", "phases"];
+const ROOTS: [&str; 4] = ["params", "scope", "phases", "execution"];
 
 impl Checker<'_> {
     /// Returns the phases that the input and the names of a phase read, with the paths that name them. A name that no text
@@ -258,7 +259,8 @@ impl Checker<'_> {
             ("scope", Some(dimension), _) => {
                 self.template_scope(name, &spec.per, dimension, Code::TemplateName, at);
             }
-            ("params" | "scope", None, _) => {}
+            ("params" | "scope" | "execution", None, _) => {}
+            ("execution", Some(field), _) => self.of_an_execution(field, at),
             ("phases", Some(_), Some(field)) if OF_A_PHASE.contains(&field) => {}
             ("phases", Some(phase), Some(field)) => {
                 let hint = suggest::suggestion(field, OF_A_PHASE);
@@ -284,6 +286,15 @@ impl Checker<'_> {
 }
 
 impl Checker<'_> {
+    /// Checks what a text reads of the execution.
+    pub(super) fn of_an_execution(&mut self, field: &str, at: &str) {
+        if !OF_AN_EXECUTION.contains(&field) {
+            let hint = suggest::suggestion(field, OF_AN_EXECUTION);
+            let message = format!("an execution has no `{field}`");
+            self.problems.add_with(Code::TemplateName, at, message, hint);
+        }
+    }
+
     /// Returns the values of a whole run.
     pub(super) fn outputs(&mut self) -> Vec<RunOutput> {
         let pipeline = self.pipeline;
@@ -326,7 +337,8 @@ impl Checker<'_> {
             let mut parts = variable.split('.');
             match (parts.next().unwrap_or_default(), parts.next(), parts.next()) {
                 ("params", Some(param), _) => self.template_param(param, Code::TemplateName, &path),
-                ("params", None, _) => {}
+                ("params" | "execution", None, _) => {}
+                ("execution", Some(field), _) => self.of_an_execution(field, &path),
                 ("phases", Some(phase), Some(field)) if OF_A_PHASE.contains(&field) => {
                     if let Ok(phase) = phase.parse::<PhaseName>()
                         && self.named_phase(&phase, &path)

@@ -48,10 +48,16 @@ impl RunState {
         target.report.retries = target.tally.retries;
         target.report.repairs = target.tally.repairs;
         target.report.usage = target.tally.usage;
+        target.report.ended_at = target.report.started_at.map(|_| self.now);
         if has_open_asks {
             self.forget_waiting(no);
         }
         self.release(no);
+    }
+
+    /// Returns how often a target with an input of its own was tried again in this run.
+    pub(super) fn retries_given(&self, no: TargetNo) -> u64 {
+        self.phase(no).given().map_or(0, |_| self.targets[no].tally.retries)
     }
 
     /// Says what a target lacks, if it lacks something.
@@ -131,6 +137,7 @@ impl RunState {
             read: now
                 .filter(|_| self.phase(no).given().is_some())
                 .map_or_else(Vec::new, |now| now.sources.clone()),
+            retries: self.retries_given(no),
         }
     }
 

@@ -17,7 +17,7 @@ use crate::model::{Course, Recover};
 use crate::survey::Standing;
 
 use super::input::TargetNo;
-use super::state::RunState;
+use super::state::{RunState, progressed};
 
 impl RunState {
     /// Ends a target that failed. Its document is kept with the attempt, never as a reply: the next run tries again.
@@ -45,6 +45,10 @@ impl RunState {
         self.targets[no].report.document = Some(artifact.digest);
         self.write(HistoryEntry::Attempt(AttemptRecord { document: Some(artifact), recovered, ..record }));
         self.targets[no].freshness = Freshness::Failed;
+        let tally = self.targets[no].tally;
+        if tally.resources.is_some() {
+            self.tell(no, progressed(self.targets[no].report.units, &tally));
+        }
         if recovered {
             self.tell(no, EventKind::PhaseRecovered(error.clone()));
             return self.end(no, PhaseStatus::Completed, Some(error));

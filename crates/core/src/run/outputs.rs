@@ -59,8 +59,14 @@ async fn value(state: &RunState, ports: &Ports, output: &RunOutput) -> Result<Va
         // What was not made has no value, even if an earlier run made one; that is no mistake of this one.
         return Ok(Value::Null);
     }
-    let (params, store) = (&state.model.params, &*ports.store);
-    let seen = Seen { params, scope: &Scope::none(), upstream: &upstream, store };
+    let (model, execution) = (&*state.model, state.history.execution());
+    let seen = Seen {
+        model,
+        scope: &Scope::none(),
+        upstream: &upstream,
+        store: &*ports.store,
+        execution: execution.as_ref(),
+    };
     let context = sight.context(&seen).await.map_err(|error| error.to_string())?;
     let value = output.given.input.fill(&context).map_err(|error| error.error.to_string())?;
     Json::of(&value).map_err(|error| error.to_string())?;

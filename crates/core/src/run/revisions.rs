@@ -89,6 +89,7 @@ impl RunState {
             files: published.files,
             read: published.read,
             goes_to: published.goes_to,
+            retries: self.retries_given(no),
             ..self.next_record(no, published.artifact, lineage)
         };
         let mut standing = standing;
@@ -120,6 +121,7 @@ impl RunState {
             units: record.counts,
             calls: tally.calls,
             usage: tally.usage,
+            resources: tally.resources,
         };
         self.write(HistoryEntry::Revision(Box::new(record)));
         if before == Some(artifact.digest) {

@@ -14,7 +14,7 @@ use refrain_schemas::money::Budget;
 use refrain_schemas::name::{AgentName, CallId, RunId};
 use refrain_schemas::on_failure::Policy;
 use refrain_schemas::pipeline::Limits;
-use refrain_schemas::report::PhaseReport;
+use refrain_schemas::report::{PhaseReport, UnitCounts};
 use refrain_schemas::scope::Target;
 use refrain_schemas::time::Timestamp;
 
@@ -30,6 +30,7 @@ use super::forerunner::Forerunner;
 use super::gate::Pass;
 use super::gates::{Chain, Gates};
 use super::input::{AskRef, Asks, Effect, Input, TargetNo, Told};
+use super::job::Tally;
 use super::key_map::KeyMap;
 use super::pool::{Pack, Pool};
 use super::purse::Hold;
@@ -363,9 +364,16 @@ impl RunState {
             retries: target.tally.retries,
             repairs: target.tally.repairs,
             usage: target.tally.usage,
+            resources: target.tally.resources,
             ..target.report.clone()
         };
         (0..self.targets.n_planned()).map(|no| report(&self.targets[no])).collect()
+    }
+
+    /// Returns the id of the execution that the run belongs to.
+    #[must_use]
+    pub fn execution(&self) -> Option<RunId> {
+        self.history.execution().map(|execution| execution.id)
     }
 
     /// Returns how often a target was looked at so far, where that is counted.
@@ -448,10 +456,15 @@ impl RunState {
             let tally = self.targets[no].tally;
             if self.targets[no].told != done + tally.calls {
                 self.targets[no].told = done + tally.calls;
-                self.tell(no, EventKind::PhaseProgressed { units, calls: tally.calls, usage: tally.usage });
+                self.tell(no, progressed(units, &tally));
             }
         }
     }
+}
+
+/// Returns the event of how far a target is.
+pub(super) const fn progressed(units: UnitCounts, tally: &Tally) -> EventKind {
+    EventKind::PhaseProgressed { units, calls: tally.calls, usage: tally.usage, resources: tally.resources }
 }
 
 /// How a call is tried of which nothing is known.

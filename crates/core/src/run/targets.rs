@@ -78,6 +78,7 @@ impl RunState {
         }
         let revision = self.history.next_revision(&self.targets[no].target);
         let causes = self.targets[no].causes().to_vec();
+        self.targets[no].report.started_at = self.phase(no).given().map(|_| self.now);
         self.tell(no, EventKind::PhaseStarted { revision, causes });
         self.start_work(no, standing, Whole::No);
     }
@@ -93,6 +94,8 @@ impl RunState {
         self.renew_stamps(no, &standing.now);
         if let Some(record) = self.history.latest(&self.targets[no].target) {
             let revision = record.revision;
+            let is_ours = self.history.goes_on_with(record.run_id);
+            self.targets[no].report.earlier_retries = if is_ours { record.retries } else { 0 };
             let mut counts = record.counts;
             (counts.reused, counts.ran) = (counts.reused + counts.ran, 0);
             self.targets[no].report.units = counts;

@@ -183,14 +183,6 @@ impl Texts<'_, '_, '_> {
     fn name(&mut self, item: &Item<'_>, text: &str, is_bare: bool, path: &str) {
         let root = path.split('.').next().unwrap_or(path);
         let phase = match self.names.find(root) {
-            Meaning::Path(native) if native.starts_with("execution") => {
-                return self.reading.at(
-                    Code::ReservedField,
-                    item,
-                    format!("`{root}` is not available yet"),
-                    None,
-                );
-            }
             Meaning::Path(native) => {
                 self.input(item, path);
                 return drop(self.read.names.insert(root.to_owned(), native));

@@ -10,7 +10,8 @@ use refrain_core::check::code::Code;
 use refrain_core::ports::tool_catalogue::ToolCatalogue;
 use refrain_schemas::pipeline::{Dialect, PIPELINE_VERSION, Pipeline};
 use refrain_schemas::problem::Problem;
-use refrain_schemas::steps::{StepEntry, StepsMap};
+use refrain_schemas::steps::{StepEntry, StepsMap, Wishes};
+use serde_json::Value;
 
 use crate::node::{Kind, Node};
 use crate::source::Source;
@@ -20,6 +21,7 @@ use names::Names;
 use reading::{Fields, Item, Reading};
 use texts::{Read, Texts};
 
+mod auto;
 mod body;
 mod code;
 mod control;
@@ -37,6 +39,7 @@ mod step;
 mod texts;
 mod tools;
 
+pub(crate) use auto::fill as fill_autos;
 pub(crate) use include::include;
 
 /// A steps file after it was turned into a pipeline.
@@ -78,6 +81,8 @@ pub(crate) fn lower(tree: &Node, source: &Source<'_>, tools: Option<&dyn ToolCat
         entries: Vec::new(),
         places: BTreeMap::new(),
         defaults: Defaults::default(),
+        orchestrator: None,
+        wishes: Wishes::default(),
         models: Models::default(),
         names: Names::default(),
     };
@@ -85,9 +90,17 @@ pub(crate) fn lower(tree: &Node, source: &Source<'_>, tools: Option<&dyn ToolCat
         Kind::Map(entries) => lowering.file(&Fields { entries, span: tree.span, path: String::new() }),
         _ => String::new(),
     };
-    let Lowering { reading, pipeline, broken, entries, places, .. } = lowering;
-    let map = StepsMap { id, entries, places };
+    let outline = outline(tree);
+    let Lowering { reading, pipeline, broken, entries, places, orchestrator, wishes, .. } = lowering;
+    let map = StepsMap { id, entries, places, orchestrator, wishes, autos: Vec::new(), outline };
     Lowered { pipeline, broken, map, problems: reading.problems }
+}
+
+/// Returns what a pipeline does, as it is written.
+fn outline(tree: &Node) -> Value {
+    let written = |key: &str| Some((key.to_owned(), reading::json(&tree.get(key)?.value)));
+    let keys = ["name", "description", "inputs", "parameters", "steps", "outputs"];
+    Value::Object(keys.into_iter().filter_map(written).collect())
 }
 
 fn empty() -> Pipeline {
@@ -121,6 +134,8 @@ struct Lowering<'s, 'g> {
     entries: Vec<StepEntry>,
     places: BTreeMap<String, String>,
     defaults: Defaults,
+    orchestrator: Option<String>,
+    wishes: Wishes,
     models: Models,
     names: Names,
 }

@@ -17,7 +17,7 @@ pub(crate) fn lowered(text: &str) -> (Value, Vec<(String, u32)>) {
         ("inc/deep.txt".to_owned(), Some(b"a {{ file:inc/part.txt }} b".to_vec())),
         ("inc/gone.txt".to_owned(), None),
     ]);
-    let given = Given { files: Some(&files), tools: Some(&FakeTools) };
+    let given = Given { files: Some(&files), tools: Some(&FakeTools), ..Given::default() };
     let parsed = parse_with(text.as_bytes(), "steps.yaml", &given);
     let problems = parsed.problems().iter();
     let problems = problems.map(|problem| (problem.code.clone(), problem.place.as_ref().unwrap().line));

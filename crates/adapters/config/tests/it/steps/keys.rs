@@ -71,16 +71,11 @@ fn header() -> Vec<(&'static str, &'static str, Row)> {
         ("experts", "{ e: { model: 'p:m' } }", Inert),
         ("personalities", "{ e: words }", Inert),
         ("system", "be brief", Acts("/system", json!("be brief"))),
+        ("orchestrator", "p:m", Inert),
+        ("intention", "to test", Inert),
+        ("architecture", "one step", Inert),
     ];
-    let unbuilt = [
-        "orchestrator",
-        "selection_schema",
-        "selection",
-        "models",
-        "output_dir",
-        "global_error_handlers",
-        "tools",
-    ];
+    let unbuilt = ["selection_schema", "selection", "models", "output_dir", "global_error_handlers", "tools"];
     rows.extend(unbuilt.into_iter().map(|key| (key, "x", Refused("E0102"))));
     rows.extend(
         ["imports", "extends", "pipeline", "tasks"].into_iter().map(|key| (key, "x", Refused("E0802"))),

@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use crate::report::CliError;
 use crate::runtime;
-use crate::wiring::Opened;
+use crate::wiring::{Opened, in_words_of_steps};
 
 /// Returns the document of a file that was refused.
 pub(crate) fn refused(map: &StepsMap, problems: &[Problem]) -> StepsReport {
@@ -122,7 +122,7 @@ impl<'a> Making<'a> {
         let target = Target { phase: entry.phase.clone(), scope: scope.clone() };
         let is_shown = !matches!(entry.kind, StepKind::Each(false) | StepKind::Hidden);
         let step = self.phases.get(&target).filter(|_| is_shown);
-        if let Some(step) = step.map(|(phase, document)| step_of(entry, phase, document)) {
+        if let Some(step) = step.map(|(phase, document)| step_of(self.map, entry, phase, document)) {
             self.steps.insert(name.to_owned(), step);
         }
         if matches!(entry.kind, StepKind::Each(_) | StepKind::While) {
@@ -190,7 +190,7 @@ impl<'a> Making<'a> {
     }
 }
 
-fn step_of(entry: &StepEntry, phase: &PhaseReport, document: &Value) -> StepReport {
+fn step_of(map: &StepsMap, entry: &StepEntry, phase: &PhaseReport, document: &Value) -> StepReport {
     let kind = phase.error.as_ref().and_then(failure_kind);
     let (status, success) = match phase.status {
         PhaseStatus::Fresh | PhaseStatus::Completed => ("completed", true),
@@ -200,7 +200,8 @@ fn step_of(entry: &StepEntry, phase: &PhaseReport, document: &Value) -> StepRepo
         PhaseStatus::Waiting | PhaseStatus::Stopped | PhaseStatus::Cancelled => ("pending", false),
     };
     let is_made = matches!(status, "completed" | "failed");
-    let message = phase.error.as_ref().map(|error| escape(&said(error)).into_owned());
+    let words = |error| in_words_of_steps(map, &said(error));
+    let message = phase.error.as_ref().map(|error| escape(&words(error)).into_owned());
     let is_skipped = status == "skipped";
     StepReport {
         id: entry.id.clone(),

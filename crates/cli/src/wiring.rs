@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use indicatif::ProgressDrawTarget;
+use refrain_core::check::code::Code;
 use refrain_core::check::{Surroundings, named_files};
 use refrain_core::engine::{Engine, EngineError, Leftover, Ports};
 use refrain_core::meaning::{self, Wanting};
@@ -31,7 +32,7 @@ use refrain_schemas::steps::StepsMap;
 use refrain_schemas::time::Timestamp;
 use refrain_sinks::log_file::last_progress;
 // For the other files of this crate, which name no adapter themselves.
-pub(crate) use refrain_config::steps_id;
+pub(crate) use refrain_config::{in_words_of_steps, steps_id};
 pub(crate) use refrain_remote::model::{endpoint, price};
 pub(crate) use refrain_remote::{
     KeyFound, KnownPrice, Probe, Reached, SchemaWay, ServiceProbe, prices_age, prices_date,
@@ -120,6 +121,19 @@ impl Checked {
         let files = || self.files_with_errors(&project.file_name);
         let wrong = || CliError::pipeline(&files(), self.n_errors(), self.rendered(color));
         self.model.clone().ok_or_else(wrong)
+    }
+
+    /// Turns the lack of inputs into warnings, where nothing else is wrong with a steps file: it is right, and cannot run
+    /// before they are set. Returns whether that is so.
+    pub(crate) fn forgives_inputs(&mut self) -> bool {
+        let lacks = |problem: &Problem| problem.code == Code::ParamMissing.as_str();
+        let is_so = self.steps.is_some() && self.n_errors() > 0 && self.errors().all(lacks);
+        if is_so {
+            for problem in self.problems.iter_mut().filter(|problem| lacks(problem)) {
+                problem.severity = Severity::Warning;
+            }
+        }
+        is_so
     }
 
     /// Returns how many problems keep the project from running.
@@ -247,7 +261,7 @@ pub(crate) fn converted(checked: &Checked, project: &Project, globals: &Globals)
 /// Where tools that ask people look for answers.
 const ANSWERS: &str = "answers";
 /// How often a steps file is read again because it reads further files in.
-const READINGS: usize = 12;
+const READINGS: usize = 128;
 
 /// Reads the pipeline file, and the files that it reads in.
 fn parsed(project: &Project, answers: &BTreeMap<String, Value>) -> Result<refrain_config::Parsed, CliError> {

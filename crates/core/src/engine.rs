@@ -4,6 +4,7 @@ mod error;
 mod request;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use refrain_schemas::comparison::Comparison;
 use refrain_schemas::edit::{EditList, EditReport, ReviewReport};
@@ -75,6 +76,7 @@ pub struct Engine {
     ports: Ports,
     window: usize,
     pipeline: Option<String>,
+    looks: Option<Arc<AtomicU64>>,
 }
 
 /// What calls of the ledger are summed up by.
@@ -140,7 +142,7 @@ impl Engine {
     /// Puts a project and its ports together.
     #[must_use]
     pub const fn new(model: Arc<Model>, ports: Ports) -> Self {
-        Self { model, ports, window: WINDOW, pipeline: None }
+        Self { model, ports, window: WINDOW, pipeline: None, looks: None }
     }
 
     /// Says how many units of a phase a run holds in memory that are not over; all of them where a phase has fewer.
@@ -157,6 +159,19 @@ impl Engine {
 
     pub(crate) fn pipeline(&self) -> Option<&str> {
         self.pipeline.as_deref()
+    }
+
+    /// Adds to a count how often a run looks at one of its targets, where debug assertions are on: for tests of what runs of
+    /// many targets cost.
+    #[must_use]
+    pub fn counting(self, looks: Arc<AtomicU64>) -> Self {
+        Self { looks: Some(looks), ..self }
+    }
+
+    pub(crate) fn has_looked(&self, looks: u64) {
+        if let Some(count) = &self.looks {
+            count.fetch_add(looks, Ordering::Relaxed);
+        }
     }
 
     pub(crate) const fn window(&self) -> usize {

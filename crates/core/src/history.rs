@@ -214,6 +214,7 @@ impl History {
             edits: None,
             patched: Vec::new(),
             read: Vec::new(),
+            goes_to: None,
             causes: Vec::new(),
         }
     }

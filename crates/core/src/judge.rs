@@ -1,9 +1,11 @@
 //! Freshness: one value, computed in one place.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use refrain_schemas::artifact::{ArtifactRef, FileStamp};
 use refrain_schemas::digest::{Digest, Digester};
+use refrain_schemas::failure::PhaseError;
 use refrain_schemas::freshness::{Cause, CauseKind, Freshness};
 use refrain_schemas::history::{
     AttemptOutcome, AttemptRecord, ContextFileRef, Lineage, RevisionRecord, UpstreamRef,
@@ -62,9 +64,27 @@ pub struct UpstreamNow {
     pub end: End,
     /// Whether the target goes on although it failed; its artifact is the document of the failure then.
     pub goes_on: bool,
+    /// How it failed, where the target is for that.
+    pub failure: Option<Arc<PhaseError>>,
 }
 
 impl UpstreamNow {
+    /// Returns what was made just now, as those see it that come after it.
+    #[must_use]
+    pub fn of_made(target: &Target, artifact: &ArtifactRef) -> Self {
+        Self {
+            target: target.clone(),
+            read: true,
+            hard: false,
+            artifact: Some((NO_REVISION, artifact.clone())),
+            freshness: Freshness::Fresh,
+            kind: EdgeKind::After,
+            end: End::Made,
+            goes_on: false,
+            failure: None,
+        }
+    }
+
     /// Whether it is part of what the target is made from. What merely comes before may be there or not.
     #[must_use]
     pub fn counts(&self) -> bool {

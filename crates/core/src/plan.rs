@@ -242,7 +242,8 @@ impl Ahead {
             return false;
         }
         let phase = self.model.phase(standing.target.phase.as_str());
-        let has_condition = phase.is_some_and(|phase| phase.when.is_some());
+        let has_condition =
+            phase.is_some_and(|phase| phase.when.is_some() || !phase.course.handles.is_empty());
         (has_condition && !pending.is_empty())
             || hard.any(|upstream| {
                 let may_hold_up = upstream.counts() || upstream.freshness == Freshness::Failed;

@@ -191,7 +191,7 @@ fn step<'a>(value: &'a Value, part: &str) -> Option<&'a Value> {
     }
 }
 
-async fn load(store: &dyn Store, artifact: &ArtifactRef) -> Result<Value, EngineError> {
+pub(crate) async fn load(store: &dyn Store, artifact: &ArtifactRef) -> Result<Value, EngineError> {
     let sequence = Sequence::open_whole(store, artifact.digest).await?;
     Ok(artifact::whole(&sequence, artifact.kind != ArtifactKind::Document).value())
 }

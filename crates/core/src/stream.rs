@@ -107,7 +107,9 @@ fn flow(model: &Model, phase: &Phase, earlier: &Phase, made_by: &AskWork) -> Res
     if phase.barrier {
         return Err(Barrier::Declared);
     }
-    if phase.when.as_ref().is_some_and(|when| counts(&when.sight)) || !phase.course.passed_by.is_empty() {
+    let course = &phase.course;
+    let may_be_skipped = !course.passed_by.is_empty() || !course.handles.is_empty();
+    if phase.when.as_ref().is_some_and(|when| counts(&when.sight)) || may_be_skipped {
         return Err(Barrier::Condition);
     }
     if earlier.per.iter().any(|dimension| phase.gather.contains(dimension)) {

@@ -10,7 +10,7 @@ use crate::digest::Digest;
 use crate::edit::{EditsLaid, EditsRecord};
 use crate::failure::PhaseError;
 use crate::freshness::Cause;
-use crate::name::{Revision, RunId, UnitId};
+use crate::name::{PhaseName, Revision, RunId, UnitId};
 use crate::report::{RunReport, UnitCounts};
 use crate::scope::Target;
 use crate::time::Timestamp;
@@ -113,6 +113,9 @@ pub struct RevisionRecord {
     /// The files that were read for it by a phase with an input of its own.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub read: Vec<FileStamp>,
+    /// The phase that it goes on with, where a template says that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub goes_to: Option<PhaseName>,
     /// Why it was made.
     pub causes: Vec<Cause>,
 }

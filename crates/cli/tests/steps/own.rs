@@ -25,13 +25,13 @@ outputs:
   said: "{{ back.content }}"
 "#;
 
-fn staged(file: &str, text: &str) -> TempDir {
+pub(crate) fn staged(file: &str, text: &str) -> TempDir {
     let place = tempfile::tempdir().unwrap();
     fs::write(place.path().join(file), text).unwrap();
     place
 }
 
-fn refrain(place: &Path, words: &[&str]) -> Output {
+pub(crate) fn refrain(place: &Path, words: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_refrain"));
     command.args(words).current_dir(place).env_clear().env("PATH", std::env::var("PATH").unwrap());
     command.env("LC_ALL", "C.UTF-8").stdin(Stdio::null());
@@ -39,7 +39,7 @@ fn refrain(place: &Path, words: &[&str]) -> Output {
 }
 
 #[track_caller]
-fn run(place: &Path, words: &[&str], code: i32) -> Value {
+pub(crate) fn run(place: &Path, words: &[&str], code: i32) -> Value {
     let output = refrain(place, &[words, &["--json", "--quiet"]].concat());
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(code), "{stderr}{}", String::from_utf8_lossy(&output.stdout));
@@ -167,25 +167,10 @@ fn what_does_not_act_yet_is_refused_by_its_name() {
         "create_parallel_queue"
     );
     assert_eq!(names(&format!("- {{ id: a, {actions}, while_condition: 'false' }}\n")), "action_loop");
+    let inner = "{ name: y, steps: [{ id: b, action: echo x }] }";
     assert_eq!(
-        names("- { id: a, action: echo x, goto: \"{{ 'b' }}\" }\n- { id: b, action: echo x }\n"),
-        "goto"
-    );
-    assert_eq!(
-        names("- { id: a, tool: pipeline-executor, parameters: { pipeline: p } }\n"),
-        "pipeline-executor"
-    );
-    assert_eq!(
-        names(
-            "- { id: a, tool: user-prompt, parameters: { prompt: hi, timeout: 3, validation_pattern: x } }\n"
-        ),
-        "timeout validation_pattern"
-    );
-    assert_eq!(
-        names(
-            "- { id: a, tool: feedback-collection, parameters: { title: hi, questions: [x], anonymous: true } }\n"
-        ),
-        "anonymous"
+        names(&format!("- {{ id: a, tool: pipeline-executor, parameters: {{ pipeline: {inner} }} }}\n")),
+        "pipeline"
     );
 }
 

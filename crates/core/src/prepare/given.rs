@@ -18,6 +18,9 @@ use crate::units;
 
 use super::{Piece, Preparation, PrepareError, Prepared};
 
+/// The most mistakes of one input that are told.
+const MOST_ERRORS: usize = 5;
+
 /// Fills the input of the one unit, and looks at the files that a call will read. Where that fails, nobody has been asked
 /// anything.
 pub(super) async fn prepare_given(
@@ -30,6 +33,7 @@ pub(super) async fn prepare_given(
     let bad = |error: &dyn std::fmt::Display| PrepareError::Data(error.to_string());
     let filled = given.input.fill(&context).map_err(|error| bad(&error))?;
     let input = Json::of(&filled).map_err(|error| bad(&error))?;
+    accepted(given, &filled)?;
     let touched = touched(model, preparation.work, given, &filled);
     let found = stamps(preparation.files, &touched.reads).await;
     let digest = |path: &String| found.iter().find(|stamp| stamp.path == *path).map(|stamp| stamp.digest);
@@ -53,8 +57,25 @@ pub(super) async fn prepare_given(
         context_artifacts: BTreeMap::new(),
         reads: found,
         writes: touched.writes,
+        goto_sees: given.goto.as_ref().map(|_| now.upstream.clone()).unwrap_or_default(),
         pages: Vec::new(),
     })
+}
+
+/// Holds an input to what the agents of the pool say that they take.
+fn accepted(given: &Given, input: &Value) -> Result<(), PrepareError> {
+    for (agent, validator) in &given.accepts {
+        let told = validator.iter_errors(input).take(MOST_ERRORS).map(|error| {
+            let path = error.instance_path().to_string();
+            let at = path.trim_start_matches('/').replace('/', ".");
+            if at.is_empty() { error.to_string() } else { format!("`{at}`: {error}") }
+        });
+        let told: Vec<String> = told.collect();
+        if !told.is_empty() {
+            return Err(PrepareError::Data(format!("`{agent}` does not accept it: {}", told.join("; "))));
+        }
+    }
+    Ok(())
 }
 
 /// Returns the files that any agent of the pool will touch, sorted.

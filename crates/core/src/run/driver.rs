@@ -1,6 +1,6 @@
 //! The loop itself: inputs in, one turn of the state, entries committed, events told, effects let go.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -117,6 +117,7 @@ async fn run_held(
         replaceable,
     });
     let turned = turn_until_over(&mut state, &performer, &mut recorder, &remarks, control).await;
+    engine.has_looked(state.looks());
     performer.executor.close().await;
     tell_remarks(&mut recorder, &remarks).await;
     let fatal = turned.err().or(state.fatal.take());
@@ -147,9 +148,8 @@ async fn outside(
         return Ok(BTreeMap::new());
     }
     let standings = survey(engine.model(), engine.ports(), history, digests).await?;
-    let outside = standings
-        .into_iter()
-        .filter(|standing| !planned.targets.iter().any(|(target, _)| *target == standing.target));
+    let inside: HashSet<&Target> = planned.targets.iter().map(|(target, _)| target).collect();
+    let outside = standings.into_iter().filter(|standing| !inside.contains(&standing.target));
     Ok(outside.map(|standing| (standing.target.clone(), standing.word())).collect())
 }
 

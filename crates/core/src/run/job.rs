@@ -184,6 +184,12 @@ impl Job {
         self.looks_no_more(group);
     }
 
+    /// Whether any ask of a unit that is held has neither a reply nor failed.
+    #[must_use]
+    pub fn has_open_asks(&self) -> bool {
+        self.units.iter().any(|(_, unit)| !unit.stage_is_over())
+    }
+
     /// Returns how many units have not been begun.
     #[must_use]
     pub fn n_ahead(&self) -> usize {

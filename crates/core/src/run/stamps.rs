@@ -32,7 +32,7 @@ impl RunState {
     /// no longer.
     fn grown_up(&self) -> impl Iterator<Item = (TargetNo, &RevisionRecord)> {
         let records =
-            (0..self.n_targets).filter_map(|no| Some((no, self.history.latest(&self.targets[no].target)?)));
+            (0..self.targets.n_planned()).filter_map(|no| Some((no, self.history.latest(&self.targets[no].target)?)));
         records.filter(|(_, record)| {
             let is_young = record.files.iter().any(|file| file.young);
             is_young && record.run_id == self.run_id && self.now.since(record.at) >= GROWN_UP

@@ -29,12 +29,7 @@ impl RunState {
     }
 
     pub(super) fn start_targets(&mut self) {
-        for no in 0..self.n_targets {
-            let ready = matches!(self.targets[no].stage, Stage::Waiting)
-                && self.targets[no].after.iter().all(|before| self.targets[*before].is_over());
-            if !ready {
-                continue;
-            }
+        while let Some(no) = self.agenda.next_ready() {
             if let Some(stop) = self.stop {
                 self.end_early(no, stop);
                 continue;
@@ -169,7 +164,11 @@ impl RunState {
         let job = Job::opened(&model, work, standing, prepared);
         self.targets[no].stage = Stage::Asking(Box::new(job));
         self.take_over(no);
+        self.agenda.asks(no, false);
         self.start_asks(no);
+        if self.targets[no].job().is_some_and(|job| job.prepared.units.len() > self.options.window) {
+            self.agenda.asks(no, true);
+        }
     }
 
     pub(super) fn transferred(&mut self, no: TargetNo, transferred: Result<Box<Transferred>, Trouble>) {

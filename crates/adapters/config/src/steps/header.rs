@@ -13,10 +13,12 @@ use super::reading::{Fields, Item};
 use crate::decode::decode;
 
 /// Keys that act, or that say something to people.
-const KNOWN: [&str; 29] = [
+const KNOWN: [&str; 31] = [
     "orchestrator",
     "intention",
     "architecture",
+    "global_error_handlers",
+    "output_dir",
     "default_model",
     "model",
     "experts",
@@ -45,8 +47,7 @@ const KNOWN: [&str; 29] = [
     "system",
 ];
 /// Keys of the language that nothing acts on yet.
-const UNBUILT: [&str; 6] =
-    ["selection_schema", "selection", "models", "output_dir", "global_error_handlers", "tools"];
+const UNBUILT: [&str; 4] = ["selection_schema", "selection", "models", "tools"];
 const REFUSED: [(&str, &str); 4] = [
     ("imports", "write the steps here, or read them in with `{{ file:PATH }}`"),
     ("extends", "write the steps here, or read them in with `{{ file:PATH }}`"),
@@ -100,6 +101,12 @@ impl Lowering<'_, '_> {
             }
         }
         self.inputs(fields);
+        if let Some(item) = fields.get("output_dir") {
+            self.output_dir(&item);
+        }
+        if let Some(item) = fields.get("global_error_handlers") {
+            self.global_handlers(&item);
+        }
         id.unwrap_or_else(|| "pipeline".to_owned())
     }
 
@@ -223,6 +230,40 @@ impl Lowering<'_, '_> {
             }
         }
         self.names.inputs = self.pipeline.params.keys().cloned().collect();
+    }
+}
+
+/// Sections that hold for all of a run, and belong into the file that is run.
+const OF_THE_RUN: [&str; 8] =
+    ["servers", "agents", "endpoints", "prices", "limits", "budget", "durability", "system"];
+
+/// Reads the header of a pipeline that another one carries out. Its inputs are given by that.
+pub(super) fn of_other(lowering: &mut Lowering<'_, '_>, fields: &Fields<'_>) {
+    let known: Vec<&str> = KNOWN.into_iter().chain(UNBUILT).collect();
+    lowering.reading.known(fields, "the pipeline", &known, &REFUSED);
+    lowering.reading.unbuilt(fields, &UNBUILT);
+    for item in OF_THE_RUN.iter().filter_map(|key| fields.get(key)) {
+        let message = format!("`{}` holds for all of a run", item.name());
+        let hint = Some("write it in the file that is run".to_owned());
+        lowering.reading.at_key(Code::StepPipeline, &item, message, hint);
+    }
+    lowering.models(fields);
+    let limits = lowering.pipeline.limits;
+    for key in ["context", "config"] {
+        let Some(item) = fields.get(key) else { continue };
+        lowering.context(&item);
+        if lowering.pipeline.limits != limits {
+            lowering.pipeline.limits = limits;
+            let message = "how much is done at once holds for all of a run";
+            let hint = Some("write it in the file that is run".to_owned());
+            lowering.reading.at_key(Code::StepPipeline, &item, message, hint);
+        }
+    }
+    if let Some(item) = fields.get("output_dir") {
+        lowering.output_dir(&item);
+    }
+    if let Some(item) = fields.get("global_error_handlers") {
+        lowering.global_handlers(&item);
     }
 }
 

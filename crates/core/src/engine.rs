@@ -10,7 +10,7 @@ use refrain_schemas::comparison::Comparison;
 use refrain_schemas::edit::{EditList, EditReport, ReviewReport};
 use refrain_schemas::json::Json;
 use refrain_schemas::ledger::{CallReport, ImportReport, LedgerReport};
-use refrain_schemas::name::{CallId, PhaseName, Revision};
+use refrain_schemas::name::{CallId, PhaseName, Revision, RunId};
 use refrain_schemas::overview::Overview;
 use refrain_schemas::plan::PlanReport;
 use refrain_schemas::plan_file::PlanFile;
@@ -31,6 +31,7 @@ use crate::ports::tools::Tools;
 pub use error::EngineError;
 pub use request::{Control, RunRequest, Selection};
 
+pub use crate::quality::Examined;
 pub use crate::queries::compare::{CompareRequest, Compared};
 pub use crate::queries::edits::import::{Bench, Returned};
 pub use crate::queries::edits::written::WrittenFile;
@@ -321,6 +322,15 @@ impl Engine {
     /// Fails where the store or a file fails.
     pub async fn overview(&self, targets: &[Target], limit: usize) -> Result<Overview, EngineError> {
         crate::queries::report::overview(self, targets, limit).await
+    }
+
+    /// Looks for what is wrong with what a run made; the last run of this pipeline that ended where none is named. `None` where there
+    /// is no such run.
+    ///
+    /// # Errors
+    /// Fails where the store or a file fails.
+    pub async fn quality(&self, run: Option<RunId>) -> Result<Option<Examined>, EngineError> {
+        crate::quality::quality(self, run).await
     }
 
     /// Compares two revisions; the last two where none are named.

@@ -16,6 +16,7 @@ use refrain_schemas::digest::Digest;
 use refrain_schemas::pipeline::Pipeline;
 use refrain_schemas::problem::{Place, Problem, Severity};
 use refrain_schemas::steps::StepsMap;
+use serde_json::Value;
 
 mod convert;
 mod decode;
@@ -62,6 +63,8 @@ pub struct Given<'a> {
     pub files: Option<&'a BTreeMap<String, Option<Vec<u8>>>>,
     /// The tools that there are.
     pub tools: Option<&'a dyn ToolCatalogue>,
+    /// What a model said of the values that are left to it, by their paths in the file.
+    pub answers: Option<&'a BTreeMap<String, Value>>,
 }
 
 /// A pipeline file after everything was judged.
@@ -140,6 +143,12 @@ impl Parsed {
         self.steps.as_ref()
     }
 
+    /// Returns what is written, and what became of the steps where the file is one of steps.
+    #[must_use]
+    pub fn into_parts(self) -> (Option<Pipeline>, Option<StepsMap>) {
+        (self.pipeline, self.steps)
+    }
+
     /// Returns the pipeline written as a native file; `None` where there is none.
     #[must_use]
     pub fn converted(&self) -> Option<String> {
@@ -179,6 +188,19 @@ impl Parsed {
             }
         }
         sources
+    }
+
+    /// Returns a problem with its place in the file, where it has none yet.
+    #[must_use]
+    pub fn placed(&self, problem: Problem) -> Problem {
+        let place = problem.place.clone().or_else(|| self.place(&problem));
+        Problem { place, ..problem }
+    }
+
+    /// Returns the place of something of the pipeline.
+    #[must_use]
+    pub fn place_of(&self, path: &str) -> Option<Place> {
+        self.place(&problem(Code::Shape, path, ""))
     }
 
     /// Checks what is written. Returns the model, unless any problem is an error, and all problems in file order,
@@ -243,13 +265,17 @@ impl Parsed {
         let is_whole = self.wanted.is_empty() && found.problems.is_empty();
         self.problems.extend(found.problems);
         if is_whole {
+            let known = BTreeMap::new();
+            let answers = given.answers.unwrap_or(&known);
+            let left = steps::fill_autos(&mut tree, source, given.tools, answers);
+            self.problems.extend(left.problems);
             let lowered = steps::lower(&tree, source, given.tools, given.files.unwrap_or(&none));
             self.wanted = lowered.wanted.into_iter().collect();
             self.texts = lowered.texts;
             self.problems.extend(lowered.problems);
             self.broken = lowered.broken;
             self.pipeline = Some(lowered.pipeline).filter(|_| self.wanted.is_empty());
-            self.steps = Some(lowered.map);
+            self.steps = Some(StepsMap { autos: left.autos, ..lowered.map });
         }
         self.tree = Some(tree);
     }
@@ -347,6 +373,18 @@ pub fn steps_id(bytes: &[u8], file_name: &str) -> Option<String> {
     let is_whole = folder == id;
     let digest = || Digest::of_content(id.as_bytes()).to_string().chars().take(8).collect::<String>();
     Some(if is_whole { folder } else { format!("{folder}-{}", digest()) })
+}
+
+/// Returns where in a steps file something of the pipeline stands.
+#[must_use]
+pub fn path_in_file(map: &StepsMap, path: &str) -> String {
+    steps::path_of(map, path)
+}
+
+/// Returns a pipeline written as a native file; `None` where it cannot be written.
+#[must_use]
+pub fn written(pipeline: &Pipeline) -> Option<String> {
+    convert::text(pipeline)
 }
 
 /// Says in the words of a steps file what is said of the pipeline that it was turned into.

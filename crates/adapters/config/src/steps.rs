@@ -10,7 +10,8 @@ use refrain_core::check::{Broken, fits};
 use refrain_core::ports::tool_catalogue::ToolCatalogue;
 use refrain_schemas::pipeline::{Dialect, PIPELINE_VERSION, Pipeline};
 use refrain_schemas::problem::Problem;
-use refrain_schemas::steps::{StepEntry, StepsMap};
+use refrain_schemas::steps::{StepEntry, StepsMap, Wishes};
+use serde_json::Value;
 
 use crate::node::{Kind, Node};
 use crate::source::Source;
@@ -21,6 +22,7 @@ use names::Names;
 use reading::{Fields, Item, Reading};
 use texts::{Read, Texts};
 
+mod auto;
 mod body;
 mod code;
 mod control;
@@ -40,6 +42,7 @@ mod texts;
 mod tools;
 mod words;
 
+pub(crate) use auto::fill as fill_autos;
 pub(crate) use include::include;
 pub(crate) use words::in_words_of_steps;
 
@@ -91,6 +94,8 @@ pub(crate) fn lower<'s>(
         entries: Vec::new(),
         places: BTreeMap::new(),
         defaults: Defaults::default(),
+        orchestrator: None,
+        wishes: Wishes::default(),
         models: Models::default(),
         names: Names::default(),
         handlers: Vec::new(),
@@ -106,9 +111,18 @@ pub(crate) fn lower<'s>(
         Kind::Map(entries) => lowering.file(&Fields { entries, span: tree.span, path: String::new() }),
         _ => String::new(),
     };
-    let Lowering { reading, pipeline, broken, entries, places, wanted, texts_of, .. } = lowering;
-    let map = StepsMap { id, entries, places };
+    let outline = outline(tree);
+    let Lowering { reading, pipeline, broken, entries, places, orchestrator, wishes, wanted, texts_of, .. } =
+        lowering;
+    let map = StepsMap { id, entries, places, orchestrator, wishes, autos: Vec::new(), outline };
     Lowered { pipeline, broken, map, problems: reading.problems, wanted, texts: texts_of }
+}
+
+/// Returns what a pipeline does, as it is written.
+fn outline(tree: &Node) -> Value {
+    let written = |key: &str| Some((key.to_owned(), reading::json(&tree.get(key)?.value)));
+    let keys = ["name", "description", "inputs", "parameters", "steps", "outputs"];
+    Value::Object(keys.into_iter().filter_map(written).collect())
 }
 
 fn empty() -> Pipeline {
@@ -143,6 +157,8 @@ struct Lowering<'s, 'g> {
     entries: Vec<StepEntry>,
     places: BTreeMap<String, String>,
     defaults: Defaults,
+    orchestrator: Option<String>,
+    wishes: Wishes,
     models: Models,
     names: Names,
     /// What is done about failures of every step.

@@ -12,7 +12,7 @@ use crate::render::numbers::counted;
 use crate::render::page::Tone;
 use crate::render::words::named_briefly;
 use crate::report::CliError;
-use crate::wiring;
+use crate::{mind, wiring};
 
 /// Check the pipeline file and everything it names
 ///
@@ -29,7 +29,9 @@ pub(crate) struct CheckArgs {}
 /// Checks the project.
 pub(crate) fn run(_: &CheckArgs, globals: &Globals, output: &mut Output) -> Result<ExitCode, CliError> {
     let project = Project::find(globals)?;
-    let mut checked = wiring::check(&project, globals)?;
+    let minded = mind::recall(&project, wiring::check(&project, globals)?)?;
+    mind::say_what_is_open(&minded, output);
+    let mut checked = minded.checked;
     let file_name = project.file_name.clone();
     if checked.model.is_some() {
         checked = wiring::opened(project, checked, globals)?.with_warnings()?;

@@ -7,6 +7,7 @@
 mod case;
 mod crash;
 mod language;
+mod mind;
 mod normal;
 mod own;
 

@@ -37,7 +37,7 @@ pub(crate) fn lowered(text: &str) -> (Value, Vec<(String, u32)>) {
     let deep = (0..12)
         .map(|n| (format!("deep/{n}.yaml"), Some(calling(&format!("deep/{}.yaml", n + 1)).into_bytes())));
     let files: BTreeMap<String, Option<Vec<u8>>> = files.into_iter().chain(deep).collect();
-    let given = Given { files: Some(&files), tools: Some(&FakeTools) };
+    let given = Given { files: Some(&files), tools: Some(&FakeTools), ..Given::default() };
     let parsed = parse_with(text.as_bytes(), "steps.yaml", &given);
     let problems = parsed.problems().iter();
     let problems = problems.map(|problem| (problem.code.clone(), problem.place.as_ref().unwrap().line));

@@ -71,6 +71,9 @@ fn header() -> Vec<(&'static str, &'static str, Row)> {
         ("experts", "{ e: { model: 'p:m' } }", Inert),
         ("personalities", "{ e: words }", Inert),
         ("system", "be brief", Acts("/system", json!("be brief"))),
+        ("orchestrator", "p:m", Inert),
+        ("intention", "to test", Inert),
+        ("architecture", "one step", Inert),
         ("output_dir", "out", Acts("/phases/a-product-1/input/path", json!("out/o.txt"))),
         (
             "global_error_handlers",
@@ -78,7 +81,7 @@ fn header() -> Vec<(&'static str, &'static str, Row)> {
             Acts("/phases/a/recover", json!([{"value": 1}])),
         ),
     ];
-    let unbuilt = ["orchestrator", "selection_schema", "selection", "models", "tools"];
+    let unbuilt = ["selection_schema", "selection", "models", "tools"];
     rows.extend(unbuilt.into_iter().map(|key| (key, "x", Refused("E0102"))));
     rows.extend(
         ["imports", "extends", "pipeline", "tasks"].into_iter().map(|key| (key, "x", Refused("E0802"))),

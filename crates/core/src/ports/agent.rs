@@ -342,7 +342,7 @@ pub struct Trace {
     /// nobody said what that took. Budgets reckon with all that it could take.
     pub unsettled: bool,
     /// What the programs used that the call started, where somebody measured it.
-    pub resources: Option<Resources>,
+    pub resources: Option<Box<Resources>>,
 }
 
 /// What a provider said of its limits along with a response.

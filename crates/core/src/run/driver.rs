@@ -93,6 +93,7 @@ async fn run_held(
     let attempts =
         planned.targets.iter().map(|(target, _)| history.target(target)?.last_attempt.clone()).collect();
     let replaceable = keeping::replaceable(&history);
+    let execution = history.execution();
     let states = planned.states(engine, request.force);
     let numbers = (opening.next_call, opening.next_lane);
     let model = engine.shared_model();
@@ -115,6 +116,7 @@ async fn run_held(
         cancel: Cancel::new(),
         attempts,
         replaceable,
+        execution,
     });
     let turned = turn_until_over(&mut state, &performer, &mut recorder, &remarks, control).await;
     engine.has_looked(state.looks());

@@ -14,6 +14,7 @@ use refrain_schemas::name::PhaseName;
 use crate::artifact;
 use crate::define::FileDigests;
 use crate::engine::{EngineError, Ports};
+use crate::execution::Execution;
 use crate::facts::{self, Known};
 use crate::history::Prior;
 use crate::judge::{UpstreamNow, judge};
@@ -48,6 +49,8 @@ pub(super) struct Performer {
     pub(super) attempts: Vec<Option<refrain_schemas::history::AttemptRecord>>,
     /// What files may hold that are replaced without a copy.
     pub(super) replaceable: Replaceable,
+    /// The execution that the run belongs to.
+    pub(super) execution: Option<Execution>,
 }
 
 impl Performer {
@@ -209,10 +212,11 @@ impl Performer {
         let target = &self.targets[no].0;
         upstream.push(UpstreamNow::of_made(target, artifact));
         let seen = Seen {
-            params: &self.model.params,
+            model: &self.model,
             scope: &target.scope,
             upstream: &upstream,
             store: &*self.ports.store,
+            execution: self.execution.as_ref(),
         };
         let wrong = |message: String| {
             let what = format!("phases.{}.goto", target.phase);

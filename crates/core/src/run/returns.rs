@@ -57,7 +57,7 @@ impl RunState {
         self.land(call, no, &flight, &reply, usage);
         self.hear(call, no, &flight, &reply, &trace);
         let seconds = self.time.saturating_sub(flight.started).as_secs_f64();
-        self.measure(target, seconds, trace.resources);
+        self.measure(target, seconds, trace.resources.as_deref().copied());
         let landing = Landing { call, no, pack: flight.pack, usage, trace, seconds };
         match reply {
             Ok(reply) => self.replied(landing, reply.units),

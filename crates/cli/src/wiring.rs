@@ -56,7 +56,7 @@ pub(crate) mod scripts;
 mod subject;
 mod toolbox;
 
-pub(crate) use asking::{Asked, Asking, LogOf};
+pub(crate) use asking::{Asking, LogOf, Told};
 pub(crate) use bench::Workbench;
 pub(crate) use probes::{Asked, Findings, NamedTool};
 use safety::Safety;
@@ -175,12 +175,12 @@ pub(crate) fn values_of(known: &BTreeMap<String, Value>) -> BTreeMap<String, Val
 
 /// Returns what a model is asked for the values that are left to it; `None` where there are none.
 pub(crate) fn about_values(project: &Project, checked: &Checked) -> Result<Option<Asking>, CliError> {
-    asking(project, checked, |map, pipeline| meaning::of_values(map, pipeline))
+    asking(project, checked, meaning::of_values)
 }
 
 /// Returns what a model is asked about the pipeline itself; `None` where nothing is.
 pub(crate) fn about_pipeline(project: &Project, checked: &Checked) -> Result<Option<Asking>, CliError> {
-    asking(project, checked, |map, pipeline| meaning::of_pipeline(map, pipeline))
+    asking(project, checked, meaning::of_pipeline)
 }
 
 /// Whatever is wrong with the model was told with the problems of the file.

@@ -6,6 +6,8 @@
 mod attempt;
 mod pace;
 
+use std::collections::HashMap;
+
 use refrain_schemas::event::{Event, EventKind, RunEnded};
 use refrain_schemas::name::{Revision, RunId};
 use refrain_schemas::progress::RunProgress;
@@ -33,7 +35,14 @@ pub struct ProgressFold {
     percent: f64,
     ended: Option<RunEnded>,
     targets: Vec<Attempts>,
+    /// The places of the targets.
+    places: HashMap<Target, usize>,
+    /// Events since the share was reckoned last.
+    n_unreckoned: usize,
 }
+
+/// Of more targets than this the share is not reckoned at each event, which would cost more than the events.
+const MANY: usize = 200;
 
 /// The attempts at one target; there is always a present one.
 #[derive(Debug, Clone)]
@@ -55,6 +64,8 @@ impl ProgressFold {
             percent: 0.0,
             ended: None,
             targets: targets.iter().cloned().map(Attempts::new).collect(),
+            places: targets.iter().cloned().zip(0..).collect(),
+            n_unreckoned: 0,
         }
     }
 
@@ -62,7 +73,7 @@ impl ProgressFold {
     pub fn apply(&mut self, event: &Event) {
         self.at = event.at;
         self.elapsed = self.elapsed.max(event.elapsed);
-        if let EventKind::RunPlanned { targets } = &event.kind {
+        if let EventKind::RunPlanned { targets } | EventKind::TurnStarted { targets, .. } = &event.kind {
             for target in targets {
                 self.attempts(target);
             }
@@ -73,7 +84,11 @@ impl ProgressFold {
             let elapsed = self.elapsed;
             self.attempts(&target).apply(&event.kind, elapsed);
         }
-        self.percent = self.percent.max(self.share());
+        self.n_unreckoned += 1;
+        if self.n_unreckoned >= self.targets.len() / MANY || self.status.is_some() {
+            self.n_unreckoned = 0;
+            self.percent = self.percent.max(self.share());
+        }
     }
 
     /// Returns the progress as it is now.
@@ -110,10 +125,16 @@ impl ProgressFold {
         progress
     }
 
+    /// Returns how many targets there are, as far as is known.
+    #[must_use]
+    pub const fn n_targets(&self) -> usize {
+        self.targets.len()
+    }
+
     /// Returns the attempts at a target; one that the plan did not name is added at its end.
     fn attempts(&mut self, target: &Target) -> &mut Attempts {
-        let known = self.targets.iter().position(|attempts| attempts.target == *target);
-        let at = known.unwrap_or_else(|| {
+        let at = self.places.get(target).copied().unwrap_or_else(|| {
+            self.places.insert(target.clone(), self.targets.len());
             self.targets.push(Attempts::new(target.clone()));
             self.targets.len() - 1
         });

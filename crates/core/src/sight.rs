@@ -19,6 +19,7 @@ use crate::judge::UpstreamNow;
 use crate::ports::store::Store;
 use crate::template::Context;
 use crate::tree::sequence::Sequence;
+use crate::turns::{self, Bindings};
 
 /// What is seen of a phase, besides its document.
 pub(crate) const OF_A_PHASE: [&str; 8] =
@@ -38,6 +39,8 @@ pub struct Sight {
     all_params: bool,
     /// Whether a text reads the summaries of all phases before.
     all_phases: bool,
+    /// What is read of the loops around, by loop.
+    loops: BTreeSet<(String, String)>,
 }
 
 impl Sight {
@@ -69,6 +72,7 @@ impl Sight {
         self.params.extend(other.params.iter().cloned());
         self.all_params |= other.all_params;
         self.all_phases |= other.all_phases;
+        self.loops.extend(other.loops.iter().cloned());
     }
 
     fn read(&mut self, path: &[&str]) {
@@ -76,6 +80,14 @@ impl Sight {
             ["phases"] => self.all_phases = true,
             ["params"] => self.all_params = true,
             ["params", name, ..] => drop(self.params.insert((*name).to_owned())),
+            ["loop", name] => {
+                let fields = [&turns::EACH[..], &turns::WHILE, &turns::ONCE].concat();
+                self.loops.extend(fields.into_iter().map(|field| ((*name).to_owned(), field.to_owned())));
+            }
+            ["loop", name, "with", key, ..] => {
+                self.loops.insert(((*name).to_owned(), format!("with.{key}")));
+            }
+            ["loop", name, field, ..] => drop(self.loops.insert(((*name).to_owned(), (*field).to_owned()))),
             ["phases", name, rest @ ..] => {
                 let Ok(phase) = name.parse::<PhaseName>() else { return };
                 // What went wrong stands in the document of the failure.
@@ -104,6 +116,11 @@ impl Sight {
     #[must_use]
     pub const fn documents(&self) -> &BTreeSet<PhaseName> {
         &self.documents
+    }
+
+    /// Returns what is read of the loops around: the loop, and the name in it.
+    pub fn loops(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.loops.iter().map(|(name, field)| (name.as_str(), field.as_str()))
     }
 
     /// Returns the names of `let` that are used.
@@ -144,6 +161,9 @@ impl Sight {
         roots.insert("params".to_owned(), Value::Object(seen.params.clone()));
         roots.insert("scope".to_owned(), json!(seen.scope));
         roots.insert("phases".to_owned(), Value::Object(phases));
+        if !self.loops.is_empty() {
+            roots.insert("loop".to_owned(), Value::Object(seen.bindings.seen(self)));
+        }
         for (name, path) in &self.names {
             let (first, rest) =
                 path.split_first().map_or(("", &[][..]), |(first, rest)| (first.as_str(), rest));
@@ -168,6 +188,8 @@ pub struct Seen<'a> {
     pub upstream: &'a [UpstreamNow],
     /// Where documents are.
     pub store: &'a dyn Store,
+    /// The turns that it is in.
+    pub bindings: &'a Bindings,
 }
 
 /// Returns a document as steps see it: what is in its result stands beside it as well, behind what is there already.
@@ -191,7 +213,8 @@ fn step<'a>(value: &'a Value, part: &str) -> Option<&'a Value> {
     }
 }
 
-async fn load(store: &dyn Store, artifact: &ArtifactRef) -> Result<Value, EngineError> {
+/// Returns an artifact as one value: its document, or the list of its records.
+pub(crate) async fn load(store: &dyn Store, artifact: &ArtifactRef) -> Result<Value, EngineError> {
     let sequence = Sequence::open_whole(store, artifact.digest).await?;
     Ok(artifact::whole(&sequence, artifact.kind != ArtifactKind::Document).value())
 }

@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests stop at what they do not expect")]
 
 mod case;
+mod loops;
 mod normal;
 mod own;
 

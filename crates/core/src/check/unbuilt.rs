@@ -9,26 +9,20 @@ use super::code::Code;
 impl Checker<'_> {
     /// Refuses the fields of a phase that nothing acts on.
     pub(super) fn unbuilt(&mut self, name: &PhaseName, spec: &PhaseSpec) {
-        // Of a loop that is refused, its body need not be refused as well.
-        let is_body = spec.within.as_ref().and_then(|within| self.pipeline.phases.get(within));
-        let fields = [
-            ("in", spec.within.is_some() && is_body.is_none_or(|around| around.turns.is_none())),
-            ("loop", spec.turns.is_some()),
-            ("goto", spec.goto.as_deref().is_some_and(crate::template::is_template)),
-        ];
-        for (field, _) in fields.into_iter().filter(|(_, given)| *given) {
-            self.refuse(field, format!("phases.{name}.{field}"));
+        if spec.goto.as_deref().is_some_and(crate::template::is_template) {
+            self.refuse("goto", format!("phases.{name}.goto"));
         }
     }
 
     /// Refuses the fields of a phase that act only beside others, where these are not there.
     pub(super) fn unaided(&mut self, name: &PhaseName, spec: &PhaseSpec, does_work: bool) {
-        if spec.input.is_none() && does_work && !spec.recover.is_empty() {
+        let makes_document = spec.input.is_some() || spec.turns.is_some();
+        if !makes_document && does_work && !spec.recover.is_empty() {
             let message =
                 "values stand in for phases that have an `input` of their own, and this one has none";
             self.problems.add(Code::ReservedField, format!("phases.{name}.recover"), message);
         }
-        if spec.input.is_none() && spec.when.is_none() && !spec.names.is_empty() {
+        if !makes_document && spec.when.is_none() && !spec.names.is_empty() {
             let hint = "leave it out: `let` names what `input` and `when` read".to_owned();
             let message =
                 format!("phase `{name}` has neither `input` nor `when`, so that nothing reads its names");

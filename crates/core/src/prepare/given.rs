@@ -25,7 +25,9 @@ pub(super) async fn prepare_given(
     given: &Given,
 ) -> Result<Prepared, PrepareError> {
     let Preparation { model, store, scope, now, phase, .. } = *preparation;
-    let seen = Seen { params: &model.params, scope, upstream: &now.upstream, store };
+    let fixed = &*phase.fixed(scope);
+    let (params, upstream, bindings) = (&model.params, &now.upstream, &now.bindings);
+    let seen = Seen { params, scope: fixed, upstream, store, bindings };
     let context = given.sight.context(&seen).await?;
     let bad = |error: &dyn std::fmt::Display| PrepareError::Data(error.to_string());
     let filled = given.input.fill(&context).map_err(|error| bad(&error))?;
@@ -38,9 +40,10 @@ pub(super) async fn prepare_given(
         given: Some(input),
         contexts: Vec::new(),
         by: None,
-        scope: Arc::new(scope.clone()),
+        scope: Arc::new(fixed.clone()),
         generation: now.generation,
         phase: phase.name.clone(),
+        turns: phase.turns(scope),
         reads: touched.reads.iter().map(|path| (path.clone(), digest(path))).collect(),
     };
     Ok(Prepared {

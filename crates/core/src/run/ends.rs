@@ -48,6 +48,7 @@ impl RunState {
             self.forget_waiting(no);
         }
         self.release(no);
+        self.note_over(no);
     }
 
     /// Says what a target lacks, if it lacks something.
@@ -208,7 +209,12 @@ impl RunState {
 
     /// Ends the targets that may start no new call and have none under way.
     pub(super) fn end_stopped(&mut self) {
-        for no in 0..self.n_targets {
+        if self.stop.is_some() {
+            let looping = self.principals().into_iter().filter(|no| self.is_looping(*no));
+            let looping: Vec<TargetNo> = looping.collect();
+            self.moved_loops.extend(looping);
+        }
+        for no in self.principals() {
             let Some(job) = self.targets[no].job() else { continue };
             if job.n_in_flight > 0 || self.in_flight_ahead(no) > 0 || job.n_open == 0 {
                 continue;
@@ -222,6 +228,10 @@ impl RunState {
                 _ => {}
             }
         }
+    }
+
+    fn is_looping(&self, no: TargetNo) -> bool {
+        matches!(self.targets[no].stage, Stage::Looping(_))
     }
 
     pub(super) fn stops_at_failure(&self, no: TargetNo) -> bool {

@@ -13,6 +13,7 @@ use crate::facts::before_all;
 use crate::judge::UpstreamNow;
 use crate::model::RunOutput;
 use crate::sight::Seen;
+use crate::turns::Bindings;
 
 use super::state::RunState;
 
@@ -56,7 +57,8 @@ async fn value(state: &RunState, ports: &Ports, output: &RunOutput) -> Result<Va
         return Ok(Value::Null);
     }
     let (params, store) = (&state.model.params, &*ports.store);
-    let seen = Seen { params, scope: &Scope::none(), upstream: &upstream, store };
+    let bindings = Bindings::default();
+    let seen = Seen { params, scope: &Scope::none(), upstream: &upstream, store, bindings: &bindings };
     let context = sight.context(&seen).await.map_err(|error| error.to_string())?;
     let value = output.given.input.fill(&context).map_err(|error| error.error.to_string())?;
     Json::of(&value).map_err(|error| error.to_string())?;

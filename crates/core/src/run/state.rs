@@ -28,7 +28,7 @@ use crate::ports::store::{Batch, InDoubt};
 use super::forerunner::Forerunner;
 use super::gate::Pass;
 use super::gates::{Chain, Gates};
-use super::input::{AskRef, Asks, Effect, Input, TargetNo, Told};
+use super::input::{AskRef, Asks, Effect, Input, Place, TargetNo, Told};
 use super::key_map::KeyMap;
 use super::pool::{Pack, Pool};
 use super::purse::Hold;
@@ -43,7 +43,7 @@ pub struct RunState {
     pub(super) history: History,
     pub(super) run_id: RunId,
     pub(super) options: Options,
-    /// The targets in plan order, and behind them their forerunners in the same order.
+    /// The targets in plan order, behind them their forerunners in the same order, and behind these the targets of turns.
     pub(super) targets: Vec<TargetState>,
     pub(super) n_targets: usize,
     /// The numbers of the targets.
@@ -52,6 +52,10 @@ pub struct RunState {
     pub(super) forerunners: Vec<Option<Forerunner>>,
     /// The fields that open units are counted by, with the targets that these are units of.
     pub(super) watched: BTreeSet<(TargetNo, String)>,
+    /// Targets of turns that are not over.
+    pub(super) open_late: BTreeSet<TargetNo>,
+    /// Loops that may go on.
+    pub(super) moved_loops: BTreeSet<TargetNo>,
     /// Verdicts on targets outside the plan.
     pub(super) outside: BTreeMap<Target, Word>,
     /// The pools: by phase in model order, and by agent in file order within a phase.
@@ -231,6 +235,8 @@ impl RunState {
             by_target,
             forerunners,
             watched: BTreeSet::new(),
+            open_late: BTreeSet::new(),
+            moved_loops: BTreeSet::new(),
             outside,
             pools: Vec::new(),
             first_pool: Vec::new(),
@@ -314,6 +320,8 @@ impl RunState {
             Input::Transferred(no, transferred) => self.transferred(no, transferred),
             Input::Settled(no, publisher) => self.settled(no, publisher),
             Input::Published(no, published) => self.published(no, published),
+            Input::Advanced(no, advanced) => self.advanced(no, advanced),
+            Input::Closed(no, closed) => self.closed(no, closed),
             Input::Drain => self.stop(Stop::Drained),
             Input::Abort => {
                 self.stop(Stop::Aborted);
@@ -325,6 +333,7 @@ impl RunState {
     /// Starts whatever may start now, after all inputs of a turn were applied.
     pub fn schedule(&mut self) {
         self.end_stopped();
+        self.move_loops();
         self.start_targets();
         self.run_ahead();
         self.start_calls();
@@ -354,7 +363,7 @@ impl RunState {
             || (self.flights.is_empty() && self.targets[..self.n_targets].iter().all(TargetState::is_over))
     }
 
-    /// Returns what became of each target, in plan order.
+    /// Returns what became of each target, in plan order; those of turns stand behind their loop.
     #[must_use]
     pub fn reports(&self) -> Vec<PhaseReport> {
         // Calls of a forerunner may have come back after its target had ended.
@@ -365,7 +374,19 @@ impl RunState {
             usage: target.tally.usage,
             ..target.report.clone()
         };
-        self.targets[..self.n_targets].iter().map(report).collect()
+        // What is in the turns of a loop stands behind it, turn by turn.
+        let mut open: Vec<TargetNo> = (0..self.n_targets).rev().collect();
+        let mut reports = Vec::with_capacity(self.targets.len() - self.n_targets);
+        while let Some(no) = open.pop() {
+            reports.push(report(&self.targets[no]));
+            open.extend(self.targets[no].inner.iter().rev());
+        }
+        reports
+    }
+
+    /// Returns a target as something is done for it.
+    pub(super) fn place(&self, no: TargetNo) -> Place {
+        Place { no, target: self.targets[no].target.clone(), phase: self.targets[no].phase }
     }
 
     pub(super) fn phase(&self, no: TargetNo) -> &Phase {
@@ -433,7 +454,7 @@ impl RunState {
             return;
         }
         self.told_at = self.time;
-        for no in 0..self.targets.len() {
+        for no in (0..2 * self.n_targets).chain(self.open_late.iter().copied()).collect::<Vec<_>>() {
             let job = self.targets[no].job().filter(|job| job.is_planned && !self.is_forerunner(no));
             let Some(units) = job.map(|job| job.counts).or_else(|| self.progress_ahead(no)) else { continue };
             let no = self.principal(no);

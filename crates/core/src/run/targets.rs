@@ -29,7 +29,7 @@ impl RunState {
     }
 
     pub(super) fn start_targets(&mut self) {
-        for no in 0..self.n_targets {
+        for no in self.principals() {
             let ready = matches!(self.targets[no].stage, Stage::Waiting)
                 && self.targets[no].after.iter().all(|before| self.targets[*before].is_over());
             if !ready {
@@ -43,7 +43,9 @@ impl RunState {
             let target = self.targets[no].target.clone();
             let known =
                 Known::of(&self.model, self.phase(no), &target, &self.history, |other| self.word(other));
-            self.effect(Effect::Judge(no, Box::new(known)));
+            let known = known.in_turns(&self.targets[no].bindings);
+            let place = self.place(no);
+            self.effect(Effect::Judge(place, Box::new(known)));
         }
     }
 
@@ -63,6 +65,9 @@ impl RunState {
         if let Some(error) = self.blocked(no, &standing) {
             return self.block(no, &standing, error);
         }
+        if self.phase(no).rounds().is_some() && standing.now.unfit.is_none() {
+            return self.start_loop(no, standing);
+        }
         let is_volatile = self.is_volatile(no, &standing);
         if let Some(attempt) = self.spent(no, &standing) {
             return self.fail_as_before(no, attempt);
@@ -78,6 +83,10 @@ impl RunState {
         if self.stop.is_some() {
             return self.end_early(no, self.stop.unwrap_or(Stop::Drained));
         }
+        if let Some(error) = self.is_out_of_time(no) {
+            return self.fail(no, &standing, error, None);
+        }
+        self.note_start(no);
         if (self.targets[no].is_forced || is_volatile) && !self.options.offline {
             self.raise_generation(no, &mut standing);
         }
@@ -139,10 +148,12 @@ impl RunState {
         if matches!(self.phase(no).work, Work::Ask(_)) {
             let prior = self.history.prior(&self.targets[no].target).map(Box::new);
             self.targets[no].stage = Stage::Preparing(standing.clone());
-            self.effect(Effect::Prepare(no, standing, prior, whole));
+            let place = self.place(no);
+            self.effect(Effect::Prepare(place, standing, prior, whole));
         } else {
             self.targets[no].stage = Stage::Transferring(standing.clone());
-            self.effect(Effect::Transfer(no, standing));
+            let place = self.place(no);
+            self.effect(Effect::Transfer(place, standing));
         }
     }
 

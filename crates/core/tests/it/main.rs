@@ -43,3 +43,4 @@ mod steps;
 mod streaming;
 mod tokens;
 mod trees;
+mod turns;

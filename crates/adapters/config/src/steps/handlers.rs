@@ -153,6 +153,7 @@ fn act(lowering: &mut Lowering<'_, '_>, draft: &Draft<'_>, n: usize, item: &Item
     let agent = AgentSpec { tool: Some(ToolRef::Action(action)), ..AgentSpec::default() };
     let mut names = read.names.clone();
     names.insert("has_failed".to_owned(), format!("phases.{}.failed", draft.phase));
+    let within = lowering.names.beside().and_then(|frame| Some(frame.turn.as_ref()?.phase.clone()));
     // It comes after the step whatever became of that.
     let after = read.phases.into_iter().filter(|phase| *phase != draft.phase).collect();
     let spec = PhaseSpec {
@@ -160,6 +161,7 @@ fn act(lowering: &mut Lowering<'_, '_>, draft: &Draft<'_>, n: usize, item: &Item
         wants: vec![draft.phase.clone()],
         after,
         names,
+        within: within.clone(),
         input: Some(input),
         agent: Some(AgentRef::Inline(Box::new(agent))),
         ..PhaseSpec::default()
@@ -169,7 +171,7 @@ fn act(lowering: &mut Lowering<'_, '_>, draft: &Draft<'_>, n: usize, item: &Item
     lowering.entries.push(StepEntry {
         id: phase.to_string(),
         phase,
-        within: None,
+        within,
         kind: StepKind::Hidden,
         tool: Some(found.tool),
         action: Some(found.action),

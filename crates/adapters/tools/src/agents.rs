@@ -18,7 +18,7 @@ use serde_json::{Map, Value, json};
 use crate::envelope::answer;
 use crate::params::{Params, fitted};
 use crate::registry::{Toolbox, declared};
-use crate::tool::{Act, Acted, Action, Declared, Fault};
+use crate::tool::{Act, Acted, Action, Books, Declared, Fault};
 
 /// Makes agents of tools: `agent: { tool: filesystem }` or `{ tool: { name: filesystem, action: write } }`.
 ///
@@ -138,9 +138,14 @@ impl Agent for ToolAgent {
             return Err(AgentError::new(FailureKind::Cancelled, "the call was cancelled").settled());
         }
         for unit in &request.units {
-            let acted = self.act(unit, &request, cancel).await;
-            if let Err(Fault::Raised(error)) = acted {
+            let books = Books::default();
+            let acted = self.act(unit, &request, cancel, &books).await;
+            if let Some(used) = books.total() {
+                reply.trace.resources.get_or_insert_default().add(&used);
+            }
+            if let Err(Fault::Raised(mut error)) = acted {
                 if request.units.len() == 1 || error.kind == FailureKind::Cancelled {
+                    error.trace.resources = reply.trace.resources;
                     return Err(error);
                 }
                 reply.units.push(answer(unit.id.clone(), Err(Fault::Raised(error))));
@@ -153,7 +158,13 @@ impl Agent for ToolAgent {
 }
 
 impl ToolAgent {
-    async fn act(&self, unit: &AskedUnit, request: &Request, cancel: &Cancel) -> Result<Acted, Fault> {
+    async fn act(
+        &self,
+        unit: &AskedUnit,
+        request: &Request,
+        cancel: &Cancel,
+        books: &Books,
+    ) -> Result<Acted, Fault> {
         let Value::Object(input) = unit.input.value() else {
             return Err(Fault::reported("the input of a tool is an object"));
         };
@@ -166,7 +177,8 @@ impl ToolAgent {
         };
         let by = by(unit, request, tool, action, &input);
         let ports = self.tools.ports();
-        carrier.act(Act { action: action.name, params: Params::new(input), by, ports, cancel }).await
+        let params = Params::new(input);
+        carrier.act(Act { action: action.name, params, by, ports, cancel, books }).await
     }
 }
 

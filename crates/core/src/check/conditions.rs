@@ -113,7 +113,8 @@ impl Checker<'_> {
             (Some("loop"), Some(name)) => {
                 self.loop_variable(phase, (name, parts.next()), &[], Code::ExpressionName, &path);
             }
-            (Some("params" | "scope" | "phases"), None) => {}
+            (Some("params" | "scope" | "phases" | "execution"), None) => {}
+            (Some("execution"), Some(field)) => self.of_an_execution(field, &path),
             _ if self.dialect() == Dialect::Steps => {}
             (root, _) => {
                 let root = root.unwrap_or_default();

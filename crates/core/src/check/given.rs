@@ -16,18 +16,19 @@ use super::pool::Pool;
 use super::templates::located;
 use super::{Checker, suggest};
 use crate::condition::Condition;
-use crate::fill::Pattern;
-use crate::model::{AgentModel, AskWork, Given, OutputShape, RunOutput, Split, Units, When};
+use crate::execution::OF_AN_EXECUTION;
+use crate::fill::{FillError, Pattern};
+use crate::model::{AgentModel, AskWork, Given, Goto, OutputShape, RunOutput, Split, Units, When};
 use crate::ports::agent::{Accepted, Draft};
 use crate::sight::{OF_A_PHASE, Sight};
-use crate::template::Dialect;
+use crate::template::{Dialect, is_template};
 use crate::turns::{EACH, ONCE, SUMMARY, WHILE};
 
 /// The most mistakes of one input that are told.
 const MOST_ERRORS: usize = 10;
 
 /// What a text may read from.
-const ROOTS: [&str; 4] = ["params", "scope", "phases", "loop"];
+const ROOTS: [&str; 5] = ["params", "scope", "phases", "loop", "execution"];
 
 impl Checker<'_> {
     /// Returns the phases that the input and the names of a phase read, with the paths that name them. A name that no text
@@ -35,7 +36,11 @@ impl Checker<'_> {
     pub(super) fn seen_phases(&mut self, name: &PhaseName, spec: &PhaseSpec) -> Vec<(PhaseName, String)> {
         let base = format!("phases.{name}");
         let mut seen: Vec<(PhaseName, String)> = Vec::new();
-        for (text, path) in &text_variables(self.dialect(), spec, &base) {
+        let mut variables = text_variables(self.dialect(), spec, &base);
+        let goto = self.goto_pattern(name, spec).ok().flatten();
+        let others = goto.iter().flat_map(Pattern::located_variables);
+        variables.extend(others.filter(|(text, _)| !is_of(name, spec, text)));
+        for (text, path) in &variables {
             let root = text.split('.').next().unwrap_or_default();
             let is_named = spec.names.contains_key(root);
             let path = if is_named { format!("{base}.let.{root}") } else { path.clone() };
@@ -136,10 +141,13 @@ impl Checker<'_> {
             let Some(factory) = factory else { continue };
             given.factories.push(factory.clone());
             let accepted = factory.accepts(&Draft { spec: &agent.spec, declared: &declared });
+            // What a tool of the registry takes, it judges itself when it knows all of it: it reads texts as other types.
+            let own = self.declared(agent.name.as_str(), agent.spec.accepts.as_ref());
+            given.accepts.extend(own.clone().map(|validator| (agent.name.clone(), validator)));
             let Some(input) = spec.input.as_ref().filter(|_| given.input.is_fixed()) else { continue };
             let validator = match accepted {
                 Some(Accepted { input, .. }) => jsonschema::validator_for(&input.value()).ok().map(Arc::new),
-                None => self.declared(agent.name.as_str(), agent.spec.accepts.as_ref()),
+                None => own,
             };
             if let Some(validator) = validator {
                 self.accepted(name, agent.name.as_str(), &validator, input);
@@ -193,9 +201,43 @@ impl Checker<'_> {
         for (variable, path) in pattern.located_variables() {
             self.seen_variable_of(name, spec, &[], &variable, &path);
         }
-        let variables = pattern.variables();
+        let goto = match self.goto_pattern(name, spec) {
+            Ok(goto) => goto,
+            Err(error) => {
+                self.problems.add(Code::TemplateSyntax, error.path, located(&error.error));
+                None
+            }
+        };
+        let mut variables = pattern.variables();
+        for (variable, path) in goto.iter().flat_map(Pattern::located_variables) {
+            self.seen_variable_of(name, spec, &[], &variable, &path);
+            if !is_of(name, spec, &variable) {
+                variables.insert(variable);
+            }
+        }
         let sight = Sight::of(variables.iter().map(String::as_str), &spec.names);
-        Some(Given { input: Arc::new(pattern), sight: Arc::new(sight), factories: Vec::new() })
+        let goto = goto.map(|to| {
+            let variables = to.variables();
+            let sight = Sight::of(variables.iter().map(String::as_str), &spec.names);
+            Goto { to: Arc::new(to), sight: Arc::new(sight) }
+        });
+        Some(Given {
+            input: Arc::new(pattern),
+            sight: Arc::new(sight),
+            factories: Vec::new(),
+            accepts: Vec::new(),
+            goto,
+        })
+    }
+
+    /// Returns the template that names the phase to go on with, if there is one.
+    fn goto_pattern(&self, name: &PhaseName, spec: &PhaseSpec) -> Result<Option<Pattern>, FillError> {
+        let goto = spec.goto.as_deref().filter(|goto| is_template(goto) && spec.input.is_some());
+        let compile = |goto: &str| {
+            let path = format!("phases.{name}.goto");
+            Pattern::compile_in(self.dialect(), &Value::from(goto), &path)
+        };
+        goto.map(compile).transpose()
     }
 
     /// Checks the names of `let`.
@@ -246,7 +288,8 @@ impl Checker<'_> {
             ("scope", Some(dimension), _) => {
                 self.template_scope(name, &spec.per, dimension, Code::TemplateName, at);
             }
-            ("params" | "scope", None, _) => {}
+            ("params" | "scope" | "execution", None, _) => {}
+            ("execution", Some(field), _) => self.of_an_execution(field, at),
             ("phases", Some(_), Some(field)) if OF_A_PHASE.contains(&field) => {}
             ("phases", Some(phase), Some(field)) => {
                 let hint = suggest::suggestion(field, OF_A_PHASE);
@@ -272,10 +315,24 @@ impl Checker<'_> {
 }
 
 impl Checker<'_> {
+    /// Checks what a text reads of the execution.
+    pub(super) fn of_an_execution(&mut self, field: &str, at: &str) {
+        if !OF_AN_EXECUTION.contains(&field) {
+            let hint = suggest::suggestion(field, OF_AN_EXECUTION);
+            let message = format!("an execution has no `{field}`");
+            self.problems.add_with(Code::TemplateName, at, message, hint);
+        }
+    }
+
     /// Returns the values of a whole run.
     pub(super) fn outputs(&mut self) -> Vec<RunOutput> {
         let pipeline = self.pipeline;
         let mut outputs = Vec::new();
+        for name in pipeline.output_types.keys().filter(|name| !pipeline.outputs.contains_key(*name)) {
+            let hint = suggest::suggestion(name, pipeline.outputs.keys().map(String::as_str));
+            let message = format!("there is no output `{name}` to have a type");
+            self.problems.add_with(Code::OutputType, format!("output_types.{name}"), message, hint);
+        }
         for (name, value) in &pipeline.outputs {
             let path = format!("outputs.{name}");
             match Pattern::compile_in(self.dialect(), value, &path) {
@@ -309,7 +366,8 @@ impl Checker<'_> {
             let mut parts = variable.split('.');
             match (parts.next().unwrap_or_default(), parts.next(), parts.next()) {
                 ("params", Some(param), _) => self.template_param(param, Code::TemplateName, &path),
-                ("params", None, _) => {}
+                ("params" | "execution", None, _) => {}
+                ("execution", Some(field), _) => self.of_an_execution(field, &path),
                 ("phases", Some(phase), Some(field)) if OF_A_PHASE.contains(&field) => {
                     if let Ok(phase) = phase.parse::<PhaseName>()
                         && self.named_phase(&phase, &path)
@@ -330,7 +388,14 @@ impl Checker<'_> {
         let sight = Sight::of(variables.iter().map(String::as_str), &self.pipeline.names);
         RunOutput {
             name: name.to_owned(),
-            given: Given { input: Arc::new(pattern), sight: Arc::new(sight), factories: Vec::new() },
+            kind: self.pipeline.output_types.get(name).copied(),
+            given: Given {
+                input: Arc::new(pattern),
+                sight: Arc::new(sight),
+                factories: Vec::new(),
+                accepts: Vec::new(),
+                goto: None,
+            },
         }
     }
 }
@@ -363,6 +428,13 @@ fn text_variables(dialect: Dialect, spec: &PhaseSpec, base: &str) -> BTreeSet<(S
         variables.extend(read.map(|variable| (variable, format!("{base}.loop.{field}"))));
     }
     variables
+}
+
+/// Whether a variable leads to what the phase itself makes.
+fn is_of(name: &PhaseName, spec: &PhaseSpec, variable: &str) -> bool {
+    let (root, rest) = variable.split_once('.').map_or((variable, None), |(a, b)| (a, Some(b)));
+    let whole = spec.names.get(root).map_or_else(|| variable.to_owned(), |path| with_rest(path, rest));
+    whole.strip_prefix("phases.").and_then(|rest| rest.split('.').next()) == Some(name.as_str())
 }
 
 fn with_rest(path: &str, rest: Option<&str>) -> String {

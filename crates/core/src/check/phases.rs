@@ -74,7 +74,6 @@ impl Checker<'_> {
     ) -> Option<Phase> {
         self.scopes(name, spec, links);
         self.conditions(name, spec, links);
-        self.unbuilt(name, spec);
         self.unaided(name, spec, !matches!(pool.role, Some(AgentRole::Read | AgentRole::Write)));
         self.limits(spec.limits.as_ref(), &format!("phases.{name}.limits"));
         self.readable(links, made);

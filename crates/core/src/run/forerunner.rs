@@ -155,12 +155,12 @@ impl Forerunner {
 impl RunState {
     /// Returns the number of the forerunner of a target of the plan.
     pub(super) const fn forerunner(&self, no: TargetNo) -> TargetNo {
-        no + self.n_targets
+        self.targets.forerunner(no)
     }
 
     /// Returns the numbers of a target and of its forerunner; targets of turns have none.
     pub(super) fn both(&self, no: TargetNo) -> SmallVec<[TargetNo; 2]> {
-        if no < self.n_targets { smallvec![no, self.forerunner(no)] } else { smallvec![no] }
+        self.targets.both(no)
     }
 
     /// Returns what is known of a target before its turn, if something is.
@@ -170,17 +170,17 @@ impl RunState {
 
     /// Returns the number of the target that a number stands for: of a forerunner, the one it runs ahead of.
     pub(super) const fn principal(&self, no: TargetNo) -> TargetNo {
-        if self.is_forerunner(no) { no - self.n_targets } else { no }
+        self.targets.principal(no)
     }
 
     /// Whether a number is that of a forerunner.
     pub(super) const fn is_forerunner(&self, no: TargetNo) -> bool {
-        no >= self.n_targets && no < 2 * self.n_targets
+        self.targets.is_forerunner(no)
     }
 
     /// Whether a number is that of a forerunner whose target has not come to ask itself.
     pub(super) fn is_early(&self, no: TargetNo) -> bool {
-        self.is_forerunner(no) && self.targets[self.principal(no)].is_before_asking()
+        self.targets.is_early(no)
     }
 
     /// Whether a number is that of a forerunner whose target has ended.
@@ -199,7 +199,7 @@ impl RunState {
         if self.stop.is_some() || self.fatal.is_some() || self.options.offline {
             return;
         }
-        for no in 0..self.n_targets {
+        for no in self.agenda.ahead() {
             match self.forerunners[no].as_ref().map(|ahead| ahead.step) {
                 Some(Step::Idle) => self.foresee(no),
                 Some(Step::Asking) if self.is_doomed(no) => self.doom(no),
@@ -319,6 +319,7 @@ impl RunState {
         let live: Vec<Live> = ahead.live.clone();
         let forerunner = self.forerunner(no);
         self.targets[forerunner].stage = Stage::Asking(Box::new(job));
+        self.agenda.asks(forerunner, false);
         self.watch_all(forerunner);
         let upstream = live.iter().map(|live| (*self.targets[live.up].target).clone()).collect();
         self.tell(no, EventKind::PhaseStreaming { upstream });

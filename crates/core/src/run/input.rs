@@ -15,6 +15,7 @@ use refrain_schemas::scope::Target;
 use smallvec::SmallVec;
 
 use crate::engine::EngineError;
+use crate::execution::Execution;
 use crate::facts::Known;
 use crate::history::Prior;
 use crate::judge::UpstreamNow;
@@ -23,7 +24,7 @@ use crate::ports::executor::Call;
 use crate::prepare::Prepared;
 use crate::publish::{Published, Publisher, UnitOutcome};
 use crate::survey::Standing;
-use crate::turns::{Ending, Next, Rounds};
+use crate::turns::{Bindings, Ending, Next, Rounds};
 
 use super::forerunner::Foresight;
 use super::pool::Pack;
@@ -85,6 +86,10 @@ pub struct Place {
     pub target: Arc<Target>,
     /// Its phase, by its place in the model.
     pub phase: usize,
+    /// The turns that it is in.
+    pub bindings: Bindings,
+    /// The execution that the run belongs to.
+    pub execution: Option<Execution>,
 }
 
 /// How far a loop has gone, while it is made out what comes next.

@@ -74,6 +74,7 @@ impl RunState {
             end: None,
             has_started: false,
         }));
+        self.looping.insert(no);
         self.moved_loops.insert(no);
     }
 
@@ -97,7 +98,6 @@ impl RunState {
     /// Takes note that a target of a turn is over.
     pub(super) fn note_over(&mut self, no: TargetNo) {
         let Some(TurnOf { of, number }) = self.targets[no].turn else { return };
-        self.open_late.remove(&no);
         let Stage::Looping(looping) = &mut self.targets[of].stage else { return };
         let Some(turn) = looping.turns.get_mut(number) else { return };
         turn.n_left -= 1;
@@ -221,15 +221,19 @@ impl RunState {
             let mut state = TargetState::new(target, place, Vec::new(), is_forced);
             state.turn = Some(TurnOf { of: no, number });
             (state.bindings, state.deadline) = (bindings.clone(), deadline);
-            self.by_target.insert(state.target.clone(), self.targets.len());
-            self.targets.push(state);
+            let target = state.target.clone();
+            let late = self.targets.add(state);
+            self.by_target.insert(target, late);
         }
         let numbers: Vec<TargetNo> = (first..self.targets.len()).collect();
         for late in numbers.iter().copied() {
             let before = upstream(&self.model, self.phase(late), &self.targets[late].target.scope);
             let after = before.iter().filter_map(|before| self.by_target.get(&before.target).copied());
-            self.targets[late].after = after.collect();
-            self.open_late.insert(late);
+            let after: Vec<TargetNo> = after.collect();
+            let open: Vec<TargetNo> =
+                after.iter().copied().filter(|before| !self.targets[*before].is_over()).collect();
+            self.targets[late].after = after;
+            self.agenda.add(late, &open);
         }
         let targets = found.into_iter().map(|(target, _)| target).collect();
         self.tell(no, EventKind::TurnStarted { turn: number as u64, targets });
@@ -251,6 +255,7 @@ impl RunState {
         let Stage::Looping(looping) = std::mem::replace(&mut self.targets[no].stage, Stage::Judging) else {
             return;
         };
+        self.looping.remove(&no);
         let Looping { standing, turns, end, has_started, .. } = *looping;
         if let Some(stop) = self.stopped_within(&turns) {
             return self.end_early(no, stop);
@@ -391,11 +396,6 @@ impl RunState {
         let (code, message) =
             (FailureKind::TimedOut.as_str().to_owned(), "the time of the turn is up".to_owned());
         Some(PhaseError { code, message, hint: None, units: Vec::new(), missing: Vec::new() })
-    }
-
-    /// Returns the numbers of all targets but forerunners that are of the plan or under way in a turn.
-    pub(super) fn principals(&self) -> Vec<TargetNo> {
-        (0..self.n_targets).chain(self.open_late.iter().copied()).collect()
     }
 }
 

@@ -8,9 +8,10 @@ use serde_json::Value;
 
 use crate::condition::Condition;
 use crate::engine::EngineError;
+use crate::execution::Execution;
 use crate::fill::Pattern;
 use crate::judge::UpstreamNow;
-use crate::model::{LoopKind, LoopWork, Phase};
+use crate::model::{LoopKind, LoopWork, Model, Phase};
 use crate::ports::store::Store;
 use crate::sight::Seen;
 use crate::template::Context;
@@ -52,14 +53,16 @@ pub struct Around<'a> {
     pub phase: &'a Phase,
     /// How it goes round.
     pub work: &'a LoopWork,
-    /// The project's params.
-    pub params: &'a serde_json::Map<String, Value>,
+    /// The project.
+    pub model: &'a Model,
     /// Its scope.
     pub scope: &'a Scope,
     /// What comes before it.
     pub upstream: &'a [UpstreamNow],
     /// The turns that it is in itself.
     pub bindings: &'a Bindings,
+    /// The execution that the run belongs to.
+    pub execution: Option<&'a Execution>,
     /// Where documents are.
     pub store: &'a dyn Store,
 }
@@ -198,11 +201,12 @@ impl Around<'_> {
         let bindings = round.map_or_else(|| self.bindings.clone(), |round| self.bindings.with(round));
         let scope = self.phase.fixed(self.scope);
         let seen = Seen {
-            params: self.params,
+            model: self.model,
             scope: &scope,
             upstream: &upstream,
             store: self.store,
             bindings: &bindings,
+            execution: self.execution,
         };
         self.work.sight.context(&seen).await
     }

@@ -9,6 +9,7 @@ mod blame;
 mod calls;
 mod changed;
 mod corners;
+mod costs;
 mod delta;
 mod editing;
 mod effects;

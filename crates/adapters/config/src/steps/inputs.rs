@@ -144,7 +144,8 @@ const fn json_type(kind: ParamType) -> Option<&'static str> {
     }
 }
 
-fn kind(reading: &mut Reading<'_>, item: &Item<'_>) -> Option<ParamType> {
+/// Reads the name of a type.
+pub(super) fn kind(reading: &mut Reading<'_>, item: &Item<'_>) -> Option<ParamType> {
     Some(match reading.word(item, &TYPES)? {
         "string" | "str" => ParamType::String,
         "integer" | "int" => ParamType::Integer,

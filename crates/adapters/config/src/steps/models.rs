@@ -72,7 +72,7 @@ impl Lowering<'_, '_> {
     }
 
     /// Reads `PROVIDER:MODEL` or `PROVIDER/MODEL`.
-    fn model_name(&mut self, item: &Item<'_>) -> Option<String> {
+    pub(super) fn model_name(&mut self, item: &Item<'_>) -> Option<String> {
         let text = self.reading.text(item)?.trim();
         if text.contains("AUTO") {
             self.reading.at(Code::ReservedField, item, "the choice of a model is not available yet", None);

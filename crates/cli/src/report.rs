@@ -212,6 +212,10 @@ impl From<EngineError> for CliError {
                 let hint = did_you_mean(&scope, known.iter().map(String::as_str));
                 Self::usage(message).hint_if(hint.map(|hint| hint.replacen('`', &format!("`{phase}@"), 1)))
             }
+            EngineError::Turn { phase, of } => {
+                let turns = vec!["0"; of.len()].join(",");
+                Self::usage(message).hint(format!("name the turn, such as `{phase}@{turns}`, counted from 0"))
+            }
             EngineError::Disabled { .. } => {
                 Self::usage(message).hint("remove `enabled: false` from the pipeline file to run it")
             }
@@ -329,6 +333,11 @@ mod tests {
             EngineError::UnknownScope { phase: "qa".into(), scope: "jp".into(), known: vec!["ja".into()] },
             Code::Usage,
             "error: phase `qa` has no scope `jp`; it has ja\n  hint: did you mean `qa@ja`?\n",
+        );
+        check(
+            EngineError::Turn { phase: "save".into(), of: vec!["each".into()] },
+            Code::Usage,
+            "error: `save` exists once per turn of each\n  hint: name the turn, such as `save@0`, counted from 0\n",
         );
         check(
             EngineError::NoRevision { target: "qa@ja".into(), revision: "yet".into() },

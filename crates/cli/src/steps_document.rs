@@ -166,6 +166,8 @@ impl<'a> Making<'a> {
     /// Adds what a turn of a loop with conditions came to.
     fn result(&mut self, entry: &StepEntry, turn: &str) {
         let start = format!("{turn}_");
+        let of_turn = self.steps.iter().filter(|(id, step)| id.starts_with(&start) && !step.value.is_null());
+        let value = of_turn.map(|(_, step)| (step.id.clone(), step.value.clone())).collect();
         let success = self
             .steps
             .iter()
@@ -176,7 +178,7 @@ impl<'a> Making<'a> {
             action: Some("capture_result".to_owned()),
             status: "completed".to_owned(),
             success,
-            value: Value::Null,
+            value: Value::Object(value),
             error: None,
             error_type: None,
             tool: None,

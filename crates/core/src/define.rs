@@ -19,7 +19,9 @@ use crate::ports::files::{FileError, ProjectFiles};
 use crate::ports::rules::RecordRules;
 use crate::ports::tools::{Tool, Tools};
 use crate::prompt::Prompt;
+use crate::sight::Sight;
 use crate::template;
+use crate::turns::Bindings;
 
 /// Parts of a phase as written that change neither its requests nor its artifact.
 const NOT_PART: [&str; 3] = ["when", "on_unit_failure", "course"];
@@ -65,6 +67,8 @@ pub struct BoundAgent {
     pub params_digest: Digest,
     /// What asking it leaves behind.
     pub effect: Effect,
+    /// Whether it may answer otherwise each time.
+    pub is_volatile: bool,
     /// For a model: what it is told.
     pub prompt: Option<Arc<Prompt>>,
     /// For a model: how many bytes of each of its requests tell it of its tools, at most.
@@ -132,13 +136,14 @@ pub async fn define(
     phase: &Phase,
     scope: &Scope,
     files: &FileDigests,
-    tools: &dyn Tools,
+    (tools, bindings): (&dyn Tools, &Bindings),
 ) -> Result<Definition, EngineError> {
     let written = phase.written.iter().filter(|(name, _)| !NOT_PART.contains(&name.as_str()));
     let mut parts: BTreeMap<String, Digest> =
         written.map(|(name, json)| (name.clone(), Digest::of_content(json.as_str().as_bytes()))).collect();
     parts.extend(joined_needs(phase));
     parts.extend(params_given(model, phase));
+    parts.extend(sight_of(phase).map(|sight| bindings.parts(sight)).unwrap_or_default());
     if let Some(schema) = schema(phase) {
         parts.insert(format!("schema.{}", schema.path), Digest::of_content(schema.json.as_str().as_bytes()));
     }
@@ -255,11 +260,16 @@ fn tools_error(server: &str, error: AgentError) -> EngineError {
 /// The params that the input of a phase reads: in its key counts what comes of them, but where one differs it is to be
 /// filled again.
 fn params_given(model: &Model, phase: &Phase) -> Vec<(String, Digest)> {
-    let Some(given) = phase.given() else { return Vec::new() };
+    let Some(sight) = sight_of(phase) else { return Vec::new() };
     let digest =
         |value: &Value| Json::of(value).ok().map(|json| Digest::of_content(json.as_str().as_bytes()));
-    let read = given.sight.params(&model.params);
+    let read = sight.params(&model.params);
     read.filter_map(|(name, value)| Some((format!("params.{name}"), digest(value)?))).collect()
+}
+
+/// Returns what the texts read that a phase is made from.
+fn sight_of(phase: &Phase) -> Option<&Sight> {
+    phase.given().map(|given| &*given.sight).or_else(|| phase.rounds().map(|work| &*work.sight))
 }
 
 /// Whether a joined phase is needed or wanted: a hole in a needed one makes its units holes.
@@ -302,7 +312,18 @@ async fn bind(
     parts.insert(format!("agent.{name}.params"), params_digest);
     let (name, identity, files) = (name.clone(), identity.finish(), stamps.into());
     let effect = agent.traits.effect;
-    Ok(BoundAgent { name, identity, files, params, vars, params_digest, effect, prompt: None, tool_bytes: 0 })
+    Ok(BoundAgent {
+        name,
+        identity,
+        files,
+        params,
+        vars,
+        params_digest,
+        effect,
+        is_volatile: agent.spec.volatile,
+        prompt: None,
+        tool_bytes: 0,
+    })
 }
 
 /// Returns the part of an agent's identity that stands in the pipeline file and in its technology. Two that share it are one
@@ -396,6 +417,7 @@ pub fn agent_names(phase: &Phase) -> Vec<&AgentName> {
         Work::Read(work) => vec![&work.agent],
         Work::Write(work) => vec![&work.agent],
         Work::Ask(work) => work.pool.iter().map(|member| &member.agent).collect(),
+        Work::Loop(_) => Vec::new(),
     }
 }
 
@@ -403,6 +425,7 @@ pub fn agent_names(phase: &Phase) -> Vec<&AgentName> {
 fn prompts(phase: &Phase) -> Vec<Option<Arc<Prompt>>> {
     match &phase.work {
         Work::Read(_) | Work::Write(_) => vec![None],
+        Work::Loop(_) => Vec::new(),
         Work::Ask(work) => work.pool.iter().map(|member| member.prompt.clone()).collect(),
     }
 }
@@ -410,7 +433,7 @@ fn prompts(phase: &Phase) -> Vec<Option<Arc<Prompt>>> {
 fn schema(phase: &Phase) -> Option<&OutputSchema> {
     match &phase.work {
         Work::Read(work) => work.schema.as_ref(),
-        Work::Write(_) => None,
+        Work::Write(_) | Work::Loop(_) => None,
         Work::Ask(work) => work.output.schema.as_ref(),
     }
 }

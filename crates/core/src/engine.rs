@@ -20,7 +20,7 @@ use refrain_schemas::scope::{Scope, Target};
 use refrain_schemas::status::{HistoryReport, Holder, StatusReport};
 use refrain_schemas::why::{Conflict, DiffReport, WhyReport};
 
-use crate::model::Model;
+use crate::model::{Model, Phase};
 use crate::ports::agent::AgentFactory;
 use crate::ports::clock::{Clock, Ids};
 use crate::ports::executor::Executor;
@@ -543,6 +543,33 @@ impl Engine {
         }
     }
 
+    /// Resolves a target of a turn, such as `save@3`; whether there was such a turn, the history knows.
+    fn select_turn(&self, phase: &Phase, selection: &Selection) -> Result<Target, EngineError> {
+        let dimensions = [&phase.per[..], &phase.loops].concat();
+        let (values, turns) = (&selection.values, phase.loops.len());
+        let is_number = |value: &String| value.parse::<u32>().is_ok_and(|n| n.to_string() == *value);
+        let fixed = values.len().saturating_sub(turns);
+        let has_scope = || {
+            let scopes = crate::model::scopes(&self.model.dimensions, &phase.per);
+            scopes.iter().any(|scope| scope.iter().map(|(_, value)| value).eq(&values[..fixed]))
+        };
+        if values.len() != dimensions.len() || !values[fixed..].iter().all(is_number) || !has_scope() {
+            let of = phase.loops.iter().map(ToString::to_string).collect();
+            return Err(EngineError::Turn { phase: phase.name.to_string(), of });
+        }
+        Ok(phase.target(Scope::new(dimensions.into_iter().zip(values.iter().cloned()))))
+    }
+
+    /// Returns the loop in whose turns a selection is, the outermost one; the selection itself where it is in none.
+    #[must_use]
+    pub(crate) fn outermost(&self, selection: &Selection) -> Selection {
+        let phase = self.model.phase(selection.phase.as_str());
+        let around = phase.and_then(|phase| Some((phase, self.model.phase(phase.loops.first()?.as_str())?)));
+        let Some((phase, around)) = around else { return selection.clone() };
+        let values = selection.values.iter().take(phase.per.len()).cloned().collect();
+        Selection { phase: around.name.clone(), values }
+    }
+
     /// Resolves a selection to all its targets.
     ///
     /// # Errors
@@ -552,6 +579,9 @@ impl Engine {
             phase: selection.phase.to_string(),
             known: self.model.phases.iter().map(|phase| phase.name.to_string()).collect(),
         })?;
+        if !phase.loops.is_empty() {
+            return self.select_turn(phase, selection).map(|target| vec![target]);
+        }
         let scopes = self.model.scopes(phase);
         let fits = |scope: &Scope| {
             selection.values.is_empty()

@@ -21,6 +21,7 @@ use crate::judge::{Now, UpstreamNow};
 use crate::model::{ContextSource, Handled, Heading, Model, PassedBy, Phase, RouteOn, Work};
 use crate::prepare::{read_again, written_again};
 use crate::sight::{self, Seen};
+use crate::turns::Bindings;
 use crate::upstream::{EdgeKind, Upstream, context_phases, scopes_read, upstream};
 
 /// The number that stands for a document of a failure, which is no revision.
@@ -128,6 +129,42 @@ pub fn upstream_now(
         .collect()
 }
 
+/// Returns what there is of the phases of a turn, to the loop that it is a turn of.
+#[must_use]
+pub fn turn_now<'a>(
+    model: &Model,
+    targets: impl IntoIterator<Item = &'a Target>,
+    history: &History,
+    word: &impl Fn(&Target) -> Word,
+) -> Vec<UpstreamNow> {
+    let now = |target: &'a Target| {
+        let phase = model.phase(target.phase.as_str())?;
+        let now = at_the_end(phase, target.clone(), history, word);
+        let goes_on = now.freshness == Freshness::Failed;
+        Some(UpstreamNow { kind: EdgeKind::Want, goes_on, ..now })
+    };
+    targets.into_iter().filter_map(now).collect()
+}
+
+/// Returns what there is of a target to somebody who comes after everything, and sees the document of every failure.
+fn at_the_end(
+    phase: &Phase,
+    target: Target,
+    history: &History,
+    word: &impl Fn(&Target) -> Word,
+) -> UpstreamNow {
+    let known = word(&target);
+    let (end, document) = settled(phase, &target, history, known);
+    let attempt = || history.target(&target).and_then(|target| target.last_attempt.as_ref());
+    let failed = || attempt().filter(|_| known.freshness == Freshness::Failed)?.document.clone();
+    let latest = || history.latest(&target).filter(|_| known.freshness != Freshness::Skipped);
+    let artifact = document.or_else(failed).map(|document| (NO_REVISION, document));
+    let artifact = artifact.or_else(|| latest().map(|record| (record.revision, record.artifact.clone())));
+    let (freshness, kind) = (known.freshness, EdgeKind::After);
+    let (read, hard, goes_on, failure) = (true, false, true, None);
+    UpstreamNow { target, read, hard, artifact, freshness, kind, end, goes_on, failure }
+}
+
 /// Returns what there is of some phases, in all of their scopes, to somebody who comes after everything.
 #[must_use]
 pub fn before_all(
@@ -139,27 +176,7 @@ pub fn before_all(
     let mut out = Vec::new();
     for phase in phases.iter().filter_map(|name| model.phase(name.as_str())) {
         for target in scopes_read(model, phase, &Scope::none()) {
-            let known = word(&target);
-            let (end, document) = settled(phase, &target, history, known);
-            let attempt = || history.target(&target).and_then(|target| target.last_attempt.as_ref());
-            // The end of a run sees the document of every failure.
-            let failed = || attempt().filter(|_| known.freshness == Freshness::Failed)?.document.clone();
-            let latest = || history.latest(&target).filter(|_| known.freshness != Freshness::Skipped);
-            let artifact = document.or_else(failed).map(|document| (NO_REVISION, document));
-            let artifact =
-                artifact.or_else(|| latest().map(|record| (record.revision, record.artifact.clone())));
-            let (freshness, kind) = (known.freshness, EdgeKind::After);
-            out.push(UpstreamNow {
-                target,
-                read: true,
-                hard: false,
-                artifact,
-                freshness,
-                kind,
-                end,
-                goes_on: true,
-                failure: None,
-            });
+            out.push(at_the_end(phase, target, history, word));
         }
     }
     out
@@ -182,6 +199,10 @@ pub struct Known {
     pub is_ours: bool,
     /// The last attempt that made no revision, if it has an input of its own.
     pub tried: Option<Tried>,
+    /// The last attempt that made no revision.
+    pub attempt: Option<AttemptRecord>,
+    /// The turns that it is in.
+    pub bindings: Bindings,
     /// The execution that the latest run belongs to.
     pub execution: Option<Execution>,
 }
@@ -218,8 +239,16 @@ impl Known {
             read: attempt.read.clone(),
             is_ours: history.goes_on_with(attempt.run_id),
         });
+        let (attempt, bindings) = (attempt.cloned(), Bindings::default());
         let execution = history.execution();
-        Self { upstream, prior, generation, edits, passed, is_ours, tried, execution }
+        Self { upstream, prior, generation, edits, passed, is_ours, tried, attempt, bindings, execution }
+    }
+
+    /// Says which turns the target is in.
+    #[must_use]
+    pub fn in_turns(mut self, bindings: &Bindings) -> Self {
+        self.bindings = bindings.clone();
+        self
     }
 }
 
@@ -238,7 +267,8 @@ pub async fn gather(
     let phase = model
         .phase(target.phase.as_str())
         .ok_or_else(|| EngineError::UnknownPhase { phase: target.phase.to_string(), known: Vec::new() })?;
-    let definition = define::define(model, phase, &target.scope, digests, &*ports.tools).await?;
+    let scope = &*phase.fixed(&target.scope);
+    let definition = define::define(model, phase, scope, digests, (&*ports.tools, &known.bindings)).await?;
     let prior = known.prior.as_ref();
     let (skip, unfit) = match skipped(model, ports, phase, target, known).await {
         Ok(skip) => (skip, None),
@@ -251,13 +281,14 @@ pub async fn gather(
         unfit,
         definition: definition.parts.clone(),
         upstream: known.upstream.clone(),
-        context_files: context_files(phase, &target.scope, digests).await?,
+        context_files: context_files(phase, scope, digests).await?,
         sources: Vec::new(),
         tried: None,
         altered: Vec::new(),
         exports: Vec::new(),
         generation: known.generation,
         edits: known.edits.clone(),
+        bindings: known.bindings.clone(),
         execution: known.execution,
     };
     match &phase.work {
@@ -292,7 +323,7 @@ pub async fn gather(
                 tried => tried.as_ref().map(|tried| tried.read.clone()),
             };
         }
-        Work::Ask(_) => {}
+        Work::Ask(_) | Work::Loop(_) => {}
     }
     Ok((now, definition))
 }
@@ -375,8 +406,9 @@ async fn skipped(
     }
     let failed =
         |message: String| EngineError::Expression { what: format!("phases.{}.when", phase.name), message };
-    let (scope, store) = (&target.scope, &*ports.store);
-    let seen = Seen { model, scope, upstream, store, execution: known.execution.as_ref() };
+    let (scope, store) = (&*phase.fixed(&target.scope), &*ports.store);
+    let (bindings, execution) = (&known.bindings, known.execution.as_ref());
+    let seen = Seen { model, scope, upstream, store, bindings, execution };
     let context = when.sight.context(&seen).await?;
     let holds = when.condition.holds(&context).map_err(|error| failed(error.to_string()))?;
     Ok((!holds).then(|| Skip { reason: format!("`when: {}` is false", when.text), end: End::False }))

@@ -17,6 +17,7 @@ use crate::edits::EditsNow;
 use crate::end::{End, Skip};
 use crate::execution::Execution;
 use crate::facts::NO_REVISION;
+use crate::turns::Bindings;
 use crate::upstream::EdgeKind;
 
 /// Everything about a target that its freshness hangs on, as it is now.
@@ -44,6 +45,8 @@ pub struct Now {
     pub generation: u32,
     /// What people edited: its own records, and those of later targets that lock its units.
     pub edits: EditsNow,
+    /// The turns that it is in.
+    pub bindings: Bindings,
     /// The execution that the latest run belongs to; part of what the target is made from only where a text reads it.
     pub execution: Option<Execution>,
 }
@@ -339,10 +342,8 @@ fn upstream_causes(now: &Now, before: &Lineage, causes: &mut Vec<Cause>) {
             _ => {}
         }
     }
-    let gone = before
-        .upstream
-        .keys()
-        .filter(|name| !now.upstream.iter().any(|upstream| upstream.target.to_string() == **name));
+    let there: BTreeSet<String> = now.upstream.iter().map(|upstream| upstream.target.to_string()).collect();
+    let gone = before.upstream.keys().filter(|name| !there.contains(*name));
     causes.extend(gone.map(|name| Cause::new(CauseKind::Gathered, name.clone())));
 }
 

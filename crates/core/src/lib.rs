@@ -49,6 +49,7 @@ pub mod template;
 pub mod terms;
 pub mod tokens;
 pub mod tree;
+pub mod turns;
 pub mod unit_table;
 pub mod units;
 pub mod upstream;

@@ -3,6 +3,7 @@
 //! [`check`](crate::check) is the only way to one. Nothing in here can be wrong any more: every phase that is named
 //! exists, phases stand in an order in which they can run, templates and expressions parse, schemas compile.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
@@ -92,21 +93,23 @@ impl Model {
                 OutputShape::Records { key } => Some(key),
                 OutputShape::Document => None,
             },
-            Work::Write(_) => None,
+            Work::Write(_) | Work::Loop(_) => None,
         }
     }
 
-    /// Returns every phase in every scope, in phase order; disabled phases are left out.
+    /// Returns every phase in every scope, in phase order; disabled phases are left out, and so are those of the turns of a
+    /// loop, which come into being in a run.
     #[must_use]
     pub fn targets(&self) -> Vec<Target> {
         let enabled = self.phases.iter().filter(|phase| phase.enabled);
         enabled.flat_map(|phase| self.scopes(phase).into_iter().map(|scope| phase.target(scope))).collect()
     }
 
-    /// Returns the scopes of a phase: every combination of its dimensions' values, the last one varying fastest.
+    /// Returns the scopes of a phase: every combination of its dimensions' values, the last one varying fastest; none of a
+    /// phase that exists once per turn.
     #[must_use]
     pub fn scopes(&self, phase: &Phase) -> Vec<Scope> {
-        scopes(&self.dimensions, &phase.per)
+        if phase.loops.is_empty() { scopes(&self.dimensions, &phase.per) } else { Vec::new() }
     }
 }
 
@@ -180,6 +183,8 @@ pub struct Phase {
     pub course: Course,
     /// Its dimensions.
     pub per: Vec<DimensionName>,
+    /// The loops around it, the outermost first, by their names: the number of the turn of each is part of its scope.
+    pub loops: Vec<DimensionName>,
     /// Dimensions whose scopes are all read at once.
     pub gather: Vec<DimensionName>,
     /// Later phases in which people lock units of this one, in file order; disabled ones are left out.
@@ -212,13 +217,46 @@ impl Phase {
     /// Whether it makes a document.
     #[must_use]
     pub fn makes_document(&self) -> bool {
-        matches!(&self.work, Work::Ask(work) if matches!(work.output.shape, OutputShape::Document))
+        match &self.work {
+            Work::Ask(work) => matches!(work.output.shape, OutputShape::Document),
+            Work::Loop(_) => true,
+            Work::Read(_) | Work::Write(_) => false,
+        }
     }
 
     /// Whether a document is kept of its failures: what comes after it may read it, or it may stand in for what is missing.
     #[must_use]
     pub fn keeps_failures(&self) -> bool {
-        self.given().is_some() || self.course.goes_on() || !self.course.recover.is_empty()
+        let has_document = self.given().is_some() || self.rounds().is_some();
+        has_document || self.course.goes_on() || !self.course.recover.is_empty()
+    }
+
+    /// Returns a scope of this phase without the numbers of turns.
+    #[must_use]
+    pub fn fixed<'a>(&self, scope: &'a Scope) -> Cow<'a, Scope> {
+        if self.loops.is_empty() { Cow::Borrowed(scope) } else { Cow::Owned(scope.project(&self.per)) }
+    }
+
+    /// Returns the dimension that the numbers of its own turns are values of.
+    #[must_use]
+    pub fn own_dimension(&self) -> Option<DimensionName> {
+        // Both are names of one shape.
+        self.name.as_str().parse().ok()
+    }
+
+    /// Returns the numbers of turns in a scope of this phase.
+    #[must_use]
+    pub fn turns(&self, scope: &Scope) -> Scope {
+        scope.project(&self.loops)
+    }
+
+    /// Returns how it goes round, if it does.
+    #[must_use]
+    pub fn rounds(&self) -> Option<&LoopWork> {
+        match &self.work {
+            Work::Loop(work) => Some(work),
+            Work::Read(_) | Work::Write(_) | Work::Ask(_) => None,
+        }
     }
 
     /// Returns what the input of its one unit is made from, if it has an input of its own.
@@ -226,7 +264,7 @@ impl Phase {
     pub fn given(&self) -> Option<&Given> {
         match &self.work {
             Work::Ask(work) => work.given.as_ref(),
-            Work::Read(_) | Work::Write(_) => None,
+            Work::Read(_) | Work::Write(_) | Work::Loop(_) => None,
         }
     }
 }
@@ -345,6 +383,68 @@ pub enum Work {
     Write(WriteWork),
     /// Asks agents about units.
     Ask(Box<AskWork>),
+    /// Goes round.
+    Loop(Box<LoopWork>),
+}
+
+/// Goes round: what is in a loop exists once per turn.
+#[derive(Debug, Clone)]
+pub struct LoopWork {
+    /// How it is known which turns there are.
+    pub kind: LoopKind,
+    /// The most turns.
+    pub max: usize,
+    /// The most turns at once.
+    pub max_parallel: usize,
+    /// The phases of a turn, in file order; disabled ones are left out.
+    pub body: Vec<InTurn>,
+    /// What the loop is called in its turns.
+    pub id: String,
+    /// Its name for people.
+    pub title: String,
+    /// Another name for the item of a turn.
+    pub item: Option<String>,
+    /// What its document is made from, where that is written.
+    pub result: Option<Arc<Pattern>>,
+    /// What its texts read.
+    pub sight: Arc<Sight>,
+    /// Whether no further turn starts after one that failed.
+    pub break_on_error: bool,
+    /// How long one turn may take.
+    pub turn_timeout: Option<Duration>,
+}
+
+/// A phase of the turns of a loop.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InTurn {
+    /// The phase.
+    pub phase: PhaseName,
+    /// What it is called in the document of the loop.
+    pub id: String,
+}
+
+impl LoopKind {
+    /// Whether it goes over a list.
+    #[must_use]
+    pub const fn is_each(&self) -> bool {
+        matches!(self, Self::Each(_))
+    }
+}
+
+/// How it is known which turns a loop has.
+#[derive(Debug, Clone)]
+pub enum LoopKind {
+    /// One per item of a list.
+    Each(Arc<Pattern>),
+    /// One after the other.
+    While {
+        /// What must hold before each.
+        before: Option<Arc<Condition>>,
+        /// What ends the loop where it holds after one.
+        after: Option<Arc<Condition>>,
+    },
+    /// One, which is given this.
+    Once(Arc<Pattern>),
 }
 
 /// Reads source files into records.

@@ -15,6 +15,7 @@ mod outlay;
 mod outlook;
 mod packs;
 mod spent;
+mod turns;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
@@ -37,7 +38,7 @@ use crate::model::{Course, Model, ReadWork, Work};
 use crate::overlay::Overlay;
 use crate::run::request::Planned;
 use crate::stream;
-use crate::survey::{self, Standing, is_kept, stand};
+use crate::survey::{self, Seen, Standing, is_kept, stand};
 use crate::tree::build::TreeBuilder;
 use crate::tree::page::Entry;
 use crate::upstream::EdgeKind;
@@ -60,13 +61,16 @@ async fn look_ahead(engine: &Engine, request: &RunRequest) -> Result<(PlanReport
     let mut ahead = Ahead::new(engine).await?;
     if request.only {
         let standings = survey::survey(&ahead.model, &ahead.ports, &ahead.history, &ahead.digests).await?;
-        ahead.words.extend(standings.into_iter().map(|standing| (standing.target.clone(), standing.word())));
+        ahead
+            .seen
+            .words
+            .extend(standings.into_iter().map(|standing| (standing.target.clone(), standing.word())));
     }
     ahead.spent = Spent::of(ahead.ports.store.lane_sums().await?);
     let mut phases = Vec::new();
     for (target, _) in &planned.targets {
         let forced = request.force && planned.named.contains(target);
-        phases.push(ahead.plan_target(target, forced).await?);
+        phases.extend(ahead.plan_target(target, forced).await?);
     }
     let in_doubt = ahead.ports.store.ledger_summary().await?.in_doubt;
     Ok((report(phases, in_doubt), ahead.dearest))
@@ -100,7 +104,10 @@ pub(crate) struct Ahead {
     pub(crate) ports: Ports,
     pub(crate) history: History,
     pub(crate) digests: FileDigests,
-    words: BTreeMap<Target, Word>,
+    seen: Seen,
+    /// The target of a turn that nothing is to be planned from on.
+    pub(crate) halt_at: Option<Target>,
+    is_halted: bool,
     outlooks: BTreeMap<Target, Outlook>,
     /// Phases of which something hangs on replies that are not there yet.
     open: HashSet<PhaseName>,
@@ -128,7 +135,9 @@ impl Ahead {
             ports,
             history,
             digests,
-            words: BTreeMap::new(),
+            seen: Seen::default(),
+            halt_at: None,
+            is_halted: false,
             outlooks: BTreeMap::new(),
             open: HashSet::new(),
             doubtful: BTreeSet::new(),
@@ -143,7 +152,7 @@ impl Ahead {
         &mut self,
         target: &Target,
         forced: bool,
-    ) -> Result<PhasePlan, EngineError> {
+    ) -> Result<Vec<PhasePlan>, EngineError> {
         let standing = self.stand(target).await?;
         let pending = self.pending(&standing.now);
         let missing = standing.verdict.missing.iter().filter(|target| !pending.contains_key(*target));
@@ -154,7 +163,7 @@ impl Ahead {
         if standing.now.skipped.is_some() && !is_doubtful {
             plan.action = PlannedAction::Skip;
             self.settle(target, Freshness::Skipped, Outlook::Known);
-            self.words.insert(target.clone(), standing.word());
+            self.seen.words.insert(target.clone(), standing.word());
         } else if !missing.is_empty() {
             plan.action = PlannedAction::Blocked;
             plan.missing = missing;
@@ -163,13 +172,26 @@ impl Ahead {
             plan.action = PlannedAction::Run;
             (plan.failing, plan.failure) = (1, Some(why));
             self.settle(target, Freshness::Failed, Outlook::Unknown { touched: None });
+        } else if self.goes_round(target) {
+            let is_pending = is_doubtful || self.hangs_on(&standing.now, &pending);
+            return self.plan_loop(standing, is_pending, forced, plan).await;
         } else {
             self.plan_open(standing, &pending, forced, &mut plan).await?;
             if is_doubtful {
                 self.doubt(target, &mut plan);
             }
         }
-        Ok(plan)
+        Ok(vec![plan])
+    }
+
+    fn goes_round(&self, target: &Target) -> bool {
+        self.model.phase(target.phase.as_str()).is_some_and(|phase| phase.rounds().is_some())
+    }
+
+    /// Whether what is not there yet decides how something goes on, or whether it runs at all.
+    fn hangs_on(&self, now: &Now, pending: &BTreeMap<Target, Outlook>) -> bool {
+        let mut open = now.upstream.iter().filter(|upstream| pending.contains_key(&upstream.target));
+        open.any(|upstream| upstream.read || self.doubtful.contains(&upstream.target))
     }
 
     /// Plans a target that nothing keeps from running.
@@ -268,7 +290,7 @@ impl Ahead {
 
     /// Judges a target as it would be after everything that has been planned.
     pub(crate) async fn stand(&self, target: &Target) -> Result<Standing, EngineError> {
-        stand(&self.model, &self.ports, &self.history, &self.digests, target, &self.words).await
+        stand(&self.model, &self.ports, &self.history, &self.digests, target, &self.seen).await
     }
 
     /// Returns the targets before one whose contents hang on replies that are not there yet.
@@ -309,7 +331,7 @@ impl Ahead {
     }
 
     fn settle(&mut self, target: &Target, word: Freshness, outlook: Outlook) {
-        self.words.insert(target.clone(), Word::of(word));
+        self.seen.words.insert(target.clone(), Word::of(word));
         if !matches!(outlook, Outlook::Known) {
             self.open.insert(target.phase.clone());
         }
@@ -326,7 +348,7 @@ impl Ahead {
         let Some(phase) = model.phase(standing.target.phase.as_str()) else { return Ok(()) };
         match &phase.work {
             Work::Read(work) => self.read(standing, work).await,
-            Work::Write(_) => {
+            Work::Write(_) | Work::Loop(_) => {
                 self.settle(&standing.target, Freshness::Stale, Outlook::Unknown { touched: None });
                 (plan.units, plan.reuse) = (Some(0), Range::exactly(0));
                 Ok(())

@@ -357,7 +357,8 @@ async fn requests(
     };
     let scope = Arc::new(preparation.scope.clone());
     let (generation, phase) = (preparation.now.generation, preparation.phase.name.clone());
-    Ok(Requests { source, given: None, contexts, by, scope, generation, phase, reads: Vec::new() })
+    let (turns, reads) = (Scope::none(), Vec::new());
+    Ok(Requests { source, given: None, contexts, by, scope, generation, phase, turns, reads })
 }
 
 async fn view(

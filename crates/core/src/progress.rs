@@ -82,7 +82,7 @@ impl ProgressFold {
     pub fn apply(&mut self, event: &Event) {
         self.at = event.at;
         self.elapsed = self.elapsed.max(event.elapsed);
-        if let EventKind::RunPlanned { targets } = &event.kind {
+        if let EventKind::RunPlanned { targets } | EventKind::TurnStarted { targets, .. } = &event.kind {
             for target in targets {
                 self.place(target);
             }
@@ -129,6 +129,12 @@ impl ProgressFold {
             progress.calls = progress.calls.max(end.calls);
         }
         progress
+    }
+
+    /// Returns how many targets there are, as far as is known.
+    #[must_use]
+    pub const fn n_targets(&self) -> usize {
+        self.targets.len()
     }
 
     /// Returns where the attempts at a target stand; one that the plan did not name is added at its end.

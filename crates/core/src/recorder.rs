@@ -76,6 +76,7 @@ impl Recorder {
         self.log(&event).await;
         if !self.progress.is_empty() {
             self.fold.apply(&event);
+            self.is_large |= self.fold.n_targets() > LARGE;
             if moves_bars(&event.kind) && self.is_due(&event.kind) {
                 self.tell_progress().await;
             }

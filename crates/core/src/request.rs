@@ -43,6 +43,8 @@ pub struct Requests {
     pub generation: u32,
     /// The phase, whose own an effect is.
     pub phase: PhaseName,
+    /// The turns that it is in, whose own an effect is as well.
+    pub turns: Scope,
     /// The files that a call will read, by path; where there is none, nothing.
     pub reads: Vec<(String, Option<Digest>)>,
 }
@@ -286,6 +288,7 @@ impl Requests {
         if agent.prompt.is_some() {
             let mut digester = Digester::new("refrain model ask base v1");
             digester.digest(&agent.identity).digest(&agent.params_digest);
+            self.add_turns(agent, &mut digester);
             return digester.number(u64::from(self.generation)).finish();
         }
         let mut digester = Digester::new("refrain ask base v1");
@@ -299,7 +302,16 @@ impl Requests {
             // What two targets want done is done for both.
             digester.part(b"effect").part(self.phase.as_str().as_bytes());
         }
+        self.add_turns(agent, &mut digester);
         digester.number(u64::from(self.generation)).finish()
+    }
+
+    /// What leaves something behind, or comes out otherwise each time, is done in every turn; anything else once for all that
+    /// see the same.
+    fn add_turns(&self, agent: &BoundAgent, digester: &mut Digester) {
+        if !self.turns.is_none() && (agent.effect != Effect::Pure || agent.is_volatile) {
+            digester.part(b"turns").digest(&scope_digest(&self.turns));
+        }
     }
 }
 

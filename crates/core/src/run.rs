@@ -29,6 +29,7 @@ pub mod job;
 mod keeping;
 mod key_map;
 mod ladder;
+mod looping;
 mod outputs;
 mod perform;
 pub mod pool;

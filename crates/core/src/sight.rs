@@ -21,6 +21,7 @@ use crate::model::Model;
 use crate::ports::store::Store;
 use crate::template::Context;
 use crate::tree::sequence::Sequence;
+use crate::turns::{self, Bindings};
 
 /// What is seen of a phase, besides its document.
 pub(crate) const OF_A_PHASE: [&str; 8] =
@@ -40,6 +41,8 @@ pub struct Sight {
     all_params: bool,
     /// Whether a text reads the summaries of all phases before.
     all_phases: bool,
+    /// What is read of the loops around, by loop.
+    loops: BTreeSet<(String, String)>,
     /// Whether a text reads the execution.
     execution: bool,
 }
@@ -73,6 +76,7 @@ impl Sight {
         self.params.extend(other.params.iter().cloned());
         self.all_params |= other.all_params;
         self.all_phases |= other.all_phases;
+        self.loops.extend(other.loops.iter().cloned());
         self.execution |= other.execution;
     }
 
@@ -82,6 +86,14 @@ impl Sight {
             ["phases"] => self.all_phases = true,
             ["params"] => self.all_params = true,
             ["params", name, ..] => drop(self.params.insert((*name).to_owned())),
+            ["loop", name] => {
+                let fields = [&turns::EACH[..], &turns::WHILE, &turns::ONCE].concat();
+                self.loops.extend(fields.into_iter().map(|field| ((*name).to_owned(), field.to_owned())));
+            }
+            ["loop", name, "with", key, ..] => {
+                self.loops.insert(((*name).to_owned(), format!("with.{key}")));
+            }
+            ["loop", name, field, ..] => drop(self.loops.insert(((*name).to_owned(), (*field).to_owned()))),
             ["phases", name, rest @ ..] => {
                 let Ok(phase) = name.parse::<PhaseName>() else { return };
                 // What went wrong stands in the document of the failure.
@@ -116,6 +128,11 @@ impl Sight {
     #[must_use]
     pub const fn documents(&self) -> &BTreeSet<PhaseName> {
         &self.documents
+    }
+
+    /// Returns what is read of the loops around: the loop, and the name in it.
+    pub fn loops(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.loops.iter().map(|(name, field)| (name.as_str(), field.as_str()))
     }
 
     /// Returns the names of `let` that are used.
@@ -156,6 +173,9 @@ impl Sight {
         roots.insert("params".to_owned(), Value::Object(seen.model.params.clone()));
         roots.insert("scope".to_owned(), json!(seen.scope));
         roots.insert("phases".to_owned(), Value::Object(phases));
+        if !self.loops.is_empty() {
+            roots.insert("loop".to_owned(), Value::Object(seen.bindings.seen(self)));
+        }
         if let Some(execution) = seen.execution {
             roots.insert("execution".to_owned(), execution.seen(&seen.model.name));
         }
@@ -183,6 +203,8 @@ pub struct Seen<'a> {
     pub upstream: &'a [UpstreamNow],
     /// Where documents are.
     pub store: &'a dyn Store,
+    /// The turns that it is in.
+    pub bindings: &'a Bindings,
     /// The execution that the run belongs to.
     pub execution: Option<&'a Execution>,
 }

@@ -38,6 +38,8 @@ pub enum Barrier {
     Declared,
     /// It writes files.
     Export,
+    /// It goes round.
+    Loop,
     /// Its condition counts what is there.
     Condition,
     /// It comes after it without reading it.
@@ -74,6 +76,7 @@ impl fmt::Display for Barrier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Declared => f.write_str("`barrier: true`"),
+            Self::Loop => f.write_str("a loop begins when what it reads is there"),
             Self::Export => f.write_str("files are written whole"),
             Self::Condition => f.write_str("`when:` counts what is there"),
             Self::Order => f.write_str("it comes after it without reading it"),
@@ -95,7 +98,7 @@ pub fn edges(model: &Model, phase: &Phase) -> Vec<Edge> {
     let earlier = phase.edges().filter_map(|edge| model.phase(edge.phase.as_str()));
     let asking = earlier.filter_map(|earlier| match &earlier.work {
         Work::Ask(work) => Some((earlier, work)),
-        Work::Read(_) | Work::Write(_) => None,
+        Work::Read(_) | Work::Write(_) | Work::Loop(_) => None,
     });
     asking
         .map(|(earlier, made_by)| Edge {
@@ -106,7 +109,11 @@ pub fn edges(model: &Model, phase: &Phase) -> Vec<Edge> {
 }
 
 fn flow(model: &Model, phase: &Phase, earlier: &Phase, made_by: &AskWork) -> Result<Flow, Barrier> {
-    let Work::Ask(work) = &phase.work else { return Err(Barrier::Export) };
+    let work = match &phase.work {
+        Work::Ask(work) => work,
+        Work::Loop(_) => return Err(Barrier::Loop),
+        Work::Read(_) | Work::Write(_) => return Err(Barrier::Export),
+    };
     if phase.barrier {
         return Err(Barrier::Declared);
     }

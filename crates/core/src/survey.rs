@@ -2,18 +2,21 @@
 
 use std::collections::BTreeMap;
 
-use refrain_schemas::freshness::Freshness;
+use futures::future::BoxFuture;
+use refrain_schemas::freshness::{CauseKind, Freshness};
 use refrain_schemas::history::{AttemptOutcome, AttemptRecord};
 use refrain_schemas::scope::Target;
 
 use crate::define::{Definition, FileDigests, agent_names};
 use crate::end::Word;
 use crate::engine::{EngineError, Ports};
-use crate::facts::{Known, gather};
+use crate::facts::{Known, gather, turn_now};
 use crate::history::History;
-use crate::judge::{Now, Verdict, judge};
-use crate::model::{Model, Phase};
+use crate::judge::{Now, UpstreamNow, Verdict, judge};
+use crate::model::{LoopWork, Model, Phase};
 use crate::ports::agent::Effect;
+use crate::ports::store::Store;
+use crate::turns::{self, Around, Bindings, Next, Rounds, TurnsError, is_bad};
 
 /// One target as it stands.
 #[derive(Debug, Clone)]
@@ -63,40 +66,188 @@ pub async fn survey_some(
     digests: &FileDigests,
     targets: Vec<Target>,
 ) -> Result<Vec<Standing>, EngineError> {
-    let mut words: BTreeMap<Target, Word> = BTreeMap::new();
-    let mut out = Vec::new();
+    let mut survey = Survey { model, ports, history, digests, seen: Seen::default(), out: Vec::new() };
     for target in targets {
-        let standing = stand(model, ports, history, digests, &target, &words).await?;
-        words.insert(target, standing.word());
-        out.push(standing);
+        survey.take(&target).await?;
     }
-    Ok(out)
+    Ok(survey.out)
 }
 
-/// Judges one target; `words` holds the verdicts on those before it.
+/// What is known of targets that were looked at.
+#[derive(Debug, Default)]
+pub(crate) struct Seen {
+    /// The verdicts on them.
+    pub(crate) words: BTreeMap<Target, Word>,
+    /// The turns that they are in.
+    pub(crate) bindings: BTreeMap<Target, Bindings>,
+}
+
+impl Seen {
+    pub(crate) fn word(&self, target: &Target) -> Word {
+        self.words.get(target).copied().unwrap_or(Word::MISSING)
+    }
+}
+
+/// A survey under way.
+struct Survey<'a> {
+    model: &'a Model,
+    ports: &'a Ports,
+    history: &'a History,
+    digests: &'a FileDigests,
+    seen: Seen,
+    out: Vec<Standing>,
+}
+
+impl Survey<'_> {
+    async fn take(&mut self, target: &Target) -> Result<(), EngineError> {
+        let standing = stand(self.model, self.ports, self.history, self.digests, target, &self.seen).await?;
+        let phase = self.model.phase(target.phase.as_str());
+        let work = phase.and_then(|phase| Some((phase, phase.rounds()?)));
+        if let Some((phase, work)) = work.filter(|_| goes_round(&standing)) {
+            return self.go_round(phase, work, standing).await;
+        }
+        self.seen.words.insert(target.clone(), standing.word());
+        self.out.push(standing);
+        Ok(())
+    }
+
+    /// Judges the turns of a loop as far as they are known, and then the loop.
+    fn go_round<'s>(
+        &'s mut self,
+        phase: &'s Phase,
+        work: &'s LoopWork,
+        standing: Standing,
+    ) -> BoxFuture<'s, Result<(), EngineError>> {
+        Box::pin(self.turns(phase, work, standing))
+    }
+
+    async fn turns(
+        &mut self,
+        phase: &Phase,
+        work: &LoopWork,
+        mut standing: Standing,
+    ) -> Result<(), EngineError> {
+        let at = self.out.len();
+        let target = standing.target.clone();
+        self.out.push(standing.clone());
+        let (mut rounds, mut turns): (Rounds, Vec<Vec<UpstreamNow>>) = (Rounds::default(), Vec::new());
+        let mut is_open = false;
+        loop {
+            let around = around(self.model, phase, work, &standing, &*self.ports.store);
+            let last = turns.last().map_or(&[][..], Vec::as_slice);
+            let round = match rounds.next(&around, last).await {
+                Ok(Next::Turn(round)) => round,
+                Ok(Next::Over(_)) => break,
+                // A run fails the loop for that; what it was made from before is not missed.
+                Err(TurnsError::Data(_)) => {
+                    is_open = true;
+                    break;
+                }
+                Err(TurnsError::Engine(error)) => return Err(error),
+            };
+            let (number, bindings) = (round.number, standing.now.bindings.with(round));
+            let inner = turns::targets(self.model, phase, work, &target.scope, number);
+            for (inner, _) in &inner {
+                self.seen.bindings.insert(inner.clone(), bindings.clone());
+                self.take(inner).await?;
+            }
+            let inner = inner.iter().map(|(inner, _)| inner);
+            let now = turn_now(self.model, inner, self.history, &|target: &Target| self.seen.word(target));
+            let after = after_turn(self.model, work, &now);
+            turns.push(now);
+            is_open |= after == AfterTurn::Unknown;
+            if after != AfterTurn::GoesOn {
+                break;
+            }
+        }
+        close(self.history, &mut standing, turns, is_open);
+        self.seen.words.insert(target, standing.word());
+        self.out[at] = standing;
+        Ok(())
+    }
+}
+
+/// Whether a loop goes round, as it was found to be before its first turn.
+pub(crate) fn goes_round(standing: &Standing) -> bool {
+    standing.now.skipped.is_none() && standing.now.unfit.is_none() && standing.verdict.missing.is_empty()
+}
+
+/// Returns what a loop sees while it goes round.
+pub(crate) fn around<'a>(
+    model: &'a Model,
+    phase: &'a Phase,
+    work: &'a LoopWork,
+    standing: &'a Standing,
+    store: &'a dyn Store,
+) -> Around<'a> {
+    let Now { upstream, bindings, execution, .. } = &standing.now;
+    let (scope, execution) = (&standing.target.scope, execution.as_ref());
+    Around { model, phase, work, scope, upstream, bindings, execution, store }
+}
+
+/// What follows a turn of a loop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum AfterTurn {
+    /// Another turn, if there is one.
+    GoesOn,
+    /// None: it failed.
+    Broken,
+    /// That hangs on what is not there yet.
+    Unknown,
+}
+
+/// Says what follows a turn: of a list the next one whatever became of it, unless the loop is to break at a failure.
+pub(crate) fn after_turn(model: &Model, work: &LoopWork, turn: &[UpstreamNow]) -> AfterTurn {
+    let is_each = work.kind.is_each();
+    let is_settled = |inner: &UpstreamNow| {
+        use Freshness as F;
+        matches!(inner.freshness, F::Fresh | F::Partial | F::Skipped | F::Failed)
+    };
+    if (work.break_on_error || !is_each) && turn.iter().any(|inner| is_bad(model, inner)) {
+        return AfterTurn::Broken;
+    }
+    if is_each || turn.iter().all(is_settled) { AfterTurn::GoesOn } else { AfterTurn::Unknown }
+}
+
+/// Judges a loop with its turns. Where it is not known which follow, those that it was made from are not missed.
+fn close(history: &History, standing: &mut Standing, turns: Vec<Vec<UpstreamNow>>, is_open: bool) {
+    let target = &standing.target;
+    standing.now.upstream.extend(turns.into_iter().flatten());
+    let prior = history.prior(target);
+    let attempt = history.target(target).and_then(|target| target.last_attempt.as_ref());
+    let record = prior.as_ref().map(|prior| &prior.record);
+    let mut verdict = judge(&standing.now, record, prior.as_ref().map(|prior| &prior.lineage), attempt);
+    if is_open {
+        verdict.causes.retain(|cause| cause.kind != CauseKind::Gathered);
+    }
+    standing.verdict = verdict;
+}
+
+/// Judges one target; `seen` holds the verdicts on those before it.
 ///
 /// # Errors
 /// Fails where a file of the definition cannot be read, or the store fails.
-pub async fn stand(
+pub(crate) async fn stand(
     model: &Model,
     ports: &Ports,
     history: &History,
     digests: &FileDigests,
     target: &Target,
-    words: &BTreeMap<Target, Word>,
+    seen: &Seen,
 ) -> Result<Standing, EngineError> {
     let Some(phase) = model.phase(target.phase.as_str()) else {
         return Err(EngineError::UnknownPhase { phase: target.phase.to_string(), known: Vec::new() });
     };
-    let word = |target: &Target| words.get(target).copied().unwrap_or(Word::MISSING);
-    let known = Known::of(model, phase, target, history, word);
+    let mut known = Known::of(model, phase, target, history, |target| seen.word(target));
+    if let Some(bindings) = seen.bindings.get(target) {
+        known = known.in_turns(bindings);
+    }
     let (now, definition) = gather(model, ports, digests, target, &known).await?;
-    let attempt = history.target(target).and_then(|target| target.last_attempt.as_ref());
     let verdict = judge(
         &now,
         known.prior.as_ref().map(|prior| &prior.record),
         known.prior.as_ref().map(|prior| &prior.lineage),
-        attempt,
+        known.attempt.as_ref(),
     );
     Ok(Standing { target: target.clone(), now, definition, verdict })
 }

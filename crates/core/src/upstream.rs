@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use refrain_schemas::name::PhaseName;
 use refrain_schemas::scope::{Scope, Target};
 
-use crate::model::{ContextSource, Edge, Model, Phase, Work};
+use crate::model::{ContextSource, Edge, Model, Phase, Work, scopes};
 
 /// A target that another one comes after.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,7 +61,7 @@ pub fn upstream(model: &Model, phase: &Phase, scope: &Scope) -> Vec<Upstream> {
 #[must_use]
 pub fn units_of(phase: &Phase) -> &[PhaseName] {
     match &phase.work {
-        Work::Read(_) => &[],
+        Work::Read(_) | Work::Loop(_) => &[],
         Work::Write(work) => &work.of,
         Work::Ask(work) => &work.units.of,
     }
@@ -81,11 +81,24 @@ pub fn context_phases(phase: &Phase) -> BTreeSet<PhaseName> {
 }
 
 /// Returns the scopes of an earlier phase that a scope reads: the same values where both have a dimension, and every
-/// value of a dimension that only the earlier one has.
+/// value of a dimension that only the earlier one has. What is in a loop is read in the same turn; from outside of it, it is
+/// not read.
 #[must_use]
 pub fn scopes_read(model: &Model, earlier: &Phase, scope: &Scope) -> Vec<Target> {
     let fits = |other: &Scope| {
         other.iter().all(|(name, value)| scope.get(name.as_str()).is_none_or(|own| own == value))
     };
-    model.scopes(earlier).into_iter().filter(fits).map(|scope| earlier.target(scope)).collect()
+    let of_phase = scopes(&model.dimensions, &earlier.per).into_iter().filter(fits);
+    if earlier.loops.is_empty() {
+        return of_phase.map(|scope| earlier.target(scope)).collect();
+    }
+    let turns = earlier.turns(scope);
+    if turns.iter().count() < earlier.loops.len() {
+        return Vec::new();
+    }
+    let values = |scope: &Scope| -> Vec<_> {
+        scope.iter().map(|(name, value)| (name.clone(), value.to_owned())).collect()
+    };
+    let whole = |scope: Scope| Scope::new([values(&scope), values(&turns)].concat());
+    of_phase.map(|scope| earlier.target(whole(scope))).collect()
 }

@@ -107,6 +107,13 @@ pub enum EventKind {
         /// The phases that are under way and from which units flow.
         upstream: Vec<Target>,
     },
+    /// A turn of a loop began.
+    TurnStarted {
+        /// Its number, from 0.
+        turn: u64,
+        /// The phases of the turn.
+        targets: Vec<Target>,
+    },
     /// The units of a phase are known; its totals are final.
     PhasePlanned {
         /// All units.
@@ -360,6 +367,7 @@ impl EventKind {
             | Self::RunCompleted(_)
             | Self::PhaseStarted { .. }
             | Self::PhaseStreaming { .. }
+            | Self::TurnStarted { .. }
             | Self::PhasePlanned { .. }
             | Self::PhaseCompleted(_)
             | Self::PhaseFresh { .. }

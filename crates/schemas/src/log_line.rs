@@ -81,6 +81,7 @@ pub fn message(event: &Event) -> String {
             let names: Vec<String> = upstream.iter().map(ToString::to_string).collect();
             format!("{subject} flows on while {} is under way", names.join(", "))
         }
+        EventKind::TurnStarted { turn, .. } => format!("{subject} started turn {turn}"),
         EventKind::PhaseStarted { revision, .. } => format!("{subject} started on revision {revision}"),
         EventKind::PhasePlanned { total, reused, .. } => {
             format!("{subject} has {}, {reused} of them reused", counted(*total, "unit"))

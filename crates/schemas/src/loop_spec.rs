@@ -33,6 +33,9 @@ pub struct LoopSpec {
     /// Another name for the item of a turn.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub item: Option<String>,
+    /// What `loop_name` is in its turns; its name where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
     /// Of `once`: what the turn is given; its strings are templates.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub with: Map<String, Value>,

@@ -31,6 +31,7 @@ mod header;
 mod include;
 mod inputs;
 mod literal;
+mod loop_words;
 mod loops;
 mod models;
 mod names;

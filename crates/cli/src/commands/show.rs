@@ -182,6 +182,6 @@ fn key_field(model: &Model, phase: &PhaseName) -> Option<String> {
             OutputShape::Records { key } => Some(key.clone()),
             OutputShape::Document => None,
         },
-        Work::Write(_) => None,
+        Work::Write(_) | Work::Loop(_) => None,
     }
 }

@@ -79,7 +79,7 @@ fn agents(model: &Model) -> impl Iterator<Item = &AgentModel> {
 fn members(model: &Model) -> impl Iterator<Item = &PoolMember> {
     let asks = model.phases.iter().filter(|phase| phase.enabled).filter_map(|phase| match &phase.work {
         Work::Ask(work) => Some(&work.pool),
-        Work::Read(_) | Work::Write(_) => None,
+        Work::Read(_) | Work::Write(_) | Work::Loop(_) => None,
     });
     asks.flatten()
 }

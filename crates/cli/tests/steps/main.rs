@@ -7,6 +7,7 @@
 mod case;
 mod crash;
 mod language;
+mod loops;
 mod mind;
 mod normal;
 mod own;

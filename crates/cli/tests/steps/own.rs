@@ -145,33 +145,20 @@ fn what_a_person_rejects_fails() {
 }
 
 #[test]
-fn what_does_not_act_yet_is_refused_by_its_name() {
-    let names = |steps: &str| {
-        let place = staged("x.yaml", &format!("name: x\nsteps:\n{steps}"));
-        let refused = run(place.path(), &["-f", "x.yaml", "run"], 2);
-        let problems = refused["problems"].as_array().unwrap().iter();
-        let problems = problems.map(|problem| {
-            let message = problem["message"].as_str().unwrap();
-            assert_eq!(problem["code"], "E0102", "{message}");
-            message.strip_suffix(" is not available yet").unwrap().replace('`', "")
-        });
-        problems.collect::<Vec<_>>().join(" ")
-    };
-    let body = "steps: [{ id: s, action: echo x }] }\n";
-    assert_eq!(names(&format!("- {{ id: a, for_each: [1], {body}")), "for_each");
-    assert_eq!(names(&format!("- {{ id: a, while: 'true', {body}")), "while");
-    assert_eq!(names(&format!("- {{ id: a, until: 'true', {body}")), "until");
-    let actions = "action_loop: [{ action: echo x }]";
-    assert_eq!(
-        names(&format!("- {{ id: a, create_parallel_queue: {{ 'on': [1], {actions} }} }}\n")),
-        "create_parallel_queue"
+fn another_pipeline_is_carried_out() {
+    let inner = "{ name: y, inputs: { n: 1 }, steps: [{ id: b, action: \"echo got {{ n }}\" }], outputs: { o: \"{{ b.result }}\" } }";
+    let file = format!(
+        "name: x\nsteps:\n- {{ id: a, tool: pipeline-executor, parameters: {{ pipeline: {inner}, inputs: {{ n: 7 }} }} }}\n\
+         outputs: {{ said: \"{{{{ a.outputs.o }}}}\" }}\n"
     );
-    assert_eq!(names(&format!("- {{ id: a, {actions}, while_condition: 'false' }}\n")), "action_loop");
-    let inner = "{ name: y, steps: [{ id: b, action: echo x }] }";
-    assert_eq!(
-        names(&format!("- {{ id: a, tool: pipeline-executor, parameters: {{ pipeline: {inner} }} }}\n")),
-        "pipeline"
-    );
+    let place = staged("x.yaml", &file);
+    let first = run(place.path(), &["-f", "x.yaml", "run"], 0);
+    assert_eq!((&first["outputs"]["said"], state(&first, "a")), (&"got 7".into(), "completed".to_owned()));
+    assert_eq!(run(place.path(), &["-f", "x.yaml", "run"], 0)["run"]["calls"], 0);
+}
+
+fn state(document: &Value, id: &str) -> String {
+    document["steps"][id]["status"].as_str().unwrap().to_owned()
 }
 
 #[test]

@@ -196,8 +196,13 @@ codes! {
     LockedEarlier "E0681" Value "a phase is locked by one that does not come after it" "name a later phase whose records people edit";
     LockedScopes "E0682" Value "a phase is locked by one with other dimensions" "give both the same `per`";
 
+    LoopShape "E0685" Key "a loop that does not fit together" "give exactly one of `for_each`, `while` or `until`, and `once`";
+    LoopBody "E0686" Key "a phase that cannot be in a turn, or a loop without any" "add `in: LOOP` to phases with an `input` of their own";
+    LoopRead "E0687" Value "something of a turn is read where that turn is not" "read the loop: its document tells of all turns";
+    LoopField "E0688" Key "a field that does not fit a loop" "leave it out";
+
     GivenField "E0690" Key "a field that does not fit a phase with an `input` of its own" "leave it out, or leave `input` out";
-    LetName "E0691" Key "a name that templates cannot use" "use letters, digits and `_`, and none of `params`, `scope`, `phases`";
+    LetName "E0691" Key "a name that templates cannot use" "use letters, digits and `_`, and none of `params`, `scope`, `phases`, `loop`";
     Route "E0692" Value "a route leads to no phase that comes later" "name a phase that does not come before this one";
     RouteAlone "E0693" Key "a route that is never taken" "`on_false` needs `when`; `goto` and `on_success` exclude each other";
     Recover "E0694" Value "a `recover` entry that cannot be meant" "give a `value`, and kinds of failures that there are";

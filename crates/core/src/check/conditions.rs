@@ -110,6 +110,9 @@ impl Checker<'_> {
                 self.when_phase(name, links, &path);
                 self.when_gathered(spec, name, parts.next().unwrap_or("document"), &path);
             }
+            (Some("loop"), Some(name)) => {
+                self.loop_variable(phase, (name, parts.next()), &[], Code::ExpressionName, &path);
+            }
             (Some("params" | "scope" | "phases" | "execution"), None) => {}
             (Some("execution"), Some(field)) => self.of_an_execution(field, &path),
             _ if self.dialect() == Dialect::Steps => {}

@@ -22,12 +22,13 @@ use crate::model::{AgentModel, AskWork, Given, Goto, OutputShape, RunOutput, Spl
 use crate::ports::agent::{Accepted, Draft};
 use crate::sight::{OF_A_PHASE, Sight};
 use crate::template::{Dialect, is_template};
+use crate::turns::{EACH, ONCE, SUMMARY, WHILE};
 
 /// The most mistakes of one input that are told.
 const MOST_ERRORS: usize = 10;
 
 /// What a text may read from.
-const ROOTS: [&str; 4] = ["params", "scope", "phases", "execution"];
+const ROOTS: [&str; 5] = ["params", "scope", "phases", "loop", "execution"];
 
 impl Checker<'_> {
     /// Returns the phases that the input and the names of a phase read, with the paths that name them. A name that no text
@@ -35,24 +36,35 @@ impl Checker<'_> {
     pub(super) fn seen_phases(&mut self, name: &PhaseName, spec: &PhaseSpec) -> Vec<(PhaseName, String)> {
         let base = format!("phases.{name}");
         let mut seen: Vec<(PhaseName, String)> = Vec::new();
-        let mut variables = input_variables(self.dialect(), spec, &format!("{base}.input"));
+        let mut variables = text_variables(self.dialect(), spec, &base);
         let goto = self.goto_pattern(name, spec).ok().flatten();
         let others = goto.iter().flat_map(Pattern::located_variables);
         variables.extend(others.filter(|(text, _)| !is_of(name, spec, text)));
         for (text, path) in &variables {
-            let (root, rest) = text.split_once('.').map_or((text.as_str(), None), |(a, b)| (a, Some(b)));
-            let (whole, path) = match spec.names.get(root) {
-                Some(named) => (with_rest(named, rest), format!("{base}.let.{root}")),
-                None => (text.clone(), path.clone()),
-            };
-            let mut parts = whole.split('.');
-            let phase = (parts.next() == Some("phases")).then(|| parts.next()).flatten();
-            let Some(phase) = phase.and_then(|phase| phase.parse::<PhaseName>().ok()) else { continue };
+            let root = text.split('.').next().unwrap_or_default();
+            let is_named = spec.names.contains_key(root);
+            let path = if is_named { format!("{base}.let.{root}") } else { path.clone() };
+            let Some(phase) = self.read_phase(spec, text) else { continue };
+            // What a loop reads of its own turns is no part of what it comes after.
+            let is_own =
+                self.pipeline.phases.get(&phase).is_some_and(|inner| inner.within.as_ref() == Some(name));
+            if is_own && spec.turns.is_some() {
+                continue;
+            }
             if !seen.iter().any(|(known, _)| *known == phase) && self.other_phase(name, &phase, &path) {
                 seen.push((phase, path));
             }
         }
         seen
+    }
+
+    /// Returns the phase that a text of a phase reads by a path.
+    pub(super) fn read_phase(&self, spec: &PhaseSpec, text: &str) -> Option<PhaseName> {
+        let (root, rest) = text.split_once('.').map_or((text, None), |(a, b)| (a, Some(b)));
+        let whole = spec.names.get(root).map_or_else(|| text.to_owned(), |named| with_rest(named, rest));
+        let mut parts = whole.split('.');
+        let phase = (parts.next() == Some("phases")).then(|| parts.next()).flatten();
+        phase.and_then(|phase| phase.parse::<PhaseName>().ok())
     }
 
     /// Returns the work of a phase that has an input of its own. Where it does not say what it makes, it makes a document.
@@ -187,7 +199,7 @@ impl Checker<'_> {
         };
         self.let_names(name, spec);
         for (variable, path) in pattern.located_variables() {
-            self.seen_variable(name, spec, true, &variable, &path);
+            self.seen_variable_of(name, spec, &[], &variable, &path);
         }
         let goto = match self.goto_pattern(name, spec) {
             Ok(goto) => goto,
@@ -198,7 +210,7 @@ impl Checker<'_> {
         };
         let mut variables = pattern.variables();
         for (variable, path) in goto.iter().flat_map(Pattern::located_variables) {
-            self.seen_variable(name, spec, true, &variable, &path);
+            self.seen_variable_of(name, spec, &[], &variable, &path);
             if !is_of(name, spec, &variable) {
                 variables.insert(variable);
             }
@@ -239,22 +251,39 @@ impl Checker<'_> {
                 let message = format!("`{short}` cannot be a name that templates use");
                 self.problems.add(Code::LetName, at, message);
             } else {
-                self.seen_variable(name, spec, false, path, &at);
+                self.seen_variable(name, spec, (false, None), path, &at);
             }
         }
     }
 
-    /// Checks a path that a text reads.
+    /// Checks a path that a text reads; `own` are the names of its own turns that it sees.
+    pub(super) fn seen_variable_of(
+        &mut self,
+        name: &PhaseName,
+        spec: &PhaseSpec,
+        own: &[&str],
+        variable: &str,
+        at: &str,
+    ) {
+        self.seen_variable(name, spec, (true, Some(own)), variable, at);
+    }
+
     fn seen_variable(
         &mut self,
         name: &PhaseName,
         spec: &PhaseSpec,
-        has_names: bool,
+        (has_names, own): (bool, Option<&[&str]>),
         variable: &str,
         at: &str,
     ) {
         let mut parts = variable.split('.');
         match (parts.next().unwrap_or_default(), parts.next(), parts.next()) {
+            ("loop", Some(of), field) => {
+                // A name of a loop may stand for something of its own turns, which the texts that use it see or not.
+                let all = [&EACH[..], &WHILE, &ONCE, &SUMMARY].concat();
+                let own = own.unwrap_or(if spec.turns.is_some() { &all[..] } else { &[] });
+                self.loop_variable(name, (of, field), own, Code::TemplateName, at);
+            }
             ("params", Some(param), _) => self.template_param(param, Code::TemplateName, at),
             ("scope", Some(dimension), _) => {
                 self.template_scope(name, &spec.per, dimension, Code::TemplateName, at);
@@ -376,10 +405,29 @@ pub(super) fn is_of_document(field: &str) -> bool {
     !matches!(field, "present" | "records" | "holes" | "success" | "failed")
 }
 
-/// Returns what the input of a phase reads, each with its place; nothing where it does not parse, which is said elsewhere.
-fn input_variables(dialect: Dialect, spec: &PhaseSpec, path: &str) -> BTreeSet<(String, String)> {
-    let pattern = spec.input.as_ref().and_then(|input| Pattern::compile_in(dialect, input, path).ok());
-    pattern.map(|pattern| pattern.located_variables()).unwrap_or_default()
+/// Returns what the input of a phase and the texts of its loop read, each with its place; nothing of those that do not parse,
+/// which is said elsewhere.
+fn text_variables(dialect: Dialect, spec: &PhaseSpec, base: &str) -> BTreeSet<(String, String)> {
+    let turns = spec.turns.as_ref();
+    let with = turns.map(|turns| Value::Object(turns.with.clone()));
+    let patterns = [
+        (spec.input.as_ref(), "input"),
+        (turns.and_then(|turns| turns.for_each.as_ref()), "loop.for_each"),
+        (with.as_ref(), "loop.with"),
+        (turns.and_then(|turns| turns.result.as_ref()), "loop.result"),
+    ];
+    let mut variables = BTreeSet::new();
+    for (value, field) in patterns {
+        let compile = |value| Pattern::compile_in(dialect, value, &format!("{base}.{field}")).ok();
+        variables.extend(value.and_then(compile).into_iter().flat_map(|pattern| pattern.located_variables()));
+    }
+    let conditions = turns.map(|turns| [(&turns.while_, "while"), (&turns.until, "until")]);
+    for (text, field) in conditions.into_iter().flatten() {
+        let condition = text.as_ref().and_then(|text| Condition::compile(dialect, text).ok());
+        let read = condition.iter().flat_map(|condition| condition.variables().iter().cloned());
+        variables.extend(read.map(|variable| (variable, format!("{base}.loop.{field}"))));
+    }
+    variables
 }
 
 /// Whether a variable leads to what the phase itself makes.

@@ -25,6 +25,8 @@ pub(super) struct Links {
     pub(super) after: Vec<Edge>,
     /// The phases that an input reads, with the paths that name them.
     pub(super) seen: Vec<(PhaseName, String)>,
+    /// The loop that it is in.
+    pub(super) around: Option<PhaseName>,
     /// Everything that is named, with its path, in the order in which a cycle is best shown.
     pub(super) named: Vec<(PhaseName, String)>,
 }
@@ -61,11 +63,15 @@ impl Checker<'_> {
         }
         wants.extend(self.handled_phases(name, spec));
         let of = match &spec.units {
-            _ if spec.input.is_some() => Vec::new(),
+            _ if spec.input.is_some() || spec.turns.is_some() => Vec::new(),
             Some(units) => self.unit_sources(name, &units.of, &format!("{base}.units.of")),
             None => self.implied_source(name, spec, role, &needs),
         };
-        let context = if spec.input.is_some() { Vec::new() } else { self.context_sources(name, spec) };
+        let context = if spec.input.is_some() || spec.turns.is_some() {
+            Vec::new()
+        } else {
+            self.context_sources(name, spec)
+        };
         let seen = self.seen_phases(name, spec);
         link(of, context, seen, needs, &wants, &after)
     }
@@ -191,5 +197,5 @@ fn link(
     let after_edges = after.iter().map(|(phase, _)| edge(phase)).collect();
     let named = of.iter().chain(&context).chain(&seen).chain(&needs).chain(wants).chain(after);
     let named = named.cloned().collect();
-    Links { needs: needed, wants: wants_edges, of, context, after: after_edges, seen, named }
+    Links { needs: needed, wants: wants_edges, of, context, after: after_edges, seen, around: None, named }
 }

@@ -21,7 +21,9 @@ impl Checker<'_> {
         let before: Vec<BTreeSet<usize>> = links
             .iter()
             .map(|links| {
-                links.edges().filter_map(|edge| position.get(edge.phase.as_str()).copied()).collect()
+                // What is in a loop begins after the loop has.
+                let before = links.edges().map(|edge| &edge.phase).chain(&links.around);
+                before.filter_map(|phase| position.get(phase.as_str()).copied()).collect()
             })
             .collect();
         let mut order = sorted(&before, &BTreeSet::new());

@@ -36,10 +36,14 @@ impl Checker<'_> {
     pub(super) fn phases(&mut self, agents: &IndexMap<AgentName, AgentModel>) -> Vec<Phase> {
         let pipeline = self.pipeline;
         let specs: Vec<(&PhaseName, &PhaseSpec)> = pipeline.phases.iter().collect();
-        let pools: Vec<Pool> = specs.iter().map(|(name, spec)| self.pool(name, spec, agents)).collect();
+        let mut pools: Vec<Pool> = specs.iter().map(|(name, spec)| self.pool(name, spec, agents)).collect();
+        for ((name, spec), pool) in specs.iter().zip(&mut pools) {
+            self.raise_clones(name, spec, &mut pool.members);
+        }
         let mut links: Vec<Links> =
             specs.iter().zip(&pools).map(|((name, spec), pool)| self.links(name, spec, pool.role)).collect();
         let names: Vec<&PhaseName> = specs.iter().map(|(name, _)| *name).collect();
+        self.nests(&specs, &mut links);
         let mut passed = self.routes(&specs, &mut links);
         let mut order = self.order(&names, &links);
         // Phases in a circle are judged as well, by what is known without an order.
@@ -70,11 +74,11 @@ impl Checker<'_> {
     ) -> Option<Phase> {
         self.scopes(name, spec, links);
         self.conditions(name, spec, links);
-        self.unbuilt(name, spec);
         self.unaided(name, spec, !matches!(pool.role, Some(AgentRole::Read | AgentRole::Write)));
         self.limits(spec.limits.as_ref(), &format!("phases.{name}.limits"));
         self.readable(links, made);
         let work = match pool.role {
+            _ if spec.turns.is_some() => self.loop_work(name, spec, made),
             Some(role @ (AgentRole::Read | AgentRole::Write)) if spec.input.is_some() => {
                 let does = if role == AgentRole::Read { "reads" } else { "writes" };
                 let message = format!("`input` does not fit a phase that {does} files");
@@ -90,10 +94,11 @@ impl Checker<'_> {
                 Work::Ask(Box::new(work))
             }),
         }?;
-        let enabled = spec.enabled.unwrap_or(true);
+        let loops = self.loops_around(name);
         Some(Phase {
             name: name.clone(),
-            enabled,
+            enabled: self.is_enabled(name),
+            loops: loops.iter().filter_map(|name| name.as_str().parse().ok()).collect(),
             when: self.when(spec),
             after: self.enabled_edges(&links.after),
             course: self.course(name, spec, pool, agents),
@@ -119,8 +124,11 @@ impl Checker<'_> {
         }
     }
 
+    /// Whether a phase takes part: what is in a loop does so with it.
     pub(super) fn is_enabled(&self, name: &PhaseName) -> bool {
-        self.pipeline.phases.get(name).is_none_or(|spec| spec.enabled.unwrap_or(true))
+        let takes_part =
+            |name: &PhaseName| self.pipeline.phases.get(name).is_none_or(|spec| spec.enabled.unwrap_or(true));
+        takes_part(name) && self.loops_around(name).iter().all(takes_part)
     }
 
     fn enabled_edges(&self, edges: &[Edge]) -> Vec<Edge> {

@@ -39,7 +39,9 @@ impl Checker<'_> {
         let mut routes: Vec<Route> = Vec::new();
         for (from, (name, spec)) in specs.iter().enumerate() {
             for (on, to, path) in self.written_routes(name, spec) {
-                if let Some(to) = places.get(&to).copied() {
+                if let Some(to) =
+                    places.get(&to).copied().filter(|to| self.in_same_turn(name, specs[*to], &path))
+                {
                     routes.push(Route { from, to, on, path });
                 }
             }
@@ -81,6 +83,17 @@ impl Checker<'_> {
             (0..specs.len()).filter(|n| behind[*n]).for_each(|n| passed[n].push(route.clone()));
         }
         passed
+    }
+
+    /// A route leads to a phase of the same turn.
+    fn in_same_turn(&mut self, from: &PhaseName, (to, spec): (&PhaseName, &PhaseSpec), path: &str) -> bool {
+        let own = self.pipeline.phases.get(from).and_then(|spec| spec.within.as_ref());
+        let is_same = own == spec.within.as_ref();
+        if !is_same {
+            let message = format!("`{from}` goes on with `{to}`, which is not in the same turn");
+            self.problems.add(Code::Route, path, message);
+        }
+        is_same
     }
 
     fn written_routes(&mut self, name: &PhaseName, spec: &PhaseSpec) -> Vec<(RouteOn, PhaseName, String)> {

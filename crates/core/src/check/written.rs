@@ -12,6 +12,8 @@ use serde_json::{Value, json};
 use crate::model::{AskWork, Context, ContextSource, Output, OutputSchema, OutputShape, Select, Split, Work};
 use crate::terms::Matching;
 
+use super::rounds;
+
 /// Returns the parts of a phase's definition; `None` where one has no canonical form.
 pub(super) fn written(spec: &PhaseSpec, work: &Work) -> Option<IndexMap<String, Json>> {
     let mut parts: Vec<(String, Value)> = vec![("gather".into(), json!(spec.gather))];
@@ -29,6 +31,11 @@ pub(super) fn written(spec: &PhaseSpec, work: &Work) -> Option<IndexMap<String, 
             parts.push(("units".into(), json!({ "of": sources(spec) })));
         }
         Work::Ask(ask) => ask_parts(spec, ask, &mut parts),
+        Work::Loop(work) => {
+            parts.extend(spec.turns.iter().flat_map(rounds::written));
+            let named = work.sight.names().filter_map(|name| Some((name, spec.names.get(name)?)));
+            parts.extend(named.map(|(name, path)| (format!("let.{name}"), json!(path))));
+        }
     }
     let canonical = parts.into_iter().map(|(part, value)| Some((part, Json::of(&value).ok()?)));
     canonical.collect()

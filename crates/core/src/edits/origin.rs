@@ -273,7 +273,7 @@ pub fn editable_key(phase: &Phase) -> Option<&str> {
             OutputShape::Records { key } => Some(key),
             OutputShape::Document => None,
         },
-        Work::Read(_) | Work::Write(_) => None,
+        Work::Read(_) | Work::Write(_) | Work::Loop(_) => None,
     }
 }
 

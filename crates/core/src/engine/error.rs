@@ -42,6 +42,14 @@ pub enum EngineError {
         /// The scopes there are.
         known: Vec<String>,
     },
+    /// The phase exists once per turn of a loop, and no turn of it was named.
+    #[error("`{phase}` exists once per turn of {}", .of.join(", "))]
+    Turn {
+        /// The phase.
+        phase: String,
+        /// The loops around it, the outermost first.
+        of: Vec<String>,
+    },
     /// There is no such value of a dimension.
     #[error("`{dimension}` has no value `{value}`; there are {}", .known.join(", "))]
     UnknownValue {

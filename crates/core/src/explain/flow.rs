@@ -48,6 +48,7 @@ impl Flow<'_> {
             }
             Work::Write(work) => self.records(&work.of, target, None),
             Work::Ask(work) => self.asks(work, target),
+            Work::Loop(_) => {}
         }
         let Some(spec) = self.subject.spec(&phase.name) else { return };
         if let Some(input) = &spec.input {

@@ -7,16 +7,17 @@ use std::collections::BTreeMap;
 use refrain_schemas::digest::{Digest, Digester};
 use refrain_schemas::json::Json;
 use refrain_schemas::money::PriceSpec;
+use refrain_schemas::name::PhaseName;
 use refrain_schemas::scope::Target;
 use serde_json::Value;
 
-use crate::define::{FileDigests, agent_names};
-use crate::end::Word;
+use crate::define::{FileDigests, agent_names, define};
 use crate::engine::{Engine, EngineError, RunRequest};
 use crate::history::History;
 use crate::model::{Model, Phase, Work};
 use crate::run::request::Planned;
-use crate::survey::{Standing, stand};
+use crate::survey::{Seen, Standing, stand};
+use crate::turns::Bindings;
 
 /// What a plan was made from.
 pub(crate) type Origins = BTreeMap<String, Digest>;
@@ -60,14 +61,15 @@ pub(super) async fn origins(engine: &Engine, request: &RunRequest) -> Result<Ori
     let history = History::fold(ports.store.history().await?);
     let digests = FileDigests::new(ports.files.clone());
     let mut origins = Origins::new();
-    let mut words: BTreeMap<Target, Word> = BTreeMap::new();
+    let mut seen = Seen::default();
     let is_inside = |target: &Target| planned.targets.iter().any(|(inside, _)| inside == target);
     for (target, phase) in &planned.targets {
-        let standing = stand(model, ports, &history, &digests, target, &words).await?;
-        words.insert(target.clone(), standing.word());
+        let standing = stand(model, ports, &history, &digests, target, &seen).await?;
+        seen.words.insert(target.clone(), standing.word());
         add_definition(&mut origins, &standing, &model.phases[*phase]);
         add_data(&mut origins, &standing, is_inside);
         add_prices(&mut origins, model, &model.phases[*phase]);
+        add_turns(engine, &mut origins, &digests, &model.phases[*phase], target).await?;
     }
     for (name, value) in &model.params {
         origins.insert(format!("param {name}"), digest_of(value));
@@ -75,10 +77,37 @@ pub(super) async fn origins(engine: &Engine, request: &RunRequest) -> Result<Ori
     Ok(origins)
 }
 
+/// Adds what the phases of the turns of a loop are defined by, whatever they see of their turns.
+async fn add_turns(
+    engine: &Engine,
+    origins: &mut Origins,
+    digests: &FileDigests,
+    phase: &Phase,
+    target: &Target,
+) -> Result<(), EngineError> {
+    let (model, ports) = (engine.model(), engine.ports());
+    let body = |phase: &Phase| -> Vec<PhaseName> {
+        phase.rounds().into_iter().flat_map(|work| &work.body).map(|inner| inner.phase.clone()).collect()
+    };
+    let mut open = body(phase);
+    while let Some(name) = open.pop() {
+        let Some(inner) = model.phase(name.as_str()) else { continue };
+        let scope = inner.fixed(&target.scope);
+        let definition = define(model, inner, &scope, digests, (&*ports.tools, &Bindings::default())).await?;
+        add_parts(origins, &inner.target(scope.into_owned()), &definition.parts, inner);
+        add_prices(origins, model, inner);
+        open.extend(body(inner));
+    }
+    Ok(())
+}
+
 /// Adds what a target is defined by, and what besides decides which calls are made: conditions and packing.
 fn add_definition(origins: &mut Origins, standing: &Standing, phase: &Phase) {
-    let target = &standing.target;
-    for (part, digest) in &standing.definition.parts {
+    add_parts(origins, &standing.target, &standing.definition.parts, phase);
+}
+
+fn add_parts(origins: &mut Origins, target: &Target, parts: &BTreeMap<String, Digest>, phase: &Phase) {
+    for (part, digest) in parts {
         origins.insert(format!("{target} {part}"), *digest);
     }
     for part in ["when", "on_unit_failure", "course"] {

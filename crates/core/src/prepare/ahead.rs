@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use refrain_schemas::digest::Digest;
 use refrain_schemas::name::PhaseName;
+use refrain_schemas::scope::Scope;
 
 use crate::edits::Editing;
 use crate::model::{Context, ContextSource, Select, Split};
@@ -90,6 +91,7 @@ pub async fn ahead(
             scope,
             generation,
             phase: preparation.phase.name.clone(),
+            turns: Scope::none(),
             reads: Vec::new(),
         }),
         pieces: Vec::new(),

@@ -29,7 +29,9 @@ pub(super) async fn prepare_given(
     given: &Given,
 ) -> Result<Prepared, PrepareError> {
     let Preparation { model, store, scope, now, phase, .. } = *preparation;
-    let seen = Seen { model, scope, upstream: &now.upstream, store, execution: now.execution.as_ref() };
+    let fixed = &*phase.fixed(scope);
+    let (upstream, bindings, execution) = (&now.upstream, &now.bindings, now.execution.as_ref());
+    let seen = Seen { model, scope: fixed, upstream, store, bindings, execution };
     let context = given.sight.context(&seen).await?;
     let bad = |error: &dyn std::fmt::Display| PrepareError::Data(error.to_string());
     let filled = given.input.fill(&context).map_err(|error| bad(&error))?;
@@ -49,9 +51,10 @@ pub(super) async fn prepare_given(
         given: Some(input),
         contexts: Vec::new(),
         by: None,
-        scope: Arc::new(scope.clone()),
+        scope: Arc::new(fixed.clone()),
         generation: now.generation,
         phase: phase.name.clone(),
+        turns: phase.turns(scope),
         reads: touched.reads.iter().map(|path| (path.clone(), digest(path))).collect(),
     };
     Ok(Prepared {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use refrain_schemas::artifact::ArtifactKind;
 use refrain_schemas::json::{field, scalar_text};
+use refrain_schemas::scope::Scope;
 
 use super::{
     ContextSource, LoadedFiles, Piece, Preparation, PrepareError, Prepared, artifacts_of, chosen_source,
@@ -59,6 +60,7 @@ pub async fn prepare_one(preparation: Preparation<'_>, unit: &str) -> Result<Opt
         scope,
         generation,
         phase: phase_name,
+        turns: Scope::none(),
         reads: Vec::new(),
     };
     Ok(Some(Prepared {

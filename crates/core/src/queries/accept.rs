@@ -2,7 +2,7 @@
 
 mod rekey;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use refrain_schemas::freshness::{Cause, CauseKind, Freshness};
 use refrain_schemas::history::{HistoryEntry, WaiverRecord};
@@ -16,7 +16,7 @@ use crate::history::{History, Prior};
 use crate::model::{AskWork, Phase, Work};
 use crate::ports::store::Batch;
 use crate::prepare::{Preparation, PrepareError, Prepared, prepare};
-use crate::survey::{Standing, stand};
+use crate::survey::{Seen, Standing, stand};
 
 /// Accepts targets: all of them, or none. Of several, those that are fresh already are left as they are.
 pub(crate) async fn accept(
@@ -67,10 +67,17 @@ async fn judged(
 ) -> Result<Vec<(Standing, Vec<Cause>)>, EngineError> {
     let (model, ports) = (engine.model(), engine.ports());
     let digests = FileDigests::new(ports.files.clone());
-    let mut words: BTreeMap<Target, Word> = BTreeMap::new();
+    let mut seen = Seen::default();
     let mut found = Vec::new();
     for target in model.targets() {
-        let standing = stand(model, ports, history, &digests, &target, &words).await?;
+        let is_loop = model.phase(target.phase.as_str()).is_some_and(|phase| phase.rounds().is_some());
+        if is_loop && named.contains(&target) {
+            return Err(refused(
+                &target,
+                "it goes round: what its turns make is not accepted as a whole".to_owned(),
+            ));
+        }
+        let standing = stand(model, ports, history, &digests, &target, &seen).await?;
         let mut word = standing.word();
         if named.contains(&target) {
             let waived = waivable(&standing)?;
@@ -80,7 +87,7 @@ async fn judged(
             }
             found.push((standing, waived));
         }
-        words.insert(target, word);
+        seen.words.insert(target, word);
     }
     check_named(engine, named, &found)?;
     Ok(found)
@@ -200,7 +207,7 @@ fn asking<'a>(engine: &'a Engine, target: &Target) -> Option<(&'a Phase, &'a Ask
     let phase = engine.model().phase(target.phase.as_str())?;
     match &phase.work {
         Work::Ask(work) => Some((phase, work)),
-        Work::Read(_) | Work::Write(_) => None,
+        Work::Read(_) | Work::Write(_) | Work::Loop(_) => None,
     }
 }
 

@@ -95,7 +95,8 @@ impl Chosen {
                 HistoryEntry::Attempt(attempt) => {
                     let last =
                         history.target(&attempt.target).and_then(|target| target.last_attempt.as_ref());
-                    model.phase(attempt.target.phase.as_str()).is_some() && last == Some(attempt)
+                    let is_present = model.phase(attempt.target.phase.as_str()).is_some();
+                    is_present && last == Some(attempt) && is_named(model, history, &attempt.target)
                 }
                 // People's work is not to be made again by anybody.
                 HistoryEntry::Generation(_) | HistoryEntry::Edits(_) => true,
@@ -116,7 +117,8 @@ fn latest_revisions(engine: &Engine, history: &History, keep: u32) -> BTreeSet<(
     let n = usize::try_from(keep.max(1)).unwrap_or(usize::MAX);
     let mut latest = BTreeSet::new();
     for (target, past) in history.targets() {
-        let is_present = engine.model().phase(target.phase.as_str()).is_some();
+        let is_present = engine.model().phase(target.phase.as_str()).is_some()
+            && is_named(engine.model(), history, target);
         let mut by_pipeline: BTreeMap<Option<&str>, usize> = BTreeMap::new();
         for (_, record) in past.revisions.iter().rev() {
             let pipeline = record.pipeline.as_deref();
@@ -129,6 +131,22 @@ fn latest_revisions(engine: &Engine, history: &History, keep: u32) -> BTreeSet<(
         }
     }
     latest
+}
+
+/// Whether a target is in no turn, or in one that its loop has: of a list that is shorter than it was, the last turns are gone.
+/// What a loop has begun since it was over last, it may go on with.
+fn is_named(model: &Model, history: &History, target: &Target) -> bool {
+    let Some(phase) = model.phase(target.phase.as_str()) else { return true };
+    let Some((inner, outer)) = phase.loops.split_last() else { return true };
+    let Some(around) = model.phase(inner.as_str()) else { return true };
+    let scope = target.scope.project(&[&phase.per[..], outer].concat());
+    let of = around.target(scope);
+    let Some((over, record)) = history.target(&of).and_then(|past| past.revisions.last()) else {
+        return true;
+    };
+    let own = history.target(target).and_then(|past| past.revisions.last());
+    let is_later = own.is_some_and(|(at, _)| at > over);
+    is_later || (record.lineage.upstream.contains_key(&target.to_string()) && is_named(model, history, &of))
 }
 
 /// What the entries that stay refer to.

@@ -31,7 +31,7 @@ pub(crate) async fn missing_sources(engine: &Engine) -> Result<Vec<Problem>, Eng
                 let known = latest.map_or(&[][..], |latest| latest.patched.as_slice());
                 ports.writer.inputs(&params, known).await
             }
-            Work::Ask(_) => continue,
+            Work::Ask(_) | Work::Loop(_) => continue,
         };
         if let Err(FileError::Missing { path }) = found
             && told.insert(path.clone())

@@ -1,5 +1,7 @@
 //! Calls on their way out: cutting packs, asking gates and purses, writing intents.
 
+use std::time::Duration;
+
 use refrain_schemas::event::{EventKind, Level};
 use refrain_schemas::ledger::{Abandoned, Intent, IntentAsk, LedgerEntry, Rung};
 use refrain_schemas::name::{CallId, UnitId};
@@ -18,6 +20,9 @@ use super::pool::Pack;
 use super::purse::Hold;
 use super::purses::{Claims, Owner, Payers, Shortage};
 use super::state::{Flight, PoolNo, RunState, Stop};
+
+/// What a call gets of a turn whose time is up.
+const LEAST_TIME: Duration = Duration::from_millis(1);
 
 impl RunState {
     /// Returns the pool of one agent of a target's phase.
@@ -149,7 +154,7 @@ impl RunState {
             return false;
         }
         let principal = self.principal(target);
-        for no in [principal, self.forerunner(principal)] {
+        for no in self.both(principal) {
             if let Some(job) = self.targets[no].job_mut() {
                 job.is_stopped = true;
                 self.agenda.stops(no);
@@ -207,10 +212,17 @@ impl RunState {
         self.note_doubts();
         self.ledger(LedgerEntry::Intent(intent));
         let tokens = ceiling::estimate(self.model_of(no), &request);
-        let timeout = self.pools[no].timeout;
+        let timeout = self.time_left(pack.target, self.pools[no].timeout);
         let slot = Slot { phase: request.phase.clone(), agent, clone };
         self.effect(Effect::Call(Box::new(Call { slot, identity, files, request, timeout })));
         self.depart(no, pack, call, (clone, tokens, hold));
+    }
+
+    /// Returns how long a call may take: no longer than what is left of its turn.
+    fn time_left(&self, no: TargetNo, timeout: Option<Duration>) -> Option<Duration> {
+        let left =
+            self.targets[no].deadline.map(|deadline| deadline.saturating_sub(self.time).max(LEAST_TIME));
+        [timeout, left].into_iter().flatten().min()
     }
 
     /// Takes note of the calls in doubt, each once, along with the first call of the run: a run that makes none uses

@@ -90,10 +90,7 @@ async fn run_held(
         pipeline: engine.pipeline().map(str::to_owned),
     };
     history.apply(begin(engine, request, run_id, &opening, &mut recorder, targets).await?);
-    let attempts =
-        planned.targets.iter().map(|(target, _)| history.target(target)?.last_attempt.clone()).collect();
     let replaceable = keeping::replaceable(&history);
-    let execution = history.execution();
     let states = planned.states(engine, request.force);
     let numbers = (opening.next_call, opening.next_lane);
     let model = engine.shared_model();
@@ -112,11 +109,8 @@ async fn run_held(
         model: model.clone(),
         ports: ports.clone(),
         executor: ports.executor.clone().unwrap_or_else(local),
-        targets: planned.targets.iter().map(|(target, phase)| (Arc::new(target.clone()), *phase)).collect(),
         cancel: Cancel::new(),
-        attempts,
         replaceable,
-        execution,
     });
     let turned = turn_until_over(&mut state, &performer, &mut recorder, &remarks, control).await;
     engine.has_looked(state.looks());
@@ -280,7 +274,7 @@ fn status(state: &RunState, phases: &[PhaseReport]) -> RunStatus {
         RunStatus::Cancelled
     } else if any(PhaseStatus::Stopped) {
         RunStatus::Stopped
-    } else if is_confined(phases) {
+    } else if is_confined(state, phases) {
         RunStatus::Partial
     } else if any(PhaseStatus::Failed) {
         RunStatus::Failed
@@ -297,13 +291,17 @@ fn status(state: &RunState, phases: &[PhaseReport]) -> RunStatus {
 
 /// Whether something failed, or was blocked behind it, and every phase that this befell in some scopes came to its end in
 /// another one: of three languages, two are there.
-fn is_confined(phases: &[PhaseReport]) -> bool {
+fn is_confined(state: &RunState, phases: &[PhaseReport]) -> bool {
     use PhaseStatus as S;
     let ended_well = |phase: &PhaseReport| matches!(phase.status, S::Completed | S::Fresh | S::Partial);
     let in_other_scope =
         |bad: &PhaseReport| phases.iter().any(|phase| phase.phase == bad.phase && ended_well(phase));
     let mut bad = phases.iter().filter(|phase| matches!(phase.status, S::Failed | S::Blocked)).peekable();
-    bad.peek().is_some() && bad.all(in_other_scope)
+    // Other turns of a loop are no other scopes of it.
+    let is_in_turn = |bad: &PhaseReport| {
+        state.model.phase(bad.phase.as_str()).is_some_and(|phase| !phase.loops.is_empty())
+    };
+    bad.peek().is_some() && bad.all(|bad| !is_in_turn(bad) && in_other_scope(bad))
 }
 
 fn all_ended(phases: &[PhaseReport]) -> bool {

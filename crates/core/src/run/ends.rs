@@ -53,6 +53,7 @@ impl RunState {
             self.forget_waiting(no);
         }
         self.release(no);
+        self.note_over(no);
     }
 
     /// Returns how often a target with an input of its own was tried again in this run.
@@ -219,6 +220,9 @@ impl RunState {
 
     /// Ends the targets that may start no new call and have none under way.
     pub(super) fn end_stopped(&mut self) {
+        if self.stop.is_some() {
+            self.moved_loops.extend(self.looping.iter().copied());
+        }
         let targets = &self.targets;
         let ending = match self.stop {
             Some(_) => self.agenda.asking(|no| targets[no].job().is_some()),

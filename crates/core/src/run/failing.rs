@@ -36,7 +36,23 @@ impl RunState {
             return self.wait_given(no, now, error, &reported.unwrap_or_else(Json::null));
         }
         let failure = reported.unwrap_or_else(|| document(&kind, &error.message));
-        let stand_in = stand_in(&self.phase(no).course, &kind, &error.message, &failure).cloned();
+        self.fail_of_kind(no, now, (error, conflicts), &kind, failure);
+    }
+
+    /// Ends a target that did its work and says that it failed.
+    pub(super) fn fail_reported(&mut self, no: TargetNo, now: &Now, error: PhaseError, document: Json) {
+        self.fail_of_kind(no, Some(now), (error, None), FailureKind::Reported.as_str(), document);
+    }
+
+    fn fail_of_kind(
+        &mut self,
+        no: TargetNo,
+        now: Option<&Now>,
+        (error, conflicts): (PhaseError, Option<Digest>),
+        kind: &str,
+        failure: Json,
+    ) {
+        let stand_in = stand_in(&self.phase(no).course, kind, &error.message, &failure).cloned();
         let recovered = stand_in.as_ref().is_some_and(|stand_in| !stand_in.propagate);
         let document = stand_in.map_or(failure, |stand_in| stand_in.value);
         let (artifact, pages) = artifact::of_document(&document);

@@ -17,6 +17,7 @@ use refrain_schemas::json::Json;
 use refrain_schemas::name::PhaseName;
 use refrain_schemas::report::UnitCounts;
 use refrain_schemas::scope::Target;
+use smallvec::{SmallVec, smallvec};
 
 use crate::facts::Known;
 use crate::model::{Context, ContextSource, Model, Phase, Work};
@@ -152,9 +153,19 @@ impl Forerunner {
 }
 
 impl RunState {
-    /// Returns the number of a target's forerunner.
+    /// Returns the number of the forerunner of a target of the plan.
     pub(super) const fn forerunner(&self, no: TargetNo) -> TargetNo {
         self.targets.forerunner(no)
+    }
+
+    /// Returns the numbers of a target and of its forerunner; targets of turns have none.
+    pub(super) fn both(&self, no: TargetNo) -> SmallVec<[TargetNo; 2]> {
+        self.targets.both(no)
+    }
+
+    /// Returns what is known of a target before its turn, if something is.
+    pub(super) fn ahead(&self, no: TargetNo) -> Option<&Forerunner> {
+        self.forerunners.get(no)?.as_ref()
     }
 
     /// Returns the number of the target that a number stands for: of a forerunner, the one it runs ahead of.
@@ -179,7 +190,7 @@ impl RunState {
 
     /// Whether calls for a target may be made where nobody else wants the clone; only its turn makes them due.
     pub(super) fn is_halted(&self, no: TargetNo) -> bool {
-        let ahead = self.forerunners[self.principal(no)].as_ref();
+        let ahead = self.ahead(self.principal(no));
         self.is_early(no) && ahead.is_some_and(|ahead| ahead.is_halted)
     }
 
@@ -223,7 +234,8 @@ impl RunState {
         let known = Known::of(&self.model, self.phase(no), &target, &self.history, |other| self.word(other));
         let Some(ahead) = &mut self.forerunners[no] else { return };
         (ahead.step, ahead.live) = (Step::Foreseeing, live);
-        self.effect(Effect::Foresee(no, Box::new(known), phases));
+        let place = self.place(no);
+        self.effect(Effect::Foresee(place, Box::new(known), phases));
     }
 
     /// Returns the edges along which units could flow into a target now, where everything else is settled.
@@ -337,7 +349,7 @@ impl RunState {
     }
 
     fn give_up_ahead(&mut self, no: TargetNo) {
-        if let Some(ahead) = &mut self.forerunners[no] {
+        if let Some(Some(ahead)) = self.forerunners.get_mut(no) {
             ahead.step = Step::Over;
         }
     }

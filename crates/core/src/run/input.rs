@@ -15,13 +15,16 @@ use refrain_schemas::scope::Target;
 use smallvec::SmallVec;
 
 use crate::engine::EngineError;
+use crate::execution::Execution;
 use crate::facts::Known;
 use crate::history::Prior;
+use crate::judge::UpstreamNow;
 use crate::ports::agent::{AgentError, Reply};
 use crate::ports::executor::Call;
 use crate::prepare::Prepared;
 use crate::publish::{Published, Publisher, UnitOutcome};
 use crate::survey::Standing;
+use crate::turns::{Bindings, Ending, Next, Rounds};
 
 use super::forerunner::Foresight;
 use super::pool::Pack;
@@ -64,21 +67,55 @@ pub enum Input {
     Settled(TargetNo, Result<Box<Publisher>, EngineError>),
     /// A target's artifact is stored; `None` where all of its units have to be looked at after all.
     Published(TargetNo, Result<Box<Option<Published>>, EngineError>),
+    /// It is known what comes next in a loop.
+    Advanced(TargetNo, Result<Box<(Rounds, Next)>, Trouble>),
+    /// The document of a loop is made.
+    Closed(TargetNo, Result<Json, Trouble>),
     /// A person wants the run to end.
     Drain,
     /// A person wants it to end now.
     Abort,
 }
 
+/// A target, as something is done for it.
+#[derive(Debug, Clone)]
+pub struct Place {
+    /// Its number.
+    pub no: TargetNo,
+    /// Which.
+    pub target: Arc<Target>,
+    /// Its phase, by its place in the model.
+    pub phase: usize,
+    /// The turns that it is in.
+    pub bindings: Bindings,
+    /// The execution that the run belongs to.
+    pub execution: Option<Execution>,
+}
+
+/// How far a loop has gone, while it is made out what comes next.
+#[derive(Debug)]
+pub struct Advance {
+    /// What the loop was found to be.
+    pub standing: Arc<Standing>,
+    /// The turns that there were.
+    pub rounds: Rounds,
+    /// What became of the last one.
+    pub last: Vec<UpstreamNow>,
+}
+
 /// Something that is to be done.
 #[derive(Debug)]
 pub enum Effect {
     /// Look at a target.
-    Judge(TargetNo, Box<Known>),
+    Judge(Place, Box<Known>),
     /// Look at a target before its turn, while these phases are under way.
-    Foresee(TargetNo, Box<Known>, BTreeSet<PhaseName>),
+    Foresee(Place, Box<Known>, BTreeSet<PhaseName>),
+    /// Make out what comes next in a loop.
+    Advance(Place, Box<Advance>),
+    /// Make the document of a loop.
+    Close(Place, Box<Standing>, Box<Ending>),
     /// Get a target's units.
-    Prepare(TargetNo, Box<Standing>, Option<Box<Prior>>, Whole),
+    Prepare(Place, Box<Standing>, Option<Box<Prior>>, Whole),
     /// Look into the ledger.
     LookUp(Vec<(AskRef, Digest)>),
     /// Make a call.
@@ -86,11 +123,11 @@ pub enum Effect {
     /// Wait, then try again.
     Rest(Duration, Pack),
     /// Read source files, or write exports.
-    Transfer(TargetNo, Box<Standing>),
+    Transfer(Place, Box<Standing>),
     /// Store what came of the next units of a target, while others are being asked about.
-    Settle(TargetNo, Box<Publisher>, Vec<UnitOutcome>),
+    Settle(Place, Box<Publisher>, Vec<UnitOutcome>),
     /// Merge and store; on top of what was stored before, if anything was.
-    Publish(TargetNo, Box<Prepared>, Vec<UnitOutcome>, Option<Box<Publisher>>),
+    Publish(Place, Box<Prepared>, Vec<UnitOutcome>, Option<Box<Publisher>>),
     /// Cancel all calls.
     CancelCalls,
 }

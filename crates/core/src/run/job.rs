@@ -1,5 +1,6 @@
 //! One target whose units are being asked about.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,6 +11,7 @@ use refrain_schemas::json::Json;
 use refrain_schemas::name::UnitId;
 use refrain_schemas::phase_spec::Fan;
 use refrain_schemas::report::UnitCounts;
+use refrain_schemas::scope::Target;
 use refrain_schemas::usage::{Resources, Usage};
 use smallvec::{SmallVec, smallvec};
 
@@ -383,7 +385,9 @@ fn renderers(model: &Model, standing: &Standing, shared: &Json) -> Vec<Option<Re
     if agents.iter().all(|agent| agent.prompt.is_none()) {
         return Vec::new();
     }
-    let ground = Arc::new(Ground::new(&model.params, &standing.target.scope, shared));
+    let Target { phase, scope } = &standing.target;
+    let fixed = model.phase(phase.as_str()).map_or(Cow::Borrowed(scope), |phase| phase.fixed(scope));
+    let ground = Arc::new(Ground::new(&model.params, &fixed, shared));
     let renderer = |prompt: &Arc<Prompt>| Renderer::new(prompt.clone(), ground.clone());
     agents.iter().map(|agent| agent.prompt.as_ref().map(renderer)).collect()
 }
@@ -487,6 +491,6 @@ pub(super) fn source_key(phase: &Phase) -> Option<String> {
             crate::model::OutputShape::Records { key } => Some(key.clone()),
             crate::model::OutputShape::Document => None,
         },
-        Work::Write(_) => None,
+        Work::Write(_) | Work::Loop(_) => None,
     }
 }

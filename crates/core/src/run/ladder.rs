@@ -160,9 +160,8 @@ impl RunState {
         let principal = self.principal(target);
         // What another one is, nobody has tried.
         let identity = self.identity(target, member);
-        let both = [principal, self.forerunner(principal)];
         let both: Vec<TargetNo> =
-            both.into_iter().filter(|no| self.identity(*no, member) == identity).collect();
+            self.both(principal).into_iter().filter(|no| self.identity(*no, member) == identity).collect();
         for no in both.iter().copied() {
             if let Some(job) = self.targets[no].job_mut().filter(|_| is_final) {
                 job.unable.insert(member, failure.clone());

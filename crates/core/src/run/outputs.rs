@@ -14,6 +14,7 @@ use crate::facts::before_all;
 use crate::judge::UpstreamNow;
 use crate::model::RunOutput;
 use crate::sight::Seen;
+use crate::turns::Bindings;
 
 use super::state::RunState;
 
@@ -65,6 +66,7 @@ async fn value(state: &RunState, ports: &Ports, output: &RunOutput) -> Result<Va
         scope: &Scope::none(),
         upstream: &upstream,
         store: &*ports.store,
+        bindings: &Bindings::default(),
         execution: execution.as_ref(),
     };
     let context = sight.context(&seen).await.map_err(|error| error.to_string())?;

@@ -26,13 +26,14 @@ use crate::ports::store::Batch;
 use crate::prepare::{self, Preparation, PrepareError, Prepared};
 use crate::publish::{Publication, Published, Publisher, UnitOutcome};
 use crate::sight::Seen;
-use crate::survey::Standing;
+use crate::survey::{self, Standing};
 use crate::tree::build::TreeBuilder;
 use crate::tree::page::Entry;
 use crate::tree::sequence::Sequence;
+use crate::turns::{self, Around, Ending, Next, Rounds, TurnsError};
 
 use super::forerunner::Foresight;
-use super::input::{Effect, Input, TargetNo, Transferred, Trouble, Whole};
+use super::input::{Advance, Effect, Input, Place, Transferred, Trouble, Whole};
 
 /// How many pages are handed to the store at once.
 const PAGE_BATCH: usize = 256;
@@ -43,14 +44,9 @@ pub(super) struct Performer {
     pub(super) model: Arc<Model>,
     pub(super) ports: Ports,
     pub(super) executor: Arc<dyn Executor>,
-    pub(super) targets: Vec<(Arc<refrain_schemas::scope::Target>, usize)>,
     pub(super) cancel: Cancel,
-    /// Attempts that made no revision, for judging.
-    pub(super) attempts: Vec<Option<refrain_schemas::history::AttemptRecord>>,
     /// What files may hold that are replaced without a copy.
     pub(super) replaceable: Replaceable,
-    /// The execution that the run belongs to.
-    pub(super) execution: Option<Execution>,
 }
 
 impl Performer {
@@ -70,12 +66,19 @@ impl Performer {
 
     async fn perform(self: Arc<Self>, effect: Effect) -> Option<Input> {
         Some(match effect {
-            Effect::Judge(no, known) => Input::Judged(no, self.judge(no, &known).await.map(Box::new)),
-            Effect::Prepare(no, standing, prior, whole) => {
-                Input::Prepared(no, self.prepare(no, &standing, prior.as_deref(), whole).await.map(Box::new))
+            Effect::Judge(at, known) => Input::Judged(at.no, self.judge(&at, &known).await.map(Box::new)),
+            Effect::Prepare(at, standing, prior, whole) => {
+                let prepared = self.prepare(&at, &standing, prior.as_deref(), whole).await;
+                Input::Prepared(at.no, prepared.map(Box::new))
             }
-            Effect::Foresee(no, known, live) => {
-                Input::Foreseen(no, self.foresee(no, &known, &live).await.map(Box::new))
+            Effect::Foresee(at, known, live) => {
+                Input::Foreseen(at.no, self.foresee(&at, &known, &live).await.map(Box::new))
+            }
+            Effect::Advance(at, advance) => {
+                Input::Advanced(at.no, self.advance(&at, *advance).await.map(Box::new))
+            }
+            Effect::Close(at, standing, ending) => {
+                Input::Closed(at.no, self.close(&at, &standing, &ending).await)
             }
             Effect::LookUp(asks) => {
                 let keys: Vec<Digest> = asks.iter().map(|(_, key)| *key).collect();
@@ -87,14 +90,14 @@ impl Performer {
                 self.ports.clock.sleep(pause).await;
                 Input::Rested(pack)
             }
-            Effect::Transfer(no, standing) => {
-                Input::Transferred(no, self.transfer(no, &standing).await.map(Box::new))
+            Effect::Transfer(at, standing) => {
+                Input::Transferred(at.no, self.transfer(&at, &standing).await.map(Box::new))
             }
-            Effect::Settle(no, publisher, outcomes) => {
-                Input::Settled(no, self.settle(no, publisher, outcomes).await)
+            Effect::Settle(at, publisher, outcomes) => {
+                Input::Settled(at.no, self.settle(&at, publisher, outcomes).await)
             }
-            Effect::Publish(no, prepared, outcomes, begun) => {
-                Input::Published(no, self.publish(no, *prepared, outcomes, begun).await.map(Box::new))
+            Effect::Publish(at, prepared, outcomes, begun) => {
+                Input::Published(at.no, self.publish(&at, *prepared, outcomes, begun).await.map(Box::new))
             }
             Effect::CancelCalls => {
                 self.cancel.fire();
@@ -103,16 +106,16 @@ impl Performer {
         })
     }
 
-    pub(super) fn phase(&self, no: TargetNo) -> &crate::model::Phase {
-        &self.model.phases[self.targets[no].1]
+    fn phase(&self, at: &Place) -> &crate::model::Phase {
+        &self.model.phases[at.phase]
     }
 
-    async fn judge(&self, no: TargetNo, known: &Known) -> Result<Standing, EngineError> {
-        let target = &self.targets[no].0;
+    async fn judge(&self, at: &Place, known: &Known) -> Result<Standing, EngineError> {
+        let target = &at.target;
         // A long run outlives edits: each target is judged by the files as they are when its turn comes.
         let digests = FileDigests::new(self.ports.files.clone());
         let (now, definition) = facts::gather(&self.model, &self.ports, &digests, target, known).await?;
-        let (attempt, prior) = (self.attempts[no].as_ref(), known.prior.as_ref());
+        let (attempt, prior) = (known.attempt.as_ref(), known.prior.as_ref());
         let verdict =
             judge(&now, prior.map(|prior| &prior.record), prior.map(|prior| &prior.lineage), attempt);
         Ok(Standing { target: (**target).clone(), now, definition, verdict })
@@ -120,12 +123,12 @@ impl Performer {
 
     async fn prepare(
         &self,
-        no: TargetNo,
+        at: &Place,
         standing: &Standing,
         prior: Option<&Prior>,
         whole: Whole,
     ) -> Result<Prepared, Trouble> {
-        let phase = self.phase(no);
+        let phase = self.phase(at);
         let Work::Ask(work) = &phase.work else {
             return Err(phase_error("definition", "the phase asks nobody"));
         };
@@ -136,7 +139,7 @@ impl Performer {
             prior,
             phase,
             work,
-            scope: &self.targets[no].0.scope,
+            scope: &at.target.scope,
             now: &standing.now,
             whole: whole == Whole::Yes,
         };
@@ -147,13 +150,13 @@ impl Performer {
     }
 
     /// Looks at a target whose turn has not come. What goes wrong here will be told when it has.
-    async fn foresee(&self, no: TargetNo, known: &Known, live: &BTreeSet<PhaseName>) -> Option<Foresight> {
+    async fn foresee(&self, at: &Place, known: &Known, live: &BTreeSet<PhaseName>) -> Option<Foresight> {
         let standing = self
-            .judge(no, known)
+            .judge(at, known)
             .await
             .ok()
             .filter(|standing| standing.now.skipped.is_none() && standing.now.unfit.is_none())?;
-        let phase = self.phase(no);
+        let phase = self.phase(at);
         let Work::Ask(work) = &phase.work else { return None };
         let preparation = Preparation {
             model: &self.model,
@@ -162,7 +165,7 @@ impl Performer {
             prior: known.prior.as_ref(),
             phase,
             work,
-            scope: &self.targets[no].0.scope,
+            scope: &at.target.scope,
             now: &standing.now,
             whole: true,
         };
@@ -170,14 +173,39 @@ impl Performer {
         Some(Foresight { standing: Box::new(standing), prospect })
     }
 
+    fn around<'a>(&'a self, at: &'a Place, standing: &'a Standing) -> Result<Around<'a>, Trouble> {
+        let phase = self.phase(at);
+        let Some(work) = phase.rounds() else {
+            return Err(phase_error("definition", "the phase does not go round"));
+        };
+        Ok(survey::around(&self.model, phase, work, standing, &*self.ports.store))
+    }
+
+    /// Makes out what comes next in a loop.
+    async fn advance(&self, at: &Place, advance: Advance) -> Result<(Rounds, Next), Trouble> {
+        let Advance { standing, mut rounds, last } = advance;
+        let around = self.around(at, &standing)?;
+        let next = rounds.next(&around, &last).await.map_err(turns_trouble)?;
+        Ok((rounds, next))
+    }
+
+    /// Makes the document of a loop.
+    async fn close(&self, at: &Place, standing: &Standing, ending: &Ending) -> Result<Json, Trouble> {
+        // What its turns made stands behind what comes before the loop.
+        let n_own = standing.now.upstream.len() - ending.turns.iter().map(Vec::len).sum::<usize>();
+        let around = self.around(at, standing)?;
+        let around = Around { upstream: &standing.now.upstream[..n_own], ..around };
+        turns::close(&around, ending).await.map_err(turns_trouble)
+    }
+
     async fn publish(
         &self,
-        no: TargetNo,
+        at: &Place,
         prepared: Prepared,
         outcomes: Vec<UnitOutcome>,
         begun: Option<Box<Publisher>>,
     ) -> Result<Option<Published>, EngineError> {
-        let Work::Ask(work) = &self.phase(no).work else { return Ok(None) };
+        let Work::Ask(work) = &self.phase(at).work else { return Ok(None) };
         let store = &*self.ports.store;
         store.commit(Batch { pages: prepared.pages, ..Batch::default() }).await?;
         let publication = Publication {
@@ -194,7 +222,7 @@ impl Performer {
             published.files = prepare::stamps(&*self.ports.files, &prepared.writes).await;
             published.read = prepared.reads;
             if let Some(goto) = work.given.as_ref().and_then(|given| given.goto.as_ref()) {
-                let to = self.goes_to(no, goto, prepared.goto_sees, &published.artifact).await?;
+                let to = self.goes_to(at, goto, prepared.goto_sees, &published.artifact).await?;
                 published.goes_to = Some(to);
             }
         }
@@ -204,19 +232,28 @@ impl Performer {
     /// Returns the phase that a template names, now that there is what its own phase made.
     async fn goes_to(
         &self,
-        no: TargetNo,
+        at: &Place,
         goto: &Goto,
         mut upstream: Vec<UpstreamNow>,
         artifact: &ArtifactRef,
     ) -> Result<PhaseName, EngineError> {
-        let target = &self.targets[no].0;
+        let target = &at.target;
         upstream.push(UpstreamNow::of_made(target, artifact));
+        let fixed = self.phase(at).fixed(&target.scope);
         let seen = Seen {
             model: &self.model,
+<<<<<<< HEAD
             scope: &target.scope,
             upstream: &upstream,
             store: &*self.ports.store,
             execution: self.execution.as_ref(),
+=======
+            scope: &fixed,
+            upstream: &upstream,
+            store: &*self.ports.store,
+            bindings: &at.bindings,
+            execution: at.execution.as_ref(),
+>>>>>>> turns
         };
         let wrong = |message: String| {
             let what = format!("phases.{}.goto", target.phase);
@@ -231,11 +268,11 @@ impl Performer {
 
     async fn settle(
         &self,
-        no: TargetNo,
+        at: &Place,
         mut publisher: Box<Publisher>,
         outcomes: Vec<UnitOutcome>,
     ) -> Result<Box<Publisher>, EngineError> {
-        if let Work::Ask(work) = &self.phase(no).work
+        if let Work::Ask(work) = &self.phase(at).work
             && let OutputShape::Records { key } = &work.output.shape
         {
             publisher.feed(&*self.ports.store, work, key, outcomes).await?;
@@ -243,16 +280,18 @@ impl Performer {
         Ok(publisher)
     }
 
-    async fn transfer(&self, no: TargetNo, standing: &Standing) -> Result<Transferred, Trouble> {
-        match &self.phase(no).work {
-            Work::Read(work) => self.read(no, work).await,
-            Work::Write(work) => self.write(no, work, standing).await,
-            Work::Ask(_) => Err(phase_error("definition", "the phase reads and writes no files")),
+    async fn transfer(&self, at: &Place, standing: &Standing) -> Result<Transferred, Trouble> {
+        match &self.phase(at).work {
+            Work::Read(work) => self.read(at, work).await,
+            Work::Write(work) => self.write(at, work, standing).await,
+            Work::Ask(_) | Work::Loop(_) => {
+                Err(phase_error("definition", "the phase reads and writes no files"))
+            }
         }
     }
 
-    async fn read(&self, no: TargetNo, work: &ReadWork) -> Result<Transferred, Trouble> {
-        let params = facts::params(&self.model, &work.agent, &self.targets[no].0).map_err(trouble)?;
+    async fn read(&self, at: &Place, work: &ReadWork) -> Result<Transferred, Trouble> {
+        let params = facts::params(&self.model, &work.agent, &at.target).map_err(trouble)?;
         let mut source = self.ports.reader.open(&params, &work.key).await.map_err(file_trouble)?;
         let mut builder = TreeBuilder::new();
         let mut n_records = 0_u64;
@@ -280,19 +319,14 @@ impl Performer {
         Ok(Transferred { artifact, files, content_ids, patched: Vec::new(), event, kept: Vec::new() })
     }
 
-    async fn write(
-        &self,
-        no: TargetNo,
-        work: &WriteWork,
-        standing: &Standing,
-    ) -> Result<Transferred, Trouble> {
-        let params = facts::params(&self.model, &work.agent, &self.targets[no].0).map_err(trouble)?;
+    async fn write(&self, at: &Place, work: &WriteWork, standing: &Standing) -> Result<Transferred, Trouble> {
+        let params = facts::params(&self.model, &work.agent, &at.target).map_err(trouble)?;
         let chosen = prepare::chosen_source(&standing.now, &work.of);
         let found = chosen.map(|phase| prepare::artifacts_of(&standing.now, phase)).unwrap_or_default();
         let key = chosen.and_then(|phase| self.model.key_of(phase.as_str())).unwrap_or_default();
         let mut target = self.ports.writer.open(&params, key).await.map_err(file_trouble)?;
         let mut n_records = 0_u64;
-        let phase = self.phase(no);
+        let phase = self.phase(at);
         let gathered = found.iter().any(|(upstream, _)| {
             upstream.target.scope.iter().any(|(dimension, _)| phase.gather.contains(dimension))
         });
@@ -394,6 +428,13 @@ fn trouble(error: EngineError) -> Trouble {
     match error {
         EngineError::Store(_) => Trouble::Engine(error),
         other => phase_error("input", &other.to_string()),
+    }
+}
+
+fn turns_trouble(error: TurnsError) -> Trouble {
+    match error {
+        TurnsError::Data(message) => phase_error("turns", &message),
+        TurnsError::Engine(error) => trouble(error),
     }
 }
 

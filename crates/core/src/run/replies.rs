@@ -425,7 +425,7 @@ impl RunState {
     fn end_unit(&mut self, no: TargetNo, unit: usize, failure: Option<Failure>) {
         let (stops, fan) = match &self.phase(no).work {
             Work::Ask(work) => (work.on_unit_failure == OnUnitFailure::Stop, work.fan),
-            Work::Read(_) | Work::Write(_) => (false, Fan::Split),
+            Work::Read(_) | Work::Write(_) | Work::Loop(_) => (false, Fan::Split),
         };
         let is_ahead = self.is_forerunner(no);
         if stops && is_ahead && failure.is_some() {

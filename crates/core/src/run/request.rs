@@ -28,6 +28,7 @@ impl Planned {
         let all = model.targets();
         let mut named: BTreeSet<Target> = BTreeSet::new();
         for selection in &request.targets {
+            let selection = &engine.outermost(selection);
             let found = engine.select(selection)?;
             if model.phase(selection.phase.as_str()).is_some_and(|phase| !phase.enabled) {
                 return Err(EngineError::Disabled { phase: selection.phase.to_string() });

@@ -56,7 +56,8 @@ impl RunState {
         standing.verdict.missing.clear();
         self.targets[no].context_artifacts.clone_from(&prepared.context_artifacts);
         self.targets[no].stage = Stage::Publishing(standing, counts);
-        self.effect(Effect::Publish(no, prepared, outcomes, begun));
+        let place = self.place(no);
+        self.effect(Effect::Publish(place, prepared, outcomes, begun));
     }
 
     pub(super) fn published(&mut self, no: TargetNo, published: Result<Box<Option<Published>>, EngineError>) {

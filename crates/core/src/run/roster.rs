@@ -1,6 +1,9 @@
-//! The targets of a run by their numbers: those of the plan, and behind them their forerunners in the same order.
+//! The targets of a run by their numbers: those of the plan, behind them their forerunners in the same order, and behind these the
+//! targets of turns.
 
 use std::ops::{Index, IndexMut};
+
+use smallvec::{SmallVec, smallvec};
 
 use super::input::TargetNo;
 use super::target_state::TargetState;
@@ -37,9 +40,20 @@ impl Targets {
         no + self.n_planned
     }
 
+    /// Adds a target of a turn, behind all others; it has no forerunner. Returns its number.
+    pub(super) fn add(&mut self, target: TargetState) -> TargetNo {
+        self.all.push(target);
+        self.all.len() - 1
+    }
+
     /// Whether a number is that of a forerunner.
     pub(super) const fn is_forerunner(&self, no: TargetNo) -> bool {
-        no >= self.n_planned
+        no >= self.n_planned && no < 2 * self.n_planned
+    }
+
+    /// Returns the numbers of a target and of its forerunner; targets of turns have none.
+    pub(super) fn both(&self, no: TargetNo) -> SmallVec<[TargetNo; 2]> {
+        if no < self.n_planned { smallvec![no, self.forerunner(no)] } else { smallvec![no] }
     }
 
     /// Returns the number of the target that a number stands for: of a forerunner, the one it runs ahead of.

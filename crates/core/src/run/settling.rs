@@ -81,7 +81,8 @@ impl RunState {
         });
         let outcomes = std::mem::take(&mut job.settling.outcomes);
         job.settling.is_away = true;
-        self.effect(Effect::Settle(no, publisher, outcomes));
+        let place = self.place(no);
+        self.effect(Effect::Settle(place, publisher, outcomes));
     }
 
     /// Whether units of a target may be published before all of them are over: no other unit can have a say in their
@@ -139,13 +140,13 @@ impl RunState {
     /// Whether all that a target asks waits in packs that are not full.
     fn is_stuck(&self, no: TargetNo) -> bool {
         let Work::Ask(work) = &self.phase(no).work else { return false };
-        let both = [no, self.forerunner(no)];
+        let both = self.both(no);
         let is_moving = |job: &Job| job.n_in_flight > 0 || job.n_resting > 0;
         if work.pack == 1 || both.iter().any(|no| self.targets[*no].job().is_some_and(is_moving)) {
             return false;
         }
         let pools = (0..work.pool.len()).map(|member| (member, &self.pools[self.pool_no(no, member)].pool));
-        let waiting = pools.flat_map(|(member, pool)| both.map(|no| (member, pool, no)));
+        let waiting = pools.flat_map(|(member, pool)| both.iter().map(move |no| (member, pool, *no)));
         let mut waiting = waiting.filter(|(_, pool, no)| pool.awaits(*no)).peekable();
         waiting.peek().is_some()
             && waiting.all(|(member, pool, no)| {

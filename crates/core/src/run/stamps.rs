@@ -45,7 +45,7 @@ impl Performer {
     pub(super) async fn look_again(&self, state: &RunState) -> Vec<HistoryEntry> {
         let mut renewed = Vec::new();
         for (no, record) in state.grown_up() {
-            let Work::Read(work) = &self.phase(no).work else { continue };
+            let Work::Read(work) = &state.phase(no).work else { continue };
             let Ok(params) = facts::params(&self.model, &work.agent, &record.target) else { continue };
             // What cannot be read now will be told by whoever needs it.
             let seen = self.ports.reader.stamps(&params, &record.files).await.unwrap_or_default();

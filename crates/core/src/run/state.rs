@@ -29,7 +29,7 @@ use super::agenda::Agenda;
 use super::forerunner::Forerunner;
 use super::gate::Pass;
 use super::gates::{Chain, Gates};
-use super::input::{AskRef, Asks, Effect, Input, TargetNo, Told};
+use super::input::{AskRef, Asks, Effect, Input, Place, TargetNo, Told};
 use super::job::Tally;
 use super::key_map::KeyMap;
 use super::pool::{Pack, Pool};
@@ -54,6 +54,10 @@ pub struct RunState {
     pub(super) forerunners: Vec<Option<Forerunner>>,
     /// The fields that open units are counted by, with the targets that these are units of.
     pub(super) watched: BTreeSet<(TargetNo, String)>,
+    /// Loops that go round.
+    pub(super) looping: BTreeSet<TargetNo>,
+    /// Loops that may go on.
+    pub(super) moved_loops: BTreeSet<TargetNo>,
     /// Verdicts on targets outside the plan.
     pub(super) outside: BTreeMap<Target, Word>,
     /// The pools: by phase in model order, and by agent in file order within a phase.
@@ -233,6 +237,8 @@ impl RunState {
             by_target,
             forerunners,
             watched: BTreeSet::new(),
+            looping: BTreeSet::new(),
+            moved_loops: BTreeSet::new(),
             outside,
             pools: Vec::new(),
             first_pool: Vec::new(),
@@ -316,6 +322,8 @@ impl RunState {
             Input::Transferred(no, transferred) => self.transferred(no, transferred),
             Input::Settled(no, publisher) => self.settled(no, publisher),
             Input::Published(no, published) => self.published(no, published),
+            Input::Advanced(no, advanced) => self.advanced(no, advanced),
+            Input::Closed(no, closed) => self.closed(no, closed),
             Input::Drain => self.stop(Stop::Drained),
             Input::Abort => {
                 self.stop(Stop::Aborted);
@@ -327,6 +335,7 @@ impl RunState {
     /// Starts whatever may start now, after all inputs of a turn were applied.
     pub fn schedule(&mut self) {
         self.end_stopped();
+        self.move_loops();
         self.start_targets();
         self.run_ahead();
         self.start_calls();
@@ -355,7 +364,7 @@ impl RunState {
         self.fatal.is_some() || (self.flights.is_empty() && self.agenda.is_over())
     }
 
-    /// Returns what became of each target, in plan order.
+    /// Returns what became of each target, in plan order; those of turns stand behind their loop.
     #[must_use]
     pub fn reports(&self) -> Vec<PhaseReport> {
         // Calls of a forerunner may have come back after its target had ended.
@@ -367,7 +376,21 @@ impl RunState {
             resources: target.tally.resources,
             ..target.report.clone()
         };
-        (0..self.targets.n_planned()).map(|no| report(&self.targets[no])).collect()
+        // What is in the turns of a loop stands behind it, turn by turn.
+        let mut open: Vec<TargetNo> = (0..self.targets.n_planned()).rev().collect();
+        let mut reports = Vec::new();
+        while let Some(no) = open.pop() {
+            reports.push(report(&self.targets[no]));
+            open.extend(self.targets[no].inner.iter().rev());
+        }
+        reports
+    }
+
+    /// Returns a target as something is done for it.
+    pub(super) fn place(&self, no: TargetNo) -> Place {
+        let TargetState { target, phase, bindings, .. } = &self.targets[no];
+        let (target, phase, bindings) = (target.clone(), *phase, bindings.clone());
+        Place { no, target, phase, bindings, execution: self.history.execution() }
     }
 
     /// Returns the id of the execution that the run belongs to.

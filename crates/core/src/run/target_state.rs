@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use refrain_schemas::artifact::ArtifactRef;
 use refrain_schemas::digest::Digest;
@@ -13,9 +14,11 @@ use refrain_schemas::scope::Target;
 
 use crate::end::{End, Word};
 use crate::survey::Standing;
+use crate::turns::Bindings;
 
 use super::input::TargetNo;
 use super::job::{Job, Tally};
+use super::looping::{Closing, Looping};
 use super::purse::Amount;
 
 /// One target of the plan.
@@ -51,6 +54,23 @@ pub struct TargetState {
     pub context_artifacts: BTreeMap<String, ArtifactRef>,
     /// What the run will report of it.
     pub report: PhaseReport,
+    /// The turn of a loop that it is in.
+    pub turn: Option<TurnOf>,
+    /// What its texts see of the loops around it.
+    pub bindings: Bindings,
+    /// When the turn has to be over.
+    pub deadline: Option<Duration>,
+    /// The targets of its own turns, in their order.
+    pub inner: Vec<TargetNo>,
+}
+
+/// A turn of a loop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TurnOf {
+    /// The loop.
+    pub of: TargetNo,
+    /// The number of the turn.
+    pub number: usize,
 }
 
 /// How far a target is.
@@ -59,12 +79,13 @@ pub struct TargetState {
 /// |---|---|---|
 /// | `Waiting` | everything before it is over | `Judging` |
 /// | `Judging` | fresh, skipped, blocked | `Over` |
-/// | `Judging` | to run | `Preparing`, `Transferring` |
+/// | `Judging` | to run | `Preparing`, `Transferring`, `Looping` |
+/// | `Looping` | all turns over | `Closing`, or `Over` where it was stopped or waits |
 /// | `Preparing` | units known | `Asking` |
 /// | `Asking` | all units over | `Publishing`, or `Over` where too many failed |
 /// | `Asking` | stopped and nothing in flight | `Over` |
 /// | `Publishing` | units cannot be kept | `Preparing` |
-/// | `Publishing`, `Transferring` | stored | `Over` |
+/// | `Publishing`, `Transferring`, `Closing` | stored | `Over` |
 #[derive(Debug)]
 pub enum Stage {
     /// Something before it is not over.
@@ -77,6 +98,10 @@ pub enum Stage {
     Transferring(Box<Standing>),
     /// Its units are being asked about.
     Asking(Box<Job>),
+    /// It goes round.
+    Looping(Box<Looping>),
+    /// It has gone round, and its document is being made.
+    Closing(Box<Closing>),
     /// Its artifact is being stored.
     Publishing(Box<Standing>, UnitCounts),
     /// It has ended.
@@ -124,6 +149,10 @@ impl TargetState {
             failed_ahead: BTreeMap::new(),
             context_artifacts: BTreeMap::new(),
             report,
+            turn: None,
+            bindings: Bindings::default(),
+            deadline: None,
+            inner: Vec::new(),
         }
     }
 

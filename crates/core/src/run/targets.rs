@@ -38,7 +38,9 @@ impl RunState {
             let target = self.targets[no].target.clone();
             let known =
                 Known::of(&self.model, self.phase(no), &target, &self.history, |other| self.word(other));
-            self.effect(Effect::Judge(no, Box::new(known)));
+            let known = known.in_turns(&self.targets[no].bindings);
+            let place = self.place(no);
+            self.effect(Effect::Judge(place, Box::new(known)));
         }
     }
 
@@ -58,6 +60,9 @@ impl RunState {
         if let Some(error) = self.blocked(no, &standing) {
             return self.block(no, &standing, error);
         }
+        if self.phase(no).rounds().is_some() && standing.now.unfit.is_none() {
+            return self.start_loop(no, standing);
+        }
         let is_volatile = self.is_volatile(no, &standing);
         if let Some(attempt) = self.spent(no, &standing) {
             return self.fail_as_before(no, attempt);
@@ -73,6 +78,10 @@ impl RunState {
         if self.stop.is_some() {
             return self.end_early(no, self.stop.unwrap_or(Stop::Drained));
         }
+        if let Some(error) = self.is_out_of_time(no) {
+            return self.fail(no, &standing, error, None);
+        }
+        self.note_start(no);
         if (self.targets[no].is_forced || is_volatile) && !self.options.offline {
             self.raise_generation(no, &mut standing);
         }
@@ -137,10 +146,12 @@ impl RunState {
         if matches!(self.phase(no).work, Work::Ask(_)) {
             let prior = self.history.prior(&self.targets[no].target).map(Box::new);
             self.targets[no].stage = Stage::Preparing(standing.clone());
-            self.effect(Effect::Prepare(no, standing, prior, whole));
+            let place = self.place(no);
+            self.effect(Effect::Prepare(place, standing, prior, whole));
         } else {
             self.targets[no].stage = Stage::Transferring(standing.clone());
-            self.effect(Effect::Transfer(no, standing));
+            let place = self.place(no);
+            self.effect(Effect::Transfer(place, standing));
         }
     }
 

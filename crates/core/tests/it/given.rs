@@ -213,7 +213,7 @@ fn what_does_not_fit_is_refused() {
     check(json!({"a": {"input": {"say": "{{ phases.a.document }}"}}}), "names itself");
     check(json!({"a": {"after": ["b"]}, "b": {"after": ["a"]}}), "phases wait for each other");
     check(json!({"a": {}, "b": {"after": ["a"], "needs": ["a"]}}), "needed or wanted as well");
-    check(json!({"a": {"loop": {"for_each": [1]}}}), "`loop` is not available yet");
+    check(json!({"a": {"let": {"loop": "params.n"}}}), "`loop` cannot be a name");
 }
 
 #[test]

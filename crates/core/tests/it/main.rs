@@ -44,3 +44,4 @@ mod steps;
 mod streaming;
 mod tokens;
 mod trees;
+mod turns;

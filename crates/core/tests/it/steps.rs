@@ -18,6 +18,9 @@ pub(crate) fn steps(phases: Value) -> World {
     let phases = phases.as_object().unwrap().iter().map(|(name, phase)| {
         let mut phase = phase.clone();
         let fields = phase.as_object_mut().unwrap();
+        if fields.contains_key("loop") {
+            return (name.clone(), phase);
+        }
         if !fields.contains_key("agent") && !fields.contains_key("agents") {
             fields.insert("agent".to_owned(), json!({"builtin": "do"}));
         }

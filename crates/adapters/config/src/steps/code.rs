@@ -111,6 +111,38 @@ fn words_in(text: &str, block: Range<usize>) -> Vec<Word> {
     words
 }
 
+/// Returns the arguments of a call behind a name, one empty one where there is nothing, and where the call ends.
+pub(super) fn arguments(text: &str, at: usize) -> Option<(Vec<&str>, usize)> {
+    let open = text.len() - text[at..].trim_start().len();
+    if !text[open..].starts_with('(') {
+        return None;
+    }
+    let (mut quotes, mut depth, mut start) = (Quotes::default(), 0_usize, open + 1);
+    let mut found = Vec::new();
+    for (n, c) in text[open..].char_indices() {
+        let here = open + n;
+        if quotes.pass(c) {
+            continue;
+        }
+        match c {
+            '(' | '[' | '{' => depth += 1,
+            ')' | ']' | '}' => {
+                depth = depth.checked_sub(1)?;
+                if depth == 0 {
+                    found.push(text[start..here].trim());
+                    return Some((found, here + 1));
+                }
+            }
+            ',' if depth == 1 => {
+                found.push(text[start..here].trim());
+                start = here + 1;
+            }
+            _ => {}
+        }
+    }
+    None
+}
+
 fn is_letter(c: char) -> bool {
     c.is_alphanumeric() || c == '_'
 }
@@ -174,6 +206,14 @@ mod tests {
         assert_eq!(key_behind("steps.a.b", 5), Some(("a", 7)));
         assert_eq!(key_behind("steps['my-step'].b", 5), Some(("my-step", 16)));
         assert_eq!(key_behind("steps | x", 5), None);
+    }
+
+    #[test]
+    fn arguments_of_a_call() {
+        assert_eq!(arguments("f('a, b', g(1, 2)) + 1", 1), Some((vec!["'a, b'", "g(1, 2)"], 18)));
+        assert_eq!(arguments("f ()", 1), Some((vec![""], 4)));
+        assert_eq!(arguments("f.x()", 1), None);
+        assert_eq!(arguments("f(a]", 1), None);
     }
 
     #[test]

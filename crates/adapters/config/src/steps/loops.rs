@@ -3,6 +3,7 @@
 use refrain_core::check::code::Code;
 use refrain_schemas::loop_spec::LoopSpec;
 use refrain_schemas::name::PhaseName;
+use refrain_schemas::on_failure::{OnFailure, Policy};
 use refrain_schemas::steps::{StepEntry, StepKind};
 use serde_json::Value;
 
@@ -74,6 +75,7 @@ impl Lowering<'_, '_> {
         let known: Vec<&str> = COMMON.iter().chain(keys).chain(settings).chain(single).copied().collect();
         self.reading.known(&draft.fields, "a loop", &known, &REFUSED);
         let mut start = self.start(draft, around, first);
+        self.of_a_turn(draft, &mut start);
         let turn = Turn {
             phase: draft.phase.clone(),
             round,
@@ -104,6 +106,27 @@ impl Lowering<'_, '_> {
         };
         self.finish(draft, around, start, entry, before);
         self.turn_body(draft, turn);
+    }
+
+    /// Calls are made in turns: how often they are tried, and how long each may take, their steps say.
+    fn of_a_turn(&mut self, draft: &Draft<'_>, start: &mut Start) {
+        (start.spec.retry, start.spec.timeout) = (None, None);
+        let handling = draft.fields.get("error_handling").filter(|item| item.node.get("retry").is_some());
+        for item in
+            ["max_retries", "retry", "timeout"].iter().filter_map(|key| draft.fields.get(key)).chain(handling)
+        {
+            let message =
+                format!("`{}` is for steps that do something, and `{}` goes round", item.name(), draft.id);
+            let hint = Some("give it to the steps of the loop; `iteration_timeout` is for a turn".to_owned());
+            self.reading.at_key(Code::StepLoop, &item, message, hint);
+        }
+        if start.spec.on_failure == Some(OnFailure::Policy(Policy::Retry))
+            && let Some(item) = draft.fields.get("on_failure")
+        {
+            let message = "a loop is not tried again; its steps are";
+            let hint = Some("give `on_failure: retry` to the steps of the loop".to_owned());
+            self.reading.at(Code::StepLoop, &item, message, hint);
+        }
     }
 
     fn one_construct(&mut self, draft: &Draft<'_>, round: Round) {
@@ -159,6 +182,7 @@ impl Lowering<'_, '_> {
             max: fields.get("max_iterations").and_then(|item| self.reading.whole(&item)),
             max_parallel: fields.get("max_parallel").and_then(|item| self.reading.whole(&item)),
             item: turn.item.clone(),
+            name: (turn.name != draft.id).then(|| turn.name.clone()),
             break_on_error: self.flag(fields, "break_on_error"),
             turn_timeout: fields.get("iteration_timeout").and_then(|item| self.reading.time(&item)),
             ..LoopSpec::default()

@@ -123,7 +123,15 @@ impl Texts<'_, '_, '_> {
         let mut done = 0;
         for word in words(text, is_bare) {
             let name = &text[word.range.clone()];
-            if word.has_dollar {
+            if word.range.start < done {
+                continue;
+            }
+            if let Some(written) = self.loop_word(item, name, text, word.range.end) {
+                let (written, end) = written?;
+                out.push_str(&text[done..word.range.start]);
+                out.push_str(&written);
+                done = end;
+            } else if word.has_dollar {
                 if !self.names.is_of_a_loop(name) {
                     self.unknown(item, &format!("${name}"), name);
                     return None;

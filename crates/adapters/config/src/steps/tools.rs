@@ -147,9 +147,11 @@ fn bare(
     if MODEL.contains(&written) {
         return Some(Act::Model);
     }
-    if let Some(found) = tools.bare(written) {
-        let view = tools.find(&found.tool)?;
-        let known = view.action(&found.action)?;
+    // The words of an action may be the name of a tool, whose parameters say what it does then.
+    if let Some(found) = tools.bare(written)
+        && let Some(view) = tools.find(&found.tool)
+        && let Some(known) = view.action(&found.action)
+    {
         return Some(of_action(&view, known, false, found.parameters));
     }
     if let Some(view) = tools.find(written) {

@@ -186,6 +186,25 @@ fn routes_lead_to_steps_beside() {
 }
 
 #[test]
+fn functions_of_loops_are_written_as_what_they_stand_for() {
+    let step = |content: &str| {
+        format!(
+            "- id: l\n  for_each: '{{{{ xs }}}}'\n  loop_name: outer\n  steps:\n  - id: m\n    while: 'false'\n    steps:\n    \
+             - {{ id: a, tool: filesystem, action: write, parameters: {{ path: p, content: \"{content}\" }} }}\n"
+        )
+    };
+    let becomes = |content: &str, expect: &str| {
+        check(&step(content), &[("/phases/l_m_a/input/content", json!(expect))]);
+    };
+    becomes("{{ loop_var('outer', 'item') }}", "{{ outer.item }}");
+    becomes("{{ loop_item_at('outer', iteration + 1) ~ 'x' }}", "{{ outer.items[iteration + 1] ~ 'x' }}");
+    becomes("{{ current_loop_name() }} {{ active_loops() }}", "{{ 'm' }} {{ ['outer', 'm'] }}");
+    refused(&step("{{ loop_var('outre', 'item') }}"), &[("E0813", 8)]);
+    refused(&step("{{ loop_var(outer) }}"), &[("E0813", 8)]);
+    refused(&step("{{ historical_loops() }}"), &[("E0813", 8)]);
+}
+
+#[test]
 fn loops_and_their_bodies() {
     let write = "tool: filesystem, action: write";
     check(

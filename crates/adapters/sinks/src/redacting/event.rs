@@ -23,7 +23,9 @@ pub(super) fn scope(secrets: &Redactor, scope: &Scope) -> Scope {
 fn kind(secrets: &Redactor, kind: &mut EventKind) {
     match kind {
         EventKind::RunStarted { targets, in_doubt: _ } => targets.iter_mut().for_each(|t| text(secrets, t)),
-        EventKind::RunPlanned { targets: found } | EventKind::PhaseStreaming { upstream: found } => {
+        EventKind::RunPlanned { targets: found }
+        | EventKind::PhaseStreaming { upstream: found }
+        | EventKind::TurnStarted { turn: _, targets: found } => {
             targets(secrets, found);
         }
         EventKind::PhaseStarted { revision: _, causes } => causes.iter_mut().for_each(|c| cause(secrets, c)),

@@ -72,6 +72,7 @@ pub(crate) fn every_kind(text: &str) -> Vec<EventKind> {
         EventKind::RunCancelled(run()),
         EventKind::PhaseStarted { revision, causes: vec![cause.clone()] },
         EventKind::PhaseStreaming { upstream: vec![target.clone()] },
+        EventKind::TurnStarted { turn: 0, targets: vec![target.clone()] },
         EventKind::PhasePlanned { total: 1, reused: 0, holes: 0 },
         EventKind::PhaseProgressed { units, calls: 0, usage, resources: None },
         EventKind::PhaseCompleted(phase()),

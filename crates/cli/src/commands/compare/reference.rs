@@ -58,7 +58,7 @@ fn key(opened: &Opened, target: &Target) -> Result<String, CliError> {
             OutputShape::Records { key } => Some(key.clone()),
             OutputShape::Document => None,
         },
-        Work::Write(_) => None,
+        Work::Write(_) | Work::Loop(_) => None,
     });
     key.ok_or_else(|| CliError::usage(format!("{target} makes no records that references could be for")))
 }

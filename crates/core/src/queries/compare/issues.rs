@@ -139,7 +139,7 @@ pub(in crate::queries) fn key_field(model: &Model, target: &Target) -> String {
             OutputShape::Records { key } => Some(key.clone()),
             OutputShape::Document => None,
         },
-        Work::Write(_) => None,
+        Work::Write(_) | Work::Loop(_) => None,
     });
     key.unwrap_or_else(|| "id".to_owned())
 }

@@ -55,6 +55,7 @@ impl Subject {
         let phase = model.phase(target.phase.as_str()).ok_or_else(|| refused("there is no such phase"))?;
         let work = match &phase.work {
             Work::Ask(work) => work,
+            Work::Loop(_) => return Err(refused("it goes round: edit a phase of its turns")),
             Work::Read(_) => return Err(refused("it reads files: change these instead")),
             Work::Write(_) => return Err(refused("it writes files: edit the phase whose records it writes")),
         };

@@ -49,7 +49,7 @@ fn named(model: &Model, needed: &mut BTreeSet<String>) {
         match &phase.work {
             Work::Read(work) => needed.extend(work.schema.iter().map(|schema| schema.path.clone())),
             Work::Ask(work) => asked(work, needed),
-            Work::Write(_) => {}
+            Work::Write(_) | Work::Loop(_) => {}
         }
     }
 }
@@ -84,7 +84,7 @@ async fn read(engine: &Engine, history: &History) -> Result<Option<Vec<String>>,
                 let known = latest.map_or(&[][..], |record| record.patched.as_slice());
                 ports.writer.inputs(&facts::params(model, &work.agent, &target)?, known).await
             }
-            Work::Ask(_) => continue,
+            Work::Ask(_) | Work::Loop(_) => continue,
         };
         let Ok(stamps) = stamps else { return Ok(None) };
         paths.extend(stamps.into_iter().map(|stamp| stamp.path));

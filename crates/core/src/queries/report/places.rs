@@ -44,7 +44,7 @@ impl PlaceMap {
                 Split::Record => Self::scenes(engine, history, phase, target).await,
                 Split::Chunk(_) | Split::Whole | Split::Given => Ok(Self::units(UNIT)),
             },
-            Work::Read(_) | Work::Write(_) => Ok(Self::units(UNIT)),
+            Work::Read(_) | Work::Write(_) | Work::Loop(_) => Ok(Self::units(UNIT)),
         }
     }
 

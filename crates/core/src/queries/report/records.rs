@@ -92,7 +92,7 @@ pub(in crate::queries) fn tells_rules_apart(phase: &Phase) -> bool {
         Work::Ask(work) => {
             matches!(&work.merge, MergeSpec::Union(fields) if fields.iter().any(|field| field == "rule"))
         }
-        Work::Read(_) | Work::Write(_) => false,
+        Work::Read(_) | Work::Write(_) | Work::Loop(_) => false,
     }
 }
 

@@ -15,7 +15,7 @@ impl RunState {
         if !self.watched.insert((up, field.to_owned())) {
             return;
         }
-        for no in [up, self.forerunner(up)] {
+        for no in self.both(up) {
             if let Some(job) = self.targets[no].job_mut() {
                 job.watch(field);
             }
@@ -94,7 +94,7 @@ impl RunState {
     /// Whether units that have not come yet could join a pack of a forerunner.
     pub(in super::super) fn may_be_joined(&self, no: TargetNo, group: u32) -> bool {
         let principal = self.principal(no);
-        let (true, Some(ahead)) = (self.is_early(no), &self.forerunners[principal]) else { return false };
+        let (true, Some(ahead)) = (self.is_early(no), self.ahead(principal)) else { return false };
         if ahead.unstarted.get(&group).is_some_and(|n| *n > 0) {
             return true;
         }

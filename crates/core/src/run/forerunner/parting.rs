@@ -13,7 +13,7 @@ impl RunState {
     /// Lets a forerunner ask nobody until its target's turn has come.
     pub(in super::super) fn halt(&mut self, no: TargetNo) {
         let principal = self.principal(no);
-        if let Some(ahead) = &mut self.forerunners[principal] {
+        if let Some(Some(ahead)) = self.forerunners.get_mut(principal) {
             ahead.is_halted = true;
         }
     }
@@ -40,7 +40,8 @@ impl RunState {
                 ahead.reread(no);
             }
         }
-        let refusal = self.forerunners[no].as_mut().and_then(|ahead| {
+        let Some(forerunner) = self.forerunners.get_mut(no) else { return };
+        let refusal = forerunner.as_mut().and_then(|ahead| {
             ahead.step = Step::Over;
             ahead.refusal.take()
         });
@@ -60,6 +61,9 @@ impl RunState {
     /// Lets go of a forerunner whose target has ended: what waits is forgotten, calls under way come home.
     pub(in super::super) fn release(&mut self, no: TargetNo) {
         self.give_up_ahead(no);
+        if no >= self.targets.n_planned() {
+            return;
+        }
         let forerunner = self.forerunner(no);
         let Some(job) = self.targets[forerunner].job_mut() else { return };
         job.is_stopped = true;
@@ -96,7 +100,8 @@ impl RunState {
 
     /// Returns how many calls of a target's forerunner are under way.
     pub(in super::super) fn in_flight_ahead(&self, no: TargetNo) -> usize {
-        self.targets[self.forerunner(no)].job().map_or(0, |job| job.n_in_flight)
+        let ahead = self.both(no).into_iter().filter(|other| *other != no);
+        ahead.filter_map(|no| self.targets[no].job()).map(|job| job.n_in_flight).sum()
     }
 
     /// Forgets forerunners that have nothing more to do.

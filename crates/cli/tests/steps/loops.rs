@@ -1,0 +1,153 @@
+//! Loops of steps files: what is shown of them, done twice by nobody, and the same as a native file.
+
+use std::fs;
+
+use serde_json::Value;
+
+use crate::own::{refrain, run, staged};
+
+const NESTED: &str = r#"
+id: nested
+name: Nested
+inputs:
+  shelves: { type: array, default: [{ name: top, books: [a, b] }, { name: low, books: [] }] }
+steps:
+  - id: shelf
+    for_each: "{{ shelves }}"
+    loop_name: outer
+    steps:
+      - id: label
+        action: "echo {{ item.name }}"
+      - id: book
+        for_each: "{{ $outer.item.books }}"
+        loop_var: title
+        steps:
+          - id: save
+            tool: filesystem
+            action: write
+            parameters:
+              path: "out/{{ $outer.item.name }}-{{ title }}.txt"
+              content: "{{ label.result }} {{ position }}/{{ length }}"
+      - id: count
+        action: "echo {{ book.iterations }} of {{ label.result }}"
+  - id: tries
+    action_loop:
+      - action: "echo {{ iteration }}"
+      - action: "echo {{ action1.result }}!"
+    until: "{{ iteration >= 1 }}"
+outputs:
+  shelves: "{{ shelf.results[0].count.result }}"
+  last: "{{ tries.last.action2.result }}"
+"#;
+
+#[test]
+fn loops_in_loops_are_shown_turn_by_turn_and_not_done_again() {
+    let place = staged("nested.yaml", NESTED);
+    let words = |words: &[&'static str]| [&["-f", "nested.yaml"], words].concat();
+    let first = run(place.path(), &words(&["run"]), 0);
+    assert_eq!(fs::read_to_string(place.path().join("out/top-b.txt")).unwrap(), "top 2/2");
+    assert_eq!((&first["outputs"]["shelves"], &first["outputs"]["last"]), (&"2 of top".into(), &"1!".into()));
+    let steps: Vec<&str> = first["steps"].as_object().unwrap().keys().map(String::as_str).collect();
+    let expect = [
+        "shelf_0_label",
+        "shelf_0_book",
+        "shelf_0_book_0_save",
+        "shelf_0_book_1_save",
+        "shelf_0_count",
+        "shelf_1_label",
+        "shelf_1_book",
+        "shelf_1_count",
+        "tries",
+    ];
+    let mut found = steps.clone();
+    found.sort_unstable();
+    let mut expect = expect.to_vec();
+    // A list that hangs on no step has no entry.
+    expect.retain(|name| found.contains(name) || !name.ends_with("_book"));
+    expect.sort_unstable();
+    assert_eq!(found, expect);
+    let again = run(place.path(), &words(&["run"]), 0);
+    assert_eq!((&again["run"]["calls"], &again["outputs"]), (&0.into(), &first["outputs"]));
+    let plan = run(place.path(), &words(&["plan"]), 0);
+    assert_eq!(plan["changes"], false, "{plan:#}");
+    let shown = run(place.path(), &words(&["show", "shelf_book_save@0,1"]), 0);
+    assert!(shown.to_string().contains("top-b.txt"), "{shown}");
+    let which = refrain(place.path(), &words(&["show", "shelf_book_save"]));
+    assert!(String::from_utf8_lossy(&which.stderr).contains("name the turn"));
+    let status = run(place.path(), &words(&["status"]), 0);
+    let is_fresh = |phase: &Value| phase["freshness"] == "fresh";
+    assert!(status["phases"].as_array().unwrap().iter().all(is_fresh), "{status:#}");
+    fs::remove_file(place.path().join("out/top-b.txt")).unwrap();
+    assert_eq!(run(place.path(), &words(&["run"]), 0)["run"]["calls"], 1, "what is gone is written again");
+}
+
+#[test]
+fn a_converted_loop_is_the_same() {
+    let place = staged("nested.yaml", NESTED);
+    let native = refrain(place.path(), &["-f", "nested.yaml", "convert"]);
+    assert!(native.status.success(), "{}", String::from_utf8_lossy(&native.stderr));
+    fs::write(place.path().join("native.yaml"), native.stdout).unwrap();
+    let report = run(place.path(), &["-f", "native.yaml", "run"], 0);
+    assert_eq!(
+        (&report["outputs"]["shelves"], &report["outputs"]["last"]),
+        (&"2 of top".into(), &"1!".into())
+    );
+    assert_eq!(fs::read_to_string(place.path().join("out/top-a.txt")).unwrap(), "top 1/2");
+}
+
+#[test]
+fn what_goes_wrong_in_a_turn_is_handled_there_or_fails_the_loop() {
+    let file = |handler: &str, policy: &str| {
+        format!(
+            "name: x\nsteps:\n- id: each\n  for_each: [good, bad, fine]\n{policy}  steps:\n  - id: go\n    tool: terminal\n    \
+             action: execute\n    parameters: {{ command: \"test {{{{ item }}}} != bad\" }}\n    max_retries: 1\n{handler}\
+             - id: after\n  action: echo done\n  dependencies: [each]\n"
+        )
+    };
+    let result = |text: &str, code: i32| run(staged("x.yaml", text).path(), &["-f", "x.yaml", "run"], code);
+    let handled = result(&file("    on_error: { fallback_value: { result: { ok: true } } }\n", ""), 0);
+    assert_eq!(handled["steps"]["each_1_go"]["recovered"], true);
+    assert_eq!(handled["steps"]["after"]["status"], "completed");
+    let failed = result(&file("", ""), 1);
+    assert_eq!(failed["steps"]["each_2_go"]["success"], true, "other turns go on");
+    assert_eq!(failed["steps"]["after"]["status"], "skipped");
+    let broken = result(&file("", "  break_on_error: true\n"), 1);
+    assert!(broken["steps"].get("each_2_go").is_none());
+    let continued = result(&file("", "  on_failure: continue\n"), 1);
+    assert_eq!(continued["steps"]["after"]["status"], "completed");
+}
+
+#[test]
+fn what_a_loop_has_no_use_for_is_refused() {
+    let code = |fields: &str| {
+        let text =
+            format!("name: x\nsteps:\n- {{ id: a, {fields}, steps: [{{ id: s, action: echo x }}] }}\n");
+        let refused = run(staged("x.yaml", &text).path(), &["-f", "x.yaml", "run"], 2);
+        refused["problems"][0]["code"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(code("for_each: [1], timeout: 3"), "E0815");
+    assert_eq!(code("for_each: [1], max_retries: 3"), "E0815");
+    assert_eq!(code("for_each: [1], on_failure: retry"), "E0815");
+    assert_eq!(code("while: 'true', max_parallel: 3"), "E0688");
+    assert_eq!(code("while: 'true', max_iterations: 0"), "E0206");
+}
+
+#[test]
+fn people_are_asked_in_turns() {
+    let file = "name: x\nsteps:\n- id: each\n  for_each: [a, b]\n  steps:\n  - id: g\n    tool: approval-gate\n    parameters: { title: \"Send {{ item }}?\", \
+                content: \"{{ item }}\" }\n  - { id: s, action: \"echo sent {{ item }}\", dependencies: [g] }\n\
+                - { id: after, action: echo done, dependencies: [each] }\n";
+    let place = staged("x.yaml", file);
+    let go = |words: &[&str], code| run(place.path(), &[&["-f", "x.yaml"], words].concat(), code);
+    let waiting = go(&["run"], 6);
+    assert_eq!(waiting["steps"]["each_1_g"]["status"], "pending");
+    assert_eq!(waiting["steps"]["after"]["status"], "pending");
+    assert_eq!(go(&["answer"], 0).as_array().unwrap().len(), 2);
+    go(&["answer", "each_g@1", "--approve"], 0);
+    let half = go(&["run"], 6);
+    assert_eq!(half["steps"]["each_1_s"]["status"], "completed");
+    go(&["answer", "each_g@0", "--approve"], 0);
+    let done = go(&["run"], 0);
+    assert_eq!(done["steps"]["after"]["status"], "completed");
+    assert_eq!(go(&["run"], 0)["run"]["calls"], 0);
+}

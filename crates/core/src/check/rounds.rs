@@ -1,0 +1,333 @@
+//! How a phase goes round: `loop:`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use refrain_schemas::duration::Span;
+use refrain_schemas::loop_spec::LoopSpec;
+use refrain_schemas::name::PhaseName;
+use refrain_schemas::on_failure::{OnFailure, Policy};
+use refrain_schemas::phase_spec::PhaseSpec;
+use serde_json::{Map, Value};
+
+use super::Checker;
+use super::code::Code;
+use super::phases::{Made, MadeBy};
+use super::templates::located;
+use crate::condition::Condition;
+use crate::fill::Pattern;
+use crate::model::{InTurn, LoopKind, LoopWork, PoolMember, Work};
+use crate::sight::Sight;
+use crate::turns::{EACH, MOST, ONCE, SUMMARY, WHILE};
+
+/// How many turns of a list are under way at once where nothing is said.
+const PARALLEL: usize = 10;
+/// How often a loop with conditions goes round where nothing is said.
+const WHILE_TURNS: usize = 10;
+/// The most clones that the agent of a phase gets so that turns need not wait for each other.
+const CLONES: u32 = 100;
+
+/// Returns what the turns of a loop see of it.
+pub(super) fn fields(turns: &LoopSpec) -> Vec<&str> {
+    let known: &[&str] = match turns {
+        LoopSpec { for_each: Some(_), .. } => &EACH,
+        LoopSpec { once: true, .. } => &ONCE,
+        _ => &WHILE,
+    };
+    known.iter().copied().chain(turns.item.as_deref()).collect()
+}
+
+/// The texts of a loop.
+struct Texts {
+    kind: LoopKind,
+    result: Option<Arc<Pattern>>,
+    sight: Sight,
+}
+
+impl Checker<'_> {
+    /// Returns the work of a phase that goes round.
+    pub(super) fn loop_work(
+        &mut self,
+        name: &PhaseName,
+        spec: &PhaseSpec,
+        made: &mut MadeBy,
+    ) -> Option<Work> {
+        made.insert(name.clone(), Made::Document);
+        self.unfit_to_loop(name, spec);
+        let turns = spec.turns.as_ref()?;
+        let path = format!("phases.{name}.loop");
+        self.loop_settings(name, turns, &path);
+        let body = self.loop_body(name, &path);
+        self.let_names(name, spec);
+        let Texts { kind, result, sight } = self.loop_texts(name, spec, turns, &path)?;
+        let id = short(name, spec.within.as_ref());
+        let most = if turns.for_each.is_some() { MOST } else { WHILE_TURNS };
+        Some(Work::Loop(Box::new(LoopWork {
+            max: turns.max.map_or(most, |max| max as usize).min(MOST),
+            max_parallel: parallel(turns),
+            body,
+            title: turns.name.clone().unwrap_or_else(|| id.clone()),
+            id,
+            item: turns.item.clone(),
+            kind,
+            result,
+            sight: Arc::new(sight),
+            break_on_error: turns.break_on_error,
+            turn_timeout: turns.turn_timeout.map(|Span(time)| time).filter(|time| *time > Duration::ZERO),
+        })))
+    }
+
+    fn unfit_to_loop(&mut self, name: &PhaseName, spec: &PhaseSpec) {
+        let fields = [
+            ("agent", spec.agent.is_some()),
+            ("agents", !spec.agents.is_empty()),
+            ("input", spec.input.is_some()),
+            ("units", spec.units.is_some()),
+            ("pack", spec.pack.is_some()),
+            ("gather", !spec.gather.is_empty()),
+            ("context", !spec.context.is_empty()),
+            ("locked_by", !spec.locked_by.is_empty()),
+            ("fan", spec.fan.is_some()),
+            ("accept", spec.accept.is_some()),
+            ("merge", spec.merge.is_some()),
+            ("on_unit_failure", spec.on_unit_failure.is_some()),
+            ("output", spec.output.is_some()),
+            ("system", spec.system.is_some()),
+            ("prompt", spec.prompt.is_some()),
+            ("barrier", spec.barrier),
+            ("limits", spec.limits.is_some()),
+            ("budget", spec.budget.is_some()),
+            ("retry", spec.retry.is_some()),
+            ("timeout", spec.timeout.is_some()),
+            ("on_failure", spec.on_failure == Some(OnFailure::Policy(Policy::Retry))),
+        ];
+        for (field, _) in fields.into_iter().filter(|(_, given)| *given) {
+            let what = if field == "on_failure" { "on_failure: retry" } else { field };
+            let message = format!("`{what}` does not fit a phase that goes round");
+            let hint = Some("give it to the phases of its turns, or leave it out".to_owned());
+            self.problems.add_with(Code::LoopField, format!("phases.{name}.{field}"), message, hint);
+        }
+    }
+
+    fn loop_settings(&mut self, name: &PhaseName, turns: &LoopSpec, path: &str) {
+        let has_conditions = turns.while_.is_some() || turns.until.is_some();
+        let kinds = [turns.for_each.is_some(), has_conditions, turns.once];
+        if kinds.iter().filter(|given| **given).count() != 1 {
+            let message = format!("`{name}` goes round in no way, or in more than one");
+            self.problems.add(Code::LoopShape, path, message);
+        }
+        let unfit = [
+            ("max", turns.max.is_some() && turns.once),
+            ("max_parallel", turns.max_parallel.is_some_and(|n| n > 1) && turns.for_each.is_none()),
+            ("item", turns.item.is_some() && turns.for_each.is_none()),
+            ("with", !turns.with.is_empty() && !turns.once),
+            ("break_on_error", turns.break_on_error && turns.once),
+        ];
+        for (field, _) in unfit.into_iter().filter(|(_, given)| *given) {
+            let needed = if field == "with" { "`once`" } else { "`for_each`" };
+            let is_of_both = matches!(field, "max" | "break_on_error");
+            let needed = if is_of_both { "`for_each`, `while` or `until`" } else { needed };
+            let message = format!("`{field}` needs {needed}");
+            self.problems.add(Code::LoopField, format!("{path}.{field}"), message);
+        }
+        self.at_least_one(turns.max.map(u64::from), &format!("{path}.max"));
+        self.at_least_one(turns.max_parallel.map(u64::from), &format!("{path}.max_parallel"));
+        self.some_time(turns.turn_timeout, &format!("{path}.turn_timeout"));
+        if turns.max.is_some_and(|max| max as usize > MOST) {
+            let message = format!("a loop has {MOST} turns at most");
+            self.problems.add(Code::NumberRange, format!("{path}.max"), message);
+        }
+        if let Some(item) = &turns.item {
+            let is_word = item.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+            if !is_word || !item.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_') {
+                let message = format!("`{item}` cannot be a name that templates use");
+                self.problems.add(Code::LetName, format!("{path}.item"), message);
+            }
+        }
+    }
+
+    /// Returns the phases of a turn, in file order.
+    fn loop_body(&mut self, name: &PhaseName, path: &str) -> Vec<InTurn> {
+        let pipeline = self.pipeline;
+        let body = pipeline.phases.iter().filter(|(_, spec)| spec.within.as_ref() == Some(name));
+        let body: Vec<&PhaseName> = body.map(|(name, _)| name).collect();
+        let may_be_broken = !self.broken.phases.is_empty();
+        if body.is_empty() && !may_be_broken {
+            self.problems.add(Code::LoopBody, path, format!("there is nothing in the turns of `{name}`"));
+        }
+        if pipeline.dimensions.contains_key(name.as_str()) {
+            let message = format!("`{name}` is a dimension as well, and turns are told apart by the loop");
+            self.problems.add(Code::LoopShape, path, message);
+        }
+        let ids: Vec<String> = body.iter().map(|inner| short(inner, Some(name))).collect();
+        let is_one = |id: &String| ids.iter().filter(|other| *other == id).count() == 1;
+        let enabled = body.iter().zip(&ids).filter(|(inner, _)| self.is_enabled(inner));
+        let inner = |(inner, id): (&&PhaseName, &String)| InTurn {
+            phase: (*inner).clone(),
+            id: if is_one(id) { id.clone() } else { inner.to_string() },
+        };
+        enabled.map(inner).collect()
+    }
+
+    fn loop_texts(
+        &mut self,
+        name: &PhaseName,
+        spec: &PhaseSpec,
+        turns: &LoopSpec,
+        path: &str,
+    ) -> Option<Texts> {
+        let mut sight = Sight::default();
+        let result = match &turns.result {
+            Some(result) => {
+                Some(self.loop_pattern((name, spec), result, (path, "result"), &SUMMARY, &mut sight)?)
+            }
+            None => None,
+        };
+        let kind = if let Some(list) = &turns.for_each {
+            self.written_list(list, turns.max, &format!("{path}.for_each"));
+            LoopKind::Each(self.loop_pattern((name, spec), list, (path, "for_each"), &[], &mut sight)?)
+        } else if turns.once {
+            let with = Value::Object(turns.with.clone());
+            LoopKind::Once(self.loop_pattern((name, spec), &with, (path, "with"), &[], &mut sight)?)
+        } else {
+            let before = self.loop_condition(name, spec, turns.while_.as_ref(), (path, "while"), &mut sight);
+            let after = self.loop_condition(name, spec, turns.until.as_ref(), (path, "until"), &mut sight);
+            LoopKind::While { before, after }
+        };
+        Some(Texts { kind, result, sight })
+    }
+
+    fn written_list(&mut self, list: &Value, max: Option<u32>, path: &str) {
+        let most = max.map_or(MOST, |max| max as usize);
+        match list {
+            Value::Array(items) if items.len() > most => {
+                let n = items.len();
+                let message = format!("the list has {n} items, and this loop has {most} turns at most");
+                self.problems.add(Code::LoopShape, path, message);
+            }
+            Value::Array(_) => {}
+            Value::String(text) if crate::template::is_template(text) => {}
+            _ => {
+                self.problems.add(Code::WrongType, path, "`for_each` is a list, or a template that gives one")
+            }
+        }
+    }
+
+    fn loop_pattern(
+        &mut self,
+        (name, spec): (&PhaseName, &PhaseSpec),
+        value: &Value,
+        (path, field): (&str, &str),
+        own: &[&str],
+        sight: &mut Sight,
+    ) -> Option<Arc<Pattern>> {
+        match Pattern::compile_in(self.dialect(), value, &format!("{path}.{field}")) {
+            Ok(pattern) => {
+                for (variable, path) in pattern.located_variables() {
+                    self.seen_variable_of(name, spec, own, &variable, &path);
+                    let sees_body = field == "result";
+                    self.body_variable(name, spec, &variable, sees_body, &path);
+                }
+                let variables = pattern.variables();
+                sight.extend(&Sight::of(variables.iter().map(String::as_str), &spec.names));
+                Some(Arc::new(pattern))
+            }
+            Err(error) => {
+                self.problems.add(Code::TemplateSyntax, error.path, located(&error.error));
+                None
+            }
+        }
+    }
+
+    fn loop_condition(
+        &mut self,
+        name: &PhaseName,
+        spec: &PhaseSpec,
+        text: Option<&String>,
+        (path, field): (&str, &str),
+        sight: &mut Sight,
+    ) -> Option<Arc<Condition>> {
+        let path = format!("{path}.{field}");
+        match Condition::compile(self.dialect(), text?) {
+            Ok(condition) => {
+                for variable in condition.variables() {
+                    self.seen_variable_of(name, spec, &WHILE, variable, &path);
+                    self.body_variable(name, spec, variable, field == "until", &path);
+                }
+                sight.extend(&Sight::of(condition.variables().iter().map(String::as_str), &spec.names));
+                Some(Arc::new(condition))
+            }
+            Err(error) => {
+                self.problems.add(Code::ExpressionSyntax, path, located(&error));
+                None
+            }
+        }
+    }
+
+    /// What a turn made is there after it, and no sooner.
+    fn body_variable(
+        &mut self,
+        name: &PhaseName,
+        spec: &PhaseSpec,
+        variable: &str,
+        sees_body: bool,
+        path: &str,
+    ) {
+        let Some(read) = self.read_phase(spec, variable) else { return };
+        let is_body =
+            self.pipeline.phases.get(&read).is_some_and(|inner| inner.within.as_ref() == Some(name));
+        if is_body && !sees_body {
+            let message = format!("`{read}` is in the turns of `{name}`, and none of them is over yet");
+            let hint =
+                Some(format!("read `loop.{name}.loop_state.results`, or in `until` what the turn made"));
+            self.problems.add_with(Code::LoopRead, path, message, hint);
+        }
+    }
+
+    /// Gives the agent of a phase as many clones as turns may be under way, where nothing is said of them.
+    pub(super) fn raise_clones(&self, name: &PhaseName, spec: &PhaseSpec, members: &mut [PoolMember]) {
+        if spec.within.is_none() || spec.agent.is_none() {
+            return;
+        }
+        let turns =
+            |around: &PhaseName| self.pipeline.phases.get(around).and_then(|spec| spec.turns.as_ref());
+        let around = self.loops_around(name);
+        let parallel =
+            around.iter().filter_map(turns).map(|turns| u32::try_from(parallel(turns)).unwrap_or(CLONES));
+        let clones = parallel.fold(1, u32::saturating_mul).min(CLONES);
+        members.iter_mut().for_each(|member| member.clones = member.clones.max(clones));
+    }
+}
+
+/// Returns how many turns of a loop may be under way at once. After one that failed no other one is to start, so that they
+/// start one after the other unless somebody wants otherwise.
+fn parallel(turns: &LoopSpec) -> usize {
+    let usual = if turns.for_each.is_some() && !turns.break_on_error { PARALLEL } else { 1 };
+    turns.max_parallel.map_or(usual, |n| n.max(1) as usize)
+}
+
+/// Returns what a phase is called in the loop that it is in: its name, without that of the loop before it.
+fn short(name: &PhaseName, within: Option<&PhaseName>) -> String {
+    let prefix = within.map(|within| format!("{within}_"));
+    let short = prefix.as_ref().and_then(|prefix| name.as_str().strip_prefix(prefix.as_str()));
+    short.filter(|short| !short.is_empty()).unwrap_or(name.as_str()).to_owned()
+}
+
+/// Returns the parts of a loop that its results hang on.
+pub(super) fn written(turns: &LoopSpec) -> Vec<(String, Value)> {
+    let text = |text: &Option<String>| text.clone().map(Value::String);
+    let with = (!turns.with.is_empty()).then(|| Value::Object(turns.with.clone()));
+    let parts: [(&str, Option<Value>); 8] = [
+        ("for_each", turns.for_each.clone()),
+        ("while", text(&turns.while_)),
+        ("until", text(&turns.until)),
+        ("once", turns.once.then_some(Value::Bool(true))),
+        ("max", turns.max.map(Value::from)),
+        ("with", with),
+        ("result", turns.result.clone()),
+        ("break_on_error", turns.break_on_error.then_some(Value::Bool(true))),
+    ];
+    let parts: Map<String, Value> =
+        parts.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect();
+    parts.into_iter().collect()
+}

@@ -1,0 +1,220 @@
+//! Which turns a loop has, one after the other.
+
+use std::sync::Arc;
+
+use refrain_schemas::name::DimensionName;
+use refrain_schemas::scope::Scope;
+use serde_json::Value;
+
+use crate::condition::Condition;
+use crate::engine::EngineError;
+use crate::execution::Execution;
+use crate::fill::Pattern;
+use crate::judge::UpstreamNow;
+use crate::model::{LoopKind, LoopWork, Model, Phase};
+use crate::ports::store::Store;
+use crate::sight::Seen;
+use crate::template::Context;
+
+use super::document::documents;
+use super::{Bindings, Round, Told};
+
+/// How far a loop has gone.
+#[derive(Debug, Clone, Default)]
+pub struct Rounds {
+    items: Option<Arc<[Value]>>,
+    n: usize,
+}
+
+/// What comes next.
+#[derive(Debug, Clone)]
+pub enum Next {
+    /// A turn.
+    Turn(Arc<Round>),
+    /// No further one.
+    Over(LoopEnd),
+}
+
+/// Why a loop has no further turn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LoopEnd {
+    /// It has gone round as often as it should.
+    Completed,
+    /// It has gone round as often as it may.
+    MaxIterations,
+    /// A turn failed, or waits for a person.
+    Broken,
+}
+
+/// What a loop sees while it goes round.
+#[derive(Debug, Clone, Copy)]
+pub struct Around<'a> {
+    /// Its phase.
+    pub phase: &'a Phase,
+    /// How it goes round.
+    pub work: &'a LoopWork,
+    /// The project.
+    pub model: &'a Model,
+    /// Its scope.
+    pub scope: &'a Scope,
+    /// What comes before it.
+    pub upstream: &'a [UpstreamNow],
+    /// The turns that it is in itself.
+    pub bindings: &'a Bindings,
+    /// The execution that the run belongs to.
+    pub execution: Option<&'a Execution>,
+    /// Where documents are.
+    pub store: &'a dyn Store,
+}
+
+/// Why a loop cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub enum TurnsError {
+    /// What it reads does not fit.
+    #[error("{0}")]
+    Data(String),
+    /// Something is broken.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+}
+
+impl Rounds {
+    /// Returns what comes next, where nothing has to be looked at for it.
+    pub fn ready(&mut self, phase: &Phase, work: &LoopWork) -> Option<Next> {
+        let items = self.items.as_ref()?;
+        if self.n >= items.len() {
+            return Some(Next::Over(LoopEnd::Completed));
+        }
+        let round = round(phase, work, self.n, Told::Items(items.clone()))?;
+        self.n += 1;
+        Some(Next::Turn(round))
+    }
+
+    /// Makes out what comes next; `last` is what became of the turn before.
+    ///
+    /// # Errors
+    /// Fails where a text does, where there is no list or a longer one than there may be, and where the store does.
+    pub async fn next(&mut self, around: &Around<'_>, last: &[UpstreamNow]) -> Result<Next, TurnsError> {
+        let Around { phase, work, .. } = *around;
+        match &work.kind {
+            LoopKind::Each(list) => {
+                if self.items.is_none() {
+                    self.items = Some(around.items(list).await?);
+                }
+                Ok(self.ready(phase, work).unwrap_or(Next::Over(LoopEnd::Completed)))
+            }
+            LoopKind::Once(with) => {
+                if self.n > 0 {
+                    return Ok(Next::Over(LoopEnd::Completed));
+                }
+                let with = around.fill(with, &around.context(None, &[]).await?)?;
+                Ok(self.turn(around, Told::With(Arc::new(with))))
+            }
+            LoopKind::While { before, after } => {
+                self.next_while(around, before.as_deref(), after.as_deref(), last).await
+            }
+        }
+    }
+
+    async fn next_while(
+        &mut self,
+        around: &Around<'_>,
+        before: Option<&Condition>,
+        after: Option<&Condition>,
+        last: &[UpstreamNow],
+    ) -> Result<Next, TurnsError> {
+        let documents = Arc::new(documents(around, last).await?);
+        let told = || Told::Last(documents.clone());
+        if let (Some(after), Some(number)) = (after, self.n.checked_sub(1))
+            && around.holds(after, "until", number, told(), last).await?
+        {
+            return Ok(Next::Over(LoopEnd::Completed));
+        }
+        if let Some(before) = before
+            && !around.holds(before, "while", self.n, told(), &[]).await?
+        {
+            return Ok(Next::Over(LoopEnd::Completed));
+        }
+        if self.n >= around.work.max {
+            return Ok(Next::Over(LoopEnd::MaxIterations));
+        }
+        Ok(self.turn(around, told()))
+    }
+
+    fn turn(&mut self, around: &Around<'_>, told: Told) -> Next {
+        let Some(round) = round(around.phase, around.work, self.n, told) else {
+            return Next::Over(LoopEnd::Completed);
+        };
+        self.n += 1;
+        Next::Turn(round)
+    }
+}
+
+impl Around<'_> {
+    async fn items(&self, list: &Pattern) -> Result<Arc<[Value]>, TurnsError> {
+        let max = self.work.max;
+        match self.fill(list, &self.context(None, &[]).await?)? {
+            Value::Array(items) if items.len() <= max => Ok(items.into()),
+            Value::Array(items) => {
+                let n = items.len();
+                Err(TurnsError::Data(format!(
+                    "the list has {n} items, and this loop has {max} turns at most"
+                )))
+            }
+            other => {
+                let what = match other {
+                    Value::Null => "nothing",
+                    Value::Bool(_) => "true or false",
+                    Value::Number(_) => "a number",
+                    Value::String(_) => "a text",
+                    Value::Array(_) | Value::Object(_) => "an object",
+                };
+                Err(TurnsError::Data(format!("`for_each` goes over a list, and this is {what}")))
+            }
+        }
+    }
+
+    async fn holds(
+        &self,
+        condition: &Condition,
+        key: &str,
+        number: usize,
+        told: Told,
+        last: &[UpstreamNow],
+    ) -> Result<bool, TurnsError> {
+        let round = round(self.phase, self.work, number, told);
+        let context = self.context(round, last).await?;
+        condition.holds(&context).map_err(|error| TurnsError::Data(format!("`{key}`: {error}")))
+    }
+
+    pub(super) fn fill(&self, pattern: &Pattern, context: &Context) -> Result<Value, TurnsError> {
+        pattern.fill(context).map_err(|error| TurnsError::Data(error.to_string()))
+    }
+
+    /// Returns what the texts of the loop see, in a turn of its own if there is one; `last` is what became of its phases.
+    pub(super) async fn context(
+        &self,
+        round: Option<Arc<Round>>,
+        last: &[UpstreamNow],
+    ) -> Result<Context, EngineError> {
+        let upstream: Vec<UpstreamNow> = self.upstream.iter().chain(last).cloned().collect();
+        let bindings = round.map_or_else(|| self.bindings.clone(), |round| self.bindings.with(round));
+        let scope = self.phase.fixed(self.scope);
+        let seen = Seen {
+            model: self.model,
+            scope: &scope,
+            upstream: &upstream,
+            store: self.store,
+            bindings: &bindings,
+            execution: self.execution,
+        };
+        self.work.sight.context(&seen).await
+    }
+}
+
+/// Returns a turn of a loop.
+pub(super) fn round(phase: &Phase, work: &LoopWork, number: usize, told: Told) -> Option<Arc<Round>> {
+    let of: DimensionName = phase.own_dimension()?;
+    let (id, title, item) = (work.id.clone(), work.title.clone(), work.item.clone());
+    Some(Arc::new(Round { of, id, title, item, number, told }))
+}

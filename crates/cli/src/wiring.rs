@@ -15,6 +15,7 @@ use refrain_core::ports::scratch::{Change, Scratch as _};
 use refrain_core::ports::secrets::Secrets;
 use refrain_core::ports::tools::Tools;
 use refrain_core::redactor::Redactor;
+use refrain_schemas::choice::ModelChoice;
 use refrain_schemas::digest::Digest;
 use refrain_schemas::event::Level;
 use refrain_schemas::name::RunId;
@@ -30,7 +31,7 @@ use refrain_sinks::log_file::last_progress;
 pub(crate) use refrain_config::steps_id;
 pub(crate) use refrain_remote::model::{endpoint, price};
 pub(crate) use refrain_remote::{
-    KeyFound, KnownPrice, Probe, Reached, SchemaWay, ServiceProbe, prices_age, prices_date,
+    KeyFound, KnownModels, KnownPrice, Probe, Reached, SchemaWay, ServiceProbe, prices_age, prices_date,
 };
 pub(crate) use refrain_sinks::log_file::{Follow, LogFileError};
 pub(crate) use refrain_sinks::log_folder::LogFolder;
@@ -41,7 +42,7 @@ use crate::args::{Globals, ProgressChoice};
 use crate::output::Output;
 use crate::project::Project;
 use crate::report::CliError;
-use crate::{holder, runtime};
+use crate::{choices, holder, runtime};
 
 mod bench;
 mod probes;
@@ -55,6 +56,15 @@ pub(crate) use probes::{Asked, Findings, NamedTool};
 use safety::Safety;
 pub(crate) use subject::subject;
 pub(crate) use toolbox::registry;
+
+/// Whether the models that were chosen for steps stay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Choosing {
+    /// They do, as long as what is asked of them is the same.
+    AsBefore,
+    /// All are chosen anew.
+    Anew,
+}
 
 /// A project that was read and checked.
 pub(crate) struct Checked {
@@ -108,8 +118,17 @@ impl Checked {
 
 /// Reads and checks a project.
 pub(crate) fn check(project: &Project, globals: &Globals) -> Result<Checked, CliError> {
+    check_with(project, globals, Choosing::AsBefore)
+}
+
+/// Reads and checks a project, whose steps ask the models that were chosen before, or others.
+pub(crate) fn check_with(
+    project: &Project,
+    globals: &Globals,
+    choosing: Choosing,
+) -> Result<Checked, CliError> {
     project.check_state()?;
-    let parsed = parsed(project)?;
+    let parsed = parsed(project, choosing)?;
     let safety = Safety::of(&project.dir, parsed.pipeline())?;
     let files =
         parsed.pipeline().map_or_else(|| Ok(BTreeMap::new()), |pipeline| contents(project, pipeline))?;
@@ -137,17 +156,19 @@ fn given(globals: &Globals) -> Result<BTreeMap<String, Value>, CliError> {
 /// Returns the pipeline of a project written as a native file.
 pub(crate) fn converted(project: &Project, globals: &Globals) -> Result<String, CliError> {
     check(project, globals)?.sound(project, globals)?;
-    let text = parsed(project)?.converted();
+    let text = parsed(project, Choosing::AsBefore)?.converted();
     text.ok_or_else(|| CliError::internal("the pipeline cannot be written"))
 }
 
 /// Where tools that ask people look for answers.
 const ANSWERS: &str = "answers";
+/// Where the personalities of a person are.
+const PERSONALITIES: &str = ".refrain/personalities/";
 /// How often a steps file is read again because it reads further files in.
 const READINGS: usize = 12;
 
 /// Reads the pipeline file, and the files that it reads in.
-fn parsed(project: &Project) -> Result<refrain_config::Parsed, CliError> {
+fn parsed(project: &Project, choosing: Choosing) -> Result<refrain_config::Parsed, CliError> {
     let bytes = project.read()?;
     let sources = refrain_files::FsProjectFiles::new(&project.dir).allowing(&project.outside);
     let mut files = BTreeMap::new();
@@ -156,8 +177,17 @@ fn parsed(project: &Project) -> Result<refrain_config::Parsed, CliError> {
         return Ok(parsed);
     }
     let tools = registry(Some(project));
+    let environment = safety::environment(&project.dir)?;
+    let models = KnownModels::new(environment.clone());
+    let choices = choices::read(project)?;
     for _ in 0..READINGS {
-        let given = refrain_config::Given { files: Some(&files), tools: Some(&tools) };
+        let given = refrain_config::Given {
+            files: Some(&files),
+            tools: Some(&tools),
+            models: Some(&models),
+            choices: Some(&choices),
+            choose_anew: choosing == Choosing::Anew,
+        };
         parsed = refrain_config::parse_with(&bytes, &project.file_name, &given);
         if parsed.wanted().is_empty() {
             break;
@@ -165,7 +195,10 @@ fn parsed(project: &Project) -> Result<refrain_config::Parsed, CliError> {
         let wanted = parsed.wanted().to_vec();
         runtime::on_this_thread(async {
             for path in wanted {
-                let bytes = sources.read(&path).await.ok();
+                let bytes = match path.strip_prefix("~/") {
+                    Some(own) => of_person(&*environment, own),
+                    None => sources.read(&path).await.ok(),
+                };
                 files.insert(path, bytes);
             }
             Ok(())
@@ -174,9 +207,15 @@ fn parsed(project: &Project) -> Result<refrain_config::Parsed, CliError> {
     Ok(parsed)
 }
 
+/// Reads a file of the person who runs this, of which none but personalities are asked for.
+fn of_person(secrets: &dyn Secrets, path: &str) -> Option<Vec<u8>> {
+    let home = secrets.get("HOME").filter(|_| path.starts_with(PERSONALITIES))?;
+    std::fs::read(Path::new(&home).join(path)).ok()
+}
+
 /// Reads the pipeline of a project as it is written; `None` where it cannot be made out.
 pub(crate) fn pipeline(project: &Project) -> Result<Option<Pipeline>, CliError> {
-    let pipeline = parsed(project)?.pipeline().cloned();
+    let pipeline = parsed(project, Choosing::AsBefore)?.pipeline().cloned();
     Safety::of(&project.dir, pipeline.as_ref())?;
     Ok(pipeline)
 }
@@ -222,6 +261,19 @@ impl Opened {
     /// Returns what became of the steps, where the file is one of steps.
     pub(crate) const fn steps(&self) -> Option<&StepsMap> {
         self.checked.steps.as_ref()
+    }
+
+    /// Returns the models that were chosen for steps.
+    pub(crate) fn choices(&self) -> &[ModelChoice] {
+        self.steps().map_or(&[], |map| &map.choices)
+    }
+
+    /// Keeps the models that were chosen, so that later runs ask the same ones.
+    pub(crate) fn keep_choices(&self) -> Result<(), CliError> {
+        let Some(map) = self.steps() else { return Ok(()) };
+        let store = self.engine.ports().store.clone();
+        let is_held = runtime::on_this_thread(async { Ok(store.holder().await?.is_some()) })?;
+        if is_held { Ok(()) } else { choices::write(&self.project, &map.record) }
     }
 
     /// Returns this process as the one who writes.
@@ -428,8 +480,10 @@ impl Agents {
         let servers = pipeline.map(|pipeline| pipeline.servers.clone()).unwrap_or_default();
         let servers = Arc::new(refrain_mcp::McpServers::new(dir, &servers, &secrets).map_err(lost)?);
         let tools = safety.guard_tools(servers.clone());
-        let remote = refrain_remote::RemoteAgents::new(secrets.clone(), tools.clone());
         let (toolbox, scratch) = toolbox::toolbox(project, secrets.clone(), tools.clone());
+        let offered = refrain_tools::OfferedTools::new(toolbox.clone(), tools);
+        let tools = safety.guard_tools(Arc::new(offered));
+        let remote = refrain_remote::RemoteAgents::new(secrets.clone(), tools.clone());
         let factories = safety.guard(vec![
             Arc::new(refrain_builtin::BuiltinAgents::new()),
             Arc::new(refrain_command::CommandAgents::new(dir, secrets).map_err(lost)?),

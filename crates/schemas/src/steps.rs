@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::choice::{ChoicesOnRecord, ModelChoice};
 use crate::name::{PhaseName, RunId};
 use crate::problem::Problem;
 use crate::report::RunReport;
@@ -21,6 +22,10 @@ pub struct StepsMap {
     pub entries: Vec<StepEntry>,
     /// Paths in the pipeline, and the paths in the file that they come from.
     pub places: BTreeMap<String, String>,
+    /// The models that were chosen, in the order of the file.
+    pub choices: Vec<ModelChoice>,
+    /// The same, as they are kept for the next time.
+    pub record: ChoicesOnRecord,
 }
 
 /// A step.
@@ -120,8 +125,11 @@ pub struct StepReport {
     pub error_type: Option<String>,
     /// Its tool.
     pub tool: Option<String>,
-    /// Its model.
+    /// The model that answered; where none did, the one that is asked first.
     pub model: Option<String>,
+    /// Which model was chosen and why, where the step leaves it open.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub choice: Option<ModelChoice>,
     /// How often it was tried again.
     pub retries: u64,
     /// Whether it took longer than it may.

@@ -11,7 +11,9 @@ use std::collections::BTreeMap;
 use refrain_core::check::code::{At, Code};
 use refrain_core::check::{Broken, Surroundings, check_rest, masked_words, problem};
 use refrain_core::model::Model;
+use refrain_core::ports::model_catalogue::ModelCatalogue;
 use refrain_core::ports::tool_catalogue::ToolCatalogue;
+use refrain_schemas::choice::ChoicesOnRecord;
 use refrain_schemas::digest::Digest;
 use refrain_schemas::pipeline::Pipeline;
 use refrain_schemas::problem::{Place, Problem, Severity};
@@ -60,6 +62,12 @@ pub struct Given<'a> {
     pub files: Option<&'a BTreeMap<String, Option<Vec<u8>>>>,
     /// The tools that there are.
     pub tools: Option<&'a dyn ToolCatalogue>,
+    /// The models that there are.
+    pub models: Option<&'a dyn ModelCatalogue>,
+    /// The models that were chosen before.
+    pub choices: Option<&'a ChoicesOnRecord>,
+    /// Whether models are chosen anew all the same.
+    pub choose_anew: bool,
 }
 
 /// A pipeline file after everything was judged.
@@ -239,7 +247,8 @@ impl Parsed {
         let is_whole = self.wanted.is_empty() && found.problems.is_empty();
         self.problems.extend(found.problems);
         if is_whole {
-            let lowered = steps::lower(&tree, source, given.tools);
+            let lowered = steps::lower(&tree, source, *given);
+            self.wanted = lowered.wanted.into_iter().collect();
             self.problems.extend(lowered.problems);
             self.broken = lowered.broken;
             self.pipeline = Some(lowered.pipeline);

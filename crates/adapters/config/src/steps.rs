@@ -3,7 +3,7 @@
 //! Every key either acts or is an error at its place. What comes out is a [`Pipeline`] like any other, and a [`StepsMap`]
 //! that says which phase each step became and where everything of the pipeline stands in the file.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use refrain_core::check::Broken;
 use refrain_core::check::code::Code;
@@ -12,6 +12,7 @@ use refrain_schemas::pipeline::{Dialect, PIPELINE_VERSION, Pipeline};
 use refrain_schemas::problem::Problem;
 use refrain_schemas::steps::{StepEntry, StepsMap};
 
+use crate::Given;
 use crate::node::{Kind, Node};
 use crate::source::Source;
 use header::Defaults;
@@ -20,7 +21,9 @@ use names::Names;
 use reading::{Fields, Item, Reading};
 use texts::{Read, Texts};
 
+mod answers;
 mod body;
+mod choosing;
 mod code;
 mod control;
 mod handlers;
@@ -31,11 +34,14 @@ mod literal;
 mod loops;
 mod models;
 mod names;
+mod offers;
+mod personalities;
 mod products;
 mod reading;
 mod step;
 mod texts;
 mod tools;
+mod wishes;
 
 pub(crate) use include::include;
 
@@ -46,6 +52,8 @@ pub(crate) struct Lowered {
     pub(crate) broken: Broken,
     pub(crate) map: StepsMap,
     pub(crate) problems: Vec<Problem>,
+    /// Files that have to be looked for before it can be told what the steps mean.
+    pub(crate) wanted: BTreeSet<String>,
 }
 
 /// Whether a file is one of steps.
@@ -69,10 +77,11 @@ pub(crate) fn path_of(map: &StepsMap, path: &str) -> String {
 }
 
 /// Turns a steps file into a pipeline.
-pub(crate) fn lower(tree: &Node, source: &Source<'_>, tools: Option<&dyn ToolCatalogue>) -> Lowered {
+pub(crate) fn lower(tree: &Node, source: &Source<'_>, given: Given<'_>) -> Lowered {
     let mut lowering = Lowering {
         reading: Reading::new(source),
-        tools,
+        tools: given.tools,
+        given,
         pipeline: empty(),
         broken: Broken::default(),
         entries: Vec::new(),
@@ -85,9 +94,10 @@ pub(crate) fn lower(tree: &Node, source: &Source<'_>, tools: Option<&dyn ToolCat
         Kind::Map(entries) => lowering.file(&Fields { entries, span: tree.span, path: String::new() }),
         _ => String::new(),
     };
-    let Lowering { reading, pipeline, broken, entries, places, .. } = lowering;
-    let map = StepsMap { id, entries, places };
-    Lowered { pipeline, broken, map, problems: reading.problems }
+    let Lowering { reading, pipeline, broken, entries, places, models, .. } = lowering;
+    let Models { chosen: choices, record, personalities, .. } = models;
+    let map = StepsMap { id, entries, places, choices, record };
+    Lowered { pipeline, broken, map, problems: reading.problems, wanted: personalities.wanted }
 }
 
 fn empty() -> Pipeline {
@@ -116,6 +126,7 @@ fn empty() -> Pipeline {
 struct Lowering<'s, 'g> {
     reading: Reading<'s>,
     tools: Option<&'g dyn ToolCatalogue>,
+    given: Given<'g>,
     pipeline: Pipeline,
     broken: Broken,
     entries: Vec<StepEntry>,

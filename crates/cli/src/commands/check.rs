@@ -11,7 +11,7 @@ use crate::render::numbers::counted;
 use crate::render::page::Tone;
 use crate::render::words::named_briefly;
 use crate::report::CliError;
-use crate::wiring;
+use crate::{choices, wiring};
 
 /// Check the pipeline file and everything it names
 ///
@@ -33,10 +33,15 @@ pub(crate) fn run(_: &CheckArgs, globals: &Globals, output: &mut Output) -> Resu
     if checked.model.is_some() {
         checked = wiring::opened(project, checked, globals)?.with_warnings()?;
     }
+    let choices = checked.steps.as_ref().map(|map| map.choices.clone()).unwrap_or_default();
     let code = if checked.model.is_some() { ExitCode::Ok } else { ExitCode::Usage };
     if output.wants_json() {
-        let report =
-            CheckReport { schema_version: 1, ok: checked.model.is_some(), problems: checked.problems };
+        let report = CheckReport {
+            schema_version: 1,
+            ok: checked.model.is_some(),
+            problems: checked.problems,
+            choices,
+        };
         output.json(&report)?;
         return Ok(code);
     }
@@ -48,6 +53,7 @@ pub(crate) fn run(_: &CheckArgs, globals: &Globals, output: &mut Output) -> Resu
             let agents = counted(model.agents.len() as u64, "agent");
             let text = format!(": {file_name} has {phases} and {agents}");
             page.line(&[(Tone::Good, "ok"), (Tone::Plain, &text)]);
+            choices::show(&mut page, &choices);
         }
         None => {
             let errors = counted(checked.n_errors() as u64, "error");

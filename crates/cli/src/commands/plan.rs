@@ -12,7 +12,7 @@ use crate::args::work::WorkArgs;
 use crate::output::Output;
 use crate::render::outlay::Allowed;
 use crate::report::CliError;
-use crate::{plan_file, render, runtime, wiring};
+use crate::{choices, plan_file, render, runtime, wiring};
 
 /// Show what a run would do and what it would cost
 ///
@@ -47,6 +47,7 @@ pub(crate) struct PlanArgs {
 pub(crate) fn run(args: &PlanArgs, globals: &Globals, output: &mut Output) -> Result<ExitCode, CliError> {
     let opened = wiring::open(globals)?;
     opened.warn(output)?;
+    choices::note(opened.choices(), output);
     let request = args.work.request(&opened)?;
     if let Some(path) = &args.output {
         plan_file::may_write(path, globals)?;
@@ -96,6 +97,7 @@ fn show(
     detailed_exitcode: bool,
     output: &mut Output,
 ) -> Result<ExitCode, CliError> {
+    report.choices = opened.choices().to_vec();
     if output.wants_json() {
         output.json(&report)?;
     } else {
@@ -105,6 +107,7 @@ fn show(
         let allowed = Allowed::of(opened.engine.model(), &request.budget);
         let mut page = output.page();
         render::plan::write(&mut page, &report, &allowed);
+        choices::show(&mut page, &report.choices);
         output.show(&page)?;
     }
     Ok(if detailed_exitcode && report.changes { ExitCode::Changes } else { ExitCode::Ok })

@@ -20,8 +20,8 @@ use crate::render::numbers::counted;
 use crate::render::page::Page;
 use crate::render::run::Holes;
 use crate::report::CliError;
-use crate::wiring::Opened;
-use crate::{commands, plan_file, render, runtime, steps_document, wiring};
+use crate::wiring::{Choosing, Opened};
+use crate::{choices, commands, plan_file, render, runtime, steps_document, wiring};
 
 /// How many partial phases name units, how many units each names, and among how many it looks for them.
 const PARTIAL_SHOWN: usize = 5;
@@ -54,6 +54,9 @@ pub(crate) struct RunArgs {
     /// Answer from the ledger only; a reply that is not there fails the run with exit code 11
     #[arg(long, conflicts_with = "force")]
     pub(crate) offline: bool,
+    /// Choose the models of steps anew that leave them open, instead of asking those of earlier runs
+    #[arg(long)]
+    pub(crate) choose: bool,
     /// Show what would run and stop: the same as `refrain plan`
     #[arg(long)]
     pub(crate) dry_run: bool,
@@ -66,18 +69,21 @@ pub(crate) struct RunArgs {
 /// Runs the plan.
 pub(crate) fn run(args: &RunArgs, globals: &Globals, output: &mut Output) -> Result<ExitCode, CliError> {
     let project = Project::find(globals)?;
-    let checked = wiring::check(&project, globals)?;
+    let choosing = if args.choose { Choosing::Anew } else { Choosing::AsBefore };
+    let checked = wiring::check_with(&project, globals, choosing)?;
     if let (None, Some(map), true) = (&checked.model, &checked.steps, output.wants_json()) {
         // There is a document for every outcome of a steps file.
         output.json(&steps_document::refused(map, &checked.problems))?;
     }
     let mut opened = wiring::opened(project, checked, globals)?;
     let idle = opened.warn(output)?;
+    choices::note(opened.choices(), output);
     if args.dry_run {
         return commands::plan::dry_run(&opened, &args.work.request(&opened)?, output);
     }
     let (request, plan) = asked_for(args, &opened, globals)?;
     let again = again(args, plan.as_ref(), globals);
+    opened.keep_choices()?;
     opened.attach_sinks(globals, output);
     let control = Control::default();
     let started = wiring::now();

@@ -5,6 +5,8 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests stop at what they do not expect")]
 
 mod case;
+mod choice;
+mod models;
 mod normal;
 mod own;
 

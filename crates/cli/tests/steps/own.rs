@@ -25,13 +25,13 @@ outputs:
   said: "{{ back.content }}"
 "#;
 
-fn staged(file: &str, text: &str) -> TempDir {
+pub(crate) fn staged(file: &str, text: &str) -> TempDir {
     let place = tempfile::tempdir().unwrap();
     fs::write(place.path().join(file), text).unwrap();
     place
 }
 
-fn refrain(place: &Path, words: &[&str]) -> Output {
+pub(crate) fn refrain(place: &Path, words: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_refrain"));
     command.args(words).current_dir(place).env_clear().env("PATH", std::env::var("PATH").unwrap());
     command.env("LC_ALL", "C.UTF-8").stdin(Stdio::null());
@@ -39,7 +39,7 @@ fn refrain(place: &Path, words: &[&str]) -> Output {
 }
 
 #[track_caller]
-fn run(place: &Path, words: &[&str], code: i32) -> Value {
+pub(crate) fn run(place: &Path, words: &[&str], code: i32) -> Value {
     let output = refrain(place, &[words, &["--json", "--quiet"]].concat());
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(code), "{stderr}{}", String::from_utf8_lossy(&output.stdout));

@@ -227,4 +227,5 @@ codes! {
     StepOutside "E0823" Value "a tool would refuse a parameter" "paths stay in the project folder";
     StepResults "E0824" Value "`$results` is not part of the steps language" "write `{{ STEP.result }}`";
     StepsAndPhases "E0826" Key "a file is a steps file and a native one at once" "keep one of `steps` and `phases`";
+    StepNoFit "E0827" Value "no model fits a step" "ask for less, or declare models under `models:`";
 }

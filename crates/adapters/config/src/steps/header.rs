@@ -13,9 +13,12 @@ use super::reading::{Fields, Item};
 use crate::decode::decode;
 
 /// Keys that act, or that say something to people.
-const KNOWN: [&str; 26] = [
+const KNOWN: [&str; 29] = [
     "default_model",
     "model",
+    "selection_schema",
+    "selection",
+    "models",
     "experts",
     "personalities",
     "phases",
@@ -42,15 +45,7 @@ const KNOWN: [&str; 26] = [
     "system",
 ];
 /// Keys of the language that nothing acts on yet.
-const UNBUILT: [&str; 7] = [
-    "orchestrator",
-    "selection_schema",
-    "selection",
-    "models",
-    "output_dir",
-    "global_error_handlers",
-    "tools",
-];
+const UNBUILT: [&str; 4] = ["orchestrator", "output_dir", "global_error_handlers", "tools"];
 const REFUSED: [(&str, &str); 4] = [
     ("imports", "write the steps here, or read them in with `{{ file:PATH }}`"),
     ("extends", "write the steps here, or read them in with `{{ file:PATH }}`"),

@@ -39,7 +39,9 @@ pub(super) const COMMON: [&str; 19] = [
 ];
 const TOOL: [&str; 4] = ["tool", "action", "parameters", "products"];
 /// Keys of the language that nothing acts on yet.
-const UNBUILT: [&str; 13] = [
+const UNBUILT: [&str; 4] = ["produces", "location", "format", "size_limit"];
+/// Keys of steps that ask a model.
+const OF_MODELS: [&str; 9] = [
     "prompt",
     "model",
     "expert",
@@ -48,14 +50,8 @@ const UNBUILT: [&str; 13] = [
     "requires_model",
     "tools",
     "vars",
-    "produces",
-    "location",
-    "format",
-    "size_limit",
     "output_schema",
 ];
-/// Those of them that steps which ask a model have.
-const OF_MODELS: [&str; 4] = ["prompt", "model", "expert", "personality"];
 pub(super) const REFUSED: [(&str, &str); 7] = [
     ("else", "write `on_false: STEP`"),
     ("foreach", "did you mean `for_each`?"),
@@ -85,7 +81,7 @@ impl Lowering<'_, '_> {
             self.round(draft, around, first, before);
             return;
         }
-        let known: Vec<&str> = COMMON.into_iter().chain(TOOL).chain(UNBUILT).collect();
+        let known: Vec<&str> = COMMON.into_iter().chain(TOOL).chain(UNBUILT).chain(OF_MODELS).collect();
         self.of_loops(&draft.fields);
         let fields = without(&draft.fields, &keys_of_loops());
         self.reading.known(&fields.as_fields(&draft.fields), "a step", &known, &REFUSED);
@@ -98,8 +94,7 @@ impl Lowering<'_, '_> {
                 (Some(act.tool.clone()), Some(act.action.clone()))
             }
             DraftKind::Model => {
-                let unbuilt: Vec<&str> = UNBUILT.into_iter().filter(|key| !OF_MODELS.contains(key)).collect();
-                self.unbuilt(draft, &unbuilt);
+                self.unbuilt(draft, &UNBUILT);
                 model = self.of_model(draft, &mut start);
                 (None, draft.fields.get("action").and_then(|item| item.text().map(str::to_owned)))
             }
@@ -125,9 +120,12 @@ impl Lowering<'_, '_> {
 
     /// Refuses what means something to models alone.
     fn for_models(&mut self, draft: &Draft<'_>) {
-        let unbuilt: Vec<&str> = UNBUILT.into_iter().filter(|key| !OF_MODELS.contains(key)).collect();
-        self.unbuilt(draft, &unbuilt);
+        self.unbuilt(draft, &UNBUILT);
         for (key, item) in draft.fields.iter().filter(|(key, _)| OF_MODELS.contains(key)) {
+            // It needs none, and says so.
+            if key == "requires_model" && item.text() == Some("none") {
+                continue;
+            }
             let message = format!("`{key}` is for steps that ask a model, and `{}` uses a tool", draft.id);
             self.reading.at_key(Code::StepTwo, &item, message, Some("leave it out".to_owned()));
         }

@@ -196,6 +196,7 @@ impl Texts<'_, '_, '_> {
                 return drop(self.read.names.insert(root.to_owned(), native));
             }
             Meaning::Step(phase) => phase,
+            Meaning::Variable(phase) => return self.variable(item, root, path, phase),
             Meaning::Nothing => match self.of_alias(root) {
                 Some(phase) => phase,
                 None if is_always_guarded(text, is_bare, root) => return,
@@ -207,6 +208,26 @@ impl Texts<'_, '_, '_> {
         }
         self.field(item, text, is_bare, root, path);
         self.read.names.insert(root.to_owned(), format!("phases.{phase}.step"));
+        self.read.phases.insert(phase);
+    }
+
+    /// A variable is a part of what its step answers with.
+    fn variable(&mut self, item: &Item<'_>, root: &str, path: &str, phase: PhaseName) {
+        if self.own.as_ref() == Some(&phase) {
+            return self.reading.at(
+                Code::StepSelf,
+                item,
+                format!("`{root}` is what its step answers with"),
+                None,
+            );
+        }
+        let keys: Vec<&str> = std::iter::once("result").chain(path.split('.')).collect();
+        let gives = self.names.of_phase(&phase).and_then(|step| step.gives.as_ref());
+        if let Some((key, known)) = gives.and_then(|gives| missing(gives, &keys)) {
+            let hint = suggestion(&key, known.iter().map(String::as_str));
+            self.reading.at(Code::StepName, item, format!("`{root}` has no field `{key}`"), hint);
+        }
+        self.read.names.insert(root.to_owned(), format!("phases.{phase}.step.{root}"));
         self.read.phases.insert(phase);
     }
 
@@ -226,6 +247,11 @@ impl Texts<'_, '_, '_> {
     }
 
     fn unknown(&mut self, item: &Item<'_>, shown: &str, name: &str) {
+        if self.names.variable(name) == Some(&None) {
+            let hint = Some(format!("say which one: `STEP.{name}`"));
+            let message = format!("several steps answer with a `{name}`");
+            return self.reading.at(Code::StepName, item, message, hint);
+        }
         let dashed = |id: &&str| id.strip_prefix(name).is_some_and(|rest| rest.starts_with('-'));
         let dashed = self.names.all().into_iter().find(dashed);
         let dashed = dashed.map(|id| format!("a step whose id has a `-` is `steps['{id}']`"));
@@ -251,7 +277,8 @@ impl Texts<'_, '_, '_> {
         let first = keys.first().copied().unwrap_or_default();
         let is_own = matches!(first, "success" | "error" | "error_type" | "timed_out");
         let result = gives.get("properties").and_then(|fields| fields.get("result"));
-        if is_own || result.is_some_and(|result| first != "result" && missing(result, &keys).is_none()) {
+        let is_in = |result: &Value| !is_scalar(result) && missing(result, &keys).is_none();
+        if is_own || result.is_some_and(|result| first != "result" && is_in(result)) {
             return;
         }
         if is_always_guarded(text, is_bare, root) {
@@ -273,6 +300,12 @@ fn is_always_guarded(text: &str, is_bare: bool, root: &str) -> bool {
     places.peek().is_some() && places.all(|word| is_guarded(text, word.range.end))
 }
 
+/// Whether a value has no fields.
+fn is_scalar(schema: &Value) -> bool {
+    let kind = schema.get("type").and_then(Value::as_str);
+    kind.is_some_and(|kind| matches!(kind, "string" | "number" | "integer" | "boolean"))
+}
+
 /// Returns the first key that a closed schema does not have, and those that it has.
 fn missing(schema: &Value, keys: &[&str]) -> Option<(String, Vec<String>)> {
     let mut schema = schema;
@@ -280,6 +313,8 @@ fn missing(schema: &Value, keys: &[&str]) -> Option<(String, Vec<String>)> {
         let properties = schema.get("properties")?.as_object()?;
         match properties.get(*key) {
             Some(inner) => schema = inner,
+            // They are methods of every map.
+            None if matches!(*key, "keys" | "values" | "items" | "get") => return None,
             None if schema.get("additionalProperties") == Some(&Value::Bool(false)) => {
                 return Some(((*key).to_owned(), properties.keys().cloned().collect()));
             }

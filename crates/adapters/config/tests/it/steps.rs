@@ -5,9 +5,11 @@ use std::collections::BTreeMap;
 use refrain_config::{Given, parse_with};
 use serde_json::{Value, json};
 
+use crate::fake::parse_whole;
 use crate::fake_tools::FakeTools;
 
 mod keys;
+mod models;
 
 /// Returns the pipeline that a steps file becomes, and the codes of what is wrong with their lines.
 pub(crate) fn lowered(text: &str) -> (Value, Vec<(String, u32)>) {
@@ -17,8 +19,7 @@ pub(crate) fn lowered(text: &str) -> (Value, Vec<(String, u32)>) {
         ("inc/deep.txt".to_owned(), Some(b"a {{ file:inc/part.txt }} b".to_vec())),
         ("inc/gone.txt".to_owned(), None),
     ]);
-    let given = Given { files: Some(&files), tools: Some(&FakeTools) };
-    let parsed = parse_with(text.as_bytes(), "steps.yaml", &given);
+    let parsed = parse_whole(text.as_bytes(), "steps.yaml", files);
     let problems = parsed.problems().iter();
     let problems = problems.map(|problem| (problem.code.clone(), problem.place.as_ref().unwrap().line));
     (serde_json::to_value(parsed.pipeline()).unwrap(), problems.collect())
@@ -258,7 +259,7 @@ fn errors_have_handlers() {
 #[test]
 fn converted_files_mean_the_same() {
     let text = include_str!("steps/all.yaml");
-    let given = Given { files: None, tools: Some(&FakeTools) };
+    let given = Given { files: None, tools: Some(&FakeTools), ..Given::default() };
     let parsed = parse_with(text.as_bytes(), "steps.yaml", &given);
     assert_eq!(parsed.problems(), []);
     let converted = parsed.converted().unwrap();

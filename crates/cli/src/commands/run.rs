@@ -54,8 +54,8 @@ pub(crate) struct RunArgs {
     /// Answer from the ledger only; a reply that is not there fails the run with exit code 11
     #[arg(long, conflicts_with = "force")]
     pub(crate) offline: bool,
-    /// Choose the models of steps anew that leave them open, instead of asking those of earlier runs
-    #[arg(long)]
+    /// Choose models anew for steps that leave them open
+    #[arg(long, hide_short_help = true)]
     pub(crate) choose: bool,
     /// Show what would run and stop: the same as `refrain plan`
     #[arg(long)]

@@ -84,13 +84,13 @@ fn a_model_is_told_what_its_step_says_and_nobody_is_asked_twice() {
     let done = go(place.path(), &[], 0);
     let expect = vec![
         tell("huge", "", "By itself"),
-        tell("large", "You judge.", "Judge <line>Abóút cáts</line>"),
+        tell("large", "You judge.", "Judge <line>Ábóút cáts</line>"),
         tell("small", "", "About cats"),
         tell("small", "Listen.", "Analysis: mood\n\nA text"),
         tell("tiny", "Be calm.\nStyle: short", "Softly"),
     ];
     assert_eq!(told(&provider), expect);
-    assert_eq!(done["outputs"], json!({"verdict": "Abóút cáts", "fine": true}));
+    assert_eq!(done["outputs"], json!({"verdict": "Ábóút cáts", "fine": true}));
     assert_eq!(
         (&done["steps"]["own"]["model"], &done["steps"]["plain"]["model"]),
         (&json!("sim/huge"), &json!("sim/small"))
@@ -100,7 +100,6 @@ fn a_model_is_told_what_its_step_says_and_nobody_is_asked_twice() {
     edit(place.path(), "Softly", "Gently");
     go(place.path(), &[], 0);
     assert_eq!(provider.arrived(), 6, "the one step that changed");
-    edit(place.path(), "Style", "Style");
     edit(place.path(), "About {{", "On {{");
     go(place.path(), &[], 0);
     let told = told(&provider);

@@ -159,7 +159,7 @@ impl Checker<'_> {
     pub(super) fn schema(&mut self, written: &SchemaRef, path: &str) -> Option<OutputSchema> {
         let compiled = match written {
             SchemaRef::File(file) => return self.schema_file(file, path),
-            SchemaRef::Inline(fields) => compiled(path, &Value::Object(fields.clone())),
+            SchemaRef::Inline(fields) => compiled(path, "it", &Value::Object(fields.clone())),
         };
         compiled.map_err(|(code, message)| self.problems.add(code, path, message)).ok()
     }
@@ -185,23 +185,23 @@ impl Checker<'_> {
 fn compile(file: &str, contents: &[u8]) -> Result<OutputSchema, (Code, String)> {
     let not_json = |why: String| (Code::SchemaNotJson, format!("`{file}` is not JSON: {why}"));
     let value: Value = serde_json::from_slice(contents).map_err(|e| not_json(e.to_string()))?;
-    compiled(file, &value)
+    compiled(file, &format!("`{file}`"), &value)
 }
 
-/// Compiles a schema; `name` is its file, or the field that it is written in.
-fn compiled(name: &str, value: &Value) -> Result<OutputSchema, (Code, String)> {
-    let json = Json::of(value).map_err(|e| (Code::SchemaNotJson, format!("`{name}` is not JSON: {e}")))?;
+/// Compiles a schema; `name` is its file, or the field that it is written in, and `it` what messages call it.
+fn compiled(name: &str, it: &str, value: &Value) -> Result<OutputSchema, (Code, String)> {
+    let json = Json::of(value).map_err(|e| (Code::SchemaNotJson, format!("{it} is not JSON: {e}")))?;
     if let Some(reference) = remote_reference(value) {
-        return Err((Code::SchemaRemote, format!("`{name}` refers to `{reference}`, which is not in it")));
+        return Err((Code::SchemaRemote, format!("{it} refers to `{reference}`, which is not in it")));
     }
-    let validator = jsonschema::validator_for(value).map_err(|e| (Code::SchemaInvalid, invalid(name, &e)))?;
+    let validator = jsonschema::validator_for(value).map_err(|e| (Code::SchemaInvalid, invalid(it, &e)))?;
     Ok(OutputSchema { path: name.to_owned(), json, validator: Arc::new(validator) })
 }
 
-fn invalid(file: &str, error: &jsonschema::ValidationError<'_>) -> String {
+fn invalid(it: &str, error: &jsonschema::ValidationError<'_>) -> String {
     let at = error.instance_path().to_string();
     let at = if at.is_empty() { String::new() } else { format!(" (at `{at}`)") };
-    format!("`{file}` is no valid schema: {error}{at}")
+    format!("{it} is no valid schema: {error}{at}")
 }
 
 /// Returns the first `$ref` that leads out of the document.

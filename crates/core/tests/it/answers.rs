@@ -66,7 +66,7 @@ fn who_answered_in_the_place_of_another_is_known() {
     check(&world.run(), &[("rate", Completed), ("tell", Completed)]);
     assert_eq!(answered(&mut world, "rate").as_deref(), Some("second"));
     assert_eq!(answered(&mut world, "tell").as_deref(), Some("tell"));
-    assert_eq!(document(&mut world, "tell")["result"], "4 true");
+    assert_eq!(document(&mut world, "tell")["result"], "4 True");
     check(&world.run(), &[("rate", Fresh), ("tell", Fresh)]);
     let mut world = rated(&["second", "first"]);
     world.run();

@@ -10,7 +10,7 @@ DEMO := demo
 WITH_PATH := PATH="$(BIN):$$PATH"
 
 .DEFAULT_GOAL := help
-.PHONY: help all demo test lint fmt fmt-check doc schemas schemas-check examples peers bench bench-flow bench-models bench-localisation simulate mutants certificate fuzz deny clean-state build
+.PHONY: help all demo test lint fmt fmt-check doc schemas schemas-check examples peers bench bench-flow bench-models bench-steps bench-localisation simulate mutants certificate fuzz deny clean-state build
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -58,6 +58,10 @@ bench-flow: ## Measure what waiting for whole phases costs; REFRAIN_BENCH_FLOW s
 bench-models: ## Measure what is left of a provider's speed and limits; takes some minutes
 	$(CARGO) build $(WORKSPACE) --release --bins
 	$(CARGO) bench --workspace --locked --bench models
+
+bench-steps: ## Measure what 1,000 steps and a start cost; REFRAIN_BENCH_STEPS sets another number
+	$(CARGO) build $(WORKSPACE) --release --bins
+	$(CARGO) bench --workspace --locked --bench steps
 
 bench-localisation: ## Put 50,000 lines into three languages; REFRAIN_BENCH_LINES sets another number
 	$(CARGO) build --workspace --locked --release --bin refrain --bin refrain-pseudo

@@ -9,12 +9,14 @@ pub(crate) mod convert;
 pub(crate) mod diff;
 pub(crate) mod doctor;
 pub(crate) mod edit;
+pub(crate) mod explain;
 pub(crate) mod gc;
 pub(crate) mod history;
 pub(crate) mod init;
 pub(crate) mod ledger;
 pub(crate) mod logs;
 pub(crate) mod plan;
+pub(crate) mod qc;
 pub(crate) mod report;
 pub(crate) mod review;
 pub(crate) mod run;
@@ -47,6 +49,7 @@ pub(crate) fn run(cli: Cli, output: &mut Output) -> Result<ExitCode, CliError> {
         Command::Show(args) => show::run(&args, globals, output),
         Command::Diff(args) => diff::run(&args, globals, output),
         Command::Compare(args) => compare::run(&args, globals, output),
+        Command::Qc(args) => qc::run(&args, globals, output),
         Command::Report(args) => report::run(&args, globals, output),
         Command::Logs(args) => logs::run(&args, globals, output),
         Command::Ledger(args) => ledger::run(&args, globals, output),
@@ -54,6 +57,7 @@ pub(crate) fn run(cli: Cli, output: &mut Output) -> Result<ExitCode, CliError> {
         Command::Review(args) => review::run(&args, globals, output),
         Command::Accept(args) => accept::run(&args, globals, output),
         Command::Answer(args) => answer::run(&args, globals, output),
+        Command::Explain(args) => explain::run(&args, globals, output),
         Command::Gc(args) => gc::run(&args, globals, output),
         Command::Tools(args) => tools::run(&args, globals, output),
         Command::Schema(args) => schema::run(&args, output),

@@ -10,6 +10,7 @@ mod commands;
 mod environment;
 mod holder;
 mod interrupt;
+mod mind;
 mod output;
 mod overwrite;
 mod panic;

@@ -11,11 +11,12 @@ use refrain_schemas::report::{PhaseReport, PhaseStatus, RunReport, RunStatus};
 use refrain_schemas::scope::{Scope, Target};
 use refrain_schemas::steps::{StepEntry, StepKind, StepReport, StepsMap, StepsReport};
 use refrain_schemas::time::Timestamp;
+use refrain_schemas::usage::Usage;
 use serde_json::Value;
 
 use crate::report::CliError;
 use crate::runtime;
-use crate::wiring::Opened;
+use crate::wiring::{Opened, in_words_of_steps};
 
 /// Returns the document of a file that was refused.
 pub(crate) fn refused(map: &StepsMap, problems: &[Problem]) -> StepsReport {
@@ -83,7 +84,7 @@ pub(crate) fn of_run(
         report.output_errors.iter().next().map(|(name, why)| format!("output `{name}`: {why}"));
     let levels = levels(map);
     Ok(StepsReport {
-        execution_id: Some(report.run_id),
+        execution_id: Some(report.execution_id.unwrap_or(report.run_id)),
         success: report.status == RunStatus::Completed,
         outputs: report.outputs.iter().map(|(name, value)| (name.clone(), value.clone())).collect(),
         execution_order: levels.iter().flatten().cloned().collect(),
@@ -135,7 +136,7 @@ impl<'a> Making<'a> {
         let target = Target { phase: entry.phase.clone(), scope: scope.clone() };
         let is_shown = !matches!(entry.kind, StepKind::Each(false) | StepKind::Hidden);
         let step = self.phases.get(&target).filter(|_| is_shown);
-        if let Some(step) = step.map(|(phase, made)| step_of(entry, phase, made)) {
+        if let Some(step) = step.map(|(phase, made)| step_of(self.map, entry, phase, made)) {
             let choice = self.map.choices.iter().find(|choice| choice.step == entry.phase.as_str()).cloned();
             self.steps.insert(name.to_owned(), StepReport { choice, ..step });
         }
@@ -200,12 +201,17 @@ impl<'a> Making<'a> {
             recovered: false,
             reason: None,
             dependencies: vec![entry.id.clone()],
+            started_at: None,
+            completed_at: None,
+            duration: None,
+            resources: None,
+            usage: None,
         };
         self.steps.insert(format!("{turn}_result"), report);
     }
 }
 
-fn step_of(entry: &StepEntry, phase: &PhaseReport, made: &Made) -> StepReport {
+fn step_of(map: &StepsMap, entry: &StepEntry, phase: &PhaseReport, made: &Made) -> StepReport {
     let kind = phase.error.as_ref().and_then(failure_kind);
     let (status, success) = match phase.status {
         PhaseStatus::Fresh | PhaseStatus::Completed => ("completed", true),
@@ -215,7 +221,8 @@ fn step_of(entry: &StepEntry, phase: &PhaseReport, made: &Made) -> StepReport {
         PhaseStatus::Waiting | PhaseStatus::Stopped | PhaseStatus::Cancelled => ("pending", false),
     };
     let is_made = matches!(status, "completed" | "failed");
-    let message = phase.error.as_ref().map(|error| escape(&said(error)).into_owned());
+    let words = |error| in_words_of_steps(map, &said(error));
+    let message = phase.error.as_ref().map(|error| escape(&words(error)).into_owned());
     let is_skipped = status == "skipped";
     StepReport {
         id: entry.id.clone(),
@@ -228,11 +235,16 @@ fn step_of(entry: &StepEntry, phase: &PhaseReport, made: &Made) -> StepReport {
         tool: entry.tool.clone(),
         model: made.model.clone().filter(|_| success).or_else(|| entry.model.clone()),
         choice: None,
-        retries: phase.retries,
+        retries: phase.retries + phase.earlier_retries,
         timed_out: kind == Some(FailureKind::TimedOut),
         recovered: success && phase.error.is_some(),
         reason: message.filter(|_| is_skipped),
         dependencies: entry.dependencies.clone(),
+        started_at: phase.started_at,
+        completed_at: phase.ended_at,
+        duration: phase.started_at.zip(phase.ended_at).map(|(from, to)| to.since(from).as_secs_f64()),
+        resources: phase.resources,
+        usage: Some(phase.usage).filter(|usage| *usage != Usage::default()),
     }
 }
 
@@ -258,19 +270,20 @@ fn type_of(error: &PhaseError) -> String {
 fn levels(map: &StepsMap) -> Vec<Vec<String>> {
     let steps: Vec<&StepEntry> =
         map.entries.iter().filter(|entry| entry.within.is_none() && entry.kind != StepKind::Hidden).collect();
+    let known: BTreeMap<&str, &StepEntry> = steps.iter().map(|step| (step.id.as_str(), *step)).collect();
     let mut level: BTreeMap<&str, usize> = BTreeMap::new();
-    // Each round settles at least the steps whose dependencies are settled; there are no circles.
-    for _ in 0..steps.len() {
-        let mut is_settled = true;
-        for step in &steps {
+    let mut open: Vec<&StepEntry> = steps.clone();
+    // What comes before a step is settled before it is; there are no circles.
+    while let Some(step) = open.pop() {
+        let before = step.dependencies.iter().filter_map(|id| known.get(id.as_str()).copied());
+        let unsettled: Vec<&StepEntry> =
+            before.filter(|before| !level.contains_key(before.id.as_str())).collect();
+        if unsettled.is_empty() {
             let before = step.dependencies.iter().filter_map(|id| level.get(id.as_str()));
-            let own = before.max().map_or(0, |deepest| deepest + 1);
-            if level.insert(&step.id, own) != Some(own) {
-                is_settled = false;
-            }
-        }
-        if is_settled {
-            break;
+            level.insert(&step.id, before.max().map_or(0, |deepest| deepest + 1));
+        } else if !level.contains_key(step.id.as_str()) {
+            open.push(step);
+            open.extend(unsettled);
         }
     }
     let mut levels: Vec<Vec<String>> = Vec::new();

@@ -5,22 +5,27 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use indicatif::ProgressDrawTarget;
+use refrain_core::check::code::Code;
 use refrain_core::check::{Surroundings, named_files};
 use refrain_core::engine::{Engine, EngineError, Leftover, Ports};
+use refrain_core::meaning::{self, Wanting};
 use refrain_core::model::Model;
 use refrain_core::ports::agent::AgentFactory;
 use refrain_core::ports::clock::{Clock as _, Ids};
 use refrain_core::ports::files::{Loaded, ProjectFiles as _};
 use refrain_core::ports::scratch::{Change, Scratch as _};
 use refrain_core::ports::secrets::Secrets;
+use refrain_core::ports::tool_catalogue::ToolCatalogue;
 use refrain_core::ports::tools::Tools;
+use refrain_core::quality::Subject;
 use refrain_core::redactor::Redactor;
 use refrain_schemas::choice::ModelChoice;
 use refrain_schemas::digest::Digest;
 use refrain_schemas::event::Level;
+use refrain_schemas::money::Budget;
 use refrain_schemas::name::RunId;
 use refrain_schemas::pipeline::{Durability, Pipeline};
-use refrain_schemas::problem::{Problem, Severity};
+use refrain_schemas::problem::{Place, Problem, Severity};
 use refrain_schemas::progress::RunProgress;
 use refrain_schemas::report::{LeftoverFile, OpenErrors, RunStatus};
 use refrain_schemas::status::Holder;
@@ -28,7 +33,7 @@ use refrain_schemas::steps::StepsMap;
 use refrain_schemas::time::Timestamp;
 use refrain_sinks::log_file::last_progress;
 // For the other files of this crate, which name no adapter themselves.
-pub(crate) use refrain_config::steps_id;
+pub(crate) use refrain_config::{in_words_of_steps, steps_id};
 pub(crate) use refrain_remote::model::{endpoint, price};
 pub(crate) use refrain_remote::{
     KeyFound, KnownModels, KnownPrice, Probe, Reached, SchemaWay, ServiceProbe, prices_age, prices_date,
@@ -44,6 +49,7 @@ use crate::project::Project;
 use crate::report::CliError;
 use crate::{choices, holder, runtime};
 
+mod asking;
 mod bench;
 mod probes;
 mod safety;
@@ -51,20 +57,12 @@ pub(crate) mod scripts;
 mod subject;
 mod toolbox;
 
+pub(crate) use asking::{Asking, LogOf, Told};
 pub(crate) use bench::Workbench;
 pub(crate) use probes::{Asked, Findings, NamedTool};
 use safety::Safety;
 pub(crate) use subject::subject;
 pub(crate) use toolbox::registry;
-
-/// Whether the models that were chosen for steps stay.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Choosing {
-    /// They do, as long as what is asked of them is the same.
-    AsBefore,
-    /// All are chosen anew.
-    Anew,
-}
 
 /// A project that was read and checked.
 pub(crate) struct Checked {
@@ -76,11 +74,43 @@ pub(crate) struct Checked {
     pub(crate) safety: Safety,
     /// What became of the steps, where the file is one of steps.
     pub(crate) steps: Option<StepsMap>,
+    /// What is written, or what the steps became.
+    pipeline: Option<Pipeline>,
     agents: Agents,
     sources: BTreeMap<String, String>,
+    /// Where the steps stand, by their ids; the model that is asked about them under the empty one.
+    marks: BTreeMap<String, Place>,
 }
 
 impl Checked {
+    /// Adds what a model found, at the step that it is about. With an error among it there is nothing to be run.
+    pub(crate) fn add(&mut self, map: &StepsMap, found: Vec<(Option<String>, Problem)>) {
+        for (step, problem) in found {
+            let step = step.filter(|step| self.marks.contains_key(step)).unwrap_or_default();
+            let place = self.marks.get(&step).cloned();
+            let entry = map.entries.iter().find(|entry| entry.id == step);
+            let path = entry.and_then(|entry| map.places.get(&format!("phases.{}", entry.phase))).cloned();
+            if problem.severity == Severity::Error {
+                self.model = None;
+            }
+            self.problems.push(Problem {
+                place,
+                path: path.unwrap_or_else(|| problem.path.clone()),
+                ..problem
+            });
+        }
+    }
+
+    /// Returns where in a steps file something of the pipeline stands.
+    pub(crate) fn path_in_file(&self, path: &str) -> String {
+        self.steps.as_ref().map_or_else(|| path.to_owned(), |map| refrain_config::path_in_file(map, path))
+    }
+
+    /// Returns the budget that the pipeline declares.
+    pub(crate) fn declared_budget(&self) -> Budget {
+        self.pipeline.as_ref().and_then(|pipeline| pipeline.budget).unwrap_or_default()
+    }
+
     /// Returns the problems as people read them, each with the lines it is about.
     pub(crate) fn rendered(&self, color: bool) -> String {
         refrain_config::render_plain(&self.problems, &self.sources, color)
@@ -92,6 +122,19 @@ impl Checked {
         let files = || self.files_with_errors(&project.file_name);
         let wrong = || CliError::pipeline(&files(), self.n_errors(), self.rendered(color));
         self.model.clone().ok_or_else(wrong)
+    }
+
+    /// Turns the lack of inputs into warnings, where nothing else is wrong with a steps file: it is right, and cannot run
+    /// before they are set. Returns whether that is so.
+    pub(crate) fn forgives_inputs(&mut self) -> bool {
+        let lacks = |problem: &Problem| problem.code == Code::ParamMissing.as_str();
+        let is_so = self.steps.is_some() && self.n_errors() > 0 && self.errors().all(lacks);
+        if is_so {
+            for problem in self.problems.iter_mut().filter(|problem| lacks(problem)) {
+                problem.severity = Severity::Warning;
+            }
+        }
+        is_so
     }
 
     /// Returns how many problems keep the project from running.
@@ -116,19 +159,71 @@ impl Checked {
     }
 }
 
-/// Reads and checks a project.
+/// Reads and checks a project. Values that are left to a model are those on record, as far as there are any.
 pub(crate) fn check(project: &Project, globals: &Globals) -> Result<Checked, CliError> {
-    check_with(project, globals, Choosing::AsBefore)
+    let checked = check_with(project, globals, &BTreeMap::new())?;
+    let Some(asking) = about_values(project, &checked)? else { return Ok(checked) };
+    let known = values_of(&asking.on_record()?);
+    if known.is_empty() { Ok(checked) } else { check_with(project, globals, &known) }
 }
 
-/// Reads and checks a project, whose steps ask the models that were chosen before, or others.
+/// Returns the values that answers hold, by their places in the file.
+pub(crate) fn values_of(known: &BTreeMap<String, Value>) -> BTreeMap<String, Value> {
+    let value =
+        |(path, document): (&String, &Value)| Some((path.clone(), meaning::auto_value(document)?.clone()));
+    known.iter().filter_map(value).collect()
+}
+
+/// Returns what a model is asked for the values that are left to it; `None` where there are none.
+pub(crate) fn about_values(project: &Project, checked: &Checked) -> Result<Option<Asking>, CliError> {
+    asking(project, checked, meaning::of_values)
+}
+
+/// Returns what a model is asked about the pipeline itself; `None` where nothing is.
+pub(crate) fn about_pipeline(project: &Project, checked: &Checked) -> Result<Option<Asking>, CliError> {
+    asking(project, checked, meaning::of_pipeline)
+}
+
+/// Whatever is wrong with the model was told with the problems of the file.
+fn asking(
+    project: &Project,
+    checked: &Checked,
+    wanting: impl Fn(&StepsMap, &Pipeline) -> Option<Wanting>,
+) -> Result<Option<Asking>, CliError> {
+    let (Some(map), Some(pipeline)) = (&checked.steps, &checked.pipeline) else { return Ok(None) };
+    let Some(wanting) = wanting(map, pipeline) else { return Ok(None) };
+    Ok(Asking::new(project, &checked.agents, wanting)?.ok())
+}
+
+/// Returns what is wrong with the model that is to be asked about a steps file.
+fn wrong_with_model(
+    project: &Project,
+    agents: &Agents,
+    parsed: &refrain_config::Parsed,
+) -> Result<Vec<Problem>, CliError> {
+    let (Some(map), Some(pipeline)) = (parsed.steps(), parsed.pipeline()) else { return Ok(Vec::new()) };
+    let wanting = meaning::of_values(map, pipeline).or_else(|| meaning::of_pipeline(map, pipeline));
+    let Some(wanting) = wanting else { return Ok(Vec::new()) };
+    let problems = Asking::new(project, agents, wanting)?.err().unwrap_or_default();
+    Ok(problems.into_iter().map(|problem| parsed.placed(problem)).collect())
+}
+
+/// Returns where the steps stand whose orchestrator may find something wrong with them.
+fn marks(parsed: &refrain_config::Parsed) -> BTreeMap<String, Place> {
+    let Some(map) = parsed.steps().filter(|map| map.orchestrator.is_some()) else { return BTreeMap::new() };
+    let steps = map.entries.iter().map(|entry| (entry.id.clone(), format!("phases.{}", entry.phase)));
+    let all = steps.chain([(String::new(), "orchestrator".to_owned())]);
+    all.filter_map(|(id, path)| Some((id, parsed.place_of(&path)?))).collect()
+}
+
+/// Reads and checks a project with what a model said of the values that are left to it.
 pub(crate) fn check_with(
     project: &Project,
     globals: &Globals,
-    choosing: Choosing,
+    answers: &BTreeMap<String, Value>,
 ) -> Result<Checked, CliError> {
     project.check_state()?;
-    let parsed = parsed(project, choosing)?;
+    let parsed = parsed(project, answers)?;
     let safety = Safety::of(&project.dir, parsed.pipeline())?;
     let files =
         parsed.pipeline().map_or_else(|| Ok(BTreeMap::new()), |pipeline| contents(project, pipeline))?;
@@ -138,9 +233,13 @@ pub(crate) fn check_with(
     let (model, mut problems) =
         parsed.check(&Surroundings { factories: &agents.factories, files: &files, set: &set });
     problems.extend(safety.problems());
+    let wrong = wrong_with_model(project, &agents, &parsed)?;
+    let model = model.filter(|_| wrong.is_empty());
+    problems.extend(wrong);
+    let marks = marks(&parsed);
     let sources = parsed.sources_of(&problems, &files);
-    let steps = parsed.steps().cloned();
-    Ok(Checked { model: model.map(Arc::new), problems, safety, steps, agents, sources })
+    let (pipeline, steps) = parsed.into_parts();
+    Ok(Checked { model: model.map(Arc::new), problems, safety, steps, pipeline, agents, sources, marks })
 }
 
 /// Returns the values of `--context`.
@@ -153,10 +252,10 @@ fn given(globals: &Globals) -> Result<BTreeMap<String, Value>, CliError> {
         .map_err(|error| CliError::usage(format!("{shown} is no JSON object of params: {error}")))
 }
 
-/// Returns the pipeline of a project written as a native file.
-pub(crate) fn converted(project: &Project, globals: &Globals) -> Result<String, CliError> {
-    check(project, globals)?.sound(project, globals)?;
-    let text = parsed(project, Choosing::AsBefore)?.converted();
+/// Returns the pipeline of a project that was checked, written as a native file.
+pub(crate) fn converted(checked: &Checked, project: &Project, globals: &Globals) -> Result<String, CliError> {
+    checked.sound(project, globals)?;
+    let text = checked.pipeline.as_ref().and_then(refrain_config::written);
     text.ok_or_else(|| CliError::internal("the pipeline cannot be written"))
 }
 
@@ -165,10 +264,10 @@ const ANSWERS: &str = "answers";
 /// Where the personalities of a person are.
 const PERSONALITIES: &str = ".refrain/personalities/";
 /// How often a steps file is read again because it reads further files in.
-const READINGS: usize = 12;
+const READINGS: usize = 128;
 
 /// Reads the pipeline file, and the files that it reads in.
-fn parsed(project: &Project, choosing: Choosing) -> Result<refrain_config::Parsed, CliError> {
+fn parsed(project: &Project, answers: &BTreeMap<String, Value>) -> Result<refrain_config::Parsed, CliError> {
     let bytes = project.read()?;
     let sources = refrain_files::FsProjectFiles::new(&project.dir).allowing(&project.outside);
     let mut files = BTreeMap::new();
@@ -183,10 +282,11 @@ fn parsed(project: &Project, choosing: Choosing) -> Result<refrain_config::Parse
     for _ in 0..READINGS {
         let given = refrain_config::Given {
             files: Some(&files),
-            tools: Some(&tools),
+            tools: Some(&tools as &dyn ToolCatalogue),
             models: Some(&models),
             choices: Some(&choices),
-            choose_anew: choosing == Choosing::Anew,
+            choose_anew: project.chooses_anew,
+            answers: Some(answers),
         };
         parsed = refrain_config::parse_with(&bytes, &project.file_name, &given);
         if parsed.wanted().is_empty() {
@@ -215,7 +315,7 @@ fn of_person(secrets: &dyn Secrets, path: &str) -> Option<Vec<u8>> {
 
 /// Reads the pipeline of a project as it is written; `None` where it cannot be made out.
 pub(crate) fn pipeline(project: &Project) -> Result<Option<Pipeline>, CliError> {
-    let pipeline = parsed(project, Choosing::AsBefore)?.pipeline().cloned();
+    let pipeline = parsed(project, &BTreeMap::new())?.pipeline().cloned();
     Safety::of(&project.dir, pipeline.as_ref())?;
     Ok(pipeline)
 }
@@ -243,6 +343,7 @@ pub(crate) struct Opened {
     pub(crate) engine: Engine,
     checked: Checked,
     model: Arc<Model>,
+    pipeline: Pipeline,
     /// The files that a run of this process writes its log to.
     run_files: Vec<PathBuf>,
 }
@@ -274,6 +375,23 @@ impl Opened {
         let store = self.engine.ports().store.clone();
         let is_held = runtime::on_this_thread(async { Ok(store.holder().await?.is_some()) })?;
         if is_held { Ok(()) } else { choices::write(&self.project, &map.record) }
+    }
+
+    /// Returns what a model is asked about what a run made; `None` where nothing is.
+    pub(crate) fn about_results(&self, subjects: &[Subject]) -> Result<Option<Asking>, CliError> {
+        let Some(map) = self.steps() else { return Ok(None) };
+        let Some(wanting) = meaning::of_results(map, &self.pipeline, subjects) else { return Ok(None) };
+        Ok(Asking::new(&self.project, &self.checked.agents, wanting)?.ok())
+    }
+
+    /// Returns where the log of asking goes.
+    pub(crate) const fn log_of<'a>(&'a self, globals: &'a Globals) -> LogOf<'a> {
+        LogOf { project: &self.project, globals, redactor: &self.checked.safety.redactor }
+    }
+
+    /// Returns what is written in the pipeline file, or what its steps became.
+    pub(crate) fn pipeline(&self) -> &Pipeline {
+        &self.pipeline
     }
 
     /// Returns this process as the one who writes.
@@ -423,14 +541,15 @@ pub(crate) fn open(globals: &Globals) -> Result<Opened, CliError> {
 }
 
 /// Puts the engine on the ports of a project that was checked.
-pub(crate) fn opened(project: Project, checked: Checked, globals: &Globals) -> Result<Opened, CliError> {
+pub(crate) fn opened(project: Project, mut checked: Checked, globals: &Globals) -> Result<Opened, CliError> {
     let model = checked.sound(&project, globals)?;
-    let engine =
-        Engine::new(Arc::clone(&model), ports(&project, &model, &checked)?).of_file(&project.file_name);
-    Ok(Opened { project, engine, checked, model, run_files: Vec::new() })
+    let pipeline = checked.pipeline.take().ok_or_else(|| CliError::internal("a model without a pipeline"))?;
+    let engine = Engine::new(Arc::clone(&model), ports(&project, &model, &checked.agents)?)
+        .of_file(&project.file_name);
+    Ok(Opened { project, engine, checked, model, pipeline, run_files: Vec::new() })
 }
 
-fn ports(project: &Project, model: &Model, checked: &Checked) -> Result<Ports, CliError> {
+fn ports(project: &Project, model: &Model, agents: &Agents) -> Result<Ports, CliError> {
     let (dir, outside) = (&project.dir, &project.outside);
     let (durability, writer) = match model.durability {
         Durability::Process => (refrain_store::Durability::Process, refrain_files::FsWriter::new(dir)),
@@ -438,9 +557,9 @@ fn ports(project: &Project, model: &Model, checked: &Checked) -> Result<Ports, C
     };
     Ok(Ports {
         store: Arc::new(refrain_store::FileStore::open_at(&project.state(), durability)?),
-        factories: checked.agents.factories.clone(),
+        factories: agents.factories.clone(),
         executor: None,
-        tools: checked.agents.tools.clone(),
+        tools: agents.tools.clone(),
         files: Arc::new(refrain_files::FsProjectFiles::new(dir).allowing(outside)),
         reader: Arc::new(refrain_files::FsReader::new(dir).allowing(outside)),
         writer: Arc::new(writer.allowing(outside)),

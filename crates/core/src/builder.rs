@@ -85,6 +85,7 @@ impl PipelineBuilder {
             durability: None,
             names: indexmap::IndexMap::new(),
             outputs: indexmap::IndexMap::new(),
+            output_types: indexmap::IndexMap::new(),
             dialect: None,
         };
         Self { pipeline, mistakes: Mistakes::default() }

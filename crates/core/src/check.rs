@@ -50,6 +50,7 @@ mod variables;
 mod written;
 
 pub use files::{FileUse, NamedFile, named_files};
+pub use params::{article, fits, input_problems};
 pub use problems::problem;
 pub use secret::{masked, masked_at, masked_words};
 pub use variables::{NamedVariable, VariableUse, named_variables};

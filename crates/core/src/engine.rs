@@ -4,12 +4,13 @@ mod error;
 mod request;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use refrain_schemas::comparison::Comparison;
 use refrain_schemas::edit::{EditList, EditReport, ReviewReport};
 use refrain_schemas::json::Json;
 use refrain_schemas::ledger::{CallReport, ImportReport, LedgerReport};
-use refrain_schemas::name::{AgentName, CallId, PhaseName, Revision};
+use refrain_schemas::name::{AgentName, CallId, PhaseName, Revision, RunId};
 use refrain_schemas::overview::Overview;
 use refrain_schemas::plan::PlanReport;
 use refrain_schemas::plan_file::PlanFile;
@@ -30,6 +31,7 @@ use crate::ports::tools::Tools;
 pub use error::EngineError;
 pub use request::{Control, RunRequest, Selection};
 
+pub use crate::quality::Examined;
 pub use crate::queries::compare::{CompareRequest, Compared};
 pub use crate::queries::edits::import::{Bench, Returned};
 pub use crate::queries::edits::written::WrittenFile;
@@ -74,6 +76,7 @@ pub struct Engine {
     ports: Ports,
     window: usize,
     pipeline: Option<String>,
+    looks: Option<Arc<AtomicU64>>,
 }
 
 /// What calls of the ledger are summed up by.
@@ -139,7 +142,7 @@ impl Engine {
     /// Puts a project and its ports together.
     #[must_use]
     pub const fn new(model: Arc<Model>, ports: Ports) -> Self {
-        Self { model, ports, window: WINDOW, pipeline: None }
+        Self { model, ports, window: WINDOW, pipeline: None, looks: None }
     }
 
     /// Says how many units of a phase a run holds in memory that are not over; all of them where a phase has fewer.
@@ -156,6 +159,19 @@ impl Engine {
 
     pub(crate) fn pipeline(&self) -> Option<&str> {
         self.pipeline.as_deref()
+    }
+
+    /// Adds to a count how often a run looks at one of its targets, where debug assertions are on: for tests of what runs of
+    /// many targets cost.
+    #[must_use]
+    pub fn counting(self, looks: Arc<AtomicU64>) -> Self {
+        Self { looks: Some(looks), ..self }
+    }
+
+    pub(crate) fn has_looked(&self, looks: u64) {
+        if let Some(count) = &self.looks {
+            count.fetch_add(looks, Ordering::Relaxed);
+        }
     }
 
     pub(crate) const fn window(&self) -> usize {
@@ -314,6 +330,15 @@ impl Engine {
     /// Fails where the store or a file fails.
     pub async fn overview(&self, targets: &[Target], limit: usize) -> Result<Overview, EngineError> {
         crate::queries::report::overview(self, targets, limit).await
+    }
+
+    /// Looks for what is wrong with what a run made; the last run of this pipeline that ended where none is named. `None` where there
+    /// is no such run.
+    ///
+    /// # Errors
+    /// Fails where the store or a file fails.
+    pub async fn quality(&self, run: Option<RunId>) -> Result<Option<Examined>, EngineError> {
+        crate::quality::quality(self, run).await
     }
 
     /// Compares two revisions; the last two where none are named.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use refrain_schemas::artifact::{ArtifactRef, FileStamp};
 use refrain_schemas::freshness::Freshness;
+use refrain_schemas::history::AttemptRecord;
 use refrain_schemas::name::{AgentName, PhaseName, Revision};
 use refrain_schemas::on_failure::Policy;
 use refrain_schemas::scope::{Scope, Target};
@@ -14,11 +15,12 @@ use crate::define::{self, Definition, FileDigests};
 use crate::edits::EditsNow;
 use crate::end::{End, Skip, Word};
 use crate::engine::{EngineError, Ports};
+use crate::execution::Execution;
 use crate::history::{History, Prior};
 use crate::judge::{Now, UpstreamNow};
-use crate::model::{ContextSource, Model, PassedBy, Phase, RouteOn, Work};
-use crate::prepare::stamps;
-use crate::sight::Seen;
+use crate::model::{ContextSource, Handled, Heading, Model, PassedBy, Phase, RouteOn, Work};
+use crate::prepare::{read_again, written_again};
+use crate::sight::{self, Seen};
 use crate::upstream::{EdgeKind, Upstream, context_phases, scopes_read, upstream};
 
 /// The number that stands for a document of a failure, which is no revision.
@@ -38,13 +40,30 @@ fn settled(phase: &Phase, target: &Target, history: &History, word: Word) -> (En
     (word.end, attempt.document.clone().filter(|_| phase.course.goes_on()))
 }
 
+/// Returns how a target failed that another phase is for the failures of.
+fn handled<'h>(
+    reader: &Phase,
+    before: &Target,
+    history: &'h History,
+    word: Word,
+) -> Option<&'h AttemptRecord> {
+    let is_for = word.freshness == Freshness::Failed && reader.course.handles(&before.phase);
+    history.target(before).filter(|_| is_for)?.last_attempt.as_ref()
+}
+
 /// Whether what comes after a target goes on although it failed. Who reads it does so with a document of the failure alone:
 /// what the target made before is not what it would have made.
-fn goes_on(model: &Model, before: &Upstream, word: Word, settled: &(End, Option<ArtifactRef>)) -> bool {
+fn goes_on(
+    model: &Model,
+    reader: &Phase,
+    before: &Upstream,
+    word: Word,
+    settled: &(End, Option<ArtifactRef>),
+) -> bool {
     let phase = || model.phase(before.target.phase.as_str());
     let goes_on = || phase().is_some_and(|phase| phase.course.goes_on());
     word.freshness == Freshness::Failed
-        && (settled.0 == End::Made || goes_on())
+        && (settled.0 == End::Made || goes_on() || reader.course.handles(&before.target.phase))
         && (!before.read || settled.1.is_some())
 }
 
@@ -52,13 +71,13 @@ fn goes_on(model: &Model, before: &Upstream, word: Word, settled: &(End, Option<
 #[must_use]
 pub fn upstream_now(
     model: &Model,
-    phase: &Phase,
+    reader: &Phase,
     target: &Target,
     history: &History,
     word: &impl Fn(&Target) -> Word,
 ) -> Vec<UpstreamNow> {
-    let before = upstream(model, phase, &target.scope);
-    let contexts = context_phases(phase);
+    let before = upstream(model, reader, &target.scope);
+    let contexts = context_phases(reader);
     let words: Vec<(Word, (End, Option<ArtifactRef>))> = before
         .iter()
         .map(|upstream| {
@@ -67,6 +86,8 @@ pub fn upstream_now(
                 return (word, (word.end, None));
             };
             let (end, document) = settled(phase, &upstream.target, history, word);
+            let document =
+                document.or_else(|| handled(reader, &upstream.target, history, word)?.document.clone());
             // Who splits records, or selects among them, finds none in the document of a failure.
             let takes_records = upstream.alternative.is_some() || contexts.contains(&upstream.target.phase);
             (word, (end, document.filter(|_| !takes_records || phase.makes_document())))
@@ -100,7 +121,9 @@ pub fn upstream_now(
             freshness: words[at].0.freshness,
             kind: upstream.kind,
             end: words[at].1.0,
-            goes_on: goes_on(model, upstream, words[at].0, &words[at].1),
+            goes_on: goes_on(model, reader, upstream, words[at].0, &words[at].1),
+            failure: handled(reader, &upstream.target, history, words[at].0)
+                .map(|attempt| Arc::new(attempt.error.clone())),
         })
         .collect()
 }
@@ -135,6 +158,7 @@ pub fn before_all(
                 kind,
                 end,
                 goes_on: true,
+                failure: None,
             });
         }
     }
@@ -158,6 +182,8 @@ pub struct Known {
     pub is_ours: bool,
     /// The last attempt that made no revision, if it has an input of its own.
     pub tried: Option<Tried>,
+    /// The execution that the latest run belongs to.
+    pub execution: Option<Execution>,
 }
 
 /// What an attempt that made no revision had read.
@@ -192,7 +218,8 @@ impl Known {
             read: attempt.read.clone(),
             is_ours: history.goes_on_with(attempt.run_id),
         });
-        Self { upstream, prior, generation, edits, passed, is_ours, tried }
+        let execution = history.execution();
+        Self { upstream, prior, generation, edits, passed, is_ours, tried, execution }
     }
 }
 
@@ -231,6 +258,7 @@ pub async fn gather(
         exports: Vec::new(),
         generation: known.generation,
         edits: known.edits.clone(),
+        execution: known.execution,
     };
     match &phase.work {
         Work::Read(work) => {
@@ -255,12 +283,12 @@ pub async fn gather(
                 // What steps read or wrote since may have been changed by later ones, and is not looked at again.
                 now.sources = read.to_vec();
             } else {
-                now.sources = stamps(&*ports.files, &paths(read)).await;
-                now.exports = stamps(&*ports.files, &paths(written)).await;
+                now.sources = read_again(&*ports.files, read, written).await;
+                now.exports = written_again(&*ports.files, written).await;
                 now.altered = altered(written, &now.exports);
             }
             now.tried = match &known.tried {
-                Some(tried) if !tried.is_ours => Some(stamps(&*ports.files, &paths(&tried.read)).await),
+                Some(tried) if !tried.is_ours => Some(read_again(&*ports.files, &tried.read, &[]).await),
                 tried => tried.as_ref().map(|tried| tried.read.clone()),
             };
         }
@@ -298,10 +326,6 @@ async fn context_files(
     Ok(out)
 }
 
-fn paths(stamps: &[FileStamp]) -> Vec<String> {
-    stamps.iter().map(|stamp| stamp.path.clone()).collect()
-}
-
 /// Returns the paths of files that are not as they were written.
 fn altered(written: &[FileStamp], found: &[FileStamp]) -> Vec<String> {
     let is_same = |file: &&FileStamp| found.iter().any(|found| found.is_same_file(file));
@@ -335,6 +359,10 @@ async fn skipped(
     if let Some(before) = upstream.iter().find(is_skipped) {
         return Ok(Some(Skip { reason: format!("{} is skipped", before.target), end: End::Passed }));
     }
+    if !phase.course.handles.is_empty() && !has_something_to_handle(ports, phase, upstream).await? {
+        let reason = "nothing failed that it is for".to_owned();
+        return Ok(Some(Skip { reason, end: End::False }));
+    }
     let Some(when) = &phase.when else { return Ok(None) };
     // A target that lacks something is blocked, whatever its condition would say.
     let lacks = |before: &UpstreamNow| {
@@ -347,10 +375,35 @@ async fn skipped(
     }
     let failed =
         |message: String| EngineError::Expression { what: format!("phases.{}.when", phase.name), message };
-    let seen = Seen { params: &model.params, scope: &target.scope, upstream, store: &*ports.store };
+    let (scope, store) = (&target.scope, &*ports.store);
+    let seen = Seen { model, scope, upstream, store, execution: known.execution.as_ref() };
     let context = when.sight.context(&seen).await?;
     let holds = when.condition.holds(&context).map_err(|error| failed(error.to_string()))?;
     Ok((!holds).then(|| Skip { reason: format!("`when: {}` is false", when.text), end: End::False }))
+}
+
+/// Whether something failed that a phase is for.
+async fn has_something_to_handle(
+    ports: &Ports,
+    phase: &Phase,
+    upstream: &[UpstreamNow],
+) -> Result<bool, EngineError> {
+    for before in upstream {
+        let Some(error) = &before.failure else { continue };
+        let own = phase.course.handles.iter().filter(|handled| handled.phase == before.target.phase);
+        for Handled { failures, .. } in own {
+            let document = match &before.artifact {
+                Some((_, artifact)) if !failures.codes.is_empty() => {
+                    sight::load(&*ports.store, artifact).await?
+                }
+                _ => Value::Null,
+            };
+            if failures.include(error.kind(), &error.message, &document) {
+                return Ok(true);
+            }
+        }
+    }
+    Ok(false)
 }
 
 /// Says which route passes a target over, if one does.
@@ -366,20 +419,33 @@ fn passed(
         let phase = model.phase(before.phase.as_str()).filter(|_| word.freshness == Freshness::Failed);
         phase.map_or(word.end, |phase| settled(phase, before, history, word).0)
     };
-    let fires = |route: &&Arc<PassedBy>| {
-        let is_at = |before: &Target| match route.on {
+    let leads = |route: &PassedBy, before: &Target| {
+        let is_taken = match route.on {
             RouteOn::False => end(before) == End::False,
             RouteOn::Success => end(before) == End::Made,
             RouteOn::Failure => end(before) == End::Failed,
+            // A value that stands in for what was not made names no phase.
+            RouteOn::Goto => word(before).freshness != Freshness::Failed && end(before) == End::Made,
         };
+        match &route.to {
+            _ if !is_taken => None,
+            Heading::Phase(to) => Some(to.clone()),
+            Heading::Named(later) => {
+                let to = history.latest(before)?.goes_to.clone()?;
+                later.is_before(&phase.name, &to).then_some(to)
+            }
+        }
+    };
+    let fires = |route: &Arc<PassedBy>| {
         // Of a long line of phases with routes each has as many as stand before it: what can be known once is.
         if let Some(only) = &route.only {
-            return is_at(only);
+            return leads(route, only).map(|to| (route.source.clone(), to));
         }
-        let Some(source) = model.phase(route.source.as_str()) else { return false };
-        let targets = scopes_read(model, source, &target.scope);
-        !targets.is_empty() && targets.iter().all(is_at)
+        let targets = scopes_read(model, model.phase(route.source.as_str())?, &target.scope);
+        let mut to = targets.iter().map(|before| leads(route, before));
+        let first = to.next()??;
+        to.all(|to| to.is_some()).then(|| (route.source.clone(), first))
     };
-    let route = phase.course.passed_by.iter().find(fires)?;
-    Some(Skip { reason: format!("`{}` goes on with `{}`", route.source, route.to), end: End::Passed })
+    let (source, to) = phase.course.passed_by.iter().find_map(fires)?;
+    Some(Skip { reason: format!("`{source}` goes on with `{to}`"), end: End::Passed })
 }

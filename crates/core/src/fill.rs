@@ -196,7 +196,7 @@ fn around(dialect: Dialect, text: &str) -> (String, String) {
 }
 
 /// Returns the inside of a text that is a single `{{ … }}`.
-fn lone(text: &str) -> Option<&str> {
+pub(crate) fn lone(text: &str) -> Option<&str> {
     let inner = text.trim().strip_prefix("{{").and_then(|rest| rest.strip_suffix("}}"));
     inner.filter(|inner| !inner.contains("{{") && !inner.contains("}}"))
 }

@@ -15,6 +15,8 @@ use refrain_schemas::scope::Target;
 use refrain_schemas::time::Timestamp;
 use refrain_schemas::usage::Usage;
 
+use crate::execution::Execution;
+
 /// The history, folded; every question about the past is answered from here.
 #[derive(Debug, Clone, Default)]
 pub struct History {
@@ -58,6 +60,15 @@ pub struct PastRun {
     pub start: RunStart,
     /// How it ended; `None` where it was killed or still runs.
     pub end: Option<(Timestamp, RunReport)>,
+}
+
+impl PastRun {
+    /// Whether it came to an end that no later run goes on behind.
+    fn is_over(&self) -> bool {
+        use RunStatus as S;
+        let ended = self.end.as_ref().map(|(_, report)| report.status);
+        ended.is_some_and(|status| !matches!(status, S::Cancelled | S::Stopped | S::Waiting))
+    }
 }
 
 impl TargetHistory {
@@ -135,7 +146,9 @@ impl History {
     fn apply_stamps(&mut self, stamps: &StampsRecord) {
         let revisions = self.target_mut(&stamps.target).revisions.iter_mut();
         let record = revisions.map(|(_, record)| record).rfind(|record| record.revision == stamps.revision);
-        let files = record.into_iter().flat_map(|record| record.files.iter_mut().chain(&mut record.patched));
+        let files = record
+            .into_iter()
+            .flat_map(|record| record.files.iter_mut().chain(&mut record.patched).chain(&mut record.read));
         for file in files {
             if let Some(stamp) = stamps.files.iter().find(|stamp| stamp.is_same_file(file)) {
                 file.clone_from(stamp);
@@ -214,6 +227,8 @@ impl History {
             edits: None,
             patched: Vec::new(),
             read: Vec::new(),
+            goes_to: None,
+            retries: 0,
             causes: Vec::new(),
         }
     }
@@ -268,12 +283,20 @@ impl History {
     pub fn goes_on_with(&self, run_id: RunId) -> bool {
         let Some(at) = self.runs.iter().rposition(|run| run.start.run_id == run_id) else { return false };
         let pipeline = &self.runs[at].start.pipeline;
-        let is_over = |run: &PastRun| {
-            use RunStatus as S;
-            let ended = run.end.as_ref().map(|(_, report)| report.status);
-            ended.is_some_and(|status| !matches!(status, S::Cancelled | S::Stopped | S::Waiting))
-        };
-        !self.runs[at..].iter().filter(|run| run.start.pipeline == *pipeline).any(is_over)
+        !self.runs[at..].iter().filter(|run| run.start.pipeline == *pipeline).any(PastRun::is_over)
+    }
+
+    /// Returns the execution that the latest run belongs to: the first of the runs that it goes on with began it.
+    #[must_use]
+    pub fn execution(&self) -> Option<Execution> {
+        let latest = self.runs.last()?;
+        let mut of_pipeline =
+            self.runs.iter().rev().filter(|run| run.start.pipeline == latest.start.pipeline).skip(1);
+        let mut first = latest;
+        while let Some(before) = of_pipeline.next().filter(|run| !run.is_over()) {
+            first = before;
+        }
+        Some(Execution { id: first.start.run_id, started_at: first.start.at })
     }
 
     /// Returns how many entries the history has.

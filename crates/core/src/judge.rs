@@ -1,9 +1,11 @@
 //! Freshness: one value, computed in one place.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use refrain_schemas::artifact::{ArtifactRef, FileStamp};
 use refrain_schemas::digest::{Digest, Digester};
+use refrain_schemas::failure::PhaseError;
 use refrain_schemas::freshness::{Cause, CauseKind, Freshness};
 use refrain_schemas::history::{
     AttemptOutcome, AttemptRecord, ContextFileRef, Lineage, RevisionRecord, UpstreamRef,
@@ -13,6 +15,7 @@ use refrain_schemas::scope::Target;
 
 use crate::edits::EditsNow;
 use crate::end::{End, Skip};
+use crate::execution::Execution;
 use crate::facts::NO_REVISION;
 use crate::upstream::EdgeKind;
 
@@ -41,6 +44,8 @@ pub struct Now {
     pub generation: u32,
     /// What people edited: its own records, and those of later targets that lock its units.
     pub edits: EditsNow,
+    /// The execution that the latest run belongs to; part of what the target is made from only where a text reads it.
+    pub execution: Option<Execution>,
 }
 
 /// Something that comes before a target, as it is now.
@@ -62,9 +67,27 @@ pub struct UpstreamNow {
     pub end: End,
     /// Whether the target goes on although it failed; its artifact is the document of the failure then.
     pub goes_on: bool,
+    /// How it failed, where the target is for that.
+    pub failure: Option<Arc<PhaseError>>,
 }
 
 impl UpstreamNow {
+    /// Returns what was made just now, as those see it that come after it.
+    #[must_use]
+    pub fn of_made(target: &Target, artifact: &ArtifactRef) -> Self {
+        Self {
+            target: target.clone(),
+            read: true,
+            hard: false,
+            artifact: Some((NO_REVISION, artifact.clone())),
+            freshness: Freshness::Fresh,
+            kind: EdgeKind::After,
+            end: End::Made,
+            goes_on: false,
+            failure: None,
+        }
+    }
+
     /// Whether it is part of what the target is made from. What merely comes before may be there or not.
     #[must_use]
     pub fn counts(&self) -> bool {
@@ -222,7 +245,9 @@ pub fn judge(
         return Verdict { freshness: Freshness::Skipped, causes: Vec::new(), missing: Vec::new() };
     }
     let (Some(latest), Some(lineage)) = (latest, lineage) else {
-        let causes = vec![Cause::new(CauseKind::NeverRun, "")];
+        let has_failed = attempt.is_some_and(|attempt| attempt.outcome == AttemptOutcome::Failed);
+        let kind = if has_failed { CauseKind::Failed } else { CauseKind::NeverRun };
+        let causes = vec![Cause::new(kind, "")];
         return Verdict { freshness: ended(now, attempt).unwrap_or(Freshness::Missing), causes, missing };
     };
     let mut causes = Vec::new();

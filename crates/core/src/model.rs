@@ -8,13 +8,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use indexmap::IndexMap;
+use jsonschema::Validator;
 use refrain_schemas::agent_spec::AgentSpec;
 use refrain_schemas::json::Json;
 use refrain_schemas::money::Budget;
 use refrain_schemas::name::{AgentName, DimensionName, PhaseName};
 use refrain_schemas::on_failure::Policy;
 use refrain_schemas::phase_spec::{Fan, MergeSpec, OnUnitFailure};
-use refrain_schemas::pipeline::{Declarations, Durability, Limits};
+use refrain_schemas::pipeline::{Declarations, Durability, Limits, ParamType};
 use refrain_schemas::scope::{Scope, Target};
 use serde_json::{Map, Value};
 
@@ -24,6 +25,10 @@ use crate::ports::agent::{AgentFactory, AgentTraits};
 use crate::prompt::Prompt;
 use crate::sight::Sight;
 use crate::terms::Matching;
+
+mod course;
+
+pub use course::{Failures, Goto, Handled, Heading, Later};
 
 /// A project as it is meant.
 #[derive(Debug, Clone)]
@@ -56,6 +61,8 @@ pub struct Model {
 /// A value of a whole run.
 #[derive(Debug, Clone)]
 pub struct RunOutput {
+    /// Its type, where it must have one.
+    pub kind: Option<ParamType>,
     /// Its name.
     pub name: String,
     /// What it is made from.
@@ -67,6 +74,13 @@ impl Model {
     #[must_use]
     pub fn phase(&self, name: &str) -> Option<&Phase> {
         self.phases.get(*self.places.get(name)?)
+    }
+
+    /// Whether a phase may go on with another one that a template names: it comes later.
+    #[must_use]
+    pub fn may_go_to(&self, from: &PhaseName, to: &PhaseName) -> bool {
+        let is_named = |route: &Arc<PassedBy>| route.on == RouteOn::Goto && route.source == *from;
+        self.phase(to.as_str()).is_some_and(|phase| phase.course.passed_by.iter().any(is_named))
     }
 
     /// Returns the field that tells the records of a phase apart, if it makes records.
@@ -243,6 +257,8 @@ pub struct Course {
     pub timeout: Option<Duration>,
     /// The phases whose ends pass this one over.
     pub passed_by: Vec<Arc<PassedBy>>,
+    /// The failures that the phase is for; it runs where one of them happened, if there are any.
+    pub handles: Vec<Handled>,
 }
 
 impl Course {
@@ -250,6 +266,12 @@ impl Course {
     #[must_use]
     pub fn goes_on(&self) -> bool {
         self.goes_on || self.policy == Policy::Continue
+    }
+
+    /// Whether the phase is for failures of another one.
+    #[must_use]
+    pub fn handles(&self, phase: &PhaseName) -> bool {
+        self.handles.iter().any(|handled| handled.phase == *phase)
     }
 }
 
@@ -261,7 +283,7 @@ pub struct PassedBy {
     /// Which end does.
     pub on: RouteOn,
     /// The phase that it goes on with.
-    pub to: PhaseName,
+    pub to: Heading,
     /// The only target of the phase, where that is there once.
     pub only: Option<Target>,
 }
@@ -273,6 +295,8 @@ pub enum RouteOn {
     False,
     /// It made what it was to make.
     Success,
+    /// It made what it was to make, and a template named the phase to go on with.
+    Goto,
     /// It failed.
     Failure,
 }
@@ -280,12 +304,8 @@ pub enum RouteOn {
 /// A value that stands in for what a failed phase would have made.
 #[derive(Debug, Clone)]
 pub struct Recover {
-    /// The kinds of failures that it is for; all where empty.
-    pub kinds: Vec<String>,
-    /// What must be found in the message; anything where empty.
-    pub patterns: Vec<regex::Regex>,
-    /// The codes that it is for; all where empty.
-    pub codes: Vec<String>,
+    /// The failures that it is for.
+    pub failures: Failures,
     /// The document.
     pub value: Json,
     /// Whether the phase has failed all the same.
@@ -301,6 +321,10 @@ pub struct Given {
     pub sight: Arc<Sight>,
     /// What makes the agents of the pool, in file order; it says which files a call touches.
     pub factories: Vec<Arc<dyn AgentFactory>>,
+    /// What agents of the pool say of the inputs that they take, and who says it.
+    pub accepts: Vec<(AgentName, Arc<Validator>)>,
+    /// The template that names the phase to go on with.
+    pub goto: Option<Goto>,
 }
 
 /// A phase that another one comes after.

@@ -214,7 +214,7 @@ impl Ahead {
         let mut upstream = standing.now.upstream.iter();
         let is_open = upstream.any(|before| before.counts() && pending.contains_key(&before.target));
         let phase = self.model.phase(standing.target.phase.as_str());
-        let attempt = phase.and_then(|phase| survey::spent(phase, &self.history, standing));
+        let attempt = phase.and_then(|phase| survey::spent(&self.model, phase, &self.history, standing));
         let Some(attempt) = attempt.filter(|_| !is_open) else { return false };
         plan.units = Some(attempt.counts.total);
         plan.failing = attempt.counts.total;
@@ -243,7 +243,8 @@ impl Ahead {
             return false;
         }
         let phase = self.model.phase(standing.target.phase.as_str());
-        let has_condition = phase.is_some_and(|phase| phase.when.is_some());
+        let has_condition =
+            phase.is_some_and(|phase| phase.when.is_some() || !phase.course.handles.is_empty());
         (has_condition && !pending.is_empty())
             || hard.any(|upstream| {
                 let may_hold_up = upstream.counts() || upstream.freshness == Freshness::Failed;

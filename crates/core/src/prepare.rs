@@ -5,7 +5,7 @@ mod given;
 mod one;
 
 pub use ahead::{Prospect, RecordsBefore, ahead};
-pub use given::stamps;
+pub use given::{read_again, stamps, written_again};
 pub use one::prepare_one;
 
 use std::collections::BTreeMap;
@@ -53,6 +53,8 @@ pub struct Prepared {
     pub reads: Vec<FileStamp>,
     /// The files that a call will write.
     pub writes: Vec<String>,
+    /// What a template sees that names the phase to go on with; nothing where there is none.
+    pub goto_sees: Vec<UpstreamNow>,
     /// Their pages, which nobody has stored yet.
     pub pages: Vec<(Digest, Vec<u8>)>,
 }
@@ -193,6 +195,7 @@ async fn prepare_whole(preparation: Preparation<'_>, loaded: LoadedFiles) -> Res
         context_artifacts: loaded.artifacts,
         reads: Vec::new(),
         writes: Vec::new(),
+        goto_sees: Vec::new(),
         pages: loaded.pages,
     })
 }
@@ -221,6 +224,7 @@ async fn prepare_changed(
         context_artifacts: loaded.artifacts,
         reads: Vec::new(),
         writes: Vec::new(),
+        goto_sees: Vec::new(),
         pages: loaded.pages,
     })
 }

@@ -6,8 +6,10 @@
 mod attempt;
 mod pace;
 
+use std::collections::{BTreeMap, HashMap};
+
 use refrain_schemas::event::{Event, EventKind, RunEnded};
-use refrain_schemas::name::{Revision, RunId};
+use refrain_schemas::name::{PhaseName, Revision, RunId};
 use refrain_schemas::progress::RunProgress;
 use refrain_schemas::report::{RunStatus, UnitCounts};
 use refrain_schemas::scope::Target;
@@ -33,6 +35,14 @@ pub struct ProgressFold {
     percent: f64,
     ended: Option<RunEnded>,
     targets: Vec<Attempts>,
+    /// Where the attempts at each target stand.
+    places: HashMap<Target, usize>,
+    /// Where those of all scopes of a phase stand.
+    scopes: HashMap<PhaseName, Vec<usize>>,
+    /// How many targets are done.
+    n_done: u64,
+    /// What the others add to the progress of the run, as far as that is something.
+    begun: BTreeMap<usize, f64>,
 }
 
 /// The attempts at one target; there is always a present one.
@@ -41,21 +51,31 @@ struct Attempts {
     target: Target,
     earlier: Vec<Attempt>,
     present: Attempt,
+    /// What the present one adds to the progress of the run, from 0 to 1.
+    share: f64,
 }
 
 impl ProgressFold {
     /// Starts with nothing done.
     #[must_use]
     pub fn new(run_id: RunId, started_at: Timestamp, targets: &[Target]) -> Self {
-        Self {
+        let mut fold = Self {
             run_id,
             at: started_at,
             elapsed: 0.0,
             status: None,
             percent: 0.0,
             ended: None,
-            targets: targets.iter().cloned().map(Attempts::new).collect(),
+            targets: Vec::new(),
+            places: HashMap::new(),
+            scopes: HashMap::new(),
+            n_done: 0,
+            begun: BTreeMap::new(),
+        };
+        for target in targets {
+            fold.place(target);
         }
+        fold
     }
 
     /// Takes one event.
@@ -64,14 +84,15 @@ impl ProgressFold {
         self.elapsed = self.elapsed.max(event.elapsed);
         if let EventKind::RunPlanned { targets } = &event.kind {
             for target in targets {
-                self.attempts(target);
+                self.place(target);
             }
         } else if let Some((status, end)) = run_end(&event.kind) {
             self.end(status, end);
         } else if let (Some(phase), true) = (event.phase.clone(), moves_phase(&event.kind)) {
             let target = Target { phase, scope: event.scope.clone().unwrap_or_default() };
-            let elapsed = self.elapsed;
-            self.attempts(&target).apply(&event.kind, elapsed);
+            let (at, elapsed) = (self.place(&target), self.elapsed);
+            self.targets[at].apply(&event.kind, elapsed);
+            self.weigh(at);
         }
         self.percent = self.percent.max(self.share());
     }
@@ -110,14 +131,30 @@ impl ProgressFold {
         progress
     }
 
-    /// Returns the attempts at a target; one that the plan did not name is added at its end.
-    fn attempts(&mut self, target: &Target) -> &mut Attempts {
-        let known = self.targets.iter().position(|attempts| attempts.target == *target);
-        let at = known.unwrap_or_else(|| {
-            self.targets.push(Attempts::new(target.clone()));
-            self.targets.len() - 1
-        });
-        &mut self.targets[at]
+    /// Returns where the attempts at a target stand; one that the plan did not name is added at its end.
+    fn place(&mut self, target: &Target) -> usize {
+        if let Some(at) = self.places.get(target) {
+            return *at;
+        }
+        let at = self.targets.len();
+        self.targets.push(Attempts::new(target.clone()));
+        self.places.insert(target.clone(), at);
+        self.scopes.entry(target.phase.clone()).or_default().push(at);
+        at
+    }
+
+    /// Takes note of what a target adds to the progress of the run now.
+    fn weigh(&mut self, at: usize) {
+        let Attempts { present, share, .. } = &mut self.targets[at];
+        let was_done = is_whole(*share);
+        *share = present.fraction();
+        self.n_done += u64::from(is_whole(*share));
+        self.n_done -= u64::from(was_done);
+        if is_whole(*share) || *share <= 0.0 {
+            self.begun.remove(&at);
+        } else {
+            self.begun.insert(at, *share);
+        }
     }
 
     fn end(&mut self, status: RunStatus, end: &RunEnded) {
@@ -134,7 +171,7 @@ impl ProgressFold {
         if let Some(own) = attempt.eta(self.elapsed) {
             return Some(own);
         }
-        let mates = self.targets.iter().filter(|attempts| attempts.target.phase == target.phase);
+        let mates = self.scopes.get(&target.phase).into_iter().flatten().map(|at| &self.targets[*at]);
         let mates = mates.filter(|attempts| attempts.present.is_open()).filter_map(|attempts| {
             let mate = &attempts.present;
             Some((mate.left()?, mate.rate()?))
@@ -157,7 +194,7 @@ impl ProgressFold {
         if matches!(self.status, Some(RunStatus::Completed | RunStatus::Partial)) {
             return 100.0;
         }
-        let done: f64 = self.targets.iter().map(|attempts| attempts.present.fraction()).sum();
+        let done = count(self.n_done) + self.begun.values().sum::<f64>();
         let weight = count(self.targets.len() as u64).max(1.0);
         (100.0 * done / weight).min(100.0)
     }
@@ -165,7 +202,7 @@ impl ProgressFold {
 
 impl Attempts {
     fn new(target: Target) -> Self {
-        Self { target, earlier: Vec::new(), present: Attempt::new() }
+        Self { target, earlier: Vec::new(), present: Attempt::new(), share: 0.0 }
     }
 
     fn all(&self) -> impl Iterator<Item = &Attempt> {
@@ -221,6 +258,11 @@ const fn moves_phase(kind: &EventKind) -> bool {
             | EventKind::PhaseStopped(_)
             | EventKind::PhaseCancelled(_)
     )
+}
+
+/// Whether a share is all there is.
+fn is_whole(share: f64) -> bool {
+    share >= 1.0
 }
 
 const fn run_end(kind: &EventKind) -> Option<(RunStatus, &RunEnded)> {

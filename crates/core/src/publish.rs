@@ -13,7 +13,7 @@ use refrain_schemas::digest::Digest;
 use refrain_schemas::edit::EditsLaid;
 use refrain_schemas::failure::Failure;
 use refrain_schemas::json::Json;
-use refrain_schemas::name::{AgentName, UnitId};
+use refrain_schemas::name::{AgentName, PhaseName, UnitId};
 use refrain_schemas::phase_spec::MergeSpec;
 use refrain_schemas::why::Conflict;
 use smallvec::SmallVec;
@@ -80,6 +80,8 @@ pub struct Published {
     pub files: Vec<FileStamp>,
     /// The files that were read for it.
     pub read: Vec<FileStamp>,
+    /// The phase that it goes on with, where a template says that.
+    pub goes_to: Option<PhaseName>,
 }
 
 /// What is to be published.
@@ -334,6 +336,7 @@ impl Trees {
             own_failures: self.own_failures,
             files: Vec::new(),
             read: Vec::new(),
+            goes_to: None,
         })
     }
 }

@@ -13,6 +13,7 @@
 //! durable before its call leaves and an outcome before anybody hears of it, and one commit holds a clone's last outcome
 //! together with its next intent.
 
+mod agenda;
 mod calls;
 mod ceiling;
 mod claims;
@@ -38,6 +39,7 @@ pub(crate) mod request;
 mod retry;
 mod returns;
 mod revisions;
+mod roster;
 mod settling;
 mod spent;
 mod stamps;

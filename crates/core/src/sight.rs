@@ -15,7 +15,9 @@ use serde_json::{Map, Value, json};
 use crate::artifact;
 use crate::end::End;
 use crate::engine::EngineError;
+use crate::execution::Execution;
 use crate::judge::UpstreamNow;
+use crate::model::Model;
 use crate::ports::store::Store;
 use crate::template::Context;
 use crate::tree::sequence::Sequence;
@@ -38,6 +40,8 @@ pub struct Sight {
     all_params: bool,
     /// Whether a text reads the summaries of all phases before.
     all_phases: bool,
+    /// Whether a text reads the execution.
+    execution: bool,
 }
 
 impl Sight {
@@ -69,10 +73,12 @@ impl Sight {
         self.params.extend(other.params.iter().cloned());
         self.all_params |= other.all_params;
         self.all_phases |= other.all_phases;
+        self.execution |= other.execution;
     }
 
     fn read(&mut self, path: &[&str]) {
         match path {
+            ["execution" | "now", ..] => self.execution = true,
             ["phases"] => self.all_phases = true,
             ["params"] => self.all_params = true,
             ["params", name, ..] => drop(self.params.insert((*name).to_owned())),
@@ -98,6 +104,12 @@ impl Sight {
     #[must_use]
     pub fn reads_phases(&self) -> bool {
         self.all_phases || !self.phases.is_empty()
+    }
+
+    /// Whether anything of the execution is read, so that it is another one in each.
+    #[must_use]
+    pub const fn reads_execution(&self) -> bool {
+        self.execution
     }
 
     /// Returns the phases whose documents are read.
@@ -141,9 +153,12 @@ impl Sight {
             }
         }
         let mut roots = Map::new();
-        roots.insert("params".to_owned(), Value::Object(seen.params.clone()));
+        roots.insert("params".to_owned(), Value::Object(seen.model.params.clone()));
         roots.insert("scope".to_owned(), json!(seen.scope));
         roots.insert("phases".to_owned(), Value::Object(phases));
+        if let Some(execution) = seen.execution {
+            roots.insert("execution".to_owned(), execution.seen(&seen.model.name));
+        }
         for (name, path) in &self.names {
             let (first, rest) =
                 path.split_first().map_or(("", &[][..]), |(first, rest)| (first.as_str(), rest));
@@ -160,14 +175,16 @@ impl Sight {
 /// What there is to be seen.
 #[derive(Debug, Clone, Copy)]
 pub struct Seen<'a> {
-    /// The project's params.
-    pub params: &'a Map<String, Value>,
+    /// The project, with its params.
+    pub model: &'a Model,
     /// The scope.
     pub scope: &'a Scope,
     /// What comes before.
     pub upstream: &'a [UpstreamNow],
     /// Where documents are.
     pub store: &'a dyn Store,
+    /// The execution that the run belongs to.
+    pub execution: Option<&'a Execution>,
 }
 
 /// Returns a document as steps see it: what is in its result stands beside it as well, behind what is there already. One that
@@ -192,7 +209,7 @@ fn step<'a>(value: &'a Value, part: &str) -> Option<&'a Value> {
     }
 }
 
-async fn load(store: &dyn Store, artifact: &ArtifactRef) -> Result<Value, EngineError> {
+pub(crate) async fn load(store: &dyn Store, artifact: &ArtifactRef) -> Result<Value, EngineError> {
     let sequence = Sequence::open_whole(store, artifact.digest).await?;
     Ok(artifact::whole(&sequence, artifact.kind != ArtifactKind::Document).value())
 }

@@ -84,5 +84,6 @@ fn state(history: &History, usages: &BTreeMap<Target, Spent>, standing: Standing
         usage,
         doubtful,
         error: attempt.filter(|_| ended).map(|attempt| attempt.error.clone()),
+        recovered: attempt.is_some_and(|attempt| ended && attempt.recovered),
     }
 }

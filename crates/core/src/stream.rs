@@ -42,6 +42,8 @@ pub enum Barrier {
     Condition,
     /// It comes after it without reading it.
     Order,
+    /// It has an input of its own, which is made from all that is there.
+    Input,
     /// It reads it in more than one way.
     Several,
     /// It reads all scopes at once.
@@ -75,6 +77,7 @@ impl fmt::Display for Barrier {
             Self::Export => f.write_str("files are written whole"),
             Self::Condition => f.write_str("`when:` counts what is there"),
             Self::Order => f.write_str("it comes after it without reading it"),
+            Self::Input => f.write_str("its input is made from what is there then"),
             Self::Several => f.write_str("it reads it in several ways"),
             Self::Gathered => f.write_str("it gathers all scopes"),
             Self::Split => f.write_str("its units are runs of records, or all of them"),
@@ -107,11 +110,17 @@ fn flow(model: &Model, phase: &Phase, earlier: &Phase, made_by: &AskWork) -> Res
     if phase.barrier {
         return Err(Barrier::Declared);
     }
-    if phase.when.as_ref().is_some_and(|when| counts(&when.sight)) || !phase.course.passed_by.is_empty() {
+    let course = &phase.course;
+    let may_be_skipped = !course.passed_by.is_empty() || !course.handles.is_empty();
+    if phase.when.as_ref().is_some_and(|when| counts(&when.sight)) || may_be_skipped {
         return Err(Barrier::Condition);
     }
     if earlier.per.iter().any(|dimension| phase.gather.contains(dimension)) {
         return Err(Barrier::Gathered);
+    }
+    if work.given.is_some() {
+        let reads = phase.edges().any(|edge| edge.phase == earlier.name && edge.read);
+        return Err(if reads { Barrier::Input } else { Barrier::Order });
     }
     let flow = role(work, earlier, made_by)?;
     settles(model, earlier, made_by)?;

@@ -101,12 +101,12 @@ pub async fn stand(
     Ok(Standing { target: target.clone(), now, definition, verdict })
 }
 
-/// Whether a phase asks an agent whose replies are not to be trusted to stay the same.
+/// Whether a phase asks an agent whose replies are not to be trusted to stay the same, or says what another execution would say
+/// otherwise.
 pub(crate) fn is_volatile(model: &Model, phase: &Phase) -> bool {
-    let agents = agent_names(phase).into_iter();
-    agents
-        .filter_map(|name| model.agents.get(name.as_str()))
-        .any(|agent| agent.spec.volatile || agent.traits.effect == Effect::Volatile)
+    let mut agents = agent_names(phase).into_iter().filter_map(|name| model.agents.get(name.as_str()));
+    phase.given().is_some_and(|given| given.sight.reads_execution())
+        || agents.any(|agent| agent.spec.volatile || agent.traits.effect == Effect::Volatile)
 }
 
 /// Whether a target is asked about anew although nothing has changed: its agent answers otherwise each time, or what it
@@ -124,8 +124,10 @@ pub(crate) fn is_anew(model: &Model, phase: &Phase, history: &History, standing:
 }
 
 /// Returns the attempt at a target that failed at its present inputs in a run which is being gone on with: nobody is asked
-/// again before that run has come to its end, if nobody wishes otherwise.
+/// again before that run has come to its end, if nobody wishes otherwise. Where a value stands in for what failed, and it would fail
+/// again, nobody is asked after it either.
 pub(crate) fn spent<'a>(
+    model: &Model,
     phase: &Phase,
     history: &'a History,
     standing: &Standing,
@@ -133,7 +135,8 @@ pub(crate) fn spent<'a>(
     phase.given()?;
     let attempt = history.target(&standing.target)?.last_attempt.as_ref()?;
     let is_same = attempt.outcome == AttemptOutcome::Failed && attempt.inputs == standing.now.inputs_tried();
-    Some(attempt).filter(|_| is_same && history.goes_on_with(attempt.run_id))
+    let is_settled = || attempt.is_settled() && !is_volatile(model, phase);
+    Some(attempt).filter(|_| is_same && (history.goes_on_with(attempt.run_id) || is_settled()))
 }
 
 /// Whether a target of this freshness is left as it is, if nobody wishes otherwise.

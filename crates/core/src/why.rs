@@ -405,6 +405,7 @@ impl Comparison {
             context_artifacts: BTreeMap::new(),
             reads: Vec::new(),
             writes: Vec::new(),
+            goto_sees: Vec::new(),
             pages: Vec::new(),
         };
         Job::new(&ahead.model, work, Box::new(self.standing.clone()), Box::new(prepared))

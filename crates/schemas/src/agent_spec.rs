@@ -32,7 +32,7 @@ pub struct AgentSpec {
     /// A tool of the registry, or one of its actions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tool: Option<ToolRef>,
-    /// Of a command: the JSON Schema of its input; makes it a tool.
+    /// The JSON Schema of its input; makes it a tool of steps.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub accepts: Option<SchemaRef>,
     /// Of a model: the last layer of its system prompt; a template, or the path of one.

@@ -41,6 +41,10 @@ pub fn documents() -> Vec<Document> {
         document::<crate::edit::EditReport>("edit", "What `refrain edit import --json` prints"),
         document::<crate::edit::EditList>("edits", "What `refrain edit list --json` prints"),
         document::<crate::event::EventKind>("event", "The data of log lines, by event"),
+        document::<crate::explanation::Explanation>(
+            "explain",
+            "What `refrain explain pipeline --json` prints",
+        ),
         document::<crate::status::HistoryReport>("history", "What `refrain history --json` prints"),
         document::<crate::history::HistoryEntry>("history-entry", "One entry of the run history"),
         document::<crate::ledger::ImportReport>("import", "What `refrain ledger import --json` prints"),
@@ -51,6 +55,7 @@ pub fn documents() -> Vec<Document> {
         document::<crate::plan::PlanReport>("plan", "What `refrain plan --json` prints"),
         document::<crate::plan_file::PlanFile>("plan-file", "What `refrain plan -o` writes"),
         document::<crate::progress::RunProgress>("progress", "One line of the progress file"),
+        document::<crate::quality::QualityReport>("qc", "What `refrain qc --json` prints"),
         document::<crate::overview::Overview>("report", "What `refrain report --json` prints"),
         document::<crate::protocol::RequestLine>("request", "What a command agent reads, one line per call"),
         document::<crate::edit::ReviewReport>("review", "What `refrain review --json` prints"),

@@ -12,7 +12,7 @@ use crate::name::{AgentName, CallId, PhaseName, Revision, RunId, UnitId};
 use crate::report::UnitCounts;
 use crate::scope::{Scope, Target};
 use crate::time::Timestamp;
-use crate::usage::Usage;
+use crate::usage::{Resources, Usage};
 
 /// How much an event matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
@@ -124,6 +124,9 @@ pub enum EventKind {
         calls: u64,
         /// What they consumed.
         usage: Usage,
+        /// What they used of the machine; absent where it is not measured.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        resources: Option<Resources>,
     },
     /// A phase made a complete revision.
     PhaseCompleted(PhaseEnded),
@@ -337,6 +340,9 @@ pub struct PhaseEnded {
     pub calls: u64,
     /// What they consumed.
     pub usage: Usage,
+    /// What they used of the machine; absent where it is not measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resources: Option<Resources>,
 }
 
 impl EventKind {

@@ -115,3 +115,11 @@ pub struct PhaseError {
     #[serde(default)]
     pub missing: Vec<crate::scope::Target>,
 }
+
+impl PhaseError {
+    /// Returns what kind of failure it was: that of the first unit, else the code.
+    #[must_use]
+    pub fn kind(&self) -> &str {
+        self.units.first().map_or(self.code.as_str(), |unit| unit.failure.kind.as_str())
+    }
+}

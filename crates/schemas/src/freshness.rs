@@ -59,6 +59,8 @@ impl fmt::Display for Freshness {
 pub enum CauseKind {
     /// There is no revision yet.
     NeverRun,
+    /// There is no revision yet, for it failed.
+    Failed,
     /// The phase is written differently now (units, context, fan, merge, output, …).
     Definition,
     /// An agent of the phase is another one now.
@@ -133,6 +135,7 @@ impl fmt::Display for Cause {
         let subject = &self.subject;
         match self.kind {
             CauseKind::NeverRun => f.write_str("never run"),
+            CauseKind::Failed => f.write_str("failed when it was run last"),
             CauseKind::Definition => self.definition(f),
             CauseKind::Agent => write!(f, "agent {subject} changed"),
             CauseKind::Params => write!(f, "params of {subject} changed"),

@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 use crate::artifact::{ArtifactRef, FileStamp};
 use crate::digest::Digest;
 use crate::edit::{EditsLaid, EditsRecord};
-use crate::failure::PhaseError;
+use crate::failure::{FailureKind, PhaseError};
 use crate::freshness::Cause;
-use crate::name::{Revision, RunId, UnitId};
+use crate::name::{PhaseName, Revision, RunId, UnitId};
 use crate::report::{RunReport, UnitCounts};
 use crate::scope::Target;
 use crate::time::Timestamp;
@@ -113,6 +113,12 @@ pub struct RevisionRecord {
     /// The files that were read for it by a phase with an input of its own.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub read: Vec<FileStamp>,
+    /// The phase that it goes on with, where a template says that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub goes_to: Option<PhaseName>,
+    /// How often such a phase was tried again.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub retries: u64,
     /// Why it was made.
     pub causes: Vec<Cause>,
 }
@@ -204,6 +210,25 @@ pub struct AttemptRecord {
     /// The files that were read for it by a phase with an input of its own.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub read: Vec<FileStamp>,
+    /// How often such a phase was tried again.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub retries: u64,
+}
+
+impl AttemptRecord {
+    /// Whether a value stands in for what failed, and the same attempt would only fail again.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        use FailureKind as K;
+        let lasts = |kind: K| {
+            !kind.may_pass() && !matches!(kind, K::Credentials | K::Budget | K::Offline | K::Waiting)
+        };
+        self.recovered && self.error.units.iter().all(|unit| lasts(unit.failure.kind))
+    }
+}
+
+const fn is_none(n: &u64) -> bool {
+    *n == 0
 }
 
 /// How an attempt without a revision ended.

@@ -99,6 +99,23 @@ pub struct RecoverSpec {
     pub propagate: bool,
 }
 
+/// A phase whose failure another one is for. A failure must fit each of the lists that are given.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HandlesSpec {
+    /// The phase.
+    pub phase: PhaseName,
+    /// The kinds of failures, such as `reported` or `timed_out`; all where empty.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub kinds: Vec<String>,
+    /// Regular expressions, one of which must be found in the failure's message.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub patterns: Vec<String>,
+    /// The codes: the `return_code` or `code` of the failure's document.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub codes: Vec<String>,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -10,7 +10,7 @@ use crate::duration::Span;
 use crate::loop_spec::LoopSpec;
 use crate::money::Budget;
 use crate::name::{AgentName, DimensionName, PhaseName};
-use crate::on_failure::{OnFailure, RecoverSpec};
+use crate::on_failure::{HandlesSpec, OnFailure, RecoverSpec};
 use crate::pipeline::Limits;
 
 /// A phase: a named step of the work.
@@ -117,6 +117,10 @@ pub struct PhaseSpec {
     /// Values that stand in for what the phase would have made, where it fails; the first that fits.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub recover: Vec<RecoverSpec>,
+    /// Failures that the phase is for: it runs where one of them happened, else it is skipped. It reads the document of the
+    /// failure, whatever the failure means to others.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub handles: Vec<HandlesSpec>,
     /// How failed calls of this phase are tried again; the agent's own where absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry: Option<RetrySpec>,

@@ -63,6 +63,9 @@ pub struct Pipeline {
     /// Values of the whole run: JSON whose strings are templates over what the phases made.
     #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
     pub outputs: IndexMap<String, Value>,
+    /// The types of outputs: where one is not of its type, the run has failed.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    pub output_types: IndexMap<String, ParamType>,
     /// Whose words templates and conditions use (`refrain`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dialect: Option<Dialect>,

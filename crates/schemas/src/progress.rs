@@ -7,7 +7,7 @@ use crate::name::{PhaseName, Revision, RunId};
 use crate::report::{PhaseStatus, RunStatus, UnitCounts};
 use crate::scope::Scope;
 use crate::time::Timestamp;
-use crate::usage::Usage;
+use crate::usage::{Resources, Usage};
 
 /// How far a phase's attempt at one revision is.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -31,6 +31,9 @@ pub struct PhaseProgress {
     pub calls: u64,
     /// What the calls consumed.
     pub usage: Usage,
+    /// What they used of the machine; absent where it is not measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resources: Option<Resources>,
     /// The share of units that are done; null while the totals are not final.
     pub percent: Option<f64>,
     /// Units done per second of late; null while none is done. Of a phase that has ended: since it began.

@@ -14,7 +14,8 @@ use crate::freshness::Cause;
 use crate::name::{PhaseName, Revision, RunId};
 use crate::problem::Problem;
 use crate::scope::{Scope, Target};
-use crate::usage::Usage;
+use crate::time::Timestamp;
+use crate::usage::{Resources, Usage};
 
 /// How many units there are and what became of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
@@ -147,6 +148,9 @@ pub struct PhaseReport {
     pub calls: u64,
     /// Of these, calls that tried something again.
     pub retries: u64,
+    /// How often runs that this one goes on with tried again what they made or failed at; absent where never.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub earlier_retries: u64,
     /// Of those, calls that told the agent what was wrong with its reply.
     #[serde(default)]
     pub repairs: u64,
@@ -159,6 +163,15 @@ pub struct PhaseReport {
     pub digest: Option<Digest>,
     /// What the calls consumed.
     pub usage: Usage,
+    /// What its calls used of the machine, of a phase with an input of its own; absent where none was made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resources: Option<Resources>,
+    /// When work on it began, of a phase with an input of its own; absent where there was none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started_at: Option<Timestamp>,
+    /// When that ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_at: Option<Timestamp>,
     /// Why it ran.
     pub causes: Vec<Cause>,
     /// Why it made no revision.
@@ -169,6 +182,10 @@ pub struct PhaseReport {
     /// Written files that somebody had changed since, each kept under another name before it was replaced.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub kept: Vec<KeptFile>,
+}
+
+const fn is_none(n: &u64) -> bool {
+    *n == 0
 }
 
 /// A file that a person had made or changed and a run replaced.
@@ -212,6 +229,9 @@ pub struct RunReport {
     pub schema_version: u32,
     /// The run.
     pub run_id: RunId,
+    /// The first of the runs that this one goes on with; absent where it goes on with none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub execution_id: Option<RunId>,
     /// How it ended.
     pub status: RunStatus,
     /// The exit code of the command.

@@ -48,6 +48,9 @@ pub struct PhaseState {
     pub doubtful: crate::usage::Usage,
     /// Why the last attempt at the present inputs made no revision.
     pub error: Option<PhaseError>,
+    /// Whether a value stands in for what it failed to make.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub recovered: bool,
 }
 
 /// Who holds the project.

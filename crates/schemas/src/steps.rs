@@ -12,6 +12,7 @@ use crate::name::{PhaseName, RunId};
 use crate::problem::Problem;
 use crate::report::RunReport;
 use crate::time::Timestamp;
+use crate::usage::{Resources, Usage};
 
 /// Which phase each step became, and where in the file everything of the pipeline comes from.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -22,10 +23,56 @@ pub struct StepsMap {
     pub entries: Vec<StepEntry>,
     /// Paths in the pipeline, and the paths in the file that they come from.
     pub places: BTreeMap<String, String>,
+    /// The model that is asked about the pipeline itself.
+    pub orchestrator: Option<String>,
+    /// What it is to be asked.
+    pub wishes: Wishes,
+    /// The values that are left to it, in file order.
+    pub autos: Vec<Auto>,
+    /// What the pipeline does, as it is written, without what says something to people alone.
+    pub outline: Value,
     /// The models that were chosen, in the order of the file.
     pub choices: Vec<ModelChoice>,
     /// The same, as they are kept for the next time.
     pub record: ChoicesOnRecord,
+}
+
+/// What a model is to say of a pipeline.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wishes {
+    /// Whether it is asked at all, but for values that are left to it.
+    pub intelligence: bool,
+    /// Whether it says if the pipeline does what it is for.
+    pub validation: bool,
+    /// Whether it says what could be better.
+    pub suggestions: bool,
+    /// What the pipeline is for, where a person wrote it.
+    pub intention: Option<String>,
+    /// How it goes about that, where a person wrote it.
+    pub architecture: Option<String>,
+}
+
+impl Default for Wishes {
+    fn default() -> Self {
+        Self { intelligence: true, validation: true, suggestions: true, intention: None, architecture: None }
+    }
+}
+
+/// A value that is left to a model.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Auto {
+    /// Where it stands in the file; `#N` behind it where it is a part of a text.
+    pub path: String,
+    /// What is wanted.
+    pub task: String,
+    /// All of the text that it stands in.
+    pub text: String,
+    /// What stands around it.
+    pub about: Value,
+    /// The JSON Schema of what belongs there.
+    pub schema: Value,
+    /// What the model said, where it did.
+    pub answer: Option<Value>,
 }
 
 /// A step.
@@ -142,4 +189,19 @@ pub struct StepReport {
     pub reason: Option<String>,
     /// The steps that it comes after.
     pub dependencies: Vec<String>,
+    /// When work on it began in this run; absent where there was none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started_at: Option<Timestamp>,
+    /// When that ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub completed_at: Option<Timestamp>,
+    /// How many seconds that took.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub duration: Option<f64>,
+    /// What its calls used of the machine; absent where none was made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resources: Option<Resources>,
+    /// What its calls consumed; absent where that is nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub usage: Option<Usage>,
 }

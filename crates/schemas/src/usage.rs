@@ -48,6 +48,32 @@ impl Usage {
     }
 }
 
+/// What calls used of the machine, as far as it was measured.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Resources {
+    /// How many seconds they took; those of calls at the same time count each for itself.
+    pub wall_seconds: f64,
+    /// How many seconds processors worked for the programs that they started; absent where nobody measured it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpu_seconds: Option<f64>,
+    /// The most memory that one of these programs held at once; absent where nobody measured it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peak_bytes: Option<u64>,
+}
+
+impl Resources {
+    /// Adds what another call used.
+    pub fn add(&mut self, other: &Self) {
+        self.wall_seconds += other.wall_seconds;
+        self.cpu_seconds = match (self.cpu_seconds, other.cpu_seconds) {
+            (None, None) => None,
+            (a, b) => Some(a.unwrap_or(0.0) + b.unwrap_or(0.0)),
+        };
+        self.peak_bytes = self.peak_bytes.max(other.peak_bytes);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -12,6 +12,7 @@ use refrain_core::ports::files::FileError;
 use refrain_core::ports::runner::{Finished, Invocation, Runner};
 use refrain_core::ports::workspace::{Listed, Workspace};
 use refrain_schemas::artifact::FileStamp;
+use refrain_schemas::digest::Digest;
 
 /// Files in memory; it refuses every path that is not plainly one of the project.
 #[derive(Debug, Default)]
@@ -83,7 +84,12 @@ impl Workspace for MemoryWorkspace {
             let name = full.strip_prefix(&below)?.to_owned();
             Some(Listed { name, path: full.clone(), is_folder: false, size: bytes.len() as u64 })
         });
-        Ok(listed.collect())
+        let listed: Vec<Listed> = listed.collect();
+        // There are no folders but those that files are in.
+        if listed.is_empty() && path != "." {
+            return Err(FileError::Missing { path: path.to_owned() });
+        }
+        Ok(listed)
     }
 
     async fn folder(&self, path: &str) -> Result<PathBuf, FileError> {
@@ -91,8 +97,16 @@ impl Workspace for MemoryWorkspace {
         Ok(PathBuf::from("/project").join(path))
     }
 
-    async fn stamp(&self, _: &str) -> Result<Option<FileStamp>, FileError> {
-        Ok(None)
+    async fn stamp(&self, path: &str) -> Result<Option<FileStamp>, FileError> {
+        self.judge(path, false)?;
+        Ok(self.lock().get(path).map(|bytes| FileStamp {
+            path: path.to_owned(),
+            digest: Digest::of_content(bytes),
+            size: bytes.len() as u64,
+            modified: 0,
+            inode: 0,
+            young: false,
+        }))
     }
 }
 

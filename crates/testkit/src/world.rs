@@ -22,6 +22,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use refrain_core::check::{Surroundings, check};
@@ -79,6 +80,7 @@ pub struct World {
     window: Option<usize>,
     witness: Option<Arc<WitnessedStore>>,
     look_ups: Option<Pauses>,
+    looks: Arc<AtomicU64>,
 }
 
 impl World {
@@ -102,6 +104,7 @@ impl World {
             window: None,
             witness: None,
             look_ups: None,
+            looks: Arc::default(),
         }
     }
 
@@ -125,6 +128,7 @@ impl World {
             window: None,
             witness: None,
             look_ups: None,
+            looks: Arc::default(),
         }
     }
 
@@ -340,6 +344,7 @@ impl World {
                 store,
             },
         );
+        let engine = engine.counting(self.looks.clone());
         match self.window {
             Some(units) => engine.holding(units),
             None => engine,
@@ -350,6 +355,12 @@ impl World {
     #[must_use]
     pub fn take_read(&self) -> (u64, u64) {
         self.witness.as_ref().map_or((0, 0), |witness| (witness.take_pages(), witness.take_keys()))
+    }
+
+    /// Returns how often runs looked at one of their targets since this was asked last, where debug assertions are on.
+    #[must_use]
+    pub fn take_looks(&self) -> u64 {
+        self.looks.swap(0, Ordering::Relaxed)
     }
 
     fn factories(&self) -> Vec<Arc<dyn AgentFactory>> {

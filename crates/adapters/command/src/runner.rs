@@ -2,7 +2,7 @@
 
 use std::io;
 use std::os::unix::process::ExitStatusExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,18 +13,20 @@ use refrain_core::ports::agent::AgentError;
 use refrain_core::ports::cancel::Cancel;
 use refrain_core::ports::runner::{Finished, Invocation, Program, RunLimits, Runner};
 use refrain_core::ports::secrets::{Secrets, process_environment};
+use refrain_schemas::digest::Digest;
 use refrain_schemas::failure::FailureKind;
 use rustix::process::{Pid, Resource, Rlimit, prlimit};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::{Child, Command};
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::OnceCell;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::group::Group;
 use crate::measure::Meter;
 use crate::process::ended;
-use crate::traces::{MARK, sweep};
+use crate::traces::{MARK, sweep, sweep_others};
 
 /// How long to wait for what is in the pipes of a program that ended.
 const LAST_WORDS: Duration = Duration::from_millis(500);
@@ -35,18 +37,58 @@ const FIRST_LOOK: Duration = Duration::from_millis(2);
 /// How long at most between two looks.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// Runs programs below a folder.
+/// How long the processes of a run that was killed may take to end.
+const LEFTOVERS: Duration = Duration::from_secs(5);
+/// How many letters tell a project from others.
+const PROJECT: usize = 32;
+
+/// Runs programs below a folder. What an earlier one left running, because its process was killed, is ended before the first
+/// program is started, where the system shows environments.
 #[derive(Debug)]
 pub struct ProcessRunner {
     folder: PathBuf,
     secrets: Arc<dyn Secrets>,
+    /// What tells the processes of this project from those of others.
+    project: String,
+    /// What tells those that this runner starts from those that an earlier one left.
+    own: String,
+    count: AtomicU64,
+    is_alone: OnceCell<()>,
 }
 
 impl ProcessRunner {
-    /// Returns what runs programs in this folder.
+    /// Returns what runs programs in this folder, for the one who may write to this state folder.
     #[must_use]
-    pub fn new(folder: impl Into<PathBuf>, secrets: Arc<dyn Secrets>) -> Self {
-        Self { folder: folder.into(), secrets }
+    pub fn new(folder: impl Into<PathBuf>, state: &Path, secrets: Arc<dyn Secrets>) -> Self {
+        let state = std::path::absolute(state).unwrap_or_else(|_| state.to_owned());
+        let project = Digest::of_content(state.as_os_str().as_encoded_bytes()).to_string();
+        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        Self {
+            folder: folder.into(),
+            secrets,
+            project: project.chars().filter(char::is_ascii_alphanumeric).take(PROJECT).collect(),
+            own: format!("{}.{}", std::process::id(), since.as_nanos()),
+            count: AtomicU64::new(0),
+            is_alone: OnceCell::new(),
+        }
+    }
+
+    /// Returns what tells the processes of one program from all others.
+    fn mark(&self) -> String {
+        format!("{}-{}-{}", self.project, self.own, self.count.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// Ends what a run that was killed left running: it would go on beside what is started now, and do the same.
+    async fn end_leftovers(&self) -> Result<(), AgentError> {
+        let until = Instant::now() + LEFTOVERS;
+        while sweep_others(&self.project, &self.own) > 0 {
+            if Instant::now() > until {
+                let message = "a command of a run that was killed does not end; end it yourself";
+                return Err(AgentError::new(FailureKind::Transient, message).settled());
+            }
+            sleep(Duration::from_millis(5)).await;
+        }
+        Ok(())
     }
 
     fn command(&self, work: &Invocation, mark: &str) -> Result<Command, AgentError> {
@@ -89,7 +131,8 @@ enum Over {
 #[async_trait]
 impl Runner for ProcessRunner {
     async fn run(&self, work: Invocation, cancel: &Cancel) -> Result<Finished, AgentError> {
-        let mark = mark();
+        self.is_alone.get_or_try_init(|| self.end_leftovers()).await?;
+        let mark = self.mark();
         let mut command = self.command(&work, &mark)?;
         let name = match &work.program {
             Program::Shell(_) => "sh",
@@ -108,13 +151,6 @@ impl Runner for ProcessRunner {
         }
         Ok(finished)
     }
-}
-
-/// Returns what tells the processes of one run from all others.
-fn mark() -> String {
-    static COUNT: AtomicU64 = AtomicU64::new(0);
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-    format!("{}-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed), since.as_nanos())
 }
 
 /// A program that runs. Dropped, all of it is killed.

@@ -47,6 +47,7 @@ pub(crate) fn read(tree: &Node) -> Option<(Pipeline, Broken)> {
         durability: field(tree, "durability"),
         names: field(tree, "let").unwrap_or_default(),
         outputs: field(tree, "outputs").unwrap_or_default(),
+        output_types: field(tree, "output_types").unwrap_or_default(),
         dialect: field(tree, "dialect"),
     };
     let broken = Broken {

@@ -18,6 +18,7 @@ use refrain_schemas::digest::Digest;
 use refrain_schemas::pipeline::Pipeline;
 use refrain_schemas::problem::{Place, Problem, Severity};
 use refrain_schemas::steps::StepsMap;
+use serde_json::Value;
 
 mod convert;
 mod decode;
@@ -53,6 +54,8 @@ pub struct Parsed {
     problems: Vec<Problem>,
     steps: Option<StepsMap>,
     wanted: Vec<String>,
+    /// The texts of other pipelines that this one carries out.
+    texts: BTreeMap<String, String>,
 }
 
 /// What steps files need to be read.
@@ -68,6 +71,8 @@ pub struct Given<'a> {
     pub choices: Option<&'a ChoicesOnRecord>,
     /// Whether models are chosen anew all the same.
     pub choose_anew: bool,
+    /// What a model said of the values that are left to it, by their paths in the file.
+    pub answers: Option<&'a BTreeMap<String, Value>>,
 }
 
 /// A pipeline file after everything was judged.
@@ -99,6 +104,7 @@ pub fn parse_with(bytes: &[u8], file_name: &str, given: &Given<'_>) -> Parsed {
         problems: Vec::new(),
         steps: None,
         wanted: Vec::new(),
+        texts: BTreeMap::new(),
     };
     match Source::read(bytes, file_name) {
         Err(problem) => {
@@ -145,6 +151,12 @@ impl Parsed {
         self.steps.as_ref()
     }
 
+    /// Returns what is written, and what became of the steps where the file is one of steps.
+    #[must_use]
+    pub fn into_parts(self) -> (Option<Pipeline>, Option<StepsMap>) {
+        (self.pipeline, self.steps)
+    }
+
     /// Returns the pipeline written as a native file; `None` where there is none.
     #[must_use]
     pub fn converted(&self) -> Option<String> {
@@ -166,7 +178,8 @@ impl Parsed {
     /// Returns the text of the file by its name, for [`render_plain`].
     #[must_use]
     pub fn sources(&self) -> BTreeMap<String, String> {
-        BTreeMap::from([(self.file.clone(), self.text.clone())])
+        let own = (self.file.clone(), self.text.clone());
+        self.texts.clone().into_iter().chain([own]).collect()
     }
 
     /// Returns the texts of the files by name that problems are about, for [`render_plain`].
@@ -185,6 +198,19 @@ impl Parsed {
         sources
     }
 
+    /// Returns a problem with its place in the file, where it has none yet.
+    #[must_use]
+    pub fn placed(&self, problem: Problem) -> Problem {
+        let place = problem.place.clone().or_else(|| self.place(&problem));
+        Problem { place, ..problem }
+    }
+
+    /// Returns the place of something of the pipeline.
+    #[must_use]
+    pub fn place_of(&self, path: &str) -> Option<Place> {
+        self.place(&problem(Code::Shape, path, ""))
+    }
+
     /// Checks what is written. Returns the model, unless any problem is an error, and all problems in file order,
     /// those of text and shape included.
     #[must_use]
@@ -194,8 +220,8 @@ impl Parsed {
         let (model, found) = check_rest(pipeline, &self.broken, surroundings);
         // What is wrong in another file has its place there.
         let place = |found: &Problem| found.place.clone().or_else(|| self.place(found));
-        let found = found.into_iter().map(|found| self.in_words_of_the_file(found));
-        problems.extend(found.map(|found| Problem { place: place(&found), ..found }));
+        let found = found.into_iter().map(|found| Problem { place: place(&found), ..found });
+        problems.extend(found.map(|found| self.in_words_of_the_file(found)));
         sort(&mut problems, &self.file);
         problems.iter_mut().for_each(hide);
         let good = problems.iter().all(|problem| problem.severity == Severity::Warning);
@@ -247,12 +273,17 @@ impl Parsed {
         let is_whole = self.wanted.is_empty() && found.problems.is_empty();
         self.problems.extend(found.problems);
         if is_whole {
-            let lowered = steps::lower(&tree, source, *given);
+            let known = BTreeMap::new();
+            let answers = given.answers.unwrap_or(&known);
+            let left = steps::fill_autos(&mut tree, source, given.tools, answers);
+            self.problems.extend(left.problems);
+            let lowered = steps::lower(&tree, source, *given, given.files.unwrap_or(&none));
             self.wanted = lowered.wanted.into_iter().collect();
+            self.texts = lowered.texts;
             self.problems.extend(lowered.problems);
             self.broken = lowered.broken;
-            self.pipeline = Some(lowered.pipeline);
-            self.steps = Some(lowered.map);
+            self.pipeline = Some(lowered.pipeline).filter(|_| self.wanted.is_empty());
+            self.steps = Some(StepsMap { autos: left.autos, ..lowered.map });
         }
         self.tree = Some(tree);
     }
@@ -275,14 +306,18 @@ impl Parsed {
         self.tree = Some(tree);
     }
 
-    /// Names a field that is not available yet as the steps file does: `for_each`, where the pipeline has a `loop`.
+    /// Says what is wrong as the steps file does, and names a field that is not available yet by its key: `for_each`, where
+    /// the pipeline has a `loop`.
     fn in_words_of_the_file(&self, found: Problem) -> Problem {
-        let Some(map) = self.steps.as_ref().filter(|_| found.code == Code::ReservedField.as_str()) else {
-            return found;
-        };
-        let (native, path) = (last_name(&found.path), steps::path_of(map, &found.path));
-        let message = found.message.replacen(&format!("`{native}`"), &format!("`{}`", last_name(&path)), 1);
-        Problem { message, ..found }
+        let Some(map) = &self.steps else { return found };
+        let path = steps::path_of(map, &found.path);
+        let mut message = found.message;
+        if found.code == Code::ReservedField.as_str() {
+            let native = last_name(&found.path);
+            message = message.replacen(&format!("`{native}`"), &format!("`{}`", last_name(&path)), 1);
+        }
+        let words = |text: &str| steps::in_words_of_steps(map, text);
+        Problem { message: words(&message), hint: found.hint.as_deref().map(words), path, ..found }
     }
 
     /// Returns the place that a problem's path names.
@@ -346,6 +381,24 @@ pub fn steps_id(bytes: &[u8], file_name: &str) -> Option<String> {
     let is_whole = folder == id;
     let digest = || Digest::of_content(id.as_bytes()).to_string().chars().take(8).collect::<String>();
     Some(if is_whole { folder } else { format!("{folder}-{}", digest()) })
+}
+
+/// Returns where in a steps file something of the pipeline stands.
+#[must_use]
+pub fn path_in_file(map: &StepsMap, path: &str) -> String {
+    steps::path_of(map, path)
+}
+
+/// Returns a pipeline written as a native file; `None` where it cannot be written.
+#[must_use]
+pub fn written(pipeline: &Pipeline) -> Option<String> {
+    convert::text(pipeline)
+}
+
+/// Says in the words of a steps file what is said of the pipeline that it was turned into.
+#[must_use]
+pub fn in_words_of_steps(map: &StepsMap, text: &str) -> String {
+    steps::in_words_of_steps(map, text)
 }
 
 /// Makes a problem about a pipeline file as a whole, such as that it is not there.

@@ -10,7 +10,7 @@ use crate::node::Span;
 const LARGEST: usize = 64 * 1024 * 1024;
 
 /// The text of a file by lines.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Source<'t> {
     pub(crate) file: String,
     pub(crate) text: &'t str,

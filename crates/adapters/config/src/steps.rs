@@ -5,16 +5,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use refrain_core::check::Broken;
 use refrain_core::check::code::Code;
+use refrain_core::check::{Broken, fits};
 use refrain_core::ports::tool_catalogue::ToolCatalogue;
+use refrain_schemas::choice::{ChoicesOnRecord, ModelChoice};
 use refrain_schemas::pipeline::{Dialect, PIPELINE_VERSION, Pipeline};
 use refrain_schemas::problem::Problem;
-use refrain_schemas::steps::{StepEntry, StepsMap};
+use refrain_schemas::steps::{StepEntry, StepsMap, Wishes};
+use serde_json::Value;
 
 use crate::Given;
 use crate::node::{Kind, Node};
 use crate::source::Source;
+use handlers::{Handler, Task};
 use header::Defaults;
 use models::Models;
 use names::Names;
@@ -22,6 +25,7 @@ use reading::{Fields, Item, Reading};
 use texts::{Read, Texts};
 
 mod answers;
+mod auto;
 mod body;
 mod choosing;
 mod code;
@@ -34,6 +38,7 @@ mod literal;
 mod loops;
 mod models;
 mod names;
+mod nested;
 mod offers;
 mod personalities;
 mod products;
@@ -42,8 +47,11 @@ mod step;
 mod texts;
 mod tools;
 mod wishes;
+mod words;
 
+pub(crate) use auto::fill as fill_autos;
 pub(crate) use include::include;
+pub(crate) use words::in_words_of_steps;
 
 /// A steps file after it was turned into a pipeline.
 #[derive(Debug)]
@@ -52,8 +60,10 @@ pub(crate) struct Lowered {
     pub(crate) broken: Broken,
     pub(crate) map: StepsMap,
     pub(crate) problems: Vec<Problem>,
-    /// Files that have to be looked for before it can be told what the steps mean.
+    /// Files of other pipelines that are needed and were not given.
     pub(crate) wanted: BTreeSet<String>,
+    /// The texts of files of other pipelines.
+    pub(crate) texts: BTreeMap<String, String>,
 }
 
 /// Whether a file is one of steps.
@@ -77,7 +87,12 @@ pub(crate) fn path_of(map: &StepsMap, path: &str) -> String {
 }
 
 /// Turns a steps file into a pipeline.
-pub(crate) fn lower(tree: &Node, source: &Source<'_>, given: Given<'_>) -> Lowered {
+pub(crate) fn lower<'s>(
+    tree: &Node,
+    source: &Source<'s>,
+    given: Given<'_>,
+    files: &'s BTreeMap<String, Option<Vec<u8>>>,
+) -> Lowered {
     let mut lowering = Lowering {
         reading: Reading::new(source),
         tools: given.tools,
@@ -87,17 +102,50 @@ pub(crate) fn lower(tree: &Node, source: &Source<'_>, given: Given<'_>) -> Lower
         entries: Vec::new(),
         places: BTreeMap::new(),
         defaults: Defaults::default(),
+        orchestrator: None,
+        wishes: Wishes::default(),
         models: Models::default(),
+        chosen: Vec::new(),
+        record: ChoicesOnRecord::default(),
         names: Names::default(),
+        handlers: Vec::new(),
+        output_dir: None,
+        tasks: Vec::new(),
+        files,
+        wanted: BTreeSet::new(),
+        texts_of: BTreeMap::new(),
+        calls: vec![source.file.clone()],
+        called_from: None,
     };
     let id = match &tree.kind {
         Kind::Map(entries) => lowering.file(&Fields { entries, span: tree.span, path: String::new() }),
         _ => String::new(),
     };
-    let Lowering { reading, pipeline, broken, entries, places, models, .. } = lowering;
-    let Models { chosen: choices, record, personalities, .. } = models;
-    let map = StepsMap { id, entries, places, choices, record };
-    Lowered { pipeline, broken, map, problems: reading.problems, wanted: personalities.wanted }
+    let outline = outline(tree);
+    let Lowering {
+        reading,
+        pipeline,
+        broken,
+        entries,
+        places,
+        orchestrator,
+        wishes,
+        chosen: choices,
+        record,
+        wanted,
+        texts_of,
+        ..
+    } = lowering;
+    let map =
+        StepsMap { id, entries, places, orchestrator, wishes, autos: Vec::new(), outline, choices, record };
+    Lowered { pipeline, broken, map, problems: reading.problems, wanted, texts: texts_of }
+}
+
+/// Returns what a pipeline does, as it is written.
+fn outline(tree: &Node) -> Value {
+    let written = |key: &str| Some((key.to_owned(), reading::json(&tree.get(key)?.value)));
+    let keys = ["name", "description", "inputs", "parameters", "steps", "outputs"];
+    Value::Object(keys.into_iter().filter_map(written).collect())
 }
 
 fn empty() -> Pipeline {
@@ -118,6 +166,7 @@ fn empty() -> Pipeline {
         durability: None,
         names: Default::default(),
         outputs: Default::default(),
+        output_types: Default::default(),
         dialect: Some(Dialect::Steps),
     }
 }
@@ -132,8 +181,29 @@ struct Lowering<'s, 'g> {
     entries: Vec<StepEntry>,
     places: BTreeMap<String, String>,
     defaults: Defaults,
+    orchestrator: Option<String>,
+    wishes: Wishes,
     models: Models,
+    /// What was chosen, in the order of the file.
+    chosen: Vec<ModelChoice>,
+    /// The same, as it is kept for the next time.
+    record: ChoicesOnRecord,
     names: Names,
+    /// What is done about failures of every step.
+    handlers: Vec<Handler>,
+    /// The folder that files of steps go to.
+    output_dir: Option<String>,
+    /// Steps that run where others failed.
+    tasks: Vec<Task>,
+    /// The files that there are, for other pipelines.
+    files: &'s BTreeMap<String, Option<Vec<u8>>>,
+    /// Those that are needed and not known yet.
+    wanted: BTreeSet<String>,
+    texts_of: BTreeMap<String, String>,
+    /// The files of the pipelines that carry each other out, down to this one.
+    calls: Vec<String>,
+    /// Where the file names the pipeline whose file is being read.
+    called_from: Option<String>,
 }
 
 impl<'s> Lowering<'s, '_> {
@@ -158,6 +228,7 @@ impl<'s> Lowering<'s, '_> {
                 self.broken.sections.insert("phases".to_owned());
             }
         }
+        self.handle(None);
         self.wait_for_products();
         self.outputs(fields);
         id
@@ -171,7 +242,8 @@ impl<'s> Lowering<'s, '_> {
 
     /// Notes where something of the pipeline comes from.
     fn place(&mut self, lowered: String, item: &Item<'_>) {
-        self.places.insert(lowered, item.path.clone());
+        let path = self.called_from.clone().unwrap_or_else(|| item.path.clone());
+        self.places.insert(lowered, path);
     }
 
     /// Reads `outputs:`, which see every step.
@@ -179,7 +251,7 @@ impl<'s> Lowering<'s, '_> {
         let Some(section) = fields.get("outputs") else { return };
         let Some(outputs) = self.reading.fields(&section) else { return };
         for (name, item) in outputs.iter() {
-            let item = self.declared_output(&item).unwrap_or(item);
+            let item = self.declared_output(name, &item).unwrap_or(item);
             let mut texts = self.texts(None, Read::default());
             let value = texts.value(&item);
             let names = texts.read.names;
@@ -190,7 +262,7 @@ impl<'s> Lowering<'s, '_> {
     }
 
     /// Returns the value of an output that is written with its type.
-    fn declared_output<'n>(&mut self, item: &Item<'n>) -> Option<Item<'n>> {
+    fn declared_output<'n>(&mut self, name: &str, item: &Item<'n>) -> Option<Item<'n>> {
         let Kind::Map(entries) = &item.node.kind else { return None };
         let is_declared = entries.iter().any(|entry| entry.key == "value")
             && entries.iter().all(|entry| ["type", "value", "description"].contains(&entry.key.as_str()));
@@ -198,7 +270,22 @@ impl<'s> Lowering<'s, '_> {
             return None;
         }
         let fields = self.reading.fields(item)?;
-        self.reading.unbuilt(&fields, &["type"]);
-        fields.get("value")
+        let value = fields.get("value")?;
+        if let Some(item) = fields.get("type")
+            && let Some(kind) = inputs::kind(&mut self.reading, &item)
+        {
+            let literal = reading::json(value.node);
+            if !texts::has_template(&literal) && !fits(&literal, kind) {
+                let message =
+                    format!("the output `{name}` is {}, and not of its type", value.node.describe());
+                self.reading.at(Code::WrongType, &value, message, None);
+            }
+            // What another pipeline gives is looked at where it is used.
+            if self.names.base.is_none() {
+                self.place(format!("output_types.{name}"), &item);
+                self.pipeline.output_types.insert(name.to_owned(), kind);
+            }
+        }
+        Some(value)
     }
 }

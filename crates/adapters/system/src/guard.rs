@@ -181,12 +181,13 @@ fn clean_unit(redactor: &Redactor, unit: AnsweredUnit) -> AnsweredUnit {
 }
 
 fn clean_trace(redactor: &Redactor, trace: Trace) -> Trace {
-    let Trace { served, exchanges, signal, unsettled } = trace;
+    let Trace { served, exchanges, signal, unsettled, resources } = trace;
     Trace {
         served: served.map(|served| clean_served(redactor, served)),
         exchanges: exchanges.into_iter().map(|exchange| clean_exchange(redactor, exchange)).collect(),
         signal,
         unsettled,
+        resources,
     }
 }
 

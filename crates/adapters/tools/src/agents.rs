@@ -18,7 +18,7 @@ use serde_json::{Map, Value, json};
 use crate::envelope::answer;
 use crate::params::{Params, fitted};
 use crate::registry::{Toolbox, declared};
-use crate::tool::{Act, Acted, Action, Declared, Fault};
+use crate::tool::{Act, Acted, Action, Books, Declared, Fault};
 
 /// Makes agents of tools: `agent: { tool: filesystem }` or `{ tool: { name: filesystem, action: write } }`.
 ///
@@ -138,9 +138,14 @@ impl Agent for ToolAgent {
             return Err(AgentError::new(FailureKind::Cancelled, "the call was cancelled").settled());
         }
         for unit in &request.units {
-            let acted = self.act(unit, &request, cancel).await;
-            if let Err(Fault::Raised(error)) = acted {
+            let books = Books::default();
+            let acted = self.act(unit, &request, cancel, &books).await;
+            if let Some(used) = books.total() {
+                reply.trace.resources.get_or_insert_default().add(&used);
+            }
+            if let Err(Fault::Raised(mut error)) = acted {
                 if request.units.len() == 1 || error.kind == FailureKind::Cancelled {
+                    error.trace.resources = reply.trace.resources;
                     return Err(error);
                 }
                 reply.units.push(answer(unit.id.clone(), Err(Fault::Raised(error))));
@@ -153,13 +158,19 @@ impl Agent for ToolAgent {
 }
 
 impl ToolAgent {
-    async fn act(&self, unit: &AskedUnit, request: &Request, cancel: &Cancel) -> Result<Acted, Fault> {
+    async fn act(
+        &self,
+        unit: &AskedUnit,
+        request: &Request,
+        cancel: &Cancel,
+        books: &Books,
+    ) -> Result<Acted, Fault> {
         let Value::Object(input) = unit.input.value() else {
             return Err(Fault::reported("the input of a tool is an object"));
         };
         let (tool, action, input) = meant(self.named, input)?;
         let by = by(unit, request, tool, action, &input);
-        carry_out(&self.tools, tool, action.name, input, by, cancel).await
+        carry_out(&self.tools, tool, action.name, input, (by, books), cancel).await
     }
 }
 
@@ -169,7 +180,7 @@ pub(crate) async fn carry_out(
     tool: &'static Declared,
     action: &str,
     input: Map<String, Value>,
-    by: Digest,
+    (by, books): (Digest, &Books),
     cancel: &Cancel,
 ) -> Result<Acted, Fault> {
     let Some(action) = tool.actions.iter().find(|known| known.name == action) else {
@@ -182,9 +193,8 @@ pub(crate) async fn carry_out(
     let Some(carrier) = &tool.tool else {
         return Err(Fault::reported(format!("tool `{}` is not carried out here", tool.name)));
     };
-    carrier
-        .act(Act { action: action.name, params: Params::new(input), by, ports: tools.ports(), cancel })
-        .await
+    let (params, ports) = (Params::new(input), tools.ports());
+    carrier.act(Act { action: action.name, params, by, ports, cancel, books }).await
 }
 
 /// Finds the action that is meant, and the input as it is to be.

@@ -66,6 +66,7 @@ fn document(result: &Value) -> Value {
         "type": "object",
         "properties": { "result": result, "success": {"type": "boolean"}, "error": {"type": ["string", "null"]} },
         "required": ["result", "success", "error"],
+        "additionalProperties": false,
     })
 }
 
@@ -85,7 +86,8 @@ pub(crate) fn object(fields: &[Field], is_result: bool) -> Value {
         }
     }
     let mut schema = json!({ "type": "object", "properties": properties });
-    if !is_result {
+    // A result of which no field is declared may be anything.
+    if !is_result || !fields.is_empty() {
         schema["additionalProperties"] = json!(false);
     }
     if !required.is_empty() {

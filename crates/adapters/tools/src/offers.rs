@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use crate::agents::carry_out;
 use crate::envelope::document_of;
 use crate::registry::{Toolbox, declared};
-use crate::tool::{Declared, Fault};
+use crate::tool::{Books, Declared, Fault};
 
 /// Lets models use the tools of the registry, as those of a server called `refrain`, and those of other servers.
 ///
@@ -75,7 +75,7 @@ impl OfferedTools {
         let nth = self.uses.fetch_add(1, Ordering::Relaxed);
         let doing = json!([self.own.ports().clock.now(), nth, use_.tool, use_.arguments]);
         let by = Digest::of_content(doing.to_string().as_bytes());
-        let done = carry_out(&self.own, tool, action, use_.arguments, by, cancel).await;
+        let done = carry_out(&self.own, tool, action, use_.arguments, (by, &Books::default()), cancel).await;
         let is_error = done.is_err();
         match done {
             Err(Fault::Raised(error)) if error.kind == FailureKind::Cancelled => Err(error),

@@ -1,7 +1,7 @@
 //! What every tool is made of.
 
 use std::fmt::Debug;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use async_trait::async_trait;
 use jsonschema::Validator;
@@ -10,7 +10,7 @@ use refrain_core::ports::cancel::Cancel;
 use refrain_core::ports::clock::Clock;
 use refrain_core::ports::fetch::Fetch;
 use refrain_core::ports::files::FileError;
-use refrain_core::ports::runner::Runner;
+use refrain_core::ports::runner::{Resources, Runner};
 use refrain_core::ports::scratch::Scratch;
 use refrain_core::ports::store::StoreError;
 use refrain_core::ports::tool_catalogue::{Complaint, ToolKind};
@@ -108,6 +108,24 @@ pub(crate) struct Act<'a> {
     pub(crate) by: Digest,
     pub(crate) ports: &'a ToolPorts,
     pub(crate) cancel: &'a Cancel,
+    /// Where it is noted what programs used.
+    pub(crate) books: &'a Books,
+}
+
+/// What the programs used that an action started.
+#[derive(Debug, Default)]
+pub(crate) struct Books(Mutex<Option<Resources>>);
+
+impl Books {
+    /// Adds what a program used.
+    pub(crate) fn note(&self, used: Resources) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_default().add(&used);
+    }
+
+    /// Returns what there is to know.
+    pub(crate) fn total(&self) -> Option<Resources> {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// What an action did.

@@ -1,6 +1,7 @@
 //! `refrain answer`
 
 use clap::Args;
+use refrain_core::ports::tool_catalogue::whole_match;
 use refrain_schemas::exit_code::ExitCode;
 use refrain_schemas::freshness::Freshness;
 use refrain_schemas::scope::Target;
@@ -23,13 +24,15 @@ Examples:
   refrain answer                                       what is asked
   refrain answer gate --approve                        and then `refrain run`
   refrain answer gate --reject --reason \"too long\"
-  refrain answer name Ann                              a value: JSON or text")]
+  refrain answer name Ann                              a value: JSON or text
+  refrain answer name                                  its default
+  refrain answer gate --approve \"other words\"          with a change")]
 pub(crate) struct AnswerArgs {
     /// The step
     #[arg(value_name = "STEP[@SCOPE]")]
     step: Option<String>,
-    /// The answer: JSON, or a text
-    #[arg(value_name = "VALUE", requires = "step", conflicts_with_all = ["approve", "reject"])]
+    /// The answer: JSON, or a text; with `--approve`, the content as it was changed
+    #[arg(value_name = "VALUE", requires = "step", conflicts_with = "reject")]
     value: Option<String>,
     /// Approve
     #[arg(long, requires = "step", conflicts_with = "reject")]
@@ -130,7 +133,8 @@ fn list(questions: &[Question], output: &mut Output) -> Result<ExitCode, CliErro
 
 /// Makes the answer, held to what is asked.
 fn answer(args: &AnswerArgs, question: &Question) -> Result<Value, CliError> {
-    let by = args.by.as_ref().map_or(Value::Null, |by| json!(by));
+    let is_anonymous = question.asked["anonymous"] == Value::Bool(true);
+    let by = args.by.as_ref().filter(|_| !is_anonymous).map_or(Value::Null, |by| json!(by));
     if question.text("tool") == "approval-gate" {
         if !args.approve && !args.reject {
             return Err(CliError::usage("it is for approval").hint("add `--approve` or `--reject`"));
@@ -138,17 +142,55 @@ fn answer(args: &AnswerArgs, question: &Question) -> Result<Value, CliError> {
         if args.reject && args.reason.is_none() && question.asked["require_reason"] == Value::Bool(true) {
             return Err(CliError::usage("a rejection needs a reason").hint("add `--reason TEXT`"));
         }
-        return Ok(json!({ "approved": args.approve, "reason": args.reason, "by": by }));
+        return approval(args, question, &by);
     }
     let Some(text) = &args.value else {
-        return Err(CliError::usage("there is no answer").hint("write it behind the step"));
+        return match &question.asked["default"] {
+            Value::Null => Err(CliError::usage("there is no answer").hint("write it behind the step")),
+            default => Ok(json!({ "value": default, "by": by })),
+        };
     };
     let value = match question.text("input_type") {
         "text" | "" if question.text("tool") == "user-prompt" => json!(text),
         _ => serde_json::from_str(text).unwrap_or_else(|_| json!(text)),
     };
     fits(&value, question)?;
+    is_whole(&value, question)?;
     Ok(json!({ "value": value, "by": by }))
+}
+
+/// Who approves may put other content in its place, where that is allowed.
+fn approval(args: &AnswerArgs, question: &Question, by: &Value) -> Result<Value, CliError> {
+    let mut answer = json!({ "approved": args.approve, "reason": args.reason, "by": by });
+    let Some(text) = &args.value else { return Ok(answer) };
+    if question.asked["allow_modifications"] != Value::Bool(true) {
+        return Err(CliError::usage("it is approved as it is, or rejected").hint("leave the value out"));
+    }
+    let is_text = question.asked["content"].is_string();
+    let read = || serde_json::from_str(text).ok();
+    answer["content"] = Some(text).filter(|_| !is_text).and_then(|_| read()).unwrap_or_else(|| json!(text));
+    Ok(answer)
+}
+
+/// Says which required questions an answer leaves out, and whether a text fits its pattern.
+fn is_whole(value: &Value, question: &Question) -> Result<(), CliError> {
+    let required = question.asked["required_questions"].as_array().into_iter().flatten();
+    let missing: Vec<String> = required
+        .filter_map(Value::as_str)
+        .filter(|name| value.get(name).is_none_or(Value::is_null))
+        .map(str::to_owned)
+        .collect();
+    if !missing.is_empty() {
+        let message = format!("the answer leaves out {}", missing.join(", "));
+        return Err(CliError::usage(message).hint("these questions must be answered"));
+    }
+    let Some(pattern) = question.asked["validation_pattern"].as_str() else { return Ok(()) };
+    let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    match whole_match(pattern, &text) {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(CliError::usage(format!("the answer does not fit the pattern `{pattern}`"))),
+        Err(why) => Err(CliError::usage(format!("the answer cannot be judged: {why}"))),
+    }
 }
 
 fn fits(value: &Value, question: &Question) -> Result<(), CliError> {

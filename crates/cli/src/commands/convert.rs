@@ -4,6 +4,7 @@ use clap::Args;
 use refrain_schemas::exit_code::ExitCode;
 
 use crate::args::Globals;
+use crate::mind::{self, MindArgs, Terms};
 use crate::output::Output;
 use crate::project::Project;
 use crate::report::CliError;
@@ -18,12 +19,18 @@ use crate::wiring;
 Examples:
   refrain convert -f pipeline.yaml                  what it becomes
   refrain convert -f pipeline.yaml > refrain.yaml   into a file")]
-pub(crate) struct ConvertArgs {}
+pub(crate) struct ConvertArgs {
+    #[command(flatten)]
+    mind: MindArgs,
+}
 
 /// Prints the native form of a pipeline that may run.
-pub(crate) fn run(_: &ConvertArgs, globals: &Globals, output: &mut Output) -> Result<ExitCode, CliError> {
+pub(crate) fn run(args: &ConvertArgs, globals: &Globals, output: &mut Output) -> Result<ExitCode, CliError> {
     let project = Project::find(globals)?;
-    let text = wiring::converted(&project, globals)?;
+    let checked = wiring::check(&project, globals)?;
+    let terms = Terms { args: args.mind, ..Terms::default() };
+    let minded = mind::ask(&project, checked, &terms, globals, output)?;
+    let text = wiring::converted(&minded.checked, &project, globals)?;
     output.write(&text)?;
     Ok(ExitCode::Ok)
 }

@@ -10,9 +10,10 @@ use refrain_schemas::plan::PlanReport;
 use crate::args::Globals;
 use crate::args::work::WorkArgs;
 use crate::output::Output;
+use crate::project::Project;
 use crate::render::outlay::Allowed;
 use crate::report::CliError;
-use crate::{choices, plan_file, render, runtime, wiring};
+use crate::{choices, mind, plan_file, render, runtime, wiring};
 
 /// Show what a run would do and what it would cost
 ///
@@ -45,7 +46,10 @@ pub(crate) struct PlanArgs {
 
 /// Plans a run.
 pub(crate) fn run(args: &PlanArgs, globals: &Globals, output: &mut Output) -> Result<ExitCode, CliError> {
-    let opened = wiring::open(globals)?;
+    let project = Project::find(globals)?;
+    let minded = mind::recall(&project, wiring::check(&project, globals)?)?;
+    mind::say_what_is_open(&minded, output);
+    let opened = wiring::opened(project, minded.checked, globals)?;
     opened.warn(output)?;
     choices::note(opened.choices(), output);
     let request = args.work.request(&opened)?;

@@ -14,13 +14,14 @@ use refrain_schemas::scope::Target;
 use crate::args::Globals;
 use crate::args::work::WorkArgs;
 use crate::interrupt::Watch;
+use crate::mind::{self, MindArgs, Minded, Terms};
 use crate::output::{Output, complain};
 use crate::project::Project;
 use crate::render::numbers::counted;
 use crate::render::page::Page;
 use crate::render::run::Holes;
 use crate::report::CliError;
-use crate::wiring::{Choosing, Opened};
+use crate::wiring::{Checked, Opened};
 use crate::{choices, commands, plan_file, render, runtime, steps_document, wiring};
 
 /// How many partial phases name units, how many units each names, and among how many it looks for them.
@@ -51,6 +52,8 @@ Examples:
 pub(crate) struct RunArgs {
     #[command(flatten)]
     pub(crate) work: WorkArgs,
+    #[command(flatten)]
+    pub(crate) mind: MindArgs,
     /// Answer from the ledger only; a reply that is not there fails the run with exit code 11
     #[arg(long, conflicts_with = "force")]
     pub(crate) offline: bool,
@@ -69,8 +72,9 @@ pub(crate) struct RunArgs {
 /// Runs the plan.
 pub(crate) fn run(args: &RunArgs, globals: &Globals, output: &mut Output) -> Result<ExitCode, CliError> {
     let project = Project::find(globals)?;
-    let choosing = if args.choose { Choosing::Anew } else { Choosing::AsBefore };
-    let checked = wiring::check_with(&project, globals, choosing)?;
+    let project = Project { chooses_anew: args.choose, ..project };
+    let checked = wiring::check(&project, globals)?;
+    let Minded { checked, spent, .. } = about(args, &project, checked, globals, output)?;
     if let (None, Some(map), true) = (&checked.model, &checked.steps, output.wants_json()) {
         // There is a document for every outcome of a steps file.
         output.json(&steps_document::refused(map, &checked.problems))?;
@@ -81,7 +85,8 @@ pub(crate) fn run(args: &RunArgs, globals: &Globals, output: &mut Output) -> Res
     if args.dry_run {
         return commands::plan::dry_run(&opened, &args.work.request(&opened)?, output);
     }
-    let (request, plan) = asked_for(args, &opened, globals)?;
+    let (mut request, plan) = asked_for(args, &opened, globals)?;
+    request.budget = spent.left_of(request.budget, opened.pipeline().budget.unwrap_or_default());
     let again = again(args, plan.as_ref(), globals);
     opened.keep_choices()?;
     opened.attach_sinks(globals, output);
@@ -118,6 +123,28 @@ pub(crate) fn run(args: &RunArgs, globals: &Globals, output: &mut Output) -> Res
     }
     show_misses(&opened, &report, output)?;
     Ok(code(&report))
+}
+
+/// Asks a model what it is to be asked before a run; a run that is only shown asks nobody.
+fn about(
+    args: &RunArgs,
+    project: &Project,
+    checked: Checked,
+    globals: &Globals,
+    output: &mut Output,
+) -> Result<Minded, CliError> {
+    if args.dry_run {
+        let minded = mind::recall(project, checked)?;
+        mind::say_what_is_open(&minded, output);
+        return Ok(minded);
+    }
+    let map = checked.steps.clone();
+    let terms = Terms { args: args.mind, offline: args.offline, budget: args.work.budget.budget() };
+    let minded = mind::ask(project, checked, &terms, globals, output);
+    if let (Err(error), Some(map), true) = (&minded, &map, output.wants_json()) {
+        output.json(&steps_document::not_begun(map, error))?;
+    }
+    minded
 }
 
 /// Makes out what is asked for: by the arguments, or by a plan that was written down.
@@ -230,6 +257,7 @@ fn again(args: &RunArgs, plan: Option<&PlanFile>, globals: &Globals) -> String {
         (_, None) => words.extend(what_was_named(&args.work)),
     }
     words.extend(args.offline.then(|| "--offline".to_owned()));
+    words.extend(args.mind.words());
     words.extend(args.work.budget.words());
     words.extend(globals.set.iter().map(|(name, _)| format!("--set {}", quoted(&format!("{name}=…")))));
     words.join(" ")

@@ -8,7 +8,7 @@ use refrain_schemas::status::{PhaseState, StatusReport};
 use crate::args::people::signed;
 use crate::render::numbers::{count, counted, money, percent, seconds, some, time, usage};
 use crate::render::page::{Page, Tone};
-use crate::render::table::{Align, Table, cell, toned};
+use crate::render::table::{Align, Cell, Table, cell, toned};
 use crate::render::words;
 use crate::shell::quoted;
 
@@ -52,7 +52,7 @@ pub(crate) fn write(page: &mut Page, report: &StatusReport) {
 fn errors(page: &mut Page, phases: &[PhaseState]) {
     let mut told: Vec<(&PhaseError, Vec<String>)> = Vec::new();
     for phase in phases {
-        let Some(error) = &phase.error else { continue };
+        let Some(error) = phase.error.as_ref().filter(|_| !phase.recovered) else { continue };
         let target = words::target(&phase.phase, &phase.scope);
         let same = told.iter_mut().find(|(other, _)| {
             let is_one = error.units.is_empty() && error.missing.is_empty();
@@ -77,6 +77,14 @@ pub(crate) fn write_killed(page: &mut Page, kept: u64) {
     page.wrapped(&[(Tone::Warn, "note:")], &text);
 }
 
+/// Returns the word for where a phase stands. One that failed and that a value stands in for is no trouble.
+fn state(phase: &PhaseState) -> Cell {
+    if phase.recovered {
+        return toned(Tone::Good, "recovered");
+    }
+    toned(words::freshness_tone(phase.freshness), phase.freshness.as_str())
+}
+
 fn has_cause(phase: &PhaseState, kind: CauseKind) -> bool {
     phase.causes.iter().any(|cause| cause.kind == kind)
 }
@@ -98,7 +106,7 @@ fn table(phases: &[PhaseState], doubts: bool) -> Table {
         let doubtful = phase.doubtful.cost_usd.filter(|_| doubts);
         table.row([
             cell(words::target(&phase.phase, &phase.scope)),
-            toned(words::freshness_tone(phase.freshness), phase.freshness.as_str()),
+            state(phase),
             cell(phase.revision.map(|revision| revision.to_string()).unwrap_or_default()),
             cell(phase.records.map(count).unwrap_or_default()),
             toned(Tone::Bad, some(phase.units.map_or(0, |units| units.failed))),
@@ -154,7 +162,7 @@ mod tests {
         page.as_str().to_owned()
     }
 
-    fn state(name: &str, freshness: &str) -> Value {
+    fn state_of(name: &str, freshness: &str) -> Value {
         json!({
             "phase": name, "scope": {"language": "ja"}, "freshness": freshness, "causes": [], "revision": 3,
             "digest": null, "records": 1000, "units": {"total": 1000, "ran": 1, "reused": 999, "failed": 0},
@@ -164,12 +172,12 @@ mod tests {
 
     #[test]
     fn one_word_and_the_causes_beside_it() {
-        let mut stale = state("translate", "stale");
+        let mut stale = state_of("translate", "stale");
         stale["causes"] = json!([
             {"kind": "context_file", "subject": "glossary.csv", "old": null, "new": null},
             {"kind": "agent", "subject": "translator", "old": null, "new": null}
         ]);
-        let mut partial = state("qa", "partial");
+        let mut partial = state_of("qa", "partial");
         partial["units"]["failed"] = json!(2);
         partial["conflicts"] = json!(4);
         partial["edits"] =
@@ -177,9 +185,22 @@ mod tests {
         partial["usage"] = json!({"input_tokens": 12_000, "output_tokens": 900, "cost_usd": 1.234});
         let report = json!({
             "schema_version": 1, "holder": null, "run": null, "in_doubt": 1,
-            "phases": [state("ingest", "fresh"), stale, partial]
+            "phases": [state_of("ingest", "fresh"), stale, partial]
         });
         insta::assert_snapshot!(rendered(report));
+    }
+
+    #[test]
+    fn what_a_value_stands_in_for_is_no_trouble() {
+        let mut stood_in = state_of("ask", "failed");
+        stood_in["recovered"] = json!(true);
+        stood_in["error"] =
+            json!({"code": "unit_failed", "message": "no", "hint": null, "units": [], "missing": []});
+        let report = json!({
+            "schema_version": 1, "holder": null, "run": null, "in_doubt": 0, "phases": [stood_in]
+        });
+        let text = rendered(report);
+        assert!(text.contains("recovered") && !text.contains("failed") && !text.contains("no\n"), "{text}");
     }
 
     #[test]
@@ -197,7 +218,7 @@ mod tests {
                     "percent": 42.0, "rate": 6.7, "eta_seconds": 86.0
                 }]
             },
-            "in_doubt": 0, "phases": [state("translate", "stale")]
+            "in_doubt": 0, "phases": [state_of("translate", "stale")]
         });
         insta::assert_snapshot!(rendered(report));
     }

@@ -24,7 +24,7 @@ pub(super) fn toolbox(
     let scratch = Arc::new(FileScratch::new(project.state()));
     let ports = ToolPorts {
         workspace: Arc::new(workspace(project)),
-        runner: Arc::new(refrain_command::ProcessRunner::new(&project.dir, secrets)),
+        runner: Arc::new(refrain_command::ProcessRunner::new(&project.dir, &project.state(), secrets)),
         fetch: Arc::new(refrain_remote::WebFetch::new()),
         scratch: scratch.clone(),
         servers,

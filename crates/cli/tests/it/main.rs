@@ -11,6 +11,8 @@ mod editing;
 mod help;
 #[cfg(unix)]
 mod hostile;
+#[cfg(unix)]
+mod hostile_steps;
 mod init;
 mod interrupt;
 mod ledger;

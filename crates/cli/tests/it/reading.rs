@@ -171,3 +171,37 @@ fn doctor_finds_nothing_wrong_with_a_healthy_project_and_what_is_wrong_with_othe
     let report = project.run_json(&["translate@ja", "--only"], 1);
     assert!(report.to_string().contains("no-such-program"), "{report}");
 }
+
+#[test]
+fn a_pipeline_is_explained_and_what_it_made_is_looked_at() {
+    let project = TestProject::demo();
+    let told = project.json(&["explain", "pipeline"], 0);
+    assert_eq!(
+        told["levels"],
+        serde_json::json!([["ingest"], ["context"], ["translate"], ["qa"], ["export"]])
+    );
+    let flow = told["data_flow"].as_array().unwrap();
+    let from = |source: &str, target: &str| {
+        let found = flow.iter().find(|flow| flow["source"] == source && flow["target"] == target);
+        found.unwrap_or_else(|| panic!("{flow:#?}"))["transformation"].clone()
+    };
+    assert_eq!(from("ingest", "context"), "by `scene_id`");
+    assert_eq!(from("ingest", "translate"), "one by one");
+    assert_eq!(from("context", "translate"), "as `summary`: joined on `scene_id`");
+    assert_eq!(from("file script/*.csv", "ingest"), serde_json::Value::Null);
+    let text = project.run(&["explain", "pipeline"]).expect(0).stdout;
+    assert!(text.contains("per language") && text.contains("a run would make:"), "{text}");
+    project.run(&["qc"]).expect(2);
+    project.run(&["run", "--progress", "none"]).expect(0);
+    let report = project.json(&["qc"], 0);
+    assert_eq!(report["model"], serde_json::Value::Null);
+    assert!(report["records"].as_u64().unwrap() > 100, "{report:#}");
+    let again = project.json(&["explain", "pipeline"], 0);
+    assert_eq!(again["now"]["changes"], false);
+    // What a person changed is told of, and weighs next to nothing.
+    std::fs::write(project.path("out/ja.csv"), "line_id,text\n").unwrap();
+    let report = project.json(&["qc"], 0);
+    let rules: Vec<&str> =
+        report["findings"].as_array().unwrap().iter().map(|f| f["rule"].as_str().unwrap()).collect();
+    assert!(rules.contains(&"file_altered"), "{report:#}");
+}

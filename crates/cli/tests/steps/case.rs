@@ -66,6 +66,35 @@ impl Case {
         wrong
     }
 
+    /// Converts the case, runs what comes of it, and returns everything that is wrong.
+    pub(crate) fn wrong_converted(&self) -> Vec<String> {
+        let place = self.staged();
+        let converted = self.binary(place.path(), &["convert"]);
+        let is_refused = self.expect["run_exit"] == 2;
+        if is_refused || converted.status.code() != Some(0) {
+            let agrees = is_refused && converted.status.code() == Some(2);
+            let told = || format!("`convert`: {}", String::from_utf8_lossy(&converted.stderr));
+            return if agrees { Vec::new() } else { vec![told()] };
+        }
+        fs::remove_file(place.path().join("pipeline.yaml")).unwrap();
+        fs::write(place.path().join("refrain.yaml"), &converted.stdout).unwrap();
+        let run = self.file_of(place.path(), "refrain.yaml", &["run", "--json", "--no-input", "--quiet"]);
+        let mut wrong = Vec::new();
+        self.exit(&run, &mut wrong);
+        let document: Value = serde_json::from_slice(&run.stdout).unwrap_or_default();
+        let ours = normal::document(document.get("outputs").unwrap_or(&Value::Object(Map::new())));
+        if let Some(wanted) = self.expect.get("outputs").map(normal::document)
+            && ours != wanted
+        {
+            wrong.push(format!("outputs are {ours}, not {wanted}"));
+        }
+        self.files(place.path(), &mut wrong);
+        if !wrong.is_empty() {
+            wrong.push(format!("stderr: {}", String::from_utf8_lossy(&run.stderr).trim()));
+        }
+        wrong
+    }
+
     /// Puts everything that the case is given into a folder of its own.
     fn staged(&self) -> TempDir {
         let place = tempfile::tempdir().unwrap();
@@ -79,8 +108,12 @@ impl Case {
     }
 
     fn binary(&self, place: &Path, words: &[&str]) -> Output {
+        self.file_of(place, "pipeline.yaml", words)
+    }
+
+    fn file_of(&self, place: &Path, file: &str, words: &[&str]) -> Output {
         let mut command = Command::new(env!("CARGO_BIN_EXE_refrain"));
-        command.args(["-f", "pipeline.yaml"]).args(words).args(&self.args);
+        command.args(["-f", file]).args(words).args(&self.args);
         command.current_dir(place).env_clear().env("PATH", std::env::var("PATH").unwrap());
         command.env("LC_ALL", "C.UTF-8").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let child = command.spawn().unwrap();

@@ -6,6 +6,9 @@
 
 mod case;
 mod choice;
+mod crash;
+mod language;
+mod mind;
 mod models;
 mod normal;
 mod own;
@@ -34,7 +37,7 @@ fn cases() -> Vec<PathBuf> {
 }
 
 /// Runs every case, a few at once, and returns what is wrong with each by its name.
-fn judged(cases: Vec<PathBuf>) -> Vec<(String, Vec<String>)> {
+fn judged(cases: Vec<PathBuf>, judge: fn(&Case) -> Vec<String>) -> Vec<(String, Vec<String>)> {
     let todo = Mutex::new(cases.into_iter());
     let done = Mutex::new(Vec::new());
     let work = || {
@@ -42,7 +45,7 @@ fn judged(cases: Vec<PathBuf>) -> Vec<(String, Vec<String>)> {
             let next = todo.lock().unwrap().next();
             let Some(path) = next else { return };
             let case = Case::read(&path);
-            let wrong = case.wrong();
+            let wrong = judge(&case);
             done.lock().unwrap().push((case.name, wrong));
         }
     };
@@ -55,7 +58,7 @@ fn judged(cases: Vec<PathBuf>) -> Vec<(String, Vec<String>)> {
 #[test]
 fn cases_do_what_is_expected_of_them() {
     let green: BTreeSet<&str> = GREEN.split_whitespace().collect();
-    let judged = judged(cases());
+    let judged = judged(cases(), Case::wrong);
     let mut complaints = Vec::new();
     let mut n_red = 0;
     for (name, wrong) in &judged {
@@ -71,4 +74,18 @@ fn cases_do_what_is_expected_of_them() {
     }
     println!("{} cases, {n_red} to go", judged.len());
     assert!(complaints.is_empty(), "{}", complaints.join("\n"));
+}
+
+/// What a case is converted to ends, makes and writes the same.
+#[test]
+fn converted_cases_do_the_same() {
+    let is_green = |path: &PathBuf| GREEN.split_whitespace().any(|name| path.ends_with(name));
+    let cases: Vec<PathBuf> = cases().into_iter().filter(is_green).collect();
+    let judged = judged(cases, Case::wrong_converted);
+    let wrong = judged.iter().filter(|(_, wrong)| !wrong.is_empty());
+    let wrong: Vec<String> =
+        wrong.map(|(name, wrong)| format!("{name}:\n  {}", wrong.join("\n  "))).collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    let is_chosen = std::env::var_os("REFRAIN_STEPS_CASE").is_some();
+    assert!(is_chosen || judged.len() > 40, "{}", judged.len());
 }

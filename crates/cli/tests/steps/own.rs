@@ -167,25 +167,10 @@ fn what_does_not_act_yet_is_refused_by_its_name() {
         "create_parallel_queue"
     );
     assert_eq!(names(&format!("- {{ id: a, {actions}, while_condition: 'false' }}\n")), "action_loop");
+    let inner = "{ name: y, steps: [{ id: b, action: echo x }] }";
     assert_eq!(
-        names("- { id: a, action: echo x, goto: \"{{ 'b' }}\" }\n- { id: b, action: echo x }\n"),
-        "goto"
-    );
-    assert_eq!(
-        names("- { id: a, tool: pipeline-executor, parameters: { pipeline: p } }\n"),
-        "pipeline-executor"
-    );
-    assert_eq!(
-        names(
-            "- { id: a, tool: user-prompt, parameters: { prompt: hi, timeout: 3, validation_pattern: x } }\n"
-        ),
-        "timeout validation_pattern"
-    );
-    assert_eq!(
-        names(
-            "- { id: a, tool: feedback-collection, parameters: { title: hi, questions: [x], anonymous: true } }\n"
-        ),
-        "anonymous"
+        names(&format!("- {{ id: a, tool: pipeline-executor, parameters: {{ pipeline: {inner} }} }}\n")),
+        "pipeline"
     );
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use refrain_schemas::agent_spec::RetrySpec;
 use refrain_schemas::duration::Span;
-use refrain_schemas::on_failure::{OnFailure, RecoverSpec};
+use refrain_schemas::on_failure::{HandlesSpec, OnFailure, RecoverSpec};
 use refrain_schemas::phase_spec::{
     AgentRef, ContextSpec, Fan, FieldNames, MatchSpec, MergeSpec, OnUnitFailure, OneOrMany, OutputSpec,
     PackSpec, PhaseSpec, PoolDetail, PoolEntry, UnitsSpec,
@@ -319,6 +319,12 @@ impl PhaseBuilder {
     /// Lets a value stand in for what the phase would have made, where it fails.
     pub fn recover(mut self, recover: RecoverSpec) -> Self {
         self.spec.recover.push(recover);
+        self
+    }
+
+    /// Runs the phase where another one failed.
+    pub fn handles(mut self, handles: HandlesSpec) -> Self {
+        self.spec.handles.push(handles);
         self
     }
 

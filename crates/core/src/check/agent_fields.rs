@@ -148,7 +148,7 @@ fn fields(spec: &AgentSpec) -> [(&'static str, For, bool); 18] {
         ("env", For::Commands, !spec.env.is_empty()),
         ("cwd", For::Commands, spec.cwd.is_some()),
         ("oneshot", For::Commands, spec.oneshot),
-        ("accepts", For::Commands, spec.accepts.is_some()),
+        ("accepts", For::Outside, spec.accepts.is_some()),
         ("files", For::Outside, !spec.files.is_empty()),
     ]
 }

@@ -202,6 +202,7 @@ codes! {
     RouteAlone "E0693" Key "a route that is never taken" "`on_false` needs `when`; `goto` and `on_success` exclude each other";
     Recover "E0694" Value "a `recover` entry that cannot be meant" "give a `value`, and kinds of failures that there are";
     GivenInput "E0695" Value "an input that its agent does not accept" "see what the agent declares";
+    OutputType "E0698" Key "a type of an output that there is not" "declare it under `outputs`";
 
     StepUnknown "E0801" Key "a steps file has a key that there is not" "see `docs/steps.md` for every key";
     StepRefused "E0802" Key "a key that is not part of the steps language" "leave it out";
@@ -226,6 +227,10 @@ codes! {
     StepBoolean "E0822" Value "a word that other readers take for a boolean" "quote it, or use another word";
     StepOutside "E0823" Value "a tool would refuse a parameter" "paths stay in the project folder";
     StepResults "E0824" Value "`$results` is not part of the steps language" "write `{{ STEP.result }}`";
+    StepPipeline "E0825" Value "another pipeline cannot be carried out" "it is a steps file of the project, and is given the inputs that it declares";
     StepsAndPhases "E0826" Key "a file is a steps file and a native one at once" "keep one of `steps` and `phases`";
     StepNoFit "E0827" Value "no model fits a step" "ask for less, or declare models under `models:`";
+    Unanswered "W0828" Value "the orchestrator did not answer" "the run goes on without; `--no-intelligence` does not ask";
+    Misaligned "E0830" Value "the orchestrator is sure that the pipeline does not do what it is for" "mend the steps, or run with `--allow-misaligned`";
+    Doubtful "W0831" Value "the orchestrator doubts that the pipeline does what it is for" "mend the steps, or write `intention:` yourself";
 }

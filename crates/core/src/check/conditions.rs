@@ -110,7 +110,8 @@ impl Checker<'_> {
                 self.when_phase(name, links, &path);
                 self.when_gathered(spec, name, parts.next().unwrap_or("document"), &path);
             }
-            (Some("params" | "scope" | "phases"), None) => {}
+            (Some("params" | "scope" | "phases" | "execution"), None) => {}
+            (Some("execution"), Some(field)) => self.of_an_execution(field, &path),
             _ if self.dialect() == Dialect::Steps => {}
             (root, _) => {
                 let root = root.unwrap_or_default();

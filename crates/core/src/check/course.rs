@@ -7,7 +7,7 @@ use refrain_schemas::agent_spec::RetrySpec;
 use refrain_schemas::duration::Span;
 use refrain_schemas::json::Json;
 use refrain_schemas::name::{AgentName, PhaseName};
-use refrain_schemas::on_failure::{OnFailure, Policy, RecoverSpec};
+use refrain_schemas::on_failure::{HandlesSpec, OnFailure, Policy, RecoverSpec};
 use refrain_schemas::phase_spec::PhaseSpec;
 use regex::RegexBuilder;
 
@@ -15,7 +15,7 @@ use super::agents::{ATTEMPTS, retry_policy};
 use super::code::Code;
 use super::pool::Pool;
 use super::{Checker, suggest};
-use crate::model::{AgentModel, Course, Recover, RetryPolicy};
+use crate::model::{AgentModel, Course, Failures, Handled, Recover, RetryPolicy};
 
 /// The kinds of failures that a value may stand in for.
 const KINDS: [&str; 10] = [
@@ -65,11 +65,33 @@ impl Checker<'_> {
             retry: retry(spec, policy, pool, agents),
             timeout: spec.timeout.map(|Span(time)| time).filter(|time| *time > Duration::ZERO),
             passed_by: Vec::new(),
+            handles: (0..)
+                .zip(&spec.handles)
+                .map(|(n, entry): (usize, _)| self.handled(entry, &format!("{path}.handles[{n}]")))
+                .collect(),
         }
     }
 
     fn recover(&mut self, spec: &RecoverSpec, path: &str) -> Option<Recover> {
-        for (n, kind) in spec.kinds.iter().enumerate() {
+        let failures = self.failures(&spec.kinds, &spec.patterns, &spec.codes, path);
+        let Some(value) = &spec.value else {
+            self.problems.add(Code::Recover, path, "nothing stands in for what the phase would have made");
+            return None;
+        };
+        let Ok(value) = Json::of(value) else {
+            self.problems.add(Code::Recover, format!("{path}.value"), "a number cannot be held exactly");
+            return None;
+        };
+        Some(Recover { failures, value, propagate: spec.propagate })
+    }
+
+    fn handled(&mut self, spec: &HandlesSpec, path: &str) -> Handled {
+        let failures = self.failures(&spec.kinds, &spec.patterns, &spec.codes, path);
+        Handled { phase: spec.phase.clone(), failures }
+    }
+
+    fn failures(&mut self, kinds: &[String], written: &[String], codes: &[String], path: &str) -> Failures {
+        for (n, kind) in kinds.iter().enumerate() {
             if !KINDS.contains(&kind.as_str()) {
                 let hint = suggest::suggestion(kind, KINDS);
                 let message = format!("there are no failures of the kind `{kind}`");
@@ -77,7 +99,7 @@ impl Checker<'_> {
             }
         }
         let mut patterns = Vec::new();
-        for (n, pattern) in spec.patterns.iter().enumerate() {
+        for (n, pattern) in written.iter().enumerate() {
             match RegexBuilder::new(pattern).size_limit(LARGEST).build() {
                 Ok(regex) if pattern.len() <= LONGEST => patterns.push(regex),
                 Ok(_) => {
@@ -93,16 +115,7 @@ impl Checker<'_> {
                 }
             }
         }
-        let Some(value) = &spec.value else {
-            self.problems.add(Code::Recover, path, "nothing stands in for what the phase would have made");
-            return None;
-        };
-        let Ok(value) = Json::of(value) else {
-            self.problems.add(Code::Recover, format!("{path}.value"), "a number cannot be held exactly");
-            return None;
-        };
-        let (kinds, codes, propagate) = (spec.kinds.clone(), spec.codes.clone(), spec.propagate);
-        Some(Recover { kinds, patterns, codes, value, propagate })
+        Failures { kinds: kinds.to_vec(), patterns, codes: codes.to_vec() }
     }
 }
 

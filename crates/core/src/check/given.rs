@@ -16,17 +16,18 @@ use super::pool::Pool;
 use super::templates::located;
 use super::{Checker, suggest};
 use crate::condition::Condition;
-use crate::fill::Pattern;
-use crate::model::{AgentModel, AskWork, Given, OutputShape, RunOutput, Split, Units, When};
+use crate::execution::OF_AN_EXECUTION;
+use crate::fill::{FillError, Pattern};
+use crate::model::{AgentModel, AskWork, Given, Goto, OutputShape, RunOutput, Split, Units, When};
 use crate::ports::agent::{Accepted, Draft};
 use crate::sight::{OF_A_PHASE, Sight};
-use crate::template::Dialect;
+use crate::template::{Dialect, is_template};
 
 /// The most mistakes of one input that are told.
 const MOST_ERRORS: usize = 10;
 
 /// What a text may read from.
-const ROOTS: [&str; 3] = ["params", "scope", "phases"];
+const ROOTS: [&str; 4] = ["params", "scope", "phases", "execution"];
 
 impl Checker<'_> {
     /// Returns the phases that the input and the names of a phase read, with the paths that name them. A name that no text
@@ -34,7 +35,10 @@ impl Checker<'_> {
     pub(super) fn seen_phases(&mut self, name: &PhaseName, spec: &PhaseSpec) -> Vec<(PhaseName, String)> {
         let base = format!("phases.{name}");
         let mut seen: Vec<(PhaseName, String)> = Vec::new();
-        let variables = input_variables(self.dialect(), spec, &format!("{base}.input"));
+        let mut variables = input_variables(self.dialect(), spec, &format!("{base}.input"));
+        let goto = self.goto_pattern(name, spec).ok().flatten();
+        let others = goto.iter().flat_map(Pattern::located_variables);
+        variables.extend(others.filter(|(text, _)| !is_of(name, spec, text)));
         for (text, path) in &variables {
             let (root, rest) = text.split_once('.').map_or((text.as_str(), None), |(a, b)| (a, Some(b)));
             let (whole, path) = match spec.names.get(root) {
@@ -125,10 +129,13 @@ impl Checker<'_> {
             let Some(factory) = factory else { continue };
             given.factories.push(factory.clone());
             let accepted = factory.accepts(&Draft { spec: &agent.spec, declared: &declared });
+            // What a tool of the registry takes, it judges itself when it knows all of it: it reads texts as other types.
+            let own = self.declared(agent.name.as_str(), agent.spec.accepts.as_ref());
+            given.accepts.extend(own.clone().map(|validator| (agent.name.clone(), validator)));
             let Some(input) = spec.input.as_ref().filter(|_| given.input.is_fixed()) else { continue };
             let validator = match accepted {
                 Some(Accepted { input, .. }) => jsonschema::validator_for(&input.value()).ok().map(Arc::new),
-                None => self.declared(agent.name.as_str(), agent.spec.accepts.as_ref()),
+                None => own,
             };
             if let Some(validator) = validator {
                 self.accepted(name, agent.name.as_str(), &validator, input);
@@ -173,9 +180,43 @@ impl Checker<'_> {
         for (variable, path) in pattern.located_variables() {
             self.seen_variable(name, spec, true, &variable, &path);
         }
-        let variables = pattern.variables();
+        let goto = match self.goto_pattern(name, spec) {
+            Ok(goto) => goto,
+            Err(error) => {
+                self.problems.add(Code::TemplateSyntax, error.path, located(&error.error));
+                None
+            }
+        };
+        let mut variables = pattern.variables();
+        for (variable, path) in goto.iter().flat_map(Pattern::located_variables) {
+            self.seen_variable(name, spec, true, &variable, &path);
+            if !is_of(name, spec, &variable) {
+                variables.insert(variable);
+            }
+        }
         let sight = Sight::of(variables.iter().map(String::as_str), &spec.names);
-        Some(Given { input: Arc::new(pattern), sight: Arc::new(sight), factories: Vec::new() })
+        let goto = goto.map(|to| {
+            let variables = to.variables();
+            let sight = Sight::of(variables.iter().map(String::as_str), &spec.names);
+            Goto { to: Arc::new(to), sight: Arc::new(sight) }
+        });
+        Some(Given {
+            input: Arc::new(pattern),
+            sight: Arc::new(sight),
+            factories: Vec::new(),
+            accepts: Vec::new(),
+            goto,
+        })
+    }
+
+    /// Returns the template that names the phase to go on with, if there is one.
+    fn goto_pattern(&self, name: &PhaseName, spec: &PhaseSpec) -> Result<Option<Pattern>, FillError> {
+        let goto = spec.goto.as_deref().filter(|goto| is_template(goto) && spec.input.is_some());
+        let compile = |goto: &str| {
+            let path = format!("phases.{name}.goto");
+            Pattern::compile_in(self.dialect(), &Value::from(goto), &path)
+        };
+        goto.map(compile).transpose()
     }
 
     /// Checks the names of `let`.
@@ -209,7 +250,8 @@ impl Checker<'_> {
             ("scope", Some(dimension), _) => {
                 self.template_scope(name, &spec.per, dimension, Code::TemplateName, at);
             }
-            ("params" | "scope", None, _) => {}
+            ("params" | "scope" | "execution", None, _) => {}
+            ("execution", Some(field), _) => self.of_an_execution(field, at),
             ("phases", Some(_), Some(field)) if OF_A_PHASE.contains(&field) => {}
             ("phases", Some(phase), Some(field)) => {
                 let hint = suggest::suggestion(field, OF_A_PHASE);
@@ -235,10 +277,24 @@ impl Checker<'_> {
 }
 
 impl Checker<'_> {
+    /// Checks what a text reads of the execution.
+    pub(super) fn of_an_execution(&mut self, field: &str, at: &str) {
+        if !OF_AN_EXECUTION.contains(&field) {
+            let hint = suggest::suggestion(field, OF_AN_EXECUTION);
+            let message = format!("an execution has no `{field}`");
+            self.problems.add_with(Code::TemplateName, at, message, hint);
+        }
+    }
+
     /// Returns the values of a whole run.
     pub(super) fn outputs(&mut self) -> Vec<RunOutput> {
         let pipeline = self.pipeline;
         let mut outputs = Vec::new();
+        for name in pipeline.output_types.keys().filter(|name| !pipeline.outputs.contains_key(*name)) {
+            let hint = suggest::suggestion(name, pipeline.outputs.keys().map(String::as_str));
+            let message = format!("there is no output `{name}` to have a type");
+            self.problems.add_with(Code::OutputType, format!("output_types.{name}"), message, hint);
+        }
         for (name, value) in &pipeline.outputs {
             let path = format!("outputs.{name}");
             match Pattern::compile_in(self.dialect(), value, &path) {
@@ -272,7 +328,8 @@ impl Checker<'_> {
             let mut parts = variable.split('.');
             match (parts.next().unwrap_or_default(), parts.next(), parts.next()) {
                 ("params", Some(param), _) => self.template_param(param, Code::TemplateName, &path),
-                ("params", None, _) => {}
+                ("params" | "execution", None, _) => {}
+                ("execution", Some(field), _) => self.of_an_execution(field, &path),
                 ("phases", Some(phase), Some(field)) if OF_A_PHASE.contains(&field) => {
                     if let Ok(phase) = phase.parse::<PhaseName>()
                         && self.named_phase(&phase, &path)
@@ -293,7 +350,14 @@ impl Checker<'_> {
         let sight = Sight::of(variables.iter().map(String::as_str), &self.pipeline.names);
         RunOutput {
             name: name.to_owned(),
-            given: Given { input: Arc::new(pattern), sight: Arc::new(sight), factories: Vec::new() },
+            kind: self.pipeline.output_types.get(name).copied(),
+            given: Given {
+                input: Arc::new(pattern),
+                sight: Arc::new(sight),
+                factories: Vec::new(),
+                accepts: Vec::new(),
+                goto: None,
+            },
         }
     }
 }
@@ -307,6 +371,13 @@ pub(super) fn is_of_document(field: &str) -> bool {
 fn input_variables(dialect: Dialect, spec: &PhaseSpec, path: &str) -> BTreeSet<(String, String)> {
     let pattern = spec.input.as_ref().and_then(|input| Pattern::compile_in(dialect, input, path).ok());
     pattern.map(|pattern| pattern.located_variables()).unwrap_or_default()
+}
+
+/// Whether a variable leads to what the phase itself makes.
+fn is_of(name: &PhaseName, spec: &PhaseSpec, variable: &str) -> bool {
+    let (root, rest) = variable.split_once('.').map_or((variable, None), |(a, b)| (a, Some(b)));
+    let whole = spec.names.get(root).map_or_else(|| variable.to_owned(), |path| with_rest(path, rest));
+    whole.strip_prefix("phases.").and_then(|rest| rest.split('.').next()) == Some(name.as_str())
 }
 
 fn with_rest(path: &str, rest: Option<&str>) -> String {

@@ -45,7 +45,7 @@ impl Checker<'_> {
     pub(super) fn links(&mut self, name: &PhaseName, spec: &PhaseSpec, role: Option<AgentRole>) -> Links {
         let base = format!("phases.{name}");
         let needs = self.named_list(name, &spec.needs, &format!("{base}.needs"));
-        let wants = self.named_list(name, &spec.wants, &format!("{base}.wants"));
+        let mut wants = self.named_list(name, &spec.wants, &format!("{base}.wants"));
         for (want, path) in &wants {
             if spec.needs.contains(want) {
                 let message = format!("`{want}` is needed and wanted");
@@ -59,6 +59,7 @@ impl Checker<'_> {
                 self.problems.add(Code::NeedAndWant, path, message);
             }
         }
+        wants.extend(self.handled_phases(name, spec));
         let of = match &spec.units {
             _ if spec.input.is_some() => Vec::new(),
             Some(units) => self.unit_sources(name, &units.of, &format!("{base}.units.of")),
@@ -67,6 +68,20 @@ impl Checker<'_> {
         let context = if spec.input.is_some() { Vec::new() } else { self.context_sources(name, spec) };
         let seen = self.seen_phases(name, spec);
         link(of, context, seen, needs, &wants, &after)
+    }
+
+    /// Returns the phases whose failures a phase is for, as far as it does not name them otherwise.
+    fn handled_phases(&mut self, name: &PhaseName, spec: &PhaseSpec) -> Vec<(PhaseName, String)> {
+        let mut found: Vec<(PhaseName, String)> = Vec::new();
+        for (n, handled) in spec.handles.iter().enumerate() {
+            let (phase, path) = (&handled.phase, format!("phases.{name}.handles[{n}].phase"));
+            let mut otherwise = spec.needs.iter().chain(&spec.wants).chain(&spec.after);
+            let is_known = found.iter().any(|(known, _)| known == phase);
+            if !is_known && self.other_phase(name, phase, &path) && !otherwise.any(|known| known == phase) {
+                found.push((phase.clone(), path));
+            }
+        }
+        found
     }
 
     pub(super) fn named_list(

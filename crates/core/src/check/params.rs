@@ -124,7 +124,24 @@ fn plain(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-const fn article(kind: ParamType) -> &'static str {
+/// Says what is wrong with a value for a param.
+#[must_use]
+pub fn input_problems(spec: &ParamSpec, value: &Value) -> Vec<String> {
+    let kind = spec.kind.or_else(|| spec.default.as_ref().and_then(type_of));
+    if let Some(kind) = kind.filter(|kind| !fits(value, *kind)) {
+        return vec![format!("{} is not {}", plain(value), article(kind))];
+    }
+    if !spec.choices.is_empty() && !spec.choices.contains(value) {
+        return vec![format!("{} is not among the choices", plain(value))];
+    }
+    let validator = spec.schema.as_ref().and_then(|schema| jsonschema::validator_for(schema).ok());
+    let told = validator.as_ref().map(|validator| validator.iter_errors(value).take(LISTED));
+    told.into_iter().flatten().map(|error| error.to_string()).collect()
+}
+
+/// Returns what a value of a type is called.
+#[must_use]
+pub const fn article(kind: ParamType) -> &'static str {
     match kind {
         ParamType::String => "a string",
         ParamType::Number => "a number",
@@ -149,7 +166,8 @@ fn type_of(value: &Value) -> Option<ParamType> {
 }
 
 /// Whether a value has a type; one that canonical JSON cannot hold has none.
-fn fits(value: &Value, kind: ParamType) -> bool {
+#[must_use]
+pub fn fits(value: &Value, kind: ParamType) -> bool {
     let shape = match kind {
         ParamType::String => value.is_string(),
         ParamType::Number => value.is_number(),

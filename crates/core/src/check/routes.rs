@@ -15,7 +15,8 @@ use refrain_schemas::scope::{Scope, Target};
 use super::Checker;
 use super::code::Code;
 use super::links::Links;
-use crate::model::{Edge, PassedBy, RouteOn};
+use crate::model::{Edge, Heading, Later, PassedBy, RouteOn};
+use crate::template::is_template;
 
 /// A route, by the places of its phases.
 struct Route {
@@ -43,7 +44,9 @@ impl Checker<'_> {
                 }
             }
         }
-        if routes.is_empty() {
+        let is_named = |spec: &PhaseSpec| spec.goto.as_deref().is_some_and(is_template);
+        let named: Vec<usize> = (0..specs.len()).filter(|n| is_named(specs[*n].1)).collect();
+        if routes.is_empty() && named.is_empty() {
             return passed;
         }
         let mut graph = Graph::of(&places, links, &|_| true);
@@ -65,22 +68,25 @@ impl Checker<'_> {
         for Route { from, to, on, .. } in routes.iter().filter(|route| is_enabled[route.from]) {
             let behind = graph.reach(*from, true);
             let other = graph.reach(*to, *on == RouteOn::Failure);
-            let (source, spec) = specs[*from];
-            let only = || Target { phase: source.clone(), scope: Scope::none() };
-            let only = spec.per.is_empty().then(only);
-            let route =
-                Arc::new(PassedBy { source: source.clone(), on: *on, to: specs[*to].0.clone(), only });
+            let route = passed_by(specs[*from], *on, Heading::Phase(specs[*to].0.clone()));
             let is_passed =
                 |n: &usize| n != from && n != to && behind[*n] && (*on == RouteOn::Failure) != other[*n];
             (0..specs.len()).filter(is_passed).for_each(|n| passed[n].push(route.clone()));
+        }
+        let later = || Later::new(specs.iter().map(|(name, _)| (*name).clone()), |n| graph.reach(n, true));
+        let later = (!named.is_empty()).then(|| Arc::new(later()));
+        for (from, later) in named.iter().filter(|n| is_enabled[**n]).zip(later.iter().cycle()) {
+            let route = passed_by(specs[*from], RouteOn::Goto, Heading::Named(later.clone()));
+            let behind = graph.reach(*from, true);
+            (0..specs.len()).filter(|n| behind[*n]).for_each(|n| passed[n].push(route.clone()));
         }
         passed
     }
 
     fn written_routes(&mut self, name: &PhaseName, spec: &PhaseSpec) -> Vec<(RouteOn, PhaseName, String)> {
         let path = format!("phases.{name}");
-        let goto = spec.goto.as_deref().filter(|goto| !crate::template::is_template(goto));
-        if spec.on_false.is_some() && spec.when.is_none() {
+        let goto = spec.goto.as_deref().filter(|goto| !is_template(goto));
+        if spec.on_false.is_some() && spec.when.is_none() && spec.handles.is_empty() {
             let message = "`on_false` is never taken, for there is no `when`";
             self.problems.add(Code::RouteAlone, format!("{path}.on_false"), message);
         }
@@ -113,6 +119,16 @@ impl Checker<'_> {
         }
         routes
     }
+}
+
+fn passed_by((source, spec): (&PhaseName, &PhaseSpec), on: RouteOn, to: Heading) -> Arc<PassedBy> {
+    let only = || Target { phase: source.clone(), scope: Scope::none() };
+    Arc::new(PassedBy {
+        source: source.clone(),
+        on,
+        to,
+        only: (spec.per.is_empty() && spec.within.is_none()).then(only),
+    })
 }
 
 /// Which phase comes after which.

@@ -14,7 +14,6 @@ impl Checker<'_> {
         let fields = [
             ("in", spec.within.is_some() && is_body.is_none_or(|around| around.turns.is_none())),
             ("loop", spec.turns.is_some()),
-            ("goto", spec.goto.as_deref().is_some_and(crate::template::is_template)),
         ];
         for (field, _) in fields.into_iter().filter(|(_, given)| *given) {
             self.refuse(field, format!("phases.{name}.{field}"));
@@ -28,7 +27,12 @@ impl Checker<'_> {
                 "values stand in for phases that have an `input` of their own, and this one has none";
             self.problems.add(Code::ReservedField, format!("phases.{name}.recover"), message);
         }
-        if spec.input.is_none() && spec.when.is_none() && !spec.names.is_empty() {
+        if spec.input.is_none() && spec.goto.as_deref().is_some_and(crate::template::is_template) {
+            let message = "a `goto` that is a template is for phases that have an `input`";
+            self.problems.add(Code::RouteAlone, format!("phases.{name}.goto"), message);
+        }
+        let has_texts = spec.input.is_some() || spec.turns.is_some();
+        if !has_texts && spec.when.is_none() && !spec.names.is_empty() {
             let hint = "leave it out: `let` names what `input` and `when` read".to_owned();
             let message =
                 format!("phase `{name}` has neither `input` nor `when`, so that nothing reads its names");

@@ -36,10 +36,13 @@ pub(super) fn written(spec: &PhaseSpec, work: &Work) -> Option<IndexMap<String, 
 
 /// What decides which phases run, where anything is said of it.
 fn course(spec: &PhaseSpec) -> Option<Value> {
-    let course = json!({
+    let mut course = json!({
         "on_failure": spec.on_failure, "on_success": spec.on_success, "on_false": spec.on_false,
         "goto": spec.goto, "recover": spec.recover, "after": spec.after,
     });
+    if !spec.handles.is_empty() {
+        course["handles"] = json!(spec.handles);
+    }
     let is_said = |value: &Value| !value.is_null() && value.as_array().is_none_or(|list| !list.is_empty());
     course.as_object().is_some_and(|fields| fields.values().any(is_said)).then_some(course)
 }
@@ -50,6 +53,9 @@ fn ask_parts(spec: &PhaseSpec, ask: &AskWork, parts: &mut Vec<(String, Value)>) 
     parts.push(("agents".into(), json!(pool)));
     if let (Some(given), Some(input)) = (&ask.given, &spec.input) {
         parts.push(("input".into(), input.clone()));
+        if let Some(goto) = spec.goto.as_ref().filter(|_| given.goto.is_some()) {
+            parts.push(("goto".into(), json!(goto)));
+        }
         let named = given.sight.names().filter_map(|name| Some((name, spec.names.get(name)?)));
         parts.extend(named.map(|(name, path)| (format!("let.{name}"), json!(path))));
     }

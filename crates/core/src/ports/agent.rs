@@ -14,7 +14,7 @@ use refrain_schemas::money::PriceSpec;
 use refrain_schemas::name::{AgentName, CallId, PhaseName, UnitId};
 use refrain_schemas::pipeline::Declarations;
 use refrain_schemas::scope::Scope;
-use refrain_schemas::usage::Usage;
+use refrain_schemas::usage::{Resources, Usage};
 use serde_json::Value;
 
 use super::cancel::Cancel;
@@ -341,6 +341,8 @@ pub struct Trace {
     /// Whether the call may have consumed more than its usage tells: something was sent, it may have been served, and
     /// nobody said what that took. Budgets reckon with all that it could take.
     pub unsettled: bool,
+    /// What the programs used that the call started, where somebody measured it.
+    pub resources: Option<Box<Resources>>,
 }
 
 /// What a provider said of its limits along with a response.

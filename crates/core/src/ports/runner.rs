@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+pub use refrain_schemas::usage::Resources;
+
 use super::agent::AgentError;
 use super::cancel::Cancel;
 
@@ -74,15 +76,4 @@ pub struct Finished {
     pub timed_out: bool,
     /// What it used.
     pub resources: Resources,
-}
-
-/// What something used, as far as it was measured.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct Resources {
-    /// How long it took.
-    pub wall_seconds: f64,
-    /// How long processors worked for it.
-    pub cpu_seconds: Option<f64>,
-    /// The most memory that it held at once.
-    pub peak_bytes: Option<u64>,
 }

@@ -190,6 +190,24 @@ impl<'a> ToolView<'a> {
     }
 }
 
+/// Whether all of a text fits a regular expression.
+///
+/// # Errors
+/// Says why the pattern does not parse.
+pub fn whole_match(pattern: &str, text: &str) -> Result<bool, String> {
+    const LONGEST: usize = 1_000;
+    const LARGEST: usize = 1 << 20;
+    if pattern.len() > LONGEST {
+        return Err(format!("the pattern is longer than {LONGEST} bytes"));
+    }
+    let regex = regex::RegexBuilder::new(&format!("^(?:{pattern})$")).size_limit(LARGEST).build();
+    regex.map(|regex| regex.is_match(text)).map_err(|error| {
+        let error = error.to_string();
+        let last = error.lines().last().unwrap_or_default();
+        format!("the pattern does not parse: {}", last.trim_start_matches("error: "))
+    })
+}
+
 /// Finds the action of a tool that is meant, as [`ToolView::meant`] does.
 ///
 /// # Errors

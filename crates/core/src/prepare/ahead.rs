@@ -100,6 +100,7 @@ pub async fn ahead(
         context_artifacts: loaded.artifacts,
         reads: Vec::new(),
         writes: Vec::new(),
+        goto_sees: Vec::new(),
         pages: Vec::new(),
     };
     let before = before(&preparation, live).await?;

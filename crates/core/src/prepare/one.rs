@@ -71,6 +71,7 @@ pub async fn prepare_one(preparation: Preparation<'_>, unit: &str) -> Result<Opt
         context_artifacts: loaded.artifacts,
         reads: Vec::new(),
         writes: Vec::new(),
+        goto_sees: Vec::new(),
         pages: loaded.pages,
     }))
 }

@@ -5,7 +5,7 @@ use refrain_schemas::name::Revision;
 use refrain_schemas::progress::PhaseProgress;
 use refrain_schemas::report::{PhaseStatus, UnitCounts};
 use refrain_schemas::scope::Target;
-use refrain_schemas::usage::Usage;
+use refrain_schemas::usage::{Resources, Usage};
 
 use crate::progress::count;
 use crate::progress::pace::Pace;
@@ -23,6 +23,7 @@ pub(super) struct Attempt {
     given: u64,
     calls: u64,
     usage: Usage,
+    resources: Option<Resources>,
     percent: f64,
     pace: Pace,
 }
@@ -39,6 +40,7 @@ impl Attempt {
             given: 0,
             calls: 0,
             usage: Usage::default(),
+            resources: None,
             percent: 0.0,
             pace: Pace::default(),
         }
@@ -61,9 +63,13 @@ impl Attempt {
                 self.grow(&units, 0, &Usage::default());
                 self.locked = true;
             }
-            EventKind::PhaseProgressed { units, calls, usage } => self.grow(units, *calls, usage),
+            EventKind::PhaseProgressed { units, calls, usage, resources } => {
+                self.grow(units, *calls, usage);
+                self.use_up(*resources);
+            }
             EventKind::PhaseCompleted(end) | EventKind::PhasePartial(end) => {
                 self.grow(&end.units, end.calls, &end.usage);
+                self.use_up(end.resources);
                 self.locked = true;
             }
             // There is nothing to do, and that is known.
@@ -129,6 +135,7 @@ impl Attempt {
             units: self.units,
             calls: self.calls,
             usage: self.usage,
+            resources: self.resources,
             percent: self.locked.then_some(self.percent),
             rate: self.rate(),
             eta_seconds,
@@ -149,6 +156,18 @@ impl Attempt {
         grow_counts(&mut self.units, &UnitCounts { total, ..*units });
         grow_usage(&mut self.usage, usage);
         self.calls = self.calls.max(calls);
+    }
+
+    /// Takes over what was used, which only grows; what was measured once stays known.
+    fn use_up(&mut self, resources: Option<Resources>) {
+        let Some(to) = resources else { return };
+        let used = self.resources.get_or_insert_default();
+        used.wall_seconds = used.wall_seconds.max(to.wall_seconds);
+        used.cpu_seconds = match (used.cpu_seconds, to.cpu_seconds) {
+            (Some(a), Some(b)) => Some(a.max(b)),
+            (a, b) => a.or(b),
+        };
+        used.peak_bytes = used.peak_bytes.max(to.peak_bytes);
     }
 
     fn done(&self) -> u64 {

@@ -54,6 +54,7 @@ fn ended(revision: u32, units: UnitCounts) -> PhaseEnded {
         units,
         calls: units.ran,
         usage: usage(units.ran, None),
+        resources: None,
     }
 }
 
@@ -72,7 +73,11 @@ fn a_phase_has_a_percentage_once_its_totals_are_locked() {
     assert_eq!((at_start.phases[0].percent, at_start.percent), (Some(50.0), 25.0));
     assert_eq!(at_start.phases[0].rate, None, "what was given says nothing about the rate");
     let units = counts(10, 2, 4, 1);
-    fold.apply(&event(Some(&a), 3.0, EventKind::PhaseProgressed { units, calls: 2, usage: usage(8, None) }));
+    fold.apply(&event(
+        Some(&a),
+        3.0,
+        EventKind::PhaseProgressed { units, calls: 2, usage: usage(8, None), resources: None },
+    ));
     let phase = &fold.snapshot().phases[0];
     assert_eq!((phase.rate, phase.eta_seconds, phase.percent), (Some(1.0), Some(3.0), Some(70.0)));
     assert_eq!((phase.calls, phase.usage.input_tokens), (2, 8));
@@ -147,7 +152,11 @@ fn a_scope_that_waits_for_its_turn_has_the_pace_of_its_phase() {
     }
     let ran = |target, at: u32, ran: u64, calls| {
         let units = counts(100, ran, 0, 0);
-        event(Some(target), f64::from(at), EventKind::PhaseProgressed { units, calls, usage: usage(0, None) })
+        event(
+            Some(target),
+            f64::from(at),
+            EventKind::PhaseProgressed { units, calls, usage: usage(0, None), resources: None },
+        )
     };
     assert_eq!(fold.snapshot().eta_seconds, None);
     (1..=10).for_each(|at| fold.apply(&ran(&ja, at, at.into(), at.into())));
@@ -169,7 +178,8 @@ fn tokens_from_a_cache_count_as_well() {
     let mut fold = fold(std::slice::from_ref(&a));
     fold.apply(&event(Some(&a), 0.0, started(1)));
     let usage = Usage { cached_input_tokens: 7, ..usage(9, None) };
-    let progressed = EventKind::PhaseProgressed { units: counts(4, 1, 0, 0), calls: 1, usage };
+    let progressed =
+        EventKind::PhaseProgressed { units: counts(4, 1, 0, 0), calls: 1, usage, resources: None };
     fold.apply(&event(Some(&a), 1.0, progressed));
     assert_eq!(fold.snapshot().usage, usage);
 }
@@ -188,7 +198,7 @@ fn any_kind() -> impl Strategy<Value = EventKind> {
             holes
         }),
         (any_counts(), 0..20u64, 0..99u64, cost).prop_map(|(units, calls, tokens, cost)| {
-            EventKind::PhaseProgressed { units, calls, usage: usage(tokens, cost) }
+            EventKind::PhaseProgressed { units, calls, usage: usage(tokens, cost), resources: None }
         }),
         (1..4u32, any_counts()).prop_map(|(n, units)| EventKind::PhaseCompleted(ended(n, units))),
         (1..4u32, any_counts()).prop_map(|(n, units)| EventKind::PhasePartial(ended(n, units))),

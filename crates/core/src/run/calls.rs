@@ -17,7 +17,7 @@ use super::input::{Effect, TargetNo};
 use super::pool::Pack;
 use super::purse::Hold;
 use super::purses::{Claims, Owner, Payers, Shortage};
-use super::state::{Flight, PoolNo, RunState, Seat, Stop};
+use super::state::{Flight, PoolNo, RunState, Stop};
 
 impl RunState {
     /// Returns the pool of one agent of a target's phase.
@@ -34,16 +34,17 @@ impl RunState {
         self.is_short = false;
         self.serve(false);
         // What runs ahead of its turn takes what nobody else wants, be it clones or money.
-        if !self.is_short && self.forerunners.iter().flatten().any(Forerunner::is_asking) {
+        let is_asking = |no: TargetNo| self.forerunners[no].as_ref().is_some_and(Forerunner::is_asking);
+        if !self.is_short && self.agenda.any_ahead(is_asking) {
             self.serve(true);
         }
     }
 
     /// Gives free clones calls of targets whose turn has come, or of any.
     fn serve(&mut self, with_early: bool) {
-        let is_hungry = |(_, seat): &(PoolNo, &Seat)| seat.pool.has_waiting() && seat.pool.has_free();
-        let mut hungry: Vec<PoolNo> =
-            self.pools.iter().enumerate().filter(is_hungry).map(|(no, _)| no).collect();
+        let pools = &self.pools;
+        let mut hungry: Vec<PoolNo> = self.agenda.pools(|no| pools[no].pool.has_waiting());
+        hungry.retain(|no| pools[*no].pool.has_free());
         // Each round gives every pool one call, beginning behind the one that had the last, so that no pool takes all of
         // what is left under a common ceiling.
         let first = hungry.partition_point(|no| *no <= self.served);
@@ -151,6 +152,7 @@ impl RunState {
         for no in [principal, self.forerunner(principal)] {
             if let Some(job) = self.targets[no].job_mut() {
                 job.is_stopped = true;
+                self.agenda.stops(no);
             }
         }
         self.targets[principal].shortage.get_or_insert(words);

@@ -1,6 +1,6 @@
 //! The loop itself: inputs in, one turn of the state, entries committed, events told, effects let go.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -74,7 +74,7 @@ async fn run_held(
     opening: Opening,
 ) -> Result<RunReport, EngineError> {
     let ports = engine.ports();
-    let history = History::fold(ports.store.history().await?);
+    let mut history = History::fold(ports.store.history().await?);
     let digests = FileDigests::new(ports.files.clone());
     let outside = outside(engine, planned, &history, &digests, request).await?;
     let run_id = ports.ids.run_id();
@@ -89,10 +89,11 @@ async fn run_held(
         window: engine.window(),
         pipeline: engine.pipeline().map(str::to_owned),
     };
-    begin(engine, request, run_id, &opening, &mut recorder, targets).await?;
+    history.apply(begin(engine, request, run_id, &opening, &mut recorder, targets).await?);
     let attempts =
         planned.targets.iter().map(|(target, _)| history.target(target)?.last_attempt.clone()).collect();
     let replaceable = keeping::replaceable(&history);
+    let execution = history.execution();
     let states = planned.states(engine, request.force);
     let numbers = (opening.next_call, opening.next_lane);
     let model = engine.shared_model();
@@ -115,8 +116,10 @@ async fn run_held(
         cancel: Cancel::new(),
         attempts,
         replaceable,
+        execution,
     });
     let turned = turn_until_over(&mut state, &performer, &mut recorder, &remarks, control).await;
+    engine.has_looked(state.looks());
     performer.executor.close().await;
     tell_remarks(&mut recorder, &remarks).await;
     let fatal = turned.err().or(state.fatal.take());
@@ -147,13 +150,12 @@ async fn outside(
         return Ok(BTreeMap::new());
     }
     let standings = survey(engine.model(), engine.ports(), history, digests).await?;
-    let outside = standings
-        .into_iter()
-        .filter(|standing| !planned.targets.iter().any(|(target, _)| *target == standing.target));
+    let inside: HashSet<&Target> = planned.targets.iter().map(|(target, _)| target).collect();
+    let outside = standings.into_iter().filter(|standing| !inside.contains(&standing.target));
     Ok(outside.map(|standing| (standing.target.clone(), standing.word())).collect())
 }
 
-/// Makes the beginning durable and tells of it.
+/// Makes the beginning durable and tells of it; returns its entry.
 async fn begin(
     engine: &Engine,
     request: &RunRequest,
@@ -161,24 +163,24 @@ async fn begin(
     opening: &Opening,
     recorder: &mut Recorder,
     targets: Vec<Target>,
-) -> Result<(), EngineError> {
+) -> Result<HistoryEntry, EngineError> {
     let ports = engine.ports();
     let at = ports.clock.now();
     let named: Vec<String> = request.targets.iter().map(ToString::to_string).collect();
-    let history = vec![HistoryEntry::RunStarted(RunStart {
+    let started = HistoryEntry::RunStarted(RunStart {
         run_id,
         at,
         targets: named.clone(),
         pipeline: engine.pipeline().map(str::to_owned),
-    })];
-    ports.store.commit(Batch { history, ..Batch::default() }).await?;
+    });
+    ports.store.commit(Batch { history: vec![started.clone()], ..Batch::default() }).await?;
     let in_doubt = opening.in_doubt.len() as u64;
     recorder.record(None, EventKind::RunStarted { targets: named, in_doubt }).await;
     for message in &opening.recovered {
         recorder.record(None, EventKind::StoreRecovered { message: message.clone() }).await;
     }
     recorder.record(None, EventKind::RunPlanned { targets }).await;
-    Ok(())
+    Ok(started)
 }
 
 async fn turn_until_over(
@@ -250,6 +252,7 @@ fn report(state: &RunState, run_id: RunId, in_doubt: u64) -> RunReport {
     RunReport {
         schema_version: 1,
         run_id,
+        execution_id: state.execution().filter(|id| *id != run_id),
         status,
         exit_code,
         calls,

@@ -18,6 +18,7 @@ use crate::publish::Published;
 use crate::survey::Standing;
 
 use super::input::{TargetNo, Trouble};
+use super::job::Job;
 use super::state::{RunState, Stop};
 use super::target_state::Stage;
 
@@ -34,8 +35,11 @@ impl RunState {
     }
 
     pub(super) fn end(&mut self, no: TargetNo, status: PhaseStatus, error: Option<PhaseError>) {
+        if !self.targets[no].is_over() {
+            self.agenda.has_ended(no);
+        }
+        let has_open_asks = self.targets[no].job().is_some_and(Job::has_open_asks);
         let target = &mut self.targets[no];
-        let was_asking = matches!(target.stage, Stage::Asking(_));
         target.stage = Stage::Over;
         target.end = end_of(target.end, status);
         target.report.status = status;
@@ -44,10 +48,16 @@ impl RunState {
         target.report.retries = target.tally.retries;
         target.report.repairs = target.tally.repairs;
         target.report.usage = target.tally.usage;
-        if was_asking {
+        target.report.ended_at = target.report.started_at.map(|_| self.now);
+        if has_open_asks {
             self.forget_waiting(no);
         }
         self.release(no);
+    }
+
+    /// Returns how often a target with an input of its own was tried again in this run.
+    pub(super) fn retries_given(&self, no: TargetNo) -> u64 {
+        self.phase(no).given().map_or(0, |_| self.targets[no].tally.retries)
     }
 
     /// Says what a target lacks, if it lacks something.
@@ -127,6 +137,7 @@ impl RunState {
             read: now
                 .filter(|_| self.phase(no).given().is_some())
                 .map_or_else(Vec::new, |now| now.sources.clone()),
+            retries: self.retries_given(no),
         }
     }
 
@@ -208,8 +219,13 @@ impl RunState {
 
     /// Ends the targets that may start no new call and have none under way.
     pub(super) fn end_stopped(&mut self) {
-        for no in 0..self.n_targets {
-            let Some(job) = self.targets[no].job() else { continue };
+        let targets = &self.targets;
+        let ending = match self.stop {
+            Some(_) => self.agenda.asking(|no| targets[no].job().is_some()),
+            None => self.agenda.stopped(),
+        };
+        for no in ending {
+            let Some(job) = self.targets[no].job().filter(|_| !self.is_forerunner(no)) else { continue };
             if job.n_in_flight > 0 || self.in_flight_ahead(no) > 0 || job.n_open == 0 {
                 continue;
             }

@@ -8,7 +8,7 @@ use refrain_schemas::history::{AttemptOutcome, AttemptRecord, HistoryEntry};
 use refrain_schemas::json::Json;
 use refrain_schemas::report::PhaseStatus;
 use refrain_schemas::scope::Target;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::artifact;
 use crate::end::End;
@@ -17,7 +17,7 @@ use crate::model::{Course, Recover};
 use crate::survey::Standing;
 
 use super::input::TargetNo;
-use super::state::RunState;
+use super::state::{RunState, progressed};
 
 impl RunState {
     /// Ends a target that failed. Its document is kept with the attempt, never as a reply: the next run tries again.
@@ -28,8 +28,7 @@ impl RunState {
         error: PhaseError,
         conflicts: Option<Digest>,
     ) {
-        let kind =
-            error.units.first().map_or(error.code.as_str(), |unit| unit.failure.kind.as_str()).to_owned();
+        let kind = error.kind().to_owned();
         // Of several units, none speaks for all.
         let reported = self.targets[no].job().filter(|_| self.phase(no).given().is_some());
         let reported = reported.and_then(|job| job.document.clone());
@@ -46,6 +45,10 @@ impl RunState {
         self.targets[no].report.document = Some(artifact.digest);
         self.write(HistoryEntry::Attempt(AttemptRecord { document: Some(artifact), recovered, ..record }));
         self.targets[no].freshness = Freshness::Failed;
+        let tally = self.targets[no].tally;
+        if tally.resources.is_some() {
+            self.tell(no, progressed(self.targets[no].report.units, &tally));
+        }
         if recovered {
             self.tell(no, EventKind::PhaseRecovered(error.clone()));
             return self.end(no, PhaseStatus::Completed, Some(error));
@@ -110,17 +113,5 @@ fn stand_in<'a>(course: &'a Course, kind: &str, message: &str, document: &Json) 
         return None;
     }
     let document = document.value();
-    let code =
-        ["return_code", "code"].into_iter().find_map(|field| document.get(field)).map(|code| match code {
-            Value::String(text) => text.clone(),
-            other => other.to_string(),
-        });
-    let fits = |recover: &&Recover| {
-        let is_kind = recover.kinds.is_empty() || recover.kinds.iter().any(|known| known == kind);
-        let is_said = recover.patterns.is_empty() || recover.patterns.iter().any(|p| p.is_match(message));
-        let is_code =
-            recover.codes.is_empty() || code.as_ref().is_some_and(|code| recover.codes.contains(code));
-        is_kind && is_said && is_code
-    };
-    course.recover.iter().find(fits)
+    course.recover.iter().find(|recover| recover.failures.include(kind, message, &document))
 }

@@ -154,22 +154,22 @@ impl Forerunner {
 impl RunState {
     /// Returns the number of a target's forerunner.
     pub(super) const fn forerunner(&self, no: TargetNo) -> TargetNo {
-        no + self.n_targets
+        self.targets.forerunner(no)
     }
 
     /// Returns the number of the target that a number stands for: of a forerunner, the one it runs ahead of.
     pub(super) const fn principal(&self, no: TargetNo) -> TargetNo {
-        if no < self.n_targets { no } else { no - self.n_targets }
+        self.targets.principal(no)
     }
 
     /// Whether a number is that of a forerunner.
     pub(super) const fn is_forerunner(&self, no: TargetNo) -> bool {
-        no >= self.n_targets
+        self.targets.is_forerunner(no)
     }
 
     /// Whether a number is that of a forerunner whose target has not come to ask itself.
     pub(super) fn is_early(&self, no: TargetNo) -> bool {
-        self.is_forerunner(no) && self.targets[self.principal(no)].is_before_asking()
+        self.targets.is_early(no)
     }
 
     /// Whether a number is that of a forerunner whose target has ended.
@@ -188,7 +188,7 @@ impl RunState {
         if self.stop.is_some() || self.fatal.is_some() || self.options.offline {
             return;
         }
-        for no in 0..self.n_targets {
+        for no in self.agenda.ahead() {
             match self.forerunners[no].as_ref().map(|ahead| ahead.step) {
                 Some(Step::Idle) => self.foresee(no),
                 Some(Step::Asking) if self.is_doomed(no) => self.doom(no),
@@ -307,6 +307,7 @@ impl RunState {
         let live: Vec<Live> = ahead.live.clone();
         let forerunner = self.forerunner(no);
         self.targets[forerunner].stage = Stage::Asking(Box::new(job));
+        self.agenda.asks(forerunner, false);
         self.watch_all(forerunner);
         let upstream = live.iter().map(|live| (*self.targets[live.up].target).clone()).collect();
         self.tell(no, EventKind::PhaseStreaming { upstream });

@@ -10,7 +10,7 @@ use refrain_schemas::json::Json;
 use refrain_schemas::name::UnitId;
 use refrain_schemas::phase_spec::Fan;
 use refrain_schemas::report::UnitCounts;
-use refrain_schemas::usage::Usage;
+use refrain_schemas::usage::{Resources, Usage};
 use smallvec::{SmallVec, smallvec};
 
 use crate::edits::Lock;
@@ -108,6 +108,8 @@ pub struct Tally {
     pub repairs: u64,
     /// What they consumed.
     pub usage: Usage,
+    /// What they used of the machine, of a phase with an input of its own.
+    pub resources: Option<Resources>,
 }
 
 impl Job {
@@ -182,6 +184,12 @@ impl Job {
     /// Takes note that the asks of a unit that was begun are known.
     pub fn has_begun(&mut self, group: u32) {
         self.looks_no_more(group);
+    }
+
+    /// Whether any ask of a unit that is held has neither a reply nor failed.
+    #[must_use]
+    pub fn has_open_asks(&self) -> bool {
+        self.units.iter().any(|(_, unit)| !unit.stage_is_over())
     }
 
     /// Returns how many units have not been begun.

@@ -274,6 +274,7 @@ impl RunState {
             self.refuse_all(pack.target, pack.asks, &failure);
         } else {
             let no = self.pool_no(pack.target, pack.member);
+            self.agenda.waits(no);
             self.pools[no].pool.wait_again(pack);
         }
     }

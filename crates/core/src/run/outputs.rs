@@ -7,6 +7,7 @@ use refrain_schemas::report::{RunReport, RunStatus};
 use refrain_schemas::scope::{Scope, Target};
 use serde_json::Value;
 
+use crate::check::{article, fits};
 use crate::end::{End, Word};
 use crate::engine::Ports;
 use crate::facts::before_all;
@@ -15,6 +16,9 @@ use crate::model::RunOutput;
 use crate::sight::Seen;
 
 use super::state::RunState;
+
+/// The most characters of a value that a message quotes.
+const QUOTED: usize = 80;
 
 /// Adds the values of the run to its report. One that cannot be made is told of by name, and where nothing else went
 /// wrong the run has failed for it.
@@ -55,12 +59,28 @@ async fn value(state: &RunState, ports: &Ports, output: &RunOutput) -> Result<Va
         // What was not made has no value, even if an earlier run made one; that is no mistake of this one.
         return Ok(Value::Null);
     }
-    let (params, store) = (&state.model.params, &*ports.store);
-    let seen = Seen { params, scope: &Scope::none(), upstream: &upstream, store };
+    let (model, execution) = (&*state.model, state.history.execution());
+    let seen = Seen {
+        model,
+        scope: &Scope::none(),
+        upstream: &upstream,
+        store: &*ports.store,
+        execution: execution.as_ref(),
+    };
     let context = sight.context(&seen).await.map_err(|error| error.to_string())?;
     let value = output.given.input.fill(&context).map_err(|error| error.error.to_string())?;
     Json::of(&value).map_err(|error| error.to_string())?;
-    Ok(value)
+    match output.kind.filter(|kind| !fits(&value, *kind)) {
+        Some(kind) => Err(format!("{} is not {}", shortened(&value), article(kind))),
+        None => Ok(value),
+    }
+}
+
+/// Returns a value as it is quoted in a message.
+fn shortened(value: &Value) -> String {
+    let text = value.to_string();
+    let short: String = text.chars().take(QUOTED).collect();
+    if short.len() < text.len() { format!("{short}…") } else { text }
 }
 
 /// Whether what there is of a phase is what this run found good or made, be it the document of a failure.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use futures::future::{BoxFuture, FutureExt as _};
-use refrain_schemas::artifact::ArtifactKind;
+use refrain_schemas::artifact::{ArtifactKind, ArtifactRef};
 use refrain_schemas::digest::Digest;
 use refrain_schemas::event::EventKind;
 use refrain_schemas::failure::PhaseError;
@@ -14,16 +14,18 @@ use refrain_schemas::name::PhaseName;
 use crate::artifact;
 use crate::define::FileDigests;
 use crate::engine::{EngineError, Ports};
+use crate::execution::Execution;
 use crate::facts::{self, Known};
 use crate::history::Prior;
 use crate::judge::{UpstreamNow, judge};
-use crate::model::{Model, OutputShape, ReadWork, Work, WriteWork};
+use crate::model::{Goto, Model, OutputShape, ReadWork, Work, WriteWork};
 use crate::ports::cancel::Cancel;
 use crate::ports::executor::{Call, Executor};
 use crate::ports::files::{FileError, Replaceable, Written};
 use crate::ports::store::Batch;
 use crate::prepare::{self, Preparation, PrepareError, Prepared};
 use crate::publish::{Publication, Published, Publisher, UnitOutcome};
+use crate::sight::Seen;
 use crate::survey::Standing;
 use crate::tree::build::TreeBuilder;
 use crate::tree::page::Entry;
@@ -47,6 +49,8 @@ pub(super) struct Performer {
     pub(super) attempts: Vec<Option<refrain_schemas::history::AttemptRecord>>,
     /// What files may hold that are replaced without a copy.
     pub(super) replaceable: Replaceable,
+    /// The execution that the run belongs to.
+    pub(super) execution: Option<Execution>,
 }
 
 impl Performer {
@@ -189,8 +193,40 @@ impl Performer {
         if let Some(published) = &mut published {
             published.files = prepare::stamps(&*self.ports.files, &prepared.writes).await;
             published.read = prepared.reads;
+            if let Some(goto) = work.given.as_ref().and_then(|given| given.goto.as_ref()) {
+                let to = self.goes_to(no, goto, prepared.goto_sees, &published.artifact).await?;
+                published.goes_to = Some(to);
+            }
         }
         Ok(published)
+    }
+
+    /// Returns the phase that a template names, now that there is what its own phase made.
+    async fn goes_to(
+        &self,
+        no: TargetNo,
+        goto: &Goto,
+        mut upstream: Vec<UpstreamNow>,
+        artifact: &ArtifactRef,
+    ) -> Result<PhaseName, EngineError> {
+        let target = &self.targets[no].0;
+        upstream.push(UpstreamNow::of_made(target, artifact));
+        let seen = Seen {
+            model: &self.model,
+            scope: &target.scope,
+            upstream: &upstream,
+            store: &*self.ports.store,
+            execution: self.execution.as_ref(),
+        };
+        let wrong = |message: String| {
+            let what = format!("phases.{}.goto", target.phase);
+            EngineError::Expression { what, message }
+        };
+        let to = goto.to.fill(&goto.sight.context(&seen).await?);
+        let to = to.map_err(|error| wrong(error.error.to_string()))?;
+        let name = to.as_str().map(str::trim).and_then(|name| name.parse::<PhaseName>().ok());
+        let is_later = |name: &PhaseName| self.model.may_go_to(&target.phase, name);
+        name.filter(is_later).ok_or_else(|| wrong(format!("{to} names nothing that comes later")))
     }
 
     async fn settle(

@@ -196,11 +196,6 @@ impl RunState {
         waiting.is_some_and(|waiting| waiting.asked == Some(ask) && !waiting.is_flying)
     }
 
-    /// Returns which targets' asks are early, by number.
-    pub(super) fn early(&self) -> Vec<bool> {
-        (0..self.targets.len()).map(|no| self.is_early(no)).collect()
-    }
-
     pub(super) fn enqueue(&mut self, ask: AskRef) {
         let Some(job) = self.targets[ask.target].job() else { return };
         let (group, row) = (job.units[ask.unit].group, job.units[ask.unit].asks[ask.ask].row);
@@ -209,6 +204,7 @@ impl RunState {
             return self.refuse_key(self.targets[ask.target].phase, row.key, &failure);
         }
         let no = self.pool_no(ask.target, member);
+        self.agenda.waits(no);
         self.pools[no].pool.wait(group, ask);
     }
 
@@ -296,7 +292,7 @@ impl RunState {
         let (refused, others): (Asks, Asks) = waiting.asks.into_iter().partition(own);
         if !others.is_empty() {
             let mut waiting = Waiting { asks: others, ..Waiting::default() };
-            let heir = waiting.inherit(&self.early(), &self.targets);
+            let heir = waiting.inherit(&self.targets);
             self.by_key.insert(key, waiting);
             heir.into_iter().for_each(|heir| self.enqueue(heir));
         }
@@ -441,6 +437,9 @@ impl RunState {
         if failure.is_some() {
             job.document = job.reported(fan, unit);
         }
+        if stops && !is_ahead && failure.is_some() {
+            self.agenda.stops(no);
+        }
         let state = &mut job.units[unit];
         let was_called = state.was_called;
         match &failure {
@@ -563,14 +562,22 @@ impl RunState {
         self.fail(no, &standing, error, None);
     }
 
+    /// Forgets the packs that wait for a target.
+    pub(super) fn forget_packs(&mut self, no: TargetNo) {
+        let Work::Ask(work) = &self.model.phases[self.targets[no].phase].work else { return };
+        let first = self.first_pool[self.targets[no].phase];
+        let own = &mut self.pools[first..first + work.pool.len()];
+        own.iter_mut().for_each(|seat| seat.pool.forget(no));
+    }
+
     /// Forgets the asks of a target that has ended; another target that waits for one of them asks it itself.
     pub(super) fn forget_waiting(&mut self, no: TargetNo) {
-        self.pools.iter_mut().for_each(|seat| seat.pool.forget(no));
-        let (mut heirs, early, targets) = (Vec::new(), self.early(), &self.targets);
+        self.forget_packs(no);
+        let (mut heirs, targets) = (Vec::new(), &self.targets);
         self.by_key.retain(|_, waiting| {
             waiting.asks.retain(|ask| ask.target != no);
             if waiting.asked.is_some_and(|asked| asked.target == no) {
-                heirs.extend(waiting.inherit(&early, targets));
+                heirs.extend(waiting.inherit(targets));
             }
             !waiting.asks.is_empty()
         });

@@ -6,12 +6,12 @@ use refrain_schemas::failure::{Failure, FailureKind};
 use refrain_schemas::json::Json;
 use refrain_schemas::ledger::{AskResult, LedgerEntry, Outcome, OutcomeAsk};
 use refrain_schemas::name::{CallId, UnitId};
-use refrain_schemas::usage::Usage;
+use refrain_schemas::usage::{Resources, Usage};
 
 use crate::ports::agent::{AgentError, AnsweredUnit, Reply, Trace};
 
 use super::gate::Refusal;
-use super::input::AskRef;
+use super::input::{AskRef, TargetNo};
 use super::ladder::Miss;
 use super::pool::Pack;
 use super::purse::Amount;
@@ -34,6 +34,16 @@ pub(super) struct Landing {
 }
 
 impl RunState {
+    /// Takes note of what a call used, of a phase with an input of its own: who started programs measured them, and the run
+    /// measured how long it waited.
+    fn measure(&mut self, no: TargetNo, seconds: f64, measured: Option<Resources>) {
+        if self.phase(no).given().is_none() {
+            return;
+        }
+        let used = Resources { wall_seconds: seconds, ..measured.unwrap_or_default() };
+        self.targets[no].tally.resources.get_or_insert_default().add(&used);
+    }
+
     /// Takes what a call brought.
     pub(super) fn called(&mut self, call: CallId, reply: Result<Reply, AgentError>) {
         let Some(flight) = self.flights.remove(&call) else { return };
@@ -47,6 +57,7 @@ impl RunState {
         self.land(call, no, &flight, &reply, usage);
         self.hear(call, no, &flight, &reply, &trace);
         let seconds = self.time.saturating_sub(flight.started).as_secs_f64();
+        self.measure(target, seconds, trace.resources.as_deref().copied());
         let landing = Landing { call, no, pack: flight.pack, usage, trace, seconds };
         match reply {
             Ok(reply) => self.replied(landing, reply.units),

@@ -1,13 +1,12 @@
 //! From replies to a revision: when a target's units are over, and what is published and told then.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
 use refrain_schemas::artifact::ArtifactRef;
 use refrain_schemas::event::{EventKind, PhaseEnded};
 use refrain_schemas::freshness::{Cause, CauseKind};
 use refrain_schemas::history::{HistoryEntry, Lineage, RevisionRecord};
-use refrain_schemas::name::PhaseName;
 use refrain_schemas::phase_spec::OnUnitFailure;
 use refrain_schemas::report::PhaseStatus;
 use refrain_schemas::scope::Target;
@@ -89,6 +88,8 @@ impl RunState {
             edits: published.edits,
             files: published.files,
             read: published.read,
+            goes_to: published.goes_to,
+            retries: self.retries_given(no),
             ..self.next_record(no, published.artifact, lineage)
         };
         let mut standing = standing;
@@ -120,6 +121,7 @@ impl RunState {
             units: record.counts,
             calls: tally.calls,
             usage: tally.usage,
+            resources: tally.resources,
         };
         self.write(HistoryEntry::Revision(Box::new(record)));
         if before == Some(artifact.digest) {
@@ -147,12 +149,11 @@ impl RunState {
         let changed = self.targets[no].target.clone();
         let model = self.model.clone();
         let mut reached: HashSet<Target> = HashSet::from([(*changed).clone()]);
-        let mut phases: HashSet<&PhaseName> = HashSet::from([&changed.phase]);
+        let mut open: BTreeSet<usize> = self.agenda.readers(self.targets[no].phase).iter().copied().collect();
         // Phases stand behind those that they read.
-        for phase in model.phases.iter().filter(|phase| phase.enabled) {
-            if !phase.edges().any(|edge| edge.read && phases.contains(&edge.phase)) {
-                continue;
-            }
+        while let Some(place) = open.pop_first() {
+            let phase = &model.phases[place];
+            let n_reached = reached.len();
             for target in model.scopes(phase).into_iter().map(|scope| phase.target(scope)) {
                 let before = crate::upstream::upstream(&model, phase, &target.scope);
                 let through =
@@ -162,11 +163,13 @@ impl RunState {
                 let kind = if direct { CauseKind::Upstream } else { CauseKind::UpstreamStale };
                 let cause = Cause::new(kind, through.target.to_string());
                 reached.insert(target.clone());
-                phases.insert(&phase.name);
                 if let Some(revision) = self.history.latest(&target).map(|record| record.revision) {
                     self.invalidated.insert(target.clone());
                     self.told.push((Some(Arc::new(target)), EventKind::PhaseInvalidated { revision, cause }));
                 }
+            }
+            if reached.len() > n_reached {
+                open.extend(self.agenda.readers(place).iter().filter(|reader| **reader > place));
             }
         }
     }

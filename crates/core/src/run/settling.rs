@@ -48,7 +48,7 @@ impl Settling {
 impl RunState {
     /// Lets units out of the windows that are over, and others in.
     pub(super) fn move_windows(&mut self) {
-        for no in 0..self.n_targets {
+        for no in self.agenda.wide() {
             if self.targets[no].job().is_some() {
                 self.settle(no);
                 self.begin_more(no);

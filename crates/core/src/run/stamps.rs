@@ -31,8 +31,8 @@ impl RunState {
     /// Returns the latest revisions of this run whose sources were too young for their stamps when they were read, and are
     /// no longer.
     fn grown_up(&self) -> impl Iterator<Item = (TargetNo, &RevisionRecord)> {
-        let records =
-            (0..self.n_targets).filter_map(|no| Some((no, self.history.latest(&self.targets[no].target)?)));
+        let records = (0..self.targets.n_planned())
+            .filter_map(|no| Some((no, self.history.latest(&self.targets[no].target)?)));
         records.filter(|(_, record)| {
             let is_young = record.files.iter().any(|file| file.young);
             is_young && record.run_id == self.run_id && self.now.since(record.at) >= GROWN_UP
@@ -58,7 +58,7 @@ impl Performer {
 /// Returns the entry that renews the stamps of a revision's files, of which some were found to be what they were.
 fn renewal<'a>(record: &RevisionRecord, seen: impl Iterator<Item = &'a FileStamp>) -> Option<HistoryEntry> {
     let is_renewed = |seen: &&FileStamp| {
-        let mut known = record.files.iter().chain(&record.patched);
+        let mut known = record.files.iter().chain(&record.patched).chain(&record.read);
         !seen.young && known.any(|known| known.is_same_file(seen) && known != *seen)
     };
     let files: Vec<FileStamp> = seen.filter(is_renewed).cloned().collect();

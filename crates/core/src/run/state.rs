@@ -14,7 +14,7 @@ use refrain_schemas::money::Budget;
 use refrain_schemas::name::{AgentName, CallId, RunId};
 use refrain_schemas::on_failure::Policy;
 use refrain_schemas::pipeline::Limits;
-use refrain_schemas::report::PhaseReport;
+use refrain_schemas::report::{PhaseReport, UnitCounts};
 use refrain_schemas::scope::Target;
 use refrain_schemas::time::Timestamp;
 
@@ -25,14 +25,17 @@ use crate::history::History;
 use crate::model::{Model, Phase, RetryPolicy, Work};
 use crate::ports::store::{Batch, InDoubt};
 
+use super::agenda::Agenda;
 use super::forerunner::Forerunner;
 use super::gate::Pass;
 use super::gates::{Chain, Gates};
 use super::input::{AskRef, Asks, Effect, Input, TargetNo, Told};
+use super::job::Tally;
 use super::key_map::KeyMap;
 use super::pool::{Pack, Pool};
 use super::purse::Hold;
 use super::purses::Purses;
+use super::roster::Targets;
 use super::target_state::TargetState;
 use super::unit_state::AskState;
 
@@ -43,9 +46,8 @@ pub struct RunState {
     pub(super) history: History,
     pub(super) run_id: RunId,
     pub(super) options: Options,
-    /// The targets in plan order, and behind them their forerunners in the same order.
-    pub(super) targets: Vec<TargetState>,
-    pub(super) n_targets: usize,
+    pub(super) targets: Targets,
+    pub(super) agenda: Agenda,
     /// The numbers of the targets.
     pub(super) by_target: HashMap<Arc<Target>, TargetNo>,
     /// What is known of targets before their turns; nothing of those that nothing flows into.
@@ -161,16 +163,16 @@ pub(super) struct Waiting {
 impl Waiting {
     /// Lets the first that is left ask, one whose turn has come before others. One that the ledger is still being looked
     /// into for is not among them: it asks, if it has to, when that is over.
-    pub(super) fn inherit(&mut self, early: &[bool], targets: &[TargetState]) -> Option<AskRef> {
+    pub(super) fn inherit(&mut self, targets: &Targets) -> Option<AskRef> {
         let ready: Vec<AskRef> = self.asks.iter().copied().filter(|ask| !is_looking(targets, *ask)).collect();
-        let due = ready.iter().find(|ask| !early[ask.target]);
+        let due = ready.iter().find(|ask| !targets.is_early(ask.target));
         (self.asked, self.is_flying) = (due.or(ready.first()).copied(), false);
         self.asked
     }
 }
 
 /// Whether the ledger is being looked into for an ask.
-pub(super) fn is_looking(targets: &[TargetState], ask: AskRef) -> bool {
+pub(super) fn is_looking(targets: &Targets, ask: AskRef) -> bool {
     let job = targets[ask.target].job();
     let state = job.and_then(|job| job.units.get(ask.unit)?.asks.get(ask.ask));
     state.is_some_and(|ask| matches!(ask.state, AskState::Looking))
@@ -218,16 +220,16 @@ impl RunState {
         let level = options.level;
         let numbers = targets.iter().enumerate().map(|(no, state)| (state.target.clone(), no));
         let by_target = numbers.collect();
-        let (n_targets, forerunners) = (targets.len(), Forerunner::of(&model, &targets));
-        let behind: Vec<TargetState> = targets.iter().map(TargetState::forerunner).collect();
-        let targets = targets.into_iter().chain(behind).collect();
+        let forerunners = Forerunner::of(&model, &targets);
+        let targets = Targets::new(targets);
+        let agenda = Agenda::new(&model, &targets, &forerunners);
         let mut state = Self {
             model,
             history,
             run_id,
             options,
             targets,
-            n_targets,
+            agenda,
             by_target,
             forerunners,
             watched: BTreeSet::new(),
@@ -350,8 +352,7 @@ impl RunState {
     /// Whether nothing more will happen.
     #[must_use]
     pub fn is_over(&self) -> bool {
-        self.fatal.is_some()
-            || (self.flights.is_empty() && self.targets[..self.n_targets].iter().all(TargetState::is_over))
+        self.fatal.is_some() || (self.flights.is_empty() && self.agenda.is_over())
     }
 
     /// Returns what became of each target, in plan order.
@@ -363,9 +364,22 @@ impl RunState {
             retries: target.tally.retries,
             repairs: target.tally.repairs,
             usage: target.tally.usage,
+            resources: target.tally.resources,
             ..target.report.clone()
         };
-        self.targets[..self.n_targets].iter().map(report).collect()
+        (0..self.targets.n_planned()).map(|no| report(&self.targets[no])).collect()
+    }
+
+    /// Returns the id of the execution that the run belongs to.
+    #[must_use]
+    pub fn execution(&self) -> Option<RunId> {
+        self.history.execution().map(|execution| execution.id)
+    }
+
+    /// Returns how often a target was looked at so far, where that is counted.
+    #[must_use]
+    pub fn looks(&self) -> u64 {
+        self.targets.looks()
     }
 
     pub(super) fn phase(&self, no: TargetNo) -> &Phase {
@@ -433,7 +447,8 @@ impl RunState {
             return;
         }
         self.told_at = self.time;
-        for no in 0..self.targets.len() {
+        let targets = &self.targets;
+        for no in self.agenda.asking(|no| targets[no].job().is_some()) {
             let job = self.targets[no].job().filter(|job| job.is_planned && !self.is_forerunner(no));
             let Some(units) = job.map(|job| job.counts).or_else(|| self.progress_ahead(no)) else { continue };
             let no = self.principal(no);
@@ -441,10 +456,15 @@ impl RunState {
             let tally = self.targets[no].tally;
             if self.targets[no].told != done + tally.calls {
                 self.targets[no].told = done + tally.calls;
-                self.tell(no, EventKind::PhaseProgressed { units, calls: tally.calls, usage: tally.usage });
+                self.tell(no, progressed(units, &tally));
             }
         }
     }
+}
+
+/// Returns the event of how far a target is.
+pub(super) const fn progressed(units: UnitCounts, tally: &Tally) -> EventKind {
+    EventKind::PhaseProgressed { units, calls: tally.calls, usage: tally.usage, resources: tally.resources }
 }
 
 /// How a call is tried of which nothing is known.

@@ -29,12 +29,7 @@ impl RunState {
     }
 
     pub(super) fn start_targets(&mut self) {
-        for no in 0..self.n_targets {
-            let ready = matches!(self.targets[no].stage, Stage::Waiting)
-                && self.targets[no].after.iter().all(|before| self.targets[*before].is_over());
-            if !ready {
-                continue;
-            }
+        while let Some(no) = self.agenda.next_ready() {
             if let Some(stop) = self.stop {
                 self.end_early(no, stop);
                 continue;
@@ -83,6 +78,7 @@ impl RunState {
         }
         let revision = self.history.next_revision(&self.targets[no].target);
         let causes = self.targets[no].causes().to_vec();
+        self.targets[no].report.started_at = self.phase(no).given().map(|_| self.now);
         self.tell(no, EventKind::PhaseStarted { revision, causes });
         self.start_work(no, standing, Whole::No);
     }
@@ -98,6 +94,8 @@ impl RunState {
         self.renew_stamps(no, &standing.now);
         if let Some(record) = self.history.latest(&self.targets[no].target) {
             let revision = record.revision;
+            let is_ours = self.history.goes_on_with(record.run_id);
+            self.targets[no].report.earlier_retries = if is_ours { record.retries } else { 0 };
             let mut counts = record.counts;
             (counts.reused, counts.ran) = (counts.reused + counts.ran, 0);
             self.targets[no].report.units = counts;
@@ -169,7 +167,11 @@ impl RunState {
         let job = Job::opened(&model, work, standing, prepared);
         self.targets[no].stage = Stage::Asking(Box::new(job));
         self.take_over(no);
+        self.agenda.asks(no, false);
         self.start_asks(no);
+        if self.targets[no].job().is_some_and(|job| job.prepared.units.len() > self.options.window) {
+            self.agenda.asks(no, true);
+        }
     }
 
     pub(super) fn transferred(&mut self, no: TargetNo, transferred: Result<Box<Transferred>, Trouble>) {

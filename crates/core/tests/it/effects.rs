@@ -235,3 +235,97 @@ fn behind_what_is_sure_to_fail_the_plan_goes_on_as_the_run_does() {
     assert_eq!(report.calls, 2);
     assert!(plan.calls.min <= 2 && plan.calls.max == Some(2), "{:?}", plan.calls);
 }
+
+#[test]
+fn a_file_that_was_absent_is_seen_when_it_arrives() {
+    let mut world = world(json!({"a": {"input": {"say": 1, "reads": ["in.txt"]}}}));
+    world.run();
+    assert_eq!(world.run().calls, 0);
+    world.set("in.txt", json!("one"));
+    let report = world.run();
+    assert_eq!((report.calls, report.phases[0].causes[0].kind), (1, CauseKind::SourceFile));
+    world.remove("in.txt");
+    let report = world.run();
+    check(&report, &[("a", Completed)]);
+    assert_eq!(report.calls, 0, "what was said without it is on record");
+}
+
+#[test]
+fn a_step_that_changes_a_file_in_its_place_is_done_once() {
+    let mut put = writing("x.txt", json!(2));
+    put["input"]["reads"] = json!(["x.txt"]);
+    let mut world = world(json!({"a": put}));
+    world.set("x.txt", json!(1));
+    assert_eq!(world.run().calls, 1);
+    assert_eq!((world.run().calls, world.unfresh()), (0, Vec::<String>::new()));
+    world.set("x.txt", json!(3));
+    assert_eq!(world.run().calls, 1, "somebody else changed it");
+    assert_eq!(world.run().calls, 0);
+}
+
+#[test]
+fn what_a_value_stands_in_for_is_not_tried_in_every_run() {
+    let recover = json!([{"value": {"success": true, "result": 0}}]);
+    let failing = json!({"report": {"success": false}});
+    let mut world = world(json!({
+        "a": {"input": failing, "recover": recover},
+        "b": {"input": {"say": "{{ phases.a.document.result }}"}},
+        "late": {"input": {"hang": true}, "timeout": "1s", "recover": recover},
+    }));
+    let first = world.run();
+    check(&first, &[("a", Completed), ("b", Completed), ("late", Completed)]);
+    assert_eq!(first.calls, 3);
+    let again = world.run();
+    check(&again, &[("a", Completed), ("b", Fresh), ("late", Completed)]);
+    assert_eq!(again.calls, 1, "what may have passed is tried again");
+    assert_eq!(document(&mut world, "b"), json!({"success": true, "result": 0}));
+    let mut request = refrain_testkit::world::request(&["a"]);
+    request.force = true;
+    assert_eq!(world.run_with(&request).calls, 1);
+}
+
+#[test]
+fn what_reads_the_execution_is_asked_once_in_each() {
+    let phases = json!({
+        "a": {"input": {"say": "{{ execution.id }} {{ execution.started_at }} {{ execution.pipeline }}"}},
+        "b": {"input": {"say": "{{ phases.a.document.result }}"}, "when": "execution.id != 'x'"},
+        "c": {"after": ["b"]},
+    });
+    let mut world = world(phases.clone());
+    let said = |world: &mut World| document(world, "a")["result"].as_str().unwrap().to_owned();
+    world.run();
+    let first = said(&mut world);
+    assert!(first.ends_with("Z test"), "{first}");
+    let report = world.run();
+    check(&report, &[("a", Completed), ("b", Completed), ("c", Fresh)]);
+    let second = said(&mut world);
+    assert_ne!(first, second);
+    // A run that is killed is gone on with: the names are those of its beginning.
+    let mut killed_at_once = 0;
+    for kill in 1..200 {
+        let mut world = self::world(phases.clone());
+        if is_over_after(&mut world, kill) {
+            break;
+        }
+        let begun = world.history().runs()[0].start.run_id.to_string();
+        world.run();
+        assert!(said(&mut world).starts_with(&begun), "killed after {kill}");
+        let once: std::collections::BTreeSet<String> = world.take_units().into_iter().collect();
+        killed_at_once += usize::from(once.len() == 3);
+    }
+    assert!(killed_at_once > 3);
+}
+
+#[test]
+fn what_calls_used_is_told_where_it_was_measured() {
+    let mut world = world(json!({"a": {}, "b": {"after": ["a"]}}));
+    let report = world.run();
+    let used = report.phases[0].resources.unwrap();
+    assert!((used.wall_seconds - 0.01).abs() < 1e-9, "{used:?}");
+    assert_eq!((used.cpu_seconds, used.peak_bytes), (None, None), "nobody measured that");
+    assert!(report.phases[0].started_at < report.phases[0].ended_at);
+    let told = world.progress().last().unwrap().phases[0].resources;
+    assert_eq!(told, Some(used));
+    let again = world.run();
+    assert_eq!((again.phases[0].resources, again.phases[0].started_at), (None, None));
+}

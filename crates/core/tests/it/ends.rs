@@ -236,3 +236,71 @@ fn offline_nothing_stands_in_and_nothing_goes_on() {
         assert_eq!(world.run().status, RunStatus::Completed, "{course}");
     }
 }
+
+#[test]
+fn a_phase_for_failures_runs_where_one_happened_and_reads_it() {
+    let mut world = steps(json!({
+        "a": {"input": {"report": {"success": false, "why": "full", "result": {"return_code": 3}}}},
+        "mend": {"handles": [{"phase": "a"}], "input": {"say": "{{ phases.a.document.why }}"}},
+        "then": {"after": ["mend"]}, "behind": {"after": ["a"]},
+        "late": {"handles": [{"phase": "a", "kinds": ["timed_out"]}]},
+        "code": {"handles": [{"phase": "a", "codes": ["3"]}]},
+        "other_code": {"handles": [{"phase": "a", "codes": ["4"]}]},
+        "words": {"handles": [{"phase": "a", "patterns": ["not w.rk"], "kinds": ["reported"]}]},
+        "other_words": {"handles": [{"phase": "a", "patterns": ["fire"]}]},
+        "either": {"handles": [{"phase": "then"}, {"phase": "a", "codes": ["4"]}, {"phase": "a"}]},
+    }));
+    let report = world.run();
+    let happened = ["mend", "then", "code", "words", "either"].map(|name| (name, Completed));
+    let rest = [
+        ("a", Failed),
+        ("behind", Blocked),
+        ("late", Skipped),
+        ("other_code", Skipped),
+        ("other_words", Skipped),
+    ];
+    check(&report, &[happened, rest].concat());
+    assert_eq!(report.exit_code, 1, "whoever handled it, it failed");
+    assert_eq!(document(&mut world, "mend")["result"], "full");
+    assert_eq!(world.status()["mend"], Freshness::Fresh);
+    // The same failure is handled already; where there is none any more, nothing is.
+    world.take_asked();
+    let report = world.run();
+    assert_eq!(statuses(&report)["mend"], Fresh);
+    assert_eq!(world.take_units(), ["a/all"]);
+    world.redefine(|file| file["phases"]["a"]["input"]["report"]["why"] = json!("late"));
+    assert_eq!(statuses(&world.run())["mend"], Completed);
+    assert_eq!(document(&mut world, "mend")["result"], "late");
+    world.redefine(|file| file["phases"]["a"]["input"] = json!({"say": 1}));
+    let report = world.run();
+    assert_eq!((statuses(&report)["mend"], statuses(&report)["behind"]), (Skipped, Completed));
+    assert_eq!(report.exit_code, 0);
+}
+
+#[test]
+fn a_value_that_stands_in_hides_no_failure_from_those_that_are_for_it() {
+    let mut world = steps(json!({
+        "a": {"input": {"raise": "boom"}, "recover": [{"value": {"ok": true}}]},
+        "mend": {"handles": [{"phase": "a"}], "when": "params.n > 1", "on_false": "last"},
+        "skipped": {"handles": [{"phase": "a"}], "when": "params.n > 9"},
+        "last": {"after": ["mend"]},
+    }));
+    let report = world.run();
+    check(&report, &[("a", Completed), ("mend", Completed), ("skipped", Skipped), ("last", Completed)]);
+    assert_eq!(report.exit_code, 0);
+}
+
+#[test]
+fn failures_that_nobody_may_be_for_are_refused() {
+    let check = |phases, expect: &str| {
+        let problems = problems(phases);
+        assert!(problems.iter().any(|problem| problem.contains(expect)), "{expect}: {problems:?}");
+    };
+    check(json!({"a": {"handles": [{"phase": "b"}]}}), "there is no phase `b`");
+    check(json!({"a": {"handles": [{"phase": "a"}]}}), "names itself");
+    check(
+        json!({"a": {}, "b": {"handles": [{"phase": "a", "kinds": ["tired"]}]}}),
+        "no failures of the kind",
+    );
+    check(json!({"a": {"after": ["b"]}, "b": {"handles": [{"phase": "a"}]}}), "wait for each other");
+}

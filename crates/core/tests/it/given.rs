@@ -263,3 +263,22 @@ fn one_document_is_not_read_where_there_are_several() {
     assert!(when("phases.t.document.result == 1").contains("`t` has one `document` for each `language`"));
     assert!(!when("phases.t.records > 1").contains("for each"));
 }
+
+#[test]
+fn an_output_of_another_type_fails_the_run() {
+    let mut world = steps(json!({"a": {"input": {"say": "{{ params.n }}"}}}));
+    let typed = |world: &mut refrain_testkit::world::World, kind: &str| {
+        world.redefine(|file| {
+            file["outputs"] = json!({"n": "{{ phases.a.document.result }}"});
+            file["output_types"] = json!({"n": kind});
+        });
+        world.run()
+    };
+    let good = typed(&mut world, "integer");
+    assert_eq!((good.status, &good.outputs["n"]), (RunStatus::Completed, &json!(3)));
+    let bad = typed(&mut world, "string");
+    assert_eq!((bad.status, bad.exit_code, bad.outputs.len()), (RunStatus::Failed, 1, 0));
+    assert_eq!(bad.output_errors["n"], "3 is not a string");
+    world.redefine(|file| file["output_types"] = json!({"m": "string"}));
+    assert!(world.checked().is_err_and(|problems| problems[0].contains("no output `m`")));
+}

@@ -10,6 +10,7 @@ mod blame;
 mod calls;
 mod changed;
 mod corners;
+mod costs;
 mod delta;
 mod editing;
 mod effects;

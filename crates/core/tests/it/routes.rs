@@ -90,6 +90,81 @@ fn routes_that_lead_nowhere_are_refused() {
     check(json!({"a": {}, "b": {"after": ["a"], "on_success": "a"}}), "which it comes after itself");
     check(json!({"a": {"on_false": "b"}, "b": {}}), "`on_false` is never taken");
     check(json!({"a": {"goto": "b", "on_success": "b"}, "b": {}}), "both say what comes after");
+    check(json!({"a": {"goto": "{{ nobody }}"}, "b": {"after": ["a"]}}), "the template reads `nobody`");
+    check(json!({"a": {"goto": "{{ 1 + }}"}}), "unexpected end");
+}
+
+#[test]
+fn a_template_names_the_phase_to_go_on_with() {
+    let mut world = steps(json!({
+        "a": {"input": {"say": "c"}, "goto": "{{ phases.a.document.result }}"},
+        "b": {"after": ["a"]}, "c": {"after": ["b"]}, "d": {"after": ["c"]}, "other": {"after": ["a"]},
+    }));
+    let all = [("b", Skipped), ("c", Completed), ("d", Completed), ("other", Completed)];
+    check(&world.run(), &[&all[..], &[("a", Completed)]].concat());
+    let fresh =
+        all.map(|(name, status)| (name, if status == Completed { PhaseStatus::Fresh } else { status }));
+    check(&world.run(), &[&fresh[..], &[("a", PhaseStatus::Fresh)]].concat());
+    assert_eq!(world.unfresh(), ["b"], "it is skipped");
+}
+
+/// Where it goes on hangs on more than what is asked: nobody is asked again, and another way is taken.
+#[test]
+fn another_value_of_a_template_takes_another_way() {
+    let mut world = steps(json!({
+        "a": {"goto": "{{ 'c' if params.n > 5 else 'd' }}"},
+        "b": {"after": ["a"]}, "c": {"after": ["b"]}, "d": {"after": ["c"]},
+    }));
+    check(&world.run(), &[("a", Completed), ("b", Skipped), ("c", Skipped), ("d", Completed)]);
+    world.set_param("n", json!(9));
+    world.take_asked();
+    let report = world.run();
+    check(&report, &[("a", Completed), ("b", Skipped), ("c", Completed), ("d", PhaseStatus::Fresh)]);
+    assert_eq!(world.take_units(), ["c/all"]);
+    assert_eq!(world.unfresh(), ["b"], "it is skipped");
+}
+
+#[test]
+fn a_template_that_names_nothing_later_fails_its_phase() {
+    for to in ["nowhere", "before", "a", "beside", "no name at all"] {
+        let mut world = steps(json!({
+            "before": {}, "beside": {"after": ["before"]},
+            "a": {"after": ["before"], "goto": format!("{{{{ '{to}' }}}}")}, "b": {"after": ["a"]},
+        }));
+        let report = world.run();
+        check(
+            &report,
+            &[("before", Completed), ("beside", Completed), ("a", Failed), ("b", PhaseStatus::Blocked)],
+        );
+        let error =
+            report.phases.iter().find_map(|phase| phase.error.clone().filter(|e| e.missing.is_empty()));
+        let message = error.unwrap().message;
+        assert!(message.contains("names nothing that comes later"), "{message}");
+        assert_eq!(report.exit_code, 1);
+    }
+}
+
+/// What was made before named another way; the value that stands in now names none.
+#[test]
+fn a_value_that_stands_in_names_no_way() {
+    let mut world = steps(json!({
+        "a": {"input": {"say": "c"}, "goto": "{{ phases.a.document.result }}", "recover": [{"value": {"result": "c"}}]},
+        "b": {"after": ["a"]}, "c": {"after": ["b"]},
+    }));
+    check(&world.run(), &[("a", Completed), ("b", Skipped), ("c", Completed)]);
+    world.redefine(|file| file["phases"]["a"]["input"] = json!({"raise": "boom"}));
+    check(&world.run(), &[("a", Completed), ("b", Completed), ("c", PhaseStatus::Fresh)]);
+}
+
+#[test]
+fn what_a_template_may_pass_over_is_planned_as_doubtful() {
+    let mut world = steps(json!({
+        "a": {"goto": "{{ phases.a.document.result }}", "input": {"say": "c"}},
+        "b": {"after": ["a"]}, "c": {"after": ["b"]},
+    }));
+    let engine = world.engine(false);
+    let plan = futures::executor::block_on(engine.plan(&refrain_testkit::world::request(&[]))).unwrap();
+    assert_eq!((plan.calls.min, plan.calls.max), (1, Some(3)));
 }
 
 #[test]
@@ -131,10 +206,13 @@ struct Step {
     on: u8,
 }
 
+/// A route that a template names, which is no edge.
+const GOTO: u8 = 3;
+
 /// What should become of made-up steps: thirty lines that look at nothing but their definition.
 fn model(steps: &[Step]) -> Vec<&'static str> {
     let mut before: Vec<BTreeSet<usize>> = steps.iter().map(|step| step.after.clone()).collect();
-    for (from, step) in steps.iter().enumerate() {
+    for (from, step) in steps.iter().enumerate().filter(|(_, step)| step.on != GOTO) {
         before.iter_mut().enumerate().filter(|(n, _)| step.to == Some(*n)).for_each(|(_, before)| {
             before.insert(from);
         });
@@ -155,7 +233,7 @@ fn model(steps: &[Step]) -> Vec<&'static str> {
         let passed = (0..n).any(|s| {
             let Some(to) = steps[s].to.filter(|to| *to != n && reach(s).contains(&n)) else { return false };
             match steps[s].on {
-                0 => ends[s] == "made" && reach(n).contains(&to),
+                0 | GOTO => ends[s] == "made" && reach(n).contains(&to),
                 1 => ends[s] == "false" && reach(n).contains(&to),
                 _ => ends[s] == "failed" && !reach(to).contains(&n),
             }
@@ -168,6 +246,8 @@ fn model(steps: &[Step]) -> Vec<&'static str> {
             () if !step.holds => "false",
             () if before[n].iter().any(blocked) => "blocked",
             () if step.fails => "failed",
+            // A template that names nothing that comes later.
+            () if step.on == GOTO && step.to.is_some_and(|to| !reach(n).contains(&to)) => "failed",
             () => "made",
         });
     }
@@ -181,7 +261,10 @@ fn written(steps: &[Step], order: &[usize]) -> Value {
         let mut phase = json!({"after": step.after.iter().map(|n| name(*n)).collect::<Vec<_>>()});
         phase["input"] = if step.fails { json!({"raise": "boom"}) } else { json!({"say": n}) };
         phase["when"] = json!(if step.holds { "params.n == 3" } else { "params.n == 4" });
-        if let Some(to) = step.to {
+        if let Some(to) = step.to.filter(|_| step.on == GOTO) {
+            phase["goto"] =
+                json!(format!("{{{{ 's' ~ (phases.{}.document.result + {}) }}}}", name(*n), to - n));
+        } else if let Some(to) = step.to {
             phase[["on_success", "on_false", "on_failure"][step.on as usize]] = json!(name(to));
         }
         if step.on != 2 || step.to.is_none() {
@@ -196,7 +279,7 @@ fn made_up() -> impl Strategy<Value = (Vec<Step>, Vec<usize>)> {
     let step = |n: usize| {
         let after = proptest::collection::btree_set(0..n.max(1), 0..3);
         let to = proptest::option::weighted(0.35, n + 1..9_usize.max(n + 2));
-        (after, any::<bool>(), proptest::bool::weighted(0.75), 0..3_u8, to, 0..3_u8).prop_map(
+        (after, any::<bool>(), proptest::bool::weighted(0.75), 0..3_u8, to, 0..=GOTO).prop_map(
             move |(after, fails, holds, on_failure, to, on)| {
                 let after = after.into_iter().filter(|b| *b < n).collect();
                 let on_failure = if on == 2 && to.is_some_and(|to| to < 9) { 0 } else { on_failure };

@@ -204,7 +204,10 @@ fn has_key(settings: &Settings, request: &Request) -> bool {
 
 /// Makes up what the model says.
 fn told(settings: &Settings, asked: &Asked, digest: &str, fault: Option<Fault>) -> Told {
-    let answer = answer::answer(asked, fault == Some(Fault::Invalid));
+    let mut answer = answer::answer(asked, fault == Some(Fault::Invalid));
+    if let Some((_, said)) = settings.says.iter().find(|(words, _)| asked.user.contains(words)) {
+        answer.text.clone_from(said);
+    }
     let (text, ending) = match fault {
         Some(Fault::Truncated) => {
             let half = answer.text.chars().count() / 2;

@@ -16,6 +16,9 @@ pub struct Settings {
     pub seed: u64,
     /// Which requests it fails.
     pub faults: FaultMix,
+    /// What it says to prompts that have certain words in them, letter by letter: the words, and the answer; the first that fits
+    /// counts.
+    pub says: Vec<(String, String)>,
     /// What usage it reports.
     pub usage: UsageFigures,
     /// How many requests it serves per minute; as many as come where absent. It counts evenly: what a second lets through
@@ -41,6 +44,7 @@ impl Default for Settings {
             latency_ms: 0,
             seed: 1,
             faults: FaultMix::default(),
+            says: Vec::new(),
             usage: UsageFigures::default(),
             requests_per_minute: None,
             tells_limits: false,

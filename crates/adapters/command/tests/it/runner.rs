@@ -38,7 +38,7 @@ fn shell(line: &str) -> Invocation {
 }
 
 async fn ran(folder: &tempfile::TempDir, work: Invocation) -> Finished {
-    let runner = ProcessRunner::new(folder.path(), Arc::new(Environment));
+    let runner = ProcessRunner::new(folder.path(), folder.path(), Arc::new(Environment));
     runner.run(work, &Cancel::new()).await.unwrap()
 }
 
@@ -114,7 +114,8 @@ async fn nothing_is_left_of_a_program_that_ended() {
 #[tokio::test]
 async fn a_cancelled_run_ends_soon() {
     let folder = tempfile::tempdir().unwrap();
-    let (runner, cancel) = (ProcessRunner::new(folder.path(), Arc::new(Environment)), Cancel::new());
+    let (runner, cancel) =
+        (ProcessRunner::new(folder.path(), folder.path(), Arc::new(Environment)), Cancel::new());
     let fire = async {
         while !folder.path().join("pid").exists() {
             tokio::task::yield_now().await;
@@ -155,7 +156,7 @@ async fn limits_hold() {
 #[tokio::test]
 async fn what_cannot_be_started_is_an_error() {
     let folder = tempfile::tempdir().unwrap();
-    let runner = ProcessRunner::new(folder.path(), Arc::new(Environment));
+    let runner = ProcessRunner::new(folder.path(), folder.path(), Arc::new(Environment));
     let nothing = work(Program::Arguments(vec!["no-such-program".to_owned()]));
     let error = runner.run(nothing, &Cancel::new()).await.unwrap_err();
     assert!(error.kind == FailureKind::Permanent && error.message.contains("no-such-program"), "{error}");

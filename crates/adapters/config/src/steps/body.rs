@@ -2,11 +2,11 @@
 
 use indexmap::IndexMap;
 use refrain_core::check::code::Code;
-use refrain_schemas::name::PhaseName;
+use refrain_schemas::name::{AgentName, PhaseName};
 
 use super::Lowering;
 use super::answers::{self, Answer};
-use super::names::{Frame, Known, Turn};
+use super::names::{Frame, Known, Round, Turn};
 use super::reading::{Fields, Item};
 use super::tools::{self, Act, ToolAct};
 use crate::node::Kind;
@@ -59,6 +59,7 @@ pub(super) enum DraftKind {
     Tool(Box<ToolAct>),
     Model,
     Pipeline,
+    Agent(AgentName, Option<serde_json::Value>),
     Loop,
     /// It was reported.
     Unknown,
@@ -99,7 +100,7 @@ impl Lowering<'_, '_> {
             before = Some(draft.phase.clone());
         }
         // Outputs see the steps of the file itself.
-        if around.is_some() {
+        if around.is_some_and(|around| around.turn.round != Round::Once) {
             self.names.frames.pop();
         }
     }
@@ -190,13 +191,14 @@ impl Lowering<'_, '_> {
             return DraftKind::Unknown;
         }
         let act = match self.tools {
-            Some(tools) => tools::act(&mut self.reading, fields, tools),
+            Some(tools) => tools::act(&mut self.reading, fields, tools, &self.pipeline.agents),
             None => tools::untold(fields),
         };
         match act {
             Some(Act::Tool(act)) => DraftKind::Tool(act),
             Some(Act::Model) => DraftKind::Model,
             Some(Act::Pipeline) => DraftKind::Pipeline,
+            Some(Act::Agent(agent, accepts)) => DraftKind::Agent(agent, accepts),
             None => DraftKind::Unknown,
         }
     }

@@ -167,7 +167,7 @@ impl Lowering<'_, '_> {
         };
         let model = models.first()?.clone();
         let before = record.and_then(|record| record.models.first().cloned());
-        self.models.chosen.push(ModelChoice {
+        self.chosen.push(ModelChoice {
             step: case.phase.to_owned(),
             fallback: models[1..].to_vec(),
             reason: reason(strategy, requires, &ranking, candidates, &model),
@@ -178,7 +178,7 @@ impl Lowering<'_, '_> {
             model,
         });
         let record = ChoiceOnRecord { models: models.clone(), asked };
-        self.models.record.phases.insert(case.phase.to_owned(), record);
+        self.record.phases.insert(case.phase.to_owned(), record);
         Some(models)
     }
 

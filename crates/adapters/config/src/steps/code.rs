@@ -40,6 +40,11 @@ fn blocks(text: &str) -> Vec<Range<usize>> {
     blocks
 }
 
+/// Whether a place of a text is within `{{ … }}` or another block.
+pub(super) fn is_in_code(text: &str, at: usize) -> bool {
+    blocks(text).iter().any(|block| block.contains(&at))
+}
+
 fn length_of(rest: &str, end: &str) -> usize {
     let mut quotes = Quotes::default();
     for (at, c) in rest.char_indices() {

@@ -12,8 +12,7 @@ use refrain_schemas::on_failure::{OnFailure, Policy};
 use refrain_schemas::phase_spec::PhaseSpec;
 
 use super::Lowering;
-use super::body::Draft;
-use super::handlers;
+use super::body::{Around, Draft};
 use super::reading::Item;
 
 /// How often a step is tried that does not say it.
@@ -24,7 +23,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
 impl Lowering<'_, '_> {
     /// Reads routes, policy, limits of time and attempts, and what to do about errors.
-    pub(super) fn control(&mut self, draft: &Draft<'_>, spec: &mut PhaseSpec) {
+    pub(super) fn control(&mut self, draft: &Draft<'_>, around: Option<&Around>, spec: &mut PhaseSpec) {
         spec.on_false = self.route(draft, "on_false");
         spec.on_success = self.route(draft, "on_success");
         if spec.goto.is_none() {
@@ -40,7 +39,7 @@ impl Lowering<'_, '_> {
         };
         spec.retry = Some(self.retry(draft));
         self.error_handling(draft, spec);
-        handlers::read(self, draft, spec);
+        self.step_handlers(draft, around, spec);
     }
 
     fn route(&mut self, draft: &Draft<'_>, key: &str) -> Option<PhaseName> {
@@ -53,7 +52,13 @@ impl Lowering<'_, '_> {
     }
 
     /// Returns the phase of a step beside this one.
-    fn target(&mut self, draft: &Draft<'_>, name: &str, item: &Item<'_>, key: &str) -> Option<PhaseName> {
+    pub(super) fn target(
+        &mut self,
+        draft: &Draft<'_>,
+        name: &str,
+        item: &Item<'_>,
+        key: &str,
+    ) -> Option<PhaseName> {
         let is_beside = self.names.beside().is_some_and(|frame| frame.steps.contains_key(name));
         if !is_beside && self.names.step(name).is_some() {
             let message = format!("step `{name}` is not in the same list of steps");

@@ -13,7 +13,12 @@ use super::reading::{Fields, Item};
 use crate::decode::decode;
 
 /// Keys that act, or that say something to people.
-const KNOWN: [&str; 29] = [
+const KNOWN: [&str; 34] = [
+    "orchestrator",
+    "intention",
+    "architecture",
+    "global_error_handlers",
+    "output_dir",
     "default_model",
     "model",
     "selection_schema",
@@ -45,7 +50,7 @@ const KNOWN: [&str; 29] = [
     "system",
 ];
 /// Keys of the language that nothing acts on yet.
-const UNBUILT: [&str; 4] = ["orchestrator", "output_dir", "global_error_handlers", "tools"];
+const UNBUILT: [&str; 1] = ["tools"];
 const REFUSED: [(&str, &str); 4] = [
     ("imports", "write the steps here, or read them in with `{{ file:PATH }}`"),
     ("extends", "write the steps here, or read them in with `{{ file:PATH }}`"),
@@ -53,7 +58,8 @@ const REFUSED: [(&str, &str); 4] = [
     ("tasks", "write `steps:`"),
 ];
 const CONTEXT: [&str; 6] = ["timeout", "max_retries", "parallel", "max_parallel", "error_mode", "checkpoint"];
-const CONTEXT_UNBUILT: [&str; 3] = ["enable_intelligence", "enable_validation", "enable_suggestions"];
+/// What a model is asked about the pipeline itself.
+const SWITCHES: [&str; 3] = ["enable_intelligence", "enable_validation", "enable_suggestions"];
 
 /// What steps go by that do not say it themselves.
 #[derive(Debug, Default)]
@@ -71,6 +77,7 @@ impl Lowering<'_, '_> {
         self.reading.known(fields, "the pipeline", &known, &REFUSED);
         self.reading.unbuilt(fields, &UNBUILT);
         self.defaults.has_orchestrator = fields.get("orchestrator").is_some();
+        self.orchestrator(fields);
         let name = match fields.get("name") {
             Some(item) => self.reading.text(&item).map(str::to_owned),
             None => {
@@ -97,7 +104,36 @@ impl Lowering<'_, '_> {
             }
         }
         self.inputs(fields);
+        if let Some(item) = fields.get("output_dir") {
+            self.output_dir(&item);
+        }
+        if let Some(item) = fields.get("global_error_handlers") {
+            self.global_handlers(&item);
+        }
         id.unwrap_or_else(|| "pipeline".to_owned())
+    }
+
+    /// Reads which model is asked about the pipeline itself, and what a person wrote in its stead.
+    fn orchestrator(&mut self, fields: &Fields<'_>) {
+        if let Some(item) = fields.get("orchestrator") {
+            self.orchestrator = self.model_name(&item);
+        }
+        let mut text = |key: &str| {
+            let item = fields.get(key)?;
+            self.reading.text(&item).map(|text| text.trim().to_owned()).filter(|text| !text.is_empty())
+        };
+        (self.wishes.intention, self.wishes.architecture) = (text("intention"), text("architecture"));
+    }
+
+    fn switches(&mut self, fields: &Fields<'_>) {
+        for key in SWITCHES {
+            let Some(is_on) = fields.get(key).and_then(|item| self.reading.flag(&item)) else { continue };
+            match key {
+                "enable_intelligence" => self.wishes.intelligence = is_on,
+                "enable_validation" => self.wishes.validation = is_on,
+                _ => self.wishes.suggestions = is_on,
+            }
+        }
     }
 
     fn id(&mut self, item: &Item<'_>) -> Option<String> {
@@ -140,10 +176,9 @@ impl Lowering<'_, '_> {
 
     fn context(&mut self, item: &Item<'_>) {
         let Some(fields) = self.reading.fields(item) else { return };
-        let known: Vec<&str> =
-            CONTEXT.into_iter().chain(CONTEXT_UNBUILT).chain(["checkpoint_strategy"]).collect();
+        let known: Vec<&str> = CONTEXT.into_iter().chain(SWITCHES).chain(["checkpoint_strategy"]).collect();
         self.reading.known(&fields, &format!("`{}`", item.name()), &known, &[]);
-        self.reading.unbuilt(&fields, &CONTEXT_UNBUILT);
+        self.switches(&fields);
         if let Some(item) = fields.get("timeout") {
             self.defaults.timeout = self.reading.time(&item);
         }
@@ -198,6 +233,40 @@ impl Lowering<'_, '_> {
             }
         }
         self.names.inputs = self.pipeline.params.keys().cloned().collect();
+    }
+}
+
+/// Sections that hold for all of a run, and belong into the file that is run.
+const OF_THE_RUN: [&str; 8] =
+    ["servers", "agents", "endpoints", "prices", "limits", "budget", "durability", "system"];
+
+/// Reads the header of a pipeline that another one carries out. Its inputs are given by that.
+pub(super) fn of_other(lowering: &mut Lowering<'_, '_>, fields: &Fields<'_>) {
+    let known: Vec<&str> = KNOWN.into_iter().chain(UNBUILT).collect();
+    lowering.reading.known(fields, "the pipeline", &known, &REFUSED);
+    lowering.reading.unbuilt(fields, &UNBUILT);
+    for item in OF_THE_RUN.iter().filter_map(|key| fields.get(key)) {
+        let message = format!("`{}` holds for all of a run", item.name());
+        let hint = Some("write it in the file that is run".to_owned());
+        lowering.reading.at_key(Code::StepPipeline, &item, message, hint);
+    }
+    lowering.models(fields);
+    let limits = lowering.pipeline.limits;
+    for key in ["context", "config"] {
+        let Some(item) = fields.get(key) else { continue };
+        lowering.context(&item);
+        if lowering.pipeline.limits != limits {
+            lowering.pipeline.limits = limits;
+            let message = "how much is done at once holds for all of a run";
+            let hint = Some("write it in the file that is run".to_owned());
+            lowering.reading.at_key(Code::StepPipeline, &item, message, hint);
+        }
+    }
+    if let Some(item) = fields.get("output_dir") {
+        lowering.output_dir(&item);
+    }
+    if let Some(item) = fields.get("global_error_handlers") {
+        lowering.global_handlers(&item);
     }
 }
 

@@ -144,6 +144,7 @@ pub(super) const fn json_type(kind: ParamType) -> Option<&'static str> {
     }
 }
 
+/// Reads the name of a type.
 pub(super) fn kind(reading: &mut Reading<'_>, item: &Item<'_>) -> Option<ParamType> {
     Some(match reading.word(item, &TYPES)? {
         "string" | "str" => ParamType::String,

@@ -68,12 +68,12 @@ impl Lowering<'_, '_> {
         let (keys, settings): (&[&str], &[&str]) = match round {
             Round::Queue => (&QUEUE, &[]),
             Round::Actions => (&ACTIONS, &[]),
-            Round::Each | Round::While => (&OWN, &SETTINGS),
+            Round::Each | Round::While | Round::Once => (&OWN, &SETTINGS),
         };
         let single: &[&str] = if has("steps") { &[] } else { &SINGLE };
         let known: Vec<&str> = COMMON.iter().chain(keys).chain(settings).chain(single).copied().collect();
         self.reading.known(&draft.fields, "a loop", &known, &REFUSED);
-        let mut start = self.start(draft, first);
+        let mut start = self.start(draft, around, first);
         let turn = Turn {
             phase: draft.phase.clone(),
             round,
@@ -90,7 +90,7 @@ impl Lowering<'_, '_> {
         let kind = match round {
             Round::Each => StepKind::Each(is_shown),
             Round::While => StepKind::While,
-            Round::Queue | Round::Actions => StepKind::Queue,
+            Round::Queue | Round::Actions | Round::Once => StepKind::Queue,
         };
         let entry = StepEntry {
             id: draft.id.clone(),
@@ -112,6 +112,7 @@ impl Lowering<'_, '_> {
             Round::While => &["while", "until"],
             Round::Queue => &["create_parallel_queue"],
             Round::Actions => &["action_loop", "until"],
+            Round::Once => &[],
         };
         for key in CONSTRUCTS.iter().filter(|key| !allowed.contains(key)) {
             if let Some(item) = draft.fields.get(key) {
@@ -179,6 +180,7 @@ impl Lowering<'_, '_> {
             Round::Actions => {
                 self.conditions(draft, turn, ["while_condition", "until"], ACTION_TURNS, start, &mut turns);
             }
+            Round::Once => turns.once = true,
         }
         (turns, is_static)
     }
@@ -267,7 +269,7 @@ impl Lowering<'_, '_> {
                 })
             }
             Round::Actions => draft.fields.get("action_loop"),
-            Round::Each | Round::While => draft.fields.get("steps"),
+            Round::Each | Round::While | Round::Once => draft.fields.get("steps"),
         };
         let around = Around { phase: draft.phase.clone(), turn, is_chain };
         match list {
@@ -308,5 +310,6 @@ const fn construct(round: Round) -> &'static str {
         Round::While => "while",
         Round::Queue => "create_parallel_queue",
         Round::Actions => "action_loop",
+        Round::Once => "execute",
     }
 }

@@ -10,7 +10,7 @@ use refrain_core::check::code::Code;
 use refrain_core::check::suggest::suggestion;
 use refrain_core::choice::Extent;
 use refrain_schemas::agent_spec::AgentSpec;
-use refrain_schemas::choice::{ChoicesOnRecord, ModelChoice, ModelEntry};
+use refrain_schemas::choice::ModelEntry;
 use refrain_schemas::money::Budget;
 use refrain_schemas::name::AgentName;
 use refrain_schemas::phase_spec::{AgentRef, Fan, PoolEntry};
@@ -53,9 +53,6 @@ pub(super) struct Models {
     /// What the file says of the models to choose from.
     pub(super) own: BTreeMap<String, ModelEntry>,
     pub(super) selection: Option<Selection>,
-    /// What was chosen, in the order of the file.
-    pub(super) chosen: Vec<ModelChoice>,
-    pub(super) record: ChoicesOnRecord,
 }
 
 /// A model with what goes with it.

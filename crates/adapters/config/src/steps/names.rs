@@ -22,6 +22,8 @@ pub(super) enum Round {
     While,
     Queue,
     Actions,
+    /// The one turn of another pipeline.
+    Once,
 }
 
 impl Round {
@@ -65,13 +67,14 @@ impl Round {
                 ("loop_id", "loop_id"),
                 ("has_previous", "has_prev"),
             ],
+            Self::Once => &[],
         }
     }
 
     /// The names that the loop's own conditions see.
     const fn own_names(self) -> &'static [(&'static str, &'static str)] {
         match self {
-            Self::Each | Self::Queue => &[],
+            Self::Each | Self::Queue | Self::Once => &[],
             Self::While => &[("iteration", "iteration"), ("loop_state", "loop_state")],
             Self::Actions => self.names(),
         }
@@ -141,6 +144,8 @@ pub(super) enum Meaning {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Names {
     pub(super) inputs: Vec<String>,
+    /// Where inputs are natively, where these are not the params of the pipeline.
+    pub(super) base: Option<String>,
     /// From the file's own steps to the innermost body.
     pub(super) frames: Vec<Frame>,
 }
@@ -160,10 +165,10 @@ impl Names {
             return Meaning::Step(step.phase.clone());
         }
         if self.inputs.iter().any(|input| input == name) {
-            return Meaning::Path(format!("params.{name}"));
+            return Meaning::Path(self.input(name));
         }
         if matches!(name, "inputs" | "parameters") {
-            return Meaning::Path("params".to_owned());
+            return Meaning::Path(self.base.clone().unwrap_or_else(|| "params".to_owned()));
         }
         if let Some(Some(phase)) = self.variable(name) {
             return Meaning::Variable(phase.clone());
@@ -182,6 +187,11 @@ impl Names {
     /// Returns the step that became a phase.
     pub(super) fn of_phase(&self, phase: &PhaseName) -> Option<&Known> {
         self.frames.iter().flat_map(|frame| frame.steps.values()).find(|step| step.phase == *phase)
+    }
+
+    /// Returns where an input is natively.
+    pub(super) fn input(&self, name: &str) -> String {
+        format!("{}.{name}", self.base.as_deref().unwrap_or("params"))
     }
 
     /// Returns a step by its id, the nearest of this name.

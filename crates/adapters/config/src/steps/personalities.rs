@@ -2,8 +2,6 @@
 //!
 //! A name is looked for in the file, then in the project's `personalities` folder, then in that of the person who runs it.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use indexmap::IndexMap;
 use refrain_core::check::code::Code;
 use refrain_core::check::suggest::nearest;
@@ -39,12 +37,10 @@ pub(super) struct Persona {
     pub(super) settings: Settings,
 }
 
-/// The personalities of a file, and the files that others may be in.
+/// The personalities of a file.
 #[derive(Debug, Default)]
 pub(super) struct Personalities {
     own: IndexMap<String, Personality>,
-    /// Files that have to be looked for before it can be told whether there is one.
-    pub(super) wanted: BTreeSet<String>,
 }
 
 /// What came of looking for a personality.
@@ -145,13 +141,12 @@ impl Lowering<'_, '_> {
         if name.is_empty() || !name.chars().all(is_plain) {
             return Found::Nowhere;
         }
-        let none = BTreeMap::new();
-        let files = self.given.files.unwrap_or(&none);
+        let files = self.files;
         let paths = folders.iter().flat_map(|folder| ENDINGS.map(|end| format!("{folder}/{name}.{end}")));
         let paths: Vec<String> = paths.collect();
         let unknown: Vec<&String> = paths.iter().filter(|path| !files.contains_key(*path)).collect();
         if !unknown.is_empty() {
-            self.models.personalities.wanted.extend(unknown.into_iter().cloned());
+            self.wanted.extend(unknown.into_iter().cloned());
             return Found::Later;
         }
         let found = paths.iter().find_map(|path| Some((path, files.get(path)?.as_ref()?)));

@@ -1,6 +1,7 @@
 //! Files that a step leaves behind: each is a phase of its own, which writes one value of the step's result.
 
 use refrain_core::check::code::Code;
+use refrain_core::template::is_template;
 use refrain_schemas::agent_spec::{AgentSpec, ToolAction, ToolRef};
 use refrain_schemas::name::PhaseName;
 use refrain_schemas::on_failure::OnFailure;
@@ -14,14 +15,30 @@ use super::reading::{Fields, Item};
 use super::texts::{Read, alias};
 use crate::node::Kind;
 
-const KEYS: [&str; 3] = ["name", "template", "format"];
-const FORMATS: [&str; 5] = ["json", "markdown", "md", "txt", "text"];
+const KEYS: [&str; 6] = ["name", "template", "format", "size_limit", "variables", "description"];
+const FORMATS: [&str; 9] = ["json", "markdown", "md", "txt", "text", "html", "csv", "yaml", "yml"];
+/// Keys of a step that leaves one file behind.
+const OF_A_STEP: [&str; 4] = ["produces", "location", "format", "size_limit"];
+const UNITS: [(&str, u64); 7] = [
+    ("b", 1),
+    ("kb", 1_000),
+    ("kib", 1 << 10),
+    ("mb", 1_000_000),
+    ("mib", 1 << 20),
+    ("gb", 1_000_000_000),
+    ("gib", 1 << 30),
+];
+
+/// The number of the file that holds answers, which is behind those that steps name.
+const ANSWERS: usize = 1_000;
 
 /// A file, and what is written into it.
 struct Product<'n> {
     path: Item<'n>,
     content: Content<'n>,
-    format: Format,
+    /// The format, where it is not that of the file's name.
+    format: Option<Format>,
+    most: Option<u64>,
 }
 
 /// How a value becomes the text of a file.
@@ -30,108 +47,257 @@ enum Format {
     /// As templates print it.
     Text,
     Json,
-    /// By the tool that writes values, which knows CSV and YAML.
-    Table,
+    /// By the tool that writes values, which knows this one.
+    Table(&'static str),
 }
 
 impl Format {
     fn of(path: &str) -> Self {
-        match path.rsplit_once('.').map(|(_, ending)| ending.to_ascii_lowercase()).as_deref() {
-            Some("json") => Self::Json,
-            Some("csv" | "yaml" | "yml") => Self::Table,
+        let ending = path.rsplit_once('.').map_or("", |(_, ending)| ending).to_ascii_lowercase();
+        Self::named(&ending)
+    }
+
+    fn named(word: &str) -> Self {
+        match word {
+            "json" => Self::Json,
+            "csv" => Self::Table("csv"),
+            "yaml" | "yml" => Self::Table("yaml"),
             _ => Self::Text,
         }
     }
 }
 
+/// What the phase of a file is asked.
+struct Written<'t> {
+    tool: &'t str,
+    input: Value,
+    read: Read,
+}
+
 enum Content<'n> {
-    Variable(String),
+    /// A field of the step's result, with the place that names it.
+    Variable(String, Item<'n>),
     Template(Item<'n>),
 }
 
 impl Lowering<'_, '_> {
-    /// Reads `products:` and adds a phase for each.
+    /// Reads where files of steps go.
+    pub(super) fn output_dir(&mut self, item: &Item<'_>) {
+        let Some(text) = self.reading.text(item) else { return };
+        if is_template(text) {
+            let message = "`output_dir` is the same for every run, and no template";
+            return self.reading.at(Code::WrongType, item, message, None);
+        }
+        let folder = text.trim_start_matches("./").trim_end_matches('/');
+        if leads_up(folder) {
+            let message = format!("{text} leads out of the project");
+            return self.reading.at(Code::StepOutside, item, message, None);
+        }
+        self.leads_out(item, &Value::from(format!("{folder}/x")));
+        self.output_dir = Some(folder.to_owned()).filter(|folder| !matches!(folder.as_str(), "" | "."));
+    }
+
+    /// Reads `products:`, and `produces:` with what goes with it, and adds a phase for each file.
     pub(super) fn products(&mut self, draft: &Draft<'_>, around: Option<&Around>) {
-        let Some(item) = draft.fields.get("products") else { return };
-        let products = match &item.node.kind {
-            Kind::List(_) => item.items().iter().flat_map(|item| self.product(item)).collect(),
-            _ => self.product(&item),
+        let item = draft.fields.get("products");
+        let mut products: Vec<Product<'_>> = match item.as_ref().map(|item| (item, &item.node.kind)) {
+            Some((item, Kind::List(_))) => {
+                item.items().iter().flat_map(|item| self.product(draft, item)).collect()
+            }
+            Some((item, _)) => self.product(draft, item),
+            None => Vec::new(),
         };
+        products.extend(self.produced(draft));
         for (n, product) in products.into_iter().enumerate() {
             self.add_product(draft, around, n + 1, &product);
         }
     }
 
     /// Reads `VAR: FILE`, or `{ name: FILE, template: TEXT }`.
-    fn product<'n>(&mut self, item: &Item<'n>) -> Vec<Product<'n>> {
+    fn product<'n>(&mut self, draft: &Draft<'n>, item: &Item<'n>) -> Vec<Product<'n>> {
         let Some(fields) = self.reading.fields(item) else { return Vec::new() };
-        if fields.get("template").is_some() || fields.get("name").is_some() {
-            return self.written(&fields).into_iter().collect();
+        if ["template", "name", "variables"].iter().any(|key| fields.get(key).is_some()) {
+            return self.written(draft, &fields).into_iter().collect();
         }
         let found: Vec<(&str, Item<'n>)> = fields.iter().collect();
         let products = found.into_iter().filter_map(|(variable, path)| {
-            let text = self.reading.text(&path)?;
-            let format = Format::of(text);
-            Some(Product { path, content: Content::Variable(variable.to_owned()), format })
+            self.reading.text(&path)?;
+            let content = Content::Variable(variable.to_owned(), path.clone());
+            Some(Product { path, content, format: None, most: None })
         });
         products.collect()
     }
 
-    fn written<'n>(&mut self, fields: &Fields<'n>) -> Option<Product<'n>> {
+    fn written<'n>(&mut self, draft: &Draft<'n>, fields: &Fields<'n>) -> Option<Product<'n>> {
         self.reading.known(fields, "a product", &KEYS, &[]);
-        let (Some(path), Some(template)) = (fields.get("name"), fields.get("template")) else {
+        let template = fields.get("template");
+        let variables = fields.get("variables").map(|item| self.reading.names(&item)).unwrap_or_default();
+        let content = match (template, variables.as_slice()) {
+            (Some(item), _) => {
+                self.reading.text(&item)?;
+                self.variables(draft, &variables);
+                Some(Content::Template(item))
+            }
+            (None, [(name, item)]) => Some(Content::Variable(name.clone(), item.clone())),
+            (None, _) => None,
+        };
+        let (Some(path), Some(content)) = (fields.get("name"), content) else {
             let hint = Some("write `VARIABLE: FILE`, or `{ name: FILE, template: TEXT }`".to_owned());
             let message = "a product says its file and what is in it";
             self.reading.report(Code::MissingField, &fields.path, fields.span, message, hint);
             return None;
         };
-        if let Some(item) = fields.get("format") {
-            self.reading.word(&item, &FORMATS)?;
+        self.reading.text(&path)?;
+        let (format, most) = (self.format(fields), self.size(fields));
+        Some(Product { path, content, format, most })
+    }
+
+    /// The variables that a template is said to use MUST be there.
+    fn variables(&mut self, draft: &Draft<'_>, variables: &[(String, Item<'_>)]) {
+        for (name, item) in variables {
+            let mut texts = self.texts(None, Read::default());
+            drop(texts.template(item, &format!("{{{{ {}.{name} }}}}", alias(&draft.id))));
         }
-        self.reading.text(&template)?;
-        Some(Product { path, content: Content::Template(template), format: Format::Text })
+    }
+
+    /// Reads `produces`, `location`, `format` and `size_limit`, which say of one file what it is.
+    fn produced<'n>(&mut self, draft: &Draft<'n>) -> Option<Product<'n>> {
+        let fields = &draft.fields;
+        let (produces, location) = (fields.get("produces"), fields.get("location"));
+        let Some(first) = produces.as_ref().or(location.as_ref()) else {
+            for item in OF_A_STEP.iter().filter_map(|key| fields.get(key)) {
+                let message = format!("`{}` is said of a file, and the step names none", item.name());
+                let hint = Some("add `produces:` and `location:`, or leave it out".to_owned());
+                self.reading.at_key(Code::StepTwo, &item, message, hint);
+            }
+            return None;
+        };
+        let named = self.reading.text(first)?;
+        let is_file = location.is_none() && named.contains(['.', '/']);
+        let path = match &location {
+            Some(item) => item.clone(),
+            None if is_file => first.clone(),
+            None => {
+                let hint = Some("add `location: FILE`".to_owned());
+                let message = format!("`produces: {named}` does not say where the file is");
+                self.reading.at(Code::MissingField, first, message, hint);
+                return None;
+            }
+        };
+        self.reading.text(&path)?;
+        let content = match produces.filter(|_| !is_file) {
+            Some(item) => Content::Variable(self.reading.text(&item)?.to_owned(), item),
+            None => Content::Variable("result".to_owned(), path.clone()),
+        };
+        let (format, most) = (self.format(fields), self.size(fields));
+        Some(Product { path, content, format, most })
+    }
+
+    fn format(&mut self, fields: &Fields<'_>) -> Option<Format> {
+        let item = fields.get("format")?;
+        self.reading.word(&item, &FORMATS).map(Format::named)
+    }
+
+    /// Reads a number of bytes, such as `2048` or `10MB`.
+    fn size(&mut self, fields: &Fields<'_>) -> Option<u64> {
+        let item = fields.get("size_limit")?;
+        let size = match &item.node.kind {
+            Kind::Integer(number) => u64::try_from(*number).ok(),
+            Kind::Text(text) => bytes(text),
+            _ => None,
+        };
+        if size.is_none() {
+            let message = format!("`size_limit` cannot be {}", item.node.describe());
+            let hint = Some("write bytes, or a size such as `10MB`".to_owned());
+            self.reading.at(Code::WrongType, &item, message, hint);
+        }
+        size
     }
 
     fn add_product(&mut self, draft: &Draft<'_>, around: Option<&Around>, n: usize, product: &Product<'_>) {
         let Ok(phase) = format!("{}-product-{n}", draft.phase).parse::<PhaseName>() else { return };
+        let format = product.format.unwrap_or_else(|| Format::of(product.path.text().unwrap_or_default()));
+        let folder = self.output_dir.clone();
         let mut texts = self.texts(Some(phase.clone()), Read::default());
-        let path = texts.value(&product.path);
+        let mut path = texts.value(&product.path);
+        let mut is_value = matches!(format, Format::Table(_)) || product.most.is_some();
         let content = match &product.content {
-            Content::Template(item) => texts.value(item),
-            Content::Variable(name) => {
-                let filter = if product.format == Format::Json { " | to_json" } else { "" };
+            Content::Template(item) => {
+                is_value |= format == Format::Json;
+                texts.value(item)
+            }
+            Content::Variable(name, item) => {
+                let filter = if format == Format::Json { " | to_json" } else { "" };
                 let text = format!("{{{{ {}.{name}{filter} }}}}", alias(&draft.id));
-                Value::String(texts.template(&product.path, &text))
+                Value::String(texts.template(item, &text))
             }
         };
         let read = texts.read;
+        if let (Some(folder), Some(text)) = (&folder, path.as_str()) {
+            if !is_template(text) && leads_up(text) {
+                let message = format!("{text} leads out of `output_dir`");
+                return self.reading.at(Code::StepOutside, &product.path, message, None);
+            }
+            is_value |= is_template(text);
+            path = Value::from(format!("{folder}/{text}"));
+        }
         self.leads_out(&product.path, &path);
-        let is_table = product.format == Format::Table;
-        let (tool, said) = if is_table { ("product", "value") } else { ("filesystem", "content") };
-        let input = Map::from_iter([("path".to_owned(), path), (said.to_owned(), content)]);
+        let (tool, said) = if is_value { ("product", "value") } else { ("filesystem", "content") };
+        let mut input = Map::from_iter([("path".to_owned(), path), (said.to_owned(), content)]);
+        if is_value {
+            let format = match format {
+                Format::Table(name) => Some(name),
+                Format::Json => Some("json"),
+                Format::Text => product.format.map(|_| "txt"),
+            };
+            input.extend(format.map(|name| ("format".to_owned(), json!(name))));
+            input.extend(product.most.map(|most| ("size_limit".to_owned(), json!(most))));
+            input.extend(folder.map(|folder| ("within".to_owned(), json!(folder))));
+        }
+        let written = Written { tool, input: Value::Object(input), read };
+        self.insert_product(draft, around, phase, written, &product.path);
+    }
+
+    fn insert_product(
+        &mut self,
+        draft: &Draft<'_>,
+        around: Option<&Around>,
+        phase: PhaseName,
+        Written { tool, input, read }: Written<'_>,
+        item: &Item<'_>,
+    ) {
         let action = ToolAction { name: tool.to_owned(), action: Some("write".to_owned()) };
         let agent = AgentSpec { tool: Some(ToolRef::Action(action)), ..AgentSpec::default() };
+        let within = around.map(|around| around.phase.clone());
         let spec = PhaseSpec {
             needs: vec![draft.phase.clone()],
             after: read.phases.into_iter().filter(|phase| *phase != draft.phase).collect(),
             names: read.names,
-            input: Some(Value::Object(input)),
+            input: Some(input),
             agent: Some(AgentRef::Inline(Box::new(agent))),
-            within: around.map(|around| around.phase.clone()),
+            within: within.clone(),
             ..PhaseSpec::default()
         };
-        self.place(format!("phases.{phase}"), &product.path);
+        self.place(format!("phases.{phase}"), item);
         self.pipeline.phases.insert(phase.clone(), spec);
         self.entries.push(StepEntry {
             id: phase.to_string(),
             phase,
-            within: around.map(|around| around.phase.clone()),
+            within,
             kind: StepKind::Hidden,
             tool: Some(tool.to_owned()),
             action: Some("write".to_owned()),
             model: None,
             dependencies: vec![draft.id.clone()],
         });
+    }
+
+    /// Adds the file that holds what a person answered.
+    pub(super) fn saved(&mut self, draft: &Draft<'_>, around: Option<&Around>, path: &Item<'_>) {
+        let content = Content::Variable("result".to_owned(), path.clone());
+        let product = Product { path: path.clone(), content, format: None, most: None };
+        // Behind those that the step names itself.
+        self.add_product(draft, around, ANSWERS, &product);
     }
 
     /// Has what comes after a step wait for its files, whatever becomes of them. Where the step has a route, what the route
@@ -159,13 +325,57 @@ impl Lowering<'_, '_> {
 
     fn leads_out(&mut self, item: &Item<'_>, path: &Value) {
         let Some(tools) = self.tools else { return };
-        let is_literal = path.as_str().is_some_and(|text| !refrain_core::template::is_template(text));
+        let is_literal = path.as_str().is_some_and(|text| !is_template(text));
         if !is_literal {
             return;
         }
         let literals = Map::from_iter([("path".to_owned(), path.clone()), ("content".to_owned(), json!(""))]);
         for complaint in tools.judge("filesystem", "write", &literals) {
             self.reading.at(Code::StepOutside, item, complaint.message, None);
+        }
+    }
+}
+
+/// Whether a path leaves its folder.
+fn leads_up(path: &str) -> bool {
+    path.starts_with('/') || path.contains('\\') || path.split('/').any(|part| part == "..")
+}
+
+/// Reads a number with a unit.
+fn bytes(text: &str) -> Option<u64> {
+    let text = text.trim().to_ascii_lowercase();
+    let at = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(at);
+    let unit = unit.trim();
+    let (_, factor) = UNITS.iter().find(|(name, _)| *name == if unit.is_empty() { "b" } else { unit })?;
+    number.parse::<u64>().ok()?.checked_mul(*factor)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes() {
+        for (text, expect) in [
+            ("10", Some(10)),
+            ("10MB", Some(10_000_000)),
+            ("1 KiB", Some(1024)),
+            ("x", None),
+            ("-1", None),
+            ("99999999999GB", None),
+        ] {
+            assert_eq!(bytes(text), expect, "{text}");
+        }
+    }
+
+    #[test]
+    fn paths_that_leave_their_folder() {
+        for path in ["/etc/x", "../x", "a/../../x", "a\\b"] {
+            assert!(leads_up(path), "{path}");
+        }
+        for path in ["a/b", "a..b", "./a"] {
+            assert!(!leads_up(path), "{path}");
         }
     }
 }

@@ -18,6 +18,24 @@ pub(super) struct Item<'n> {
     pub(super) path: String,
 }
 
+/// An item that is kept for later.
+#[derive(Debug, Clone)]
+pub(super) struct OwnItem {
+    node: Node,
+    key: Option<Span>,
+    path: String,
+}
+
+impl OwnItem {
+    pub(super) fn of(item: &Item<'_>) -> Self {
+        Self { node: item.node.clone(), key: item.key, path: item.path.clone() }
+    }
+
+    pub(super) fn item(&self) -> Item<'_> {
+        Item { node: &self.node, key: self.key, path: self.path.clone() }
+    }
+}
+
 /// The fields of a map.
 #[derive(Debug, Clone)]
 pub(super) struct Fields<'n> {
@@ -72,13 +90,24 @@ impl<'n> Fields<'n> {
 
 /// What was found so far.
 pub(super) struct Reading<'s> {
-    source: &'s Source<'s>,
+    /// The file, and those that it is being left for.
+    sources: Vec<Source<'s>>,
     pub(super) problems: Vec<Problem>,
 }
 
 impl<'s> Reading<'s> {
-    pub(super) const fn new(source: &'s Source<'s>) -> Self {
-        Self { source, problems: Vec::new() }
+    pub(super) fn new(source: &Source<'s>) -> Self {
+        Self { sources: vec![source.clone()], problems: Vec::new() }
+    }
+
+    /// Turns to another file, until it is left.
+    pub(super) fn enter(&mut self, source: Source<'s>) {
+        self.sources.push(source);
+    }
+
+    /// Turns back to the file before.
+    pub(super) fn leave(&mut self) {
+        self.sources.pop();
     }
 
     /// How many problems there are so far.
@@ -96,7 +125,8 @@ impl<'s> Reading<'s> {
     ) {
         let found = problem(code, path, message);
         let hint = hint.or_else(|| found.hint.clone());
-        self.problems.push(Problem { hint, place: Some(self.source.place(span)), ..found });
+        let place = self.sources.last().map(|source| source.place(span));
+        self.problems.push(Problem { hint, place, ..found });
     }
 
     /// Reports a problem with a value.
@@ -125,7 +155,8 @@ impl<'s> Reading<'s> {
     pub(super) fn written(&self, span: Span) -> String {
         let from = span.column.saturating_sub(1) as usize;
         let length = span.end_column.saturating_sub(span.column) as usize;
-        self.source.line(span.line).chars().skip(from).take(length).collect()
+        let line = self.sources.last().map(|source| source.line(span.line)).unwrap_or_default();
+        line.chars().skip(from).take(length).collect()
     }
 
     fn wrong(&mut self, item: &Item<'_>, expected: &str) {
@@ -192,6 +223,15 @@ impl<'s> Reading<'s> {
                 None
             }
         }
+    }
+
+    /// Reads a whole number, which may be negative.
+    pub(super) fn number(&mut self, item: &Item<'_>) -> Option<i64> {
+        if let Kind::Integer(number) = item.node.kind {
+            return Some(number);
+        }
+        self.wrong(item, "a whole number");
+        None
     }
 
     /// Reads a length of time: seconds, or a duration.

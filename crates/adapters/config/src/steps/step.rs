@@ -1,6 +1,7 @@
 //! One step: what it is asked, when, and what comes after it.
 
 use refrain_core::check::code::Code;
+use refrain_core::ports::tool_catalogue::ToolKind;
 use refrain_core::template::is_template;
 use refrain_schemas::agent_spec::{AgentSpec, ToolAction, ToolRef};
 use refrain_schemas::name::PhaseName;
@@ -37,9 +38,8 @@ pub(super) const COMMON: [&str; 19] = [
     "on_error",
     "error_handlers",
 ];
-const TOOL: [&str; 4] = ["tool", "action", "parameters", "products"];
-/// Keys of the language that nothing acts on yet.
-const UNBUILT: [&str; 4] = ["produces", "location", "format", "size_limit"];
+const TOOL: [&str; 8] =
+    ["tool", "action", "parameters", "products", "produces", "location", "format", "size_limit"];
 /// Keys of steps that ask a model.
 const OF_MODELS: [&str; 9] = [
     "prompt",
@@ -81,26 +81,36 @@ impl Lowering<'_, '_> {
             self.round(draft, around, first, before);
             return;
         }
-        let known: Vec<&str> = COMMON.into_iter().chain(TOOL).chain(UNBUILT).chain(OF_MODELS).collect();
+        let known: Vec<&str> = COMMON.into_iter().chain(TOOL).chain(OF_MODELS).collect();
         self.of_loops(&draft.fields);
         let fields = without(&draft.fields, &keys_of_loops());
         self.reading.known(&fields.as_fields(&draft.fields), "a step", &known, &REFUSED);
-        let mut start = self.start(draft, first);
+        let mut start = self.start(draft, around, first);
         let mut model = None;
         let (tool, action) = match &draft.kind {
             DraftKind::Tool(act) => {
                 self.for_models(draft);
                 self.of_tool(draft, act, &mut start);
+                self.saved_answers(draft, act, &mut start);
                 (Some(act.tool.clone()), Some(act.action.clone()))
             }
             DraftKind::Model => {
-                self.unbuilt(draft, &UNBUILT);
                 model = self.of_model(draft, &mut start);
                 (None, draft.fields.get("action").and_then(|item| item.text().map(str::to_owned)))
             }
+            DraftKind::Agent(agent, accepts) => {
+                self.for_models(draft);
+                if let Some(accepts) = accepts {
+                    tools::check_agent(&mut self.reading, &draft.fields, accepts);
+                }
+                self.input(draft, &mut start);
+                start.spec.agent = Some(AgentRef::Name(agent.clone()));
+                (Some(agent.to_string()), Some("execute".to_owned()))
+            }
             DraftKind::Pipeline => {
-                self.no_pipeline(draft);
-                (None, None)
+                self.for_models(draft);
+                self.other_pipeline(draft, around, start, before);
+                return;
             }
             DraftKind::Loop | DraftKind::Unknown => (None, None),
         };
@@ -116,11 +126,33 @@ impl Lowering<'_, '_> {
         };
         self.finish(draft, around, start, entry, before);
         self.products(draft, around);
+        if let DraftKind::Tool(act) = &draft.kind
+            && let Some(item) = self.answers_file(draft, act)
+        {
+            self.saved(draft, around, &item);
+        }
+    }
+
+    /// Returns the file that what a person answers goes to, if there is one.
+    fn answers_file<'n>(&mut self, draft: &Draft<'n>, act: &ToolAct) -> Option<Item<'n>> {
+        let tools = self.tools?;
+        let is_person = tools::found_kind(tools, act) == Some(ToolKind::Person);
+        let parameters = draft.fields.get("parameters").filter(|_| is_person)?;
+        let item = self.reading.fields(&parameters)?.get(tools::SAVED)?;
+        self.reading.text(&item).map(|_| item)
+    }
+
+    /// The file of answers is none of the question's parameters.
+    fn saved_answers(&mut self, draft: &Draft<'_>, act: &ToolAct, start: &mut Start) {
+        if self.answers_file(draft, act).is_some()
+            && let Some(Value::Object(input)) = &mut start.spec.input
+        {
+            input.remove(tools::SAVED);
+        }
     }
 
     /// Refuses what means something to models alone.
     fn for_models(&mut self, draft: &Draft<'_>) {
-        self.unbuilt(draft, &UNBUILT);
         for (key, item) in draft.fields.iter().filter(|(key, _)| OF_MODELS.contains(key)) {
             // It needs none, and says so.
             if key == "requires_model" && item.text() == Some("none") {
@@ -129,13 +161,6 @@ impl Lowering<'_, '_> {
             let message = format!("`{key}` is for steps that ask a model, and `{}` uses a tool", draft.id);
             self.reading.at_key(Code::StepTwo, &item, message, Some("leave it out".to_owned()));
         }
-    }
-
-    fn no_pipeline(&mut self, draft: &Draft<'_>) {
-        let Some(item) = ["tool", "action"].iter().find_map(|key| draft.fields.get(key)) else { return };
-        let message = format!("`{}` is not available yet", item.text().unwrap_or("pipeline-executor"));
-        let hint = Some("write its steps here, or run it by itself".to_owned());
-        self.reading.at(Code::ReservedField, &item, message, hint);
     }
 
     fn unbuilt(&mut self, draft: &Draft<'_>, keys: &[&str]) {
@@ -150,7 +175,12 @@ impl Lowering<'_, '_> {
     }
 
     /// Reads what all steps have: when they run and what they come after.
-    pub(super) fn start(&mut self, draft: &Draft<'_>, first: Option<PhaseName>) -> Start {
+    pub(super) fn start(
+        &mut self,
+        draft: &Draft<'_>,
+        around: Option<&Around>,
+        first: Option<PhaseName>,
+    ) -> Start {
         let fields = &draft.fields;
         let mut spec = PhaseSpec::default();
         let description = fields.get("description").or_else(|| fields.get("name"));
@@ -171,12 +201,19 @@ impl Lowering<'_, '_> {
         if let Some(item) = fields.get("goto")
             && let Some(text) = item.text().filter(|text| is_template(text))
         {
-            let mut texts = self.texts(Some(draft.phase.clone()), read);
-            spec.goto = Some(texts.template(&item, text));
+            // It is rendered when there is what the step made, and may read that.
+            let mut texts = self.texts(None, read);
+            let written = texts.template(&item, text);
             read = texts.read;
+            read.phases.remove(&draft.phase);
+            spec.goto = Some(match around {
+                Some(around) => format!("{}_{written}", around.phase),
+                None => written,
+            });
+            self.place(format!("phases.{}.goto", draft.phase), &item);
         }
         let dependencies = self.dependencies(draft, first, &mut spec);
-        self.control(draft, &mut spec);
+        self.control(draft, around, &mut spec);
         Start { spec, read, dependencies }
     }
 
@@ -230,17 +267,12 @@ impl Lowering<'_, '_> {
         if let Some(tools) = self.tools {
             tools::check(&mut self.reading, fields, act, tools);
         }
-        let read = std::mem::take(&mut start.read);
-        let mut texts = self.texts(Some(draft.phase.clone()), read);
-        let mut input = Map::new();
-        if let Some(item) = fields.get("parameters")
-            && let Value::Object(given) = texts.value(&item)
-        {
-            input = given;
-        }
+        let mut input = self.input(draft, start);
         if act.is_inner {
             input.remove("action");
         }
+        let read = std::mem::take(&mut start.read);
+        let mut texts = self.texts(Some(draft.phase.clone()), read);
         for (name, value) in &act.said {
             let value = match (fields.get("action"), value) {
                 (Some(item), Value::String(text)) => Value::String(texts.template(&item, text)),
@@ -249,16 +281,31 @@ impl Lowering<'_, '_> {
             input.insert(name.clone(), value);
         }
         start.read = texts.read;
-        let path = |key: &str| format!("phases.{}.{key}", draft.phase);
-        for (lowered, key) in [("input", "parameters"), ("agent", "tool"), ("agent", "action")] {
-            if let Some(item) = fields.get(key) {
-                self.places.entry(path(lowered)).or_insert(item.path);
-            }
-        }
         start.spec.input = Some(Value::Object(input));
         let action = ToolAction { name: act.tool.clone(), action: Some(act.action.clone()) };
         let spec = AgentSpec { tool: Some(ToolRef::Action(action)), ..AgentSpec::default() };
         start.spec.agent = Some(AgentRef::Inline(Box::new(spec)));
+    }
+
+    /// Reads the parameters of a step, which become the input of its phase.
+    fn input(&mut self, draft: &Draft<'_>, start: &mut Start) -> Map<String, Value> {
+        let fields = &draft.fields;
+        let read = std::mem::take(&mut start.read);
+        let mut texts = self.texts(Some(draft.phase.clone()), read);
+        let input = match fields.get("parameters").map(|item| texts.value(&item)) {
+            Some(Value::Object(given)) => given,
+            _ => Map::new(),
+        };
+        start.read = texts.read;
+        for (lowered, key) in [("input", "parameters"), ("agent", "tool"), ("agent", "action")] {
+            if let Some(item) = fields.get(key) {
+                let path = format!("phases.{}.{lowered}", draft.phase);
+                let known = self.places.contains_key(&path);
+                (!known).then(|| self.place(path, &item));
+            }
+        }
+        start.spec.input = Some(Value::Object(input.clone()));
+        input
     }
 
     /// Puts a step into the pipeline, or its name among those of which nothing is known.

@@ -183,14 +183,6 @@ impl Texts<'_, '_, '_> {
     fn name(&mut self, item: &Item<'_>, text: &str, is_bare: bool, path: &str) {
         let root = path.split('.').next().unwrap_or(path);
         let phase = match self.names.find(root) {
-            Meaning::Path(native) if native.starts_with("execution") => {
-                return self.reading.at(
-                    Code::ReservedField,
-                    item,
-                    format!("`{root}` is not available yet"),
-                    None,
-                );
-            }
             Meaning::Path(native) => {
                 self.input(item, path);
                 return drop(self.read.names.insert(root.to_owned(), native));
@@ -252,6 +244,12 @@ impl Texts<'_, '_, '_> {
             let message = format!("several steps answer with a `{name}`");
             return self.reading.at(Code::StepName, item, message, hint);
         }
+        if name == "file_exists" {
+            let message = "templates do not look at files: when they are read nobody has written any";
+            let hint =
+                "add a step `{ id: look, tool: filesystem, action: exists, … }` and read `look.exists`";
+            return self.reading.at(Code::StepRefused, item, message, Some(hint.to_owned()));
+        }
         let dashed = |id: &&str| id.strip_prefix(name).is_some_and(|rest| rest.starts_with('-'));
         let dashed = self.names.all().into_iter().find(dashed);
         let dashed = dashed.map(|id| format!("a step whose id has a `-` is `steps['{id}']`"));
@@ -272,14 +270,18 @@ impl Texts<'_, '_, '_> {
         let gives = self.names.step(root).and_then(|step| step.gives.as_ref());
         let Some(gives) = gives else { return };
         let keys: Vec<&str> = path.split('.').skip(1).collect();
-        let Some((key, known)) = missing(gives, &keys) else { return };
+        let Some((mut key, mut known)) = missing(gives, &keys) else { return };
         // What is in the result stands beside it, and a failure has words of its own.
         let first = keys.first().copied().unwrap_or_default();
         let is_own = matches!(first, "success" | "error" | "error_type" | "timed_out");
         let result = gives.get("properties").and_then(|fields| fields.get("result"));
-        let is_in = |result: &Value| !is_scalar(result) && missing(result, &keys).is_none();
-        if is_own || result.is_some_and(|result| first != "result" && is_in(result)) {
+        if is_own {
             return;
+        }
+        if let Some(result) = result.filter(|result| first != "result" && may_have_fields(result)) {
+            let Some((inner, beside)) = missing(result, &keys) else { return };
+            key = inner;
+            known.extend(beside);
         }
         if is_always_guarded(text, is_bare, root) {
             return;
@@ -298,16 +300,29 @@ pub(super) fn alias(id: &str) -> String {
     id.replace('-', "_")
 }
 
+/// Whether any text of a value is a template.
+pub(super) fn has_template(value: &Value) -> bool {
+    match value {
+        Value::String(text) => is_template(text),
+        Value::Array(items) => items.iter().any(has_template),
+        Value::Object(fields) => fields.values().any(has_template),
+        _ => false,
+    }
+}
+
 fn is_always_guarded(text: &str, is_bare: bool, root: &str) -> bool {
     let mut places =
         words(text, is_bare).into_iter().filter(|word| &text[word.range.clone()] == root).peekable();
     places.peek().is_some() && places.all(|word| is_guarded(text, word.range.end))
 }
 
-/// Whether a value has no fields.
-fn is_scalar(schema: &Value) -> bool {
-    let kind = schema.get("type").and_then(Value::as_str);
-    kind.is_some_and(|kind| matches!(kind, "string" | "number" | "integer" | "boolean"))
+/// Whether what a schema is of may have fields, so that these stand beside the result.
+fn may_have_fields(schema: &Value) -> bool {
+    match schema.get("type") {
+        Some(Value::String(kind)) => kind == "object",
+        Some(Value::Array(kinds)) => kinds.iter().any(|kind| kind == "object"),
+        _ => true,
+    }
 }
 
 /// Returns the first key that a closed schema does not have, and those that it has.

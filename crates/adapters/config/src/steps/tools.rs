@@ -1,13 +1,16 @@
 //! Which tool and which of its actions a step means, and whether its parameters are right.
 
+use indexmap::IndexMap;
 use refrain_core::check::code::Code;
 use refrain_core::check::suggest::suggestion;
 use refrain_core::ports::tool_catalogue::{ActionView, ToolCatalogue, ToolKind, ToolView, Unknown};
-use refrain_core::template::is_template;
+use refrain_schemas::agent_spec::{AgentSpec, SchemaRef};
+use refrain_schemas::name::AgentName;
 use serde_json::{Map, Value};
 
 use super::literal;
 use super::reading::{Fields, Item, Reading, json};
+use super::texts::has_template;
 
 /// Actions that ask a model.
 const MODEL: [&str; 7] = [
@@ -20,18 +23,17 @@ const MODEL: [&str; 7] = [
     "analyze",
 ];
 
-/// Parameters of tools that ask people which nothing acts on yet.
-const UNBUILT_OF_PEOPLE: [&str; 9] = [
-    "timeout",
-    "default",
-    "context",
-    "validation_pattern",
-    "retry_on_invalid",
-    "max_retries",
-    "anonymous",
-    "required_questions",
-    "save_to_file",
+/// Parameters of tools that ask people which nothing could act on, and what to do instead.
+const REFUSED_OF_PEOPLE: [(&str, &str); 3] = [
+    ("context", "leave it out: what is asked is answered with `refrain answer`"),
+    (
+        "retry_on_invalid",
+        "leave it out: an answer that does not fit is refused at once, and may be given again",
+    ),
+    ("max_retries", "leave it out: an answer that does not fit may be given again as often as it takes"),
 ];
+/// What of their parameters becomes a file of the step.
+pub(super) const SAVED: &str = "save_to_file";
 
 /// What a step does.
 #[derive(Debug, Clone, PartialEq)]
@@ -42,7 +44,12 @@ pub(super) enum Act {
     Model,
     /// Another pipeline runs.
     Pipeline,
+    /// An agent of the file does it; the JSON Schema of what it takes, where that is written here.
+    Agent(AgentName, Option<Value>),
 }
+
+/// The agents that a file declares.
+pub(super) type Agents = IndexMap<AgentName, AgentSpec>;
 
 /// An action of a tool.
 #[derive(Debug, Clone, PartialEq)]
@@ -58,19 +65,74 @@ pub(super) struct ToolAct {
 }
 
 /// Finds out what a step does; `None` where that was reported.
-pub(super) fn act(reading: &mut Reading<'_>, step: &Fields<'_>, tools: &dyn ToolCatalogue) -> Option<Act> {
+pub(super) fn act(
+    reading: &mut Reading<'_>,
+    step: &Fields<'_>,
+    tools: &dyn ToolCatalogue,
+    agents: &Agents,
+) -> Option<Act> {
     let action = step.get("action");
     let Some(tool) = step.get("tool") else {
         return bare(reading, step, &action?, tools);
     };
     let name = reading.text(&tool)?;
-    match tools.find(name) {
+    let found = tools.find(name);
+    if let Some((agent, spec)) = agents.get_key_value(name) {
+        match &found {
+            Some(view) if view.kind != ToolKind::Absent => {
+                let hint = Some("give the agent another name".to_owned());
+                let message = format!("`{name}` is both a tool and an agent of the file");
+                reading.at(Code::StepTwo, &tool, message, hint);
+                return None;
+            }
+            _ => return of_agent(reading, step, &tool, agent, spec),
+        }
+    }
+    match found {
         None => {
-            let hint = suggestion(name, usable(tools));
+            let own = agents.iter().filter(|(_, spec)| spec.accepts.is_some()).map(|(name, _)| name.as_str());
+            let hint = suggestion(name, usable(tools).into_iter().chain(own));
             reading.at(Code::StepTool, &tool, format!("there is no tool `{name}`"), hint);
             None
         }
         Some(view) => of_tool(reading, step, &view, &tool, action.as_ref()),
+    }
+}
+
+/// An agent of the file is a tool where it says what it takes.
+fn of_agent(
+    reading: &mut Reading<'_>,
+    step: &Fields<'_>,
+    tool: &Item<'_>,
+    agent: &AgentName,
+    spec: &AgentSpec,
+) -> Option<Act> {
+    let Some(accepts) = &spec.accepts else {
+        let hint = Some(format!("add `accepts:` with a JSON Schema to `agents.{agent}`"));
+        let message = format!("the agent `{agent}` does not say what it takes, so that no step can use it");
+        reading.at(Code::StepTool, tool, message, hint);
+        return None;
+    };
+    if let Some(action) = step.get("action") {
+        let name = reading.text(&action)?;
+        if name != "execute" {
+            let hint = Some("leave `action` out".to_owned());
+            reading.at(Code::StepAction, &action, format!("an agent has no action `{name}`"), hint);
+            return None;
+        }
+    }
+    let schema = match accepts {
+        SchemaRef::Inline(schema) => Some(Value::Object(schema.clone())),
+        SchemaRef::File(_) => None,
+    };
+    Some(Act::Agent(agent.clone(), schema))
+}
+
+/// Holds the literal parameters of a step to what an agent of the file takes.
+pub(super) fn check_agent(reading: &mut Reading<'_>, step: &Fields<'_>, schema: &Value) {
+    match step.get("parameters") {
+        Some(item) => literal::parameters(reading, &item, schema, &[], &[]),
+        None => literal::missing(reading, (&step.path, step.span), schema, &[]),
     }
 }
 
@@ -172,8 +234,14 @@ pub(super) fn check(reading: &mut Reading<'_>, step: &Fields<'_>, act: &ToolAct,
     if found_kind(tools, act) == Some(ToolKind::Person)
         && let Some(fields) = parameters.as_ref().and_then(|item| reading.fields(item))
     {
-        reading.unbuilt(&fields, &UNBUILT_OF_PEOPLE);
-        skip.extend(UNBUILT_OF_PEOPLE);
+        for (key, hint) in REFUSED_OF_PEOPLE {
+            if let Some(item) = fields.get(key) {
+                let message = format!("`{key}` is not part of the language");
+                reading.at_key(Code::StepRefused, &item, message, Some(hint.to_owned()));
+                skip.push(key);
+            }
+        }
+        skip.push(SAVED);
     }
     match &parameters {
         Some(item) => literal::parameters(reading, item, found.input, &skip, &said),
@@ -197,17 +265,8 @@ fn refused(reading: &mut Reading<'_>, item: Option<&Item<'_>>, act: &ToolAct, to
     }
 }
 
-fn found_kind(tools: &dyn ToolCatalogue, act: &ToolAct) -> Option<ToolKind> {
+pub(super) fn found_kind(tools: &dyn ToolCatalogue, act: &ToolAct) -> Option<ToolKind> {
     tools.find(&act.tool).map(|view| view.kind)
-}
-
-fn has_template(value: &Value) -> bool {
-    match value {
-        Value::String(text) => is_template(text),
-        Value::Array(items) => items.iter().any(has_template),
-        Value::Object(fields) => fields.values().any(has_template),
-        _ => false,
-    }
 }
 
 /// What a step does as far as it can be told without knowing the tools.

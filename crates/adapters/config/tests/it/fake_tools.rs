@@ -21,6 +21,8 @@ static MADE: LazyLock<Value> = LazyLock::new(|| {
 });
 static FILES: LazyLock<[ActionView<'static>; 3]> =
     LazyLock::new(|| [action("read", &PATH), action("write", &WRITE), action("list", &PATH)]);
+static TITLE: LazyLock<Value> = LazyLock::new(|| schema(json!({"title": {"type": "string"}}), &["title"]));
+static GATE: LazyLock<[ActionView<'static>; 1]> = LazyLock::new(|| [action("execute", &TITLE)]);
 static ECHO: LazyLock<[ActionView<'static>; 1]> = LazyLock::new(|| [action("echo", &TEXT)]);
 
 fn schema(properties: Value, required: &[&str]) -> Value {
@@ -44,7 +46,7 @@ impl ToolCatalogue for FakeTools {
         let (name, kind, actions): (&str, ToolKind, &[ActionView<'_>]) = match name {
             "filesystem" | "file" => ("filesystem", ToolKind::Tool, &*FILES),
             "echo" => ("echo", ToolKind::Tool, &*ECHO),
-            "approval-gate" => ("approval-gate", ToolKind::Person, &[]),
+            "approval-gate" => ("approval-gate", ToolKind::Person, &*GATE),
             "pipeline-executor" => ("pipeline-executor", ToolKind::Lowered, &[]),
             "web-search" => ("web-search", ToolKind::Absent, &[]),
             _ => return None,

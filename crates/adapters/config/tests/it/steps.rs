@@ -11,6 +11,18 @@ use crate::fake_tools::FakeTools;
 mod keys;
 mod models;
 
+/// A pipeline that others carry out.
+const CHILD: &str = "name: child\n\
+    inputs: { who: { type: string }, n: { type: integer, default: 2, validation: { max: 5 } } }\n\
+    steps:\n\
+    - { id: say, action: 'echo {{ who }} {{ inputs.n }}' }\n\
+    - { id: again, action: 'echo {{ say.content }}', dependencies: [say] }\n\
+    outputs: { said: '{{ again.content }}', n: { type: integer, value: '{{ n }}' } }\n";
+
+fn calling(path: &str) -> String {
+    format!("name: x\nsteps: [{{ id: a, tool: pipeline-executor, parameters: {{ pipeline: {path} }} }}]\n")
+}
+
 /// Returns the pipeline that a steps file becomes, and the codes of what is wrong with their lines.
 pub(crate) fn lowered(text: &str) -> (Value, Vec<(String, u32)>) {
     let files = BTreeMap::from([
@@ -18,7 +30,15 @@ pub(crate) fn lowered(text: &str) -> (Value, Vec<(String, u32)>) {
         ("inc/again.txt".to_owned(), Some(b"<< inc/again.txt >>".to_vec())),
         ("inc/deep.txt".to_owned(), Some(b"a {{ file:inc/part.txt }} b".to_vec())),
         ("inc/gone.txt".to_owned(), None),
+        ("sub/child.yaml".to_owned(), Some(CHILD.as_bytes().to_vec())),
+        ("sub/bad.yaml".to_owned(), Some(b"name: bad\nsteps:\n- { id: x, tool: nope }\n".to_vec())),
+        ("sub/native.yaml".to_owned(), Some(b"refrain: 1\nname: x\n".to_vec())),
+        ("sub/itself.yaml".to_owned(), Some(calling("sub/itself.yaml").into_bytes())),
+        ("sub/gone.yaml".to_owned(), None),
     ]);
+    let deep = (0..12)
+        .map(|n| (format!("deep/{n}.yaml"), Some(calling(&format!("deep/{}.yaml", n + 1)).into_bytes())));
+    let files: BTreeMap<String, Option<Vec<u8>>> = files.into_iter().chain(deep).collect();
     let parsed = parse_whole(text.as_bytes(), "steps.yaml", files);
     let problems = parsed.problems().iter();
     let problems = problems.map(|problem| (problem.code.clone(), problem.place.as_ref().unwrap().line));
@@ -106,7 +126,6 @@ fn tools_and_their_parameters() {
     let step = |rest: &str| format!("- {{ id: a, {rest} }}");
     refused(&step("tool: filesytem, action: read"), &[("E0804", 1)]);
     refused(&step("tool: web-search, action: search"), &[("E0804", 1)]);
-    refused(&step("tool: pipeline-executor, parameters: { pipeline: p.yaml }"), &[("E0102", 1)]);
     refused(&step("tool: filesystem, action: explode"), &[("E0805", 1)]);
     refused(&step("action: gernate"), &[("E0805", 1)]);
     refused(&step("action: generate, parameters: { prompt: hi }"), &[("E0819", 1)]);
@@ -229,6 +248,17 @@ fn files_are_read_in() {
     let content = "/phases/a/input/content";
     check(&write("{{ file:inc/part.txt }}"), &[(content, json!("INCLUDED"))]);
     check(&write("x << inc/deep.txt >>"), &[(content, json!("x a INCLUDED b"))]);
+    check(
+        &write("{{ include_file(\"inc/part.txt\") | upper }}"),
+        &[(content, json!("{{ \"INCLUDED\\n\" | upper }}"))],
+    );
+    check(&write("{{ \"inc/part.txt\" | include_file }}"), &[(content, json!("{{ \"INCLUDED\\n\" }}"))]);
+    for bad in
+        ["{{ include_file(s) }}", "{{ include_file(\"inc/gone.txt\") }}", "{{ include_file(\"../x\") }}"]
+    {
+        refused(&write(bad), &[("E0817", 1)]);
+    }
+    refused(&write("{{ file_exists(\"a\") }}"), &[("E0802", 1)]);
     for bad in ["<< inc/again.txt >>", "{{ file:inc/gone.txt }}", "{{ file:../x }}", "{{ file:/etc/passwd }}"]
     {
         refused(&write(bad), &[("E0817", 1)]);
@@ -247,12 +277,269 @@ fn errors_have_handlers() {
         ),
         &[
             ("/phases/a/recover", json!([{"value": {"ok": true}}, {"kinds": ["timed_out"], "value": 1}])),
-            ("/phases/a-handler-1/wants", json!(["a"])),
+            ("/phases/a-handler-1/handles", json!([{"phase": "a"}])),
             ("/phases/b/on_failure", json!("continue")),
         ],
     );
     refused(&format!("- {{ id: a, {read}, on_error: {{ retry_with_handler: true }} }}"), &[("E0802", 1)]);
-    refused(&format!("- {{ id: a, {read}, on_error: {{ error_types: [Nonsense] }} }}"), &[("E0105", 1)]);
+    let wrong = |handler: &str| format!("- {{ id: a, {read}, on_error: {{ {handler} }} }}");
+    refused(&wrong("error_types: [Nonsense], fallback_value: 1"), &[("E0105", 1)]);
+    refused(&wrong("error_types: [TimeoutError]"), &[("E0103", 1)]);
+    refused(&wrong("fallback_value: 1, log_level: error"), &[("E0802", 1)]);
+    refused(&wrong("fallback_value: 1, capture_error_context: false"), &[("E0802", 1)]);
+    refused(&wrong("fallback_value: 1, capture_error_context: true"), &[]);
+    refused(&wrong("handler_action: echo x, propagate_error: false"), &[("E0803", 1)]);
+    refused(&wrong("handler_task_id: ghost"), &[("E0811", 1)]);
+    refused(&wrong("handler_task_id: a"), &[("E0812", 1)]);
+}
+
+#[test]
+fn a_step_that_handlers_name_runs_where_they_are_for_something() {
+    let read = "tool: filesystem, action: read, parameters: { path: p }";
+    check(
+        &format!(
+            "- {{ id: a, {read}, on_error: [{{ error_types: [TimeoutError], error_codes: 2, handler_task_id: mend }}] }}\n\
+             - {{ id: b, {read}, on_error: {{ error_patterns: [x], handler_task_id: mend }} }}\n\
+             - {{ id: mend, action: 'echo {{{{ a.error }}}}', condition: n > 0, dependencies: [a] }}\n"
+        ),
+        &[
+            (
+                "/phases/mend/handles",
+                json!([{"phase": "a", "kinds": ["timed_out"], "codes": ["2"]}, {"phase": "b", "patterns": ["x"]}]),
+            ),
+            ("/phases/mend/when", json!("n > 0")),
+            ("/phases/mend/let", json!({"n": "params.n", "a": "phases.a.step"})),
+        ],
+    );
+}
+
+/// They come behind a step's own, and one that names a step is for all that do not come after that.
+#[test]
+fn handlers_of_the_file_are_for_every_step() {
+    let text = "name: x\nglobal_error_handlers:\n- { error_types: [reported], fallback_value: 2, priority: 9 }\n\
+                - { handler_task_id: mend }\n- { handler_action: echo oh, priority: 1 }\nsteps:\n\
+                - { id: a, action: echo a, on_error: { fallback_value: 1 } }\n- { id: b, action: echo b }\n\
+                - { id: mend, action: echo mend }\n- { id: after, action: echo c, dependencies: [mend] }\n";
+    let (pipeline, problems) = lowered(text);
+    assert_eq!(problems, []);
+    let phases = &pipeline["phases"];
+    assert_eq!(phases["a"]["recover"], json!([{"value": 1}, {"kinds": ["reported"], "value": 2}]));
+    assert_eq!(phases["mend"]["handles"], json!([{"phase": "a"}, {"phase": "b"}]));
+    assert_eq!(phases["a-handler-3"]["handles"], json!([{"phase": "a"}]));
+    assert_eq!(phases["after-handler-2"]["input"], json!({"text": "oh"}));
+    let (_, problems) = lowered(
+        "name: x\nglobal_error_handlers: [{ handler_task_id: gone }]\nsteps: [{ id: a, action: echo a }]\n",
+    );
+    assert_eq!(problems, [("E0811".to_owned(), 2)]);
+}
+
+#[test]
+fn files_of_steps_are_written_where_and_how_they_say() {
+    let step = |rest: &str| {
+        format!("- {{ id: a, tool: filesystem, action: read, parameters: {{ path: p }}, {rest} }}")
+    };
+    let input = "/phases/a-product-1/input";
+    check(
+        &step(
+            "products: [{ name: 'o/{{ n }}.json', template: '{{ a.items }}', format: json, size_limit: 2KiB }]",
+        ),
+        &[(
+            input,
+            json!({"path": "o/{{ n }}.json", "value": "{{ a.items }}", "format": "json", "size_limit": 2048}),
+        )],
+    );
+    check(
+        &step("products: [{ name: o.txt, variables: [content] }, { count: n.json }]"),
+        &[
+            (input, json!({"path": "o.txt", "content": "{{ a.content }}"})),
+            ("/phases/a-product-2/input/content", json!("{{ a.count | to_json }}")),
+        ],
+    );
+    refused(&step("products: [{ name: o.txt }]"), &[("E0103", 1)]);
+    refused(&step("products: [{ nosuch: o.txt }]"), &[("E0813", 1)]);
+    refused(&step("products: [{ name: o.txt, template: x, variables: [nosuch] }]"), &[("E0813", 1)]);
+    refused(&step("produces: content"), &[("E0103", 1)]);
+    refused(&step("produces: nosuch, location: o.txt"), &[("E0813", 1)]);
+    refused(&step("format: json"), &[("E0803", 1)]);
+    refused(&step("size_limit: huge, location: o.txt"), &[("E0104", 1)]);
+    refused(&step("location: ../o.txt"), &[("E0823", 1)]);
+    let within = |products: &str| {
+        let header = "name: x\ninputs: { n: 1 }\noutput_dir: ./out/\nsteps:\n";
+        lowered(&format!("{header}{}", step(products)))
+    };
+    let (pipeline, _) = within("products: [{ content: '{{ n }}.txt' }]");
+    let expect = json!({"path": "out/{{ n }}.txt", "value": "{{ a.content }}", "within": "out"});
+    assert_eq!(pipeline.pointer(input), Some(&expect));
+    assert_eq!(within("products: [{ content: ../in.txt }]").1, [("E0823".to_owned(), 5)]);
+    for folder in ["../out", "/out", "'{{ n }}'"] {
+        let (_, problems) =
+            lowered(&format!("name: x\noutput_dir: {folder}\nsteps: [{{ id: a, action: echo a }}]\n"));
+        assert_eq!(problems.len(), 1, "{folder}");
+    }
+}
+
+#[test]
+fn outputs_have_types() {
+    let outputs =
+        |text: &str| lowered(&format!("name: x\nsteps: [{{ id: a, action: echo a }}]\noutputs:\n  {text}\n"));
+    let (pipeline, problems) = outputs("o: { type: list, value: '{{ a.items }}' }");
+    assert_eq!(
+        (problems, &pipeline["output_types"], &pipeline["outputs"]),
+        (vec![], &json!({"o": "list"}), &json!({"o": "{{ a.items }}"}))
+    );
+    assert_eq!(outputs("o: { type: integer, value: one }").1, [("E0104".to_owned(), 4)]);
+    assert_eq!(outputs("o: { type: integr, value: 1 }").1, [("E0105".to_owned(), 4)]);
+    assert_eq!(outputs("o: { type: integer, value: 1 }").1, []);
+}
+
+#[test]
+fn agents_of_the_file_are_tools() {
+    let file = |step: &str| {
+        let agents = "name: x\nagents:\n  count:\n    command: [./count]\n    accepts: { type: object, required: [text], \
+                      properties: { text: { type: string }, most: { type: integer } }, additionalProperties: false }\n  \
+                      plain: { command: [x] }\n  web-search: { command: [x], accepts: { type: object } }\n  \
+                      echo: { command: [x], accepts: {} }\nsteps:\n";
+        lowered(&format!("{agents}- {{ id: a, {step} }}\n"))
+    };
+    let (pipeline, problems) = file("tool: count, parameters: { text: '{{ 1 }}', most: 3 }");
+    assert_eq!(problems, []);
+    let a = &pipeline["phases"]["a"];
+    assert_eq!((&a["agent"], &a["input"]), (&json!("count"), &json!({"text": "{{ 1 }}", "most": 3})));
+    assert_eq!(file("tool: web-search, action: execute, parameters: { query: x }").1, []);
+    let refused = |step: &str, code: &str| {
+        assert_eq!(file(step).1, [(code.to_owned(), 10)], "{step}");
+    };
+    refused("tool: count, parameters: { most: 3 }", "E0807");
+    refused("tool: count, parameters: { text: x, most: many }", "E0808");
+    refused("tool: count, parameters: { text: x, more: 1 }", "E0806");
+    refused("tool: count, action: start, parameters: { text: x }", "E0805");
+    refused("tool: plain", "E0804");
+    refused("tool: coutn", "E0804");
+    refused("tool: echo, parameters: { text: x }", "E0803");
+}
+
+#[test]
+fn another_pipeline_is_a_loop_with_one_turn() {
+    let call = |rest: &str| {
+        format!(
+            "- {{ id: sub, tool: pipeline-executor, parameters: {{ pipeline: sub/child.yaml, inputs: {{ who: '{{{{ s }}}}' }}{rest} }} }}\n"
+        )
+    };
+    let after = "- { id: b, action: 'echo {{ sub.outputs.said }}' }\n";
+    check(
+        &format!("{}{after}", call(", error_handling: continue, timeout: 7")),
+        &[
+            ("/phases/sub/loop/once", json!(true)),
+            ("/phases/sub/loop/with", json!({"who": "{{ s }}", "n": 2})),
+            ("/phases/sub/loop/turn_timeout", json!("7s")),
+            ("/phases/sub/let", json!({"s": "params.s", "outputs_of_it": "phases.sub-outputs.step"})),
+            ("/phases/sub/on_failure", json!("continue")),
+            ("/phases/sub_say/in", json!("sub")),
+            ("/phases/sub_say/let", json!({"who": "loop.sub.with.who", "inputs": "loop.sub.with"})),
+            ("/phases/sub_again/after", json!(["sub_say"])),
+            ("/phases/sub-outputs/in", json!("sub")),
+            ("/phases/sub-outputs/input/outputs", json!({"said": "{{ again.content }}", "n": "{{ n }}"})),
+            ("/phases/b/let", json!({"sub": "phases.sub.step"})),
+        ],
+    );
+    check(
+        &call(", output_mapping: { words: said }"),
+        &[("/phases/sub-outputs/input/outputs", json!({"words": "{{ again.content }}"}))],
+    );
+    let inherits = "- { id: sub, tool: pipeline-executor, parameters: { pipeline: sub/child.yaml, inherit_context: true, inputs: { who: x } } }\n";
+    check(inherits, &[("/phases/sub/loop/with", json!({"who": "x", "n": "{{ n }}"}))]);
+    let inline = "- { id: sub, tool: pipeline-executor, parameters: { pipeline: { name: y, steps: [{ id: in, action: echo hi }] } } }\n";
+    check(
+        inline,
+        &[("/phases/sub_in/input/text", json!("hi")), ("/phases/sub-outputs/input", json!({"outputs": {}}))],
+    );
+}
+
+#[test]
+fn pipelines_that_cannot_be_carried_out() {
+    let call = |parameters: &str| {
+        format!("- {{ id: sub, tool: pipeline-executor, parameters: {{ {parameters} }} }}")
+    };
+    let child = |rest: &str| call(&format!("pipeline: sub/child.yaml, {rest}"));
+    refused(&call("inputs: {}"), &[("E0807", 1)]);
+    for path in ["sub/gone.yaml", "sub/native.yaml", "../x.yaml", "/x.yaml", "'{{ s }}.yaml'"] {
+        refused(&call(&format!("pipeline: {path}")), &[("E0825", 1)]);
+    }
+    refused(&child("inputs: {}"), &[("E0825", 1)]);
+    refused(&child("inputs: { who: x, what: y }"), &[("E0825", 1)]);
+    refused(&child("inputs: { who: [x] }"), &[("E0825", 1)]);
+    refused(&child("inputs: { who: x, n: 6 }"), &[("E0825", 1)]);
+    refused(&child("inputs: { who: x }, output_mapping: { a: nosuch }"), &[("E0825", 1)]);
+    for key in ["wait_for_completion: false", "retry_count: 1", "retry_delay: 1"] {
+        refused(&child(&format!("inputs: {{ who: x }}, {key}")), &[("E0802", 1)]);
+    }
+    refused(&child("inputs: { who: x }, error_handling: retry"), &[("E0105", 1)]);
+    refused(&child("inputs: { who: x } }, max_retries: 2, metadata: {"), &[("E0802", 1)]);
+    refused(&child("inputs: { who: '{{ nobody }}' }"), &[("E0813", 1)]);
+    refused(&call("pipeline: { name: x, agents: {}, steps: [{ id: a, action: echo x }] }"), &[("E0825", 1)]);
+    let told = |path: &str| {
+        let files = lowered(&calling(path)).1;
+        files.into_iter().map(|(code, _)| code).collect::<Vec<_>>()
+    };
+    assert_eq!(told("sub/itself.yaml"), ["E0825"]);
+    assert_eq!(told("deep/0.yaml"), ["E0825"]);
+    assert_eq!(told("sub/bad.yaml"), ["E0804"]);
+}
+
+/// What is wrong in another file has its place there.
+#[test]
+fn other_pipelines_are_wanted_and_their_mistakes_stand_in_their_files() {
+    let parse = |files: &BTreeMap<String, Option<Vec<u8>>>| {
+        let given = Given { files: Some(files), tools: Some(&FakeTools), ..Given::default() };
+        parse_with(calling("sub/a.yaml").as_bytes(), "steps.yaml", &given)
+    };
+    let parsed = parse(&BTreeMap::new());
+    assert_eq!((parsed.wanted(), parsed.pipeline()), (&["sub/a.yaml".to_owned()][..], None));
+    let text = "name: x\nsteps:\n- { id: b, action: '{{ file:sub/b.txt }}' }\n";
+    let mut files = BTreeMap::from([("sub/a.yaml".to_owned(), Some(text.as_bytes().to_vec()))]);
+    assert_eq!(parse(&files).wanted(), ["sub/b.txt"]);
+    files.insert("sub/b.txt".to_owned(), Some(b"ehco hi".to_vec()));
+    let parsed = parse(&files);
+    let places: Vec<_> = parsed.problems().iter().filter_map(|problem| problem.place.clone()).collect();
+    assert_eq!((places[0].file.as_str(), places[0].line), ("sub/a.yaml", 3));
+    assert!(parsed.sources().contains_key("sub/a.yaml"));
+}
+
+#[test]
+fn a_template_may_name_the_step_to_go_on_with() {
+    let read = "tool: filesystem, action: read, parameters: { path: p }";
+    check(
+        &format!(
+            "- {{ id: a, {read}, goto: '{{{{ a.content }}}}' }}\n- {{ id: b, {read}, dependencies: a }}\n\
+             - {{ id: l, for_each: [1], steps: [{{ id: c, {read}, goto: '{{{{ s }}}}' }}] }}\n"
+        ),
+        &[
+            ("/phases/a/goto", json!("{{ a.content }}")),
+            ("/phases/a/let", json!({"a": "phases.a.step"})),
+            ("/phases/l_c/goto", json!("l_{{ s }}")),
+        ],
+    );
+    refused(&format!("- {{ id: a, {read}, goto: '{{{{ nobody }}}}' }}"), &[("E0813", 1)]);
+}
+
+#[test]
+fn questions_to_people_keep_what_acts() {
+    let step = |parameters: &str| {
+        format!("- {{ id: a, tool: approval-gate, parameters: {{ title: x{parameters} }} }}")
+    };
+    check(
+        &step(", save_to_file: out/said.json"),
+        &[
+            ("/phases/a/input", json!({"title": "x"})),
+            (
+                "/phases/a-product-1000/input",
+                json!({"path": "out/said.json", "content": "{{ a.result | to_json }}"}),
+            ),
+        ],
+    );
+    for refused_ in ["context: cli", "retry_on_invalid: true", "max_retries: 2"] {
+        refused(&step(&format!(", {refused_}")), &[("E0802", 1)]);
+    }
 }
 
 /// What is written out is the same pipeline.

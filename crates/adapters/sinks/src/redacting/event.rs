@@ -63,7 +63,7 @@ fn kind(secrets: &Redactor, kind: &mut EventKind) {
         | EventKind::RunCancelled(_)
         | EventKind::CeilingPassed { call: _, agent: _, ceiling: _, usage: _ }
         | EventKind::PhasePlanned { total: _, reused: _, holes: _ }
-        | EventKind::PhaseProgressed { units: _, calls: _, usage: _ }
+        | EventKind::PhaseProgressed { units: _, calls: _, usage: _, resources: _ }
         | EventKind::PhaseCompleted(_)
         | EventKind::PhasePartial(_)
         | EventKind::PhaseFresh { revision: _ }

@@ -59,7 +59,7 @@ pub(crate) fn every_kind(text: &str) -> Vec<EventKind> {
     };
     let (digest, units, usage) = (Digest::of_content(b""), UnitCounts::default(), Usage::default());
     let run = || RunEnded { calls: 0, units, usage };
-    let phase = || PhaseEnded { revision, digest, units, calls: 0, usage };
+    let phase = || PhaseEnded { revision, digest, units, calls: 0, usage, resources: None };
     vec![
         EventKind::RunStarted { targets: vec![text.to_owned()], in_doubt: 0 },
         EventKind::RunPlanned { targets: vec![target.clone()] },
@@ -73,7 +73,7 @@ pub(crate) fn every_kind(text: &str) -> Vec<EventKind> {
         EventKind::PhaseStarted { revision, causes: vec![cause.clone()] },
         EventKind::PhaseStreaming { upstream: vec![target.clone()] },
         EventKind::PhasePlanned { total: 1, reused: 0, holes: 0 },
-        EventKind::PhaseProgressed { units, calls: 0, usage },
+        EventKind::PhaseProgressed { units, calls: 0, usage, resources: None },
         EventKind::PhaseCompleted(phase()),
         EventKind::PhasePartial(phase()),
         EventKind::PhaseFresh { revision },
@@ -115,6 +115,7 @@ pub(crate) fn phase(status: Option<PhaseStatus>, ran: u64) -> PhaseProgress {
         units: UnitCounts { total: 1000, ran, reused: 900, failed: 0 },
         calls: ran,
         usage: Usage::default(),
+        resources: None,
         percent: Some(90.0),
         rate: Some(2.0),
         eta_seconds: Some(80.0),

@@ -8,7 +8,7 @@ use refrain_core::ports::tool_catalogue::Complaint;
 use refrain_core::ports::workspace::{Listed, Workspace};
 use serde_json::{Map, Value, json};
 
-use crate::declare::{action, integer, list, one_of, text};
+use crate::declare::{action, boolean, integer, list, one_of, text};
 use crate::tool::{Act, Acted, Declared, Fault, Tool};
 
 /// The largest file that is read.
@@ -28,6 +28,17 @@ pub(super) fn declared() -> Declared {
             from_ref(&path),
             &[found.clone(), ("content", text(), "what is in it"), ("size", integer(), "its characters")],
         ),
+        action(
+            "exists",
+            "Says whether there is a file or a folder",
+            from_ref(&path),
+            &[
+                found.clone(),
+                ("exists", boolean(), "whether it is there"),
+                ("type", one_of(&["file", "directory", "none"]), "what it is"),
+            ],
+        )
+        .volatile(),
         action(
             "write",
             "Writes a text, and makes the folders that it is in",
@@ -94,7 +105,7 @@ impl Tool for Filesystem {
 
     fn judge(&self, action: &str, literals: &Map<String, Value>, files: &dyn Workspace) -> Vec<Complaint> {
         let changes = |parameter: &str| match action {
-            "read" | "list" => false,
+            "read" | "list" | "exists" => false,
             "copy" => parameter == "destination",
             _ => true,
         };
@@ -116,6 +127,7 @@ impl Tool for Filesystem {
         let failed = Fault::of_file(path);
         let result = match act.action {
             "read" => return read(files, path).await,
+            "exists" => return exists(files, path).await,
             "write" => {
                 let content = params.needed("content")?;
                 files.write(path, content.as_bytes()).await.map_err(failed)?;
@@ -139,6 +151,18 @@ impl Tool for Filesystem {
         };
         Ok(Acted::new(result))
     }
+}
+
+async fn exists(files: &dyn Workspace, path: &str) -> Result<Acted, Fault> {
+    files.judge(path, false).map_err(Fault::of_file(path))?;
+    let kind = if files.stamp(path).await.map_err(Fault::of_file(path))?.is_some() {
+        "file"
+    } else if files.list(path).await.is_ok() {
+        "directory"
+    } else {
+        "none"
+    };
+    Ok(Acted::new(json!({ "path": path, "exists": kind != "none", "type": kind })))
 }
 
 async fn read(files: &dyn Workspace, path: &str) -> Result<Acted, Fault> {

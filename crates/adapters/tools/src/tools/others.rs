@@ -11,7 +11,7 @@ use crate::tool::{Action, Declared};
 
 use super::person::Person;
 
-const AGENT: &str = "a `terminal` step can start a program of your own that does it";
+const AGENT: &str = "declare an agent of this name with `accepts:`, or start a program with `terminal`";
 
 pub(super) fn declared() -> Vec<Declared> {
     let mut tools = Vec::from(people());
@@ -84,6 +84,9 @@ fn people() -> [Declared; 3] {
             ("prompt!", text(), "the question"),
             ("input_type", one_of(&["text", "number", "boolean", "choice"]), "what the answer is (text)"),
             ("choices", list(), "what there is to choose from"),
+            ("default", any(), "the answer of who gives none"),
+            ("timeout", positive(), "the seconds after which the default is the answer, or it fails"),
+            ("validation_pattern", text(), "a regular expression that the whole answer fits"),
         ],
         &[("value", any(), "the answer")],
     );
@@ -94,11 +97,7 @@ fn people() -> [Declared; 3] {
             ("title!", text(), "what it is about"),
             ("content", any(), "what is to be approved"),
             ("format", text(), "what the content is"),
-            (
-                "allow_modifications",
-                json!({"type": "boolean", "enum": [false]}),
-                "false: it is approved as it is",
-            ),
+            ("allow_modifications", boolean(), "whether who approves may put other content in its place"),
             ("require_reason", boolean(), "whether a rejection needs a reason"),
             ("auto_approve_hash", text(), "the digest of content that is approved without asking"),
             ("metadata", map(), "what else there is to know"),
@@ -114,7 +113,12 @@ fn people() -> [Declared; 3] {
     let feedback = action(
         "execute",
         "Asks a person several questions",
-        &[("title!", text(), "what it is about"), ("questions!", list(), "the questions")],
+        &[
+            ("title!", text(), "what it is about"),
+            ("questions!", list(), "the questions"),
+            ("required_questions", list(), "those of them that must be answered"),
+            ("anonymous", boolean(), "whether nothing is kept of who answered"),
+        ],
         &[("answers", map(), "the answers"), ("by", any(), "who gave them")],
     );
     [
@@ -197,12 +201,9 @@ fn sub_pipeline() -> Action {
             ("pipeline!", any(), "the path of a pipeline file, or the pipeline itself"),
             ("inputs", map(), "its inputs"),
             ("inherit_context", boolean(), "whether it sees the inputs of this one"),
-            ("wait_for_completion", boolean(), "true: it is always waited for"),
             ("timeout", positive(), "how many seconds it may take"),
             ("output_mapping", map(), "names for its outputs"),
-            ("error_handling", one_of(&["fail", "continue", "retry"]), "what a failure of it means"),
-            ("retry_count", integer(), "how often it is tried again"),
-            ("retry_delay", number(), "how many seconds later"),
+            ("error_handling", one_of(&["fail", "continue"]), "what a failure of it means"),
         ],
         &[("outputs", map(), "its outputs")],
     )

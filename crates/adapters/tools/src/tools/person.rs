@@ -4,6 +4,9 @@
 //! asked: a question that reads otherwise is another one.
 
 use async_trait::async_trait;
+use refrain_core::ports::scratch::Change;
+use refrain_core::ports::tool_catalogue::{Complaint, whole_match};
+use refrain_core::ports::workspace::Workspace;
 use refrain_schemas::digest::Digest;
 use serde_json::{Map, Value, json};
 
@@ -12,6 +15,8 @@ use crate::tool::{Act, Acted, Fault, Tool};
 
 /// Where answers are remembered.
 const ANSWERS: &str = "answers";
+/// Where it is remembered when something was asked first.
+const ASKED: &str = "asked";
 
 /// What is asked of a person.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,7 +50,7 @@ impl Person {
                 let result = json!({
                     "approved": approved,
                     "decision": if approved { "approved" } else { "rejected" },
-                    "content": act.params.get("content"),
+                    "content": answer.get("content").or_else(|| act.params.get("content")),
                     "reason": reason,
                     "by": by,
                 });
@@ -57,6 +62,29 @@ impl Person {
                 }
             }
         }
+    }
+
+    /// Says what comes of a question that nobody answered in its time: the default, or a failure.
+    async fn too_late(self, act: &Act<'_>, asked: &str) -> Result<Option<Result<Acted, Fault>>, Fault> {
+        let Some(patience) = act.params.number("timeout") else { return Ok(None) };
+        let now = act.ports.clock.now().as_micros();
+        let by = Digest::of_content(format!("asked {asked}").as_bytes());
+        let known = act.ports.scratch.look(ASKED).await?;
+        let since = match known.get(asked).and_then(serde_json::Value::as_i64) {
+            Some(since) => since,
+            None => {
+                act.ports.scratch.change(ASKED, &by, Change::Put(asked.to_owned(), json!(now))).await?;
+                now
+            }
+        };
+        let waited = now.saturating_sub(since) as f64 / 1e6;
+        if waited < patience {
+            return Ok(None);
+        }
+        Ok(Some(match act.params.get("default") {
+            Some(value) => self.answered(act, &json!({ "value": value, "by": "timeout" })),
+            None => Err(Fault::reported(format!("nobody answered within {patience} s"))),
+        }))
     }
 
     /// Content whose digest was approved beforehand needs nobody.
@@ -71,6 +99,13 @@ impl Person {
 
 #[async_trait]
 impl Tool for Person {
+    fn judge(&self, _: &str, literals: &Map<String, Value>, _: &dyn Workspace) -> Vec<Complaint> {
+        let pattern = literals.get("validation_pattern").and_then(Value::as_str);
+        let error = pattern.and_then(|pattern| whole_match(pattern, "").err());
+        let complaint = |message| Complaint { parameter: "validation_pattern".to_owned(), message };
+        error.map(complaint).into_iter().collect()
+    }
+
     async fn act(&self, act: Act<'_>) -> Result<Acted, Fault> {
         if self.approved_beforehand(&act) {
             return self.answered(&act, &json!({ "approved": true, "by": "auto_approve_hash" }));
@@ -83,6 +118,9 @@ impl Tool for Person {
         let answers = act.ports.scratch.look(ANSWERS).await?;
         if let Some(answer) = answers.get(&asked) {
             return self.answered(&act, answer);
+        }
+        if let Some(answered) = self.too_late(&act, &asked).await? {
+            return answered;
         }
         question.insert("asked".to_owned(), json!(asked));
         let title = act.params.text("title").or_else(|| act.params.text("prompt")).unwrap_or_default();

@@ -38,6 +38,7 @@ pub(super) fn declared() -> [Declared; 2] {
         ("stderr", text(), "what it said"),
         ("success", boolean(), "whether the code is 0"),
         ("timed_out", boolean(), "whether it took too long"),
+        ("truncated", boolean(), "true where an output was longer than the 4 MiB that are kept; else absent"),
         ("execution_time", number(), "how many seconds it took"),
         ("cpu_time", json!({"type": ["number", "null"]}), "how many seconds processors worked for it"),
         ("peak_memory", json!({"type": ["integer", "null"]}), "the most bytes of memory that it held"),
@@ -112,6 +113,7 @@ async fn ran(act: &Act<'_>, program: Program, limits: RunLimits) -> Result<Acted
         limits,
     };
     let finished = act.ports.runner.run(work, act.cancel).await.map_err(Fault::Raised)?;
+    act.books.note(finished.resources);
     let keeps = act.params.flag("capture_output").unwrap_or(true);
     let result = result(&finished, keeps);
     match finished {
@@ -126,7 +128,7 @@ async fn ran(act: &Act<'_>, program: Program, limits: RunLimits) -> Result<Acted
 
 fn result(finished: &Finished, keeps: bool) -> Value {
     let kept = |text: &str| if keeps { text.to_owned() } else { String::new() };
-    json!({
+    let mut result = json!({
         "return_code": finished.code.unwrap_or(-1),
         "stdout": kept(&finished.stdout),
         "stderr": kept(&finished.stderr),
@@ -135,7 +137,11 @@ fn result(finished: &Finished, keeps: bool) -> Value {
         "execution_time": finished.resources.wall_seconds,
         "cpu_time": finished.resources.cpu_seconds,
         "peak_memory": finished.resources.peak_bytes,
-    })
+    });
+    if finished.is_cut && keeps {
+        result["truncated"] = Value::Bool(true);
+    }
+    result
 }
 
 fn ended(code: Option<i32>, stderr: &str) -> String {

@@ -57,6 +57,7 @@ fn product() -> crate::tool::Action {
         ("value!", any(), "what is to be in it"),
         ("format", text(), "json, csv, yaml, markdown or txt; by the name of the file where absent"),
         ("size_limit", integer(), "the most bytes"),
+        ("within", text(), "a folder that the file must be in"),
     ];
     action(
         "write",
@@ -100,6 +101,9 @@ impl Tool for Product {
 
     async fn act(&self, act: Act<'_>) -> Result<Acted, Fault> {
         let path = act.params.needed("path")?;
+        if let Some(folder) = act.params.text("within").filter(|folder| !is_within(path, folder)) {
+            return Err(Fault::reported(format!("{path} is not in {folder}")).with(json!({ "path": path })));
+        }
         let named = path.rsplit_once('.').map_or("", |(_, ending)| ending);
         let format = act.params.text("format").unwrap_or(named);
         let value = act.params.get("value").cloned().unwrap_or_default();
@@ -114,6 +118,16 @@ impl Tool for Product {
         act.ports.workspace.write(path, text.as_bytes()).await.map_err(Fault::of_file(path))?;
         Ok(Acted::new(json!({ "path": path, "bytes": text.len() })))
     }
+}
+
+/// Whether a path leads into a folder, as it is written.
+fn is_within(path: &str, folder: &str) -> bool {
+    let parts = |path: &str| {
+        let parts = path.split(['/', '\\']).filter(|part| !matches!(*part, "" | "."));
+        parts.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let (path, folder) = (parts(path), parts(folder));
+    path.len() > folder.len() && path.starts_with(&folder) && !path.contains(&"..".to_owned())
 }
 
 /// Writes a value in a format. A text is itself in every one of them.

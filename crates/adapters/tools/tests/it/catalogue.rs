@@ -99,5 +99,5 @@ fn what_is_not_carried_out_says_what_to_do() {
     let world = World::new();
     let view = world.toolbox.find("web_search").unwrap();
     assert_eq!((view.kind, view.name), (ToolKind::Absent, "web-search"));
-    assert!(view.description.contains("`terminal`"));
+    assert!(view.description.contains("`accepts:`"));
 }

@@ -145,3 +145,27 @@ fn products_are_written_by_their_format() {
     assert_eq!(texts, ["{\n  \"x\": 1\n}\n", "x,y\r\n1,\"a,b\"\r\n", "text", "[1, 'x']"]);
     world.failed("product", "write", json!({"path": "b", "value": "long", "size_limit": 3}), "it may have 3");
 }
+
+#[test]
+fn what_is_there_is_told_of_and_nothing_outside() {
+    let world = World::new();
+    let exists = |path: &str| world.made("filesystem", "exists", json!({"path": path}))["type"].clone();
+    assert_eq!(
+        (exists("a.txt"), exists("in"), exists("nope.txt")),
+        (json!("file"), json!("directory"), json!("none"))
+    );
+    world.failed("filesystem", "exists", json!({"path": "../../etc/passwd"}), "leads out of the project");
+}
+
+#[test]
+fn products_stay_in_their_folder_and_within_their_size() {
+    let world = World::new();
+    let product = |path: &str| json!({"path": path, "value": "12345", "within": "out", "size_limit": 5});
+    assert_eq!(world.made("product", "write", product("out/./sub/a.md"))["bytes"], json!(5));
+    for path in ["out/../a.md", "outer/a.md", "a.md", "out", "out//../../x"] {
+        world.failed("product", "write", product(path), "is not in out");
+    }
+    let large = json!({"path": "out/b.md", "value": "123456", "size_limit": 5});
+    world.failed("product", "write", large, "it may have 5");
+    assert!(!world.files.files().contains_key("out/b.md"));
+}

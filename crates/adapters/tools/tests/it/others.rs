@@ -1,5 +1,10 @@
 //! Words, conditions, memory, counters, reports, checks and the web.
 
+use std::time::Duration;
+
+use refrain_core::ports::cancel::Cancel;
+use refrain_schemas::failure::FailureKind;
+use refrain_testkit::ask::request;
 use serde_json::{Value, json};
 
 use crate::world::World;
@@ -168,4 +173,34 @@ fn the_web_is_asked() {
         asked.headers,
         [("x-n".to_owned(), "5".to_owned()), ("content-type".to_owned(), "application/json".to_owned())]
     );
+}
+
+/// Asks a person; returns the result, or how it failed.
+async fn ask(world: &World, input: Value) -> Result<Value, FailureKind> {
+    let agent = world.agent("user-prompt", None);
+    let reply = agent.answer(request(1, &[("a", input)]), &Cancel::new()).await.unwrap();
+    let answered = reply.units.into_iter().next().unwrap();
+    answered.result.map(|json| json.value()["result"].clone()).map_err(|failure| failure.kind)
+}
+
+#[tokio::test]
+async fn a_question_that_nobody_answers_in_time_has_its_default_or_fails() {
+    let world = World::new();
+    let (with, without) = (
+        json!({"prompt": "who?", "timeout": 60, "default": "nobody"}),
+        json!({"prompt": "who?", "timeout": 60}),
+    );
+    for (seconds, expect) in [(0, None), (59, None), (2, Some(()))] {
+        world.clock.advance(Duration::from_secs(seconds));
+        let (with, without) = (ask(&world, with.clone()).await, ask(&world, without.clone()).await);
+        if expect.is_some() {
+            assert_eq!(with, Ok(json!({"value": "nobody"})));
+            assert_eq!(without, Err(FailureKind::Reported));
+        } else {
+            assert_eq!((with, without), (Err(FailureKind::Waiting), Err(FailureKind::Waiting)));
+        }
+    }
+    // What has no time limit waits for ever.
+    world.clock.advance(Duration::from_secs(1_000_000));
+    assert_eq!(ask(&world, json!({"prompt": "who?", "default": 1})).await, Err(FailureKind::Waiting));
 }

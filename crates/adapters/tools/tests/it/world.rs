@@ -5,6 +5,7 @@ use std::sync::Arc;
 use refrain_core::ports::agent::{Agent, AgentFactory as _, Blueprint};
 use refrain_core::ports::cancel::Cancel;
 use refrain_core::ports::runner::{Finished, Resources};
+use refrain_core::ports::tool_catalogue::ToolCatalogue as _;
 use refrain_core::ports::tools::NoTools;
 use refrain_schemas::agent_spec::{AgentSpec, ToolAction, ToolRef};
 use refrain_schemas::failure::FailureKind;
@@ -27,6 +28,7 @@ pub(crate) struct World {
     pub(crate) runner: Arc<ScriptedRunner>,
     pub(crate) web: Arc<ScriptedFetch>,
     pub(crate) toolbox: Arc<Toolbox>,
+    pub(crate) clock: Arc<ManualClock>,
 }
 
 impl World {
@@ -51,15 +53,16 @@ impl World {
         ]));
         let (runner, web) =
             (Arc::new(ScriptedRunner::new(answer)), Arc::new(ScriptedFetch::new(200, "{\"ok\": true}")));
+        let clock = Arc::new(ManualClock::default());
         let toolbox = Arc::new(Toolbox::new(ToolPorts {
             workspace: files.clone(),
             runner: runner.clone(),
             fetch: web.clone(),
             scratch: Arc::new(MemoryScratch::default()),
             servers: Arc::new(NoTools),
-            clock: Arc::new(ManualClock::default()),
+            clock: clock.clone(),
         }));
-        Self { files, runner, web, toolbox }
+        Self { files, runner, web, toolbox, clock }
     }
 
     pub(crate) fn spec(tool: &str, action: Option<&str>) -> AgentSpec {
@@ -87,7 +90,10 @@ impl World {
         let reply = runtime.block_on(self.agent(tool, action).answer(request, &Cancel::new())).unwrap();
         let answered = reply.units.into_iter().next().unwrap();
         match answered.result {
-            Ok(json) => json.value(),
+            Ok(json) => {
+                self.is_as_declared(tool, action, &json.value());
+                json.value()
+            }
             Err(failure) => {
                 assert_eq!(failure.kind, FailureKind::Reported, "{failure:?}");
                 let document: Value = serde_json::from_str(&answered.said.unwrap()).unwrap();
@@ -95,6 +101,15 @@ impl World {
                 document
             }
         }
+    }
+
+    /// What an action makes MUST be what it declares, for steps are held to that.
+    fn is_as_declared(&self, tool: &str, action: Option<&str>, document: &Value) {
+        let Some(view) = self.toolbox.find(tool) else { return };
+        let Some(found) = action.and_then(|action| view.action(action)) else { return };
+        let output = jsonschema::validator_for(found.output).unwrap();
+        let wrong: Vec<String> = output.iter_errors(document).map(|error| error.to_string()).collect();
+        assert_eq!(wrong, [""; 0], "{tool} {action:?}: {document}");
     }
 
     pub(crate) fn act(&self, tool: &str, action: &str, input: Value) -> Value {

@@ -84,7 +84,7 @@ impl<'a> Idle<'a> {
 
 /// Whether a run may skip a phase for what it says itself.
 fn may_be_skipped(phase: &Phase) -> bool {
-    phase.when.is_some() || !phase.course.passed_by.is_empty()
+    phase.when.is_some() || !phase.course.passed_by.is_empty() || !phase.course.handles.is_empty()
 }
 
 /// Returns why a target takes no part by its definition alone.

@@ -42,7 +42,7 @@ impl RunState {
                 .is_some_and(|ahead| ahead.is_asking() && ahead.live.iter().any(|live| live.up == no))
         };
         let readers: Vec<TargetNo> =
-            (0..self.n_targets).filter(|reader| reads(&self.forerunners[*reader])).collect();
+            self.agenda.ahead().into_iter().filter(|reader| reads(&self.forerunners[*reader])).collect();
         if readers.is_empty() || self.stop.is_some() {
             return;
         }

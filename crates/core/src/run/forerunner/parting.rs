@@ -35,8 +35,10 @@ impl RunState {
     /// Makes ready for the asks of a target whose turn has come: what its forerunner met holds for it as well.
     pub(in super::super) fn take_over(&mut self, no: TargetNo) {
         self.watch_all(no);
-        for ahead in self.forerunners.iter_mut().flatten() {
-            ahead.reread(no);
+        for reader in self.agenda.ahead() {
+            if let Some(ahead) = &mut self.forerunners[reader] {
+                ahead.reread(no);
+            }
         }
         let refusal = self.forerunners[no].as_mut().and_then(|ahead| {
             ahead.step = Step::Over;
@@ -61,15 +63,15 @@ impl RunState {
         let forerunner = self.forerunner(no);
         let Some(job) = self.targets[forerunner].job_mut() else { return };
         job.is_stopped = true;
-        self.pools.iter_mut().for_each(|seat| seat.pool.forget(forerunner));
+        self.forget_packs(forerunner);
         let flying: BTreeSet<AskRef> =
             self.flights.values().flat_map(|flight| flight.pack.asks.iter().copied()).collect();
-        let (mut heirs, early, targets) = (Vec::new(), self.early(), &self.targets);
+        let (mut heirs, targets) = (Vec::new(), &self.targets);
         self.by_key.retain(|_, waiting| {
             let is_left = |ask: &AskRef| ask.target == forerunner && !flying.contains(ask);
             waiting.asks.retain(|ask| !is_left(ask));
             if waiting.asked.as_ref().is_some_and(is_left) {
-                heirs.extend(waiting.inherit(&early, targets));
+                heirs.extend(waiting.inherit(targets));
             }
             !waiting.asks.is_empty()
         });
@@ -80,13 +82,12 @@ impl RunState {
     /// Gives up an ask of a forerunner whose target has ended; whoever waits for it asks for itself.
     pub(in super::super) fn disown(&mut self, ask: AskRef) {
         let Some(key) = self.open_key(ask) else { return };
-        let early = self.early();
         let Some(waiting) = self.by_key.get_mut(&key) else { return };
         waiting.asks.retain(|other| *other != ask);
         if waiting.asked != Some(ask) {
             return;
         }
-        let heir = waiting.inherit(&early, &self.targets);
+        let heir = waiting.inherit(&self.targets);
         if waiting.asks.is_empty() {
             self.by_key.remove(&key);
         }
@@ -100,7 +101,7 @@ impl RunState {
 
     /// Forgets forerunners that have nothing more to do.
     pub(in super::super) fn drop_forerunners(&mut self) {
-        for no in 0..self.n_targets {
+        for no in self.agenda.ahead() {
             let forerunner = self.forerunner(no);
             let (target, Some(ahead)) = (&self.targets[no], &self.forerunners[no]) else { continue };
             let Some(job) = self.targets[forerunner].job() else { continue };

@@ -8,7 +8,7 @@ use super::{refused, text_of, texts};
 use crate::template::work::{charge, charge_bytes};
 
 /// The names of the filters in this file.
-pub(super) const NAMES: [&str; 24] = [
+pub(super) const NAMES: [&str; 25] = [
     "basename",
     "center",
     "date",
@@ -19,6 +19,7 @@ pub(super) const NAMES: [&str; 24] = [
     "join",
     "json",
     "json_encode",
+    "markdown_format",
     "parse_json",
     "regex_findall",
     "regex_match",
@@ -37,6 +38,8 @@ pub(super) const NAMES: [&str; 24] = [
 
 /// The widest that anything is made.
 const WIDEST: usize = 10_000;
+/// The deepest that bullets stand in each other.
+const DEEPEST: usize = 32;
 
 type Context<'s, 't, 'e> = &'s mut State<'t, 'e>;
 
@@ -52,6 +55,9 @@ pub(super) fn add(environment: &mut Environment<'static>) {
     });
     environment.add_filter("wordcount", |state: &mut State<'_, '_>, value: Value| {
         text_of(state, &value).map(|text| text.split_whitespace().count())
+    });
+    environment.add_filter("markdown_format", |state: &mut State<'_, '_>, value: Value| {
+        markdown_format(state, &value)
     });
     environment.add_filter("center", center);
     environment.add_filter("truncate", truncate);
@@ -83,6 +89,42 @@ pub(super) fn add(environment: &mut Environment<'static>) {
         });
     }
     environment.add_function("now", now);
+}
+
+/// Writes a value as Markdown: lists as bullets, maps as bullets with their names, texts as they are.
+fn markdown_format(state: Context<'_, '_, '_>, value: &Value) -> Result<String, Error> {
+    let text = text_of(state, value)?;
+    if matches!(value.kind(), ValueKind::Seq | ValueKind::Iterable | ValueKind::Map) {
+        // The deeper something is, the further in it stands.
+        charge_bytes(state, text.len().saturating_mul(4))?;
+        let mut written = String::new();
+        bullets(state, value, 0, &mut written)?;
+        return Ok(written);
+    }
+    Ok(text)
+}
+
+fn bullets(state: Context<'_, '_, '_>, value: &Value, depth: usize, into: &mut String) -> Result<(), Error> {
+    let is_map = value.kind() == ValueKind::Map;
+    for key in value.try_iter()? {
+        let item = if is_map { value.get_item(&key)? } else { key.clone() };
+        let is_nested = matches!(item.kind(), ValueKind::Seq | ValueKind::Iterable | ValueKind::Map);
+        charge_bytes(state, depth.saturating_mul(2))?;
+        into.push_str(&"  ".repeat(depth));
+        into.push_str("- ");
+        if is_map {
+            into.push_str(&format!("**{}**:", text_of(state, &key)?));
+        }
+        if is_nested && depth < DEEPEST {
+            into.push('\n');
+            bullets(state, &item, depth + 1, into)?;
+            continue;
+        }
+        into.push_str(if is_map { " " } else { "" });
+        into.push_str(&text_of(state, &item)?);
+        into.push('\n');
+    }
+    Ok(())
 }
 
 /// Returns when the execution began, which is the same in all of it.

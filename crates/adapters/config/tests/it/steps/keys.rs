@@ -78,8 +78,17 @@ fn header() -> Vec<(&'static str, &'static str, Row)> {
         ("experts", "{ e: { model: 'p:m' } }", Inert),
         ("personalities", "{ e: words }", Inert),
         ("system", "be brief", Acts("/system", json!("be brief"))),
+        ("orchestrator", "p:m", Inert),
+        ("intention", "to test", Inert),
+        ("architecture", "one step", Inert),
+        ("output_dir", "out", Acts("/phases/a-product-1/input/path", json!("out/o.txt"))),
+        (
+            "global_error_handlers",
+            "[{ fallback_value: 1 }]",
+            Acts("/phases/a/recover", json!([{"value": 1}])),
+        ),
     ];
-    let unbuilt = ["orchestrator", "output_dir", "global_error_handlers", "tools"];
+    let unbuilt = ["tools"];
     rows.extend(unbuilt.into_iter().map(|key| (key, "x", Refused("E0102"))));
     rows.extend(
         ["imports", "extends", "pipeline", "tasks"].into_iter().map(|key| (key, "x", Refused("E0802"))),
@@ -94,7 +103,7 @@ fn every_key_of_the_header_acts_or_is_refused() {
     for (key, value, row) in &rows {
         let own = if value.is_empty() { String::new() } else { format!("{key}: {value}\n") };
         let text = format!(
-            "name: x\n{own}steps:\n- {{ id: a, tool: filesystem, action: read, parameters: {{ path: p }} }}\n"
+            "name: x\n{own}steps:\n- {{ id: a, tool: filesystem, action: read, parameters: {{ path: p }}, products: {{ content: o.txt }} }}\n"
         );
         check("header", key, &text, row);
     }
@@ -130,10 +139,16 @@ fn step() -> Vec<(&'static str, &'static str, Row)> {
             "[{ content: out/a.txt }]",
             Acts("/phases/a-product-1/input/content", json!("{{ a.content }}")),
         ),
+        ("produces", "out/a.txt", Acts("/phases/a-product-1/input/path", json!("out/a.txt"))),
+        (
+            "location",
+            "out/a.txt, produces: path",
+            Acts("/phases/a-product-1/input/content", json!("{{ a.path }}")),
+        ),
+        ("format", "csv, location: out/a", Acts("/phases/a-product-1/input/format", json!("csv"))),
+        ("size_limit", "1KB, location: out/a", Acts("/phases/a-product-1/input/size_limit", json!(1000))),
         ("error_handlers", "[{ fallback_result: 1 }]", Acts("/phases/a/recover", json!([{"value": 1}]))),
     ];
-    let unbuilt = ["produces", "location", "format", "size_limit"];
-    rows.extend(unbuilt.into_iter().map(|key| (key, "x", Refused("E0102"))));
     let refused = ["else", "foreach", "loop", "parallel", "continue_on_error", "checkpoint", "cache"];
     rows.extend(refused.into_iter().map(|key| (key, "x", Refused("E0802"))));
     // These are for models; the test below shows what they do there.

@@ -1,0 +1,226 @@
+//! Values that are left to a model: `<AUTO>what is wanted</AUTO>`.
+//!
+//! They are found before anything else is read, and what the model said is put in their places as data: marks of templates in it
+//! are written so that they come out as they are. Where nobody has said anything yet, something stands in that has the right type.
+
+mod data;
+mod tags;
+mod wanted;
+
+use std::collections::BTreeMap;
+
+use refrain_core::check::code::Code;
+use refrain_core::check::problem;
+use refrain_core::ports::tool_catalogue::ToolCatalogue;
+use refrain_schemas::problem::Problem;
+use refrain_schemas::steps::Auto;
+use serde_json::{Value, json};
+
+use super::code::is_in_code;
+use crate::node::{Kind, Node};
+use crate::source::Source;
+use data::{as_data, as_node};
+use tags::{Piece, pieces};
+use wanted::Wanted;
+
+/// Keys that say something to people alone, at the top of a file.
+const INERT: [&str; 10] = [
+    "id",
+    "name",
+    "description",
+    "version",
+    "metadata",
+    "author",
+    "tags",
+    "orchestrator",
+    "intention",
+    "architecture",
+];
+/// Those of a step.
+const INERT_OF_STEPS: [&str; 5] = ["id", "name", "description", "metadata", "output_description"];
+/// What is not known before the run is under way.
+const AT_RUN_TIME: [&str; 2] = ["goto", "for_each"];
+/// What is read as a formula where it has no braces.
+const CONDITIONS: [&str; 5] = ["condition", "if", "while", "until", "while_condition"];
+
+/// What was found.
+#[derive(Debug, Default)]
+pub(crate) struct Autos {
+    pub(crate) autos: Vec<Auto>,
+    pub(crate) problems: Vec<Problem>,
+}
+
+/// Puts what a model said, or something that stands in, in the places of all tags.
+pub(crate) fn fill(
+    tree: &mut Node,
+    source: &Source<'_>,
+    tools: Option<&dyn ToolCatalogue>,
+    answers: &BTreeMap<String, Value>,
+) -> Autos {
+    let has_model = tree.get("orchestrator").is_some();
+    // Most files leave nothing to a model.
+    if !may_have(tree) {
+        return Autos::default();
+    }
+    let whole = tree.clone();
+    let wanted = Wanted { file: &whole, tools };
+    let mut work = Work { source, wanted, answers, has_model, found: Autos::default() };
+    if let Kind::Map(entries) = &mut tree.kind {
+        for entry in entries.iter_mut().filter(|entry| !INERT.contains(&entry.key.as_str())) {
+            work.node(&mut entry.value, &Place::root(&entry.key));
+        }
+    }
+    work.found
+}
+
+fn may_have(node: &Node) -> bool {
+    match &node.kind {
+        Kind::Text(text) => text.contains("<AUTO"),
+        Kind::List(items) => items.iter().any(may_have),
+        Kind::Map(entries) => entries.iter().any(|entry| may_have(&entry.value)),
+        _ => false,
+    }
+}
+
+/// Where a value stands.
+#[derive(Debug, Clone)]
+struct Place {
+    path: String,
+    /// The path of the step that it belongs to.
+    step: Option<String>,
+}
+
+impl Place {
+    fn root(key: &str) -> Self {
+        Self { path: key.to_owned(), step: None }
+    }
+
+    fn item(&self, n: usize) -> Self {
+        let path = format!("{}[{n}]", self.path);
+        let is_list_of_steps = self.path == "steps" || self.path.ends_with(".steps");
+        let step = if is_list_of_steps { Some(path.clone()) } else { self.step.clone() };
+        Self { path, step }
+    }
+
+    fn field(&self, key: &str) -> Self {
+        Self { path: format!("{}.{key}", self.path), step: self.step.clone() }
+    }
+
+    /// The key of the step that the value lies under.
+    fn key(&self) -> Option<&str> {
+        let rest = self.path.strip_prefix(self.step.as_ref()?)?.strip_prefix('.')?;
+        rest.split(['.', '[']).next()
+    }
+
+    fn is_inert(&self) -> bool {
+        let is_own = self.step.as_ref().is_some_and(|step| self.path.len() > step.len());
+        is_own && self.key().is_some_and(|key| INERT_OF_STEPS.contains(&key))
+    }
+}
+
+struct Work<'w> {
+    source: &'w Source<'w>,
+    wanted: Wanted<'w>,
+    answers: &'w BTreeMap<String, Value>,
+    has_model: bool,
+    found: Autos,
+}
+
+impl Work<'_> {
+    fn node(&mut self, node: &mut Node, place: &Place) {
+        if place.is_inert() {
+            return;
+        }
+        match &mut node.kind {
+            Kind::Text(text) if text.contains("<AUTO") => {
+                let text = text.clone();
+                self.text(node, &text, place);
+            }
+            Kind::List(items) => {
+                for (n, item) in items.iter_mut().enumerate() {
+                    self.node(item, &place.item(n));
+                }
+            }
+            Kind::Map(entries) => {
+                for entry in entries {
+                    self.node(&mut entry.value, &place.field(&entry.key));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn text(&mut self, node: &mut Node, text: &str, place: &Place) {
+        let key = place.key().unwrap_or_default();
+        // What is refused further on keeps its tag, which says so at its place.
+        if AT_RUN_TIME.contains(&key) {
+            return;
+        }
+        let Some(pieces) = pieces(text) else {
+            return self.problem(
+                node,
+                place,
+                "`<AUTO>` is not closed",
+                "write `<AUTO>what is wanted</AUTO>`",
+            );
+        };
+        if !self.has_model {
+            let name = place.path.rsplit('.').next().unwrap_or(&place.path);
+            let message = format!("`{name}` is left to a model, and there is none");
+            self.problem(node, place, &message, Code::StepAuto.hint());
+            let schema = self.wanted.at(&place.path, place.step.as_deref()).filter(|_| pieces.len() == 1);
+            *node = as_node(&wanted::stand_in(&schema.unwrap_or_default()), node.span);
+            return;
+        }
+        match pieces.as_slice() {
+            [Piece::Tag { task, .. }] => {
+                let Some(schema) = self.wanted.at(&place.path, place.step.as_deref()) else { return };
+                let value = self.value(place.path.clone(), task, text, schema, place);
+                *node = as_node(&value, node.span);
+            }
+            pieces => self.parts(node, text, pieces, key, place),
+        }
+    }
+
+    /// Fills tags within a text in, each of which is a text.
+    fn parts(&mut self, node: &mut Node, text: &str, pieces: &[Piece<'_>], key: &str, place: &Place) {
+        let mut out = String::new();
+        for (n, piece) in pieces.iter().enumerate() {
+            match piece {
+                Piece::Text(text) => out.push_str(text),
+                Piece::Tag { task, at } => {
+                    if CONDITIONS.contains(&key) || is_in_code(text, *at) {
+                        let message = "a part of a formula cannot be left to a model";
+                        return self.problem(
+                            node,
+                            place,
+                            message,
+                            "leave the whole value to it, or write it",
+                        );
+                    }
+                    let schema = json!({ "type": "string" });
+                    let value = self.value(format!("{}#{n}", place.path), task, text, schema, place);
+                    out.push_str(&as_data(value.as_str().unwrap_or_default()));
+                }
+            }
+        }
+        node.kind = Kind::Text(out);
+    }
+
+    fn value(&mut self, path: String, task: &str, text: &str, schema: Value, place: &Place) -> Value {
+        let answer = self.answers.get(&path).cloned();
+        let value = answer.clone().unwrap_or_else(|| wanted::stand_in(&schema));
+        let about = self.wanted.about(place.step.as_deref(), place.key());
+        let auto = Auto { path, task: task.to_owned(), text: text.to_owned(), about, schema, answer };
+        self.found.autos.push(auto);
+        value
+    }
+
+    fn problem(&mut self, node: &mut Node, place: &Place, message: &str, hint: &str) {
+        let found = problem(Code::StepAuto, &place.path, message);
+        let at = Some(self.source.place(node.span));
+        self.found.problems.push(Problem { place: at, hint: Some(hint.to_owned()), ..found });
+        // Told once is enough.
+        *node = as_node(&wanted::stand_in(&Value::Null), node.span);
+    }
+}

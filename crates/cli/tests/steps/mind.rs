@@ -1,0 +1,530 @@
+//! What a model is asked about a steps file, and what is made of its answers: each test holds what Refrain says against what the
+//! providers wrote down. The orchestrator is one provider, the model of the steps another.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use refrain_testkit::provider::{Entry, Fault, FaultMix, Provider, Settings};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+const INTENTION: &str = "Say what this pipeline is for";
+const ARCHITECTURE: &str = "Describe how this pipeline";
+const ALIGNMENT: &str = "Judge whether the architecture";
+const VALUE: &str = "A value of a pipeline is left to you";
+const QUALITY: &str = "Look for what is wrong";
+
+const STORY: &str = "
+  - id: write
+    prompt: \"Write about {{ topic }}\"
+  - id: save
+    tool: filesystem
+    action: write
+    parameters: { path: out/story.txt, content: \"{{ write.result }}\" }
+";
+
+fn aligned() -> String {
+    json!({"is_valid": true, "confidence": 0.9, "issues": [], "warnings": [], "suggestions": []}).to_string()
+}
+
+fn misaligned(confidence: f64) -> String {
+    let issue = json!({"severity": "critical", "step": "save", "type": "logic",
+        "description": "nothing is checked", "suggested_fix": "add a step that checks"});
+    let issues = json!([issue]);
+    json!({"is_valid": false, "confidence": confidence, "issues": issues, "warnings": [], "suggestions": []})
+        .to_string()
+}
+
+/// A project with a steps file, and the two providers that it names.
+struct Stage {
+    place: TempDir,
+    boss: Provider,
+    worker: Provider,
+    header: String,
+}
+
+/// How the binary ended.
+struct Ended {
+    code: Option<i32>,
+    stdout: String,
+    stderr: String,
+}
+
+impl Ended {
+    #[track_caller]
+    fn expect(self, code: i32) -> Self {
+        assert_eq!(self.code, Some(code), "stdout:\n{}\nstderr:\n{}", self.stdout, self.stderr);
+        self
+    }
+
+    #[track_caller]
+    fn json(&self) -> Value {
+        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {}", self.stdout))
+    }
+}
+
+impl Stage {
+    /// Sets up a project. `header` is what it says besides its models, `answers` what the orchestrator says to what.
+    fn new(header: &str, steps: &str, answers: &[(&str, &str)]) -> Self {
+        let provider = || Provider::start(Settings::default()).unwrap();
+        let stage = Self {
+            place: tempfile::tempdir().unwrap(),
+            boss: provider(),
+            worker: provider(),
+            header: header.to_owned(),
+        };
+        let defaults = [(INTENTION, "It writes a story."), (ARCHITECTURE, "1. write\n2. save")];
+        let aligned = aligned();
+        let mut all: Vec<(&str, &str)> = answers.to_vec();
+        all.extend(defaults);
+        all.push((ALIGNMENT, &aligned));
+        stage.says(&all);
+        stage.write(steps);
+        stage
+    }
+
+    fn says(&self, answers: &[(&str, &str)]) {
+        let own = |(mark, said): &(&str, &str)| ((*mark).to_owned(), (*said).to_owned());
+        let answers = answers.iter().map(own).collect();
+        self.boss.set(|settings| settings.says = answers);
+    }
+
+    fn write(&self, steps: &str) {
+        let text = format!(
+            "id: story\nname: Story\norchestrator: boss:large\ndefault_model: worker:small\nendpoints:\n  boss: {{ base_url: \"{}\", \
+             timeout: 2s }}\n  worker: {{ base_url: \"{}\" }}\n{}inputs: {{ topic: {{ type: string, default: cats }} }}\nsteps:{steps}",
+            self.boss.url(),
+            self.worker.url(),
+            self.header
+        );
+        fs::write(self.path("story.yaml"), text).unwrap();
+    }
+
+    fn path(&self, path: &str) -> PathBuf {
+        self.place.path().join(path)
+    }
+
+    fn run(&self, words: &[&str]) -> Ended {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_refrain"));
+        command.args(["-f", "story.yaml"]).args(words).current_dir(self.place.path()).env_clear();
+        command.env("PATH", std::env::var("PATH").unwrap()).env("LC_ALL", "C.UTF-8").stdin(Stdio::null());
+        let output = command.args(["--progress", "none"]).output().unwrap();
+        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+        Ended { code: output.status.code(), stdout: text(&output.stdout), stderr: text(&output.stderr) }
+    }
+
+    /// Returns what the orchestrator was asked since the first `from` questions, by the words that each begins with.
+    fn asked(&self, from: usize) -> Vec<&'static str> {
+        let marks = [INTENTION, ARCHITECTURE, ALIGNMENT, VALUE, QUALITY];
+        let mark = |entry: &Entry| marks.into_iter().find(|mark| entry.prompt.contains(mark)).unwrap_or("?");
+        self.boss.journal()[from..].iter().map(mark).collect()
+    }
+
+    /// Returns the prompt of the first question of a kind.
+    fn prompt(&self, mark: &str) -> String {
+        let journal = self.boss.journal();
+        journal.iter().find(|entry| entry.prompt.contains(mark)).unwrap().prompt.clone()
+    }
+
+    fn file(&self, path: &str) -> String {
+        fs::read_to_string(self.path(path)).unwrap()
+    }
+}
+
+fn n_warnings(stderr: &str, code: &str) -> usize {
+    stderr.matches(&format!("[{code}]")).count()
+}
+
+#[test]
+fn the_orchestrator_is_asked_three_things_once_and_nobody_else_is() {
+    let stage = Stage::new("", STORY, &[]);
+    stage.run(&["run"]).expect(0);
+    assert_eq!(stage.asked(0), [INTENTION, ARCHITECTURE, ALIGNMENT]);
+    assert!(stage.boss.journal().iter().all(|entry| entry.model == "large"));
+    let worker = stage.worker.journal();
+    assert_eq!((worker.len(), worker[0].model.as_str()), (1, "small"), "the steps ask their own model");
+    assert!(
+        stage.prompt(ARCHITECTURE).contains("It writes a story."),
+        "the intention is shown to the architecture"
+    );
+    let judged = stage.prompt(ALIGNMENT);
+    assert!(judged.contains("It writes a story.") && judged.contains("2. save"), "{judged}");
+    assert!(
+        stage.prompt(INTENTION).contains("Write about {{ topic }}"),
+        "the steps are shown as they are written"
+    );
+
+    stage.run(&["run"]).expect(0);
+    stage.run(&["run", "--set", "topic=dogs"]).expect(0);
+    let told = stage.run(&["explain", "pipeline", "--json"]).expect(0).json();
+    assert_eq!(stage.boss.arrived(), 3, "what was said once is not asked again");
+    assert_eq!(told["meaning"]["intention"], "It writes a story.");
+    assert_eq!(told["meaning"]["alignment"]["is_valid"], true);
+    assert_eq!(told["meaning"]["to_ask"], json!([]));
+
+    stage.write(&STORY.replace("Write about", "Tell of"));
+    stage.run(&["run"]).expect(0);
+    assert_eq!(stage.asked(3), [INTENTION, ARCHITECTURE, ALIGNMENT], "other steps are another pipeline");
+}
+
+#[test]
+fn what_says_something_to_people_alone_asks_nothing_anew() {
+    let stage = Stage::new("version: 1.0.0\n", STORY, &[]);
+    stage.run(&["run"]).expect(0);
+    let file = stage.file("story.yaml").replace("version: 1.0.0", "version: 1.0.1\nauthor: me\ntags: [a]");
+    fs::write(stage.path("story.yaml"), file).unwrap();
+    stage.run(&["run"]).expect(0);
+    assert_eq!(stage.boss.arrived(), 3);
+}
+
+#[test]
+fn check_and_plan_ask_nobody_and_say_what_would_be_asked() {
+    let stage = Stage::new("", STORY, &[]);
+    for words in [&["check"][..], &["plan"], &["run", "--dry-run"], &["explain", "pipeline", "--no-model"]] {
+        let ended = stage.run(words).expect(0);
+        let is_said = ended.stderr.contains("would ask boss/large for intention, architecture, alignment")
+            || ended.stdout.contains("boss/large for intention, architecture, alignment");
+        assert!(is_said, "{words:?}: {}{}", ended.stdout, ended.stderr);
+    }
+    assert_eq!((stage.boss.arrived(), stage.worker.arrived()), (0, 0));
+    stage.run(&["run"]).expect(0);
+    let after = stage.run(&["check"]).expect(0);
+    assert!(!after.stderr.contains("would ask"), "{}", after.stderr);
+    assert_eq!(stage.boss.arrived(), 3);
+}
+
+#[test]
+fn what_a_person_wrote_is_not_asked() {
+    let header = "intention: To praise cats.\n";
+    let stage = Stage::new(header, STORY, &[]);
+    stage.run(&["run"]).expect(0);
+    assert_eq!(stage.asked(0), [ARCHITECTURE, ALIGNMENT]);
+    assert!(stage.prompt(ALIGNMENT).contains("To praise cats."));
+    let told = stage.run(&["explain", "pipeline", "--json"]).expect(0).json();
+    assert_eq!(told["meaning"]["intention"], "To praise cats.");
+
+    let both = Stage::new("intention: To praise cats.\narchitecture: One writes.\n", STORY, &[]);
+    both.run(&["run"]).expect(0);
+    assert_eq!(both.asked(0), [ALIGNMENT]);
+    assert!(both.prompt(ALIGNMENT).contains("One writes."));
+}
+
+#[test]
+fn switches_turn_questions_off() {
+    let check = |config: &str, words: &[&str], expect: &[&str]| {
+        let stage = Stage::new(config, STORY, &[]);
+        stage.run(&[&["run"], words].concat()).expect(0);
+        assert_eq!(stage.asked(0), expect, "{config}{words:?}");
+        stage
+    };
+    check("config: { enable_intelligence: false }\n", &[], &[]);
+    check("", &["--no-intelligence"], &[]);
+    check("config: { enable_validation: false }\n", &[], &[INTENTION, ARCHITECTURE]);
+    let all = [INTENTION, ARCHITECTURE, ALIGNMENT];
+    let stage = check("context: { enable_suggestions: false }\n", &[], &all);
+    assert!(stage.prompt(ALIGNMENT).contains("`suggestions` stays empty"));
+}
+
+#[test]
+fn without_an_orchestrator_nothing_is_asked_and_nothing_said() {
+    let stage = Stage::new("", STORY, &[]);
+    let file = stage.file("story.yaml").replace("orchestrator: boss:large\n", "");
+    fs::write(stage.path("story.yaml"), file).unwrap();
+    let ended = stage.run(&["run"]).expect(0);
+    assert!(!ended.stderr.contains("orchestrator") && !ended.stderr.contains("W08"), "{}", ended.stderr);
+    let told = stage.run(&["explain", "pipeline", "--json"]).expect(0).json();
+    assert_eq!(
+        (&told["meaning"]["orchestrator"], &told["meaning"]["intention"]),
+        (&Value::Null, &Value::Null)
+    );
+    assert_eq!(stage.boss.arrived(), 0);
+}
+
+#[test]
+fn an_orchestrator_that_does_not_answer_costs_one_warning() {
+    let stage = Stage::new("", STORY, &[]);
+    let faults = FaultMix { share: 1.0, kinds: vec![Fault::Stalled], in_a_row: None };
+    stage.boss.set(|settings| settings.faults = faults);
+    let ended = stage.run(&["run"]).expect(0);
+    assert_eq!(n_warnings(&ended.stderr, "W0828"), 1, "{}", ended.stderr);
+    assert!(ended.stderr.contains("intention, architecture, alignment"), "{}", ended.stderr);
+    assert_eq!(stage.asked(0), [INTENTION], "what hangs on it is not asked either");
+    assert!(stage.path("out/story.txt").is_file(), "the run goes on without");
+
+    stage.boss.set(|settings| settings.faults = FaultMix::default());
+    let ended = stage.run(&["run"]).expect(0);
+    assert_eq!(n_warnings(&ended.stderr, "W0828"), 0, "a failure is not kept as an answer: {}", ended.stderr);
+    assert_eq!(stage.asked(1), [INTENTION, ARCHITECTURE, ALIGNMENT]);
+}
+
+#[test]
+fn nonsense_is_no_alignment() {
+    let stage = Stage::new("", STORY, &[(ALIGNMENT, "Looks fine to me!")]);
+    let ended = stage.run(&["run"]).expect(0);
+    assert_eq!(n_warnings(&ended.stderr, "W0828"), 1, "{}", ended.stderr);
+    assert!(ended.stderr.contains("for alignment"), "{}", ended.stderr);
+    assert_eq!(stage.asked(0), [INTENTION, ARCHITECTURE, ALIGNMENT]);
+    let aligned = aligned();
+    stage.says(&[(ALIGNMENT, &aligned)]);
+    stage.run(&["run"]).expect(0);
+    assert_eq!(stage.asked(3), [ALIGNMENT], "the others are on record");
+}
+
+#[test]
+fn a_misaligned_pipeline_is_refused_unless_that_is_allowed() {
+    let stage = Stage::new("", STORY, &[(ALIGNMENT, &misaligned(0.8))]);
+    let document = stage.run(&["run", "--json"]).expect(2).json();
+    let problem = &document["problems"][0];
+    assert_eq!((&problem["code"], &problem["path"]), (&"E0830".into(), &"steps[1]".into()), "{document:#}");
+    assert!(problem["message"].as_str().unwrap().contains("nothing is checked"));
+    assert!(problem["hint"].as_str().unwrap().contains("--allow-misaligned"));
+    assert_eq!(stage.worker.arrived(), 0, "nothing was run");
+
+    let allowed = stage.run(&["run", "--allow-misaligned"]).expect(0);
+    assert_eq!(n_warnings(&allowed.stderr, "W0831"), 1, "{}", allowed.stderr);
+    assert_eq!((stage.boss.arrived(), stage.worker.arrived()), (3, 1));
+}
+
+#[test]
+fn a_doubt_is_a_warning() {
+    let stage = Stage::new("", STORY, &[(ALIGNMENT, &misaligned(0.79))]);
+    let ended = stage.run(&["run"]).expect(0);
+    assert_eq!(n_warnings(&ended.stderr, "W0831"), 1, "{}", ended.stderr);
+    assert!(ended.stderr.contains("story.yaml:12"), "at its step: {}", ended.stderr);
+}
+
+const LEFT: &str = "
+  - id: save
+    tool: filesystem
+    action: write
+    timeout: <AUTO>how long it may take</AUTO>
+    parameters: { path: out/story.txt, content: \"<AUTO>a line about {{ topic }}</AUTO>\" }
+  - id: next
+    tool: filesystem
+    action: write
+    dependencies: <AUTO>what comes first</AUTO>
+    parameters: { path: out/next.txt, content: \"of {{ topic }}: <AUTO>two words</AUTO>\" }
+";
+
+const VALUES: [(&str, &str); 4] = [
+    ("how long it may take", r#"{"value": 7}"#),
+    ("a line about", r#"{"value": "Hi {{ topic }} {% if %} <AUTO>x</AUTO>"}"#),
+    ("what comes first", r#"{"value": ["save"]}"#),
+    ("two words", r#"{"value": "{{ topic }}"}"#),
+];
+
+#[test]
+fn values_are_asked_once_and_are_data() {
+    let stage = Stage::new("config: { enable_intelligence: false }\n", LEFT, &VALUES);
+    let open = stage.run(&["check"]).expect(0);
+    let paths =
+        "steps[0].timeout, steps[0].parameters.content, steps[1].dependencies, steps[1].parameters.content#1";
+    assert!(open.stderr.contains(paths), "{}", open.stderr);
+    assert_eq!(stage.boss.arrived(), 0);
+
+    stage.run(&["run"]).expect(0);
+    assert_eq!(stage.asked(0), [VALUE; 4]);
+    assert_eq!(stage.worker.arrived(), 0, "the orchestrator alone is asked");
+    assert_eq!(
+        stage.file("out/story.txt"),
+        "Hi {{ topic }} {% if %} <AUTO>x</AUTO>",
+        "what it said is not rendered"
+    );
+    assert_eq!(stage.file("out/next.txt"), "of cats: {{ topic }}", "what stands around it is");
+
+    stage.run(&["run"]).expect(0);
+    let told = stage.run(&["explain", "pipeline", "--json"]).expect(0).json();
+    assert_eq!(stage.boss.arrived(), 4, "what was said once is not asked again");
+    let values: Vec<&Value> =
+        told["meaning"]["autos"].as_array().unwrap().iter().map(|auto| &auto["value"]).collect();
+    assert_eq!(values[0], 7);
+    assert_eq!(*values[2], json!(["save"]));
+    assert_eq!(told["steps"][1]["after"], json!(["save"]));
+    assert_eq!(told["steps"][0]["timeout"], "7s");
+
+    let native = stage.run(&["convert"]).expect(0).stdout;
+    assert!(!native.contains("<AUTO>how") && native.contains("7s"), "{native}");
+    assert_eq!(stage.boss.arrived(), 4);
+
+    stage.write(&LEFT.replace("out/next.txt", "out/other.txt").replace("two words", "two other words"));
+    stage.says(&[("two other words", r#"{"value": "no"}"#)]);
+    stage.run(&["run"]).expect(0);
+    assert_eq!(stage.boss.arrived(), 5, "only the one that changed is asked");
+    assert_eq!(stage.file("out/other.txt"), "of cats: no");
+}
+
+#[test]
+fn a_value_that_the_model_does_not_give_stops_the_run() {
+    let check = |said: &str| {
+        let stage = Stage::new(
+            "config: { enable_intelligence: false }\n",
+            LEFT,
+            &[("how long", said), ("a line about", VALUES[1].1), VALUES[2], VALUES[3]],
+        );
+        let document = stage.run(&["run", "--json"]).expect(1).json();
+        let error = document["error"].as_str().unwrap();
+        assert!(error.contains("did not say what `steps[0].timeout` is"), "{error}");
+        assert!(!stage.path("out").exists(), "nothing was run");
+        let n = stage.boss.journal().iter().filter(|entry| entry.prompt.contains("how long")).count();
+        assert_eq!(n, 3, "it is asked again for its shape, and then no more");
+    };
+    check("I am not sure.");
+    check(r#"{"value": "soon"}"#);
+    check("As an AI, I cannot say.");
+}
+
+#[test]
+fn without_a_model_a_value_cannot_be_left_open() {
+    let stage = Stage::new("", LEFT, &VALUES);
+    let file = stage.file("story.yaml").replace("orchestrator: boss:large\n", "");
+    fs::write(stage.path("story.yaml"), file).unwrap();
+    let found = stage.run(&["check", "--json"]).expect(2).json();
+    let codes: Vec<&str> =
+        found["problems"].as_array().unwrap().iter().map(|p| p["code"].as_str().unwrap()).collect();
+    assert_eq!(codes, ["E0818"; 4]);
+    assert_eq!(found["problems"][1]["path"], "steps[0].parameters.content");
+}
+
+#[test]
+fn a_file_that_is_wrong_elsewhere_asks_nothing() {
+    let stage = Stage::new(
+        "",
+        &LEFT.replace("id: next\n    tool: filesystem", "id: next\n    tool: filesystm"),
+        &VALUES,
+    );
+    stage.run(&["run"]).expect(2);
+    assert_eq!(stage.boss.arrived(), 0);
+}
+
+#[test]
+fn an_orchestrator_that_is_not_there_is_told_at_its_place() {
+    let stage = Stage::new("", STORY, &[]);
+    let file = stage.file("story.yaml").replace("boss:large", "bos:large");
+    fs::write(stage.path("story.yaml"), file).unwrap();
+    let found = stage.run(&["check", "--json"]).expect(2).json();
+    let problem = &found["problems"][0];
+    assert_eq!(
+        (&problem["path"], &problem["place"]["line"]),
+        (&"orchestrator".into(), &3.into()),
+        "{found:#}"
+    );
+}
+
+fn quality(stage: &Stage, words: &[&str], code: i32) -> Value {
+    let report = stage.run(&[&["qc", "--json"], words].concat()).expect(code).json();
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../schemas/qc.schema.json");
+    let schema: Value = serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap();
+    assert!(jsonschema::is_valid(&schema, &report), "{report:#}");
+    report
+}
+
+fn rules(report: &Value) -> Vec<String> {
+    let one =
+        |found: &Value| format!("{} {}", found["step"].as_str().unwrap(), found["rule"].as_str().unwrap());
+    report["findings"].as_array().unwrap().iter().map(one).collect()
+}
+
+#[test]
+fn the_orchestrator_looks_at_what_was_made_and_only_what_is_borne_out_counts() {
+    let finding = |step: &str, evidence: &str| json!({"severity": "warning", "category": "content", "step": step, "message": "dull", "evidence": evidence});
+    let said =
+        json!({"findings": [finding("write", "purr"), finding("wrote", "purr"), finding("write", "bark")]});
+    let stage =
+        Stage::new("config: { enable_intelligence: false }\n", STORY, &[(QUALITY, &said.to_string())]);
+    stage.worker.set(|settings| settings.says = vec![("Write about".to_owned(), "Cats purr.".to_owned())]);
+    stage.run(&["run"]).expect(0);
+    let report = quality(&stage, &["--fail-under", "95"], 0);
+    assert_eq!(rules(&report), ["write model"], "{report:#}");
+    assert_eq!((&report["score"], &report["model"]), (&95.into(), &"boss/large".into()));
+    assert_eq!(report["notes"].as_array().unwrap().len(), 2, "{report:#}");
+    assert_eq!(stage.asked(0), [QUALITY]);
+    assert!(stage.prompt(QUALITY).contains("Cats purr."));
+
+    let again = quality(&stage, &["--fail-under", "96"], 5);
+    assert_eq!((stage.boss.arrived(), &again["passed"]), (1, &false.into()), "it is not asked again");
+    let alone = quality(&stage, &["--no-model", "--fail-under", "96"], 0);
+    assert_eq!((&alone["score"], &alone["model"]), (&100.into(), &Value::Null));
+}
+
+#[test]
+fn a_model_that_says_nonsense_of_the_results_leaves_the_rules() {
+    let stage = Stage::new("config: { enable_intelligence: false }\n", STORY, &[(QUALITY, "All good!")]);
+    stage.run(&["run"]).expect(0);
+    let report = quality(&stage, &[], 0);
+    assert_eq!((&report["score"], &report["model"]), (&100.into(), &Value::Null));
+    assert!(report["notes"][0].as_str().unwrap().contains("boss/large did not answer"), "{report:#}");
+}
+
+#[test]
+fn rules_name_the_step_and_show_what_is_wrong() {
+    let secret = "sk-abcdef0123456789abcd";
+    let stage = Stage::new("", STORY, &[]);
+    let said = format!("As an AI language model, I cannot. {secret}");
+    stage.worker.set(|settings| settings.says = vec![("Write about".to_owned(), said)]);
+    stage.run(&["run", "--no-intelligence"]).expect(0);
+    let report = quality(&stage, &["--no-model"], 0);
+    let expect = ["save secret", "write secret", "save refusal", "write refusal"];
+    assert_eq!(rules(&report), expect, "{report:#}");
+    assert!(!report.to_string().contains(secret), "it is never told in full: {report:#}");
+    assert!(report["findings"][1]["evidence"].as_str().unwrap().contains("****"));
+    assert_eq!((&report["score"], &report["grade"]), (&0.into(), &"unusable".into()));
+
+    fs::remove_file(stage.path("out/story.txt")).unwrap();
+    let report = quality(&stage, &["--no-model"], 0);
+    assert_eq!(rules(&report), ["write secret", "save file_missing", "write refusal"], "{report:#}");
+    let text = stage.run(&["qc", "--no-model", "--fail-under", "50"]).expect(5).stdout;
+    assert!(text.contains("critical write:") && text.contains("out/story.txt"), "{text}");
+}
+
+#[test]
+fn a_run_that_failed_is_looked_at_too() {
+    let steps = "
+  - { id: a, tool: terminal, action: execute, on_failure: continue, parameters: { command: \"exit 3\" } }
+  - { id: b, tool: echo, parameters: { text: \"  \" }, dependencies: [a] }
+  - { id: c, tool: filesystem, action: write, parameters: { path: out/c.txt, content: \"{{ topic }}\" } }
+";
+    let stage = Stage::new("config: { enable_intelligence: false }\n", steps, &[]);
+    let document = stage.run(&["run", "--json", "--set", "topic={{ name }}"]).expect(1).json();
+    let report = quality(&stage, &["--no-model", "--set", "topic={{ name }}"], 0);
+    assert_eq!(rules(&report), ["a failed", "b empty"], "what was given is data: {report:#}");
+    let run = document["execution_id"].as_str().unwrap();
+    assert_eq!(quality(&stage, &[run, "--no-model"], 0)["run_id"], run);
+    let none = stage.run(&["qc", "00000000-0000-7000-8000-000000000000"]).expect(2);
+    assert!(none.stderr.contains("there is no run"), "{}", none.stderr);
+    // The value is data only where it was given.
+    assert_eq!(rules(&quality(&stage, &["--no-model"], 0)), ["a failed", "b empty", "c unrendered"]);
+}
+
+#[test]
+fn explaining_needs_no_model() {
+    let steps = "
+  - { id: save, tool: filesystem, action: write, parameters: { path: out/a.txt, content: \"of {{ topic }}\" } }
+  - { id: back, tool: filesystem, action: read, condition: \"{{ topic != 'x' }}\", on_false: end, parameters: { path: \"{{ save.path }}\" } }
+  - { id: side, tool: echo, parameters: { text: \"{{ back.content | upper }}\" } }
+  - { id: end, tool: echo, on_failure: continue, parameters: { text: \"{{ save.result.size }}\" } }
+outputs: { said: \"{{ end.result }}\" }
+";
+    let stage = Stage::new("config: { enable_intelligence: false }\n", steps, &[]);
+    let told = stage.run(&["explain", "pipeline", "--json"]).expect(0).json();
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../schemas/explain.schema.json");
+    let schema: Value = serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap();
+    assert!(jsonschema::is_valid(&schema, &told), "{told:#}");
+    assert_eq!(told["levels"], json!([["save"], ["back"], ["side", "end"]]));
+    let flow = |source: &str, target: &str, variable: &str, kind: &str, how: Value| json!({"source": source, "target": target, "variable": variable, "type": kind, "transformation": how});
+    let expect = [
+        flow("inputs", "save", "topic", "string", "in a text".into()),
+        flow("save", "back", "path", "string", Value::Null),
+        flow("inputs", "back", "topic", "string", "condition".into()),
+        flow("back", "side", "content", "string", "back.content | upper".into()),
+        flow("save", "end", "result.size", "integer", Value::Null),
+        flow("end", "outputs.said", "result", "string", Value::Null),
+    ];
+    assert_eq!(told["data_flow"], json!(expect), "{:#}", told["data_flow"]);
+    let complexity = json!({"score": 0.35, "steps": 4, "levels": 3, "branches": 3, "nesting": 0});
+    assert_eq!(told["complexity"], complexity);
+    assert_eq!(told["files"], json!([{"path": "out/a.txt", "step": "save"}]));
+    assert_eq!(told["now"]["changes"], true);
+    assert_eq!(told["steps"][1]["routes"], json!([{"on": "false", "to": "end"}]));
+    assert_eq!(stage.boss.arrived() + stage.worker.arrived(), 0);
+}

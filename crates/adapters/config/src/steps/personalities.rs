@@ -68,8 +68,12 @@ impl Lowering<'_, '_> {
     pub(super) fn persona_of(&mut self, fields: &Fields<'_>) -> Option<Persona> {
         let Some(item) = fields.get("personality") else {
             let is_own = self.models.personalities.own.contains_key(STANDARD);
-            let found =
-                if is_own { Found::Here(Box::default()) } else { self.in_folders(&FOLDERS[..1], STANDARD) };
+            let found = match (is_own, self.given.files) {
+                (true, _) => Found::Here(Box::default()),
+                (false, Some(_)) => self.in_folders(&FOLDERS[..1], STANDARD),
+                // Nobody looks for files.
+                (false, None) => Found::Nowhere,
+            };
             let first = fields.entries.first()?;
             let item = Item { node: &first.value, key: Some(first.key_span), path: fields.path.clone() };
             return matches!(found, Found::Here(_))

@@ -4,7 +4,6 @@
 
 use refrain_core::check::code::Code;
 use refrain_core::prompt::enveloped;
-use refrain_core::template::is_template;
 use refrain_schemas::agent_spec::SchemaRef;
 use refrain_schemas::json::Json;
 use serde_json::{Map, Value, json};
@@ -12,6 +11,7 @@ use serde_json::{Map, Value, json};
 use super::Lowering;
 use super::inputs::{self, RULES};
 use super::reading::{Fields, Item, Reading, json as value_of, listed};
+use super::texts::has_template;
 use crate::node::{Entry, Kind};
 
 /// Actions that ask for a value.
@@ -123,7 +123,7 @@ impl Lowering<'_, '_> {
             None => value_of(item.node),
         };
         let wrong = match &schema {
-            Value::Object(_) if is_filled_in(&schema) => Some("a schema is not filled in"),
+            Value::Object(_) if has_template(&schema) => Some("a schema is not filled in"),
             Value::Object(fields) if !SHAPES.iter().any(|word| fields.contains_key(*word)) => {
                 Some("the schema says nothing of what is answered")
             }
@@ -197,16 +197,6 @@ impl Lowering<'_, '_> {
             return None;
         };
         Some((key.clone(), fields.get(key)?))
-    }
-}
-
-/// Whether a schema has texts with templates in them.
-fn is_filled_in(schema: &Value) -> bool {
-    match schema {
-        Value::String(text) => is_template(text),
-        Value::Array(items) => items.iter().any(is_filled_in),
-        Value::Object(fields) => fields.values().any(is_filled_in),
-        _ => false,
     }
 }
 

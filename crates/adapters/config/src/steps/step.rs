@@ -163,10 +163,6 @@ impl Lowering<'_, '_> {
         }
     }
 
-    fn unbuilt(&mut self, draft: &Draft<'_>, keys: &[&str]) {
-        self.reading.unbuilt(&draft.fields, keys);
-    }
-
     fn of_loops(&mut self, fields: &Fields<'_>) {
         for (key, item) in fields.iter().filter(|(key, _)| keys_of_loops().contains(key)) {
             let hint = Some("add `for_each:` or `while:`, or leave it out".to_owned());

@@ -286,11 +286,7 @@ impl Texts<'_, '_, '_> {
         if is_always_guarded(text, is_bare, root) {
             return;
         }
-        let fields =
-            result.filter(|_| first != "result").and_then(|result| result.get("properties")?.as_object());
-        let fields = fields.into_iter().flat_map(|fields| fields.keys());
-        let known: Vec<&str> = known.iter().chain(fields).map(String::as_str).collect();
-        let hint = suggestion(&key, known.iter().copied());
+        let hint = suggestion(&key, known.iter().map(String::as_str));
         self.reading.at(Code::StepName, item, format!("the result of `{root}` has no field `{key}`"), hint);
     }
 }

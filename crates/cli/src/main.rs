@@ -5,6 +5,7 @@
 
 mod address;
 mod args;
+mod choices;
 mod commands;
 mod environment;
 mod holder;

@@ -23,6 +23,8 @@ pub(crate) struct Project {
     pub(crate) outside: Vec<PathBuf>,
     /// The id of a steps file that is not the usual file of its folder: there may be several, each with a state of its own.
     pub(crate) steps: Option<String>,
+    /// Whether models are chosen anew for steps that leave them open.
+    pub(crate) chooses_anew: bool,
 }
 
 impl Project {
@@ -87,9 +89,13 @@ impl Project {
     fn at(file: &Path) -> Result<Self, CliError> {
         let name = file.file_name().and_then(|name| name.to_str()).map(str::to_owned);
         match (file.is_file(), name, file.parent()) {
-            (true, Some(file_name), Some(dir)) => {
-                Ok(Self { dir: dir.to_owned(), file_name, outside: Vec::new(), steps: None })
-            }
+            (true, Some(file_name), Some(dir)) => Ok(Self {
+                dir: dir.to_owned(),
+                file_name,
+                outside: Vec::new(),
+                steps: None,
+                chooses_anew: false,
+            }),
             _ => Err(CliError::usage(format!("there is no pipeline file {}", file.display()))
                 .hint("`-f` is relative to `-C DIR`, or to the working folder")),
         }
@@ -98,7 +104,13 @@ impl Project {
     fn above(start: &Path) -> Result<Self, CliError> {
         let found = start.ancestors().find_map(|dir| {
             let name = usual(dir)?;
-            Some(Self { dir: dir.to_owned(), file_name: name.to_owned(), outside: Vec::new(), steps: None })
+            Some(Self {
+                dir: dir.to_owned(),
+                file_name: name.to_owned(),
+                outside: Vec::new(),
+                steps: None,
+                chooses_anew: false,
+            })
         });
         found.ok_or_else(|| {
             CliError::usage(format!(
@@ -148,7 +160,13 @@ mod tests {
         let named = Project::at(&deep.join("other.yaml")).unwrap();
         assert_eq!(
             named,
-            Project { dir: deep, file_name: "other.yaml".into(), outside: Vec::new(), steps: None }
+            Project {
+                dir: deep,
+                file_name: "other.yaml".into(),
+                outside: Vec::new(),
+                steps: None,
+                chooses_anew: false
+            }
         );
         assert!(Project::at(&root.path().join("missing.yaml")).is_err());
     }

@@ -100,11 +100,18 @@ pub(crate) fn of_run(
     })
 }
 
+/// What a phase made.
+struct Made {
+    document: Value,
+    /// The model that made it.
+    model: Option<String>,
+}
+
 struct Making<'a> {
     map: &'a StepsMap,
     report: &'a RunReport,
     /// The reports of phases and scopes, and what they made.
-    phases: BTreeMap<Target, (&'a PhaseReport, Value)>,
+    phases: BTreeMap<Target, (&'a PhaseReport, Made)>,
     steps: IndexMap<String, StepReport>,
 }
 
@@ -112,9 +119,15 @@ impl<'a> Making<'a> {
     fn new(opened: &Opened, map: &'a StepsMap, report: &'a RunReport) -> Result<Self, CliError> {
         let target = |phase: &PhaseReport| Target { phase: phase.phase.clone(), scope: phase.scope.clone() };
         let targets: Vec<Target> = report.phases.iter().map(target).collect();
-        let documents = runtime::on_this_thread(async { Ok(opened.engine.documents(&targets).await?) })?;
-        let documents = documents.into_iter().map(|found| found.map_or(Value::Null, |json| json.value()));
-        let phases = targets.into_iter().zip(report.phases.iter().zip(documents)).collect();
+        let (documents, answered) = runtime::on_this_thread(async {
+            Ok((opened.engine.documents(&targets).await?, opened.engine.answered(&targets).await?))
+        })?;
+        let agents = &opened.engine.model().agents;
+        let made = documents.into_iter().zip(answered).map(|(document, agent)| Made {
+            document: document.map_or(Value::Null, |json| json.value()),
+            model: agent.and_then(|agent| agents.get(&agent)?.spec.model.clone()),
+        });
+        let phases = targets.into_iter().zip(report.phases.iter().zip(made)).collect();
         Ok(Self { map, report, phases, steps: IndexMap::new() })
     }
 
@@ -123,8 +136,9 @@ impl<'a> Making<'a> {
         let target = Target { phase: entry.phase.clone(), scope: scope.clone() };
         let is_shown = !matches!(entry.kind, StepKind::Each(false) | StepKind::Hidden);
         let step = self.phases.get(&target).filter(|_| is_shown);
-        if let Some(step) = step.map(|(phase, document)| step_of(self.map, entry, phase, document)) {
-            self.steps.insert(name.to_owned(), step);
+        if let Some(step) = step.map(|(phase, made)| step_of(self.map, entry, phase, made)) {
+            let choice = self.map.choices.iter().find(|choice| choice.step == entry.phase.as_str()).cloned();
+            self.steps.insert(name.to_owned(), StepReport { choice, ..step });
         }
         if matches!(entry.kind, StepKind::Each(_) | StepKind::While) {
             self.turns(entry, scope, name);
@@ -183,6 +197,7 @@ impl<'a> Making<'a> {
             error_type: None,
             tool: None,
             model: None,
+            choice: None,
             retries: 0,
             timed_out: false,
             recovered: false,
@@ -198,7 +213,7 @@ impl<'a> Making<'a> {
     }
 }
 
-fn step_of(map: &StepsMap, entry: &StepEntry, phase: &PhaseReport, document: &Value) -> StepReport {
+fn step_of(map: &StepsMap, entry: &StepEntry, phase: &PhaseReport, made: &Made) -> StepReport {
     let kind = phase.error.as_ref().and_then(failure_kind);
     let (status, success) = match phase.status {
         PhaseStatus::Fresh | PhaseStatus::Completed => ("completed", true),
@@ -216,11 +231,12 @@ fn step_of(map: &StepsMap, entry: &StepEntry, phase: &PhaseReport, document: &Va
         action: entry.action.clone(),
         status: status.to_owned(),
         success,
-        value: if is_made { document.clone() } else { Value::Null },
+        value: if is_made { made.document.clone() } else { Value::Null },
         error: message.clone().filter(|_| !is_skipped),
         error_type: phase.error.as_ref().filter(|_| !is_skipped).map(type_of),
         tool: entry.tool.clone(),
-        model: entry.model.clone(),
+        model: made.model.clone().filter(|_| success).or_else(|| entry.model.clone()),
+        choice: None,
         retries: phase.retries + phase.earlier_retries,
         timed_out: kind == Some(FailureKind::TimedOut),
         recovered: success && phase.error.is_some(),

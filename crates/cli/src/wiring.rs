@@ -19,6 +19,7 @@ use refrain_core::ports::tool_catalogue::ToolCatalogue;
 use refrain_core::ports::tools::Tools;
 use refrain_core::quality::Subject;
 use refrain_core::redactor::Redactor;
+use refrain_schemas::choice::ModelChoice;
 use refrain_schemas::digest::Digest;
 use refrain_schemas::event::Level;
 use refrain_schemas::money::Budget;
@@ -35,7 +36,7 @@ use refrain_sinks::log_file::last_progress;
 pub(crate) use refrain_config::{in_words_of_steps, steps_id};
 pub(crate) use refrain_remote::model::{endpoint, price};
 pub(crate) use refrain_remote::{
-    KeyFound, KnownPrice, Probe, Reached, SchemaWay, ServiceProbe, prices_age, prices_date,
+    KeyFound, KnownModels, KnownPrice, Probe, Reached, SchemaWay, ServiceProbe, prices_age, prices_date,
 };
 pub(crate) use refrain_sinks::log_file::{Follow, LogFileError};
 pub(crate) use refrain_sinks::log_folder::LogFolder;
@@ -46,7 +47,7 @@ use crate::args::{Globals, ProgressChoice};
 use crate::output::Output;
 use crate::project::Project;
 use crate::report::CliError;
-use crate::{holder, runtime};
+use crate::{choices, holder, runtime};
 
 mod asking;
 mod bench;
@@ -260,6 +261,8 @@ pub(crate) fn converted(checked: &Checked, project: &Project, globals: &Globals)
 
 /// Where tools that ask people look for answers.
 const ANSWERS: &str = "answers";
+/// Where the personalities of a person are.
+const PERSONALITIES: &str = ".refrain/personalities/";
 /// How often a steps file is read again because it reads further files in.
 const READINGS: usize = 128;
 
@@ -273,10 +276,16 @@ fn parsed(project: &Project, answers: &BTreeMap<String, Value>) -> Result<refrai
         return Ok(parsed);
     }
     let tools = registry(Some(project));
+    let environment = safety::environment(&project.dir)?;
+    let models = KnownModels::new(environment.clone());
+    let choices = choices::read(project)?;
     for _ in 0..READINGS {
         let given = refrain_config::Given {
             files: Some(&files),
             tools: Some(&tools as &dyn ToolCatalogue),
+            models: Some(&models),
+            choices: Some(&choices),
+            choose_anew: project.chooses_anew,
             answers: Some(answers),
         };
         parsed = refrain_config::parse_with(&bytes, &project.file_name, &given);
@@ -286,13 +295,22 @@ fn parsed(project: &Project, answers: &BTreeMap<String, Value>) -> Result<refrai
         let wanted = parsed.wanted().to_vec();
         runtime::on_this_thread(async {
             for path in wanted {
-                let bytes = sources.read(&path).await.ok();
+                let bytes = match path.strip_prefix("~/") {
+                    Some(own) => of_person(&*environment, own),
+                    None => sources.read(&path).await.ok(),
+                };
                 files.insert(path, bytes);
             }
             Ok(())
         })?;
     }
     Ok(parsed)
+}
+
+/// Reads a file of the person who runs this, of which none but personalities are asked for.
+fn of_person(secrets: &dyn Secrets, path: &str) -> Option<Vec<u8>> {
+    let home = secrets.get("HOME").filter(|_| path.starts_with(PERSONALITIES))?;
+    std::fs::read(Path::new(&home).join(path)).ok()
 }
 
 /// Reads the pipeline of a project as it is written; `None` where it cannot be made out.
@@ -344,6 +362,19 @@ impl Opened {
     /// Returns what became of the steps, where the file is one of steps.
     pub(crate) const fn steps(&self) -> Option<&StepsMap> {
         self.checked.steps.as_ref()
+    }
+
+    /// Returns the models that were chosen for steps.
+    pub(crate) fn choices(&self) -> &[ModelChoice] {
+        self.steps().map_or(&[], |map| &map.choices)
+    }
+
+    /// Keeps the models that were chosen, so that later runs ask the same ones.
+    pub(crate) fn keep_choices(&self) -> Result<(), CliError> {
+        let Some(map) = self.steps() else { return Ok(()) };
+        let store = self.engine.ports().store.clone();
+        let is_held = runtime::on_this_thread(async { Ok(store.holder().await?.is_some()) })?;
+        if is_held { Ok(()) } else { choices::write(&self.project, &map.record) }
     }
 
     /// Returns what a model is asked about what a run made; `None` where nothing is.
@@ -568,8 +599,10 @@ impl Agents {
         let servers = pipeline.map(|pipeline| pipeline.servers.clone()).unwrap_or_default();
         let servers = Arc::new(refrain_mcp::McpServers::new(dir, &servers, &secrets).map_err(lost)?);
         let tools = safety.guard_tools(servers.clone());
-        let remote = refrain_remote::RemoteAgents::new(secrets.clone(), tools.clone());
         let (toolbox, scratch) = toolbox::toolbox(project, secrets.clone(), tools.clone());
+        let offered = refrain_tools::OfferedTools::new(toolbox.clone(), tools);
+        let tools = safety.guard_tools(Arc::new(offered));
+        let remote = refrain_remote::RemoteAgents::new(secrets.clone(), tools.clone());
         let factories = safety.guard(vec![
             Arc::new(refrain_builtin::BuiltinAgents::new()),
             Arc::new(refrain_command::CommandAgents::new(dir, secrets).map_err(lost)?),

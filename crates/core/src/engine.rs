@@ -10,7 +10,7 @@ use refrain_schemas::comparison::Comparison;
 use refrain_schemas::edit::{EditList, EditReport, ReviewReport};
 use refrain_schemas::json::Json;
 use refrain_schemas::ledger::{CallReport, ImportReport, LedgerReport};
-use refrain_schemas::name::{CallId, PhaseName, Revision, RunId};
+use refrain_schemas::name::{AgentName, CallId, PhaseName, Revision, RunId};
 use refrain_schemas::overview::Overview;
 use refrain_schemas::plan::PlanReport;
 use refrain_schemas::plan_file::PlanFile;
@@ -292,6 +292,14 @@ impl Engine {
     /// Fails where the store does.
     pub async fn documents(&self, targets: &[Target]) -> Result<Vec<Option<Json>>, EngineError> {
         crate::queries::show::documents(self, targets).await
+    }
+
+    /// Returns who answered last about the one unit of each target that has an input of its own; `None` where nobody did.
+    ///
+    /// # Errors
+    /// Fails where the store does.
+    pub async fn answered(&self, targets: &[Target]) -> Result<Vec<Option<AgentName>>, EngineError> {
+        crate::queries::answered::answered(self, targets).await
     }
 
     /// Returns the conflicts that the merge of a revision recorded.

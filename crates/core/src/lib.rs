@@ -6,6 +6,7 @@
 pub mod artifact;
 pub mod builder;
 pub mod check;
+pub mod choice;
 pub mod condition;
 pub mod define;
 pub mod delta;

@@ -647,7 +647,7 @@ pub enum OutputShape {
 /// A compiled JSON Schema.
 #[derive(Debug, Clone)]
 pub struct OutputSchema {
-    /// The file it was read from.
+    /// The file it was read from, or the field of the pipeline that it is written in.
     pub path: String,
     /// The schema.
     pub json: Json,

@@ -93,6 +93,7 @@ fn report(phases: Vec<PhasePlan>, in_doubt: u64) -> PlanReport {
         calls: sum(|phase| &phase.calls),
         outlay: phases.iter().fold(None, |all, phase| outlay::sum(all, phase.outlay)),
         in_doubt,
+        choices: Vec::new(),
         phases,
     }
 }

@@ -7,6 +7,7 @@ pub mod clock;
 pub mod executor;
 pub mod fetch;
 pub mod files;
+pub mod model_catalogue;
 pub mod rules;
 pub mod runner;
 pub mod scratch;

@@ -18,6 +18,7 @@ mod render;
 pub(crate) mod shape;
 
 pub use render::{About, Ground, Rendered, Renderer};
+pub use shape::enveloped;
 
 /// Whether the text of a layer is the path of a file. A template has braces or white space; a path has neither.
 #[must_use]

@@ -4,6 +4,7 @@
 //! and they take the writer's place for it.
 
 pub(crate) mod accept;
+pub(crate) mod answered;
 pub(crate) mod call;
 pub(crate) mod compare;
 pub(crate) mod conflicts;

@@ -165,7 +165,7 @@ impl Sight {
                 if upstream.end == End::Failed {
                     entry["error"] = document.get("error").cloned().unwrap_or_default();
                 }
-                entry["step"] = as_step(&document);
+                entry["step"] = as_step(&document, upstream.end == End::Made);
                 entry["document"] = document;
             }
         }
@@ -209,17 +209,18 @@ pub struct Seen<'a> {
     pub execution: Option<&'a Execution>,
 }
 
-/// Returns a document as steps see it: what is in its result stands beside it as well, behind what is there already.
-fn as_step(document: &Value) -> Value {
-    let (Some(fields), Some(result)) =
-        (document.as_object(), document.get("result").and_then(Value::as_object))
-    else {
+/// Returns a document as steps see it: what is in its result stands beside it as well, behind what is there already. One that
+/// says nothing of how it went, such as the answer of a model, went as its phase did.
+fn as_step(document: &Value, is_made: bool) -> Value {
+    let (Some(fields), Some(result)) = (document.as_object(), document.get("result")) else {
         return document.clone();
     };
     let mut fields = fields.clone();
-    for (name, value) in result {
+    for (name, value) in result.as_object().into_iter().flatten() {
         fields.entry(name).or_insert_with(|| value.clone());
     }
+    fields.entry("success").or_insert(Value::Bool(is_made));
+    fields.entry("error").or_insert(Value::Null);
     Value::Object(fields)
 }
 

@@ -41,9 +41,9 @@ pub struct AgentSpec {
     /// Of a model: what it is told about a unit; a template, or the path of one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prompt: Option<String>,
-    /// Of a model: the JSON Schema file of its answer about one unit; the phase's where absent.
+    /// Of a model: the JSON Schema of its answer about one unit, the path of a file or written out; the phase's where absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub output: Option<String>,
+    pub output: Option<SchemaRef>,
     /// Of a model without a schema: the field that its answer becomes (`text`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub field: Option<String>,
@@ -203,11 +203,31 @@ pub enum SchemaRef {
     Inline(Map<String, Value>),
 }
 
+impl SchemaRef {
+    /// Returns the path, where it is one of a file.
+    #[must_use]
+    pub fn file(&self) -> Option<&str> {
+        match self {
+            Self::File(path) => Some(path),
+            Self::Inline(_) => None,
+        }
+    }
+}
+
+impl From<&str> for SchemaRef {
+    fn from(path: &str) -> Self {
+        Self::File(path.to_owned())
+    }
+}
+
+/// The name by which models have the tools of the registry beside those of servers.
+pub const REGISTRY: &str = "refrain";
+
 /// The tools a model may use.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ToolsSpec {
-    /// Tools by server: a list of names; an empty list for all of them.
+    /// Tools by server, or those of the registry as `refrain`: a list of names; an empty list for all of them.
     pub from: IndexMap<String, Vec<String>>,
     /// Tools that must have been used before an answer counts.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

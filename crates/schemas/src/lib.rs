@@ -8,6 +8,7 @@
 pub mod agent_spec;
 pub mod artifact;
 pub mod catalogue;
+pub mod choice;
 pub mod comparison;
 pub mod digest;
 pub mod doctor;

@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::agent_spec::{AgentSpec, RetrySpec};
+use crate::agent_spec::{AgentSpec, RetrySpec, SchemaRef};
 use crate::duration::Span;
 use crate::loop_spec::LoopSpec;
 use crate::money::Budget;
@@ -350,9 +350,9 @@ pub struct OutputSpec {
     /// Fields that records take over from their unit where a reply does not have them: `FIELD: FIELD OF THE INPUT`.
     #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
     pub carry: IndexMap<String, String>,
-    /// A JSON Schema that every record, or the document, must fulfil.
+    /// A JSON Schema that every record, or the document, must fulfil: the path of a file, or written out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub schema: Option<String>,
+    pub schema: Option<SchemaRef>,
     /// The agent whose rules every record must fulfil: what is surely wrong is mended, the rest refused and asked again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rules: Option<AgentName>,

@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::choice::ModelChoice;
 use crate::freshness::{Cause, Freshness};
 use crate::name::{AgentName, PhaseName};
 use crate::scope::{Scope, Target};
@@ -191,6 +192,9 @@ pub struct PlanReport {
     pub outlay: Option<Outlay>,
     /// Calls of earlier runs that are in doubt; they count against the next run's ceilings.
     pub in_doubt: u64,
+    /// The models that were chosen for steps; absent where none were.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub choices: Vec<ModelChoice>,
     /// Every phase and scope, in the order in which they would run.
     pub phases: Vec<PhasePlan>,
 }

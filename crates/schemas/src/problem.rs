@@ -3,6 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::choice::ModelChoice;
+
 /// How bad a problem is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -57,4 +59,7 @@ pub struct CheckReport {
     pub ok: bool,
     /// Everything that was found, in file order.
     pub problems: Vec<Problem>,
+    /// The models that were chosen for steps; absent where none were.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub choices: Vec<ModelChoice>,
 }

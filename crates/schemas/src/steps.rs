@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::choice::{ChoicesOnRecord, ModelChoice};
 use crate::name::{PhaseName, RunId};
 use crate::problem::Problem;
 use crate::report::RunReport;
@@ -30,6 +31,10 @@ pub struct StepsMap {
     pub autos: Vec<Auto>,
     /// What the pipeline does, as it is written, without what says something to people alone.
     pub outline: Value,
+    /// The models that were chosen, in the order of the file.
+    pub choices: Vec<ModelChoice>,
+    /// The same, as they are kept for the next time.
+    pub record: ChoicesOnRecord,
 }
 
 /// What a model is to say of a pipeline.
@@ -167,8 +172,11 @@ pub struct StepReport {
     pub error_type: Option<String>,
     /// Its tool.
     pub tool: Option<String>,
-    /// Its model.
+    /// The model that answered; where none did, the one that is asked first.
     pub model: Option<String>,
+    /// Which model was chosen and why, where the step leaves it open.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub choice: Option<ModelChoice>,
     /// How often it was tried again.
     pub retries: u64,
     /// Whether it took longer than it may.

@@ -11,7 +11,9 @@ use std::collections::BTreeMap;
 use refrain_core::check::code::{At, Code};
 use refrain_core::check::{Broken, Surroundings, check_rest, masked_words, problem};
 use refrain_core::model::Model;
+use refrain_core::ports::model_catalogue::ModelCatalogue;
 use refrain_core::ports::tool_catalogue::ToolCatalogue;
+use refrain_schemas::choice::ChoicesOnRecord;
 use refrain_schemas::digest::Digest;
 use refrain_schemas::pipeline::Pipeline;
 use refrain_schemas::problem::{Place, Problem, Severity};
@@ -63,6 +65,12 @@ pub struct Given<'a> {
     pub files: Option<&'a BTreeMap<String, Option<Vec<u8>>>>,
     /// The tools that there are.
     pub tools: Option<&'a dyn ToolCatalogue>,
+    /// The models that there are.
+    pub models: Option<&'a dyn ModelCatalogue>,
+    /// The models that were chosen before.
+    pub choices: Option<&'a ChoicesOnRecord>,
+    /// Whether models are chosen anew all the same.
+    pub choose_anew: bool,
     /// What a model said of the values that are left to it, by their paths in the file.
     pub answers: Option<&'a BTreeMap<String, Value>>,
 }
@@ -269,7 +277,7 @@ impl Parsed {
             let answers = given.answers.unwrap_or(&known);
             let left = steps::fill_autos(&mut tree, source, given.tools, answers);
             self.problems.extend(left.problems);
-            let lowered = steps::lower(&tree, source, given.tools, given.files.unwrap_or(&none));
+            let lowered = steps::lower(&tree, source, *given, given.files.unwrap_or(&none));
             self.wanted = lowered.wanted.into_iter().collect();
             self.texts = lowered.texts;
             self.problems.extend(lowered.problems);

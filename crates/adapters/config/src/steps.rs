@@ -8,11 +8,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use refrain_core::check::code::Code;
 use refrain_core::check::{Broken, fits};
 use refrain_core::ports::tool_catalogue::ToolCatalogue;
+use refrain_schemas::choice::{ChoicesOnRecord, ModelChoice};
 use refrain_schemas::pipeline::{Dialect, PIPELINE_VERSION, Pipeline};
 use refrain_schemas::problem::Problem;
 use refrain_schemas::steps::{StepEntry, StepsMap, Wishes};
 use serde_json::Value;
 
+use crate::Given;
 use crate::node::{Kind, Node};
 use crate::source::Source;
 use handlers::{Handler, Task};
@@ -22,8 +24,10 @@ use names::Names;
 use reading::{Fields, Item, Reading};
 use texts::{Read, Texts};
 
+mod answers;
 mod auto;
 mod body;
+mod choosing;
 mod code;
 mod control;
 mod handlers;
@@ -36,11 +40,14 @@ mod loops;
 mod models;
 mod names;
 mod nested;
+mod offers;
+mod personalities;
 mod products;
 mod reading;
 mod step;
 mod texts;
 mod tools;
+mod wishes;
 mod words;
 
 pub(crate) use auto::fill as fill_autos;
@@ -84,12 +91,13 @@ pub(crate) fn path_of(map: &StepsMap, path: &str) -> String {
 pub(crate) fn lower<'s>(
     tree: &Node,
     source: &Source<'s>,
-    tools: Option<&dyn ToolCatalogue>,
+    given: Given<'_>,
     files: &'s BTreeMap<String, Option<Vec<u8>>>,
 ) -> Lowered {
     let mut lowering = Lowering {
         reading: Reading::new(source),
-        tools,
+        tools: given.tools,
+        given,
         pipeline: empty(),
         broken: Broken::default(),
         entries: Vec::new(),
@@ -98,6 +106,8 @@ pub(crate) fn lower<'s>(
         orchestrator: None,
         wishes: Wishes::default(),
         models: Models::default(),
+        chosen: Vec::new(),
+        record: ChoicesOnRecord::default(),
         names: Names::default(),
         handlers: Vec::new(),
         output_dir: None,
@@ -114,9 +124,21 @@ pub(crate) fn lower<'s>(
     };
     let outline = outline(tree);
     let Lowering {
-        reading, pipeline, broken, entries, places, orchestrator, wishes, wanted, texts_of, ..
+        reading,
+        pipeline,
+        broken,
+        entries,
+        places,
+        orchestrator,
+        wishes,
+        chosen: choices,
+        record,
+        wanted,
+        texts_of,
+        ..
     } = lowering;
-    let map = StepsMap { id, entries, places, orchestrator, wishes, autos: Vec::new(), outline };
+    let map =
+        StepsMap { id, entries, places, orchestrator, wishes, autos: Vec::new(), outline, choices, record };
     Lowered { pipeline, broken, map, problems: reading.problems, wanted, texts: texts_of }
 }
 
@@ -154,6 +176,7 @@ fn empty() -> Pipeline {
 struct Lowering<'s, 'g> {
     reading: Reading<'s>,
     tools: Option<&'g dyn ToolCatalogue>,
+    given: Given<'g>,
     pipeline: Pipeline,
     broken: Broken,
     entries: Vec<StepEntry>,
@@ -162,6 +185,10 @@ struct Lowering<'s, 'g> {
     orchestrator: Option<String>,
     wishes: Wishes,
     models: Models,
+    /// What was chosen, in the order of the file.
+    chosen: Vec<ModelChoice>,
+    /// The same, as it is kept for the next time.
+    record: ChoicesOnRecord,
     names: Names,
     /// What is done about failures of every step.
     handlers: Vec<Handler>,

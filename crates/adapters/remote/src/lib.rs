@@ -23,6 +23,7 @@ use crate::service::factory::ServiceAgents;
 pub use crate::fetch::WebFetch;
 pub use crate::model::price::{KnownPrice, prices_age, prices_date};
 pub use crate::model::probe::{KeyFound, Probe, Question, Reached, SchemaWay};
+pub use crate::model::registry::{KnownModels, registry_date};
 pub use crate::service::probe::ServiceProbe;
 
 /// What all agents behind HTTP share: one client, the secrets, the tools and the state of the endpoints.

@@ -13,6 +13,7 @@ pub mod factory;
 pub mod mend;
 pub mod price;
 pub mod probe;
+pub mod registry;
 mod repair;
 pub mod schema;
 pub mod signal;

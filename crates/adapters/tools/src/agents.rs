@@ -169,17 +169,32 @@ impl ToolAgent {
             return Err(Fault::reported("the input of a tool is an object"));
         };
         let (tool, action, input) = meant(self.named, input)?;
-        if let Some(complaint) = action.complaint(&input) {
-            return Err(Fault::reported(format!("the parameters do not fit `{}`: {complaint}", tool.name)));
-        }
-        let Some(carrier) = &tool.tool else {
-            return Err(Fault::reported(format!("tool `{}` is not carried out here", tool.name)));
-        };
         let by = by(unit, request, tool, action, &input);
-        let ports = self.tools.ports();
-        let params = Params::new(input);
-        carrier.act(Act { action: action.name, params, by, ports, cancel, books }).await
+        carry_out(&self.tools, tool, action.name, input, (by, books), cancel).await
     }
+}
+
+/// Carries an action of a tool out.
+pub(crate) async fn carry_out(
+    tools: &Toolbox,
+    tool: &'static Declared,
+    action: &str,
+    input: Map<String, Value>,
+    (by, books): (Digest, &Books),
+    cancel: &Cancel,
+) -> Result<Acted, Fault> {
+    let Some(action) = tool.actions.iter().find(|known| known.name == action) else {
+        return Err(Fault::reported(format!("tool `{}` has no action `{action}`", tool.name)));
+    };
+    let input = fitted(input, &action.input);
+    if let Some(complaint) = action.complaint(&input) {
+        return Err(Fault::reported(format!("the parameters do not fit `{}`: {complaint}", tool.name)));
+    }
+    let Some(carrier) = &tool.tool else {
+        return Err(Fault::reported(format!("tool `{}` is not carried out here", tool.name)));
+    };
+    let (params, ports) = (Params::new(input), tools.ports());
+    carrier.act(Act { action: action.name, params, by, ports, cancel, books }).await
 }
 
 /// Finds the action that is meant, and the input as it is to be.

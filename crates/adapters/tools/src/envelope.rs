@@ -39,6 +39,16 @@ pub(crate) fn answer(id: UnitId, acted: Result<Acted, Fault>) -> AnsweredUnit {
     }
 }
 
+/// Returns what a model is told of what was done.
+pub(crate) fn document_of(acted: Result<Acted, Fault>) -> Value {
+    exact(match acted {
+        Ok(acted) => document(acted, None),
+        Err(Fault::Reported { message, result }) => document(Acted::new(result), Some(&message)),
+        Err(Fault::Waiting { message, .. }) => document(Acted::new(Value::Null), Some(&message)),
+        Err(Fault::Raised(error)) => document(Acted::new(Value::Null), Some(&error.message)),
+    })
+}
+
 fn too_large() -> Failure {
     let message = format!("the result has more than {} MiB", LARGEST >> 20);
     Failure { kind: FailureKind::Permanent, message }

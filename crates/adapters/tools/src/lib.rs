@@ -9,6 +9,7 @@
 mod agents;
 mod declare;
 mod envelope;
+mod offers;
 mod params;
 mod registry;
 mod table;
@@ -16,5 +17,6 @@ mod tool;
 mod tools;
 
 pub use agents::ToolAgents;
+pub use offers::OfferedTools;
 pub use registry::{Registry, Toolbox};
 pub use tool::ToolPorts;

@@ -12,7 +12,7 @@ use crate::render::numbers::counted;
 use crate::render::page::Tone;
 use crate::render::words::named_briefly;
 use crate::report::CliError;
-use crate::{mind, wiring};
+use crate::{choices, mind, wiring};
 
 /// Check the pipeline file and everything it names
 ///
@@ -36,11 +36,12 @@ pub(crate) fn run(_: &CheckArgs, globals: &Globals, output: &mut Output) -> Resu
     if checked.model.is_some() {
         checked = wiring::opened(project, checked, globals)?.with_warnings()?;
     }
+    let choices = checked.steps.as_ref().map(|map| map.choices.clone()).unwrap_or_default();
     let lacks_inputs = checked.forgives_inputs();
     let is_good = checked.model.is_some() || lacks_inputs;
     let code = if is_good { ExitCode::Ok } else { ExitCode::Usage };
     if output.wants_json() {
-        let report = CheckReport { schema_version: 1, ok: is_good, problems: checked.problems };
+        let report = CheckReport { schema_version: 1, ok: is_good, problems: checked.problems, choices };
         output.json(&report)?;
         return Ok(code);
     }
@@ -53,6 +54,7 @@ pub(crate) fn run(_: &CheckArgs, globals: &Globals, output: &mut Output) -> Resu
             let rest = if lacks_inputs { "; it runs when its inputs are set" } else { "" };
             let text = format!(": {file_name} has {steps}{rest}");
             page.line(&[(Tone::Good, "ok"), (Tone::Plain, &text)]);
+            choices::show(&mut page, &choices);
         }
         (Some(model), _) => {
             let phases = counted(model.phases.len() as u64, "phase");

@@ -13,7 +13,7 @@ use crate::output::Output;
 use crate::project::Project;
 use crate::render::outlay::Allowed;
 use crate::report::CliError;
-use crate::{mind, plan_file, render, runtime, wiring};
+use crate::{choices, mind, plan_file, render, runtime, wiring};
 
 /// Show what a run would do and what it would cost
 ///
@@ -51,6 +51,7 @@ pub(crate) fn run(args: &PlanArgs, globals: &Globals, output: &mut Output) -> Re
     mind::say_what_is_open(&minded, output);
     let opened = wiring::opened(project, minded.checked, globals)?;
     opened.warn(output)?;
+    choices::note(opened.choices(), output);
     let request = args.work.request(&opened)?;
     if let Some(path) = &args.output {
         plan_file::may_write(path, globals)?;
@@ -100,6 +101,7 @@ fn show(
     detailed_exitcode: bool,
     output: &mut Output,
 ) -> Result<ExitCode, CliError> {
+    report.choices = opened.choices().to_vec();
     if output.wants_json() {
         output.json(&report)?;
     } else {
@@ -109,6 +111,7 @@ fn show(
         let allowed = Allowed::of(opened.engine.model(), &request.budget);
         let mut page = output.page();
         render::plan::write(&mut page, &report, &allowed);
+        choices::show(&mut page, &report.choices);
         output.show(&page)?;
     }
     Ok(if detailed_exitcode && report.changes { ExitCode::Changes } else { ExitCode::Ok })

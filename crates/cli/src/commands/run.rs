@@ -22,7 +22,7 @@ use crate::render::page::Page;
 use crate::render::run::Holes;
 use crate::report::CliError;
 use crate::wiring::{Checked, Opened};
-use crate::{commands, plan_file, render, runtime, steps_document, wiring};
+use crate::{choices, commands, plan_file, render, runtime, steps_document, wiring};
 
 /// How many partial phases name units, how many units each names, and among how many it looks for them.
 const PARTIAL_SHOWN: usize = 5;
@@ -57,6 +57,9 @@ pub(crate) struct RunArgs {
     /// Answer from the ledger only; a reply that is not there fails the run with exit code 11
     #[arg(long, conflicts_with = "force")]
     pub(crate) offline: bool,
+    /// Choose models anew for steps that leave them open
+    #[arg(long, hide_short_help = true)]
+    pub(crate) choose: bool,
     /// Show what would run and stop: the same as `refrain plan`
     #[arg(long)]
     pub(crate) dry_run: bool,
@@ -69,6 +72,7 @@ pub(crate) struct RunArgs {
 /// Runs the plan.
 pub(crate) fn run(args: &RunArgs, globals: &Globals, output: &mut Output) -> Result<ExitCode, CliError> {
     let project = Project::find(globals)?;
+    let project = Project { chooses_anew: args.choose, ..project };
     let checked = wiring::check(&project, globals)?;
     let Minded { checked, spent, .. } = about(args, &project, checked, globals, output)?;
     if let (None, Some(map), true) = (&checked.model, &checked.steps, output.wants_json()) {
@@ -77,12 +81,14 @@ pub(crate) fn run(args: &RunArgs, globals: &Globals, output: &mut Output) -> Res
     }
     let mut opened = wiring::opened(project, checked, globals)?;
     let idle = opened.warn(output)?;
+    choices::note(opened.choices(), output);
     if args.dry_run {
         return commands::plan::dry_run(&opened, &args.work.request(&opened)?, output);
     }
     let (mut request, plan) = asked_for(args, &opened, globals)?;
     request.budget = spent.left_of(request.budget, opened.pipeline().budget.unwrap_or_default());
     let again = again(args, plan.as_ref(), globals);
+    opened.keep_choices()?;
     opened.attach_sinks(globals, output);
     let control = Control::default();
     let started = wiring::now();

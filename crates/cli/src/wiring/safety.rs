@@ -27,14 +27,19 @@ pub(crate) struct Safety {
     pub(crate) redactor: Redactor,
 }
 
+/// Reads the environment and `.env`.
+pub(super) fn environment(project: &Path) -> Result<Arc<Environment>, CliError> {
+    let environment = Environment::open(project);
+    environment.map(Arc::new).map_err(|error| CliError::io(&format!("read {DOTENV}"), &error))
+}
+
 impl Safety {
     /// Reads `.env`, and from now on keeps what is secret out of everything this process prints.
     pub(crate) fn of(project: &Path, pipeline: Option<&Pipeline>) -> Result<Self, CliError> {
-        let environment = Environment::open(project);
-        let environment = environment.map_err(|error| CliError::io(&format!("read {DOTENV}"), &error))?;
+        let environment = environment(project)?;
         let redactor = Redactor::new(values(&environment, pipeline));
         redaction::learn(&redactor);
-        Ok(Self { environment: Arc::new(environment), redactor })
+        Ok(Self { environment, redactor })
     }
 
     /// Returns factories whose agents give no secret away.

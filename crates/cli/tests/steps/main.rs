@@ -5,10 +5,12 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests stop at what they do not expect")]
 
 mod case;
+mod choice;
 mod crash;
 mod language;
 mod loops;
 mod mind;
+mod models;
 mod normal;
 mod own;
 

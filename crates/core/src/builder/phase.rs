@@ -378,7 +378,7 @@ impl PhaseBuilder {
 
     /// Demands that every record, or the document, fulfils a JSON Schema.
     pub fn schema(mut self, path: &str) -> Self {
-        self.output().schema = Some(path.to_owned());
+        self.output().schema = Some(path.into());
         self
     }
 

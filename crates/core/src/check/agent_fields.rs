@@ -1,6 +1,6 @@
 //! Fields of an agent that only some kinds of agents have.
 
-use refrain_schemas::agent_spec::{AgentSpec, HttpSpec, McpSpec, ToolsSpec};
+use refrain_schemas::agent_spec::{AgentSpec, HttpSpec, McpSpec, REGISTRY, ToolsSpec};
 use serde_json::{Map, Value};
 
 use super::code::Code;
@@ -70,7 +70,7 @@ impl Checker<'_> {
     }
 
     fn tools(&mut self, tools: &ToolsSpec, path: &str) {
-        for server in tools.from.keys() {
+        for server in tools.from.keys().filter(|server| *server != REGISTRY) {
             self.named_server(server, &format!("{path}.from.{server}"));
         }
         self.at_least_one(tools.rounds.map(u64::from), &format!("{path}.rounds"));

@@ -234,6 +234,7 @@ codes! {
     StepResults "E0824" Value "`$results` is not part of the steps language" "write `{{ STEP.result }}`";
     StepPipeline "E0825" Value "another pipeline cannot be carried out" "it is a steps file of the project, and is given the inputs that it declares";
     StepsAndPhases "E0826" Key "a file is a steps file and a native one at once" "keep one of `steps` and `phases`";
+    StepNoFit "E0827" Value "no model fits a step" "ask for less, or declare models under `models:`";
     Unanswered "W0828" Value "the orchestrator did not answer" "the run goes on without; `--no-intelligence` does not ask";
     Misaligned "E0830" Value "the orchestrator is sure that the pipeline does not do what it is for" "mend the steps, or run with `--allow-misaligned`";
     Doubtful "W0831" Value "the orchestrator doubts that the pipeline does what it is for" "mend the steps, or write `intention:` yourself";

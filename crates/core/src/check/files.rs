@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use refrain_schemas::agent_spec::AgentSpec;
+use refrain_schemas::agent_spec::{AgentSpec, SchemaRef};
 use refrain_schemas::json::Json;
 use refrain_schemas::phase_spec::AgentRef;
 use refrain_schemas::pipeline::Pipeline;
@@ -59,7 +59,7 @@ pub fn named_files(pipeline: &Pipeline) -> Vec<NamedFile> {
         if let Some(AgentRef::Inline(spec)) = &phase.agent {
             agent_files(spec, &mut files);
         }
-        let schema = phase.output.iter().filter_map(|output| output.schema.as_ref());
+        let schema = phase.output.iter().filter_map(|output| output.schema.as_ref()?.file());
         files.extend(schema.map(|path| named(path, FileUse::Schema)));
         let context = phase.context.values().filter_map(|entry| entry.file.as_ref());
         let paths = context.flat_map(|written| scoped_files::paths(pipeline, phase, written));
@@ -71,7 +71,8 @@ pub fn named_files(pipeline: &Pipeline) -> Vec<NamedFile> {
 
 fn agent_files(spec: &AgentSpec, files: &mut BTreeSet<NamedFile>) {
     files.extend(spec.files.iter().map(|path| named(path, FileUse::Identity)));
-    files.extend(spec.output.iter().map(|path| named(path, FileUse::Schema)));
+    files.extend(spec.output.iter().filter_map(SchemaRef::file).map(|path| named(path, FileUse::Schema)));
+    files.extend(spec.accepts.iter().filter_map(SchemaRef::file).map(|path| named(path, FileUse::Schema)));
     prompt_files([&spec.system, &spec.prompt], files);
     let arguments = spec.command.iter().flatten().filter_map(|word| argument_file(spec, word));
     files.extend(arguments.map(|path| named(&path, FileUse::Argument)));
@@ -154,8 +155,17 @@ impl Checker<'_> {
         contents
     }
 
-    /// Returns a compiled schema; what is wrong with it is said once.
-    pub(super) fn schema(&mut self, file: &str, path: &str) -> Option<OutputSchema> {
+    /// Returns a compiled schema, of a file or written out at `path`.
+    pub(super) fn schema(&mut self, written: &SchemaRef, path: &str) -> Option<OutputSchema> {
+        let compiled = match written {
+            SchemaRef::File(file) => return self.schema_file(file, path),
+            SchemaRef::Inline(fields) => compiled(path, "it", &Value::Object(fields.clone())),
+        };
+        compiled.map_err(|(code, message)| self.problems.add(code, path, message)).ok()
+    }
+
+    /// Returns the compiled schema of a file; what is wrong with it is said once.
+    fn schema_file(&mut self, file: &str, path: &str) -> Option<OutputSchema> {
         if let Some(known) = self.schemas.get(file) {
             return known.clone();
         }
@@ -175,19 +185,23 @@ impl Checker<'_> {
 fn compile(file: &str, contents: &[u8]) -> Result<OutputSchema, (Code, String)> {
     let not_json = |why: String| (Code::SchemaNotJson, format!("`{file}` is not JSON: {why}"));
     let value: Value = serde_json::from_slice(contents).map_err(|e| not_json(e.to_string()))?;
-    let json = Json::of(&value).map_err(|e| not_json(e.to_string()))?;
-    if let Some(reference) = remote_reference(&value) {
-        return Err((Code::SchemaRemote, format!("`{file}` refers to `{reference}`, which is not in it")));
-    }
-    let validator =
-        jsonschema::validator_for(&value).map_err(|e| (Code::SchemaInvalid, invalid(file, &e)))?;
-    Ok(OutputSchema { path: file.to_owned(), json, validator: Arc::new(validator) })
+    compiled(file, &format!("`{file}`"), &value)
 }
 
-fn invalid(file: &str, error: &jsonschema::ValidationError<'_>) -> String {
+/// Compiles a schema; `name` is its file, or the field that it is written in, and `it` what messages call it.
+fn compiled(name: &str, it: &str, value: &Value) -> Result<OutputSchema, (Code, String)> {
+    let json = Json::of(value).map_err(|e| (Code::SchemaNotJson, format!("{it} is not JSON: {e}")))?;
+    if let Some(reference) = remote_reference(value) {
+        return Err((Code::SchemaRemote, format!("{it} refers to `{reference}`, which is not in it")));
+    }
+    let validator = jsonschema::validator_for(value).map_err(|e| (Code::SchemaInvalid, invalid(it, &e)))?;
+    Ok(OutputSchema { path: name.to_owned(), json, validator: Arc::new(validator) })
+}
+
+fn invalid(it: &str, error: &jsonschema::ValidationError<'_>) -> String {
     let at = error.instance_path().to_string();
     let at = if at.is_empty() { String::new() } else { format!(" (at `{at}`)") };
-    format!("`{file}` is no valid schema: {error}{at}")
+    format!("{it} is no valid schema: {error}{at}")
 }
 
 /// Returns the first `$ref` that leads out of the document.

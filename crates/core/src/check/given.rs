@@ -158,16 +158,7 @@ impl Checker<'_> {
     /// Returns what an agent's own `accepts` lets through.
     fn declared(&mut self, agent: &str, accepts: Option<&SchemaRef>) -> Option<Arc<Validator>> {
         let path = format!("agents.{agent}.accepts");
-        match accepts? {
-            SchemaRef::File(file) => self.schema(file, &path).map(|schema| schema.validator),
-            SchemaRef::Inline(schema) => match jsonschema::validator_for(&Value::Object(schema.clone())) {
-                Ok(validator) => Some(Arc::new(validator)),
-                Err(error) => {
-                    self.problems.add(Code::SchemaInvalid, path, format!("it is no valid schema: {error}"));
-                    None
-                }
-            },
-        }
+        self.schema(accepts?, &path).map(|schema| schema.validator)
     }
 
     fn accepted(&mut self, name: &PhaseName, agent: &str, validator: &Validator, input: &Value) {

@@ -21,7 +21,7 @@ impl Checker<'_> {
     ) -> Option<Output> {
         let output = spec.output.clone().unwrap_or_default();
         let path = format!("phases.{name}.output");
-        let schema = output.schema.as_ref().map(|file| self.schema(file, &format!("{path}.schema")));
+        let schema = output.schema.as_ref().map(|schema| self.schema(schema, &format!("{path}.schema")));
         if output.records.is_some() && output.document.is_some() {
             self.problems.add(Code::OutputKinds, &path, "the output is records and a document");
             return None;

@@ -145,7 +145,7 @@ impl Checker<'_> {
         self.unfit(name, &unfit_to_read(spec), Code::ReadField, "reads files");
         let output = spec.output.clone().unwrap_or_default();
         let path = format!("phases.{name}.output");
-        let schema = output.schema.as_ref().map(|file| self.schema(file, &format!("{path}.schema")));
+        let schema = output.schema.as_ref().map(|schema| self.schema(schema, &format!("{path}.schema")));
         self.field_name(output.key.as_deref(), &format!("{path}.key"));
         if output.key.is_none() {
             let message = format!("phase `{name}` does not say what tells its records apart");

@@ -1,7 +1,7 @@
 //! Where models and tools are reached: endpoints and servers.
 
 use indexmap::IndexMap;
-use refrain_schemas::agent_spec::AgentSpec;
+use refrain_schemas::agent_spec::{AgentSpec, REGISTRY};
 use refrain_schemas::duration::Span;
 use refrain_schemas::endpoint::{EndpointSpec, HeaderValue, RateLimits, ServerSpec};
 use refrain_schemas::pipeline::Declarations;
@@ -20,6 +20,11 @@ impl Checker<'_> {
         }
         for (name, server) in &pipeline.servers {
             self.server(name, server, &format!("servers.{name}"));
+            if name == REGISTRY {
+                let message = format!("`{name}` is what models call the tools of the registry");
+                let hint = Some("give the server another name".to_owned());
+                self.problems.add_with(Code::BadName, format!("servers.{name}"), message, hint);
+            }
         }
         self.fallback_circles();
     }

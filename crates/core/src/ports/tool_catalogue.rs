@@ -136,6 +136,16 @@ impl<'a> ToolView<'a> {
         self.actions.iter().find(|action| action.name == name || action.aliases.contains(&name))
     }
 
+    /// Returns the names by which a model that may use the tool knows its actions: the tool's own where there is one alone.
+    #[must_use]
+    pub fn offers(&self) -> Vec<(String, &'a ActionView<'a>)> {
+        let name = |action: &ActionView<'_>| match self.actions {
+            [_] => self.name.to_owned(),
+            _ => format!("{}_{}", self.name, action.name),
+        };
+        self.actions.iter().map(|action| (name(action), action)).collect()
+    }
+
     /// Returns the names of the actions, for messages.
     #[must_use]
     pub fn known(&self) -> String {

@@ -36,8 +36,14 @@ pub(crate) fn is_object(schema: &Json) -> bool {
 
 /// Puts an answer into an object, `{"answer": …}`.
 pub(crate) fn wrapped(schema: &Json) -> Json {
-    let (inner, definitions) = moved(schema, "#/properties/answer");
-    around(json!({ ANSWER: inner }), ANSWER, definitions)
+    enveloped(schema, ANSWER)
+}
+
+/// Returns the schema of an object with one field, which a schema describes.
+#[must_use]
+pub fn enveloped(schema: &Json, field: &str) -> Json {
+    let (inner, definitions) = moved(schema, &format!("#/properties/{field}"));
+    around(json!({ field: inner }), field, definitions)
 }
 
 /// Returns the schema of a list of what a schema describes.

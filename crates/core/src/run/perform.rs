@@ -14,7 +14,6 @@ use refrain_schemas::name::PhaseName;
 use crate::artifact;
 use crate::define::FileDigests;
 use crate::engine::{EngineError, Ports};
-use crate::execution::Execution;
 use crate::facts::{self, Known};
 use crate::history::Prior;
 use crate::judge::{UpstreamNow, judge};
@@ -242,18 +241,11 @@ impl Performer {
         let fixed = self.phase(at).fixed(&target.scope);
         let seen = Seen {
             model: &self.model,
-<<<<<<< HEAD
-            scope: &target.scope,
-            upstream: &upstream,
-            store: &*self.ports.store,
-            execution: self.execution.as_ref(),
-=======
             scope: &fixed,
             upstream: &upstream,
             store: &*self.ports.store,
             bindings: &at.bindings,
             execution: at.execution.as_ref(),
->>>>>>> turns
         };
         let wrong = |message: String| {
             let what = format!("phases.{}.goto", target.phase);

@@ -4,6 +4,7 @@
 
 mod again;
 mod ahead;
+mod answers;
 mod basics;
 mod blame;
 mod calls;

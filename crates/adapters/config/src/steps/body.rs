@@ -5,6 +5,7 @@ use refrain_core::check::code::Code;
 use refrain_schemas::name::{AgentName, PhaseName};
 
 use super::Lowering;
+use super::answers::{self, Answer};
 use super::names::{Frame, Known, Round, Turn};
 use super::reading::{Fields, Item};
 use super::tools::{self, Act, ToolAct};
@@ -48,6 +49,8 @@ pub(super) struct Draft<'n> {
     pub(super) fields: Fields<'n>,
     pub(super) item: Item<'n>,
     pub(super) kind: DraftKind,
+    /// What its model is to answer with, where that is no text.
+    pub(super) answer: Option<Answer>,
 }
 
 /// What a step is, as far as its keys tell.
@@ -68,6 +71,7 @@ impl Lowering<'_, '_> {
         let drafts: Vec<Draft<'_>> =
             items.iter().enumerate().filter_map(|(n, item)| self.draft(n, item, around)).collect();
         let mut steps: IndexMap<String, Known> = IndexMap::new();
+        let mut variables: IndexMap<String, Option<PhaseName>> = IndexMap::new();
         let mut kept: Vec<Draft<'_>> = Vec::new();
         for draft in drafts {
             if steps.contains_key(&draft.id) || self.has_phase(&draft.phase, &kept) {
@@ -77,12 +81,18 @@ impl Lowering<'_, '_> {
             }
             let gives = match &draft.kind {
                 DraftKind::Tool(act) => Some(act.gives.clone()),
+                DraftKind::Model => Some(answers::gives(draft.answer.as_ref())),
                 _ => None,
             };
+            for name in draft.answer.iter().flat_map(|answer| &answer.variables) {
+                // Of several with one name, none is meant.
+                let own = (!variables.contains_key(name)).then(|| draft.phase.clone());
+                variables.insert(name.clone(), own);
+            }
             steps.insert(draft.id.clone(), Known { phase: draft.phase.clone(), gives });
             kept.push(draft);
         }
-        self.names.frames.push(Frame { steps, turn: around.map(|around| around.turn.clone()) });
+        self.names.frames.push(Frame { steps, turn: around.map(|around| around.turn.clone()), variables });
         let mut before: Option<PhaseName> = None;
         for draft in &kept {
             let first = before.take().filter(|_| around.is_some_and(|around| around.is_chain));
@@ -117,7 +127,8 @@ impl Lowering<'_, '_> {
             self.reading.at(Code::StepTwo, &place, message, Some("rename one of the two".to_owned()));
         }
         let kind = self.kind(&fields);
-        Some(Draft { id, phase, fields, item: item.clone(), kind })
+        let answer = matches!(kind, DraftKind::Model).then(|| self.answer(&fields)).flatten();
+        Some(Draft { id, phase, fields, item: item.clone(), kind, answer })
     }
 
     fn step_id(

@@ -13,7 +13,7 @@ use super::reading::{Fields, Item};
 use crate::decode::decode;
 
 /// Keys that act, or that say something to people.
-const KNOWN: [&str; 31] = [
+const KNOWN: [&str; 34] = [
     "orchestrator",
     "intention",
     "architecture",
@@ -21,6 +21,9 @@ const KNOWN: [&str; 31] = [
     "output_dir",
     "default_model",
     "model",
+    "selection_schema",
+    "selection",
+    "models",
     "experts",
     "personalities",
     "phases",
@@ -47,7 +50,7 @@ const KNOWN: [&str; 31] = [
     "system",
 ];
 /// Keys of the language that nothing acts on yet.
-const UNBUILT: [&str; 4] = ["selection_schema", "selection", "models", "tools"];
+const UNBUILT: [&str; 1] = ["tools"];
 const REFUSED: [(&str, &str); 4] = [
     ("imports", "write the steps here, or read them in with `{{ file:PATH }}`"),
     ("extends", "write the steps here, or read them in with `{{ file:PATH }}`"),

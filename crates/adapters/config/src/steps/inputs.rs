@@ -8,7 +8,7 @@ use super::reading::{Fields, Item, Reading, json as value_of};
 use crate::node::{Entry, Kind};
 
 const KEYS: [&str; 7] = ["name", "type", "description", "required", "default", "enum", "validation"];
-const RULES: [&str; 10] = [
+pub(super) const RULES: [&str; 10] = [
     "pattern",
     "min",
     "max",
@@ -132,7 +132,7 @@ fn may_be_null(spec: &mut ParamSpec, rules: &mut Map<String, Value>) {
     spec.default = Some(Value::Null);
 }
 
-const fn json_type(kind: ParamType) -> Option<&'static str> {
+pub(super) const fn json_type(kind: ParamType) -> Option<&'static str> {
     match kind {
         ParamType::String => Some("string"),
         ParamType::Number => Some("number"),
@@ -166,7 +166,7 @@ fn validations(reading: &mut Reading<'_>, item: &Item<'_>, rules: &mut Map<Strin
 }
 
 /// Turns a rule into its keyword of JSON Schema.
-fn rule(reading: &mut Reading<'_>, name: &str, item: &Item<'_>, rules: &mut Map<String, Value>) {
+pub(super) fn rule(reading: &mut Reading<'_>, name: &str, item: &Item<'_>, rules: &mut Map<String, Value>) {
     let value = match name {
         "pattern" => reading.text(item).map(|text| Value::from(format!("^(?:{text})"))),
         "enum" => reading.list(item).map(|_| value_of(item.node)),

@@ -1,108 +1,186 @@
-//! Steps that ask a model: which one, as whom, and what it is told.
+//! Steps that ask a model: what the file says of models, and what a model is told.
 //!
-//! A step's own model goes before that of its expert, and that before the one of the file.
+//! A step's own model goes before that of its expert, that before those that are good with its tools, and that before the one
+//! of the file; where there is none of these, one is chosen.
+
+use std::collections::BTreeMap;
 
 use indexmap::IndexMap;
 use refrain_core::check::code::Code;
 use refrain_core::check::suggest::suggestion;
+use refrain_core::choice::Extent;
 use refrain_schemas::agent_spec::AgentSpec;
-use refrain_schemas::phase_spec::AgentRef;
+use refrain_schemas::choice::ModelEntry;
+use refrain_schemas::money::Budget;
+use refrain_schemas::name::AgentName;
+use refrain_schemas::phase_spec::{AgentRef, Fan, PoolEntry};
 use serde_json::{Map, Value};
 
 use super::Lowering;
+use super::answers::Answer;
 use super::body::Draft;
-use super::reading::{Fields, Item};
+use super::choosing::{Asked, Case};
+use super::personalities::Personalities;
+use super::reading::{Fields, Item, Reading};
 use super::step::Start;
+use super::wishes::Selection;
 use crate::node::Kind;
 
 const EXPERT: [&str; 5] = ["model", "provider", "temperature", "max_tokens", "system_prompt"];
-const PERSONALITY: [&str; 4] = ["system_prompt", "style", "format", "extends"];
-const PARAMETERS: [&str; 7] =
-    ["prompt", "text", "system", "system_prompt", "temperature", "max_tokens", "model"];
-/// The deepest that personalities may build on each other.
-const DEEPEST: usize = 16;
+const PARAMETERS: [&str; 10] = [
+    "prompt",
+    "text",
+    "analysis_type",
+    "system",
+    "system_prompt",
+    "temperature",
+    "max_tokens",
+    "model",
+    "schema",
+    "output_format",
+];
+/// About how many letters make a token.
+const LETTERS: u64 = 4;
 
 /// What a file says about models.
 #[derive(Debug, Default)]
 pub(super) struct Models {
-    default: Option<String>,
+    pub(super) default: Option<String>,
     experts: IndexMap<String, Expert>,
-    personalities: IndexMap<String, Personality>,
+    /// The models that are good with a tool.
+    of_tools: IndexMap<String, Vec<String>>,
+    pub(super) personalities: Personalities,
+    /// What the file says of the models to choose from.
+    pub(super) own: BTreeMap<String, ModelEntry>,
+    pub(super) selection: Option<Selection>,
 }
 
 /// A model with what goes with it.
 #[derive(Debug, Clone, Default)]
 struct Expert {
     model: Option<String>,
-    temperature: Option<f64>,
-    max_tokens: Option<u32>,
+    settings: Settings,
     system: Option<String>,
 }
 
-#[derive(Debug, Clone, Default)]
-struct Personality {
-    text: String,
-    extends: Option<String>,
+/// How a model answers.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub(super) struct Settings {
+    temperature: Option<f64>,
+    max_tokens: Option<u32>,
+}
+
+impl Settings {
+    pub(super) fn read(reading: &mut Reading<'_>, fields: &Fields<'_>) -> Self {
+        let temperature = fields.get("temperature").and_then(|item| match item.node.kind {
+            Kind::Integer(0) => Some(0.0),
+            Kind::Integer(1) => Some(1.0),
+            Kind::Integer(2) => Some(2.0),
+            Kind::Float(number) => Some(number),
+            _ => {
+                let message = format!("`temperature` cannot be {}", item.node.describe());
+                reading.at(Code::WrongType, &item, message, None);
+                None
+            }
+        });
+        Self { temperature, max_tokens: fields.get("max_tokens").and_then(|item| reading.whole(&item)) }
+    }
+
+    pub(super) fn over(self, other: Self) -> Self {
+        Self {
+            temperature: self.temperature.or(other.temperature),
+            max_tokens: self.max_tokens.or(other.max_tokens),
+        }
+    }
+}
+
+/// Returns the name of a model as agents have it: `PROVIDER:MODEL` is `PROVIDER/MODEL`.
+pub(super) fn named_model(text: &str) -> Option<String> {
+    let (provider, model) = text.trim().split_once([':', '/'])?;
+    (!provider.is_empty() && !model.is_empty()).then(|| format!("{provider}/{model}"))
 }
 
 impl Lowering<'_, '_> {
     /// Reads what the header says about models.
     pub(super) fn models(&mut self, fields: &Fields<'_>) {
-        let named: Vec<Item<'_>> =
-            ["default_model", "model"].iter().filter_map(|key| fields.get(key)).collect();
-        let names: Vec<Option<String>> = named.iter().map(|item| self.model_name(item)).collect();
-        if let ([_, second], [a, b]) = (named.as_slice(), names.as_slice())
-            && a != b
-        {
-            self.reading.at(Code::StepTwo, second, "`model` and `default_model` differ", None);
-        }
-        self.models.default = names.into_iter().next().flatten();
+        let default = self.one_of_two(fields, ["default_model", "model"], Self::model_name);
+        self.models.default = default.flatten();
+        self.models.selection = self.one_of_two(fields, ["selection", "selection_schema"], Self::selection);
         if let Some(item) = fields.get("experts") {
             self.experts(&item);
         }
-        if let Some(item) = fields.get("personalities")
-            && let Some(fields) = self.reading.fields(&item)
-        {
-            for (name, item) in fields.iter() {
-                let personality = self.personality(&item);
-                self.models.personalities.insert(name.to_owned(), personality);
-            }
-            self.extended(&fields);
+        if let Some(item) = fields.get("models") {
+            self.registry(&item);
         }
+        if let Some(item) = fields.get("personalities") {
+            self.personalities(&item);
+        }
+    }
+
+    /// Reads what goes by two names; where both are there, they agree.
+    fn one_of_two<T: PartialEq>(
+        &mut self,
+        fields: &Fields<'_>,
+        keys: [&str; 2],
+        read: impl Fn(&mut Self, &Item<'_>) -> T,
+    ) -> Option<T> {
+        let named: Vec<Item<'_>> = keys.iter().filter_map(|key| fields.get(key)).collect();
+        let values: Vec<T> = named.iter().map(|item| read(self, item)).collect();
+        if let ([_, second], [a, b]) = (named.as_slice(), values.as_slice())
+            && a != b
+        {
+            let [a, b] = keys;
+            self.reading.at(Code::StepTwo, second, format!("`{b}` and `{a}` differ"), None);
+        }
+        values.into_iter().next()
     }
 
     /// Reads `PROVIDER:MODEL` or `PROVIDER/MODEL`.
     pub(super) fn model_name(&mut self, item: &Item<'_>) -> Option<String> {
         let text = self.reading.text(item)?.trim();
         if text.contains("AUTO") {
-            self.reading.at(Code::ReservedField, item, "the choice of a model is not available yet", None);
+            let hint = Some("write `model: auto`, and how to choose: `selection: balanced`".to_owned());
+            let message = "the choice of a model by another model is not available yet";
+            self.reading.at(Code::ReservedField, item, message, hint);
             return None;
         }
-        match text.split_once([':', '/']) {
-            Some((provider, model)) if !provider.is_empty() && !model.is_empty() => {
-                Some(format!("{provider}/{model}"))
-            }
-            _ => {
-                let hint = Some("write `PROVIDER:MODEL`, such as `openai:gpt-5-mini`".to_owned());
-                self.reading.at(Code::NotAChoice, item, format!("`{text}` names no model"), hint);
-                None
-            }
+        let name = named_model(text);
+        if name.is_none() {
+            let hint = Some("write `PROVIDER:MODEL`, such as `openai:gpt-5-mini`".to_owned());
+            self.reading.at(Code::NotAChoice, item, format!("`{text}` names no model"), hint);
         }
+        name
     }
 
+    /// Reads named experts, a map, or those of tools, a list.
     fn experts(&mut self, item: &Item<'_>) {
         if matches!(item.node.kind, Kind::List(_)) {
-            let message = "experts of tools are not available yet";
-            let hint = Some("write a map of named experts: `NAME: { model: … }`".to_owned());
-            return self.reading.at_key(Code::ReservedField, item, message, hint);
+            item.items().iter().for_each(|item| self.experts_of_tools(item));
+            return;
         }
         let Some(fields) = self.reading.fields(item) else { return };
         for (name, item) in fields.iter() {
             let Some(fields) = self.reading.fields(&item) else { continue };
             self.reading.known(&fields, "an expert", &EXPERT, &[]);
-            let mut expert = self.settings(&fields, "system_prompt");
-            expert.model = self.provided(&fields).or(expert.model);
+            let expert = Expert {
+                model: self.provided(&fields),
+                settings: Settings::read(&mut self.reading, &fields),
+                system: fields
+                    .get("system_prompt")
+                    .and_then(|item| self.reading.text(&item))
+                    .map(str::to_owned),
+            };
             self.models.experts.insert(name.to_owned(), expert);
+        }
+    }
+
+    /// `- TOOL: MODEL`, or several of them.
+    fn experts_of_tools(&mut self, item: &Item<'_>) {
+        let Some(fields) = self.reading.fields(item) else { return };
+        for (written, item) in fields.iter() {
+            let models = self.model_names(&item);
+            let Some(tool) = self.offered(written, &item) else { continue };
+            self.models.of_tools.entry(tool).or_default().extend(models);
         }
     }
 
@@ -118,136 +196,135 @@ impl Lowering<'_, '_> {
         }
     }
 
-    fn settings(&mut self, fields: &Fields<'_>, system: &str) -> Expert {
-        let temperature = fields.get("temperature").and_then(|item| match item.node.kind {
-            Kind::Integer(0) => Some(0.0),
-            Kind::Integer(1) => Some(1.0),
-            Kind::Integer(2) => Some(2.0),
-            Kind::Float(number) => Some(number),
-            _ => {
-                let message = format!("`temperature` cannot be {}", item.node.describe());
-                self.reading.at(Code::WrongType, &item, message, None);
-                None
-            }
-        });
-        Expert {
-            model: None,
-            temperature,
-            max_tokens: fields.get("max_tokens").and_then(|item| self.reading.whole(&item)),
-            system: fields.get(system).and_then(|item| self.reading.text(&item)).map(str::to_owned),
-        }
-    }
-
-    fn personality(&mut self, item: &Item<'_>) -> Personality {
-        if let Some(text) = item.text() {
-            return Personality { text: text.to_owned(), extends: None };
-        }
-        let Some(fields) = self.reading.fields(item) else { return Personality::default() };
-        let known: Vec<&str> = PERSONALITY.into_iter().chain(["parameters"]).collect();
-        self.reading.known(&fields, "a personality", &known, &[]);
-        self.reading.unbuilt(&fields, &["parameters"]);
-        let mut text =
-            |key: &str| fields.get(key).and_then(|item| self.reading.text(&item)).map(str::to_owned);
-        let (prompt, extends) = (text("system_prompt"), text("extends"));
-        let style = text("style").map(|style| format!("Style: {style}"));
-        let format = text("format").map(|format| format!("Format: {format}"));
-        let lines: Vec<String> = prompt.into_iter().chain(style).chain(format).collect();
-        Personality { text: lines.join("\n"), extends }
-    }
-
-    /// What a personality builds on MUST be there, and not build on it.
-    fn extended(&mut self, fields: &Fields<'_>) {
-        for (name, item) in fields.iter() {
-            let mut at = name.to_owned();
-            for _ in 0..=DEEPEST {
-                let Some(next) = self.models.personalities.get(&at).and_then(|p| p.extends.clone()) else {
-                    break;
-                };
-                if next == name || !self.models.personalities.contains_key(&next) {
-                    let known = self.models.personalities.keys().map(String::as_str);
-                    let hint = suggestion(&next, known);
-                    let message = format!("`{name}` cannot build on `{next}`");
-                    self.reading.at(Code::StepExpert, &item, message, hint);
-                    break;
-                }
-                at = next;
-            }
-        }
-    }
-
-    /// Returns the system prompt of a personality: what it builds on first.
-    fn told(&self, name: &str) -> String {
-        let mut texts = Vec::new();
-        let mut at = Some(name.to_owned());
-        for _ in 0..=DEEPEST {
-            let Some(found) = at.and_then(|name| self.models.personalities.get(&name)) else { break };
-            texts.push(found.text.clone());
-            at = found.extends.clone();
-        }
-        texts.reverse();
-        texts.join("\n\n")
-    }
-
     /// Reads a step that asks a model; returns the model.
     pub(super) fn of_model(&mut self, draft: &Draft<'_>, start: &mut Start) -> Option<String> {
         let fields = &draft.fields;
-        let parameters = match fields.get("parameters") {
-            Some(item) => self.reading.fields(&item),
-            None => None,
-        };
+        let parameters = fields.get("parameters").and_then(|item| self.reading.fields(&item));
         let parameters = parameters.unwrap_or(Fields {
             entries: &[],
             span: fields.span,
             path: format!("{}.parameters", fields.path),
         });
-        self.parameters(&parameters);
-        let expert = self.expert(fields);
-        let own = parameters.get("model").or_else(|| fields.get("model"));
-        let model = match own {
-            Some(item) => self.model_name(&item),
-            None => expert.model.clone().or_else(|| self.models.default.clone()),
-        };
-        if model.is_none() {
-            let item = ["action", "prompt", "tool"].into_iter().find_map(|key| fields.get(key));
-            let item = item.unwrap_or_else(|| draft.item.clone());
-            let message = format!("step `{}` asks a model, and there is none", draft.id);
-            self.reading.at(Code::StepModel, &item, message, None);
+        for (key, item) in parameters.iter().filter(|(key, _)| !PARAMETERS.contains(key)) {
+            let hint = suggestion(key, PARAMETERS);
+            self.reading.at_key(Code::StepParameter, &item, format!("there is no parameter `{key}`"), hint);
         }
-        let set = self.settings(&parameters, "system");
-        let system = self.personality_of(fields).or_else(|| expert.system.clone());
+        let expert = self.expert(fields);
+        let persona = self.persona_of(fields);
+        let own = Settings::read(&mut self.reading, &parameters);
+        let of_persona = persona.as_ref().map(|persona| persona.settings).unwrap_or_default();
+        let settings = own.over(of_persona).over(expert.settings);
+        let system = persona.map(|persona| persona.system).or_else(|| expert.system.clone());
         let input = self.asked(draft, &parameters, system, start);
+        let offered = self.offered_tools(fields);
+        let asked = self.who(draft, &parameters, &expert, &offered, extent(&input, settings))?;
         let has_system = input.contains_key("system");
-        start.spec.agent = Some(AgentRef::Inline(Box::new(AgentSpec {
-            model: model.clone(),
+        let answer = draft.answer.as_ref();
+        let spec = AgentSpec {
             prompt: Some("{{ unit.prompt }}".to_owned()),
             system: has_system.then(|| "{{ unit.system }}".to_owned()),
-            field: Some("result".to_owned()),
-            temperature: set.temperature.or(expert.temperature),
-            max_tokens: set.max_tokens.or(expert.max_tokens),
+            output: answer.and_then(Answer::whole),
+            field: answer.is_none().then(|| "result".to_owned()),
+            temperature: settings.temperature,
+            max_tokens: settings.max_tokens,
+            timeout: asked.selection.timeout,
+            tools: self.tools_spec(&offered),
             ..AgentSpec::default()
-        })));
+        };
         start.spec.input = Some(Value::Object(input));
-        if let Some(item) = fields.get("model").or_else(|| fields.get("action")) {
-            self.place(format!("phases.{}.agent", draft.phase), &item);
+        start.spec.budget = asked.cost_limit.map(|usd| Budget { usd: Some(usd), ..Budget::default() });
+        if asked.selection.timeout.is_some() && fields.get("timeout").is_none() {
+            start.spec.timeout = None;
         }
-        model
+        self.seat(draft, start, &spec, &asked.models);
+        asked.models.first().cloned()
     }
 
-    fn parameters(&mut self, parameters: &Fields<'_>) {
-        for (key, item) in parameters.iter() {
-            if matches!(key, "schema" | "output_format") {
-                self.reading.at_key(
-                    Code::ReservedField,
-                    &item,
-                    format!("`{key}` is not available yet"),
-                    None,
-                );
-            } else if !PARAMETERS.contains(&key) {
-                let hint = suggestion(key, PARAMETERS);
-                let message = format!("there is no parameter `{key}`");
-                self.reading.at_key(Code::StepParameter, &item, message, hint);
+    /// Makes out who is asked.
+    fn who(
+        &mut self,
+        draft: &Draft<'_>,
+        parameters: &Fields<'_>,
+        expert: &Expert,
+        tools: &[String],
+        extent: Extent,
+    ) -> Option<Asked> {
+        let fields = &draft.fields;
+        let named = parameters.get("model").or_else(|| fields.get("model"));
+        let is_open = named.as_ref().and_then(Item::text).is_some_and(|text| text.trim() == "auto");
+        let own = match named.filter(|_| !is_open) {
+            Some(item) => Some(self.model_name(&item)?),
+            None => expert.model.clone().filter(|_| !is_open),
+        };
+        let requires = fields.get("requires_model");
+        if let Some(item) = requires.as_ref().filter(|item| item.text() == Some("none")) {
+            let message = format!("step `{}` asks a model, and says that it needs none", draft.id);
+            self.reading.at(Code::StepTwo, item, message, None);
+            return None;
+        }
+        let requires = requires.map(|item| self.requirements(&item));
+        let selection = fields.get("selection").map(|item| self.selection(&item));
+        let of_tools = tools.iter().filter_map(|tool| self.models.of_tools.get(tool)).flatten();
+        let of_tools = of_tools.filter(|_| !is_open).cloned().collect();
+        let place = ["requires_model", "selection", "action", "prompt", "tool"];
+        let item = place.into_iter().find_map(|key| fields.get(key));
+        let item = item.unwrap_or_else(|| draft.item.clone());
+        self.asked_models(&Case {
+            id: &draft.id,
+            phase: draft.phase.as_str(),
+            item: &item,
+            own,
+            is_open,
+            of_tools,
+            requires,
+            selection,
+            extent,
+        })
+    }
+
+    /// Gives a phase its agent; of several models, each is asked where those before it fail.
+    fn seat(&mut self, draft: &Draft<'_>, start: &mut Start, spec: &AgentSpec, models: &[String]) {
+        let fields = &draft.fields;
+        let place = ["model", "action", "prompt", "tool"].into_iter().find_map(|key| fields.get(key));
+        let place = place.unwrap_or_else(|| draft.item.clone());
+        for model in models {
+            let cost = self.models.own.get(model).and_then(|entry| entry.cost);
+            if let Some(cost) = cost {
+                self.pipeline.prices.entry(model.clone()).or_insert(cost);
             }
         }
+        let path = format!("phases.{}.agent", draft.phase);
+        if let Some(answer) = &draft.answer {
+            self.places.insert(format!("{path}.output"), answer.path.clone());
+        }
+        if let [model] = models {
+            let spec = AgentSpec { model: Some(model.clone()), ..spec.clone() };
+            start.spec.agent = Some(AgentRef::Inline(Box::new(spec)));
+            return self.place(path, &place);
+        }
+        start.spec.fan = Some(Fan::Cascade);
+        for (n, model) in models.iter().enumerate() {
+            let Some(name) = self.seat_name(draft.phase.as_str(), n) else { continue };
+            self.place(format!("agents.{name}"), &place);
+            self.pipeline
+                .agents
+                .insert(name.clone(), AgentSpec { model: Some(model.clone()), ..spec.clone() });
+            start.spec.agents.insert(name, PoolEntry::Clones(1));
+        }
+    }
+
+    /// Returns a name for an agent that no other agent and no step has.
+    fn seat_name(&self, phase: &str, n: usize) -> Option<AgentName> {
+        let is_free = |name: &str| {
+            let is_step =
+                self.names.frames.iter().flat_map(|f| f.steps.values()).any(|s| s.phase.as_str() == name);
+            !self.pipeline.agents.contains_key(name) && (!is_step || (n == 0 && name == phase))
+        };
+        let short: String = phase.chars().take(44).collect();
+        let first = if n == 0 { phase.to_owned() } else { format!("{short}-fallback-{n}") };
+        let more = (2..100).map(|again| format!("{short}-model-{n}-{again}"));
+        let mut names = std::iter::once(first).chain(more);
+        names.find(|name| is_free(name))?.parse().ok()
     }
 
     fn expert(&mut self, fields: &Fields<'_>) -> Expert {
@@ -261,21 +338,6 @@ impl Lowering<'_, '_> {
         Expert::default()
     }
 
-    /// The name of a personality, or one written out.
-    fn personality_of(&mut self, fields: &Fields<'_>) -> Option<String> {
-        let item = fields.get("personality")?;
-        let text = self.reading.text(&item)?;
-        if self.models.personalities.contains_key(text) {
-            return Some(self.told(text));
-        }
-        if text.trim().contains(' ') {
-            return Some(text.to_owned());
-        }
-        let hint = suggestion(text, self.models.personalities.keys().map(String::as_str));
-        self.reading.at(Code::StepExpert, &item, format!("there is no personality `{text}`"), hint);
-        None
-    }
-
     /// Returns what the model is told: its prompt, and as whom it answers.
     fn asked(
         &mut self,
@@ -284,32 +346,55 @@ impl Lowering<'_, '_> {
         system: Option<String>,
         start: &mut Start,
     ) -> Map<String, Value> {
-        let prompt = draft
-            .fields
-            .get("prompt")
-            .or_else(|| parameters.get("prompt"))
-            .or_else(|| parameters.get("text"));
+        let prompt = draft.fields.get("prompt").or_else(|| parameters.get("prompt"));
+        let (kind, text) = (parameters.get("analysis_type"), parameters.get("text"));
         let own = parameters.get("system").or_else(|| parameters.get("system_prompt"));
-        if prompt.is_none() {
+        if prompt.is_none() && text.is_none() {
             let message = "the parameter `prompt` is missing";
             let hint = Some("add `parameters: { prompt: … }`".to_owned());
             self.reading.report(Code::StepMissing, &draft.fields.path, draft.fields.span, message, hint);
         }
         let read = std::mem::take(&mut start.read);
         let mut texts = self.texts(Some(draft.phase.clone()), read);
-        let mut input = Map::new();
-        if let Some(item) = &prompt {
-            input.insert("prompt".to_owned(), texts.value(item));
+        let mut parts = Vec::new();
+        for (item, before) in [(&prompt, ""), (&kind, "Analysis: "), (&text, "")] {
+            let Some(item) = item else { continue };
+            match texts.value(item) {
+                Value::String(text) => parts.push(format!("{before}{text}")),
+                other => parts.push(format!("{before}{other}")),
+            }
         }
+        let mut input = Map::from_iter([("prompt".to_owned(), Value::from(parts.join("\n\n")))]);
         match (&own, system) {
             (Some(item), _) => drop(input.insert("system".to_owned(), texts.value(item))),
-            (None, Some(text)) => drop(input.insert("system".to_owned(), Value::from(text))),
+            (None, Some(text)) => {
+                let item = draft.fields.get("personality").or_else(|| draft.fields.get("expert"));
+                let item = item.unwrap_or_else(|| draft.item.clone());
+                let text = texts.template(&item, &text);
+                input.insert("system".to_owned(), Value::from(text));
+            }
             (None, None) => {}
         }
         start.read = texts.read;
-        if let Some(item) = &prompt {
-            self.place(format!("phases.{}.input.prompt", draft.phase), item);
+        if let Some(item) = prompt.or(text) {
+            self.place(format!("phases.{}.input.prompt", draft.phase), &item);
         }
         input
     }
+}
+
+/// Returns how long what a model is told is at least: of templates, what stands around them.
+fn extent(input: &Map<String, Value>, settings: Settings) -> Extent {
+    let letters: usize = input.values().filter_map(Value::as_str).map(literal_letters).sum();
+    Extent { input: letters as u64 / LETTERS, output: settings.max_tokens.map(u64::from) }
+}
+
+fn literal_letters(text: &str) -> usize {
+    let mut count = 0;
+    let mut rest = text;
+    while let Some(start) = rest.find("{{") {
+        count += rest[..start].chars().count();
+        rest = rest[start..].find("}}").map_or("", |end| &rest[start + end + 2..]);
+    }
+    count + rest.chars().count()
 }

@@ -124,6 +124,8 @@ pub(super) struct Known {
 pub(super) struct Frame {
     pub(super) steps: IndexMap<String, Known>,
     pub(super) turn: Option<Turn>,
+    /// The values that steps answer with by a name of their own; none of those that several steps have.
+    pub(super) variables: IndexMap<String, Option<PhaseName>>,
 }
 
 /// What a name means.
@@ -133,6 +135,8 @@ pub(super) enum Meaning {
     Path(String),
     /// The document of a phase.
     Step(PhaseName),
+    /// A value that the model of a phase answers with.
+    Variable(PhaseName),
     Nothing,
 }
 
@@ -166,10 +170,23 @@ impl Names {
         if matches!(name, "inputs" | "parameters") {
             return Meaning::Path(self.base.clone().unwrap_or_else(|| "params".to_owned()));
         }
+        if let Some(Some(phase)) = self.variable(name) {
+            return Meaning::Variable(phase.clone());
+        }
         match RUN.iter().find(|(known, _)| *known == name) {
             Some((_, path)) => Meaning::Path((*path).to_owned()),
             None => Meaning::Nothing,
         }
+    }
+
+    /// Returns the step that answers with a variable; none of several.
+    pub(super) fn variable(&self, name: &str) -> Option<&Option<PhaseName>> {
+        self.frames.iter().rev().find_map(|frame| frame.variables.get(name))
+    }
+
+    /// Returns the step that became a phase.
+    pub(super) fn of_phase(&self, phase: &PhaseName) -> Option<&Known> {
+        self.frames.iter().flat_map(|frame| frame.steps.values()).find(|step| step.phase == *phase)
     }
 
     /// Returns where an input is natively.
@@ -198,10 +215,12 @@ impl Names {
         let turns = self.frames.iter().filter_map(|frame| frame.turn.as_ref());
         let steps = self.frames.iter().flat_map(|frame| frame.steps.keys().map(String::as_str));
         let inputs = self.inputs.iter().map(String::as_str);
+        let variables = self.frames.iter().flat_map(|frame| frame.variables.keys().map(String::as_str));
         turns
             .flat_map(Turn::names)
             .chain(steps)
             .chain(inputs)
+            .chain(variables)
             .chain(RUN.iter().map(|(name, _)| *name))
             .collect()
     }

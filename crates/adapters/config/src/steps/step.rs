@@ -40,8 +40,8 @@ pub(super) const COMMON: [&str; 19] = [
 ];
 const TOOL: [&str; 8] =
     ["tool", "action", "parameters", "products", "produces", "location", "format", "size_limit"];
-/// Keys of the language that nothing acts on yet.
-const UNBUILT: [&str; 9] = [
+/// Keys of steps that ask a model.
+const OF_MODELS: [&str; 9] = [
     "prompt",
     "model",
     "expert",
@@ -52,8 +52,6 @@ const UNBUILT: [&str; 9] = [
     "vars",
     "output_schema",
 ];
-/// Those of them that steps which ask a model have.
-const OF_MODELS: [&str; 4] = ["prompt", "model", "expert", "personality"];
 pub(super) const REFUSED: [(&str, &str); 7] = [
     ("else", "write `on_false: STEP`"),
     ("foreach", "did you mean `for_each`?"),
@@ -83,7 +81,7 @@ impl Lowering<'_, '_> {
             self.round(draft, around, first, before);
             return;
         }
-        let known: Vec<&str> = COMMON.into_iter().chain(TOOL).chain(UNBUILT).collect();
+        let known: Vec<&str> = COMMON.into_iter().chain(TOOL).chain(OF_MODELS).collect();
         self.of_loops(&draft.fields);
         let fields = without(&draft.fields, &keys_of_loops());
         self.reading.known(&fields.as_fields(&draft.fields), "a step", &known, &REFUSED);
@@ -97,8 +95,6 @@ impl Lowering<'_, '_> {
                 (Some(act.tool.clone()), Some(act.action.clone()))
             }
             DraftKind::Model => {
-                let unbuilt: Vec<&str> = UNBUILT.into_iter().filter(|key| !OF_MODELS.contains(key)).collect();
-                self.unbuilt(draft, &unbuilt);
                 model = self.of_model(draft, &mut start);
                 (None, draft.fields.get("action").and_then(|item| item.text().map(str::to_owned)))
             }
@@ -157,16 +153,14 @@ impl Lowering<'_, '_> {
 
     /// Refuses what means something to models alone.
     fn for_models(&mut self, draft: &Draft<'_>) {
-        let unbuilt: Vec<&str> = UNBUILT.into_iter().filter(|key| !OF_MODELS.contains(key)).collect();
-        self.unbuilt(draft, &unbuilt);
         for (key, item) in draft.fields.iter().filter(|(key, _)| OF_MODELS.contains(key)) {
+            // It needs none, and says so.
+            if key == "requires_model" && item.text() == Some("none") {
+                continue;
+            }
             let message = format!("`{key}` is for steps that ask a model, and `{}` uses a tool", draft.id);
             self.reading.at_key(Code::StepTwo, &item, message, Some("leave it out".to_owned()));
         }
-    }
-
-    fn unbuilt(&mut self, draft: &Draft<'_>, keys: &[&str]) {
-        self.reading.unbuilt(&draft.fields, keys);
     }
 
     fn of_loops(&mut self, fields: &Fields<'_>) {

@@ -196,6 +196,7 @@ impl Texts<'_, '_, '_> {
                 return drop(self.read.names.insert(root.to_owned(), native));
             }
             Meaning::Step(phase) => phase,
+            Meaning::Variable(phase) => return self.variable(item, root, path, phase),
             Meaning::Nothing => match self.of_alias(root) {
                 Some(phase) => phase,
                 None if is_always_guarded(text, is_bare, root) => return,
@@ -207,6 +208,26 @@ impl Texts<'_, '_, '_> {
         }
         self.field(item, text, is_bare, root, path);
         self.read.names.insert(root.to_owned(), format!("phases.{phase}.step"));
+        self.read.phases.insert(phase);
+    }
+
+    /// A variable is a part of what its step answers with.
+    fn variable(&mut self, item: &Item<'_>, root: &str, path: &str, phase: PhaseName) {
+        if self.own.as_ref() == Some(&phase) {
+            return self.reading.at(
+                Code::StepSelf,
+                item,
+                format!("`{root}` is what its step answers with"),
+                None,
+            );
+        }
+        let keys: Vec<&str> = std::iter::once("result").chain(path.split('.')).collect();
+        let gives = self.names.of_phase(&phase).and_then(|step| step.gives.as_ref());
+        if let Some((key, known)) = gives.and_then(|gives| missing(gives, &keys)) {
+            let hint = suggestion(&key, known.iter().map(String::as_str));
+            self.reading.at(Code::StepName, item, format!("`{root}` has no field `{key}`"), hint);
+        }
+        self.read.names.insert(root.to_owned(), format!("phases.{phase}.step.{root}"));
         self.read.phases.insert(phase);
     }
 
@@ -226,6 +247,11 @@ impl Texts<'_, '_, '_> {
     }
 
     fn unknown(&mut self, item: &Item<'_>, shown: &str, name: &str) {
+        if self.names.variable(name) == Some(&None) {
+            let hint = Some(format!("say which one: `STEP.{name}`"));
+            let message = format!("several steps answer with a `{name}`");
+            return self.reading.at(Code::StepName, item, message, hint);
+        }
         if name == "file_exists" {
             let message = "templates do not look at files: when they are read nobody has written any";
             let hint =
@@ -310,6 +336,8 @@ fn missing(schema: &Value, keys: &[&str]) -> Option<(String, Vec<String>)> {
         let properties = schema.get("properties")?.as_object()?;
         match properties.get(*key) {
             Some(inner) => schema = inner,
+            // They are methods of every map.
+            None if matches!(*key, "keys" | "values" | "items" | "get") => return None,
             None if schema.get("additionalProperties") == Some(&Value::Bool(false)) => {
                 return Some(((*key).to_owned(), properties.keys().cloned().collect()));
             }

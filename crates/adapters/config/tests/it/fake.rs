@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use refrain_config::{Given, Loaded, parse_with};
+use refrain_config::{Given, Loaded, Parsed, parse_with};
 use refrain_core::check::Surroundings;
 use refrain_core::ports::agent::{
     Accepted, Agent, AgentError, AgentFactory, AgentRole, AgentTraits, Blueprint, Draft, ModelTraits,
@@ -16,6 +16,7 @@ use refrain_schemas::failure::FailureKind;
 use refrain_schemas::json::Json;
 use serde_json::Value;
 
+use crate::fake_models::FakeModels;
 use crate::fake_tools::FakeTools;
 
 #[derive(Debug)]
@@ -132,14 +133,33 @@ pub(crate) static FILES: LazyLock<BTreeMap<String, Vec<u8>>> = LazyLock::new(|| 
     files.chain([("prompts/latin.md".to_owned(), b"caf\xe9".to_vec())]).collect()
 });
 
+/// Reads a file with the files that it wants; others than these there are not.
+pub(crate) fn parse_whole(bytes: &[u8], file: &str, mut files: BTreeMap<String, Option<Vec<u8>>>) -> Parsed {
+    loop {
+        let given = Given {
+            files: Some(&files),
+            tools: Some(&FakeTools),
+            models: Some(&FakeModels),
+            ..Given::default()
+        };
+        let parsed = parse_with(bytes, file, &given);
+        if parsed.wanted().is_empty() {
+            return parsed;
+        }
+        let wanted = parsed.wanted().to_vec();
+        for path in wanted {
+            files.entry(path).or_insert(None);
+        }
+    }
+}
+
 pub(crate) fn load_with(bytes: &[u8], file: &str, set: &BTreeMap<String, Value>) -> Loaded {
     let read_in: BTreeMap<String, Option<Vec<u8>>> = FILES
         .iter()
         .map(|(path, bytes)| (path.clone(), Some(bytes.clone())))
         .chain([("gone.txt".to_owned(), None)])
         .collect();
-    let parsed =
-        parse_with(bytes, file, &Given { files: Some(&read_in), tools: Some(&FakeTools), answers: None });
+    let parsed = parse_whole(bytes, file, read_in);
     let (model, problems) = parsed.check(&Surroundings { factories: &FACTORIES, files: &FILES, set });
     Loaded { pipeline: parsed.pipeline().cloned(), model, problems }
 }

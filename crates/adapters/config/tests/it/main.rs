@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "the helpers of tests stop at what they do not expect")]
 
 mod fake;
+mod fake_models;
 mod fake_tools;
 mod files;
 mod fuzz;

@@ -5,9 +5,11 @@ use std::collections::BTreeMap;
 use refrain_config::{Given, parse_with};
 use serde_json::{Value, json};
 
+use crate::fake::parse_whole;
 use crate::fake_tools::FakeTools;
 
 mod keys;
+mod models;
 
 /// A pipeline that others carry out.
 const CHILD: &str = "name: child\n\
@@ -37,8 +39,7 @@ pub(crate) fn lowered(text: &str) -> (Value, Vec<(String, u32)>) {
     let deep = (0..12)
         .map(|n| (format!("deep/{n}.yaml"), Some(calling(&format!("deep/{}.yaml", n + 1)).into_bytes())));
     let files: BTreeMap<String, Option<Vec<u8>>> = files.into_iter().chain(deep).collect();
-    let given = Given { files: Some(&files), tools: Some(&FakeTools), ..Given::default() };
-    let parsed = parse_with(text.as_bytes(), "steps.yaml", &given);
+    let parsed = parse_whole(text.as_bytes(), "steps.yaml", files);
     let problems = parsed.problems().iter();
     let problems = problems.map(|problem| (problem.code.clone(), problem.place.as_ref().unwrap().line));
     (serde_json::to_value(parsed.pipeline()).unwrap(), problems.collect())
@@ -508,7 +509,7 @@ fn pipelines_that_cannot_be_carried_out() {
 #[test]
 fn other_pipelines_are_wanted_and_their_mistakes_stand_in_their_files() {
     let parse = |files: &BTreeMap<String, Option<Vec<u8>>>| {
-        let given = Given { files: Some(files), tools: Some(&FakeTools), answers: None };
+        let given = Given { files: Some(files), tools: Some(&FakeTools), ..Given::default() };
         parse_with(calling("sub/a.yaml").as_bytes(), "steps.yaml", &given)
     };
     let parsed = parse(&BTreeMap::new());
@@ -564,7 +565,7 @@ fn questions_to_people_keep_what_acts() {
 #[test]
 fn converted_files_mean_the_same() {
     let text = include_str!("steps/all.yaml");
-    let given = Given { files: None, tools: Some(&FakeTools), answers: None };
+    let given = Given { files: None, tools: Some(&FakeTools), ..Given::default() };
     let parsed = parse_with(text.as_bytes(), "steps.yaml", &given);
     assert_eq!(parsed.problems(), []);
     let converted = parsed.converted().unwrap();

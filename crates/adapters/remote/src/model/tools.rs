@@ -10,7 +10,7 @@ use futures::future::join_all;
 use refrain_core::ports::agent::{AgentError, SpecProblem};
 use refrain_core::ports::cancel::Cancel;
 use refrain_core::ports::tools::{Tool, ToolResult, ToolUse, Tools};
-use refrain_schemas::agent_spec::ToolsSpec;
+use refrain_schemas::agent_spec::{REGISTRY, ToolsSpec};
 use refrain_schemas::digest::Digester;
 use refrain_schemas::exchange::Exchange;
 use refrain_schemas::failure::FailureKind;
@@ -61,7 +61,7 @@ pub(super) fn of_traits(spec: Option<&ToolsSpec>) -> Vec<(String, Vec<String>)> 
 pub(super) fn check(spec: &ToolsSpec, declared: &Declarations) -> Vec<SpecProblem> {
     let problem = |field: String, message: String| SpecProblem { field, message, hint: None };
     let mut problems = Vec::new();
-    for server in spec.from.keys() {
+    for server in spec.from.keys().filter(|server| *server != REGISTRY) {
         let field = format!("tools.from.{server}");
         match declared.servers.get(server) {
             None => problems.push(SpecProblem {

@@ -26,10 +26,13 @@ pub(super) fn declared() -> Vec<Declared> {
     for (name, aliases) in ABSENT {
         tools.push(absent(name, aliases, AGENT));
     }
+    for (name, aliases, instead) in MODELS {
+        tools.push(absent(name, aliases, instead));
+    }
     tools
 }
 
-const ABSENT: [(&str, &[&str]); 15] = [
+const ABSENT: [(&str, &[&str]); 12] = [
     ("web-search", &["web_search"]),
     ("headless-browser", &["headless_browser"]),
     ("pdf-compiler", &["pdf_compiler"]),
@@ -39,13 +42,18 @@ const ABSENT: [(&str, &[&str]); 15] = [
     ("video-processing", &["video_processing"]),
     ("visualization", &[]),
     ("prompt-optimization", &["prompt_optimization"]),
-    ("task-delegation", &["task_delegation"]),
-    ("multi-model-routing", &["multi_model_routing"]),
     ("mcp-resource", &["mcp_resource"]),
     ("checkpoint", &[]),
     ("auto_debugger", &["auto-debugger"]),
-    ("extract_structured", &[]),
 ];
+
+/// What a step that asks a model does by itself.
+const MODELS: [(&str, &[&str], &str); 3] = [
+    ("task-delegation", &["task_delegation"], CHOICE),
+    ("multi-model-routing", &["multi_model_routing"], CHOICE),
+    ("extract_structured", &[], "write a step with `prompt:` and `vars:`"),
+];
+const CHOICE: &str = "write a step with `prompt:`, `model: auto`, `selection:` and `requires_model:`";
 
 fn declare(
     name: &'static str,
@@ -131,21 +139,24 @@ fn models() -> [Declared; 3] {
     let model = ("model", text(), "the model");
     let temperature = ("temperature", number(), "how freely it answers");
     let most = ("max_tokens", integer(), "the most tokens of the answer");
-    let result = [("model", text(), "the model"), ("provider", text(), "its provider")];
+    let result = [];
     let prompt = ("prompt!", text(), "what it is asked");
     let rest = [system, model, temperature, most];
     let with = |first: Vec<(&'static str, serde_json::Value, &'static str)>| {
         first.into_iter().chain(rest.clone()).collect::<Vec<_>>()
     };
-    let generate =
-        action("execute", "Asks a model for a text", &with(vec![prompt.clone()]), &result).gives(&text());
-    let structured = action(
+    let schema = ("schema", map(), "the JSON Schema of the value");
+    let format = ("output_format", one_of(&["text", "markdown", "json"]), "what it answers with");
+    let generate = action(
         "execute",
-        "Asks a model for a value",
-        &with(vec![prompt.clone(), ("schema!", map(), "the JSON Schema of the value")]),
+        "Asks a model for a text",
+        &with(vec![prompt.clone(), format, schema.clone()]),
         &result,
     )
     .gives(&any());
+    let structured =
+        action("execute", "Asks a model for a value", &with(vec![prompt.clone(), schema.clone()]), &result)
+            .gives(&any());
     let analyze = action(
         "execute",
         "Asks a model about a text",

@@ -7,5 +7,6 @@ mod contract;
 mod data;
 mod files;
 mod memory_scratch;
+mod offers;
 mod others;
 mod world;

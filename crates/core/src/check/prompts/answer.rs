@@ -19,12 +19,12 @@ impl Checker<'_> {
         work: &AskWork,
         path: &str,
     ) -> Option<Option<Arc<OutputSchema>>> {
-        if let Some(file) = &agent.spec.output {
+        if let Some(written) = &agent.spec.output {
             if agent.spec.field.is_some() {
                 let message = "`field` is for a model that answers with text, and `output` gives its shape";
                 self.problems.add_at(Code::AgentField, format!("{path}.field"), message, None, None);
             }
-            return self.schema(file, &format!("{path}.output")).map(|schema| Some(Arc::new(schema)));
+            return self.schema(written, &format!("{path}.output")).map(|schema| Some(Arc::new(schema)));
         }
         Some(work.output.schema.as_ref().map(|schema| Arc::new(of_phase(schema, work))))
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
+use refrain_schemas::agent_spec::SchemaRef;
 use refrain_schemas::artifact::FileStamp;
 
 use super::Leftover;
@@ -42,7 +43,7 @@ fn named(model: &Model, needed: &mut BTreeSet<String>) {
     for agent in model.agents.values() {
         let layers = [&agent.spec.system, &agent.spec.prompt].into_iter().flatten();
         needed.extend(agent.files.iter().cloned());
-        needed.extend(agent.spec.output.clone());
+        needed.extend(agent.spec.output.iter().filter_map(SchemaRef::file).map(str::to_owned));
         needed.extend(layers.filter(|layer| is_path(layer)).cloned());
     }
     for phase in &model.phases {

@@ -68,6 +68,13 @@ fn header() -> Vec<(&'static str, &'static str, Row)> {
         ("durability", "power", Acts("/durability", json!("power"))),
         ("default_model", "p:m", Inert),
         ("model", "p:m", Inert),
+        ("selection", "cost", Inert),
+        (
+            "selection_schema",
+            "{ strategy: balanced, fallback: 'p:m', timeout: 3, cost_limit: 1, max_latency_ms: 9 }",
+            Inert,
+        ),
+        ("models", "{ 'p/m': { size: 7b, quality: 1, cost: { input: 1, output: 2 } } }", Inert),
         ("experts", "{ e: { model: 'p:m' } }", Inert),
         ("personalities", "{ e: words }", Inert),
         ("system", "be brief", Acts("/system", json!("be brief"))),
@@ -81,7 +88,7 @@ fn header() -> Vec<(&'static str, &'static str, Row)> {
             Acts("/phases/a/recover", json!([{"value": 1}])),
         ),
     ];
-    let unbuilt = ["selection_schema", "selection", "models", "tools"];
+    let unbuilt = ["tools"];
     rows.extend(unbuilt.into_iter().map(|key| (key, "x", Refused("E0102"))));
     rows.extend(
         ["imports", "extends", "pipeline", "tasks"].into_iter().map(|key| (key, "x", Refused("E0802"))),
@@ -142,14 +149,21 @@ fn step() -> Vec<(&'static str, &'static str, Row)> {
         ("size_limit", "1KB, location: out/a", Acts("/phases/a-product-1/input/size_limit", json!(1000))),
         ("error_handlers", "[{ fallback_result: 1 }]", Acts("/phases/a/recover", json!([{"value": 1}]))),
     ];
-    let unbuilt = ["selection", "requires_model", "vars", "output_schema", "tools"];
-    rows.extend(unbuilt.into_iter().map(|key| (key, "x", Refused("E0102"))));
     let refused = ["else", "foreach", "loop", "parallel", "continue_on_error", "checkpoint", "cache"];
     rows.extend(refused.into_iter().map(|key| (key, "x", Refused("E0802"))));
     // These are for models; the test below shows what they do there.
-    rows.extend(
-        ["prompt", "model", "expert", "personality"].into_iter().map(|key| (key, "x", Refused("E0803"))),
-    );
+    let of_models = [
+        "prompt",
+        "model",
+        "expert",
+        "personality",
+        "selection",
+        "requires_model",
+        "tools",
+        "vars",
+        "output_schema",
+    ];
+    rows.extend(of_models.into_iter().map(|key| (key, "x", Refused("E0803"))));
     assert!(rows.iter().all(|(_, _, row)| !matches!(row, Acts(pointer, _) if !pointer.starts_with(a))));
     rows
 }
@@ -236,7 +250,7 @@ fn every_key_of_a_step_acts_or_is_refused() {
 
 #[test]
 fn keys_of_steps_that_ask_a_model() {
-    let header = "name: x\ndefault_model: p:m\nexperts: { e: { model: q, provider: r, max_tokens: 9 } }\n\
+    let header = "name: x\ndefault_model: p:m\nprices: { fake/shipped: { input: 1, output: 2 } }\nexperts: { e: { model: q, provider: r, max_tokens: 9 } }\n\
                   personalities: { kind: be kind, short: { system_prompt: be short, extends: kind } }\n";
     let check = |step: &str, pointer: &'static str, value: Value| {
         check("model", step, &format!("{header}steps:\n- {{ id: a, {step} }}\n"), &Acts(pointer, value));
@@ -249,4 +263,35 @@ fn keys_of_steps_that_ask_a_model() {
     check("action: generate, parameters: { prompt: hi, system: go }", "/phases/a/input/system", json!("go"));
     check("prompt: hi, personality: short", "/phases/a/input/system", json!("be kind\n\nbe short"));
     check("prompt: hi, personality: you are a cat", "/phases/a/input/system", json!("you are a cat"));
+    let vars = json!({"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"], "additionalProperties": false});
+    let result = "/phases/a/agent/output/properties/result";
+    check("prompt: hi, vars: [{ n: { type: integer } }]", result, vars);
+    check("prompt: hi, output_schema: { type: integer }", result, json!({"type": "integer"}));
+    check(
+        "action: generate_structured, parameters: { prompt: hi, schema: { enum: [1] } }",
+        result,
+        json!({"enum": [1]}),
+    );
+    check(
+        "action: generate, parameters: { prompt: hi, output_format: json }",
+        result,
+        json!({"type": ["object", "array"]}),
+    );
+    check(
+        "prompt: hi, tools: [echo, filesystem]",
+        "/phases/a/agent/tools/from",
+        json!({"refrain": ["echo", "filesystem_read", "filesystem_write", "filesystem_list"]}),
+    );
+    check("prompt: hi, selection: cost", "/phases/a/agent/model", json!("fake/shipped"));
+    check(
+        "prompt: hi, model: 's:t', selection: { fallback: 'u:v', timeout: 9 }",
+        "/agents/a-fallback-1/timeout",
+        json!("9s"),
+    );
+    check(
+        "prompt: hi, model: 's:t', selection: { fallback: 'u:v' }",
+        "/phases/a/agents",
+        json!({"a": 1, "a-fallback-1": 1}),
+    );
+    check("prompt: hi, model: auto, selection: { cost_limit: 2 }", "/phases/a/budget/usd", json!(2.0));
 }

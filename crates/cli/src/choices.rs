@@ -1,0 +1,73 @@
+//! The models that were chosen for the steps of a file: kept beside its state, so that what was bought stays bought.
+
+use std::io::ErrorKind;
+use std::path::PathBuf;
+
+use refrain_schemas::choice::{ChoicesOnRecord, ModelChoice};
+
+use crate::output::Output;
+use crate::project::Project;
+use crate::render::page::{Page, Tone};
+use crate::report::CliError;
+use crate::whole_file;
+
+const FILE: &str = "choices.json";
+
+fn file(project: &Project) -> PathBuf {
+    project.state().join(FILE)
+}
+
+/// Returns what was chosen before; nothing where nothing was.
+pub(crate) fn read(project: &Project) -> Result<ChoicesOnRecord, CliError> {
+    let path = file(project);
+    let shown = path.display();
+    let bytes = match std::fs::read(&path) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(ChoicesOnRecord::default()),
+        Err(error) => return Err(CliError::io(&format!("read {shown}"), &error)),
+    };
+    serde_json::from_slice(&bytes).map_err(|error| {
+        CliError::usage(format!("{shown} cannot be read: {error}"))
+            .hint("remove it, and models are chosen anew")
+    })
+}
+
+/// Keeps what is chosen now.
+pub(crate) fn write(project: &Project, record: &ChoicesOnRecord) -> Result<(), CliError> {
+    let record = ChoicesOnRecord { schema_version: 1, ..record.clone() };
+    let before = read(project)?;
+    if before == record || (before.phases.is_empty() && record.phases.is_empty()) {
+        return Ok(());
+    }
+    let path = file(project);
+    let failed = |error: std::io::Error| CliError::io(&format!("write {}", path.display()), &error);
+    let text = serde_json::to_string_pretty(&record).unwrap_or_default();
+    std::fs::create_dir_all(project.state()).map_err(failed)?;
+    whole_file::replace(&path, &format!("{text}\n")).map_err(failed)
+}
+
+/// Says beside the result which steps ask other models than before.
+pub(crate) fn note(choices: &[ModelChoice], output: &Output) {
+    for choice in choices {
+        if let Some(before) = &choice.instead_of {
+            let ModelChoice { step, model, reason, .. } = choice;
+            output.note(&format!("note: step `{step}` asks {model} and no longer {before}: {reason}"));
+        }
+    }
+}
+
+/// Shows which models were chosen, and why.
+pub(crate) fn show(page: &mut Page, choices: &[ModelChoice]) {
+    if choices.is_empty() {
+        return;
+    }
+    page.gap();
+    for choice in choices {
+        let ModelChoice { step, model, reason, fallback, kept, .. } = choice;
+        let kept = if *kept { ", as before" } else { "" };
+        let fallback =
+            if fallback.is_empty() { String::new() } else { format!("; else {}", fallback.join(", ")) };
+        let text = format!(" asks {model}: {reason}{kept}{fallback}");
+        page.line(&[(Tone::Strong, step.as_str()), (Tone::Plain, &text)]);
+    }
+}

@@ -151,6 +151,7 @@ impl Making {
             durability: around.durability,
             names: IndexMap::new(),
             outputs: IndexMap::new(),
+            output_types: IndexMap::new(),
             dialect: Some(Dialect::Refrain),
         };
         let wanting = Wanting { pipeline, files: BTreeMap::new(), answers: IndexMap::new() };

@@ -112,8 +112,9 @@ pub(crate) fn lower<'s>(
         _ => String::new(),
     };
     let outline = outline(tree);
-    let Lowering { reading, pipeline, broken, entries, places, orchestrator, wishes, wanted, texts_of, .. } =
-        lowering;
+    let Lowering {
+        reading, pipeline, broken, entries, places, orchestrator, wishes, wanted, texts_of, ..
+    } = lowering;
     let map = StepsMap { id, entries, places, orchestrator, wishes, autos: Vec::new(), outline };
     Lowered { pipeline, broken, map, problems: reading.problems, wanted, texts: texts_of }
 }

@@ -138,7 +138,11 @@ pub(crate) fn load_with(bytes: &[u8], file: &str, set: &BTreeMap<String, Value>)
         .map(|(path, bytes)| (path.clone(), Some(bytes.clone())))
         .chain([("gone.txt".to_owned(), None)])
         .collect();
-    let parsed = parse_with(bytes, file, &Given { files: Some(&read_in), tools: Some(&FakeTools) });
+    let parsed = parse_with(
+        bytes,
+        file,
+        &Given { files: Some(&read_in), tools: Some(&FakeTools), ..Given::default() },
+    );
     let (model, problems) = parsed.check(&Surroundings { factories: &FACTORIES, files: &FILES, set });
     Loaded { pipeline: parsed.pipeline().cloned(), model, problems }
 }

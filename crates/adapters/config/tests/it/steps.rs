@@ -489,7 +489,7 @@ fn pipelines_that_cannot_be_carried_out() {
 #[test]
 fn other_pipelines_are_wanted_and_their_mistakes_stand_in_their_files() {
     let parse = |files: &BTreeMap<String, Option<Vec<u8>>>| {
-        let given = Given { files: Some(files), tools: Some(&FakeTools) };
+        let given = Given { files: Some(files), tools: Some(&FakeTools), ..Given::default() };
         parse_with(calling("sub/a.yaml").as_bytes(), "steps.yaml", &given)
     };
     let parsed = parse(&BTreeMap::new());
@@ -545,7 +545,7 @@ fn questions_to_people_keep_what_acts() {
 #[test]
 fn converted_files_mean_the_same() {
     let text = include_str!("steps/all.yaml");
-    let given = Given { files: None, tools: Some(&FakeTools) };
+    let given = Given { files: None, tools: Some(&FakeTools), ..Given::default() };
     let parsed = parse_with(text.as_bytes(), "steps.yaml", &given);
     assert_eq!(parsed.problems(), []);
     let converted = parsed.converted().unwrap();

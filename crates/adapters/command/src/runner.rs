@@ -4,8 +4,8 @@ use std::io;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -42,53 +42,45 @@ const LEFTOVERS: Duration = Duration::from_secs(5);
 /// How many letters tell a project from others.
 const PROJECT: usize = 32;
 
+/// What tells the programs that this process starts from those that an earlier one left, which may have had its number.
+static OWN: LazyLock<String> = LazyLock::new(|| {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    format!("{}.{}", std::process::id(), since.as_nanos())
+});
+
 /// Runs programs below a folder. What an earlier one left running, because its process was killed, is ended before the first
 /// program is started, where the system shows environments.
 #[derive(Debug)]
 pub struct ProcessRunner {
     folder: PathBuf,
     secrets: Arc<dyn Secrets>,
-    /// What tells the processes of this project from those of others.
-    project: String,
-    /// What tells those that this runner starts from those that an earlier one left.
-    own: String,
-    count: AtomicU64,
-    is_alone: OnceCell<()>,
+    state: PathBuf,
+    /// What tells the processes of this project from those of others, once none of an earlier run is left.
+    project: OnceCell<String>,
 }
 
 impl ProcessRunner {
     /// Returns what runs programs in this folder, for the one who may write to this state folder.
     #[must_use]
     pub fn new(folder: impl Into<PathBuf>, state: &Path, secrets: Arc<dyn Secrets>) -> Self {
-        let state = std::path::absolute(state).unwrap_or_else(|_| state.to_owned());
+        Self { folder: folder.into(), secrets, state: state.to_owned(), project: OnceCell::new() }
+    }
+
+    /// Ends what a run that was killed left running: it would go on beside what is started now, and do the same. Returns what tells
+    /// the processes of the project from those of others.
+    async fn end_leftovers(&self) -> Result<String, AgentError> {
+        let state = self.state.canonicalize().unwrap_or_else(|_| self.state.clone());
         let project = Digest::of_content(state.as_os_str().as_encoded_bytes()).to_string();
-        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-        Self {
-            folder: folder.into(),
-            secrets,
-            project: project.chars().filter(char::is_ascii_alphanumeric).take(PROJECT).collect(),
-            own: format!("{}.{}", std::process::id(), since.as_nanos()),
-            count: AtomicU64::new(0),
-            is_alone: OnceCell::new(),
-        }
-    }
-
-    /// Returns what tells the processes of one program from all others.
-    fn mark(&self) -> String {
-        format!("{}-{}-{}", self.project, self.own, self.count.fetch_add(1, Ordering::Relaxed))
-    }
-
-    /// Ends what a run that was killed left running: it would go on beside what is started now, and do the same.
-    async fn end_leftovers(&self) -> Result<(), AgentError> {
+        let project: String = project.chars().filter(char::is_ascii_alphanumeric).take(PROJECT).collect();
         let until = Instant::now() + LEFTOVERS;
-        while sweep_others(&self.project, &self.own) > 0 {
+        while sweep_others(&project, &OWN) > 0 {
             if Instant::now() > until {
                 let message = "a command of a run that was killed does not end; end it yourself";
                 return Err(AgentError::new(FailureKind::Transient, message).settled());
             }
             sleep(Duration::from_millis(5)).await;
         }
-        Ok(())
+        Ok(project)
     }
 
     fn command(&self, work: &Invocation, mark: &str) -> Result<Command, AgentError> {
@@ -120,6 +112,12 @@ fn wrong(message: impl Into<String>) -> AgentError {
     AgentError::new(FailureKind::Permanent, message).settled()
 }
 
+/// Returns what tells the processes of one program from all others.
+fn mark(project: &str) -> String {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    format!("{project}-{}-{}", *OWN, COUNT.fetch_add(1, Ordering::Relaxed))
+}
+
 /// How a run came to its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Over {
@@ -131,8 +129,8 @@ enum Over {
 #[async_trait]
 impl Runner for ProcessRunner {
     async fn run(&self, work: Invocation, cancel: &Cancel) -> Result<Finished, AgentError> {
-        self.is_alone.get_or_try_init(|| self.end_leftovers()).await?;
-        let mark = self.mark();
+        let project = self.project.get_or_try_init(|| self.end_leftovers()).await?;
+        let mark = mark(project);
         let mut command = self.command(&work, &mark)?;
         let name = match &work.program {
             Program::Shell(_) => "sh",

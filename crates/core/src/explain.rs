@@ -78,6 +78,7 @@ impl<'a> Subject<'a> {
             Work::Read(work) => vec![&work.agent],
             Work::Write(work) => vec![&work.agent],
             Work::Ask(work) => work.pool.iter().map(|member| &member.agent).collect(),
+            Work::Loop(_) => Vec::new(),
         };
         names.into_iter().filter_map(|name| self.model.agents.get(name)).collect()
     }

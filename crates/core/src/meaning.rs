@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use indexmap::IndexMap;
-use refrain_schemas::agent_spec::{AgentSpec, RetrySpec};
+use refrain_schemas::agent_spec::{AgentSpec, RetrySpec, SchemaRef};
 use refrain_schemas::duration::Span;
 use refrain_schemas::name::{AgentName, PhaseName};
 use refrain_schemas::phase_spec::{AgentRef, PhaseSpec};
@@ -178,7 +178,7 @@ impl Making {
             system: Some(prompts::SYSTEM.to_owned()),
             prompt: Some("{{ unit.prompt }}".to_owned()),
             field: file.is_none().then(|| "text".to_owned()),
-            output: file,
+            output: file.map(SchemaRef::File),
             max_tokens: Some(TOKENS),
             timeout: Some(Span(PATIENCE)),
             retry: Some(RetrySpec { attempts: Some(1), ..RetrySpec::default() }),

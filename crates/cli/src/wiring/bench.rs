@@ -92,6 +92,7 @@ mod tests {
             file_name: "refrain.yaml".to_owned(),
             outside: Vec::new(),
             steps: None,
+            chooses_anew: false,
         };
         let notes = outside.path().join("notes.txt");
         fs::write(&notes, "mine").unwrap();

@@ -208,7 +208,11 @@ impl Checker<'_> {
             Value::Array(_) => {}
             Value::String(text) if crate::template::is_template(text) => {}
             _ => {
-                self.problems.add(Code::WrongType, path, "`for_each` is a list, or a template that gives one")
+                self.problems.add(
+                    Code::WrongType,
+                    path,
+                    "`for_each` is a list, or a template that gives one",
+                );
             }
         }
     }

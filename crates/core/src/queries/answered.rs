@@ -36,7 +36,7 @@ pub(crate) async fn answered(
 fn given(phase: &Phase) -> Option<&AskWork> {
     match &phase.work {
         Work::Ask(work) => work.given.is_some().then_some(work),
-        Work::Read(_) | Work::Write(_) => None,
+        Work::Read(_) | Work::Write(_) | Work::Loop(_) => None,
     }
 }
 

@@ -17,7 +17,7 @@ use refrain_schemas::json::Json;
 use refrain_schemas::name::PhaseName;
 use refrain_schemas::report::UnitCounts;
 use refrain_schemas::scope::Target;
-use smallvec::{SmallVec, smallvec};
+use smallvec::SmallVec;
 
 use crate::facts::Known;
 use crate::model::{Context, ContextSource, Model, Phase, Work};

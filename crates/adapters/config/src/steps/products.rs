@@ -135,7 +135,7 @@ impl Lowering<'_, '_> {
         let content = match (template, variables.as_slice()) {
             (Some(item), _) => {
                 self.reading.text(&item)?;
-                self.variables(draft, &variables);
+                self.used_variables(draft, &variables);
                 Some(Content::Template(item))
             }
             (None, [(name, item)]) => Some(Content::Variable(name.clone(), item.clone())),
@@ -148,12 +148,12 @@ impl Lowering<'_, '_> {
             return None;
         };
         self.reading.text(&path)?;
-        let (format, most) = (self.format(fields), self.size(fields));
+        let (format, most) = (self.format(fields), self.size_limit(fields));
         Some(Product { path, content, format, most })
     }
 
     /// The variables that a template is said to use MUST be there.
-    fn variables(&mut self, draft: &Draft<'_>, variables: &[(String, Item<'_>)]) {
+    fn used_variables(&mut self, draft: &Draft<'_>, variables: &[(String, Item<'_>)]) {
         for (name, item) in variables {
             let mut texts = self.texts(None, Read::default());
             drop(texts.template(item, &format!("{{{{ {}.{name} }}}}", alias(&draft.id))));
@@ -189,7 +189,7 @@ impl Lowering<'_, '_> {
             Some(item) => Content::Variable(self.reading.text(&item)?.to_owned(), item),
             None => Content::Variable("result".to_owned(), path.clone()),
         };
-        let (format, most) = (self.format(fields), self.size(fields));
+        let (format, most) = (self.format(fields), self.size_limit(fields));
         Some(Product { path, content, format, most })
     }
 
@@ -199,7 +199,7 @@ impl Lowering<'_, '_> {
     }
 
     /// Reads a number of bytes, such as `2048` or `10MB`.
-    fn size(&mut self, fields: &Fields<'_>) -> Option<u64> {
+    fn size_limit(&mut self, fields: &Fields<'_>) -> Option<u64> {
         let item = fields.get("size_limit")?;
         let size = match &item.node.kind {
             Kind::Integer(number) => u64::try_from(*number).ok(),

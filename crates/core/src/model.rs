@@ -10,6 +10,7 @@ use std::time::Duration;
 use indexmap::IndexMap;
 use jsonschema::Validator;
 use refrain_schemas::agent_spec::AgentSpec;
+use refrain_schemas::digest::Digest;
 use refrain_schemas::json::Json;
 use refrain_schemas::money::Budget;
 use refrain_schemas::name::{AgentName, DimensionName, PhaseName};
@@ -219,6 +220,12 @@ impl Phase {
     #[must_use]
     pub fn keeps_failures(&self) -> bool {
         self.given().is_some() || self.course.goes_on() || !self.course.recover.is_empty()
+    }
+
+    /// Returns the digest of what its failures mean and how they are tried again, as far as that is written.
+    #[must_use]
+    pub fn course_digest(&self) -> Option<Digest> {
+        self.written.get("course").map(|course| Digest::of_content(course.as_str().as_bytes()))
     }
 
     /// Returns what the input of its one unit is made from, if it has an input of its own.

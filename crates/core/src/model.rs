@@ -11,6 +11,7 @@ use std::time::Duration;
 use indexmap::IndexMap;
 use jsonschema::Validator;
 use refrain_schemas::agent_spec::AgentSpec;
+use refrain_schemas::digest::Digest;
 use refrain_schemas::json::Json;
 use refrain_schemas::money::Budget;
 use refrain_schemas::name::{AgentName, DimensionName, PhaseName};
@@ -257,6 +258,12 @@ impl Phase {
             Work::Loop(work) => Some(work),
             Work::Read(_) | Work::Write(_) | Work::Ask(_) => None,
         }
+    }
+
+    /// Returns the digest of what its failures mean and how they are tried again, as far as that is written.
+    #[must_use]
+    pub fn course_digest(&self) -> Option<Digest> {
+        self.written.get("course").map(|course| Digest::of_content(course.as_str().as_bytes()))
     }
 
     /// Returns what the input of its one unit is made from, if it has an input of its own.

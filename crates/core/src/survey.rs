@@ -286,7 +286,10 @@ pub(crate) fn spent<'a>(
     phase.given()?;
     let attempt = history.target(&standing.target)?.last_attempt.as_ref()?;
     let is_same = attempt.outcome == AttemptOutcome::Failed && attempt.inputs == standing.now.inputs_tried();
-    let is_settled = || attempt.is_settled() && !is_volatile(model, phase);
+    let is_settled = || {
+        let says_so = attempt.recovered_by == phase.course_digest();
+        attempt.is_settled() && says_so && !is_volatile(model, phase)
+    };
     Some(attempt).filter(|_| is_same && (history.goes_on_with(attempt.run_id) || is_settled()))
 }
 

@@ -207,6 +207,9 @@ pub struct AttemptRecord {
     /// Whether the document stands in for what the phase would have made, so that what comes after it goes on as if it had.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub recovered: bool,
+    /// What said so then: another `recover:` may say otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recovered_by: Option<Digest>,
     /// The files that were read for it by a phase with an input of its own.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub read: Vec<FileStamp>,

@@ -36,7 +36,7 @@ echo "$1 was here"
 exit "${2:-0}"
 "#;
 
-/// One pipeline, the steps at which it is killed, and how often each is done in all.
+/// One pipeline, whose steps with books stand one after the other, the steps at which it is killed, and how often each is done in all.
 struct Story {
     steps: &'static str,
     kills: &'static [&'static str],
@@ -49,7 +49,7 @@ const POLICIES: Story = Story {
   - { id: a, tool: terminal, action: execute, parameters: { command: sh step.sh a } }
   - { id: b, tool: terminal, action: execute, parameters: { command: sh step.sh b 3 }, dependencies: [a], on_failure: continue }
   - { id: c, tool: terminal, action: execute, parameters: { command: "sh step.sh c && echo {{ b.return_code }}" }, dependencies: [b] }
-  - { id: d, tool: terminal, action: execute, parameters: { command: sh step.sh d 4 }, dependencies: [a], on_failure: skip }
+  - { id: d, tool: terminal, action: execute, parameters: { command: sh step.sh d 4 }, dependencies: [c], on_failure: skip }
   - { id: e, tool: terminal, action: execute, parameters: { command: sh step.sh e }, dependencies: [d] }
   - { id: f, tool: terminal, action: execute, parameters: { command: sh step.sh f }, dependencies: [c, d], condition: "false" }
 "#,
@@ -65,10 +65,10 @@ const ROUTES: Story = Story {
   - { id: d, tool: terminal, action: execute, parameters: { command: sh step.sh d 1 }, dependencies: [b], on_failure: g }
   - { id: e, tool: terminal, action: execute, parameters: { command: sh step.sh e }, dependencies: [d] }
   - { id: g, tool: terminal, action: execute, parameters: { command: sh step.sh g }, dependencies: [e] }
-  - { id: beside, tool: terminal, action: execute, parameters: { command: sh step.sh beside }, dependencies: [a] }
+  - { id: beside, tool: terminal, action: execute, parameters: { command: "true" }, dependencies: [a] }
 "#,
     kills: &["a", "d", "g"],
-    book: &[("a", 1), ("beside", 1), ("d", 1), ("g", 1)],
+    book: &[("a", 1), ("d", 1), ("g", 1)],
     code: 1,
 };
 

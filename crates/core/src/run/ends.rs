@@ -135,6 +135,7 @@ impl RunState {
             conflicts,
             document: None,
             recovered: false,
+            recovered_by: None,
             read: now
                 .filter(|_| self.phase(no).given().is_some())
                 .map_or_else(Vec::new, |now| now.sources.clone()),

@@ -59,7 +59,9 @@ impl RunState {
         let record = self.attempt_record(no, now, AttemptOutcome::Failed, error.clone(), conflicts);
         self.keep_pages(pages);
         self.targets[no].report.document = Some(artifact.digest);
-        self.write(HistoryEntry::Attempt(AttemptRecord { document: Some(artifact), recovered, ..record }));
+        let recovered_by = self.phase(no).course_digest().filter(|_| recovered);
+        let document = Some(artifact);
+        self.write(HistoryEntry::Attempt(AttemptRecord { document, recovered, recovered_by, ..record }));
         self.targets[no].freshness = Freshness::Failed;
         let tally = self.targets[no].tally;
         if tally.resources.is_some() {

@@ -19,7 +19,7 @@ use crate::holder;
 use crate::output::Output;
 use crate::project::Project;
 use crate::report::CliError;
-use crate::wiring::{self, Asked, Checked, LogOf};
+use crate::wiring::{self, Answered, Checked, LogOf};
 
 const INTENTION: &str = "intention";
 const ARCHITECTURE: &str = "architecture";
@@ -73,7 +73,7 @@ pub(crate) struct Spent {
 }
 
 impl Spent {
-    fn add(&mut self, asked: &Asked) {
+    fn add(&mut self, asked: &Answered) {
         self.calls += asked.report.calls;
         self.usage.add(&asked.report.usage);
     }

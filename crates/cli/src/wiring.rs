@@ -56,7 +56,7 @@ pub(crate) mod scripts;
 mod subject;
 mod toolbox;
 
-pub(crate) use asking::{Asked, Asking, LogOf};
+pub(crate) use asking::{Answered, Asking, LogOf};
 pub(crate) use bench::Workbench;
 pub(crate) use probes::{Asked, Findings, NamedTool};
 use safety::Safety;

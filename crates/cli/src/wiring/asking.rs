@@ -7,7 +7,6 @@ use indexmap::IndexMap;
 use refrain_core::check::{Surroundings, check};
 use refrain_core::engine::{Control, Engine, RunRequest};
 use refrain_core::meaning::Wanting;
-use refrain_core::ports::clock::Ids as _;
 use refrain_schemas::freshness::Freshness;
 use refrain_schemas::name::PhaseName;
 use refrain_schemas::pipeline::Pipeline;
@@ -32,7 +31,7 @@ pub(crate) struct Asking {
 }
 
 /// What came of asking.
-pub(crate) struct Asked {
+pub(crate) struct Answered {
     /// The report of the run.
     pub(crate) report: RunReport,
     /// Why the first of them was not answered.
@@ -81,7 +80,7 @@ impl Asking {
     }
 
     /// Asks what is not on record.
-    pub(crate) fn ask(&self, request: &RunRequest, log: &LogOf<'_>) -> Result<Asked, CliError> {
+    pub(crate) fn ask(&self, request: &RunRequest, log: &LogOf<'_>) -> Result<Answered, CliError> {
         let mut ports = self.engine.ports().clone();
         let run_id = ports.ids.run_id();
         ports.ids = Arc::new(OneRun(run_id));
@@ -103,7 +102,7 @@ impl Asking {
             error.units.first().map_or_else(|| error.message.clone(), |unit| unit.failure.message.clone())
         });
         let failure = failure.into_iter().next();
-        Ok(Asked { report, failure })
+        Ok(Answered { report, failure })
     }
 }
 

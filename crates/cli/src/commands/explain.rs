@@ -16,6 +16,10 @@ use crate::{render, runtime, wiring};
 
 /// Explain what a pipeline does
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  refrain explain pipeline                    the project in this folder
+  refrain explain pipeline -f pipeline.yaml   a steps file")]
 pub(crate) struct ExplainArgs {
     #[command(subcommand)]
     what: What,

@@ -117,7 +117,7 @@ pub(super) fn arguments(text: &str, at: usize) -> Option<(Vec<&str>, usize)> {
     if !text[open..].starts_with('(') {
         return None;
     }
-    let (mut quotes, mut depth, mut start) = (Quotes::default(), 0_usize, open + 1);
+    let (mut quotes, mut closing, mut start) = (Quotes::default(), Vec::new(), open + 1);
     let mut found = Vec::new();
     for (n, c) in text[open..].char_indices() {
         let here = open + n;
@@ -125,15 +125,17 @@ pub(super) fn arguments(text: &str, at: usize) -> Option<(Vec<&str>, usize)> {
             continue;
         }
         match c {
-            '(' | '[' | '{' => depth += 1,
+            '(' => closing.push(')'),
+            '[' => closing.push(']'),
+            '{' => closing.push('}'),
             ')' | ']' | '}' => {
-                depth = depth.checked_sub(1)?;
-                if depth == 0 {
+                closing.pop().filter(|expected| *expected == c)?;
+                if closing.is_empty() {
                     found.push(text[start..here].trim());
                     return Some((found, here + 1));
                 }
             }
-            ',' if depth == 1 => {
+            ',' if closing.len() == 1 => {
                 found.push(text[start..here].trim());
                 start = here + 1;
             }

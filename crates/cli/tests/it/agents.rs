@@ -155,7 +155,7 @@ fn a_failing_unit_stops_a_phase_that_does_not_go_on() {
         (&"failed".into(), &"failed".into(), &Value::Null)
     );
     assert_eq!(work["error"]["units"][0]["unit"], "a");
-    assert_eq!(project.not_fresh(), ["work: failed (never_run)"]);
+    assert_eq!(project.not_fresh(), ["work: failed (failed)"]);
     project.run(&["show", "work"]).expect(2);
 }
 

@@ -34,7 +34,7 @@ fn check_refused(data: impl AsRef<[u8]>, parts: &[&str]) -> Output {
         assert!(report.to_string().contains(part), "`{part}` is not in {report}");
         assert!(output.stdout.contains(part), "`{part}` is not in\n{}", output.stdout);
     }
-    assert_eq!(project.not_fresh()[0], "ingest: failed (never_run)");
+    assert_eq!(project.not_fresh()[0], "ingest: failed (failed)");
     output
 }
 

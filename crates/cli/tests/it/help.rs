@@ -2,7 +2,7 @@
 
 use crate::project::TestProject;
 
-const COMMANDS: [&str; 24] = [
+const COMMANDS: [&str; 26] = [
     "init",
     "check",
     "doctor",
@@ -11,6 +11,8 @@ const COMMANDS: [&str; 24] = [
     "sim",
     "status",
     "why",
+    "explain",
+    "qc",
     "history",
     "show",
     "diff",

@@ -131,7 +131,7 @@ async fn a_cancelled_run_ends_soon() {
 #[tokio::test]
 async fn what_it_used_is_measured() {
     let folder = tempfile::tempdir().unwrap();
-    let code = "x = bytearray(60_000_000)\nn = 0\nwhile n < 500_000: n += 1\nprint(len(x))";
+    let code = "x = bytearray(60_000_000)\nn = 0\nwhile n < 3_000_000: n += 1\nprint(len(x))";
     let finished = ran(&folder, work(Program::Python(code.to_owned()))).await;
     assert_eq!((finished.code, finished.stdout.as_str()), (Some(0), "60000000\n"), "{}", finished.stderr);
     let used = finished.resources;

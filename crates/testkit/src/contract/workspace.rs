@@ -8,8 +8,9 @@ use refrain_core::ports::workspace::{Kind, Workspace};
 /// # Panics
 /// Panics where one is taken for the other.
 pub async fn folders_are_no_files(workspace: &dyn Workspace) {
-    workspace.write("in/a.txt", b"a").await.expect("a file can be written");
-    workspace.write("in/deep/b.txt", b"b").await.expect("a file can be written");
+    for path in ["in/a.txt", "in/deep/b.txt"] {
+        assert!(workspace.write(path, b"x").await.is_ok(), "{path} can be written");
+    }
     for (path, expect) in [
         ("in/a.txt", Some(Kind::File)),
         ("in", Some(Kind::Folder)),
@@ -19,8 +20,7 @@ pub async fn folders_are_no_files(workspace: &dyn Workspace) {
         ("nope/a.txt", None),
         ("in/a.txt/x", None),
     ] {
-        let found = workspace.kind(path).await.expect("it can be looked at");
-        assert_eq!(found, expect, "{path}");
+        assert_eq!(workspace.kind(path).await.ok(), Some(expect), "{path}");
     }
     assert!(matches!(workspace.kind("../x").await, Err(FileError::Outside { .. })));
     assert!(matches!(workspace.read("in").await, Err(FileError::Io { .. })), "a folder is not read");
@@ -28,7 +28,7 @@ pub async fn folders_are_no_files(workspace: &dyn Workspace) {
     assert!(matches!(workspace.write("in", b"x").await, Err(FileError::Io { .. })), "nor is it written");
     assert!(matches!(workspace.stamp("in/nope").await, Ok(None)));
     assert!(matches!(workspace.list("in/a.txt").await, Err(FileError::Missing { .. })));
-    let listed = workspace.list("in").await.expect("a folder can be listed");
+    let listed = workspace.list("in").await.unwrap_or_default();
     let listed: Vec<(&str, &str, bool)> =
         listed.iter().map(|it| (it.name.as_str(), it.path.as_str(), it.is_folder)).collect();
     assert_eq!(listed, [("a.txt", "in/a.txt", false), ("deep", "in/deep", true)]);

@@ -7,7 +7,7 @@ use refrain_core::check::code::Code;
 use refrain_core::check::problem;
 use refrain_schemas::problem::Problem;
 
-use super::code::{Word, words};
+use super::code::words;
 use crate::node::{Kind, Node};
 use crate::source::Source;
 

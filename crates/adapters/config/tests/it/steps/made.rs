@@ -1,7 +1,12 @@
 //! Phases that are made for steps: their names, and what is known of steps for which a value may stand in.
 
-use super::{check, refused};
+use std::collections::BTreeMap;
+
+use refrain_config::{Given, parse_with};
 use serde_json::json;
+
+use super::{check, refused};
+use crate::fake::parse_whole;
 
 const READ: &str = "tool: filesystem, action: read, parameters: { path: p }";
 
@@ -89,4 +94,29 @@ fn handlers_of_the_file_make_no_circles() {
         - { id: alarm, action: echo alarm }\n\
         - { id: l, for_each: [1], steps: [{ id: b, action: echo b, dependencies: [alarm] }] }\n- { id: c, action: echo c }\n";
     assert_eq!(handled(text, &["alarm"]), [["c"]]);
+}
+
+/// What is made for steps, and what native files have for it, is written out as the same pipeline.
+#[test]
+fn what_is_made_for_steps_is_converted() {
+    let text = "name: x\ninputs: { who: ann }\noutput_dir: out\n\
+        global_error_handlers: [{ handler_task_id: alarm }, { error_types: [timeout], fallback_value: { ok: false } }]\n\
+        agents: { own: { command: [own], accepts: { type: object, required: [text] } } }\nsteps:\n\
+        - { id: a, tool: filesystem, action: read, parameters: { path: p }, on_failure: continue,\n    \
+            products: [{ name: '{{ who }}.txt', template: '{{ a.content }}', size_limit: 2KiB }], goto: '{{ a.content }}',\n    \
+            on_error: [{ error_codes: [3], handler_action: 'echo {{ a.error }}' }, { error_patterns: [x], handler_task_id: alarm }] }\n\
+        - { id: b, tool: own, parameters: { text: '{{ who }}' }, dependencies: [a] }\n\
+        - { id: c, for_each: [1], steps: [{ id: d, action: 'echo {{ item }}', on_error: { handler_action: echo no } }] }\n\
+        - { id: e, tool: pipeline-executor, parameters: { pipeline: { name: y, steps: [{ id: f, action: echo x }], outputs: { o: '{{ f }}' } } } }\n\
+        - { id: alarm, action: echo alarm }\n\
+        outputs: { said: { type: string, value: '{{ b.text }}' } }\n";
+    let parsed = parse_whole(text.as_bytes(), "steps.yaml", BTreeMap::new());
+    assert_eq!(parsed.problems(), []);
+    let converted = parsed.converted().unwrap();
+    let again = parse_with(converted.as_bytes(), "refrain.yaml", &Given::default());
+    assert_eq!(again.problems(), [], "{converted}");
+    assert_eq!(again.pipeline(), parsed.pipeline(), "{converted}");
+    for part in ["needs_made: true", "handles:", "output_types:", "accepts:", "size_limit: 2048"] {
+        assert!(converted.contains(part), "{part} is not in {converted}");
+    }
 }

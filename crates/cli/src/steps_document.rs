@@ -223,7 +223,9 @@ fn step_of(map: &StepsMap, entry: &StepEntry, phase: &PhaseReport, made: &Made) 
         PhaseStatus::Waiting | PhaseStatus::Stopped | PhaseStatus::Cancelled => ("pending", false),
     };
     let is_made = matches!(status, "completed" | "failed");
-    let words = |error| in_words_of_steps(map, &said(error));
+    // What tools, agents and people said they said in words of their own.
+    let is_ours = kind.is_none();
+    let words = |error| if is_ours { in_words_of_steps(map, &said(error)) } else { said(error) };
     let message = phase.error.as_ref().map(|error| escape(&words(error)).into_owned());
     let is_skipped = status == "skipped";
     StepReport {

@@ -27,7 +27,7 @@ use refrain_schemas::name::RunId;
 use refrain_schemas::pipeline::{Durability, Pipeline};
 use refrain_schemas::problem::{Place, Problem, Severity};
 use refrain_schemas::progress::RunProgress;
-use refrain_schemas::report::{LeftoverFile, OpenErrors, RunStatus};
+use refrain_schemas::report::{LeftoverFile, OpenErrors, PhaseStatus, RunReport, RunStatus};
 use refrain_schemas::status::Holder;
 use refrain_schemas::steps::StepsMap;
 use refrain_schemas::time::Timestamp;
@@ -41,7 +41,7 @@ pub(crate) use refrain_remote::{
 pub(crate) use refrain_sinks::log_file::{Follow, LogFileError};
 pub(crate) use refrain_sinks::log_folder::LogFolder;
 use refrain_sinks::{ConsoleLog, JsonlLog, JsonlProgress, Redacting, TerminalSink};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::args::{Globals, ProgressChoice};
 use crate::output::Output;
@@ -263,6 +263,8 @@ pub(crate) fn converted(checked: &Checked, project: &Project, globals: &Globals)
 const ANSWERS: &str = "answers";
 /// Where the personalities of a person are.
 const PERSONALITIES: &str = ".refrain/personalities/";
+/// Where they remember since when something is asked.
+const ASKED: &str = "asked";
 /// How often a steps file is read again because it reads further files in.
 const READINGS: usize = 128;
 
@@ -409,13 +411,26 @@ impl Opened {
         found.map(|Leftover { file, target }| LeftoverFile { path: file.path, target }).collect()
     }
 
-    /// Lets go of what tools remember where a run is over; one that is to go on keeps it.
-    pub(crate) fn conclude(&self, status: RunStatus) {
-        let goes_on = matches!(status, RunStatus::Cancelled | RunStatus::Stopped | RunStatus::Waiting);
+    /// Lets go of what tools remember where a run is over; one that is to go on keeps it. Since when somebody is asked who has
+    /// not answered yet is kept in any case.
+    pub(crate) fn conclude(&self, report: &RunReport) {
+        let goes_on = matches!(report.status, RunStatus::Cancelled | RunStatus::Stopped | RunStatus::Waiting);
         if !goes_on {
+            let is_asked = report.phases.iter().any(|phase| phase.status == PhaseStatus::Waiting);
             // What is left is found and forgotten by the next run that ends.
-            let _is_still_there = self.checked.agents.scratch.forget();
+            let _is_still_there = runtime::on_this_thread(self.forget(is_asked));
         }
+    }
+
+    async fn forget(&self, is_asked: bool) -> Result<(), CliError> {
+        let scratch = &self.checked.agents.scratch;
+        let asked = if is_asked { scratch.look(ASKED).await? } else { Map::new() };
+        scratch.forget()?;
+        for (question, since) in asked {
+            let by = Digest::of_content(format!("asked {question}").as_bytes());
+            scratch.change(ASKED, &by, Change::Put(question, since)).await?;
+        }
+        Ok(())
     }
 
     /// Returns what people should know whatever they asked for: which errors are open, and which edits do not come out. Neither

@@ -144,6 +144,9 @@ pub async fn define(
     parts.extend(joined_needs(phase));
     parts.extend(params_given(model, phase));
     parts.extend(sight_of(phase).map(|sight| bindings.parts(sight)).unwrap_or_default());
+    // An input that was good enough before is held to what is accepted now; that is in no key, for it changes no reply.
+    let accepts = phase.given().into_iter().flat_map(|given| &given.accepts);
+    parts.extend(accepts.map(|(agent, accepts)| (format!("agent.{agent}.accepts"), accepts.digest)));
     if let Some(schema) = schema(phase) {
         parts.insert(format!("schema.{}", schema.path), Digest::of_content(schema.json.as_str().as_bytes()));
     }

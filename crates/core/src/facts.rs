@@ -52,6 +52,11 @@ fn handled<'h>(
     history.target(before).filter(|_| is_for)?.last_attempt.as_ref()
 }
 
+/// Whether the document of a failure is not enough for a phase.
+fn needs_it_made(reader: &Phase, kind: EdgeKind, is_hard: bool) -> bool {
+    reader.course.needs_made && kind == EdgeKind::Need && is_hard
+}
+
 /// Whether what comes after a target goes on although it failed. Who reads it does so with a document of the failure alone:
 /// what the target made before is not what it would have made.
 fn goes_on(
@@ -63,7 +68,9 @@ fn goes_on(
 ) -> bool {
     let phase = || model.phase(before.target.phase.as_str());
     let goes_on = || phase().is_some_and(|phase| phase.course.goes_on());
+    let is_enough = settled.0 == End::Made || !needs_it_made(reader, before.kind, before.hard);
     word.freshness == Freshness::Failed
+        && is_enough
         && (settled.0 == End::Made || goes_on() || reader.course.handles(&before.target.phase))
         && (!before.read || settled.1.is_some())
 }
@@ -87,8 +94,11 @@ pub fn upstream_now(
                 return (word, (word.end, None));
             };
             let (end, document) = settled(phase, &upstream.target, history, word);
-            let document =
-                document.or_else(|| handled(reader, &upstream.target, history, word)?.document.clone());
+            // Who is for a failure sees that, whatever stands in for what was not made.
+            let document = match handled(reader, &upstream.target, history, word) {
+                Some(attempt) => attempt.told().cloned(),
+                None => document,
+            };
             // Who splits records, or selects among them, finds none in the document of a failure.
             let takes_records = upstream.alternative.is_some() || contexts.contains(&upstream.target.phase);
             (word, (end, document.filter(|_| !takes_records || phase.makes_document())))
@@ -372,10 +382,19 @@ async fn skipped(
     known: &Known,
 ) -> Result<Option<Skip>, EngineError> {
     let upstream = &known.upstream;
-    let follows = |before: &&UpstreamNow| before.kind == EdgeKind::After || before.hard;
+    // Who is for failures of a phase does not merely follow it.
+    let follows = |before: &&UpstreamNow| {
+        (before.kind == EdgeKind::After || before.hard) && !phase.course.handles(&before.target.phase)
+    };
     let is_dropped = |before: &&UpstreamNow| {
         let policy = || model.phase(before.target.phase.as_str()).map(|phase| phase.course.policy);
-        before.end == End::Dropped || (before.end == End::Failed && policy() == Some(Policy::Skip))
+        let is_unmade = || {
+            let goes_on =
+                model.phase(before.target.phase.as_str()).is_some_and(|phase| phase.course.goes_on());
+            goes_on && needs_it_made(phase, before.kind, before.hard)
+        };
+        let is_failed = before.end == End::Failed;
+        before.end == End::Dropped || (is_failed && (policy() == Some(Policy::Skip) || is_unmade()))
     };
     if let Some(before) = upstream.iter().filter(follows).find(is_dropped) {
         let how = if before.end == End::Dropped { "is skipped" } else { "failed" };
@@ -425,7 +444,7 @@ async fn has_something_to_handle(
         let own = phase.course.handles.iter().filter(|handled| handled.phase == before.target.phase);
         for Handled { failures, .. } in own {
             let document = match &before.artifact {
-                Some((_, artifact)) if !failures.codes.is_empty() => {
+                Some((NO_REVISION, artifact)) if !failures.codes.is_empty() => {
                     sight::load(&*ports.store, artifact).await?
                 }
                 _ => Value::Null,

@@ -150,6 +150,17 @@ pub struct AgentModel {
     pub retry: RetryPolicy,
     /// How long one call may take.
     pub timeout: Option<Duration>,
+    /// What it says of the inputs that it takes.
+    pub accepts: Option<Arc<Accepts>>,
+}
+
+/// What an agent says of the inputs that it takes.
+#[derive(Debug)]
+pub struct Accepts {
+    /// The schema, compiled.
+    pub validator: Arc<Validator>,
+    /// Its digest: it is a part of what phases with an input of their own are defined by.
+    pub digest: Digest,
 }
 
 /// How failed calls are tried again.
@@ -302,6 +313,8 @@ pub struct Course {
     pub timeout: Option<Duration>,
     /// The phases whose ends pass this one over.
     pub passed_by: Vec<Arc<PassedBy>>,
+    /// Whether what it needs must have been made: the document of a failure is not enough.
+    pub needs_made: bool,
     /// The failures that the phase is for; it runs where one of them happened, if there are any.
     pub handles: Vec<Handled>,
 }
@@ -367,7 +380,7 @@ pub struct Given {
     /// What makes the agents of the pool, in file order; it says which files a call touches.
     pub factories: Vec<Arc<dyn AgentFactory>>,
     /// What agents of the pool say of the inputs that they take, and who says it.
-    pub accepts: Vec<(AgentName, Arc<Validator>)>,
+    pub accepts: Vec<(AgentName, Arc<Accepts>)>,
     /// The template that names the phase to go on with.
     pub goto: Option<Goto>,
 }

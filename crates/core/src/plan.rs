@@ -22,7 +22,7 @@ use std::sync::Arc;
 
 use refrain_schemas::digest::Digest;
 use refrain_schemas::freshness::{Cause, CauseKind, Freshness};
-use refrain_schemas::history::{HistoryEntry, RevisionRecord};
+use refrain_schemas::history::{AttemptRecord, HistoryEntry, RevisionRecord};
 use refrain_schemas::name::{PhaseName, RunId};
 use refrain_schemas::plan::{PhasePlan, PlanReport, PlannedAction, PlannedEdge, Range};
 use refrain_schemas::scope::Target;
@@ -207,7 +207,7 @@ impl Ahead {
         if !forced && self.fails_as_before(&standing, pending, plan) {
             return Ok(());
         }
-        let raises = forced || self.is_volatile(&standing);
+        let raises = forced || self.is_volatile(&standing) || survey::is_misled(&self.history, &standing);
         let may_keep = !raises && self.may_keep(&standing);
         if may_keep && standing.now.skipped.is_none() && self.is_settled(&standing, pending) {
             let counts = self.history.latest(&target).map(|record| record.counts).unwrap_or_default();
@@ -444,9 +444,9 @@ fn raise(history: &History, standing: &mut Standing) {
     let target = &standing.target;
     let made_from = history.lineage(target).map(|lineage| lineage.generation);
     let last = history.target(target).and_then(|target| target.last_attempt.as_ref());
-    // Replies that are in conflict are there, all of them: asking under their keys would bring nothing new.
-    let in_conflict = last.is_some_and(|attempt| attempt.error.code == "conflict");
-    if in_conflict || made_from.is_some_and(|made_from| made_from >= standing.now.generation) {
+    // Those replies are there, all of them: asking under their keys would bring nothing new.
+    let needs_others = last.is_some_and(AttemptRecord::needs_other_replies);
+    if needs_others || made_from.is_some_and(|made_from| made_from >= standing.now.generation) {
         standing.now.generation += 1;
     }
 }

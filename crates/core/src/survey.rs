@@ -293,6 +293,13 @@ pub(crate) fn spent<'a>(
     Some(attempt).filter(|_| is_same && (history.goes_on_with(attempt.run_id) || is_settled()))
 }
 
+/// Whether the latest replies, at the present inputs, named nothing to go on with: the same ones would name nothing again.
+pub(crate) fn is_misled(history: &History, standing: &Standing) -> bool {
+    let attempt = history.target(&standing.target).and_then(|target| target.last_attempt.as_ref());
+    attempt
+        .is_some_and(|attempt| attempt.error.code == "goto" && attempt.inputs == standing.now.inputs_tried())
+}
+
 /// Whether a target of this freshness is left as it is, if nobody wishes otherwise.
 pub(crate) fn is_kept(history: &History, target: &Target, word: Freshness) -> bool {
     match word {

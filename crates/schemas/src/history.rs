@@ -210,6 +210,9 @@ pub struct AttemptRecord {
     /// What said so then: another `recover:` may say otherwise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recovered_by: Option<Digest>,
+    /// The document of the failure, where `document` stands in for something else: what those read who are for the failure.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<ArtifactRef>,
     /// The files that were read for it by a phase with an input of its own.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub read: Vec<FileStamp>,
@@ -219,6 +222,21 @@ pub struct AttemptRecord {
 }
 
 impl AttemptRecord {
+    /// Whether all replies are there and of no use, so that only other ones can help.
+    #[must_use]
+    pub fn needs_other_replies(&self) -> bool {
+        matches!(self.error.code.as_str(), "conflict" | "goto")
+    }
+
+    /// Returns the document of the failure, whatever stands in for what the phase would have made.
+    #[must_use]
+    pub const fn told(&self) -> Option<&ArtifactRef> {
+        match &self.failure {
+            Some(failure) => Some(failure),
+            None => self.document.as_ref(),
+        }
+    }
+
     /// Whether a value stands in for what failed, and the same attempt would only fail again.
     #[must_use]
     pub fn is_settled(&self) -> bool {

@@ -29,6 +29,9 @@ pub struct PhaseSpec {
     /// Phases that must be there first, besides those that `units` and `context` read.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub needs: Vec<PhaseName>,
+    /// `true` skips the phase where something that it needs failed, although others go on with the document of the failure.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub needs_made: bool,
     /// Phases that are used if they are there.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub wants: Vec<PhaseName>,

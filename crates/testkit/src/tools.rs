@@ -1,6 +1,7 @@
 //! Doubles of what tools reach the world through.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -10,7 +11,7 @@ use refrain_core::ports::cancel::Cancel;
 use refrain_core::ports::fetch::{Fetch, WebRequest, WebResponse};
 use refrain_core::ports::files::FileError;
 use refrain_core::ports::runner::{Finished, Invocation, Runner};
-use refrain_core::ports::workspace::{Listed, Workspace};
+use refrain_core::ports::workspace::{Kind, Listed, Workspace};
 use refrain_schemas::artifact::FileStamp;
 use refrain_schemas::digest::Digest;
 
@@ -37,8 +38,17 @@ impl MemoryWorkspace {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// There are no folders but those that files are in.
+    fn is_folder(&self, path: &str) -> bool {
+        path == "." || self.lock().keys().any(|file| file.starts_with(&format!("{path}/")))
+    }
+
     fn get(&self, path: &str) -> Result<Vec<u8>, FileError> {
         self.judge(path, false)?;
+        if self.is_folder(path) {
+            let source = io::Error::new(io::ErrorKind::IsADirectory, "it is a folder");
+            return Err(FileError::Io { action: format!("read {path}"), source });
+        }
         self.lock().get(path).cloned().ok_or_else(|| FileError::Missing { path: path.to_owned() })
     }
 }
@@ -56,6 +66,10 @@ impl Workspace for MemoryWorkspace {
 
     async fn write(&self, path: &str, bytes: &[u8]) -> Result<(), FileError> {
         self.judge(path, true)?;
+        if self.is_folder(path) {
+            let source = io::Error::new(io::ErrorKind::IsADirectory, "it is a folder");
+            return Err(FileError::Io { action: format!("write {path}"), source });
+        }
         self.lock().insert(path.to_owned(), bytes.to_vec());
         Ok(())
     }
@@ -78,18 +92,19 @@ impl Workspace for MemoryWorkspace {
 
     async fn list(&self, path: &str) -> Result<Vec<Listed>, FileError> {
         self.judge(path, false)?;
-        let below = if path == "." { String::new() } else { format!("{path}/") };
-        let files = self.lock();
-        let listed = files.iter().filter_map(|(full, bytes)| {
-            let name = full.strip_prefix(&below)?.to_owned();
-            Some(Listed { name, path: full.clone(), is_folder: false, size: bytes.len() as u64 })
-        });
-        let listed: Vec<Listed> = listed.collect();
-        // There are no folders but those that files are in.
-        if listed.is_empty() && path != "." {
+        if !self.is_folder(path) {
             return Err(FileError::Missing { path: path.to_owned() });
         }
-        Ok(listed)
+        let below = if path == "." { String::new() } else { format!("{path}/") };
+        let mut listed: BTreeMap<String, Listed> = BTreeMap::new();
+        for (full, bytes) in &*self.lock() {
+            let Some(rest) = full.strip_prefix(&below) else { continue };
+            let (name, is_folder) = rest.split_once('/').map_or((rest, false), |(name, _)| (name, true));
+            let size = if is_folder { 0 } else { bytes.len() as u64 };
+            let path = format!("{below}{name}");
+            listed.insert(name.to_owned(), Listed { name: name.to_owned(), path, is_folder, size });
+        }
+        Ok(listed.into_values().collect())
     }
 
     async fn folder(&self, path: &str) -> Result<PathBuf, FileError> {
@@ -97,11 +112,21 @@ impl Workspace for MemoryWorkspace {
         Ok(PathBuf::from("/project").join(path))
     }
 
-    async fn stamp(&self, path: &str) -> Result<Option<FileStamp>, FileError> {
+    async fn kind(&self, path: &str) -> Result<Option<Kind>, FileError> {
         self.judge(path, false)?;
-        Ok(self.lock().get(path).map(|bytes| FileStamp {
+        let is_file = self.lock().contains_key(path);
+        Ok(if self.is_folder(path) { Some(Kind::Folder) } else { is_file.then_some(Kind::File) })
+    }
+
+    async fn stamp(&self, path: &str) -> Result<Option<FileStamp>, FileError> {
+        let bytes = match self.get(path) {
+            Ok(bytes) => bytes,
+            Err(FileError::Missing { .. }) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        Ok(Some(FileStamp {
             path: path.to_owned(),
-            digest: Digest::of_content(bytes),
+            digest: Digest::of_content(&bytes),
             size: bytes.len() as u64,
             modified: 0,
             inode: 0,
@@ -166,5 +191,16 @@ impl Fetch for ScriptedFetch {
     async fn fetch(&self, request: WebRequest, _: &Cancel) -> Result<WebResponse, AgentError> {
         self.asked.lock().unwrap_or_else(PoisonError::into_inner).push(request);
         Ok(self.answer.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_in_memory_are_as_those_of_a_disk() {
+        let workspace = MemoryWorkspace::default();
+        futures::executor::block_on(crate::contract::workspace::folders_are_no_files(&workspace));
     }
 }

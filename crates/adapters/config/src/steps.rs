@@ -3,12 +3,13 @@
 //! Every key either acts or is an error at its place. What comes out is a [`Pipeline`] like any other, and a [`StepsMap`]
 //! that says which phase each step became and where everything of the pipeline stands in the file.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use refrain_core::check::code::Code;
 use refrain_core::check::{Broken, fits};
 use refrain_core::ports::tool_catalogue::ToolCatalogue;
 use refrain_schemas::choice::{ChoicesOnRecord, ModelChoice};
+use refrain_schemas::name::PhaseName;
 use refrain_schemas::pipeline::{Dialect, PIPELINE_VERSION, Pipeline};
 use refrain_schemas::problem::Problem;
 use refrain_schemas::steps::{StepEntry, StepsMap, Wishes};
@@ -17,16 +18,20 @@ use serde_json::Value;
 use crate::Given;
 use crate::node::{Kind, Node};
 use crate::source::Source;
-use handlers::{Handler, Task};
+use budget::Budget;
+use handlers::Handler;
 use header::Defaults;
 use models::Models;
 use names::Names;
+use nested::Found;
 use reading::{Fields, Item, Reading};
+use tasks::Task;
 use texts::{Read, Texts};
 
 mod answers;
 mod auto;
 mod body;
+mod budget;
 mod choosing;
 mod code;
 mod control;
@@ -37,6 +42,7 @@ mod inputs;
 mod literal;
 mod loop_words;
 mod loops;
+mod made;
 mod models;
 mod names;
 mod nested;
@@ -45,6 +51,7 @@ mod personalities;
 mod products;
 mod reading;
 mod step;
+mod tasks;
 mod texts;
 mod tools;
 mod wishes;
@@ -112,11 +119,16 @@ pub(crate) fn lower<'s>(
         handlers: Vec::new(),
         output_dir: None,
         tasks: Vec::new(),
+        written: Vec::new(),
         files,
         wanted: BTreeSet::new(),
         texts_of: BTreeMap::new(),
         calls: vec![source.file.clone()],
         called_from: None,
+        claimed: HashSet::new(),
+        budget: Budget::default(),
+        begin: Begin::default(),
+        found: HashMap::new(),
     };
     let id = match &tree.kind {
         Kind::Map(entries) => lowering.file(&Fields { entries, span: tree.span, path: String::new() }),
@@ -172,6 +184,13 @@ fn empty() -> Pipeline {
     }
 }
 
+/// How much there was before the pipeline that is being read.
+#[derive(Debug, Clone, Copy, Default)]
+struct Begin {
+    phases: usize,
+    entries: usize,
+}
+
 /// A steps file on its way to a pipeline.
 struct Lowering<'s, 'g> {
     reading: Reading<'s>,
@@ -196,6 +215,8 @@ struct Lowering<'s, 'g> {
     output_dir: Option<String>,
     /// Steps that run where others failed.
     tasks: Vec<Task>,
+    /// Steps, and the phases that write files of theirs.
+    written: Vec<(PhaseName, PhaseName)>,
     /// The files that there are, for other pipelines.
     files: &'s BTreeMap<String, Option<Vec<u8>>>,
     /// Those that are needed and not known yet.
@@ -205,6 +226,12 @@ struct Lowering<'s, 'g> {
     calls: Vec<String>,
     /// Where the file names the pipeline whose file is being read.
     called_from: Option<String>,
+    /// The names of all phases, those of steps that are still to be read included.
+    claimed: HashSet<PhaseName>,
+    budget: Budget,
+    begin: Begin,
+    /// The files of other pipelines that were read.
+    found: HashMap<String, Found<'s>>,
 }
 
 impl<'s> Lowering<'s, '_> {
@@ -231,12 +258,13 @@ impl<'s> Lowering<'s, '_> {
         }
         self.handle(None);
         self.wait_for_products();
+        self.keep_within();
         self.outputs(fields);
         id
     }
 
     /// Starts to read the texts of something.
-    fn texts(&mut self, own: Option<refrain_schemas::name::PhaseName>, read: Read) -> Texts<'_, 's, '_> {
+    fn texts(&mut self, own: Option<PhaseName>, read: Read) -> Texts<'_, 's, '_> {
         let has_orchestrator = self.defaults.has_orchestrator;
         Texts { reading: &mut self.reading, names: &self.names, own, read, has_orchestrator }
     }

@@ -6,7 +6,7 @@ use std::path::{Component, Path, PathBuf};
 
 use async_trait::async_trait;
 use refrain_core::ports::files::FileError;
-use refrain_core::ports::workspace::{Listed, Workspace};
+use refrain_core::ports::workspace::{Kind, Listed, Workspace};
 use refrain_schemas::artifact::FileStamp;
 
 use crate::root::{Root, failed, normal, open};
@@ -233,6 +233,17 @@ impl Workspace for FsWorkspace {
         Ok(full)
     }
 
+    async fn kind(&self, path: &str) -> Result<Option<Kind>, FileError> {
+        let looked = self
+            .seen(path)
+            .and_then(|(path, full)| fs::metadata(full).map_err(|error| failed("look at", &path, error)));
+        match looked {
+            Ok(metadata) => Ok(Some(if metadata.is_dir() { Kind::Folder } else { Kind::File })),
+            Err(FileError::Missing { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     async fn stamp(&self, path: &str) -> Result<Option<FileStamp>, FileError> {
         match stamp(&self.root, &self.spelled(path)?, None) {
             Ok(stamp) => Ok(Some(stamp)),
@@ -248,6 +259,13 @@ mod tests {
 
     fn ran<T>(future: impl Future<Output = T>) -> T {
         tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
+    }
+
+    #[test]
+    fn folders_are_no_files() {
+        let place = tempfile::tempdir().unwrap();
+        let workspace = FsWorkspace::new(place.path());
+        ran(refrain_testkit::contract::workspace::folders_are_no_files(&workspace));
     }
 
     fn world() -> (tempfile::TempDir, tempfile::TempDir, FsWorkspace) {

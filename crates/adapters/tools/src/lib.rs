@@ -20,3 +20,4 @@ pub use agents::ToolAgents;
 pub use offers::OfferedTools;
 pub use registry::{Registry, Toolbox};
 pub use tool::ToolPorts;
+pub use tools::fits_question;

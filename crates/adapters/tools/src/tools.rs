@@ -14,6 +14,7 @@ mod memory;
 mod others;
 mod person;
 mod processes;
+mod question;
 mod recursion;
 mod report;
 mod schema;
@@ -21,6 +22,8 @@ mod servers;
 mod validation;
 mod web;
 mod words;
+
+pub use question::fits as fits_question;
 
 /// Returns every tool.
 pub(crate) fn all() -> Vec<Declared> {

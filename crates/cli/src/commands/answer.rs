@@ -1,10 +1,10 @@
 //! `refrain answer`
 
 use clap::Args;
-use refrain_core::ports::tool_catalogue::whole_match;
 use refrain_schemas::exit_code::ExitCode;
 use refrain_schemas::freshness::Freshness;
 use refrain_schemas::scope::Target;
+use refrain_tools::fits_question;
 use serde_json::{Value, json};
 
 use crate::args::Globals;
@@ -147,15 +147,14 @@ fn answer(args: &AnswerArgs, question: &Question) -> Result<Value, CliError> {
     let Some(text) = &args.value else {
         return match &question.asked["default"] {
             Value::Null => Err(CliError::usage("there is no answer").hint("write it behind the step")),
-            default => Ok(json!({ "value": default, "by": by })),
+            default => held(default, question).map(|()| json!({ "value": default, "by": by })),
         };
     };
     let value = match question.text("input_type") {
         "text" | "" if question.text("tool") == "user-prompt" => json!(text),
         _ => serde_json::from_str(text).unwrap_or_else(|_| json!(text)),
     };
-    fits(&value, question)?;
-    is_whole(&value, question)?;
+    held(&value, question)?;
     Ok(json!({ "value": value, "by": by }))
 }
 
@@ -172,44 +171,6 @@ fn approval(args: &AnswerArgs, question: &Question, by: &Value) -> Result<Value,
     Ok(answer)
 }
 
-/// Says which required questions an answer leaves out, and whether a text fits its pattern.
-fn is_whole(value: &Value, question: &Question) -> Result<(), CliError> {
-    let required = question.asked["required_questions"].as_array().into_iter().flatten();
-    let missing: Vec<String> = required
-        .filter_map(Value::as_str)
-        .filter(|name| value.get(name).is_none_or(Value::is_null))
-        .map(str::to_owned)
-        .collect();
-    if !missing.is_empty() {
-        let message = format!("the answer leaves out {}", missing.join(", "));
-        return Err(CliError::usage(message).hint("these questions must be answered"));
-    }
-    let Some(pattern) = question.asked["validation_pattern"].as_str() else { return Ok(()) };
-    let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    match whole_match(pattern, &text) {
-        Ok(true) => Ok(()),
-        Ok(false) => Err(CliError::usage(format!("the answer does not fit the pattern `{pattern}`"))),
-        Err(why) => Err(CliError::usage(format!("the answer cannot be judged: {why}"))),
-    }
-}
-
-fn fits(value: &Value, question: &Question) -> Result<(), CliError> {
-    let expected = match question.text("input_type") {
-        "number" if !value.is_number() => "a number",
-        "boolean" if !value.is_boolean() => "`true` or `false`",
-        _ if question.text("tool") == "feedback-collection" && !value.is_object() => {
-            "a JSON object of answers"
-        }
-        _ => "",
-    };
-    if !expected.is_empty() {
-        return Err(CliError::usage(format!("the answer is not {expected}")));
-    }
-    if let Some(choices) = question.asked["choices"].as_array()
-        && !choices.contains(value)
-    {
-        let known: Vec<String> = choices.iter().map(Value::to_string).collect();
-        return Err(CliError::usage(format!("the answer is none of {}", known.join(", "))));
-    }
-    Ok(())
+fn held(value: &Value, question: &Question) -> Result<(), CliError> {
+    fits_question(&question.asked, value).map_err(CliError::usage)
 }

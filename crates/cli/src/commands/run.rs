@@ -111,7 +111,7 @@ pub(crate) fn run(args: &RunArgs, globals: &Globals, output: &mut Output) -> Res
             return Err(error);
         }
     };
-    opened.conclude(report.status);
+    opened.conclude(&report);
     opened.warn_again(&idle, output)?;
     (report.leftovers, (report.open_errors, report.idle_edits)) =
         runtime::on_this_thread(async { Ok((opened.leftovers().await, opened.remarks().await)) })?;

@@ -218,6 +218,12 @@ fn files_that_are_too_large_are_not_read() {
     let filler = "a".repeat(10 << 20);
     let long = format!("name: x\ndescription: {filler}\nsteps: [{{ id: a, actoin: echo x }}]\n");
     assert!(failing(&project(&long), &[]).contains("E0801"));
+    for sign in ["<<", "{{", "{{file:", "<<x.y>> "] {
+        let long = sign.repeat((10 << 20) / sign.len());
+        let long = format!("name: x\ndescription: '{long}'\nsteps: [{{ id: a, actoin: echo x }}]\n");
+        let expect = if sign.contains("x.y") { "E0817" } else { "E0801" };
+        assert!(failing(&project(&long), &[]).contains(expect), "{sign}");
+    }
     let many: String = (0..3000).map(|n| format!("- {{ id: s{n}, action: ehco x }}\n")).collect();
     assert!(failing(&project(&format!("name: x\nsteps:\n{many}")), &[]).contains("E0805"));
 }
@@ -265,4 +271,15 @@ fn pipelines_that_carry_each_other_out_come_to_an_end() {
         project_.write(&format!("{n}.yaml"), &call(&format!("{}.yaml", n + 1)));
     }
     assert!(failing(&project_, &[]).contains("10 deep"));
+    let calls = |path: &str| {
+        let call =
+            |n| format!("- {{ id: c{n}, tool: pipeline-executor, parameters: {{ pipeline: {path} }} }}\n");
+        format!("name: x\nsteps:\n{}", (0..10).map(call).collect::<String>())
+    };
+    let project_ = project(&calls("0.yaml"));
+    for n in 0..9 {
+        project_.write(&format!("{n}.yaml"), &calls(&format!("{}.yaml", n + 1)));
+    }
+    project_.write("9.yaml", "name: x\nsteps: [{ id: a, action: echo x }]\n");
+    assert!(failing(&project_, &[]).contains("more than 100,000 steps"));
 }

@@ -45,6 +45,56 @@ fn handlers_run_where_something_failed_that_they_are_for() {
     assert_eq!(states, ["completed", "completed", "skipped", "skipped"]);
 }
 
+const BOOM: &str = "name: x\nsteps:\n\
+    - { id: boom, tool: terminal, action: execute, parameters: { command: 'echo half; exit 3' }, max_retries: 1, MORE }\n\
+    - { id: b, action: echo b, dependencies: [boom] }\n- { id: fix, action: echo fix }\n";
+
+/// A route of a failure passes over what comes after it, and not what is done about it.
+#[test]
+fn what_is_done_about_a_failure_is_done_wherever_it_goes_on() {
+    let more = "on_failure: fix, on_error: { handler_action: 'write {{ boom.stdout }} to log.txt' }";
+    let place = staged("x.yaml", &BOOM.replace("MORE", more));
+    let failed = run(place.path(), &["-f", "x.yaml", "run"], 1);
+    assert_eq!(["b", "fix"].map(|id| state(&failed, id)), ["skipped", "completed"]);
+    assert_eq!(fs::read_to_string(place.path().join("log.txt")).unwrap(), "half\n");
+}
+
+#[test]
+fn a_value_that_stands_in_leaves_the_failure_to_its_handlers() {
+    let more = "on_error: { error_codes: [3], fallback_value: { ok: false }, handler_action: 'write {{ boom.stdout }} to log.txt' }";
+    let text = BOOM.replace("MORE", more).replace("echo b,", "'echo {{ boom.ok }}',");
+    let place = staged("x.yaml", &text);
+    let done = run(place.path(), &["-f", "x.yaml", "run"], 0);
+    assert_eq!(done["steps"]["b"]["value"]["result"], "False");
+    assert_eq!(fs::read_to_string(place.path().join("log.txt")).unwrap(), "half\n");
+}
+
+/// Files of a step are written after a success, whatever its failure means to others.
+#[test]
+fn a_failed_step_leaves_no_files_behind() {
+    let text = BOOM.replace("MORE", "on_failure: continue, products: { stdout: out/log.txt }");
+    let place = staged("x.yaml", &text);
+    let failed = run(place.path(), &["-f", "x.yaml", "run"], 1);
+    assert_eq!(state(&failed, "b"), "completed");
+    assert!(!place.path().join("out").exists());
+    fs::write(place.path().join("x.yaml"), text.replace("exit 3", "exit 0")).unwrap();
+    run(place.path(), &["-f", "x.yaml", "run"], 0);
+    assert_eq!(fs::read_to_string(place.path().join("out/log.txt")).unwrap(), "half\n");
+}
+
+#[test]
+fn a_folder_exists_as_one() {
+    let look = |id: &str, path: &str| {
+        format!("- {{ id: {id}, tool: filesystem, action: exists, parameters: {{ path: {path} }} }}\n")
+    };
+    let text = format!("name: x\nsteps:\n{}{}{}", look("a", "out"), look("b", "x.yaml"), look("c", "nope"));
+    let place = staged("x.yaml", &text);
+    fs::create_dir(place.path().join("out")).unwrap();
+    let done = run(place.path(), &["-f", "x.yaml", "run"], 0);
+    let kinds = ["a", "b", "c"].map(|id| done["steps"][id]["value"]["result"]["type"].clone());
+    assert_eq!(kinds, ["directory", "file", "none"]);
+}
+
 #[test]
 fn files_of_steps_go_where_they_may() {
     let text = "name: x\ninputs: { who: ann }\noutput_dir: out\nsteps:\n\
@@ -99,6 +149,14 @@ fn agents_of_the_file_are_tools_and_held_to_what_they_accept() {
     assert!(!place.path().join("began").exists());
     let done = run(place.path(), &["-f", "x.yaml", "run"], 0);
     assert_eq!(done["outputs"]["n"], 3);
+    assert_eq!(run(place.path(), &["-f", "x.yaml", "run"], 0)["run"]["calls"], 0);
+    // What was good enough is held to what is accepted now, and where it still is nobody is asked again.
+    fs::write(place.path().join("x.yaml"), COUNTING.replace("{ type: string }", "{ type: integer }"))
+        .unwrap();
+    let failed = run(place.path(), &["-f", "x.yaml", "run"], 1);
+    assert!(failed["steps"]["a"]["error"].as_str().unwrap().contains("does not accept it"), "{failed}");
+    fs::write(place.path().join("x.yaml"), COUNTING.replace("{ type: string }", "{ type: [string] }"))
+        .unwrap();
     assert_eq!(run(place.path(), &["-f", "x.yaml", "run"], 0)["run"]["calls"], 0);
     let tool = run(place.path(), &["-f", "x.yaml", "tools", "count"], 0);
     assert_eq!(
@@ -189,6 +247,71 @@ fn a_pattern_that_is_none_is_told_at_check() {
     let place = staged("x.yaml", text);
     let refused = run(place.path(), &["-f", "x.yaml", "check"], 2);
     assert!(refused["problems"][0]["message"].as_str().unwrap().contains("does not parse"), "{refused}");
+}
+
+/// A question whose default, or whose pattern, does not fit is told before anybody is asked, or fails.
+#[test]
+fn questions_that_nobody_could_answer_are_told() {
+    let ask = |parameters: &str| {
+        format!(
+            "name: x\ninputs: {{ p: '(', d: many }}\nsteps: [{{ id: q, tool: user-prompt, parameters: {{ prompt: x, {parameters} }} }}]\n"
+        )
+    };
+    for (parameters, expect) in [
+        ("input_type: number, default: many", "the default is not a number"),
+        ("choices: [a, b], default: c", "the default is none of"),
+        ("validation_pattern: '[a-z]+', default: '1'", "the default does not fit"),
+    ] {
+        let place = staged("x.yaml", &ask(parameters));
+        let refused = run(place.path(), &["-f", "x.yaml", "check"], 2);
+        assert!(refused["problems"][0]["message"].as_str().unwrap().contains(expect), "{refused}");
+    }
+    let place = staged("x.yaml", &ask("validation_pattern: '{{ p }}'"));
+    let failed = run(place.path(), &["-f", "x.yaml", "run"], 1);
+    assert!(failed["steps"]["q"]["error"].as_str().unwrap().contains("does not parse"), "{failed}");
+    let place = staged("x.yaml", &ask("input_type: number, default: '{{ d }}'"));
+    run(place.path(), &["-f", "x.yaml", "run"], 6);
+    run_refused(place.path(), &["-f", "x.yaml", "answer", "q"], "the answer is not a number");
+}
+
+/// That something else failed does not give a person more time.
+#[test]
+fn since_when_a_person_is_asked_outlives_a_failed_run() {
+    let text = "name: x\nsteps:\n\
+        - { id: q, tool: user-prompt, parameters: { prompt: x, timeout: 9000 } }\n\
+        - { id: boom, tool: terminal, action: execute, parameters: { command: exit 1 }, max_retries: 1 }\n";
+    let place = staged("x.yaml", text);
+    let asked = || {
+        run(place.path(), &["-f", "x.yaml", "run"], 1);
+        let kept = fs::read_to_string(place.path().join(".refrain/steps/x/scratch.jsonl")).unwrap();
+        assert_eq!(kept.matches("\"asked\"").count(), 1, "{kept}");
+        kept
+    };
+    assert_eq!(asked(), asked());
+}
+
+/// What is told of a failure are the words of who told it.
+#[test]
+fn what_tools_say_is_said_in_their_words() {
+    let text = "name: x\nsteps: [{ id: boom, tool: terminal, action: execute, max_retries: 1, \
+                parameters: { command: 'echo phase 2 lacks param x >&2; exit 1' } }]\n";
+    let place = staged("x.yaml", text);
+    let failed = run(place.path(), &["-f", "x.yaml", "run"], 1);
+    let error = failed["steps"]["boom"]["error"].as_str().unwrap();
+    assert!(error.contains("phase 2 lacks param x"), "{error}");
+    let place =
+        staged("x.yaml", "name: x\ninputs: [input]\nsteps: [{ id: a, action: 'echo {{ input }}' }]\n");
+    run_refused(place.path(), &["-f", "x.yaml", "run"], "input `input` has no value");
+}
+
+/// What an agent accepts is looked at although nobody asks it yet, and a file is none of records.
+#[test]
+fn what_agents_accept_is_a_schema() {
+    let text = "name: x\nagents: { own: { command: [x], accepts: { type: nonsense } } }\nsteps: [{ id: a, action: echo x }]\n";
+    let place = staged("x.yaml", text);
+    let refused = run(place.path(), &["-f", "x.yaml", "check"], 2);
+    assert_eq!(refused["problems"][0]["code"], "E0403", "{refused}");
+    assert_eq!(refused["problems"].as_array().unwrap().len(), 1, "{refused}");
 }
 
 #[test]

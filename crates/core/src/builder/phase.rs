@@ -322,6 +322,12 @@ impl PhaseBuilder {
         self
     }
 
+    /// Skips the phase where something that it needs failed, although others go on.
+    pub const fn needs_made(mut self) -> Self {
+        self.spec.needs_made = true;
+        self
+    }
+
     /// Runs the phase where another one failed.
     pub fn handles(mut self, handles: HandlesSpec) -> Self {
         self.spec.handles.push(handles);

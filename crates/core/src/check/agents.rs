@@ -54,6 +54,7 @@ impl Checker<'_> {
         let takes_part = self.takes_part(spec, path);
         self.agent_settings(spec, path);
         let files = self.agent_files(spec, path);
+        let accepts = self.declared(&format!("{path}.accepts"), spec.accepts.as_ref());
         if !self.agent_kind(name, spec, path) {
             return None;
         }
@@ -83,7 +84,8 @@ impl Checker<'_> {
         // A built-in agent that fails would fail again.
         let attempts = if spec.builtin.is_some() { 1 } else { ATTEMPTS };
         let retry = retry_policy(spec.retry.unwrap_or_default(), attempts);
-        Some(AgentModel { name: name.clone(), spec: spec.clone(), traits, takes_part, files, retry, timeout })
+        let (name, spec) = (name.clone(), spec.clone());
+        Some(AgentModel { name, spec, traits, takes_part, files, retry, timeout, accepts })
     }
 
     /// Whether a field names an endpoint or a server of which it was said that something is wrong with it.

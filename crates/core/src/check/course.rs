@@ -18,7 +18,7 @@ use super::{Checker, suggest};
 use crate::model::{AgentModel, Course, Failures, Handled, Recover, RetryPolicy};
 
 /// The kinds of failures that a value may stand in for.
-const KINDS: [&str; 10] = [
+const KINDS: [&str; 11] = [
     "reported",
     "timed_out",
     "transient",
@@ -29,6 +29,7 @@ const KINDS: [&str; 10] = [
     "permanent",
     "input",
     "definition",
+    "goto",
 ];
 /// The longest pattern.
 const LONGEST: usize = 1_000;
@@ -65,6 +66,7 @@ impl Checker<'_> {
             retry: retry(spec, policy, pool, agents),
             timeout: spec.timeout.map(|Span(time)| time).filter(|time| *time > Duration::ZERO),
             passed_by: Vec::new(),
+            needs_made: spec.needs_made,
             handles: (0..)
                 .zip(&spec.handles)
                 .map(|(n, entry): (usize, _)| self.handled(entry, &format!("{path}.handles[{n}]")))

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 use jsonschema::Validator;
 use refrain_schemas::agent_spec::SchemaRef;
+use refrain_schemas::digest::Digest;
 use refrain_schemas::name::{AgentName, PhaseName};
 use refrain_schemas::phase_spec::{OnUnitFailure, PhaseSpec};
 use serde_json::Value;
@@ -18,7 +19,7 @@ use super::{Checker, suggest};
 use crate::condition::Condition;
 use crate::execution::OF_AN_EXECUTION;
 use crate::fill::{FillError, Pattern};
-use crate::model::{AgentModel, AskWork, Given, Goto, OutputShape, RunOutput, Split, Units, When};
+use crate::model::{Accepts, AgentModel, AskWork, Given, Goto, OutputShape, RunOutput, Split, Units, When};
 use crate::ports::agent::{Accepted, Draft};
 use crate::sight::{OF_A_PHASE, Sight};
 use crate::template::{Dialect, is_template};
@@ -133,7 +134,7 @@ impl Checker<'_> {
         work: &mut AskWork,
         agents: &IndexMap<AgentName, AgentModel>,
     ) {
-        let Some(given) = &mut work.given else { return };
+        let Some(given) = &mut work.given else { return self.never_held(name, work, agents) };
         let declared = self.pipeline.declarations();
         for member in &work.pool {
             let Some(agent) = agents.get(&member.agent) else { continue };
@@ -142,12 +143,12 @@ impl Checker<'_> {
             given.factories.push(factory.clone());
             let accepted = factory.accepts(&Draft { spec: &agent.spec, declared: &declared });
             // What a tool of the registry takes, it judges itself when it knows all of it: it reads texts as other types.
-            let own = self.declared(agent.name.as_str(), agent.spec.accepts.as_ref());
-            given.accepts.extend(own.clone().map(|validator| (agent.name.clone(), validator)));
+            let own = agent.accepts.clone();
+            given.accepts.extend(own.clone().map(|accepts| (agent.name.clone(), accepts)));
             let Some(input) = spec.input.as_ref().filter(|_| given.input.is_fixed()) else { continue };
             let validator = match accepted {
                 Some(Accepted { input, .. }) => jsonschema::validator_for(&input.value()).ok().map(Arc::new),
-                None => own,
+                None => own.map(|own| own.validator.clone()),
             };
             if let Some(validator) = validator {
                 self.accepted(name, agent.name.as_str(), &validator, input);
@@ -155,10 +156,23 @@ impl Checker<'_> {
         }
     }
 
+    /// Units of records are held to nothing that an agent says of inputs.
+    fn never_held(&mut self, name: &PhaseName, work: &AskWork, agents: &IndexMap<AgentName, AgentModel>) {
+        let says = |agent: &AgentModel| agent.accepts.is_some();
+        for member in work.pool.iter().filter(|member| agents.get(&member.agent).is_some_and(says)) {
+            let message = format!(
+                "agent `{}` says what it accepts, which is for phases with an `input`; this one splits records",
+                member.agent
+            );
+            self.problems.add(Code::AgentField, format!("phases.{name}"), message);
+        }
+    }
+
     /// Returns what an agent's own `accepts` lets through.
-    fn declared(&mut self, agent: &str, accepts: Option<&SchemaRef>) -> Option<Arc<Validator>> {
-        let path = format!("agents.{agent}.accepts");
-        self.schema(accepts?, &path).map(|schema| schema.validator)
+    pub(super) fn declared(&mut self, path: &str, accepts: Option<&SchemaRef>) -> Option<Arc<Accepts>> {
+        let schema = self.schema(accepts?, path)?;
+        let digest = Digest::of_content(schema.json.as_str().as_bytes());
+        Some(Arc::new(Accepts { validator: schema.validator, digest }))
     }
 
     fn accepted(&mut self, name: &PhaseName, agent: &str, validator: &Validator, input: &Value) {

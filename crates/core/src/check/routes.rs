@@ -2,7 +2,8 @@
 //!
 //! A route from S to T is an edge from S to T. Where it is taken after a success, or because a condition is false, what
 //! comes after S and before T is passed over; after a failure everything that comes after S and is neither T nor behind
-//! it. What comes neither after S is left alone, wherever it stands in the file.
+//! it. What comes neither after S is left alone, wherever it stands in the file; and who is for failures of a phase comes after
+//! it for them, so that a failure does not reach it by that.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -51,7 +52,7 @@ impl Checker<'_> {
         if routes.is_empty() && named.is_empty() {
             return passed;
         }
-        let mut graph = Graph::of(&places, links, &|_| true);
+        let mut graph = Graph::of(&places, links, &|_, _| true);
         routes.retain(|route| {
             let is_back = route.from == route.to || graph.reach(route.to, true)[route.from];
             if is_back {
@@ -66,9 +67,15 @@ impl Checker<'_> {
         });
         // What is disabled leads nowhere: nothing would wait for the end that passes it over.
         let is_enabled: Vec<bool> = specs.iter().map(|(name, _)| self.is_enabled(name)).collect();
-        let graph = Graph::of(&places, links, &|n| is_enabled[n]);
+        let graph = Graph::of(&places, links, &|from, to| is_enabled[from] && is_enabled[to]);
+        let is_for = |from: usize, to: usize| specs[to].1.handles.iter().any(|it| it.phase == *specs[from].0);
+        let has_handlers = specs.iter().any(|(_, spec)| !spec.handles.is_empty());
+        let failing = has_handlers.then(|| {
+            Graph::of(&places, links, &|from, to| is_enabled[from] && is_enabled[to] && !is_for(from, to))
+        });
         for Route { from, to, on, .. } in routes.iter().filter(|route| is_enabled[route.from]) {
-            let behind = graph.reach(*from, true);
+            let on_failure = failing.as_ref().filter(|_| *on == RouteOn::Failure);
+            let behind = on_failure.unwrap_or(&graph).reach(*from, true);
             let other = graph.reach(*to, *on == RouteOn::Failure);
             let route = passed_by(specs[*from], *on, Heading::Phase(specs[*to].0.clone()));
             let is_passed =
@@ -151,12 +158,16 @@ struct Graph {
 }
 
 impl Graph {
-    fn of(places: &HashMap<&PhaseName, usize>, links: &[Links], is_there: &dyn Fn(usize) -> bool) -> Self {
+    fn of(
+        places: &HashMap<&PhaseName, usize>,
+        links: &[Links],
+        is_there: &dyn Fn(usize, usize) -> bool,
+    ) -> Self {
         let nothing = vec![Vec::new(); links.len()];
         let mut graph = Self { after: nothing.clone(), before: nothing };
-        for (to, links) in links.iter().enumerate().filter(|(to, _)| is_there(*to)) {
+        for (to, links) in links.iter().enumerate() {
             for edge in links.edges() {
-                if let Some(from) = places.get(&edge.phase).filter(|from| is_there(**from)) {
+                if let Some(from) = places.get(&edge.phase).filter(|from| is_there(**from, to)) {
                     graph.add(*from, to);
                 }
             }

@@ -50,6 +50,9 @@ fn course(spec: &PhaseSpec) -> Option<Value> {
     if !spec.handles.is_empty() {
         course["handles"] = json!(spec.handles);
     }
+    if spec.needs_made {
+        course["needs_made"] = json!(true);
+    }
     let is_said = |value: &Value| !value.is_null() && value.as_array().is_none_or(|list| !list.is_empty());
     course.as_object().is_some_and(|fields| fields.values().any(is_said)).then_some(course)
 }

@@ -156,6 +156,14 @@ pub enum EngineError {
         /// What, by name.
         drifts: Vec<Drift>,
     },
+    /// What a phase made names nothing to go on with.
+    #[error("{what}: {message}")]
+    Goto {
+        /// Which template said it.
+        what: String,
+        /// How.
+        message: String,
+    },
     /// An expression or a template failed.
     #[error("{what}: {message}")]
     Expression {

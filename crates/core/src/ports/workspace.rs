@@ -42,8 +42,20 @@ pub trait Workspace: Debug + Send + Sync + 'static {
     /// Makes a folder where there is none; returns where it is on the disk.
     async fn folder(&self, path: &str) -> Result<PathBuf, FileError>;
 
-    /// Returns the stamp of a file; none where there is none.
+    /// Says what lies at a path, without opening it; none where there is nothing. A link is what it leads to.
+    async fn kind(&self, path: &str) -> Result<Option<Kind>, FileError>;
+
+    /// Returns the stamp of a file; none where there is none. A folder is no file, and refused.
     async fn stamp(&self, path: &str) -> Result<Option<FileStamp>, FileError>;
+}
+
+/// What lies at a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A file, or what is neither: a pipe, a device.
+    File,
+    /// A folder.
+    Folder,
 }
 
 /// Something in a folder.

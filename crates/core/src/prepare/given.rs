@@ -74,8 +74,8 @@ pub(super) async fn prepare_given(
 
 /// Holds an input to what the agents of the pool say that they take.
 fn accepted(given: &Given, input: &Value) -> Result<(), PrepareError> {
-    for (agent, validator) in &given.accepts {
-        let told = validator.iter_errors(input).take(MOST_ERRORS).map(|error| {
+    for (agent, accepts) in &given.accepts {
+        let told = accepts.validator.iter_errors(input).take(MOST_ERRORS).map(|error| {
             let path = error.instance_path().to_string();
             let at = path.trim_start_matches('/').replace('/', ".");
             if at.is_empty() { error.to_string() } else { format!("`{at}`: {error}") }

@@ -179,7 +179,9 @@ impl Refs {
                 }
                 HistoryEntry::Attempt(attempt) => {
                     refs.conflicts.extend(attempt.conflicts);
-                    refs.artifacts.extend(attempt.document.iter().map(|document| document.digest));
+                    refs.artifacts.extend(
+                        attempt.document.iter().chain(&attempt.failure).map(|document| document.digest),
+                    );
                 }
                 HistoryEntry::RunStarted(_)
                 | HistoryEntry::RunEnded(_)

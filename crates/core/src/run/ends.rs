@@ -136,6 +136,7 @@ impl RunState {
             document: None,
             recovered: false,
             recovered_by: None,
+            failure: None,
             read: now
                 .filter(|_| self.phase(no).given().is_some())
                 .map_or_else(Vec::new, |now| now.sources.clone()),
@@ -188,12 +189,12 @@ impl RunState {
     pub(super) fn in_trouble(&mut self, no: TargetNo, standing: &Standing, trouble: Trouble) {
         match trouble {
             Trouble::Phase(error) => self.fail(no, standing, error, None),
-            Trouble::Engine(error) => self.fail_or_abort(no, error),
+            Trouble::Engine(error) => self.fail_or_abort(no, None, error),
         }
     }
 
     /// A file or an expression that fails is the target's trouble; a store that fails is the run's.
-    pub(super) fn fail_or_abort(&mut self, no: TargetNo, error: EngineError) {
+    pub(super) fn fail_or_abort(&mut self, no: TargetNo, now: Option<&Now>, error: EngineError) {
         if matches!(error, EngineError::Store(_)) {
             self.fatal = Some(error);
             return;
@@ -203,7 +204,11 @@ impl RunState {
             self.targets[no].freshness = Freshness::Failed;
             return self.end_early(no, Stop::Credentials);
         }
-        let code = if matches!(error, EngineError::File(_)) { "file" } else { "definition" };
+        let code = match error {
+            EngineError::File(_) => "file",
+            EngineError::Goto { .. } => "goto",
+            _ => "definition",
+        };
         let error = PhaseError {
             code: code.to_owned(),
             message: error.to_string(),
@@ -212,7 +217,7 @@ impl RunState {
             missing: Vec::new(),
         };
         if self.phase(no).keeps_failures() {
-            return self.fail_with_document(no, None, error, None);
+            return self.fail_with_document(no, now, error, None);
         }
         self.targets[no].freshness = Freshness::Failed;
         self.tell(no, EventKind::PhaseFailed(error.clone()));

@@ -54,14 +54,25 @@ impl RunState {
     ) {
         let stand_in = stand_in(&self.phase(no).course, kind, &error.message, &failure).cloned();
         let recovered = stand_in.as_ref().is_some_and(|stand_in| !stand_in.propagate);
-        let document = stand_in.map_or(failure, |stand_in| stand_in.value);
-        let (artifact, pages) = artifact::of_document(&document);
-        let record = self.attempt_record(no, now, AttemptOutcome::Failed, error.clone(), conflicts);
+        let (mut artifact, pages) = artifact::of_document(&failure);
         self.keep_pages(pages);
+        let mut failure = None;
+        if let Some(stand_in) = stand_in {
+            let (other, pages) = artifact::of_document(&stand_in.value);
+            self.keep_pages(pages);
+            failure = Some(std::mem::replace(&mut artifact, other));
+        }
+        let record = self.attempt_record(no, now, AttemptOutcome::Failed, error.clone(), conflicts);
         self.targets[no].report.document = Some(artifact.digest);
         let recovered_by = self.phase(no).course_digest().filter(|_| recovered);
         let document = Some(artifact);
-        self.write(HistoryEntry::Attempt(AttemptRecord { document, recovered, recovered_by, ..record }));
+        self.write(HistoryEntry::Attempt(AttemptRecord {
+            document,
+            failure,
+            recovered,
+            recovered_by,
+            ..record
+        }));
         self.targets[no].freshness = Freshness::Failed;
         let tally = self.targets[no].tally;
         if tally.resources.is_some() {

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use refrain_schemas::event::EventKind;
 use refrain_schemas::failure::Failure;
+use refrain_schemas::history::AttemptRecord;
 use refrain_schemas::json::Json;
 use refrain_schemas::name::PhaseName;
 use refrain_schemas::report::UnitCounts;
@@ -344,7 +345,7 @@ impl RunState {
         let last =
             self.history.target(&self.targets[no].target).and_then(|target| target.last_attempt.as_ref());
         let is_raised = self.targets[no].is_forced || is_volatile(&self.model, self.phase(no));
-        let in_conflict = is_raised && last.is_some_and(|attempt| attempt.error.code == "conflict");
+        let in_conflict = is_raised && last.is_some_and(AttemptRecord::needs_other_replies);
         missing.iter().all(is_live) && !in_conflict && standing.now.edits.targets().next().is_none()
     }
 

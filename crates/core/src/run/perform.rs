@@ -249,7 +249,7 @@ impl Performer {
         };
         let wrong = |message: String| {
             let what = format!("phases.{}.goto", target.phase);
-            EngineError::Expression { what, message }
+            EngineError::Goto { what, message }
         };
         let to = goto.to.fill(&goto.sight.context(&seen).await?);
         let to = to.map_err(|error| wrong(error.error.to_string()))?;

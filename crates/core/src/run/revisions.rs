@@ -69,7 +69,10 @@ impl RunState {
         let published = match published.map(|published| *published) {
             Ok(Some(published)) => published,
             Ok(None) => return self.start_work(no, standing, Whole::Yes),
-            Err(error) => return self.fail_or_abort(no, error),
+            Err(error) => {
+                self.targets[no].report.units = counts;
+                return self.fail_or_abort(no, Some(&standing.now), error);
+            }
         };
         self.targets[no].report.units = counts;
         if let Some(conflict) = &published.open_conflict {

@@ -105,7 +105,7 @@ impl RunState {
                     self.check_over(no);
                 }
             }
-            Err(error) => self.fail_or_abort(no, error),
+            Err(error) => self.fail_or_abort(no, None, error),
         }
     }
 

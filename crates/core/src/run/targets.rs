@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use refrain_schemas::event::EventKind;
 use refrain_schemas::failure::PhaseError;
 use refrain_schemas::freshness::{Cause, CauseKind, Freshness};
-use refrain_schemas::history::{GenerationRecord, HistoryEntry, RevisionRecord};
+use refrain_schemas::history::{AttemptRecord, GenerationRecord, HistoryEntry, RevisionRecord};
 use refrain_schemas::report::{KeptFile, PhaseStatus};
 use refrain_schemas::scope::Target;
 
@@ -13,7 +13,7 @@ use crate::end::{Skip, Word};
 use crate::engine::EngineError;
 use crate::facts::Known;
 use crate::model::Work;
-use crate::survey::{Standing, is_anew, is_kept};
+use crate::survey::{Standing, is_anew, is_kept, is_misled};
 
 use super::input::{Effect, TargetNo, Transferred, Trouble, Whole};
 use super::job::Job;
@@ -47,7 +47,7 @@ impl RunState {
     pub(super) fn judged(&mut self, no: TargetNo, judged: Result<Box<Standing>, EngineError>) {
         let mut standing = match judged {
             Ok(standing) => standing,
-            Err(error) => return self.fail_or_abort(no, error),
+            Err(error) => return self.fail_or_abort(no, None, error),
         };
         let word = standing.word();
         (self.targets[no].freshness, self.targets[no].end) = (word.freshness, word.end);
@@ -82,7 +82,8 @@ impl RunState {
             return self.fail(no, &standing, error, None);
         }
         self.note_start(no);
-        if (self.targets[no].is_forced || is_volatile) && !self.options.offline {
+        let is_anew = self.targets[no].is_forced || is_volatile || is_misled(&self.history, &standing);
+        if is_anew && !self.options.offline {
             self.raise_generation(no, &mut standing);
         }
         let revision = self.history.next_revision(&self.targets[no].target);
@@ -121,10 +122,9 @@ impl RunState {
     pub(super) fn raise_generation(&mut self, no: TargetNo, standing: &mut Standing) {
         let target = (*self.targets[no].target).clone();
         let made_from = self.history.lineage(&target).map(|lineage| lineage.generation);
-        // One whose replies do not go together has all of its replies; only other ones can help.
         let attempt = self.history.target(&target).and_then(|target| target.last_attempt.as_ref());
-        let is_conflict = attempt.is_some_and(|attempt| attempt.error.code == "conflict");
-        let is_open = made_from.is_none_or(|made_from| made_from < standing.now.generation) && !is_conflict;
+        let needs_others = attempt.is_some_and(AttemptRecord::needs_other_replies);
+        let is_open = made_from.is_none_or(|made_from| made_from < standing.now.generation) && !needs_others;
         if !is_open {
             standing.now.generation += 1;
         }

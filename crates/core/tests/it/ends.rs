@@ -293,6 +293,69 @@ fn a_value_that_stands_in_hides_no_failure_from_those_that_are_for_it() {
     assert_eq!(report.exit_code, 0);
 }
 
+/// Those that are for a failure see that, whatever stands in for what was not made.
+#[test]
+fn a_value_that_stands_in_is_not_what_failed() {
+    for propagate in [false, true] {
+        let mut world = steps(json!({
+            "a": {"input": {"report": {"return_code": 3, "why": "full"}}, "on_failure": "continue",
+                "recover": [{"codes": ["3"], "value": {"ok": true}, "propagate": propagate}]},
+            "mend": {"handles": [{"phase": "a", "codes": ["3"]}], "input": {"say": "{{ phases.a.document.why }}"}},
+            "other": {"handles": [{"phase": "a", "codes": ["4"]}]},
+            "reads": {"input": {"say": "{{ phases.a.document.ok }}"}},
+        }));
+        let a = if propagate { Failed } else { Completed };
+        check(&world.run(), &[("a", a), ("mend", Completed), ("other", Skipped), ("reads", Completed)]);
+        assert_eq!(document(&mut world, "mend")["result"], "full");
+        assert_eq!(document(&mut world, "reads")["result"], true);
+        check(&world.run(), &[("a", a), ("mend", Fresh), ("other", Skipped), ("reads", Fresh)]);
+    }
+}
+
+/// Of what a phase made before nothing says with which code it failed now.
+#[test]
+fn codes_are_those_of_the_failure() {
+    let mut world = steps(json!({
+        "a": {"input": {"say": 1}, "agent": {"builtin": "code"}},
+        "mend": {"handles": [{"phase": "a", "codes": ["3"]}]},
+    }));
+    world.agent("code", |asked| match asked.input["say"].as_u64() {
+        Some(1) => Ok(json!({"return_code": 3})),
+        _ => Err(crate::pieces::failure(refrain_schemas::failure::FailureKind::Refused)),
+    });
+    check(&world.run(), &[("a", Completed), ("mend", Skipped)]);
+    world.redefine(|file| file["phases"]["a"]["input"]["say"] = json!(2));
+    check(&world.run(), &[("a", Failed), ("mend", Skipped)]);
+}
+
+/// The document of a failure is not enough for what needs something made.
+#[test]
+fn what_needs_something_made_is_dropped_where_others_go_on() {
+    let value = json!({"result": 1});
+    for (a, expect) in [
+        (json!({"input": {"say": 1}}), Completed),
+        (json!({"input": {"report": {"why": "full"}}}), Skipped),
+        (json!({"input": {"raise": "boom"}}), Skipped),
+        (json!({"input": {"raise": "boom"}, "recover": [{"value": value}]}), Completed),
+        (json!({"input": {"raise": "boom"}, "recover": [{"value": value, "propagate": true}]}), Skipped),
+    ] {
+        let mut a = a;
+        a["on_failure"] = json!("continue");
+        let mut world = steps(json!({
+            "a": a, "file": {"needs": ["a"], "needs_made": true}, "b": {"after": ["a"], "wants": ["file"]},
+            "plain": {"needs": ["a"]},
+        }));
+        let found = statuses(&world.run());
+        assert_eq!([found["file"], found["b"], found["plain"]], [expect, Completed, Completed]);
+        let found = statuses(&world.run());
+        let again = if expect == Completed { Fresh } else { expect };
+        assert_eq!([found["file"], found["b"], found["plain"]], [again, Fresh, Fresh]);
+    }
+    let mut world =
+        steps(json!({"a": {"input": {"raise": "x"}}, "file": {"needs": ["a"], "needs_made": true}}));
+    check(&world.run(), &[("a", Failed), ("file", Blocked)]);
+}
+
 #[test]
 fn failures_that_nobody_may_be_for_are_refused() {
     let check = |phases, expect: &str| {

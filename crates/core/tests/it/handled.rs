@@ -108,6 +108,15 @@ fn the_document_of_a_failure_is_no_records() {
     assert!(problems.iter().any(|problem| problem.contains("this phase makes records")), "{problems:?}");
 }
 
+/// Units of records are held to nothing that their agent says of inputs; that is told rather than left undone.
+#[test]
+fn what_an_agent_accepts_is_for_inputs() {
+    let mark = json!({"builtin": "mark", "accepts": {"type": "object"}});
+    let mut world = written(json!({"mark": {"agent": mark, "units": {"of": "ingest"}}}));
+    let problems = world.checked().map(drop).unwrap_err();
+    assert!(problems.iter().any(|problem| problem.contains("this one splits records")), "{problems:?}");
+}
+
 #[test]
 fn whose_condition_cannot_be_evaluated_concerns_nobody_else() {
     let mut world = steps(json!({

@@ -1,9 +1,12 @@
 //! Routes: what a phase goes on with, and what is passed over then.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use proptest::prelude::*;
+use refrain_schemas::freshness::Freshness;
 use refrain_schemas::report::PhaseStatus;
+use refrain_testkit::world::{World, request};
 use serde_json::{Map, Value, json};
 
 use crate::steps::{check, problems, statuses, steps};
@@ -144,6 +147,70 @@ fn a_template_that_names_nothing_later_fails_its_phase() {
     }
 }
 
+/// Who is for a failure comes after it for that, and no failure passes it over or drops it.
+#[test]
+fn a_failure_leaves_those_alone_that_are_for_it() {
+    let mut world = steps(json!({
+        "a": {"input": {"raise": "boom"}, "on_failure": "fix"},
+        "alarm": {"handles": [{"phase": "a"}], "input": {"say": "{{ phases.a.document.error }}"}},
+        "told": {"after": ["alarm"]}, "never": {"after": ["a"]}, "fix": {},
+    }));
+    let rest = [("a", Failed), ("never", Skipped), ("told", Completed)];
+    check(&world.run(), &[&rest[..], &[("alarm", Completed), ("fix", Completed)]].concat());
+    let mut world = steps(json!({
+        "a": {"input": {"raise": "boom"}, "on_failure": "skip"},
+        "alarm": {"after": ["a"], "handles": [{"phase": "a"}]},
+        "told": {"after": ["alarm"]}, "never": {"after": ["a"]},
+    }));
+    check(&world.run(), &[&rest[..], &[("alarm", Completed)]].concat());
+}
+
+/// Returns a world whose first answer names nothing to go on with.
+fn misled(is_volatile: bool) -> World {
+    let mut world = steps(json!({
+        "a": {"agent": {"builtin": "pick", "volatile": is_volatile}, "goto": "{{ phases.a.document.result }}"},
+        "b": {"after": ["a"]}, "c": {"after": ["b"]},
+    }));
+    let asked = AtomicUsize::new(0);
+    world.agent("pick", move |_| {
+        let first = asked.fetch_add(1, Ordering::Relaxed) == 0;
+        Ok(json!({"success": true, "result": if first { "nowhere" } else { "c" }}))
+    });
+    world
+}
+
+/// An answer that names nothing to go on with is of no use, be it kept ever so well: the next run asks again.
+#[test]
+fn an_answer_that_names_nothing_is_asked_for_again() {
+    for is_volatile in [false, true] {
+        let mut world = misled(is_volatile);
+        let report = world.run();
+        check(&report, &[("a", Failed), ("b", PhaseStatus::Blocked), ("c", PhaseStatus::Blocked)]);
+        assert_eq!(report.phases[0].error.as_ref().unwrap().code, "goto");
+        assert_eq!((report.phases[0].units.total, report.phases[0].units.ran), (1, 1));
+        assert_eq!(world.status()["a"], Freshness::Failed);
+        world.take_asked();
+        let engine = world.engine(false);
+        let plan = futures::executor::block_on(engine.plan(&request(&[]))).unwrap();
+        assert_eq!(plan.calls.min, 1, "{is_volatile}");
+        check(&world.run(), &[("a", Completed), ("b", Skipped), ("c", Completed)]);
+        assert_eq!(world.take_units(), ["a/all", "c/all"], "{is_volatile}");
+    }
+}
+
+/// Another template may find its way by the same answer, for which nobody needs to be asked.
+#[test]
+fn another_template_reads_the_answer_that_is_there() {
+    let mut world = misled(false);
+    world.run();
+    world.take_asked();
+    world.redefine(|file| {
+        file["phases"]["a"]["goto"] = json!("{{ 'c' if phases.a.document.result == 'nowhere' else 'b' }}");
+    });
+    check(&world.run(), &[("a", Completed), ("b", Skipped), ("c", Completed)]);
+    assert_eq!(world.take_units(), ["c/all"]);
+}
+
 /// What was made before named another way; the value that stands in now names none.
 #[test]
 fn a_value_that_stands_in_names_no_way() {
@@ -163,7 +230,7 @@ fn what_a_template_may_pass_over_is_planned_as_doubtful() {
         "b": {"after": ["a"]}, "c": {"after": ["b"]},
     }));
     let engine = world.engine(false);
-    let plan = futures::executor::block_on(engine.plan(&refrain_testkit::world::request(&[]))).unwrap();
+    let plan = futures::executor::block_on(engine.plan(&request(&[]))).unwrap();
     assert_eq!((plan.calls.min, plan.calls.max), (1, Some(3)));
 }
 
@@ -177,7 +244,7 @@ fn a_route_leads_past_what_waits_for_its_end_alone() {
     let report = world.run();
     check(&report, &[("s", Completed), ("x", Completed), ("t", Completed)]);
     assert_eq!(world.unfresh(), [""; 0]);
-    assert_eq!(world.status()["x"], refrain_schemas::freshness::Freshness::Fresh);
+    assert_eq!(world.status()["x"], Freshness::Fresh);
 }
 
 #[test]
@@ -191,7 +258,7 @@ fn a_long_line_with_one_handler_is_planned_to_its_end() {
     phases.insert("cleanup".to_owned(), json!({}));
     let mut world = steps(Value::Object(phases));
     let engine = world.engine(false);
-    let plan = futures::executor::block_on(engine.plan(&refrain_testkit::world::request(&[]))).unwrap();
+    let plan = futures::executor::block_on(engine.plan(&request(&[]))).unwrap();
     assert_eq!(plan.calls.max, Some(N as u64 + 1));
 }
 

@@ -6,8 +6,10 @@ use refrain_schemas::name::{AgentName, PhaseName};
 
 use super::Lowering;
 use super::answers::{self, Answer};
+use super::budget::Spent;
 use super::names::{Frame, Known, Round, Turn};
 use super::reading::{Fields, Item};
+use super::texts::widen;
 use super::tools::{self, Act, ToolAct};
 use crate::node::Kind;
 
@@ -68,13 +70,20 @@ pub(super) enum DraftKind {
 impl Lowering<'_, '_> {
     /// Reads a list of steps.
     pub(super) fn body(&mut self, items: &[Item<'_>], around: Option<&Around>) {
-        let drafts: Vec<Draft<'_>> =
-            items.iter().enumerate().filter_map(|(n, item)| self.draft(n, item, around)).collect();
+        let mut drafts: Vec<Draft<'_>> = Vec::new();
+        for (n, item) in items.iter().enumerate() {
+            let n_handlers = self.handlers.len();
+            if !self.has_room(Spent::Phases, 1, item) || !self.has_room(Spent::Handlers, n_handlers, item) {
+                drafts.clear();
+                break;
+            }
+            drafts.extend(self.draft(n, item, around));
+        }
         let mut steps: IndexMap<String, Known> = IndexMap::new();
         let mut variables: IndexMap<String, Option<PhaseName>> = IndexMap::new();
         let mut kept: Vec<Draft<'_>> = Vec::new();
         for draft in drafts {
-            if steps.contains_key(&draft.id) || self.has_phase(&draft.phase, &kept) {
+            if !self.claim(&draft.phase) {
                 let id = draft.fields.get("id").unwrap_or_else(|| draft.item.clone());
                 self.reading.at(Code::StepTwice, &id, format!("there are two steps `{}`", draft.id), None);
                 continue;
@@ -92,6 +101,12 @@ impl Lowering<'_, '_> {
             steps.insert(draft.id.clone(), Known { phase: draft.phase.clone(), gives });
             kept.push(draft);
         }
+        for draft in &kept {
+            let stand_ins = self.stand_ins(&draft.fields, &steps);
+            if let Some(gives) = steps.get_mut(&draft.id).and_then(|step| step.gives.as_mut()) {
+                stand_ins.iter().for_each(|value| widen(gives, value));
+            }
+        }
         self.names.frames.push(Frame { steps, turn: around.map(|around| around.turn.clone()), variables });
         let mut before: Option<PhaseName> = None;
         for draft in &kept {
@@ -103,12 +118,6 @@ impl Lowering<'_, '_> {
         if around.is_some_and(|around| around.turn.round != Round::Once) {
             self.names.frames.pop();
         }
-    }
-
-    fn has_phase(&self, phase: &PhaseName, kept: &[Draft<'_>]) -> bool {
-        self.pipeline.phases.contains_key(phase)
-            || self.broken.phases.contains(phase.as_str())
-            || kept.iter().any(|draft| draft.phase == *phase)
     }
 
     fn draft<'n>(&mut self, n: usize, item: &Item<'n>, around: Option<&Around>) -> Option<Draft<'n>> {

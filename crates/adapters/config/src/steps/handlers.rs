@@ -1,19 +1,21 @@
 //! `on_error` and `global_error_handlers`: what stands in for a step that failed, and what is done about it.
 
+use indexmap::IndexMap;
 use refrain_core::check::code::Code;
 use refrain_core::check::suggest::suggestion;
-use refrain_schemas::agent_spec::{AgentSpec, ToolAction, ToolRef};
+use refrain_schemas::agent_spec::ToolAction;
 use refrain_schemas::name::PhaseName;
-use refrain_schemas::on_failure::{HandlesSpec, OnFailure, RecoverSpec};
-use refrain_schemas::phase_spec::{AgentRef, PhaseSpec};
-use refrain_schemas::steps::{StepEntry, StepKind};
+use refrain_schemas::on_failure::{HandlesSpec, RecoverSpec};
+use refrain_schemas::phase_spec::PhaseSpec;
 use serde_json::Value;
 
 use super::Lowering;
 use super::body::{Around, Draft};
-use super::reading::{Item, OwnItem, json};
+use super::made::Made;
+use super::names::Known;
+use super::reading::{Fields, Item, OwnItem, json};
 use super::texts::Read;
-use crate::node::Kind;
+use crate::node::{Kind, Node};
 
 const KNOWN: [&str; 11] = [
     "handler_task_id",
@@ -28,6 +30,8 @@ const KNOWN: [&str; 11] = [
     "enabled",
     "capture_error_context",
 ];
+/// What stands in for what a step would have made.
+const VALUES: [&str; 2] = ["fallback_value", "fallback_result"];
 const REFUSED: [(&str, &str); 5] = [
     ("retry_with_handler", "write `on_failure: retry`"),
     ("max_handler_retries", "write `max_retries:` on the step"),
@@ -43,16 +47,7 @@ pub(super) struct Handler {
     /// The failures that it is for, and the value that stands in for what was not made.
     recover: RecoverSpec,
     action: Option<OwnItem>,
-    task: Option<OwnItem>,
-}
-
-/// A step that runs where another one failed.
-#[derive(Debug)]
-pub(super) struct Task {
-    phase: PhaseName,
-    handles: HandlesSpec,
-    /// The id of the step that failed.
-    id: String,
+    pub(super) task: Option<OwnItem>,
 }
 
 impl Lowering<'_, '_> {
@@ -65,6 +60,25 @@ impl Lowering<'_, '_> {
         let mut handlers: Vec<Handler> = items.iter().filter_map(|item| self.handler(item)).collect();
         handlers.sort_by_key(|handler| std::cmp::Reverse(handler.priority));
         self.handlers = handlers;
+    }
+
+    /// Returns the values that may stand in for what a step would have made; nothing is said about them yet.
+    pub(super) fn stand_ins(&self, fields: &Fields<'_>, steps: &IndexMap<String, Known>) -> Vec<Value> {
+        let mut values: Vec<Value> =
+            self.handlers.iter().filter_map(|handler| handler.recover.value.clone()).collect();
+        for item in ["on_error", "error_handlers"].iter().filter_map(|key| fields.get(key)) {
+            let handlers = match &item.node.kind {
+                Kind::List(items) => items.as_slice(),
+                _ => std::slice::from_ref(item.node),
+            };
+            let of = |handler: &Node| VALUES.iter().find_map(|key| Some(json(&handler.get(key)?.value)));
+            values.extend(handlers.iter().filter_map(of));
+        }
+        let fallback =
+            fields.get("error_handling").and_then(|item| Some(json(&item.node.get("fallback")?.value)));
+        let is_step = |value: &Value| value.as_str().is_some_and(|id| steps.contains_key(id));
+        values.extend(fallback.filter(|value| !is_step(value)));
+        values
     }
 
     /// Reads `on_error` and `error_handlers` of a step; those of the whole file come behind them.
@@ -100,93 +114,6 @@ impl Lowering<'_, '_> {
         }
     }
 
-    /// Notes that a step beside this one runs where it failed.
-    fn handler_task(&mut self, draft: &Draft<'_>, item: &Item<'_>, handles: HandlesSpec) {
-        let Some(name) = self.reading.text(item) else { return };
-        if let Some(phase) = self.target(draft, name.trim(), item, "handler_task_id") {
-            self.tasks.push(Task { phase, handles, id: draft.id.clone() });
-        }
-    }
-
-    /// Has the steps that handlers name run where something failed that they are for, and nowhere else. `within` is the step
-    /// that carries out the pipeline whose steps these are.
-    pub(super) fn handle(&mut self, within: Option<&PhaseName>) {
-        self.global_tasks(within);
-        for task in std::mem::take(&mut self.tasks) {
-            let Some(spec) = self.pipeline.phases.get_mut(&task.phase) else {
-                // It stands behind the one that is being read.
-                self.tasks.push(task);
-                continue;
-            };
-            let Task { phase, handles, id } = task;
-            // It comes after the step whatever became of that.
-            spec.after.retain(|before| *before != handles.phase);
-            spec.handles.push(handles);
-            if let Some(entry) = self.entries.iter_mut().find(|entry| entry.phase == phase)
-                && !entry.dependencies.contains(&id)
-            {
-                entry.dependencies.push(id);
-            }
-        }
-    }
-
-    /// A step that is for failures of every step is for those that do not come after it.
-    fn global_tasks(&mut self, within: Option<&PhaseName>) {
-        let tasks: Vec<(OwnItem, Handler)> = self
-            .handlers
-            .iter()
-            .filter_map(|handler| Some((handler.task.clone()?, handler.clone())))
-            .collect();
-        let mut named = Vec::new();
-        for (item, handler) in tasks {
-            let item = item.item();
-            let Some(name) = self.reading.text(&item) else { continue };
-            let steps = self.names.frames.first().map(|frame| &frame.steps);
-            match steps.and_then(|steps| steps.get(name.trim())) {
-                Some(step) => named.push((step.phase.clone(), handler)),
-                None => {
-                    let known = steps.into_iter().flat_map(|steps| steps.keys().map(String::as_str));
-                    let hint = suggestion(name, known);
-                    self.reading.at(Code::StepRoute, &item, format!("there is no step `{name}`"), hint);
-                }
-            }
-        }
-        for (phase, handler) in &named {
-            let behind = self.behind(phase);
-            let is_for = |entry: &&StepEntry| {
-                entry.within.as_ref() == within
-                    && entry.kind != StepKind::Hidden
-                    && !behind.contains(&entry.phase)
-                    && !named.iter().any(|(task, _)| *task == entry.phase)
-            };
-            let tasks = self.entries.iter().filter(is_for).map(|entry| Task {
-                phase: phase.clone(),
-                handles: handler.handles(&entry.phase),
-                id: entry.id.clone(),
-            });
-            let tasks: Vec<Task> = tasks.collect();
-            self.tasks.extend(tasks);
-        }
-    }
-
-    /// Returns everything that comes after a phase, by edges and by routes.
-    fn behind(&self, phase: &PhaseName) -> Vec<PhaseName> {
-        let mut behind = Vec::new();
-        let mut open = vec![phase.clone()];
-        while let Some(at) = open.pop() {
-            let routed = self.pipeline.phases.get(&at).map(routes).unwrap_or_default();
-            for (name, spec) in &self.pipeline.phases {
-                let mut before = spec.needs.iter().chain(&spec.wants).chain(&spec.after);
-                let is_behind = before.any(|before| *before == at) || routed.contains(&name.as_str());
-                if is_behind && !behind.contains(name) {
-                    behind.push(name.clone());
-                    open.push(name.clone());
-                }
-            }
-        }
-        behind
-    }
-
     fn handler(&mut self, item: &Item<'_>) -> Option<Handler> {
         let fields = self.reading.fields(item)?;
         let reading = &mut self.reading;
@@ -201,7 +128,7 @@ impl Lowering<'_, '_> {
         if fields.get("enabled").and_then(|item| reading.flag(&item)) == Some(false) {
             return None;
         }
-        let value = ["fallback_value", "fallback_result"].iter().find_map(|key| fields.get(key));
+        let value = VALUES.iter().find_map(|key| fields.get(key));
         let (action, task) = (fields.get("handler_action"), fields.get("handler_task_id"));
         let does_nothing = value.is_none() && action.is_none() && task.is_none();
         if does_nothing && reading.n_problems() == before {
@@ -272,7 +199,8 @@ impl Lowering<'_, '_> {
             let hint = Some("write an action such as `echo TEXT`".to_owned());
             return self.reading.at(Code::StepAction, item, format!("there is no action `{text}`"), hint);
         };
-        let Ok(phase) = format!("{}-handler-{n}", draft.phase).parse::<PhaseName>() else { return };
+        let name = format!("{}-handler-{n}", draft.phase);
+        let Some(phase) = self.made_name(&name, item) else { return };
         let mut texts = self.texts(Some(phase.clone()), Read::default());
         let said = found.parameters.iter().map(|(name, value)| match value {
             Value::String(text) => (name.clone(), Value::String(texts.template(item, text))),
@@ -280,38 +208,24 @@ impl Lowering<'_, '_> {
         });
         let input = Value::Object(said.collect());
         let read = texts.read;
-        let action = ToolAction { name: found.tool.clone(), action: Some(found.action.clone()) };
-        let agent = AgentSpec { tool: Some(ToolRef::Action(action)), ..AgentSpec::default() };
+        let tool = ToolAction { name: found.tool, action: Some(found.action) };
         // It comes after the step whatever became of that.
         let after = read.phases.into_iter().filter(|phase| *phase != draft.phase).collect();
-        let within = around.map(|around| around.phase.clone());
         let spec = PhaseSpec {
             handles: vec![handles],
             after,
             names: read.names,
             input: Some(input),
-            agent: Some(AgentRef::Inline(Box::new(agent))),
-            within: within.clone(),
+            within: around.map(|around| around.phase.clone()),
             ..PhaseSpec::default()
         };
-        self.place(format!("phases.{phase}"), item);
-        self.pipeline.phases.insert(phase.clone(), spec);
-        self.entries.push(StepEntry {
-            id: phase.to_string(),
-            phase,
-            within,
-            kind: StepKind::Hidden,
-            tool: Some(found.tool),
-            action: Some(found.action),
-            model: None,
-            dependencies: vec![draft.id.clone()],
-        });
+        self.make(Made { phase, tool, dependencies: vec![draft.id.clone()], spec }, item);
     }
 }
 
 impl Handler {
     /// Returns the failures of a phase that it is for.
-    fn handles(&self, phase: &PhaseName) -> HandlesSpec {
+    pub(super) fn handles(&self, phase: &PhaseName) -> HandlesSpec {
         let RecoverSpec { kinds, patterns, codes, .. } = self.recover.clone();
         HandlesSpec { phase: phase.clone(), kinds, patterns, codes }
     }
@@ -325,14 +239,4 @@ fn codes(item: &Item<'_>) -> Vec<String> {
         Value::Null => Vec::new(),
         code => vec![text(code)],
     }
-}
-
-/// Returns the phases that a phase goes on with.
-fn routes(spec: &PhaseSpec) -> Vec<&str> {
-    let handler = match &spec.on_failure {
-        Some(OnFailure::Go(phase)) => Some(phase.as_str()),
-        _ => None,
-    };
-    let named = [spec.on_false.as_ref(), spec.on_success.as_ref()].into_iter().flatten();
-    named.map(PhaseName::as_str).chain(spec.goto.as_deref()).chain(handler).collect()
 }

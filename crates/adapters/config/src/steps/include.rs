@@ -7,7 +7,7 @@ use refrain_core::check::code::Code;
 use refrain_core::check::problem;
 use refrain_schemas::problem::Problem;
 
-use super::code::{Word, words};
+use super::code::words;
 use crate::node::{Kind, Node};
 use crate::source::Source;
 
@@ -28,6 +28,8 @@ pub(crate) struct Included {
     /// Files that are needed and were not given.
     pub(crate) wanted: BTreeSet<String>,
     pub(crate) problems: Vec<Problem>,
+    /// How many bytes were looked through for that.
+    pub(crate) bytes: usize,
 }
 
 /// Puts the text of files where they are named. `None` for a file says that it cannot be read.
@@ -36,7 +38,7 @@ pub(crate) fn include(
     source: &Source<'_>,
     files: &BTreeMap<String, Option<Vec<u8>>>,
 ) -> Included {
-    let mut work = Work { source, files, found: Included::default(), known: BTreeMap::new(), total: 0 };
+    let mut work = Work { source, files, found: Included::default(), known: BTreeMap::new() };
     work.node(tree, "");
     work.found
 }
@@ -47,8 +49,6 @@ struct Work<'s, 'f> {
     found: Included,
     /// What became of files that were read in already, so that those that are named again and again cost no more than once.
     known: BTreeMap<String, Filled>,
-    /// How many bytes the whole file has read in.
-    total: usize,
 }
 
 /// A file with the files that it reads in.
@@ -63,13 +63,16 @@ enum Filled {
 impl<'f> Work<'_, 'f> {
     fn node(&mut self, node: &mut Node, path: &str) {
         let span = node.span;
+        // What was too much was told where it became so.
+        if self.found.bytes > LARGEST_IN_ALL {
+            return;
+        }
         match &mut node.kind {
             Kind::Text(text) => {
-                if find(text).is_none() && !text.contains(FUNCTION) {
+                if Places::of(text).next().is_none() && !text.contains(FUNCTION) {
                     return;
                 }
                 let filled = self.text(text, &mut Vec::new()).and_then(|(text, _)| self.values(text));
-                let filled = filled.and_then(|text| self.counted(text));
                 match filled {
                     Ok(filled) => *text = filled,
                     Err(Some(message)) => {
@@ -94,22 +97,22 @@ impl<'f> Work<'_, 'f> {
         }
     }
 
-    /// Counts what a value has read in.
-    fn counted(&mut self, text: String) -> Result<String, Option<String>> {
-        self.total = self.total.saturating_add(text.len());
-        if self.total > LARGEST_IN_ALL {
+    /// Counts what is read in, whatever becomes of the value that reads it.
+    fn count(&mut self, text: &str) -> Result<(), Option<String>> {
+        self.found.bytes = self.found.bytes.saturating_add(text.len());
+        if self.found.bytes > LARGEST_IN_ALL {
             return Err(Some("the file reads more than 64 MiB in".to_owned()));
         }
-        Ok(text)
+        Ok(())
     }
 
     /// Returns a text with what it reads in, and how deep that is. Fails without a message where a file is only not there yet.
     fn text(&mut self, text: &str, within: &mut Vec<String>) -> Result<(String, usize), Option<String>> {
         let mut out = String::new();
-        let mut rest = text;
+        let mut done = 0;
         let (mut is_waiting, mut deepest) = (false, 0);
-        while let Some((start, end, path)) = find(rest) {
-            out.push_str(&rest[..start]);
+        for (range, path) in Places::of(text) {
+            out.push_str(&text[done..range.start]);
             match self.file(path, within) {
                 Ok((inner, depth)) => {
                     out.push_str(&inner);
@@ -118,40 +121,43 @@ impl<'f> Work<'_, 'f> {
                 Err(Some(message)) => return Err(Some(message)),
                 Err(None) => is_waiting = true,
             }
-            if out.len() > LARGEST {
-                return Err(Some("more than 10 MiB are read in".to_owned()));
-            }
-            rest = &rest[end..];
+            small(&out)?;
+            done = range.end;
         }
-        out.push_str(rest);
+        out.push_str(&text[done..]);
         if is_waiting { Err(None) } else { Ok((out, deepest)) }
     }
 
     /// Puts the text of a file, as a text and not as a template, where `include_file('PATH')` stands.
-    fn values(&mut self, mut text: String) -> Result<String, Option<String>> {
+    fn values(&mut self, text: String) -> Result<String, Option<String>> {
         if !text.contains(FUNCTION) {
             return Ok(text);
         }
+        let mut out = String::new();
+        let mut done = 0;
         let mut is_waiting = false;
-        // From the end, so that what stands before stays where it is.
-        let calls = words(&text, false).into_iter().rev();
-        let calls: Vec<Word> = calls.filter(|word| &text[word.range.clone()] == FUNCTION).collect();
+        let calls = words(&text, false).into_iter().filter(|word| &text[word.range.clone()] == FUNCTION);
         for word in calls {
-            let Some((range, path)) = call(&text, &word.range) else {
+            let found = call(&text, &word.range).filter(|(range, _)| range.start >= done);
+            let Some((range, path)) = found else {
                 return Err(Some(format!(
                     "`{FUNCTION}` takes the path of a file, written out: `{FUNCTION}('a.txt')`"
                 )));
             };
+            out.push_str(&text[done..range.start]);
             match self.bytes(&path, &[]) {
-                Ok(content) => text.replace_range(range, &serde_json::Value::from(content).to_string()),
+                Ok(content) => {
+                    self.count(content)?;
+                    out.push_str(&serde_json::Value::from(content).to_string());
+                }
                 Err(Some(message)) => return Err(Some(message)),
                 Err(None) => is_waiting = true,
             }
-            if text.len() > LARGEST {
-                return Err(Some("more than 10 MiB are read in".to_owned()));
-            }
+            small(&out)?;
+            done = range.end;
         }
-        if is_waiting { Err(None) } else { Ok(text) }
+        out.push_str(&text[done..]);
+        if is_waiting { Err(None) } else { Ok(out) }
     }
 
     fn file(&mut self, path: &str, within: &mut Vec<String>) -> Result<(String, usize), Option<String>> {
@@ -160,10 +166,15 @@ impl<'f> Work<'_, 'f> {
             Some(Filled::Text(_, depth)) if within.len() + depth >= DEPTH => {
                 return Err(Some(format!("files are read in more than {DEPTH} deep")));
             }
-            Some(Filled::Text(text, depth)) => return Ok((text.clone(), *depth)),
+            Some(Filled::Text(text, depth)) => {
+                let (text, depth) = (text.clone(), *depth);
+                self.count(&text)?;
+                return Ok((text, depth));
+            }
             None => {}
         }
         let text = self.bytes(path, within)?;
+        self.count(text)?;
         within.push(path.to_owned());
         let filled = self.text(text.strip_suffix('\n').unwrap_or(text), within);
         within.pop();
@@ -222,25 +233,69 @@ fn call(text: &str, word: &Range<usize>) -> Option<(Range<usize>, String)> {
     Some((start..word.end, inner[start + 1..].to_owned()))
 }
 
-/// Returns where the first file is read in, and its path.
-fn find(text: &str) -> Option<(usize, usize, &str)> {
-    let braces = text.match_indices("{{").find_map(|(start, _)| {
-        let inner = &text[start + 2..];
-        let length = inner.find("}}")?;
-        let path = inner[..length].trim().strip_prefix("file:")?;
-        Some((start, start + 2 + length + 2, path.trim()))
-    });
-    let arrows = text.match_indices("<<").find_map(|(start, _)| {
-        let inner = &text[start + 2..];
-        let length = inner.find(">>")?;
-        let path = inner[..length].trim();
-        let is_path = !path.is_empty()
-            && !path.contains(|c: char| c.is_whitespace() || matches!(c, '<' | '>' | '(' | ')' | '"' | '\''));
-        (is_path && path.contains(['.', '/'])).then_some((start, start + 2 + length + 2, path))
-    });
-    match (braces, arrows) {
-        (Some(a), Some(b)) => Some(if a.0 < b.0 { a } else { b }),
-        (a, b) => a.or(b),
+/// Fails where one value has become too long.
+fn small(text: &str) -> Result<(), Option<String>> {
+    if text.len() > LARGEST {
+        return Err(Some("more than 10 MiB are read in".to_owned()));
+    }
+    Ok(())
+}
+
+/// The places of a text where files are read in, with their paths. However many signs there are that begin one, the text is
+/// gone through once.
+struct Places<'t> {
+    text: &'t str,
+    at: usize,
+    /// Whether no `}}` stands ahead.
+    is_open: bool,
+}
+
+impl<'t> Places<'t> {
+    const fn of(text: &'t str) -> Self {
+        Self { text, at: 0, is_open: false }
+    }
+
+    /// Returns the path behind `{{`, and where what reads it in ends.
+    fn braces(&mut self, start: usize) -> Option<(usize, &'t str)> {
+        let inner = self.text[start..].trim_start().strip_prefix("file:").filter(|_| !self.is_open)?;
+        let Some(length) = inner.find("}}") else {
+            self.is_open = true;
+            return None;
+        };
+        Some((self.text.len() - inner.len() + length + 2, inner[..length].trim()))
+    }
+
+    /// Returns the path behind `<<`, and where what reads it in ends.
+    fn arrows(&self, start: usize) -> Option<(usize, &'t str)> {
+        let inner = self.text[start..].trim_start();
+        let is_end = |c: char| c.is_whitespace() || matches!(c, '<' | '>' | '(' | ')' | '"' | '\'');
+        let (path, rest) = inner.split_at(inner.find(is_end)?);
+        let rest = rest.trim_start().strip_prefix(">>")?;
+        path.contains(['.', '/']).then_some((self.text.len() - rest.len(), path))
+    }
+}
+
+impl<'t> Iterator for Places<'t> {
+    type Item = (Range<usize>, &'t str);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            let start = self.at + self.text[self.at..].find(['{', '<'])?;
+            let behind = start + 2;
+            let found = match self.text.get(start..behind) {
+                Some("{{") => self.braces(behind),
+                Some("<<") => self.arrows(behind),
+                _ => {
+                    self.at = start + 1;
+                    continue;
+                }
+            };
+            self.at = behind;
+            if let Some((end, path)) = found {
+                self.at = end;
+                return Some((start..end, path));
+            }
+        }
     }
 }
 
@@ -249,7 +304,8 @@ mod tests {
     use super::*;
 
     fn check(text: &str, expect: Option<(usize, usize, &str)>) {
-        assert_eq!(find(text), expect, "{text}");
+        let found = Places::of(text).next().map(|(range, path)| (range.start, range.end, path));
+        assert_eq!(found, expect, "{text}");
     }
 
     #[test]
@@ -274,5 +330,47 @@ mod tests {
         check("1 << 2 >> 3", None);
         check("cat <<EOF\nx >> y.txt", None);
         check("{{ file_exists('a') }}", None);
+        check("{{ file:a", None);
+        check("<< b.txt", None);
+        check("{{ << b.txt >> }}", Some((3, 14, "b.txt")));
+        check("<<< b.txt >> << c.txt >>", Some((13, 24, "c.txt")));
+    }
+
+    /// Signs that begin something and end nothing cost no more than any other sign.
+    #[test]
+    fn texts_are_gone_through_once() {
+        let n = 2 << 20;
+        for (text, expect) in [
+            ("<<".repeat(n), 0),
+            ("{{file:".repeat(n), 0),
+            (format!("{}{}>>", "<<".repeat(n), " ".repeat(n)), 0),
+            ("<<a.b>>".repeat(n / 8), n / 8),
+            (format!("{}}}}}", "{{file:".repeat(n / 8)), 1),
+        ] {
+            assert_eq!(Places::of(&text).count(), expect, "{text:.20}");
+        }
+    }
+
+    /// Reads texts in with files, and returns what is told and how many bytes were looked through.
+    fn included(texts: &[String], files: &[(&str, Vec<u8>)]) -> (Vec<String>, usize) {
+        let items: Vec<String> =
+            texts.iter().map(|text| serde_json::Value::from(text.as_str()).to_string()).collect();
+        let text = format!("[{}]", items.join(", "));
+        let source = Source { file: "x.yaml".to_owned(), text: &text };
+        let mut tree = crate::yaml::read(&source).0.unwrap();
+        let files = files.iter().map(|(name, text)| ((*name).to_owned(), Some(text.clone()))).collect();
+        let found = include(&mut tree, &source, &files);
+        (found.problems.into_iter().map(|problem| problem.message).collect(), found.bytes)
+    }
+
+    /// What a value has read in before it fails counts, or many of them would copy without an end.
+    #[test]
+    fn what_fails_is_counted() {
+        let texts: Vec<String> = (0..100).map(|_| "<< a.txt >>".repeat(3)).collect();
+        let (told, bytes) = included(&texts, &[("a.txt", vec![b'a'; 5 << 20])]);
+        assert_eq!(told.last().unwrap(), "the file reads more than 64 MiB in");
+        assert!(told.len() < 8 && bytes < 80 << 20, "{bytes}: {told:?}");
+        let long = "x{{ include_file('a.txt') }}".repeat(100_000);
+        assert_eq!(included(&[long], &[("a.txt", Vec::new())]), (Vec::new(), 0));
     }
 }

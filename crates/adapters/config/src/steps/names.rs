@@ -3,7 +3,7 @@
 //! A name is looked for in the turns around the step, the nearest first, then among the steps beside it and around it,
 //! then among the inputs, then among the names of the run. It becomes an entry of the phase's `let`.
 
-use indexmap::IndexMap;
+use indexmap::{IndexMap, IndexSet};
 use refrain_schemas::name::PhaseName;
 use serde_json::Value;
 
@@ -143,7 +143,7 @@ pub(super) enum Meaning {
 /// What all names mean at one place of the file.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Names {
-    pub(super) inputs: Vec<String>,
+    pub(super) inputs: IndexSet<String>,
     /// Where inputs are natively, where these are not the params of the pipeline.
     pub(super) base: Option<String>,
     /// From the file's own steps to the innermost body.
@@ -164,7 +164,7 @@ impl Names {
         if let Some(step) = self.step(name) {
             return Meaning::Step(step.phase.clone());
         }
-        if self.inputs.iter().any(|input| input == name) {
+        if self.inputs.contains(name) {
             return Meaning::Path(self.input(name));
         }
         if matches!(name, "inputs" | "parameters") {
@@ -197,6 +197,18 @@ impl Names {
     /// Returns a step by its id, the nearest of this name.
     pub(super) fn step(&self, id: &str) -> Option<&Known> {
         self.frames.iter().rev().find_map(|frame| frame.steps.get(id))
+    }
+
+    /// Returns the id of the step that became a phase.
+    pub(super) fn id_of(&self, phase: &PhaseName) -> Option<&str> {
+        self.frames.iter().rev().find_map(|frame| {
+            let id = match &frame.turn {
+                Some(turn) => phase.as_str().strip_prefix(turn.phase.as_str())?.strip_prefix('_')?,
+                None => phase.as_str(),
+            };
+            let (id, _) = frame.steps.get_key_value(id).filter(|(_, step)| step.phase == *phase)?;
+            Some(id.as_str())
+        })
     }
 
     /// Returns the steps beside the place.

@@ -4,24 +4,27 @@
 //! made by a phase of its own, which sees its steps and nothing else.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use indexmap::IndexMap;
 use refrain_core::check::code::Code;
 use refrain_core::check::input_problems;
 use refrain_core::check::suggest::suggestion;
 use refrain_core::template::is_template;
-use refrain_schemas::agent_spec::{AgentSpec, ToolAction, ToolRef};
+use refrain_schemas::agent_spec::ToolAction;
 use refrain_schemas::loop_spec::LoopSpec;
 use refrain_schemas::name::PhaseName;
 use refrain_schemas::on_failure::{OnFailure, Policy};
-use refrain_schemas::phase_spec::{AgentRef, PhaseSpec};
+use refrain_schemas::phase_spec::PhaseSpec;
 use refrain_schemas::pipeline::ParamSpec;
 use refrain_schemas::steps::{StepEntry, StepKind};
 use serde_json::{Map, Value, json};
 
 use super::body::{Around, Draft};
+use super::budget::Spent;
 use super::header::Defaults;
 use super::inputs;
+use super::made::Made;
 use super::models::Models;
 use super::names::{Names, Round, Turn};
 use super::reading::{Fields, Item, json as value_of};
@@ -50,15 +53,25 @@ struct Kept {
     models: Models,
     handlers: Vec<super::handlers::Handler>,
     output_dir: Option<String>,
+    tasks: Vec<super::tasks::Task>,
+    begin: super::Begin,
 }
 
 /// A pipeline that another one carries out.
 struct Other<'s> {
-    tree: Node,
+    tree: Rc<Node>,
     /// Its path in the file that it is written in.
     path: String,
     /// Its file, where it has one of its own.
     source: Option<Source<'s>>,
+}
+
+/// A file of another pipeline that was read.
+pub(super) struct Found<'s> {
+    tree: Rc<Node>,
+    source: Source<'s>,
+    /// How many bytes it has, with what it reads in.
+    bytes: usize,
 }
 
 impl<'s> Lowering<'s, '_> {
@@ -95,7 +108,9 @@ impl<'s> Lowering<'s, '_> {
             name.push('_');
         }
         let result = json!({ "result": format!("{{{{ {name}.result }}}}"), "success": true, "error": null });
-        let outputs = format!("{}-outputs", draft.phase);
+        let Some(outputs) = self.made_name(&format!("{}-outputs", draft.phase), &item) else {
+            return self.unread(draft);
+        };
         start.read.names.insert(name, format!("phases.{outputs}.step"));
         let turns = start.spec.turns.get_or_insert_default();
         (turns.with, turns.result) = (with, Some(result));
@@ -117,7 +132,7 @@ impl<'s> Lowering<'s, '_> {
             lowering.other_steps(draft, &inner);
             let made = lowering.other_outputs(draft, &inner);
             lowering.end_other(kept);
-            lowering.add_outputs(draft, &outputs, made, mapping.as_ref(), &item);
+            lowering.add_outputs(draft, outputs, made, mapping.as_ref(), &item);
         });
         self.products(draft, around);
     }
@@ -144,7 +159,7 @@ impl<'s> Lowering<'s, '_> {
     /// Finds the other pipeline: the file that is named, or what is written here.
     fn find_other(&mut self, item: &Item<'_>) -> Option<Other<'s>> {
         if matches!(item.node.kind, Kind::Map(_)) {
-            let (tree, path) = (item.node.clone(), item.path.clone());
+            let (tree, path) = (Rc::new(item.node.clone()), item.path.clone());
             return Some(Other { tree, path, source: None });
         }
         let path = self.reading.text(item)?.trim();
@@ -174,6 +189,22 @@ impl<'s> Lowering<'s, '_> {
     }
 
     fn read_other(&mut self, item: &Item<'_>, path: &str, bytes: &'s [u8]) -> Option<Other<'s>> {
+        let known = self.found.get(path).map_or(bytes.len(), |found| found.bytes);
+        if !self.has_room(Spent::Bytes, known, item) {
+            return None;
+        }
+        if !self.found.contains_key(path) {
+            let found = self.parse_other(item, path, bytes)?;
+            if !self.has_room(Spent::Bytes, found.bytes - bytes.len(), item) {
+                return None;
+            }
+            self.found.insert(path.to_owned(), found);
+        }
+        let Found { tree, source, .. } = self.found.get(path).filter(|_| self.wanted.is_empty())?;
+        Some(Other { tree: tree.clone(), path: String::new(), source: Some(source.clone()) })
+    }
+
+    fn parse_other(&mut self, item: &Item<'_>, path: &str, bytes: &'s [u8]) -> Option<Found<'s>> {
         let source = match Source::read(bytes, path) {
             Ok(source) => source,
             Err(problem) => {
@@ -192,10 +223,11 @@ impl<'s> Lowering<'s, '_> {
             return None;
         }
         let found = include(&mut tree, &source, self.files);
+        let is_whole = found.problems.is_empty() && found.wanted.is_empty();
         self.wanted.extend(found.wanted);
-        let is_whole = found.problems.is_empty() && self.wanted.is_empty();
         self.reading.problems.extend(found.problems);
-        is_whole.then_some(Other { tree, path: String::new(), source: Some(source) })
+        let bytes = bytes.len() + found.bytes;
+        is_whole.then_some(Found { tree: Rc::new(tree), source, bytes })
     }
 
     /// Reads how long it may take, and what a failure of it means. Calls are made by its steps: how often they are tried, these
@@ -302,7 +334,10 @@ impl<'s> Lowering<'s, '_> {
             models: std::mem::take(&mut self.models),
             handlers: std::mem::take(&mut self.handlers),
             output_dir: self.output_dir.take(),
+            tasks: std::mem::take(&mut self.tasks),
+            begin: self.begin,
         };
+        self.begin = super::Begin { phases: self.pipeline.phases.len(), entries: self.entries.len() };
         self.names = Names {
             inputs: declared.keys().cloned().collect(),
             base: Some(format!("loop.{}.with", draft.phase)),
@@ -318,6 +353,7 @@ impl<'s> Lowering<'s, '_> {
         self.models = kept.models;
         self.handlers = kept.handlers;
         self.output_dir = kept.output_dir;
+        (self.tasks, self.begin) = (kept.tasks, kept.begin);
     }
 
     fn other_steps(&mut self, draft: &Draft<'_>, fields: &Fields<'_>) {
@@ -361,36 +397,21 @@ impl<'s> Lowering<'s, '_> {
     fn add_outputs(
         &mut self,
         draft: &Draft<'_>,
-        name: &str,
+        phase: PhaseName,
         (values, read): (Map<String, Value>, Read),
         mapping: Option<&Item<'_>>,
         item: &Item<'_>,
     ) {
         let values = self.mapped(values, mapping);
-        let Ok(phase) = name.parse::<PhaseName>() else { return };
-        let action = ToolAction { name: "control_flow".to_owned(), action: Some("execute".to_owned()) };
-        let agent = AgentSpec { tool: Some(ToolRef::Action(action)), ..AgentSpec::default() };
-        let within = Some(draft.phase.clone());
+        let tool = ToolAction { name: "control_flow".to_owned(), action: Some("execute".to_owned()) };
         let spec = PhaseSpec {
             after: read.phases.into_iter().collect(),
             names: read.names,
             input: Some(json!({ "outputs": values })),
-            agent: Some(AgentRef::Inline(Box::new(agent))),
-            within: within.clone(),
+            within: Some(draft.phase.clone()),
             ..PhaseSpec::default()
         };
-        self.place(format!("phases.{phase}"), item);
-        self.pipeline.phases.insert(phase.clone(), spec);
-        self.entries.push(StepEntry {
-            id: phase.to_string(),
-            phase,
-            within,
-            kind: StepKind::Hidden,
-            tool: None,
-            action: None,
-            model: None,
-            dependencies: Vec::new(),
-        });
+        self.make(Made { phase, tool, dependencies: Vec::new(), spec }, item);
     }
 
     /// Gives outputs the names that this pipeline has for them: `NAME: OUTPUT`.

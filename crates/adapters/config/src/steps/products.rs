@@ -1,16 +1,18 @@
 //! Files that a step leaves behind: each is a phase of its own, which writes one value of the step's result.
 
+use std::collections::HashMap;
+
 use refrain_core::check::code::Code;
 use refrain_core::template::is_template;
-use refrain_schemas::agent_spec::{AgentSpec, ToolAction, ToolRef};
+use refrain_schemas::agent_spec::ToolAction;
 use refrain_schemas::name::PhaseName;
 use refrain_schemas::on_failure::OnFailure;
-use refrain_schemas::phase_spec::{AgentRef, PhaseSpec};
-use refrain_schemas::steps::{StepEntry, StepKind};
+use refrain_schemas::phase_spec::PhaseSpec;
 use serde_json::{Map, Value, json};
 
 use super::Lowering;
 use super::body::{Around, Draft};
+use super::made::Made;
 use super::reading::{Fields, Item};
 use super::texts::{Read, alias};
 use crate::node::Kind;
@@ -65,13 +67,6 @@ impl Format {
             _ => Self::Text,
         }
     }
-}
-
-/// What the phase of a file is asked.
-struct Written<'t> {
-    tool: &'t str,
-    input: Value,
-    read: Read,
 }
 
 enum Content<'n> {
@@ -215,7 +210,8 @@ impl Lowering<'_, '_> {
     }
 
     fn add_product(&mut self, draft: &Draft<'_>, around: Option<&Around>, n: usize, product: &Product<'_>) {
-        let Ok(phase) = format!("{}-product-{n}", draft.phase).parse::<PhaseName>() else { return };
+        let name = format!("{}-product-{n}", draft.phase);
+        let Some(phase) = self.made_name(&name, &product.path) else { return };
         let format = product.format.unwrap_or_else(|| Format::of(product.path.text().unwrap_or_default()));
         let folder = self.output_dir.clone();
         let mut texts = self.texts(Some(phase.clone()), Read::default());
@@ -254,42 +250,18 @@ impl Lowering<'_, '_> {
             input.extend(product.most.map(|most| ("size_limit".to_owned(), json!(most))));
             input.extend(folder.map(|folder| ("within".to_owned(), json!(folder))));
         }
-        let written = Written { tool, input: Value::Object(input), read };
-        self.insert_product(draft, around, phase, written, &product.path);
-    }
-
-    fn insert_product(
-        &mut self,
-        draft: &Draft<'_>,
-        around: Option<&Around>,
-        phase: PhaseName,
-        Written { tool, input, read }: Written<'_>,
-        item: &Item<'_>,
-    ) {
-        let action = ToolAction { name: tool.to_owned(), action: Some("write".to_owned()) };
-        let agent = AgentSpec { tool: Some(ToolRef::Action(action)), ..AgentSpec::default() };
-        let within = around.map(|around| around.phase.clone());
         let spec = PhaseSpec {
             needs: vec![draft.phase.clone()],
+            needs_made: true,
             after: read.phases.into_iter().filter(|phase| *phase != draft.phase).collect(),
             names: read.names,
-            input: Some(input),
-            agent: Some(AgentRef::Inline(Box::new(agent))),
-            within: within.clone(),
+            input: Some(Value::Object(input)),
+            within: around.map(|around| around.phase.clone()),
             ..PhaseSpec::default()
         };
-        self.place(format!("phases.{phase}"), item);
-        self.pipeline.phases.insert(phase.clone(), spec);
-        self.entries.push(StepEntry {
-            id: phase.to_string(),
-            phase,
-            within,
-            kind: StepKind::Hidden,
-            tool: Some(tool.to_owned()),
-            action: Some("write".to_owned()),
-            model: None,
-            dependencies: vec![draft.id.clone()],
-        });
+        let tool = ToolAction { name: tool.to_owned(), action: Some("write".to_owned()) };
+        self.written.push((draft.phase.clone(), phase.clone()));
+        self.make(Made { phase, tool, dependencies: vec![draft.id.clone()], spec }, &product.path);
     }
 
     /// Adds the file that holds what a person answered.
@@ -303,23 +275,20 @@ impl Lowering<'_, '_> {
     /// Has what comes after a step wait for its files, whatever becomes of them. Where the step has a route, what the route
     /// passes over would take the files with it: there they are written beside.
     pub(super) fn wait_for_products(&mut self) {
-        let phases = &self.pipeline.phases;
         let has_route = |spec: &PhaseSpec| {
             let is_failure = matches!(spec.on_failure, Some(OnFailure::Go(_)));
             is_failure || spec.on_false.is_some() || spec.on_success.is_some() || spec.goto.is_some()
         };
-        let products: Vec<(PhaseName, PhaseName)> = phases
-            .iter()
-            .filter(|(phase, _)| phase.as_str().contains("-product-"))
-            .filter_map(|(phase, spec)| Some((spec.needs.first()?.clone(), phase.clone())))
-            .filter(|(step, _)| phases.get(step).is_some_and(|spec| !has_route(spec)))
-            .collect();
-        for (step, product) in products {
-            let is_behind =
-                |name: &PhaseName, spec: &PhaseSpec| *name != product && spec.after.contains(&step);
-            for (_, spec) in self.pipeline.phases.iter_mut().filter(|(name, spec)| is_behind(name, spec)) {
-                spec.wants.push(product.clone());
+        let mut files: HashMap<PhaseName, Vec<PhaseName>> = HashMap::new();
+        for (step, product) in std::mem::take(&mut self.written) {
+            if self.pipeline.phases.get(&step).is_some_and(|spec| !has_route(spec)) {
+                files.entry(step).or_default().push(product);
             }
+        }
+        for (name, spec) in &mut self.pipeline.phases {
+            let wanted = spec.after.iter().filter_map(|step| files.get(step)).flatten();
+            let wanted: Vec<PhaseName> = wanted.filter(|product| *product != name).cloned().collect();
+            spec.wants.extend(wanted);
         }
     }
 

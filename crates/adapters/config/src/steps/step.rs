@@ -327,9 +327,8 @@ impl Lowering<'_, '_> {
                 spec.after.push(phase.clone());
             }
         }
-        let ids = self.names.frames.iter().flat_map(|frame| &frame.steps);
         let mut all = dependencies;
-        all.extend(ids.filter(|(_, step)| read.phases.contains(&step.phase)).map(|(id, _)| id.clone()));
+        all.extend(read.phases.iter().filter_map(|phase| self.names.id_of(phase)).map(str::to_owned));
         all.sort();
         all.dedup();
         spec.names = read.names;

@@ -9,7 +9,7 @@ use refrain_core::condition::Condition;
 use refrain_core::fill::Pattern;
 use refrain_core::template::{Dialect, TemplateError, is_template};
 use refrain_schemas::name::PhaseName;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::code::{is_guarded, key_behind, words};
 use super::names::{Meaning, Names};
@@ -235,7 +235,7 @@ impl Texts<'_, '_, '_> {
     fn input(&mut self, item: &Item<'_>, path: &str) {
         let Some(("inputs" | "parameters", rest)) = path.split_once('.') else { return };
         let name = rest.split('.').next().unwrap_or(rest);
-        if !self.names.inputs.iter().any(|input| input == name) {
+        if !self.names.inputs.contains(name) {
             let hint = suggestion(name, self.names.inputs.iter().map(String::as_str));
             self.reading.at(Code::StepName, item, format!("there is no input `{name}`"), hint);
         }
@@ -326,6 +326,23 @@ fn may_have_fields(schema: &Value) -> bool {
         Some(Value::String(kind)) => kind == "object",
         Some(Value::Array(kinds)) => kinds.iter().any(|kind| kind == "object"),
         _ => true,
+    }
+}
+
+/// Lets a schema be of a value as well, which stands in for what it is of.
+pub(super) fn widen(schema: &mut Value, value: &Value) {
+    let Some(schema) = schema.as_object_mut() else { return };
+    match (value, schema.get_mut("properties").and_then(Value::as_object_mut)) {
+        (Value::Object(fields), Some(properties)) => {
+            for (name, value) in fields {
+                match properties.get_mut(name) {
+                    Some(inner) => widen(inner, value),
+                    None => drop(properties.insert(name.clone(), Value::Object(Map::new()))),
+                }
+            }
+        }
+        // Of what is no map nothing can be said but where it is read.
+        _ => drop(schema.remove("additionalProperties")),
     }
 }
 

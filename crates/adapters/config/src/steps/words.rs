@@ -32,7 +32,9 @@ pub(crate) fn in_words_of_steps(map: &StepsMap, text: &str) -> String {
         if n > 0 {
             out.push('`');
         }
-        if n % 2 == 1 {
+        if n % 2 == 1 && is_name(map, piece) {
+            out.push_str(piece);
+        } else if n % 2 == 1 {
             out.push_str(&quoted(map, piece));
         } else {
             plain(map, piece, &mut out);
@@ -47,6 +49,12 @@ pub(crate) fn in_words_of_steps(map: &StepsMap, text: &str) -> String {
         }
     }
     out
+}
+
+/// Whether a word is the name of a step or an input, whatever else it means.
+fn is_name(map: &StepsMap, text: &str) -> bool {
+    map.entries.iter().any(|entry| entry.id == text || entry.phase.as_str() == text)
+        || map.places.contains_key(&format!("params.{text}"))
 }
 
 /// What stands in quotes is a path, a key or a name.
@@ -105,6 +113,7 @@ mod tests {
             place("phases.c", "steps[2]"),
             place("phases.c.input", "steps[2].parameters"),
             place("params.n", "inputs.n"),
+            place("params.input", "inputs.input"),
         ]);
         let map = StepsMap { places, ..StepsMap::default() };
         for (native, own) in [
@@ -116,6 +125,9 @@ mod tests {
             ("`when: n > 1` is false", "`condition: n > 1` is false"),
             ("it reads `phases.d.document.x`", "it reads `d.x`"),
             ("see params.n.", "see inputs.n."),
+            ("param `input` has no value", "input `input` has no value"),
+            ("`input` is for phases", "`input` is for steps"),
+            ("`after` is for phases", "`dependencies` is for steps"),
         ] {
             assert_eq!(in_words_of_steps(&map, native), own);
         }

@@ -8,7 +8,9 @@ use serde_json::{Value, json};
 use crate::fake::parse_whole;
 use crate::fake_tools::FakeTools;
 
+mod bounds;
 mod keys;
+mod made;
 mod models;
 
 /// A pipeline that others carry out.

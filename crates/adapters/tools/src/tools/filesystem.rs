@@ -5,7 +5,7 @@ use std::slice::from_ref;
 use async_trait::async_trait;
 use refrain_core::ports::agent::Touched;
 use refrain_core::ports::tool_catalogue::Complaint;
-use refrain_core::ports::workspace::{Listed, Workspace};
+use refrain_core::ports::workspace::{Kind, Listed, Workspace};
 use serde_json::{Map, Value, json};
 
 use crate::declare::{action, boolean, integer, list, one_of, text};
@@ -155,12 +155,10 @@ impl Tool for Filesystem {
 
 async fn exists(files: &dyn Workspace, path: &str) -> Result<Acted, Fault> {
     files.judge(path, false).map_err(Fault::of_file(path))?;
-    let kind = if files.stamp(path).await.map_err(Fault::of_file(path))?.is_some() {
-        "file"
-    } else if files.list(path).await.is_ok() {
-        "directory"
-    } else {
-        "none"
+    let kind = match files.kind(path).await.map_err(Fault::of_file(path))? {
+        Some(Kind::File) => "file",
+        Some(Kind::Folder) => "directory",
+        None => "none",
     };
     Ok(Acted::new(json!({ "path": path, "exists": kind != "none", "type": kind })))
 }

@@ -10,6 +10,7 @@ use refrain_core::ports::workspace::Workspace;
 use refrain_schemas::digest::Digest;
 use serde_json::{Map, Value, json};
 
+use super::question::fits;
 use crate::params::printed;
 use crate::tool::{Act, Acted, Fault, Tool};
 
@@ -82,9 +83,20 @@ impl Person {
             return Ok(None);
         }
         Ok(Some(match act.params.get("default") {
-            Some(value) => self.answered(act, &json!({ "value": value, "by": "timeout" })),
+            Some(value) => {
+                match self.unfit(act.params.whole().as_object().cloned().unwrap_or_default(), value) {
+                    Ok(()) => self.answered(act, &json!({ "value": value, "by": "timeout" })),
+                    Err(why) => Err(Fault::reported(why)),
+                }
+            }
             None => Err(Fault::reported(format!("nobody answered within {patience} s"))),
         }))
+    }
+
+    /// Says why a default does not fit its question, where it does not.
+    fn unfit(self, mut question: Map<String, Value>, default: &Value) -> Result<(), String> {
+        question.insert("tool".to_owned(), json!(self.name()));
+        fits(&Value::Object(question), default).map_err(|why| why.replacen("the answer", "the default", 1))
     }
 
     /// Content whose digest was approved beforehand needs nobody.
@@ -101,14 +113,22 @@ impl Person {
 impl Tool for Person {
     fn judge(&self, _: &str, literals: &Map<String, Value>, _: &dyn Workspace) -> Vec<Complaint> {
         let pattern = literals.get("validation_pattern").and_then(Value::as_str);
-        let error = pattern.and_then(|pattern| whole_match(pattern, "").err());
-        let complaint = |message| Complaint { parameter: "validation_pattern".to_owned(), message };
-        error.map(complaint).into_iter().collect()
+        let complaint = |parameter: &str, message| Complaint { parameter: parameter.to_owned(), message };
+        if let Some(error) = pattern.and_then(|pattern| whole_match(pattern, "").err()) {
+            return vec![complaint("validation_pattern", error)];
+        }
+        let unfit = literals.get("default").and_then(|default| self.unfit(literals.clone(), default).err());
+        unfit.map(|message| complaint("default", message)).into_iter().collect()
     }
 
     async fn act(&self, act: Act<'_>) -> Result<Acted, Fault> {
         if self.approved_beforehand(&act) {
             return self.answered(&act, &json!({ "approved": true, "by": "auto_approve_hash" }));
+        }
+        // An answer could never be judged by it.
+        let pattern = act.params.text("validation_pattern");
+        if let Some(error) = pattern.and_then(|pattern| whole_match(pattern, "").err()) {
+            return Err(Fault::reported(format!("`validation_pattern` {error}")));
         }
         let mut question = Map::from_iter([("tool".to_owned(), json!(self.name()))]);
         if let Value::Object(params) = act.params.whole() {

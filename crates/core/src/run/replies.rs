@@ -18,7 +18,7 @@ use crate::request::UnitRequest;
 use crate::template::Context;
 
 use super::input::{AskRef, Asks, TargetNo};
-use super::state::{RunState, Waiting, is_looking};
+use super::state::{RunState, Waiting, is_looking, is_relieved};
 use super::unit_state::{AskState, Refusal, UnitProgress, UnitState};
 
 /// How many failed units a report names.
@@ -156,7 +156,7 @@ impl RunState {
         let Some(waiting) = self.by_key.get(&key) else { return false };
         let yields =
             |owner: AskRef| !waiting.is_flying && self.is_early(owner.target) && !self.is_early(ask.target);
-        waiting.asked.is_none_or(yields)
+        !is_relieved(&self.targets, ask) && waiting.asked.is_none_or(yields)
     }
 
     /// Lets an ask be the one that asks for its key.

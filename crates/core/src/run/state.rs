@@ -168,7 +168,8 @@ impl Waiting {
     /// Lets the first that is left ask, one whose turn has come before others. One that the ledger is still being looked
     /// into for is not among them: it asks, if it has to, when that is over.
     pub(super) fn inherit(&mut self, targets: &Targets) -> Option<AskRef> {
-        let ready: Vec<AskRef> = self.asks.iter().copied().filter(|ask| !is_looking(targets, *ask)).collect();
+        let may_ask = |ask: &AskRef| !is_looking(targets, *ask) && !is_relieved(targets, *ask);
+        let ready: Vec<AskRef> = self.asks.iter().copied().filter(may_ask).collect();
         let due = ready.iter().find(|ask| !targets.is_early(ask.target));
         (self.asked, self.is_flying) = (due.or(ready.first()).copied(), false);
         self.asked
@@ -180,6 +181,11 @@ pub(super) fn is_looking(targets: &Targets, ask: AskRef) -> bool {
     let job = targets[ask.target].job();
     let state = job.and_then(|job| job.units.get(ask.unit)?.asks.get(ask.ask));
     state.is_some_and(|ask| matches!(ask.state, AskState::Looking))
+}
+
+/// Whether somebody else asks in the stead of an ask's target.
+pub(super) fn is_relieved(targets: &Targets, ask: AskRef) -> bool {
+    targets.is_forerunner(ask.target) && targets[ask.target].job().is_some_and(|job| job.is_relieved)
 }
 
 /// Why no new call starts. Later ones are stronger.
@@ -298,7 +304,7 @@ impl RunState {
                         .unwrap_or(ONCE),
                     retries_reported: phase.course.policy == Policy::Retry,
                     chain,
-                    pool: Pool::new(member.clones),
+                    pool: Pool::new(member.clones, member.samples),
                 });
             }
         }

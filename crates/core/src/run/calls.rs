@@ -96,11 +96,8 @@ impl RunState {
         };
         let mut left = Vec::new();
         let is_due = |target: TargetNo| !self.is_early(target) || (with_early && !self.is_halted(target));
-        let cut = if pool.has_free() {
-            pool.next_pack(member, work.pack, is_due, growth, &mut left)
-        } else {
-            None
-        };
+        let cut =
+            if pool.has_free() { pool.next_pack(member, work.pack, is_due, growth, &mut left) } else { None };
         let more = cut.is_some() && pool.has_waiting();
         self.pools[no].pool = pool;
         left.into_iter().for_each(|ask| self.disown(ask));

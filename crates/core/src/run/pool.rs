@@ -136,7 +136,7 @@ impl Pool {
         };
         let mut after = self.waiting.range(self.last + 1..).chain(self.waiting.range(..=self.last));
         let first = after.find_map(|(target, groups)| {
-            let mut groups = groups.iter().filter(|_| is_due(*target));
+            let mut groups = is_due(*target).then(|| groups.iter())?;
             groups.find(|(group, asks)| is_ready(*target, **group, asks)).map(|(group, _)| (*target, *group))
         });
         for (target, group) in deferred {
@@ -238,9 +238,8 @@ mod tests {
     }
 
     fn packs(pool: &mut Pool, max: usize) -> Vec<Vec<usize>> {
-        let next = || {
-            next(pool, max, Growth::Over).map(|pack| pack.asks.iter().map(|ask| ask.unit).collect())
-        };
+        let next =
+            || next(pool, max, Growth::Over).map(|pack| pack.asks.iter().map(|ask| ask.unit).collect());
         std::iter::from_fn(next).collect()
     }
 

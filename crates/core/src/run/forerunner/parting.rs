@@ -72,8 +72,7 @@ impl RunState {
         let Some(job) = self.targets[forerunner].job_mut() else { return };
         job.is_relieved = true;
         let pools = &mut self.pools[first..first + n_pools];
-        let asks: Vec<AskRef> =
-            pools.iter_mut().flat_map(|seat| seat.pool.take_fresh(forerunner)).collect();
+        let asks: Vec<AskRef> = pools.iter_mut().flat_map(|seat| seat.pool.take_fresh(forerunner)).collect();
         asks.into_iter().for_each(|ask| self.disown(ask));
     }
 

@@ -22,11 +22,12 @@ fn listed(turns: Value) -> Value {
 #[test]
 fn a_list_ends_where_a_condition_says_so() {
     let say = |turns: Value| {
-        let mut world = steps(listed(turns));
+        let mut world = steps(listed(turns.clone()));
         let engine = world.engine(false);
         let plan = futures::executor::block_on(engine.plan(&request(&[]))).unwrap();
         drop(engine);
-        assert_eq!(plan.calls.max, None, "nobody knows yet how many turns there are");
+        let is_known = turns["while"] == "false";
+        assert_eq!(plan.calls.max.is_some(), is_known, "nobody knows yet how many turns there are");
         let report = world.run();
         assert_eq!(report.exit_code, 0, "{:?}", ends(&report));
         assert_eq!(world.run().calls, 0);
@@ -95,23 +96,21 @@ fn a_loop_sees_how_long_its_turns_took_and_that_makes_nothing_stale() {
     let mut world = slow(phases.clone());
     assert_eq!(world.run().exit_code, 0);
     assert_eq!(document(&mut world, "lp")["iterations"], 3);
-    let told = |world: &mut World, turn: u32| document_of(world, "tell", &[("lp", turn)])["result"].clone();
-    assert_eq!([0, 1, 2].map(|turn| told(&mut world, turn)), [json!(0.0), json!(2.0), json!(4.0)]);
+    let told = |world: &mut World, turn: u32| {
+        document_of(world, "tell", &[("lp", turn)])["result"].as_f64().map(f64::round)
+    };
+    assert_eq!([0, 1, 2].map(|turn| told(&mut world, turn)), [Some(0.0), Some(2.0), Some(4.0)]);
     assert_eq!(world.unfresh(), [""; 0]);
     let report = world.run();
     assert_eq!((report.calls, ends(&report)["lp"]), (0, Fresh), "what was measured is on record");
     // A loop in a loop counts with all that it did.
     let mut around = phases;
-    around["out"] = json!({"loop": {"until": "loop.out.seconds >= 6"}});
+    around["out"] = json!({"loop": {"until": "loop.out.seconds >= 4"}});
     around["lp"]["in"] = json!("out");
     around["lp"]["loop"] = json!({"while": "loop.lp.iteration < 2"});
     let mut world = slow(around);
     assert_eq!(world.run().exit_code, 0);
-    assert_eq!(
-        document(&mut world, "out")["iterations"],
-        1,
-        "the same is asked once, however many turns ask it"
-    );
+    assert_eq!(document(&mut world, "out")["iterations"], 1);
     assert_eq!(world.run().calls, 0);
 }
 

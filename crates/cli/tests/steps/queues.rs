@@ -30,8 +30,9 @@ const WRITE: &str = "    tool: filesystem\n    action_loop:\n    - { action: wri
 
 #[test]
 fn a_queue_ends_where_its_conditions_say_so() {
-    let text =
-        queue(&format!("{WRITE}    until: \"{{{{ loop_state.results.action1.path == 'out/b.txt' }}}}\"\n"));
+    let text = queue(&format!(
+        "{WRITE}    until: \"{{{{ loop_state.results.action1.result.path == 'out/b.txt' }}}}\"\n"
+    ));
     let (place, done) = go(&text, 0);
     assert_eq!(done["outputs"]["n"], 2);
     assert_eq!(fs::read_to_string(place.path().join("out/b.txt")).unwrap(), "b of 3");
@@ -63,8 +64,13 @@ fn a_loop_of_actions_tells_how_long_it_took_and_why_it_ended() {
                 - { name: said, action: 'echo {{ total_duration }} {{ termination_reason }}' }\n  \
                 UNTIL\n  max_iterations: 3\noutputs:\n  n: '{{ tries.iterations }}'\n  why: '{{ tries.termination_reason }}'\n  \
                 said: '{{ tries.last.said.result }}'\n";
-    let (_, done) =
-        go(&text.replace("UNTIL", "until: '{{ total_duration >= 0.3 and termination_reason is none }}'"), 0);
+    let (_, done) = go(
+        &text.replace(
+            "UNTIL",
+            "until: '{{ iteration >= 1 and total_duration >= 0.3 and termination_reason is none }}'",
+        ),
+        0,
+    );
     let outputs = &done["outputs"];
     assert_eq!((&outputs["n"], &outputs["why"]), (&json!(2), &json!("condition")), "{outputs}");
     let (seconds, reason) = outputs["said"].as_str().unwrap().split_once(' ').unwrap();
@@ -110,7 +116,7 @@ fn a_loop_says_how_often_its_steps_are_tried_and_how_long_it_takes() {
     assert_eq!(count("  retry: { max_attempts: 4, initial_delay: 0.01 }\n"), 4);
     assert_eq!(count("  max_retries: 1\n"), 1);
     let late = "  timeout: 1\n  max_retries: 1\n  on_error: { error_types: [TimeoutError], fallback_value: { late: true } }\n";
-    let (_, done) = go(&text(late, "sleep 60"), 0);
+    let (_, done) = go(&text(late, "sleep 60"), 1);
     assert_eq!(
         (&done["steps"]["b"]["status"], &done["steps"]["each"]["recovered"]),
         (&json!("completed"), &json!(true))

@@ -27,7 +27,8 @@ impl Lowering<'_, '_> {
             (None, Some(task)) => self.task(task).into_iter().collect(),
             (None, None) => Vec::new(),
         };
-        if actions.is_empty() {
+        let is_empty = |list: &Item<'_>| matches!(&list.node.kind, Kind::List(items) if items.is_empty());
+        if (list.is_none() && task.is_none()) || list.as_ref().is_some_and(is_empty) {
             let hint = Some("add `action_loop:` with actions, or one `task:`".to_owned());
             let message = "there is nothing to do for an item";
             self.reading.report(Code::StepLoop, &fields.path, fields.span, message, hint);

@@ -226,8 +226,7 @@ impl Lowering<'_, '_> {
             read = texts.read;
             read.phases.remove(&draft.phase);
             spec.goto = Some(match around {
-                // Spaces around the name do not count; within other names they would.
-                Some(around) => format!("{}_{{% filter trim %}}{written}{{% endfilter %}}", around.phase),
+                Some(around) => format!("{}_{}", around.phase, without_spaces(&written)),
                 None => written,
             });
             self.place(format!("phases.{}.goto", draft.phase), &item);
@@ -359,6 +358,16 @@ impl Lowering<'_, '_> {
         spec.names = read.names;
         self.pipeline.phases.insert(draft.phase.clone(), spec);
         self.entries.push(StepEntry { dependencies: all, ..entry });
+    }
+}
+
+/// Spaces around the name of a step do not count; behind the name of its list they would.
+fn without_spaces(name: &str) -> String {
+    let name = name.trim();
+    let inner = name.strip_prefix("{{").and_then(|rest| rest.strip_suffix("}}"));
+    match inner.filter(|inner| !inner.contains("{{") && !inner.contains("}}")) {
+        Some(inner) => format!("{{{{ ({}) | trim }}}}", inner.trim_matches(['-', '+', ' ', '\n'])),
+        None => name.to_owned(),
     }
 }
 

@@ -542,7 +542,7 @@ fn a_template_may_name_the_step_to_go_on_with() {
         &[
             ("/phases/a/goto", json!("{{ a.content }}")),
             ("/phases/a/let", json!({"a": "phases.a.step"})),
-            ("/phases/l_c/goto", json!("l_{{ s }}")),
+            ("/phases/l_c/goto", json!("l_{{ (s) | trim }}")),
         ],
     );
     refused(&format!("- {{ id: a, {read}, goto: '{{{{ nobody }}}}' }}"), &[("E0813", 1)]);

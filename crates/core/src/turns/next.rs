@@ -120,6 +120,11 @@ impl Rounds {
         self.items.as_ref().is_some_and(|items| self.n < items.len().min(self.open))
     }
 
+    /// Whether the list goes on, and it hangs on conditions how.
+    fn is_behind_a_row(&self) -> bool {
+        self.items.as_ref().is_some_and(|items| self.n < items.len() && self.n >= self.open)
+    }
+
     /// Returns the number of the first turn that has started since it was last made out what comes next.
     #[must_use]
     pub const fn row(&self) -> usize {
@@ -136,9 +141,11 @@ impl Rounds {
             LoopKind::Each { list, asked } => {
                 if self.items.is_none() {
                     self.items = Some(around.items(list).await?);
-                    self.open = usize::MAX;
+                    self.open = if asked.is_some() { 0 } else { usize::MAX };
                 }
-                if let Some(asked) = asked
+                // Within a row nothing is asked, and nothing behind the last one.
+                let is_asked = self.is_behind_a_row();
+                if let Some(asked) = asked.as_ref().filter(|_| is_asked)
                     && !self.next_row(around, asked, last).await?
                 {
                     return Ok(Next::Over(LoopEnd::Completed));

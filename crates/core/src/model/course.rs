@@ -186,3 +186,27 @@ impl Failures {
             && (self.codes.is_empty() || code().is_some_and(|code| self.codes.contains(&code)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name(n: usize) -> PhaseName {
+        format!("p{n}").parse().expect("a name")
+    }
+
+    #[test]
+    fn what_is_later_is_made_out_for_those_that_are_gone_on_with() {
+        const N: usize = 1_000;
+        let before = (0..N).map(|n| n.checked_sub(1).into_iter().collect()).collect();
+        let later = Later::new((0..N).map(name), before);
+        for (from, to, expect) in
+            [(0, 999, true), (998, 999, true), (63, 64, true), (64, 63, false), (7, 7, false)]
+        {
+            assert_eq!(later.is_before(&name(from), &name(to)), expect, "{from} before {to}");
+        }
+        assert!(!later.is_before(&name(0), &name(N)), "a phase that there is not comes after nothing");
+        let n_known = later.reached.iter().filter(|known| known.get().is_some()).count();
+        assert_eq!(n_known, 4, "of a thousand phases these were asked about");
+    }
+}

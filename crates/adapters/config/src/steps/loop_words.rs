@@ -67,8 +67,9 @@ impl Texts<'_, '_, '_> {
 
     /// Returns how the list that is gone over is read from a turn.
     pub(super) fn items_around(&self) -> Option<String> {
-        let turn = self.turns().into_iter().next_back()?;
-        matches!(turn.round, Round::Each | Round::Queue).then(|| format!("{}.items", turn.name))
+        let is_list = |turn: &&Turn| matches!(turn.round, Round::Each | Round::Queue);
+        let turn = self.turns().into_iter().rev().find(is_list)?;
+        Some(format!("{}.items", turn.name))
     }
 
     /// Returns the names of the loops that stand before the step and have one. It comes after them, so that they are over.

@@ -135,6 +135,7 @@ pub fn upstream_now(
             goes_on: goes_on(model, reader, upstream, words[at].0, &words[at].1),
             failure: handled(reader, &upstream.target, history, words[at].0)
                 .map(|attempt| Arc::new(attempt.error.clone())),
+            took_ms: 0,
         })
         .collect()
 }
@@ -172,7 +173,11 @@ fn at_the_end(
     let artifact = artifact.or_else(|| latest().map(|record| (record.revision, record.artifact.clone())));
     let (freshness, kind) = (known.freshness, EdgeKind::After);
     let (read, hard, goes_on, failure) = (true, false, true, None);
-    UpstreamNow { target, read, hard, artifact, freshness, kind, end, goes_on, failure }
+    let took_ms = match freshness {
+        Freshness::Failed => attempt().map_or(0, |attempt| attempt.took_ms),
+        _ => latest().map_or(0, |record| record.took_ms),
+    };
+    UpstreamNow { target, read, hard, artifact, freshness, kind, end, goes_on, failure, took_ms }
 }
 
 /// Returns what there is of some phases, in all of their scopes, to somebody who comes after everything.

@@ -229,6 +229,7 @@ impl History {
             read: Vec::new(),
             goes_to: None,
             retries: 0,
+            took_ms: 0,
             causes: Vec::new(),
         }
     }

@@ -4,7 +4,6 @@ use clap::Args;
 use refrain_core::engine::RunRequest;
 use refrain_core::quality::{Examined, borne_out, judged};
 use refrain_schemas::exit_code::ExitCode;
-use refrain_schemas::money::Budget;
 use refrain_schemas::name::RunId;
 use refrain_schemas::quality::QualityReport;
 
@@ -72,15 +71,7 @@ fn ask(opened: &Opened, found: &mut Examined, globals: &Globals) -> Result<(), C
     let mut known = asking.on_record()?;
     let mut why = None;
     if known.is_empty() {
-        let request = RunRequest {
-            targets: Vec::new(),
-            scopes: Vec::new(),
-            only: false,
-            force: false,
-            offline: false,
-            budget: Budget::default(),
-            holder: opened.holder(),
-        };
+        let request = RunRequest::of_everything(opened.holder());
         why = asking.ask(&request, &opened.log_of(globals))?.failure;
         known = asking.on_record()?;
     }

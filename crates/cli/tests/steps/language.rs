@@ -122,7 +122,7 @@ fn an_output_of_another_type_is_an_error() {
     assert_eq!(failed["error"], "output `n`: \"5\" is not a whole number");
 }
 
-const COUNT: &str = "import json, sys\nopen('began', 'w')\nfor line in sys.stdin:\n    asked = json.loads(line)\n    \
+pub(crate) const COUNT: &str = "import json, sys\nopen('began', 'w')\nfor line in sys.stdin:\n    asked = json.loads(line)\n    \
                      units = [{'id': u['id'], 'output': {'words': len(u['input']['text'].split())}} for u in asked['units']]\n    \
                      print(json.dumps({'call': asked['call'], 'units': units}), flush=True)\n";
 const COUNTING: &str = r#"

@@ -7,12 +7,15 @@
 mod case;
 mod choice;
 mod crash;
+mod held;
 mod language;
+mod left;
 mod loops;
 mod mind;
 mod models;
 mod normal;
 mod own;
+mod queues;
 
 use std::collections::BTreeSet;
 use std::fs;

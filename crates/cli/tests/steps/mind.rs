@@ -37,36 +37,36 @@ fn misaligned(confidence: f64) -> String {
 }
 
 /// A project with a steps file, and the two providers that it names.
-struct Stage {
+pub(crate) struct Stage {
     place: TempDir,
-    boss: Provider,
-    worker: Provider,
+    pub(crate) boss: Provider,
+    pub(crate) worker: Provider,
     header: String,
 }
 
 /// How the binary ended.
-struct Ended {
+pub(crate) struct Ended {
     code: Option<i32>,
     stdout: String,
-    stderr: String,
+    pub(crate) stderr: String,
 }
 
 impl Ended {
     #[track_caller]
-    fn expect(self, code: i32) -> Self {
+    pub(crate) fn expect(self, code: i32) -> Self {
         assert_eq!(self.code, Some(code), "stdout:\n{}\nstderr:\n{}", self.stdout, self.stderr);
         self
     }
 
     #[track_caller]
-    fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {}", self.stdout))
     }
 }
 
 impl Stage {
     /// Sets up a project. `header` is what it says besides its models, `answers` what the orchestrator says to what.
-    fn new(header: &str, steps: &str, answers: &[(&str, &str)]) -> Self {
+    pub(crate) fn new(header: &str, steps: &str, answers: &[(&str, &str)]) -> Self {
         let provider = || Provider::start(Settings::default()).unwrap();
         let stage = Self {
             place: tempfile::tempdir().unwrap(),
@@ -84,13 +84,13 @@ impl Stage {
         stage
     }
 
-    fn says(&self, answers: &[(&str, &str)]) {
+    pub(crate) fn says(&self, answers: &[(&str, &str)]) {
         let own = |(mark, said): &(&str, &str)| ((*mark).to_owned(), (*said).to_owned());
         let answers = answers.iter().map(own).collect();
         self.boss.set(|settings| settings.says = answers);
     }
 
-    fn write(&self, steps: &str) {
+    pub(crate) fn write(&self, steps: &str) {
         let text = format!(
             "id: story\nname: Story\norchestrator: boss:large\ndefault_model: worker:small\nendpoints:\n  boss: {{ base_url: \"{}\", \
              timeout: 2s }}\n  worker: {{ base_url: \"{}\" }}\n{}inputs: {{ topic: {{ type: string, default: cats }} }}\nsteps:{steps}",
@@ -101,11 +101,11 @@ impl Stage {
         fs::write(self.path("story.yaml"), text).unwrap();
     }
 
-    fn path(&self, path: &str) -> PathBuf {
+    pub(crate) fn path(&self, path: &str) -> PathBuf {
         self.place.path().join(path)
     }
 
-    fn run(&self, words: &[&str]) -> Ended {
+    pub(crate) fn run(&self, words: &[&str]) -> Ended {
         let mut command = Command::new(env!("CARGO_BIN_EXE_refrain"));
         command.args(["-f", "story.yaml"]).args(words).current_dir(self.place.path()).env_clear();
         command.env("PATH", std::env::var("PATH").unwrap()).env("LC_ALL", "C.UTF-8").stdin(Stdio::null());
@@ -127,7 +127,7 @@ impl Stage {
         journal.iter().find(|entry| entry.prompt.contains(mark)).unwrap().prompt.clone()
     }
 
-    fn file(&self, path: &str) -> String {
+    pub(crate) fn file(&self, path: &str) -> String {
         fs::read_to_string(self.path(path)).unwrap()
     }
 }

@@ -8,6 +8,7 @@ use refrain_schemas::digest::{Digest, Digester};
 use refrain_schemas::json::Json;
 use serde_json::Value;
 
+use crate::check::misfits;
 use crate::edits::Editing;
 use crate::model::{AskWork, Given, Model};
 use crate::ports::agent::{Draft, Touched};
@@ -18,9 +19,6 @@ use crate::tree::sequence::Sequence;
 use crate::units;
 
 use super::{Piece, Preparation, PrepareError, Prepared};
-
-/// The most mistakes of one input that are told.
-const MOST_ERRORS: usize = 5;
 
 /// Fills the input of the one unit, and looks at the files that a call will read. Where that fails, nobody has been asked
 /// anything.
@@ -75,11 +73,8 @@ pub(super) async fn prepare_given(
 /// Holds an input to what the agents of the pool say that they take.
 fn accepted(given: &Given, input: &Value) -> Result<(), PrepareError> {
     for (agent, accepts) in &given.accepts {
-        let told = accepts.validator.iter_errors(input).take(MOST_ERRORS).map(|error| {
-            let path = error.instance_path().to_string();
-            let at = path.trim_start_matches('/').replace('/', ".");
-            if at.is_empty() { error.to_string() } else { format!("`{at}`: {error}") }
-        });
+        let told = misfits(&accepts.validator, input)
+            .map(|(at, error)| if at.is_empty() { error } else { format!("`{at}`: {error}") });
         let told: Vec<String> = told.collect();
         if !told.is_empty() {
             return Err(PrepareError::Data(format!("`{agent}` does not accept it: {}", told.join("; "))));

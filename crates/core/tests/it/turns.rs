@@ -1,6 +1,7 @@
 //! Loops, written natively: which turns there are, what they see, how they end, and that nothing is done twice.
 
 mod nests;
+mod rows;
 
 use std::collections::BTreeMap;
 

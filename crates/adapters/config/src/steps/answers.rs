@@ -48,6 +48,18 @@ pub(super) struct Answer {
 }
 
 impl Answer {
+    /// Returns the schema of a document that has the result, and other things beside it.
+    pub(super) fn among_others(&self) -> Option<SchemaRef> {
+        let Some(SchemaRef::Inline(mut fields)) = self.whole() else { return None };
+        fields.remove("additionalProperties");
+        Some(SchemaRef::Inline(fields))
+    }
+
+    /// Returns the schema of the result itself.
+    pub(super) fn itself(&self) -> Option<SchemaRef> {
+        self.schema.as_object().cloned().map(SchemaRef::Inline)
+    }
+
     /// Returns the schema of the whole answer.
     pub(super) fn whole(&self) -> Option<SchemaRef> {
         let whole = enveloped(&Json::of(&self.schema).ok()?, "result").value();
@@ -117,7 +129,7 @@ impl Lowering<'_, '_> {
     }
 
     /// Reads a JSON Schema: a map, or a text that is one, such as a file that was read in.
-    fn schema(&mut self, item: &Item<'_>) -> Option<Answer> {
+    pub(super) fn schema(&mut self, item: &Item<'_>) -> Option<Answer> {
         let schema = match item.text() {
             Some(text) => serde_json::from_str(text).unwrap_or(Value::Null),
             None => value_of(item.node),

@@ -98,7 +98,9 @@ impl Lowering<'_, '_> {
                 let own = (!variables.contains_key(name)).then(|| draft.phase.clone());
                 variables.insert(name.clone(), own);
             }
-            steps.insert(draft.id.clone(), Known { phase: draft.phase.clone(), gives });
+            let loop_name = draft.fields.get("loop_name").filter(|_| matches!(draft.kind, DraftKind::Loop));
+            let loop_name = loop_name.and_then(|item| Some(item.text()?.trim_start_matches('$').to_owned()));
+            steps.insert(draft.id.clone(), Known { phase: draft.phase.clone(), gives, loop_name });
             kept.push(draft);
         }
         for draft in &kept {
@@ -129,7 +131,8 @@ impl Lowering<'_, '_> {
             self.reading.at(Code::BadName, &place, format!("`{name}` cannot be the name of a step"), None);
             return None;
         };
-        if let Some(place) = fields.get("id").filter(|_| around.is_none())
+        let is_first = around.is_none_or(|around| around.turn.round == Round::Once);
+        if let Some(place) = fields.get("id").filter(|_| is_first)
             && self.names.inputs.contains(&id)
         {
             let message = format!("`{id}` is both a step and an input");

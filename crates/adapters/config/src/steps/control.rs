@@ -13,6 +13,7 @@ use refrain_schemas::phase_spec::PhaseSpec;
 
 use super::Lowering;
 use super::body::{Around, Draft};
+use super::left::is_left;
 use super::reading::Item;
 
 /// How often a step is tried that does not say it.
@@ -45,7 +46,7 @@ impl Lowering<'_, '_> {
     fn route(&mut self, draft: &Draft<'_>, key: &str) -> Option<PhaseName> {
         let item = draft.fields.get(key)?;
         let name = self.reading.text(&item)?;
-        if is_template(name) {
+        if is_template(name) || (key == "goto" && is_left(&item)) {
             return None;
         }
         self.target(draft, name.trim(), &item, key)
@@ -94,12 +95,12 @@ impl Lowering<'_, '_> {
 
     /// `max_retries` counts attempts in all: 0 and 1 are one.
     fn retry(&mut self, draft: &Draft<'_>) -> RetrySpec {
-        let mut retry = RetrySpec {
+        let mut retry = self.defaults.retry.unwrap_or(RetrySpec {
             attempts: Some(self.defaults.attempts.unwrap_or(ATTEMPTS)),
             backoff: Some(Backoff::Exponential),
             initial: Some(Span(FIRST_PAUSE)),
             max: Some(Span(LONGEST_PAUSE)),
-        };
+        });
         let attempts = draft.fields.get("max_retries").and_then(|item| self.reading.whole(&item));
         if let Some(attempts) = attempts {
             retry.attempts = Some(attempts.max(1));

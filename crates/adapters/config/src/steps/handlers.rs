@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::Lowering;
 use super::body::{Around, Draft};
-use super::made::Made;
+use super::made::{By, Made};
 use super::names::Known;
 use super::reading::{Fields, Item, OwnItem, json};
 use super::texts::Read;
@@ -219,7 +219,7 @@ impl Lowering<'_, '_> {
             within: around.map(|around| around.phase.clone()),
             ..PhaseSpec::default()
         };
-        self.make(Made { phase, tool, dependencies: vec![draft.id.clone()], spec }, item);
+        self.make(Made { phase, by: By::Tool(tool), dependencies: vec![draft.id.clone()], spec }, item);
     }
 }
 

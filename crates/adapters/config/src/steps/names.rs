@@ -66,6 +66,7 @@ impl Round {
                 ("is_first", "is_first"),
                 ("loop_id", "loop_id"),
                 ("has_previous", "has_prev"),
+                ("total_duration", "seconds"),
             ],
             Self::Once => &[],
         }
@@ -74,7 +75,16 @@ impl Round {
     /// The names that the loop's own conditions see.
     const fn own_names(self) -> &'static [(&'static str, &'static str)] {
         match self {
-            Self::Each | Self::Queue | Self::Once => &[],
+            Self::Each | Self::Once => &[],
+            Self::Queue => &[
+                ("item", "item"),
+                ("index", "index"),
+                ("is_first", "is_first"),
+                ("is_last", "is_last"),
+                ("queue", "items"),
+                ("queue_size", "length"),
+                ("loop_state", "loop_state"),
+            ],
             Self::While => &[("iteration", "iteration"), ("loop_state", "loop_state")],
             Self::Actions => self.names(),
         }
@@ -117,6 +127,8 @@ pub(super) struct Known {
     pub(super) phase: PhaseName,
     /// The JSON Schema of what its tool gives, where that is known.
     pub(super) gives: Option<Value>,
+    /// The name that it has as a loop, where it says one.
+    pub(super) loop_name: Option<String>,
 }
 
 /// A list of steps, with the turn that they are in.

@@ -11,12 +11,12 @@ use refrain_core::check::code::Code;
 use refrain_core::check::input_problems;
 use refrain_core::check::suggest::suggestion;
 use refrain_core::template::is_template;
-use refrain_schemas::agent_spec::ToolAction;
+use refrain_schemas::agent_spec::{SchemaRef, ToolAction};
 use refrain_schemas::loop_spec::LoopSpec;
 use refrain_schemas::name::PhaseName;
 use refrain_schemas::on_failure::{OnFailure, Policy};
-use refrain_schemas::phase_spec::PhaseSpec;
-use refrain_schemas::pipeline::ParamSpec;
+use refrain_schemas::phase_spec::{OutputSpec, PhaseSpec};
+use refrain_schemas::pipeline::{ParamSpec, ParamType};
 use refrain_schemas::steps::{StepEntry, StepKind};
 use serde_json::{Map, Value, json};
 
@@ -24,10 +24,10 @@ use super::body::{Around, Draft};
 use super::budget::Spent;
 use super::header::Defaults;
 use super::inputs;
-use super::made::Made;
+use super::made::{By, Made};
 use super::models::Models;
 use super::names::{Names, Round, Turn};
-use super::reading::{Fields, Item, json as value_of};
+use super::reading::{Fields, Item, json as value_of, leads_out};
 use super::step::Start;
 use super::texts::{Read, has_template};
 use super::{Lowering, header, include, is_steps};
@@ -165,12 +165,7 @@ impl<'s> Lowering<'s, '_> {
         let path = self.reading.text(item)?.trim();
         let problem = match () {
             () if is_template(path) => "the file of another pipeline is written out, and no template".into(),
-            () if path.starts_with('/')
-                || path.contains('\\')
-                || path.split('/').any(|part| part == "..") =>
-            {
-                format!("`{path}` leads out of the project")
-            }
+            () if leads_out(path) => format!("`{path}` leads out of the project"),
             () if self.calls.iter().any(|known| known == path) => format!("`{path}` carries itself out"),
             () if self.calls.len() > DEPTH => {
                 format!("pipelines carry each other out more than {DEPTH} deep")
@@ -381,6 +376,7 @@ impl<'s> Lowering<'s, '_> {
     fn other_outputs(&mut self, draft: &Draft<'_>, fields: &Fields<'_>) -> (Map<String, Value>, Read) {
         let mut read = Read::default();
         let mut values = Map::new();
+        self.types_of_other.clear();
         let section = fields.get("outputs").and_then(|section| self.reading.fields(&section));
         for (name, item) in section.iter().flat_map(Fields::iter) {
             let item = self.declared_output(name, &item).unwrap_or(item);
@@ -402,16 +398,20 @@ impl<'s> Lowering<'s, '_> {
         mapping: Option<&Item<'_>>,
         item: &Item<'_>,
     ) {
+        let types = std::mem::take(&mut self.types_of_other);
         let values = self.mapped(values, mapping);
+        let output = types_schema(&types, mapping)
+            .map(|schema| OutputSpec { schema: Some(schema), ..OutputSpec::default() });
         let tool = ToolAction { name: "control_flow".to_owned(), action: Some("execute".to_owned()) };
         let spec = PhaseSpec {
             after: read.phases.into_iter().collect(),
             names: read.names,
             input: Some(json!({ "outputs": values })),
+            output,
             within: Some(draft.phase.clone()),
             ..PhaseSpec::default()
         };
-        self.make(Made { phase, tool, dependencies: Vec::new(), spec }, item);
+        self.make(Made { phase, by: By::Tool(tool), dependencies: Vec::new(), spec }, item);
     }
 
     /// Gives outputs the names that this pipeline has for them: `NAME: OUTPUT`.
@@ -430,6 +430,29 @@ impl<'s> Lowering<'s, '_> {
             }
         }
         mapped
+    }
+}
+
+/// Returns the schema of what another pipeline gives, by the names that it has here; `None` where no output has a type.
+fn types_schema(types: &BTreeMap<String, ParamType>, mapping: Option<&Item<'_>>) -> Option<SchemaRef> {
+    let own = |output: &str| inputs::json_type(*types.get(output)?);
+    let named: Map<String, Value> = match mapping.map(|item| &item.node.kind) {
+        Some(Kind::Map(entries)) => {
+            let given = entries.iter().filter_map(|entry| match &entry.value.kind {
+                Kind::Text(output) => Some((entry.key.clone(), json!({ "type": own(output)? }))),
+                _ => None,
+            });
+            given.collect()
+        }
+        _ => types.keys().filter_map(|name| Some((name.clone(), json!({ "type": own(name)? })))).collect(),
+    };
+    if named.is_empty() {
+        return None;
+    }
+    let of = |inner: Value| json!({ "properties": inner });
+    match of(json!({ "result": of(json!({ "outputs": of(Value::Object(named)) })) })) {
+        Value::Object(schema) => Some(SchemaRef::Inline(schema)),
+        _ => None,
     }
 }
 

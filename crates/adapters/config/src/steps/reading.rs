@@ -1,8 +1,8 @@
 //! Reads values of a steps file one by one, and says where one does not have its shape.
 
 use refrain_core::check::code::Code;
-use refrain_core::check::problem;
 use refrain_core::check::suggest::nearest;
+use refrain_core::check::{is_inside, problem};
 use refrain_schemas::duration::Span as Duration;
 use refrain_schemas::problem::Problem;
 use serde_json::{Map, Number, Value};
@@ -21,7 +21,7 @@ pub(super) struct Item<'n> {
 /// An item that is kept for later.
 #[derive(Debug, Clone)]
 pub(super) struct OwnItem {
-    node: Node,
+    pub(super) node: Node,
     key: Option<Span>,
     path: String,
 }
@@ -323,6 +323,26 @@ pub(super) fn json(node: &Node) -> Value {
         Kind::Map(entries) => {
             let fields = entries.iter().map(|entry| (entry.key.clone(), json(&entry.value)));
             Value::Object(fields.collect::<Map<_, _>>())
+        }
+    }
+}
+
+/// Whether a path leads out of its folder; those of steps files have `/` between their parts.
+pub(super) fn leads_out(path: &str) -> bool {
+    !is_inside(path) || path.contains('\\')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_that_leave_their_folder() {
+        for path in ["/etc/x", "../x", "a/../../x", "a\\b"] {
+            assert!(leads_out(path), "{path}");
+        }
+        for path in ["a/b", "a..b", "./a"] {
+            assert!(!leads_out(path), "{path}");
         }
     }
 }

@@ -5,12 +5,13 @@ use refrain_core::ports::tool_catalogue::ToolKind;
 use refrain_core::template::is_template;
 use refrain_schemas::agent_spec::{AgentSpec, ToolAction, ToolRef};
 use refrain_schemas::name::PhaseName;
-use refrain_schemas::phase_spec::{AgentRef, PhaseSpec};
+use refrain_schemas::phase_spec::{AgentRef, OutputSpec, PhaseSpec};
 use refrain_schemas::steps::{StepEntry, StepKind};
 use serde_json::{Map, Value};
 
 use super::Lowering;
 use super::body::{Around, Draft, DraftKind};
+use super::left::is_left;
 use super::loops::SETTINGS;
 use super::reading::{Fields, Item};
 use super::texts::Read;
@@ -92,6 +93,7 @@ impl Lowering<'_, '_> {
                 self.for_models(draft);
                 self.of_tool(draft, act, &mut start);
                 self.saved_answers(draft, act, &mut start);
+                self.held_result(draft, Some(act), &mut start);
                 (Some(act.tool.clone()), Some(act.action.clone()))
             }
             DraftKind::Model => {
@@ -104,6 +106,7 @@ impl Lowering<'_, '_> {
                     tools::check_agent(&mut self.reading, &draft.fields, accepts);
                 }
                 self.input(draft, &mut start);
+                self.held_result(draft, None, &mut start);
                 start.spec.agent = Some(AgentRef::Name(agent.clone()));
                 (Some(agent.to_string()), Some("execute".to_owned()))
             }
@@ -158,9 +161,29 @@ impl Lowering<'_, '_> {
             if key == "requires_model" && item.text() == Some("none") {
                 continue;
             }
+            // What a tool or an agent makes can be held to a schema as well.
+            let is_held = matches!(draft.kind, DraftKind::Tool(_) | DraftKind::Agent(..));
+            if key == "output_schema" && is_held {
+                continue;
+            }
             let message = format!("`{key}` is for steps that ask a model, and `{}` uses a tool", draft.id);
             self.reading.at_key(Code::StepTwo, &item, message, Some("leave it out".to_owned()));
         }
+    }
+
+    /// Holds what a step makes to its `output_schema`: the result of a tool, all that an agent answers.
+    fn held_result(&mut self, draft: &Draft<'_>, act: Option<&ToolAct>, start: &mut Start) {
+        let Some(item) = draft.fields.get("output_schema") else { return };
+        let kind = act.and_then(|act| tools::found_kind(self.tools?, act));
+        if kind == Some(ToolKind::Person) {
+            let message = "answers of people are held to what the question says";
+            let hint = Some("use `validation_pattern`, `choices` and the like".to_owned());
+            return self.reading.at_key(Code::StepTwo, &item, message, hint);
+        }
+        let Some(answer) = self.schema(&item) else { return };
+        self.places.insert(format!("phases.{}.output.schema", draft.phase), answer.path.clone());
+        let schema = if act.is_some() { answer.among_others() } else { answer.itself() };
+        start.spec.output = Some(OutputSpec { schema, ..OutputSpec::default() });
     }
 
     fn of_loops(&mut self, fields: &Fields<'_>) {
@@ -195,7 +218,7 @@ impl Lowering<'_, '_> {
             self.place(format!("phases.{}.when", draft.phase), item);
         }
         if let Some(item) = fields.get("goto")
-            && let Some(text) = item.text().filter(|text| is_template(text))
+            && let Some(text) = item.text().filter(|text| is_template(text) && !is_left(&item))
         {
             // It is rendered when there is what the step made, and may read that.
             let mut texts = self.texts(None, read);
@@ -203,7 +226,7 @@ impl Lowering<'_, '_> {
             read = texts.read;
             read.phases.remove(&draft.phase);
             spec.goto = Some(match around {
-                Some(around) => format!("{}_{written}", around.phase),
+                Some(around) => format!("{}_{}", around.phase, without_spaces(&written)),
                 None => written,
             });
             self.place(format!("phases.{}.goto", draft.phase), &item);
@@ -321,6 +344,7 @@ impl Lowering<'_, '_> {
             return;
         }
         spec.within = around.map(|around| around.phase.clone());
+        self.way_left_open(draft, around, &spec);
         // Who reads a document comes after it, whatever became of its step.
         for phase in &read.phases {
             if !spec.after.contains(phase) {
@@ -334,6 +358,16 @@ impl Lowering<'_, '_> {
         spec.names = read.names;
         self.pipeline.phases.insert(draft.phase.clone(), spec);
         self.entries.push(StepEntry { dependencies: all, ..entry });
+    }
+}
+
+/// Spaces around the name of a step do not count; behind the name of its list they would.
+fn without_spaces(name: &str) -> String {
+    let name = name.trim();
+    let inner = name.strip_prefix("{{").and_then(|rest| rest.strip_suffix("}}"));
+    match inner.filter(|inner| !inner.contains("{{") && !inner.contains("}}")) {
+        Some(inner) => format!("{{{{ ({}) | trim }}}}", inner.trim_matches(['-', '+', ' ', '\n'])),
+        None => name.to_owned(),
     }
 }
 

@@ -128,9 +128,16 @@ impl Texts<'_, '_, '_> {
             }
             if let Some(written) = self.loop_word(item, name, text, word.range.end) {
                 let (written, end) = written?;
-                out.push_str(&text[done..word.range.start]);
+                out.push_str(&text[done..word.range.start - usize::from(word.has_dollar)]);
                 out.push_str(&written);
                 done = end;
+            } else if let Some(items) = self
+                .items_around()
+                .filter(|_| word.has_dollar && name == "items" && !self.names.is_of_a_loop(name))
+            {
+                out.push_str(&text[done..word.range.start - 1]);
+                out.push_str(&items);
+                done = word.range.end;
             } else if word.has_dollar {
                 if !self.names.is_of_a_loop(name) {
                     self.unknown(item, &format!("${name}"), name);

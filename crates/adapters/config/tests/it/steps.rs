@@ -204,7 +204,12 @@ fn functions_of_loops_are_written_as_what_they_stand_for() {
     becomes("{{ current_loop_name() }} {{ active_loops() }}", "{{ 'm' }} {{ ['outer', 'm'] }}");
     refused(&step("{{ loop_var('outre', 'item') }}"), &[("E0813", 8)]);
     refused(&step("{{ loop_var(outer) }}"), &[("E0813", 8)]);
-    refused(&step("{{ historical_loops() }}"), &[("E0813", 8)]);
+    becomes("{{ historical_loops() }}", "{{ [] }}");
+    check(
+        &step("{{ $items | next_in_loop(0) }}"),
+        &[("/phases/l_m_a/input/content", json!("{{ outer.items | next_in_loop(0) }}"))],
+    );
+    refused(&step("{{ historical_loops(1) }}"), &[("E0813", 8)]);
 }
 
 #[test]
@@ -537,7 +542,7 @@ fn a_template_may_name_the_step_to_go_on_with() {
         &[
             ("/phases/a/goto", json!("{{ a.content }}")),
             ("/phases/a/let", json!({"a": "phases.a.step"})),
-            ("/phases/l_c/goto", json!("l_{{ s }}")),
+            ("/phases/l_c/goto", json!("l_{{ (s) | trim }}")),
         ],
     );
     refused(&format!("- {{ id: a, {read}, goto: '{{{{ nobody }}}}' }}"), &[("E0813", 1)]);

@@ -8,7 +8,7 @@ use super::{refused, text_of, texts};
 use crate::template::work::{charge, charge_bytes};
 
 /// The names of the filters in this file.
-pub(super) const NAMES: [&str; 25] = [
+pub(super) const NAMES: [&str; 28] = [
     "basename",
     "center",
     "date",
@@ -19,8 +19,11 @@ pub(super) const NAMES: [&str; 25] = [
     "join",
     "json",
     "json_encode",
+    "loop_get",
     "markdown_format",
+    "next_in_loop",
     "parse_json",
+    "prev_in_loop",
     "regex_findall",
     "regex_match",
     "regex_replace",
@@ -88,7 +91,24 @@ pub(super) fn add(environment: &mut Environment<'static>) {
             to_json(state, &value, indent.or(Some(2)), options)
         });
     }
+    for (name, step) in [("loop_get", 0), ("next_in_loop", 1), ("prev_in_loop", -1)] {
+        environment
+            .add_filter(name, move |list: Value, place: i64| item_at(&list, place.saturating_add(step)));
+    }
     environment.add_function("now", now);
+}
+
+/// Gives an item of a list by its place; nothing where there is none, before the first one included.
+fn item_at(list: &Value, place: i64) -> Result<Value, Error> {
+    if list.is_undefined() {
+        return Err(Error::from(ErrorKind::UndefinedError));
+    }
+    if !matches!(list.kind(), ValueKind::Seq | ValueKind::Iterable) {
+        return Err(refused(format!("it is no list, but {}", list.kind())));
+    }
+    let found = usize::try_from(place).ok().map(|place| list.get_item_by_index(place));
+    let found = found.transpose()?.filter(|found| !found.is_undefined());
+    Ok(found.unwrap_or_else(|| Value::from(())))
 }
 
 /// Writes a value as Markdown: lists as bullets, maps as bullets with their names, texts as they are.

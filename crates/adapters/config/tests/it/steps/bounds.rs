@@ -60,7 +60,11 @@ fn handlers_of_every_step() {
     };
     let none = Files::new();
     too_much(&file("handler_action: echo x", 200), &none, "the file means more than 100,000 steps");
-    too_much(&file("fallback_value: 1", 2_000), &none, "the file means more than 1,000,000 handlers of steps");
+    too_much(
+        &file("fallback_value: 1", 2_000),
+        &none,
+        "the file means more than 1,000,000 handlers of steps",
+    );
 }
 
 /// There is room for a file that says itself what it means, however long it is.

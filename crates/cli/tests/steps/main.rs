@@ -6,9 +6,11 @@
 
 mod case;
 mod choice;
+mod convert;
 mod crash;
 mod language;
 mod loops;
+mod measures;
 mod mind;
 mod models;
 mod normal;

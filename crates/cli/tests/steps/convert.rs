@@ -110,12 +110,12 @@ fn ends(report: &Value) -> Vec<[Value; 4]> {
 fn the_native_form_of_the_rest_does_the_same() {
     for Case { text, words, code, n_files } in cases() {
         let (steps, native) = (staged("x.yaml", &text), tempfile::tempdir().unwrap());
-        let converted = refrain(steps.path(), &["-f", "x.yaml", "convert"]);
-        assert!(converted.status.success(), "{text}\n{}", String::from_utf8_lossy(&converted.stderr));
-        fs::write(native.path().join("refrain.yaml"), &converted.stdout).unwrap();
         for place in [&steps, &native] {
             fs::write(place.path().join("count.py"), COUNT).unwrap();
         }
+        let converted = refrain(steps.path(), &["-f", "x.yaml", "convert"]);
+        assert!(converted.status.success(), "{text}\n{}", String::from_utf8_lossy(&converted.stderr));
+        fs::write(native.path().join("refrain.yaml"), &converted.stdout).unwrap();
         let document = run(steps.path(), &[&["-f", "x.yaml", "run"], words].concat(), code);
         let report = run(native.path(), &[&["run"], words].concat(), code);
         assert_eq!(ends(&report), ends(&document["run"]), "{text}");

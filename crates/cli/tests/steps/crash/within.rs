@@ -51,14 +51,14 @@ const BROKEN: Story = Story {
     on_failure: continue
     steps:
       - { id: s, tool: terminal, action: execute, parameters: { command: "sh step.sh s{{ item }} {{ 3 if item == 'y' else 0 }}" } }
-  - id: on
+  - id: rest
     for_each: [x, y]
     max_parallel: 1
     dependencies: [breaks]
     on_error: { fallback_value: { iterations: 9 } }
     steps:
       - { id: t, tool: terminal, action: execute, parameters: { command: "sh step.sh t{{ item }} {{ 4 if item == 'x' else 0 }}" } }
-  - { id: b, tool: terminal, action: execute, parameters: { command: "sh step.sh b && echo {{ breaks.status }} {{ on.iterations }}" }, dependencies: [on] }
+  - { id: b, tool: terminal, action: execute, parameters: { command: "sh step.sh b && echo {{ breaks.status }} {{ rest.iterations }}" }, dependencies: [rest] }
 "#,
     kills: &["sx", "sy", "tx", "ty", "b"],
     book: &[("sx", 1), ("sy", 1), ("tx", 1), ("ty", 1), ("b", 1)],

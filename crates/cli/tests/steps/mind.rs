@@ -317,6 +317,21 @@ fn what_is_asked_about_a_pipeline_is_paid_like_its_steps() {
     assert_eq!(stage.boss.arrived(), 4);
 }
 
+/// What looks like a secret is not for the model that is asked about the file, although the steps have it.
+#[test]
+fn what_looks_like_a_secret_is_not_told_to_the_orchestrator() {
+    let (key, word) = ("sk-abcdef0123456789abcdef0123456789", "hunter22");
+    let steps = format!(
+        "{STORY}  - {{ id: key, action: \"echo {key}\" }}\n  - {{ id: ask, action: \"echo https://me:{word}@example.org/x\" }}\n"
+    );
+    let stage = Stage::new("", &steps, &[]);
+    stage.run(&["run"]).expect(0);
+    for mark in [INTENTION, ARCHITECTURE, ALIGNMENT] {
+        let told = stage.prompt(mark);
+        assert!(told.contains("example.org") && !told.contains(key) && !told.contains(word), "{told}");
+    }
+}
+
 /// Steps may be called as the questions are: what each made is its own.
 #[test]
 fn steps_with_the_names_of_questions_are_steps() {
@@ -325,10 +340,11 @@ fn steps_with_the_names_of_questions_are_steps() {
   - { id: meaning_alignment, prompt: \"Judge {{ meaning_intention.result }}\" }
 ";
     let stage = Stage::new("outputs: { said: \"{{ meaning_intention.result }}\" }\n", steps, &[]);
-    for _ in 0..2 {
+    for status in ["completed", "fresh"] {
         let document = stage.run(&["run", "--json"]).expect(0).json();
         assert_eq!(document["outputs"]["said"], "Wríté ábóút cáts", "{document:#}");
-        assert_eq!(document["run"]["phases"].as_array().unwrap().len(), 2, "{document:#}");
+        let phases = document["run"]["phases"].as_array().unwrap();
+        assert!(phases.len() == 2 && phases.iter().all(|phase| phase["status"] == status), "{document:#}");
         assert_eq!((stage.boss.arrived(), stage.worker.arrived()), (3, 2));
     }
     let told = stage.run(&["explain", "pipeline", "--json"]).expect(0).json();

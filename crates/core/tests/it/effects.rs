@@ -284,6 +284,25 @@ fn what_a_value_stands_in_for_is_not_tried_in_every_run() {
     assert_eq!(world.run_with(&request).calls, 1);
 }
 
+/// What is done anew in each run is tried again in each, although a value stands in for it.
+#[test]
+fn no_value_stands_in_for_what_is_done_in_every_run() {
+    let phases = |is_volatile: bool| {
+        json!({
+            "a": {"agent": {"builtin": "do", "volatile": is_volatile}, "input": {"report": {"success": false}},
+                "recover": [{"value": {"success": true, "result": 0}}]},
+            "b": {"input": {"say": "{{ phases.a.document.result }}"}},
+        })
+    };
+    for (is_volatile, calls) in [(true, 1), (false, 0)] {
+        let mut world = world(phases(is_volatile));
+        assert_eq!(world.run().calls, 2);
+        let again = world.run();
+        check(&again, &[("a", Completed), ("b", Fresh)]);
+        assert_eq!(again.calls, calls, "{is_volatile}");
+    }
+}
+
 #[test]
 fn what_reads_the_execution_is_asked_once_in_each() {
     let phases = json!({

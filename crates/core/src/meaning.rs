@@ -5,6 +5,8 @@
 
 mod prompts;
 mod said;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -291,9 +291,9 @@ fn reach(before: &[BTreeSet<usize>], from: usize) -> BTreeSet<usize> {
 
 /// What should become of made-up steps: thirty lines that look at nothing but their definition.
 fn model(steps: &[Step]) -> Vec<&'static str> {
-    // Who is for a failure comes after it for that alone, whatever else is said.
-    let mut before: Vec<BTreeSet<usize>> = steps.iter().map(|step| &step.after - &step.handles).collect();
+    let mut before: Vec<BTreeSet<usize>> = steps.iter().map(|step| step.after.clone()).collect();
     for (from, step) in steps.iter().enumerate().filter(|(_, step)| step.on != GOTO) {
+        // Who is for a failure comes after it for that alone, be there a route besides.
         let to = step.to.filter(|to| !steps.get(*to).is_some_and(|to| to.handles.contains(&from)));
         before.iter_mut().enumerate().filter(|(n, _)| to == Some(*n)).for_each(|(_, before)| {
             before.insert(from);
@@ -363,8 +363,9 @@ fn made_up() -> impl Strategy<Value = (Vec<Step>, Vec<usize>)> {
         let handles = proptest::option::weighted(0.3, proptest::collection::btree_set(0..n.max(1), 1..3));
         (after, handles, any::<bool>(), proptest::bool::weighted(0.75), 0..3_u8, to, 0..=GOTO).prop_map(
             move |(after, handles, fails, holds, on_failure, to, on)| {
-                let after = after.into_iter().filter(|b| *b < n).collect();
-                let handles = handles.into_iter().flatten().filter(|b| *b < n).collect();
+                let after: BTreeSet<usize> = after.into_iter().filter(|b| *b < n).collect();
+                // What comes after something as well is blocked where that is.
+                let handles = handles.into_iter().flatten().filter(|b| *b < n && !after.contains(b)).collect();
                 let on_failure = if on == 2 && to.is_some_and(|to| to < 9) { 0 } else { on_failure };
                 Step {
                     after,

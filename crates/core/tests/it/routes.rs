@@ -365,7 +365,8 @@ fn made_up() -> impl Strategy<Value = (Vec<Step>, Vec<usize>)> {
             move |(after, handles, fails, holds, on_failure, to, on)| {
                 let after: BTreeSet<usize> = after.into_iter().filter(|b| *b < n).collect();
                 // What comes after something as well is blocked where that is.
-                let handles = handles.into_iter().flatten().filter(|b| *b < n && !after.contains(b)).collect();
+                let handles =
+                    handles.into_iter().flatten().filter(|b| *b < n && !after.contains(b)).collect();
                 let on_failure = if on == 2 && to.is_some_and(|to| to < 9) { 0 } else { on_failure };
                 Step {
                     after,

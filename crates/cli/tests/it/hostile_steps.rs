@@ -147,7 +147,8 @@ fn what_would_take_for_ever_is_stopped() {
         (&format!("{}1{} > 0", "(".repeat(5000), ")".repeat(5000)), "more than 4096 characters"),
         (&format!("{}1 > 0", "1 + ".repeat(5000)), "more than 4096 characters"),
         (&format!("{}1{} > 0", "(".repeat(60), ")".repeat(60)), "more than 40 levels of nesting"),
-        (&format!("{}1 > 0", "1+".repeat(600)), "more than 500"),
+        (&format!("{}1 > 0", "1+".repeat(600)), "more than 40 levels of nesting"),
+        (&format!("len([{}]) > 0", vec!["1"; 600].join(", ")), "more than 500 parts"),
     ] {
         condition_fails(condition, expect);
     }
@@ -199,7 +200,7 @@ fn paths_of_steps_stay_in_the_project() {
         ("tool: filesystem, action: copy, parameters: { path: there.txt, destination: PATH }", "fine.txt"),
         ("tool: terminal, action: execute, parameters: { command: touch pwned, working_dir: PATH }", "sub"),
         ("action: echo x, products: { result: PATH }", "fine.txt"),
-        ("action: echo x, products: { name: PATH, template: x, format: csv }", "fine.txt"),
+        ("action: echo x, products: { name: PATH, template: x, format: json }", "fine.txt"),
         ("action: echo x, products: { name: PATH, template: x, size_limit: 9 }", "fine.txt"),
         ("action: echo x, produces: result, location: PATH", "fine.txt"),
     ] {

@@ -95,6 +95,23 @@ fn a_turn_that_waits_is_followed_by_none_that_hangs_on_it() {
     assert_eq!(world.status()["lp"], Freshness::Waiting);
 }
 
+/// An answer would not help where something has failed as well.
+#[test]
+fn what_hangs_on_a_failure_waits_for_nobody() {
+    let mut world = steps(json!({
+        "each": {"loop": {"for_each": [1]}},
+        "a": {"in": "each", "input": {"raise": "boom"}},
+        "q": {"in": "each", "agent": {"builtin": "person"}, "input": {"say": "?"}},
+        "both": {"in": "each", "after": ["a", "q"]},
+        "one": {"in": "each", "after": ["q"]},
+    }));
+    with_a_person(&mut world);
+    let report = world.run();
+    let expect =
+        [("each", Failed), ("a@0", Failed), ("q@0", Waiting), ("both@0", Blocked), ("one@0", Waiting)];
+    check(&report, &expect);
+}
+
 #[test]
 fn offline_a_loop_that_lacks_replies_has_not_failed() {
     for course in

@@ -6,6 +6,8 @@
 mod asker;
 mod prompts;
 mod said;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::time::Duration;

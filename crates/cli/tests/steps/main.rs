@@ -6,11 +6,13 @@
 
 mod case;
 mod choice;
+mod convert;
 mod crash;
 mod held;
 mod language;
 mod left;
 mod loops;
+mod measures;
 mod mind;
 mod models;
 mod normal;

@@ -1,5 +1,6 @@
 //! Loops, written natively: which turns there are, what they see, how they end, and that nothing is done twice.
 
+mod early;
 mod nests;
 mod rows;
 

@@ -572,7 +572,8 @@ fn questions_to_people_keep_what_acts() {
 #[test]
 fn converted_files_mean_the_same() {
     let text = include_str!("steps/all.yaml");
-    let given = Given { files: None, tools: Some(&FakeTools), ..Given::default() };
+    let files = BTreeMap::from([("inc/part.txt".to_owned(), Some(b"INCLUDED\n".to_vec()))]);
+    let given = Given { files: Some(&files), tools: Some(&FakeTools), ..Given::default() };
     let parsed = parse_with(text.as_bytes(), "steps.yaml", &given);
     assert_eq!(parsed.problems(), []);
     let converted = parsed.converted().unwrap();

@@ -1,5 +1,6 @@
 //! The models that were chosen for the steps of a file: kept beside its state, so that what was bought stays bought.
 
+use std::fs::File;
 use std::io::ErrorKind;
 use std::path::PathBuf;
 
@@ -32,17 +33,31 @@ pub(crate) fn read(project: &Project) -> Result<ChoicesOnRecord, CliError> {
     })
 }
 
-/// Keeps what is chosen now.
-pub(crate) fn write(project: &Project, record: &ChoicesOnRecord) -> Result<(), CliError> {
+/// Keeps what is chosen now, by somebody who knew what was on record then. Of two processes that choose at once, the second
+/// one chooses again: what the first asks is not to be bought of another model.
+pub(crate) fn write(
+    project: &Project,
+    known: &ChoicesOnRecord,
+    record: &ChoicesOnRecord,
+) -> Result<(), CliError> {
     let record = ChoicesOnRecord { schema_version: 1, ..record.clone() };
-    let before = read(project)?;
-    if before == record || (before.phases.is_empty() && record.phases.is_empty()) {
+    if read(project)?.phases == record.phases {
         return Ok(());
     }
     let path = file(project);
     let failed = |error: std::io::Error| CliError::io(&format!("write {}", path.display()), &error);
     let text = serde_json::to_string_pretty(&record).unwrap_or_default();
     std::fs::create_dir_all(project.state()).map_err(failed)?;
+    let turn = File::create(path.with_extension("lock")).map_err(failed)?;
+    turn.lock().map_err(failed)?;
+    let before = read(project)?;
+    if before.phases == record.phases {
+        return Ok(());
+    }
+    if before.phases != known.phases {
+        let error = CliError::held("another process has chosen models in the meantime");
+        return Err(error.hint("run again: it goes by what is on record now"));
+    }
     whole_file::replace(&path, &format!("{text}\n")).map_err(failed)
 }
 

@@ -19,7 +19,7 @@ use refrain_core::ports::tool_catalogue::ToolCatalogue;
 use refrain_core::ports::tools::Tools;
 use refrain_core::quality::Subject;
 use refrain_core::redactor::Redactor;
-use refrain_schemas::choice::ModelChoice;
+use refrain_schemas::choice::{ChoicesOnRecord, ModelChoice};
 use refrain_schemas::digest::Digest;
 use refrain_schemas::event::Level;
 use refrain_schemas::money::Budget;
@@ -74,6 +74,8 @@ pub(crate) struct Checked {
     pub(crate) safety: Safety,
     /// What became of the steps, where the file is one of steps.
     pub(crate) steps: Option<StepsMap>,
+    /// The choices of models that were on record when it was read.
+    known_choices: ChoicesOnRecord,
     /// What is written, or what the steps became.
     pipeline: Option<Pipeline>,
     agents: Agents,
@@ -223,7 +225,7 @@ pub(crate) fn check_with(
     answers: &BTreeMap<String, Value>,
 ) -> Result<Checked, CliError> {
     project.check_state()?;
-    let parsed = parsed(project, answers)?;
+    let (parsed, known_choices) = parsed(project, answers)?;
     let safety = Safety::of(&project.dir, parsed.pipeline())?;
     let files =
         parsed.pipeline().map_or_else(|| Ok(BTreeMap::new()), |pipeline| contents(project, pipeline))?;
@@ -239,7 +241,17 @@ pub(crate) fn check_with(
     let marks = marks(&parsed);
     let sources = parsed.sources_of(&problems, &files);
     let (pipeline, steps) = parsed.into_parts();
-    Ok(Checked { model: model.map(Arc::new), problems, safety, steps, pipeline, agents, sources, marks })
+    Ok(Checked {
+        model: model.map(Arc::new),
+        problems,
+        safety,
+        steps,
+        known_choices,
+        pipeline,
+        agents,
+        sources,
+        marks,
+    })
 }
 
 /// Returns the values of `--context`.
@@ -269,13 +281,16 @@ const ASKED: &str = "asked";
 const READINGS: usize = 128;
 
 /// Reads the pipeline file, and the files that it reads in.
-fn parsed(project: &Project, answers: &BTreeMap<String, Value>) -> Result<refrain_config::Parsed, CliError> {
+fn parsed(
+    project: &Project,
+    answers: &BTreeMap<String, Value>,
+) -> Result<(refrain_config::Parsed, ChoicesOnRecord), CliError> {
     let bytes = project.read()?;
     let sources = refrain_files::FsProjectFiles::new(&project.dir).allowing(&project.outside);
     let mut files = BTreeMap::new();
     let mut parsed = refrain_config::parse(&bytes, &project.file_name);
     if !parsed.is_steps() {
-        return Ok(parsed);
+        return Ok((parsed, ChoicesOnRecord::default()));
     }
     let tools = registry(Some(project));
     let environment = safety::environment(&project.dir)?;
@@ -306,7 +321,7 @@ fn parsed(project: &Project, answers: &BTreeMap<String, Value>) -> Result<refrai
             Ok(())
         })?;
     }
-    Ok(parsed)
+    Ok((parsed, choices))
 }
 
 /// Reads a file of the person who runs this, of which none but personalities are asked for.
@@ -317,7 +332,7 @@ fn of_person(secrets: &dyn Secrets, path: &str) -> Option<Vec<u8>> {
 
 /// Reads the pipeline of a project as it is written; `None` where it cannot be made out.
 pub(crate) fn pipeline(project: &Project) -> Result<Option<Pipeline>, CliError> {
-    let pipeline = parsed(project, &BTreeMap::new())?.pipeline().cloned();
+    let pipeline = parsed(project, &BTreeMap::new())?.0.pipeline().cloned();
     Safety::of(&project.dir, pipeline.as_ref())?;
     Ok(pipeline)
 }
@@ -366,6 +381,11 @@ impl Opened {
         self.checked.steps.as_ref()
     }
 
+    /// Returns what people are warned of about the pipeline.
+    pub(crate) fn warnings(&self) -> &[Problem] {
+        &self.checked.problems
+    }
+
     /// Returns the models that were chosen for steps.
     pub(crate) fn choices(&self) -> &[ModelChoice] {
         self.steps().map_or(&[], |map| &map.choices)
@@ -376,7 +396,10 @@ impl Opened {
         let Some(map) = self.steps() else { return Ok(()) };
         let store = self.engine.ports().store.clone();
         let is_held = runtime::on_this_thread(async { Ok(store.holder().await?.is_some()) })?;
-        if is_held { Ok(()) } else { choices::write(&self.project, &map.record) }
+        if is_held {
+            return Ok(());
+        }
+        choices::write(&self.project, &self.checked.known_choices, &map.record)
     }
 
     /// Returns what a model is asked about what a run made; `None` where nothing is.

@@ -48,6 +48,7 @@ mod names;
 mod nested;
 mod offers;
 mod personalities;
+mod produced;
 mod products;
 mod reading;
 mod step;
@@ -280,7 +281,7 @@ impl<'s> Lowering<'s, '_> {
         let Some(section) = fields.get("outputs") else { return };
         let Some(outputs) = self.reading.fields(&section) else { return };
         for (name, item) in outputs.iter() {
-            let item = self.declared_output(name, &item).unwrap_or(item);
+            let Some(item) = self.declared_output(name, item) else { continue };
             let mut texts = self.texts(None, Read::default());
             let value = texts.value(&item);
             let names = texts.read.names;
@@ -290,16 +291,22 @@ impl<'s> Lowering<'s, '_> {
         }
     }
 
-    /// Returns the value of an output that is written with its type.
-    fn declared_output<'n>(&mut self, name: &str, item: &Item<'n>) -> Option<Item<'n>> {
-        let Kind::Map(entries) = &item.node.kind else { return None };
-        let is_declared = entries.iter().any(|entry| entry.key == "value")
+    /// Returns the value of an output, which may be written with its type.
+    fn declared_output<'n>(&mut self, name: &str, item: Item<'n>) -> Option<Item<'n>> {
+        let Kind::Map(entries) = &item.node.kind else { return Some(item) };
+        let has = |key: &str| entries.iter().any(|entry| entry.key == key);
+        let is_declared = (has("value") || has("type"))
             && entries.iter().all(|entry| ["type", "value", "description"].contains(&entry.key.as_str()));
         if !is_declared {
-            return None;
+            return Some(item);
         }
-        let fields = self.reading.fields(item)?;
-        let value = fields.get("value")?;
+        let fields = self.reading.fields(&item)?;
+        let Some(value) = fields.get("value") else {
+            let hint = Some("add `value: \"{{ … }}\"`".to_owned());
+            let message = format!("the output `{name}` says no value");
+            self.reading.at_key(Code::MissingField, &item, message, hint);
+            return None;
+        };
         if let Some(item) = fields.get("type")
             && let Some(kind) = inputs::kind(&mut self.reading, &item)
         {

@@ -7,6 +7,7 @@
 mod case;
 mod choice;
 mod crash;
+mod declared;
 mod language;
 mod loops;
 mod mind;

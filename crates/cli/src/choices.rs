@@ -86,3 +86,41 @@ pub(crate) fn show(page: &mut Page, choices: &[ModelChoice]) {
         page.line(&[(Tone::Strong, step.as_str()), (Tone::Plain, &text)]);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use refrain_schemas::choice::ChoiceOnRecord;
+    use refrain_schemas::digest::Digest;
+    use refrain_schemas::exit_code::ExitCode;
+
+    use super::*;
+
+    fn of(model: &str) -> ChoicesOnRecord {
+        let choice = ChoiceOnRecord { models: vec![model.to_owned()], asked: Digest::of_content(b"x") };
+        ChoicesOnRecord { schema_version: 1, phases: [("a".to_owned(), choice)].into() }
+    }
+
+    #[test]
+    fn nobody_overwrites_what_another_process_chose() {
+        let folder = tempfile::tempdir().unwrap();
+        let project = Project {
+            dir: folder.path().to_owned(),
+            file_name: "x.yaml".to_owned(),
+            outside: Vec::new(),
+            steps: Some("x".to_owned()),
+            chooses_anew: false,
+        };
+        let none = ChoicesOnRecord::default();
+        write(&project, &none, &none).unwrap();
+        assert!(!project.state().exists(), "nothing is kept where nothing was chosen");
+        write(&project, &none, &of("one")).unwrap();
+        let late = write(&project, &none, &of("two")).unwrap_err();
+        assert_eq!(late.code(), ExitCode::Held);
+        assert_eq!(read(&project).unwrap(), of("one"));
+        write(&project, &none, &of("one")).unwrap();
+        write(&project, &of("one"), &of("two")).unwrap();
+        assert_eq!(read(&project).unwrap(), of("two"));
+        // A run that went by what was there before asks the wrong models, even where it chose nothing new.
+        assert!(write(&project, &of("one"), &of("one")).is_err());
+    }
+}

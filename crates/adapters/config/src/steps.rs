@@ -24,7 +24,7 @@ use header::Defaults;
 use models::Models;
 use names::Names;
 use nested::Found;
-use reading::{Fields, Item, Reading};
+use reading::{Fields, Item, OwnItem, Reading};
 use tasks::Task;
 use texts::{Read, Texts};
 
@@ -51,6 +51,7 @@ mod personalities;
 mod produced;
 mod products;
 mod reading;
+mod serving;
 mod step;
 mod tasks;
 mod texts;
@@ -121,6 +122,7 @@ pub(crate) fn lower<'s>(
         output_dir: None,
         tasks: Vec::new(),
         written: Vec::new(),
+        served: Vec::new(),
         files,
         wanted: BTreeSet::new(),
         texts_of: BTreeMap::new(),
@@ -218,6 +220,8 @@ struct Lowering<'s, 'g> {
     tasks: Vec<Task>,
     /// Steps, and the phases that write files of theirs.
     written: Vec<(PhaseName, PhaseName)>,
+    /// The servers that steps use by their names.
+    served: Vec<(String, OwnItem)>,
     /// The files that there are, for other pipelines.
     files: &'s BTreeMap<String, Option<Vec<u8>>>,
     /// Those that are needed and not known yet.
@@ -259,6 +263,7 @@ impl<'s> Lowering<'s, '_> {
         }
         self.handle(None);
         self.wait_for_products();
+        self.known_servers();
         self.keep_within();
         self.outputs(fields);
         id

@@ -202,3 +202,47 @@ fn inputs_may_have_any_name() {
     let expect: Vec<String> = names.iter().map(|name| format!("{name}! {name}!")).collect();
     assert_eq!(done["steps"]["a"]["value"]["result"], format!("{} other [0, 1]", expect.join(" ")));
 }
+
+const SERVER: &str = r#"
+import json, os, sys
+for line in sys.stdin:
+    asked = json.loads(line)
+    if "id" not in asked:
+        continue
+    params = asked.get("params", {})
+    made = {
+        "initialize": lambda: {"protocolVersion": params["protocolVersion"], "capabilities": {"tools": {}},
+                               "serverInfo": {"name": "t", "version": "1"}},
+        "tools/list": lambda: {"tools": [{"name": "add", "inputSchema": {"type": "object"}}]},
+        "tools/call": lambda: {"content": [{"type": "text", "text": os.environ["WORD"] + sys.argv[1]}]},
+        "ping": lambda: {},
+    }[asked["method"]]()
+    print(json.dumps({"jsonrpc": "2.0", "id": asked["id"], "result": made}), flush=True)
+"#;
+
+#[test]
+fn a_server_may_be_declared_where_it_is_connected_to() {
+    let steps = "steps:\n- { id: use, tool: mcp-server, action: execute_tool, dependencies: [open], \
+                 parameters: { server_name: t, tool_name: add } }\n\
+                 - { id: open, tool: mcp-server, action: connect, parameters: { server_name: t, \
+                 server_config: { command: python3, args: [server.py, 7], env: { WORD: hi } } } }\n\
+                 outputs: { said: '{{ use.text }}', tools: '{{ open.tools }}' }\n";
+    let place = staged("x.yaml", &format!("name: x\n{steps}"));
+    fs::write(place.path().join("server.py"), SERVER).unwrap();
+    let done = run(place.path(), &["-f", "x.yaml", "run"], 0);
+    assert_eq!(done["outputs"], json!({"said": "hi7", "tools": ["add"]}));
+    for (from, to, expect) in [
+        (
+            "execute_tool, dependencies: [open], parameters: { server_name: t,",
+            "execute_tool, parameters: { server_name: s,",
+            "E0105 there is no MCP server `s`",
+        ),
+        ("command: python3, ", "", "E0104 server `t`: it has neither"),
+        ("command: python3, ", "comand: python3, ", "E0801"),
+        ("WORD: hi", "WORD: '{{ timestamp }}'", "E0104 how a server is started"),
+    ] {
+        assert!(steps.contains(from), "{from}");
+        let told = wrong(&steps.replace(from, to), &[]);
+        assert!(told.len() == 1 && told[0].starts_with(expect), "{to}: {told:?}");
+    }
+}

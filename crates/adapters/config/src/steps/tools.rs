@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 
 use super::literal;
 use super::reading::{Fields, Item, Reading, json};
+use super::serving;
 use super::texts::has_template;
 
 /// Actions that ask a model.
@@ -250,6 +251,9 @@ pub(super) fn check(reading: &mut Reading<'_>, step: &Fields<'_>, act: &ToolAct,
             let hint = Some("add `choices: [ … ]`".to_owned());
             reading.at(Code::StepMissing, &item, "a choice is asked for, and `choices` is missing", hint);
         }
+    }
+    if act.tool == serving::TOOL && act.action == "connect" {
+        skip.push(serving::CONFIG);
     }
     match &parameters {
         Some(item) => literal::parameters(reading, item, found.input, &skip, &said),

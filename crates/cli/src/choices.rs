@@ -1,5 +1,6 @@
 //! The models that were chosen for the steps of a file: kept beside its state, so that what was bought stays bought.
 
+use std::fs::File;
 use std::io::ErrorKind;
 use std::path::PathBuf;
 
@@ -32,17 +33,31 @@ pub(crate) fn read(project: &Project) -> Result<ChoicesOnRecord, CliError> {
     })
 }
 
-/// Keeps what is chosen now.
-pub(crate) fn write(project: &Project, record: &ChoicesOnRecord) -> Result<(), CliError> {
+/// Keeps what is chosen now, by somebody who knew what was on record then. Of two processes that choose at once, the second
+/// one chooses again: what the first asks is not to be bought of another model.
+pub(crate) fn write(
+    project: &Project,
+    known: &ChoicesOnRecord,
+    record: &ChoicesOnRecord,
+) -> Result<(), CliError> {
     let record = ChoicesOnRecord { schema_version: 1, ..record.clone() };
-    let before = read(project)?;
-    if before == record || (before.phases.is_empty() && record.phases.is_empty()) {
+    if read(project)?.phases == record.phases {
         return Ok(());
     }
     let path = file(project);
     let failed = |error: std::io::Error| CliError::io(&format!("write {}", path.display()), &error);
     let text = serde_json::to_string_pretty(&record).unwrap_or_default();
     std::fs::create_dir_all(project.state()).map_err(failed)?;
+    let turn = File::create(path.with_extension("lock")).map_err(failed)?;
+    turn.lock().map_err(failed)?;
+    let before = read(project)?;
+    if before.phases == record.phases {
+        return Ok(());
+    }
+    if before.phases != known.phases {
+        let error = CliError::held("another process has chosen models in the meantime");
+        return Err(error.hint("run again: it goes by what is on record now"));
+    }
     whole_file::replace(&path, &format!("{text}\n")).map_err(failed)
 }
 
@@ -69,5 +84,43 @@ pub(crate) fn show(page: &mut Page, choices: &[ModelChoice]) {
             if fallback.is_empty() { String::new() } else { format!("; else {}", fallback.join(", ")) };
         let text = format!(" asks {model}: {reason}{kept}{fallback}");
         page.line(&[(Tone::Strong, step.as_str()), (Tone::Plain, &text)]);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use refrain_schemas::choice::ChoiceOnRecord;
+    use refrain_schemas::digest::Digest;
+    use refrain_schemas::exit_code::ExitCode;
+
+    use super::*;
+
+    fn of(model: &str) -> ChoicesOnRecord {
+        let choice = ChoiceOnRecord { models: vec![model.to_owned()], asked: Digest::of_content(b"x") };
+        ChoicesOnRecord { schema_version: 1, phases: [("a".to_owned(), choice)].into() }
+    }
+
+    #[test]
+    fn nobody_overwrites_what_another_process_chose() {
+        let folder = tempfile::tempdir().unwrap();
+        let project = Project {
+            dir: folder.path().to_owned(),
+            file_name: "x.yaml".to_owned(),
+            outside: Vec::new(),
+            steps: Some("x".to_owned()),
+            chooses_anew: false,
+        };
+        let none = ChoicesOnRecord::default();
+        write(&project, &none, &none).unwrap();
+        assert!(!project.state().exists(), "nothing is kept where nothing was chosen");
+        write(&project, &none, &of("one")).unwrap();
+        let late = write(&project, &none, &of("two")).unwrap_err();
+        assert_eq!(late.code(), ExitCode::Held);
+        assert_eq!(read(&project).unwrap(), of("one"));
+        write(&project, &none, &of("one")).unwrap();
+        write(&project, &of("one"), &of("two")).unwrap();
+        assert_eq!(read(&project).unwrap(), of("two"));
+        // A run that went by what was there before asks the wrong models, even where it chose nothing new.
+        assert!(write(&project, &of("one"), &of("one")).is_err());
     }
 }

@@ -87,6 +87,11 @@ impl CliError {
         Self::new(Kind::Failed, message.into()).hint("this is a bug in refrain; please report it")
     }
 
+    /// Returns the error of something that another process is at.
+    pub(crate) fn held(message: impl Into<String>) -> Self {
+        Self::new(Kind::Held, message.into())
+    }
+
     /// Returns the error of something that failed, as a phase of a run does.
     pub(crate) fn failed(message: impl Into<String>) -> Self {
         Self::new(Kind::Failed, message.into())

@@ -71,6 +71,7 @@ pub(crate) fn of_run(
     for entry in map.entries.iter().filter(|entry| entry.within.is_none()) {
         made.entry(entry, &Scope::none(), &entry.id);
     }
+    made.behind();
     let steps = made.steps;
     let status = match report.status {
         RunStatus::Completed => "completed",
@@ -92,7 +93,8 @@ pub(crate) fn of_run(
         started_at: Some(times.0),
         completed_at: Some(times.1),
         duration: Some(times.1.since(times.0).as_secs_f64()),
-        error: failed.and_then(|step| step.error.clone()).or(output_error),
+        error: failed.and_then(|step| step.error.clone()).or(made.error_behind).or(output_error),
+        problems: opened.warnings().to_vec(),
         error_type: failed.and_then(|step| step.error_type.clone()),
         steps,
         run: Some(report.clone()),
@@ -113,6 +115,8 @@ struct Making<'a> {
     /// The reports of phases and scopes, and what they made.
     phases: BTreeMap<Target, (&'a PhaseReport, Made)>,
     steps: IndexMap<String, StepReport>,
+    /// What went wrong with a file of a step, or with what was done about a failure.
+    error_behind: Option<String>,
 }
 
 impl<'a> Making<'a> {
@@ -128,7 +132,7 @@ impl<'a> Making<'a> {
             model: agent.and_then(|agent| agents.get(&agent)?.spec.model.clone()),
         });
         let phases = targets.into_iter().zip(report.phases.iter().zip(made)).collect();
-        Ok(Self { map, report, phases, steps: IndexMap::new() })
+        Ok(Self { map, report, phases, steps: IndexMap::new(), error_behind: None })
     }
 
     /// Adds a step, and what became of it in the turns of its loop.
@@ -143,6 +147,18 @@ impl<'a> Making<'a> {
         if matches!(entry.kind, StepKind::Each(_) | StepKind::While) {
             self.turns(entry, scope, name);
         }
+    }
+
+    /// Looks for what failed that no step shows.
+    fn behind(&mut self) {
+        let hidden = self.map.entries.iter().filter(|entry| entry.kind == StepKind::Hidden);
+        let hidden: BTreeMap<&PhaseName, &StepEntry> = hidden.map(|entry| (&entry.phase, entry)).collect();
+        let failed = self.report.phases.iter().filter(|phase| phase.status == PhaseStatus::Failed);
+        let mut failed = failed.filter_map(|phase| Some((hidden.get(&phase.phase)?, phase.error.as_ref()?)));
+        self.error_behind = failed.next().map(|(entry, error)| {
+            let step = entry.dependencies.first().map_or("", String::as_str);
+            format!("what step `{step}` leaves behind: {}", escape(&said(error)))
+        });
     }
 
     fn turns(&mut self, entry: &StepEntry, scope: &Scope, name: &str) {

@@ -15,6 +15,7 @@ use refrain_core::ports::files::{Loaded, ProjectFiles as _};
 use refrain_core::ports::secrets::Secrets;
 use refrain_core::ports::tool_catalogue::ToolCatalogue;
 use refrain_core::ports::tools::Tools;
+use refrain_schemas::choice::ChoicesOnRecord;
 use refrain_schemas::money::Budget;
 use refrain_schemas::name::RunId;
 use refrain_schemas::pipeline::{Durability, Pipeline};
@@ -63,6 +64,8 @@ pub(crate) struct Checked {
     pub(crate) safety: Safety,
     /// What became of the steps, where the file is one of steps.
     pub(crate) steps: Option<StepsMap>,
+    /// The choices of models that were on record when it was read.
+    known_choices: ChoicesOnRecord,
     /// What is written, or what the steps became.
     pipeline: Option<Pipeline>,
     agents: Agents,
@@ -212,7 +215,7 @@ pub(crate) fn check_with(
     answers: &BTreeMap<String, Value>,
 ) -> Result<Checked, CliError> {
     project.check_state()?;
-    let parsed = parsed(project, answers)?;
+    let (parsed, known_choices) = parsed(project, answers)?;
     let safety = Safety::of(&project.dir, parsed.pipeline())?;
     let files =
         parsed.pipeline().map_or_else(|| Ok(BTreeMap::new()), |pipeline| contents(project, pipeline))?;
@@ -228,7 +231,17 @@ pub(crate) fn check_with(
     let marks = marks(&parsed);
     let sources = parsed.sources_of(&problems, &files);
     let (pipeline, steps) = parsed.into_parts();
-    Ok(Checked { model: model.map(Arc::new), problems, safety, steps, pipeline, agents, sources, marks })
+    Ok(Checked {
+        model: model.map(Arc::new),
+        problems,
+        safety,
+        steps,
+        known_choices,
+        pipeline,
+        agents,
+        sources,
+        marks,
+    })
 }
 
 /// Returns the values of `--context`.
@@ -254,13 +267,16 @@ const PERSONALITIES: &str = ".refrain/personalities/";
 const READINGS: usize = 128;
 
 /// Reads the pipeline file, and the files that it reads in.
-fn parsed(project: &Project, answers: &BTreeMap<String, Value>) -> Result<refrain_config::Parsed, CliError> {
+fn parsed(
+    project: &Project,
+    answers: &BTreeMap<String, Value>,
+) -> Result<(refrain_config::Parsed, ChoicesOnRecord), CliError> {
     let bytes = project.read()?;
     let sources = refrain_files::FsProjectFiles::new(&project.dir).allowing(&project.outside);
     let mut files = BTreeMap::new();
     let mut parsed = refrain_config::parse(&bytes, &project.file_name);
     if !parsed.is_steps() {
-        return Ok(parsed);
+        return Ok((parsed, ChoicesOnRecord::default()));
     }
     let tools = registry(Some(project));
     let environment = safety::environment(&project.dir)?;
@@ -291,7 +307,7 @@ fn parsed(project: &Project, answers: &BTreeMap<String, Value>) -> Result<refrai
             Ok(())
         })?;
     }
-    Ok(parsed)
+    Ok((parsed, choices))
 }
 
 /// Reads a file of the person who runs this, of which none but personalities are asked for.
@@ -302,7 +318,7 @@ fn of_person(secrets: &dyn Secrets, path: &str) -> Option<Vec<u8>> {
 
 /// Reads the pipeline of a project as it is written; `None` where it cannot be made out.
 pub(crate) fn pipeline(project: &Project) -> Result<Option<Pipeline>, CliError> {
-    let pipeline = parsed(project, &BTreeMap::new())?.pipeline().cloned();
+    let pipeline = parsed(project, &BTreeMap::new())?.0.pipeline().cloned();
     Safety::of(&project.dir, pipeline.as_ref())?;
     Ok(pipeline)
 }

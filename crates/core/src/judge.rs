@@ -346,8 +346,11 @@ fn upstream_causes(now: &Now, before: &Lineage, causes: &mut Vec<Cause>) {
         }
     }
     let there: BTreeSet<String> = now.upstream.iter().map(|upstream| upstream.target.to_string()).collect();
-    let gone = before.upstream.keys().filter(|name| !there.contains(*name));
-    causes.extend(gone.map(|name| Cause::new(CauseKind::Gathered, name.clone())));
+    let gone = before.upstream.iter().filter(|(name, _)| !there.contains(*name));
+    causes.extend(gone.map(|(name, old)| {
+        let old = old.as_ref().map_or_else(|| Digest::of_content(&[]), |old| old.artifact.digest);
+        marked(CauseKind::Gathered, name.clone(), Some(&old), None)
+    }));
 }
 
 fn file_causes(now: &Now, before: &Lineage, causes: &mut Vec<Cause>) {

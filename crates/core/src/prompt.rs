@@ -40,6 +40,8 @@ pub struct Prompt {
     pub answer: Option<Arc<OutputSchema>>,
     /// Without a shape: the field of the record that the text becomes.
     pub field: String,
+    /// With a shape: the field of the record under which the answer stands; empty where the answer is the record.
+    pub under: String,
 }
 
 /// How a prompt sees the units of a call.
@@ -75,6 +77,9 @@ impl Prompt {
             Some(schema) => digester.part(b"schema").part(schema.json.as_str().as_bytes()),
             None => digester.part(b"text").part(self.field.as_bytes()),
         };
+        if !self.under.is_empty() {
+            digester.part(b"under").part(self.under.as_bytes());
+        }
         digester.finish()
     }
 

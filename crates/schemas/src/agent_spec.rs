@@ -44,7 +44,7 @@ pub struct AgentSpec {
     /// Of a model: the JSON Schema of its answer about one unit, the path of a file or written out; the phase's where absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output: Option<SchemaRef>,
-    /// Of a model without a schema: the field that its answer becomes (`text`).
+    /// Of a model: the field that its answer becomes (`text`); one with a schema is the record itself where this is absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub field: Option<String>,
     /// Of a model: how much it varies.

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
-use crate::failure::{Failure, PhaseError};
+use crate::failure::{Failure, FailureKind, PhaseError};
 use crate::freshness::Cause;
 use crate::name::{AgentName, CallId, PhaseName, Revision, RunId, UnitId};
 use crate::report::UnitCounts;
@@ -395,6 +395,7 @@ impl EventKind {
             | Self::AgentRestarted { .. }
             | Self::ExportKept { .. }
             | Self::StoreRecovered { .. } => Level::Warn,
+            Self::UnitFailed { failure, .. } if matches!(failure.kind, FailureKind::Waiting) => Level::Info,
             Self::RunFailed(_) | Self::PhaseFailed(_) | Self::CallFailed { .. } | Self::UnitFailed { .. } => {
                 Level::Error
             }

@@ -149,7 +149,8 @@ impl fmt::Display for Cause {
             CauseKind::WantGone => write!(f, "{subject} is gone"),
             CauseKind::Generation => write!(f, "{subject} is to be asked again"),
             CauseKind::Holes => write!(f, "{subject} lacks units"),
-            CauseKind::Gathered => write!(f, "the scopes of {subject} changed"),
+            CauseKind::Gathered if self.old.is_some() => write!(f, "{subject} is no longer part of it"),
+            CauseKind::Gathered => write!(f, "{subject} is new"),
             CauseKind::Edits => write!(f, "people edited {subject}"),
         }
     }

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::event::{Event, EventKind, Level};
+use crate::failure::FailureKind;
 use crate::name::{PhaseName, RunId};
 use crate::scope::Scope;
 use crate::time::Timestamp;
@@ -118,6 +119,9 @@ pub fn message(event: &Event) -> String {
         | EventKind::CallFailed { .. }
         | EventKind::CeilingPassed { .. }
         | EventKind::EndpointFellBack { .. } => format!("{subject}: {}", call(&event.kind)),
+        EventKind::UnitFailed { unit, failure } if failure.kind == FailureKind::Waiting => {
+            format!("{subject}/{unit} waits: {}", failure.message)
+        }
         EventKind::UnitFailed { unit, failure } => format!("{subject}/{unit} failed: {}", failure.message),
         EventKind::ArtifactWritten { digest, records, .. } => {
             format!("{subject}: {} stored as {}", counted(*records, "record"), digest.short())

@@ -143,7 +143,7 @@ pub struct StepsReport {
     pub error: Option<String>,
     /// What kind of failure it was.
     pub error_type: Option<String>,
-    /// What is wrong with the file, where it was refused.
+    /// What is wrong with the file: why it was refused, or what people are warned of.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub problems: Vec<Problem>,
     /// The exit code of the command.

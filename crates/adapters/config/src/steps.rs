@@ -25,7 +25,7 @@ use left::Way;
 use models::Models;
 use names::Names;
 use nested::Found;
-use reading::{Fields, Item, Reading};
+use reading::{Fields, Item, OwnItem, Reading};
 use tasks::Task;
 use texts::{Read, Texts};
 
@@ -50,9 +50,11 @@ mod names;
 mod nested;
 mod offers;
 mod personalities;
+mod produced;
 mod products;
 mod queue;
 mod reading;
+mod serving;
 mod step;
 mod tasks;
 mod texts;
@@ -123,6 +125,7 @@ pub(crate) fn lower<'s>(
         output_dir: None,
         tasks: Vec::new(),
         written: Vec::new(),
+        served: Vec::new(),
         files,
         wanted: BTreeSet::new(),
         texts_of: BTreeMap::new(),
@@ -222,6 +225,8 @@ struct Lowering<'s, 'g> {
     tasks: Vec<Task>,
     /// Steps, and the phases that write files of theirs.
     written: Vec<(PhaseName, PhaseName)>,
+    /// The servers that steps use by their names.
+    served: Vec<(String, OwnItem)>,
     /// The files that there are, for other pipelines.
     files: &'s BTreeMap<String, Option<Vec<u8>>>,
     /// Those that are needed and not known yet.
@@ -268,6 +273,7 @@ impl<'s> Lowering<'s, '_> {
         self.handle(None);
         self.ways_left_open();
         self.wait_for_products();
+        self.known_servers();
         self.keep_within();
         self.outputs(fields);
         id
@@ -290,7 +296,7 @@ impl<'s> Lowering<'s, '_> {
         let Some(section) = fields.get("outputs") else { return };
         let Some(outputs) = self.reading.fields(&section) else { return };
         for (name, item) in outputs.iter() {
-            let item = self.declared_output(name, &item).unwrap_or(item);
+            let Some(item) = self.declared_output(name, item) else { continue };
             let mut texts = self.texts(None, Read::default());
             let value = texts.value(&item);
             let names = texts.read.names;
@@ -300,16 +306,22 @@ impl<'s> Lowering<'s, '_> {
         }
     }
 
-    /// Returns the value of an output that is written with its type.
-    fn declared_output<'n>(&mut self, name: &str, item: &Item<'n>) -> Option<Item<'n>> {
-        let Kind::Map(entries) = &item.node.kind else { return None };
-        let is_declared = entries.iter().any(|entry| entry.key == "value")
+    /// Returns the value of an output, which may be written with its type.
+    fn declared_output<'n>(&mut self, name: &str, item: Item<'n>) -> Option<Item<'n>> {
+        let Kind::Map(entries) = &item.node.kind else { return Some(item) };
+        let has = |key: &str| entries.iter().any(|entry| entry.key == key);
+        let is_declared = (has("value") || has("type"))
             && entries.iter().all(|entry| ["type", "value", "description"].contains(&entry.key.as_str()));
         if !is_declared {
-            return None;
+            return Some(item);
         }
-        let fields = self.reading.fields(item)?;
-        let value = fields.get("value")?;
+        let fields = self.reading.fields(&item)?;
+        let Some(value) = fields.get("value") else {
+            let hint = Some("add `value: \"{{ … }}\"`".to_owned());
+            let message = format!("the output `{name}` says no value");
+            self.reading.at_key(Code::MissingField, &item, message, hint);
+            return None;
+        };
         if let Some(item) = fields.get("type")
             && let Some(kind) = inputs::kind(&mut self.reading, &item)
         {

@@ -68,7 +68,7 @@ impl BudgetArgs {
 }
 
 /// Parses dollars: `0.10`, `$0.10`.
-fn dollars(text: &str) -> Result<f64, String> {
+pub(crate) fn dollars(text: &str) -> Result<f64, String> {
     let number = text.trim().strip_prefix('$').unwrap_or_else(|| text.trim());
     let is_plain = number.chars().all(|c| c.is_ascii_digit() || c == '.');
     match number.parse::<f64>() {

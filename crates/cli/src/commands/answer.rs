@@ -32,7 +32,7 @@ pub(crate) struct AnswerArgs {
     #[arg(value_name = "STEP[@SCOPE]")]
     step: Option<String>,
     /// The answer: JSON, or a text; with `--approve`, the content as it was changed
-    #[arg(value_name = "VALUE", requires = "step", conflicts_with = "reject")]
+    #[arg(value_name = "VALUE", requires = "step", conflicts_with = "reject", allow_negative_numbers = true)]
     value: Option<String>,
     /// Approve
     #[arg(long, requires = "step", conflicts_with = "reject")]
@@ -69,7 +69,11 @@ pub(crate) fn run(args: &AnswerArgs, globals: &Globals, output: &mut Output) -> 
     let opened = wiring::open(globals)?;
     let questions = questions(&opened)?;
     let Some(step) = &args.step else { return list(&questions, output) };
-    let Some(question) = questions.iter().find(|question| question.target.to_string() == *step) else {
+    let is_it = |question: &&Question| {
+        question.target.to_string() == *step
+            || name_in_result(&opened, &question.target).as_ref() == Some(step)
+    };
+    let Some(question) = questions.iter().find(is_it) else {
         let known: Vec<String> = questions.iter().map(|question| question.target.to_string()).collect();
         let error = CliError::usage(format!("`{step}` asks nobody anything"));
         let near = suggest::did_you_mean(step, known.iter().map(String::as_str));
@@ -86,6 +90,21 @@ pub(crate) fn run(args: &AnswerArgs, globals: &Globals, output: &mut Output) -> 
     page.plain("`refrain run` goes on");
     output.show(&page)?;
     Ok(ExitCode::Ok)
+}
+
+/// Returns what the result of a run calls a step in a turn: `LOOP_TURN_STEP`.
+fn name_in_result(opened: &Opened, target: &Target) -> Option<String> {
+    let entries = &opened.steps()?.entries;
+    let mut entry = entries.iter().find(|entry| entry.phase == target.phase)?;
+    let mut name = entry.id.clone();
+    while let Some(around) = &entry.within {
+        entry = entries.iter().find(|outer| outer.phase == *around)?;
+        name = match target.scope.get(around.as_str()) {
+            Some(turn) => format!("{}_{turn}_{name}", entry.id),
+            None => name,
+        };
+    }
+    Some(name)
 }
 
 fn questions(opened: &Opened) -> Result<Vec<Question>, CliError> {

@@ -89,6 +89,8 @@ fn write(
         opened.engine.plan_file(request).await.map_err(CliError::planning)
     })?;
     plan_file::write(path, &file, globals)?;
+    // A run of this plan asks the models that it was made with.
+    opened.keep_choices()?;
     let path = path.display();
     output.note(&format!("the plan is in {path}: `refrain run --plan {path}` runs it"));
     Ok(file.plan)

@@ -8,6 +8,7 @@ use refrain_schemas::name::RunId;
 use refrain_schemas::quality::QualityReport;
 
 use crate::args::Globals;
+use crate::args::work::dollars;
 use crate::output::Output;
 use crate::report::CliError;
 use crate::wiring::Opened;
@@ -33,6 +34,15 @@ pub(crate) struct QcArgs {
     /// Ask no model: go by the rules alone
     #[arg(long)]
     no_model: bool,
+    /// Ask nobody either, but go by what the model said of the same run before
+    #[arg(long, conflicts_with = "no_model")]
+    offline: bool,
+    /// Ask the model only within this many calls
+    #[arg(long, value_name = "N", conflicts_with = "no_model")]
+    max_calls: Option<u64>,
+    /// Ask the model only where that cannot cost more than this
+    #[arg(long, value_name = "DOLLARS", value_parser = dollars, allow_negative_numbers = true, conflicts_with = "no_model")]
+    max_cost: Option<f64>,
     /// Exit with 5 where the score is less
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=100))]
     fail_under: Option<u32>,
@@ -51,7 +61,7 @@ pub(crate) fn run(args: &QcArgs, globals: &Globals, output: &mut Output) -> Resu
     };
     found.report.fail_under = args.fail_under;
     if !args.no_model {
-        ask(&opened, &mut found, globals)?;
+        ask(&opened, &mut found, args, globals)?;
     }
     let report = finished(judged(found.report));
     if output.wants_json() {
@@ -66,13 +76,18 @@ pub(crate) fn run(args: &QcArgs, globals: &Globals, output: &mut Output) -> Resu
 
 /// Asks the orchestrator of a steps file as well; of what it says, what nothing bears out is left out. A model that does not answer
 /// is no reason to keep what the rules found.
-fn ask(opened: &Opened, found: &mut Examined, globals: &Globals) -> Result<(), CliError> {
+fn ask(opened: &Opened, found: &mut Examined, args: &QcArgs, globals: &Globals) -> Result<(), CliError> {
     let Some(asking) = opened.about_results(&found.subjects)? else { return Ok(()) };
     let mut known = asking.on_record()?;
     let mut why = None;
     if known.is_empty() {
-        let request = RunRequest::of_everything(opened.holder());
-        why = asking.ask(&request, &opened.log_of(globals))?.failure;
+        let request = RunRequest {
+            offline: args.offline,
+            budget: Budget { usd: args.max_cost, tokens: None, calls: args.max_calls },
+            ..RunRequest::of_everything(opened.holder())
+        };
+        let asked = asking.ask(&request, &opened.log_of(globals))?;
+        why = asked.failure.or_else(|| Some(format!("asking ended as {}", asked.report.status.as_str())));
         known = asking.on_record()?;
     }
     let model = opened.steps().and_then(|map| map.orchestrator.clone());

@@ -70,13 +70,18 @@ fn table(report: &RunReport) -> Table {
             cell(phase.revision.map(|revision| revision.to_string()).unwrap_or_default()),
             cell(some(units.ran)),
             cell(some(units.reused)),
-            toned(Tone::Bad, some(units.failed)),
+            toned(Tone::Bad, some(units.failed.saturating_sub(waiting(phase)))),
             cell(some(phase.calls)),
             cell(phase.usage.cost_usd.map(money).unwrap_or_default()),
             toned(Tone::Faint, why(phase)),
         ]);
     }
     table.without_empty_columns()
+}
+
+/// Returns how many units a person is to answer for.
+fn waiting(phase: &PhaseReport) -> u64 {
+    if phase.status == PhaseStatus::Waiting { phase.units.failed } else { 0 }
 }
 
 fn why(phase: &PhaseReport) -> String {
@@ -181,8 +186,10 @@ fn summary(page: &mut Page, report: &RunReport) {
         parts.push(format!("{} asked", counted(units.ran, "unit")));
         parts.push(format!("{} reused", counted(units.reused, "unit")));
     }
-    if units.failed > 0 {
-        parts.push(format!("{} failed", counted(units.failed, "unit")));
+    let waiting: u64 = report.phases.iter().map(waiting).sum();
+    let told = [(units.failed.saturating_sub(waiting), "failed"), (waiting, "for a person to answer")];
+    for (n, what) in told.into_iter().filter(|(n, _)| *n > 0) {
+        parts.push(format!("{} {what}", counted(n, "unit")));
     }
     if report.in_doubt > 0 {
         parts.push(format!("{} of earlier runs in doubt", counted(report.in_doubt, "call")));

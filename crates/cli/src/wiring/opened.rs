@@ -65,6 +65,11 @@ impl Opened {
         self.checked.steps.as_ref()
     }
 
+    /// Returns what people are warned of about the pipeline.
+    pub(crate) fn warnings(&self) -> &[Problem] {
+        &self.checked.problems
+    }
+
     /// Returns the models that were chosen for steps.
     pub(crate) fn choices(&self) -> &[ModelChoice] {
         self.steps().map_or(&[], |map| &map.choices)
@@ -75,7 +80,10 @@ impl Opened {
         let Some(map) = self.steps() else { return Ok(()) };
         let store = self.engine.ports().store.clone();
         let is_held = runtime::on_this_thread(async { Ok(store.holder().await?.is_some()) })?;
-        if is_held { Ok(()) } else { choices::write(&self.project, &map.record) }
+        if is_held {
+            return Ok(());
+        }
+        choices::write(&self.project, &self.checked.known_choices, &map.record)
     }
 
     /// Returns what a model is asked about what a run made; `None` where nothing is.

@@ -8,6 +8,7 @@ mod case;
 mod choice;
 mod convert;
 mod crash;
+mod declared;
 mod held;
 mod language;
 mod left;

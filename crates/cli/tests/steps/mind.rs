@@ -589,3 +589,19 @@ outputs: { said: \"{{ end.result }}\" }
     assert_eq!(told["steps"][1]["routes"], json!([{"on": "false", "to": "end"}]));
     assert_eq!(stage.boss.arrived() + stage.worker.arrived(), 0);
 }
+
+#[test]
+fn looking_at_results_heeds_the_ceiling_of_the_command_line() {
+    let said = json!({"findings": []}).to_string();
+    let stage = Stage::new("config: { enable_intelligence: false }\n", STORY, &[(QUALITY, &said)]);
+    stage.run(&["run"]).expect(0);
+    for words in [&["--max-calls", "0"][..], &["--offline"]] {
+        let report = quality(&stage, words, 0);
+        assert_eq!((stage.boss.arrived(), &report["model"]), (0, &Value::Null), "{words:?}: {report:#}");
+        let note = report["notes"][0].as_str().unwrap();
+        assert!(note.contains("boss/large did not answer: "), "{note}");
+    }
+    assert_eq!(quality(&stage, &["--max-calls", "5"], 0)["model"], "boss/large");
+    assert_eq!(quality(&stage, &["--offline"], 0)["model"], "boss/large", "what is on record counts");
+    assert_eq!(stage.boss.arrived(), 1);
+}

@@ -1,6 +1,7 @@
 //! Steps that ask a model, against a provider that writes down what it is asked.
 
 use std::fs;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::path::Path;
 
 use refrain_testkit::provider::{Entry, Fault, FaultMix, Provider, Settings};
@@ -131,7 +132,7 @@ fn variables_are_answered_with_their_types() {
     assert_eq!(done["steps"]["next"]["value"]["result"], "4 thís 1");
     assert_eq!(done["outputs"], json!({"score": 3, "sure": true}));
     let sent = body(&provider.journal()[0]);
-    let schema = &sent["response_format"]["json_schema"]["schema"]["properties"]["result"]["properties"];
+    let schema = &sent["response_format"]["json_schema"]["schema"]["properties"];
     assert_eq!(schema["score"]["description"], "how good it is", "{sent:#}");
     assert_eq!(go(place.path(), &[], 0)["run"]["calls"], 0);
     edit(place.path(), "how good it is", "how bad it is");
@@ -145,7 +146,7 @@ fn an_answer_without_its_variables_is_repaired_and_fails_then() {
     let failed = go(place.path(), &[], 1);
     let rate = &failed["steps"]["rate"];
     assert_eq!((&rate["status"], &rate["error_type"]), (&json!("failed"), &json!("invalid")), "{failed:#}");
-    assert!(rate["error"].as_str().unwrap().contains("result"), "{rate}");
+    assert!(rate["error"].as_str().unwrap().contains("score"), "{rate}");
     assert_eq!(failed["steps"]["next"]["status"], "skipped");
     assert_eq!(provider.arrived(), 3, "three attempts, as steps have");
     let last = body(&provider.journal()[2]).to_string();
@@ -289,4 +290,101 @@ fn the_native_form_asks_the_same() {
     assert_eq!(report["outputs"], done["outputs"]);
     let journal = provider.journal();
     assert_eq!((journal.len(), &journal[0].body), (2, &journal[1].body));
+}
+
+/// A model that answers with this, whatever it is asked, in the wire form of chat completions.
+pub(crate) fn scripted(reply: &str) -> String {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/v1", listener.local_addr().unwrap());
+    let choice =
+        json!({"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": reply}});
+    let body = json!({"id": "x", "object": "chat.completion", "model": "m", "choices": [choice],
+        "usage": {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}});
+    let body = body.to_string();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut reader = BufReader::new(stream.try_clone().unwrap());
+            let mut length = 0;
+            let mut line = String::new();
+            while reader.read_line(&mut line).unwrap_or(0) > 2 {
+                let head = line.to_ascii_lowercase();
+                if let Some(value) = head.strip_prefix("content-length:") {
+                    length = value.trim().parse().unwrap();
+                }
+                line.clear();
+            }
+            let mut asked = vec![0; length];
+            reader.read_exact(&mut asked).unwrap();
+            let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close";
+            write!(stream, "{head}\r\ncontent-length: {}\r\n\r\n{body}", body.len()).unwrap();
+        }
+    });
+    url
+}
+
+/// Returns a project whose model always answers with this.
+fn answering(reply: &Value, text: &str) -> TempDir {
+    let url = scripted(&reply.to_string());
+    staged(
+        "x.yaml",
+        &format!("name: x\nendpoints: {{ sim: {{ base_url: \"{url}\" }} }}\ndefault_model: sim:m\n{text}"),
+    )
+}
+
+#[test]
+fn variables_are_the_answer_itself() {
+    let steps = "steps:\n- { id: a, prompt: Who?, max_retries: 1, vars: [NAME, { name: AGE, example: 7 }] }\n\
+                 outputs: { name: '{{ NAME }}', age: '{{ a.AGE + 1 }}', all: '{{ a.result }}' }\n";
+    let place = answering(&json!({"NAME": "Ann", "AGE": 8}), steps);
+    let done = go(place.path(), &[], 0);
+    assert_eq!(done["outputs"], json!({"name": "Ann", "age": 9, "all": {"NAME": "Ann", "AGE": 8}}));
+    let place = answering(&json!({"NAME": "Ann", "AGE": "8"}), steps);
+    let failed = go(place.path(), &[], 1);
+    let error = failed["steps"]["a"]["error"].as_str().unwrap();
+    assert!(
+        error.contains("/AGE") && error.contains("integer"),
+        "the path, and the type of the example: {error}"
+    );
+    let place = answering(&json!({"AGE": 8}), steps);
+    let failed = go(place.path(), &[], 1);
+    assert!(failed["steps"]["a"]["error"].as_str().unwrap().contains("NAME"), "{failed:#}");
+    let list = "steps:\n- { id: a, prompt: Which?, output_schema: { type: array, items: { type: integer } } }\n\
+                outputs: { sum: '{{ a.result | sum }}' }\n";
+    assert_eq!(go(answering(&json!([1, 2]), list).path(), &[], 0)["outputs"], json!({"sum": 3}));
+}
+
+#[test]
+fn what_is_produced_may_be_named_by_its_kind() {
+    let place = answering(&json!({"A": [1]}), "\
+steps:
+- { id: a, prompt: Go, vars: [{ name: A, type: list }], produces: json-data, location: ./out/a.json, format: application/json }
+- { id: b, tool: filesystem, action: write, parameters: { path: out/b.md, content: '# b' }, produces: markdown-file, location: ./out/b.md }
+- { id: c, tool: terminal, parameters: { command: echo c }, produces: text-file, location: out/c.txt }
+");
+    go(place.path(), &[], 0);
+    let read = |path: &str| fs::read_to_string(place.path().join(path)).unwrap();
+    assert_eq!(serde_json::from_str::<Value>(&read("out/a.json")).unwrap(), json!({"A": [1]}));
+    assert_eq!((read("out/b.md"), read("out/c.txt")), ("# b".to_owned(), "c\n".to_owned()));
+    for (kind, file, code) in [
+        ("pdf", "out/a.pdf", "E0802"),
+        ("json-data", "out/a.txt", "E0803"),
+        ("markdown-file", "out/a.json", "E0803"),
+    ] {
+        let steps = format!("steps:\n- {{ id: a, prompt: Go, produces: {kind}, location: {file} }}\n");
+        let refused = go(answering(&json!("x"), &steps).path(), &[], 2);
+        assert_eq!(refused["problems"][0]["code"], code, "{kind}: {refused:#}");
+    }
+}
+
+#[test]
+fn a_file_that_cannot_be_written_is_told_of() {
+    let place = answering(
+        &json!("a long text"),
+        "steps:\n- { id: a, prompt: Go, produces: out/a.txt, size_limit: 3 }\n",
+    );
+    let failed = go(place.path(), &[], 1);
+    let error = failed["error"].as_str().unwrap();
+    assert!(error.contains("step `a`") && error.contains('3'), "{error}");
+    assert!(!place.path().join("out/a.txt").exists());
 }

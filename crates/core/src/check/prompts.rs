@@ -129,12 +129,14 @@ impl Checker<'_> {
         system.iter().for_each(|found| self.layer_names(found, &reader));
         reader.is_system = false;
         user.iter().for_each(|found| self.layer_names(found, &reader));
+        let field = agent.spec.field.clone();
         Some(Prompt {
             system: system.into_iter().map(|found| found.layer).collect(),
             user: user.into_iter().map(|found| found.layer).collect(),
             sight,
+            under: field.clone().filter(|_| agent.spec.output.is_some()).unwrap_or_default(),
+            field: field.unwrap_or_else(|| FIELD.to_owned()),
             answer: answer?,
-            field: agent.spec.field.clone().unwrap_or_else(|| FIELD.to_owned()),
         })
     }
 

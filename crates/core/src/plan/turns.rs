@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use futures::future::BoxFuture;
-use refrain_schemas::freshness::Freshness;
+use refrain_schemas::freshness::{Cause, CauseKind, Freshness};
 use refrain_schemas::history::HistoryEntry;
 use refrain_schemas::plan::{PhasePlan, PlannedAction, Range};
 use refrain_schemas::scope::Target;
@@ -150,6 +150,14 @@ impl Ahead {
         let acts = |plan: &PhasePlan, action| plan.action == action;
         let runs = plans.iter().any(|plan| acts(plan, PlannedAction::Run));
         let may_run = plans.iter().any(|plan| acts(plan, PlannedAction::Perhaps));
+        // The turns were not looked at when it was judged by itself.
+        plan.causes.retain(|cause| cause.kind != CauseKind::Gathered);
+        if let Some(first) =
+            plans.iter().find(|plan| plan.action != PlannedAction::Keep).filter(|_| plan.causes.is_empty())
+        {
+            let inner = Target { phase: first.phase.clone(), scope: first.scope.clone() };
+            plan.causes.push(Cause::new(CauseKind::UpstreamStale, inner.to_string()));
+        }
         if is_open {
             self.leave_open(&standing, work, &mut plan);
         } else if let Some(why) = failure {

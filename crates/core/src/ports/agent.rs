@@ -294,6 +294,8 @@ pub struct Conversation {
     /// The field of the record that a text becomes: the whole answer where there is no schema, and each output where
     /// texts are asked for and `numbered`; see [`Conversation::record`]. Empty where the outputs have a schema.
     pub field: String,
+    /// The field of the record under which an output stands that has a schema; empty where the output is the record.
+    pub under: String,
 }
 
 /// A reply that was no good.

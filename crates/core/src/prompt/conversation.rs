@@ -21,6 +21,7 @@ impl Renderer {
         let answer = self.prompt().answer.as_ref().map(|schema| &schema.json);
         // Where there is a schema, no text becomes a record.
         let field = if answer.is_none() { self.prompt().field.clone() } else { String::new() };
+        let under = self.prompt().under.clone();
         let numbered = abouts.len() > 1;
         let mut alone = alone.into_iter();
         let first = alone.next();
@@ -28,7 +29,7 @@ impl Renderer {
         if !numbered {
             let is_wrapped = answer.is_some_and(|answer| !shape::is_object(answer));
             let schema = self.prompt().schema();
-            return Ok(Conversation { system, user, schema, numbered, wrapped: is_wrapped, field });
+            return Ok(Conversation { system, user, schema, numbered, wrapped: is_wrapped, field, under });
         }
         // A system prompt hangs on no unit where units are packed: the check sees to it.
         let together = (self.prompt().sight == Sight::All).then(|| self.together(abouts));
@@ -39,7 +40,7 @@ impl Renderer {
         };
         let user = format!("{user}\n\n{}", instruction(abouts.len()));
         let schema = Some(shape::numbered(answer));
-        Ok(Conversation { system, user, schema, numbered, wrapped: false, field })
+        Ok(Conversation { system, user, schema, numbered, wrapped: false, field, under })
     }
 }
 
@@ -88,7 +89,16 @@ impl Conversation {
     fn output(&self, output: &Value) -> Option<Json> {
         match output {
             Value::String(text) if self.asks_for_text() => Some(self.record(text)),
-            output => Json::of(output).ok(),
+            output => Json::of(output).ok().map(|output| self.placed(output)),
+        }
+    }
+
+    /// Returns the record that an output with a schema becomes.
+    #[must_use]
+    pub fn placed(&self, output: Json) -> Json {
+        match self.under.as_str() {
+            "" => output,
+            field => Json::object([(field, output.as_str())]),
         }
     }
 

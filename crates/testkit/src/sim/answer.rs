@@ -286,7 +286,11 @@ impl Question<'_> {
             return Value::Object(Map::from_iter([(prompt.field.clone(), text)]));
         };
         let hint = |name: &str| self.said(name, &self.input, word);
-        shape::value(&schema.json.value(), &schema.json.value(), &hint, chance)
+        let answer = shape::value(&schema.json.value(), &schema.json.value(), &hint, chance);
+        match prompt.under.as_str() {
+            "" => answer,
+            field => Value::Object(Map::from_iter([(field.to_owned(), answer)])),
+        }
     }
 
     fn document(&self, chance: &mut Chance) -> Value {

@@ -1,6 +1,6 @@
 //! What a model is to answer with: values by their names, or whatever a schema says.
 //!
-//! Without either it answers with a text. The answer stands under `result`, and so does its schema.
+//! Without either it answers with a text. What it answers stands under `result`.
 
 use refrain_core::check::code::Code;
 use refrain_core::prompt::enveloped;
@@ -50,7 +50,8 @@ pub(super) struct Answer {
 impl Answer {
     /// Returns the schema of a document that has the result, and other things beside it.
     pub(super) fn among_others(&self) -> Option<SchemaRef> {
-        let Some(SchemaRef::Inline(mut fields)) = self.whole() else { return None };
+        let whole = enveloped(&Json::of(&self.schema).ok()?, "result").value();
+        let Value::Object(mut fields) = whole else { return None };
         fields.remove("additionalProperties");
         Some(SchemaRef::Inline(fields))
     }
@@ -59,14 +60,7 @@ impl Answer {
     pub(super) fn itself(&self) -> Option<SchemaRef> {
         self.schema.as_object().cloned().map(SchemaRef::Inline)
     }
-
-    /// Returns the schema of the whole answer.
-    pub(super) fn whole(&self) -> Option<SchemaRef> {
-        let whole = enveloped(&Json::of(&self.schema).ok()?, "result").value();
-        match whole {
-            Value::Object(fields) => Some(SchemaRef::Inline(fields)),
-            _ => None,
-        }
+}
     }
 }
 
@@ -170,7 +164,10 @@ impl Lowering<'_, '_> {
             }
         }
         if properties.is_empty() {
-            self.reading.at_key(Code::StepType, section, "no variable is named", None);
+            if section.items().is_empty() {
+                let hint = Some("write `- NAME: what it is`, or leave `vars` out".to_owned());
+                self.reading.at_key(Code::StepType, section, "no variable is named", hint);
+            }
             return None;
         }
         let variables: Vec<String> = properties.keys().cloned().collect();
@@ -240,6 +237,11 @@ fn declared(reading: &mut Reading<'_>, item: &Item<'_>, schema: &mut Map<String,
             None => drop(schema.remove("type")),
         }
     }
+    if fields.get("type").is_none()
+        && let Some(kind) = ["example", "examples"].iter().find_map(|key| kind_of_example(&fields.get(key)?))
+    {
+        schema.insert("type".to_owned(), json!(kind));
+    }
     for (name, item) in fields.iter().filter(|(name, _)| RULES.contains(name)) {
         inputs::rule(reading, name, &item, schema);
     }
@@ -250,6 +252,24 @@ fn declared(reading: &mut Reading<'_>, item: &Item<'_>, schema: &mut Map<String,
     if !description.is_empty() {
         schema.insert("description".to_owned(), json!(description));
     }
+}
+
+/// An example shows its type where nobody says one.
+fn kind_of_example(item: &Item<'_>) -> Option<&'static str> {
+    let value = value_of(item.node);
+    let one = match &value {
+        Value::Array(examples) if item.name() == "examples" => examples.first()?,
+        other => other,
+    };
+    Some(match one {
+        Value::Null => return None,
+        Value::Bool(_) => "boolean",
+        Value::Number(number) if number.is_f64() => "number",
+        Value::Number(_) => "integer",
+        Value::String(_) => "string",
+        Value::Array(_) => "array",
+        Value::Object(_) => "object",
+    })
 }
 
 /// The items of a list: their type, or JSON Schema.

@@ -166,12 +166,10 @@ impl Work<'_> {
             return;
         }
         let Some(pieces) = pieces(text) else {
-            return self.problem(
-                node,
-                place,
-                "`<AUTO>` is not closed",
-                "write `<AUTO>what is wanted</AUTO>`",
-            );
+            let is_open = !text.contains("</AUTO>") && !text.contains("/>");
+            let message =
+                if is_open { "`<AUTO>` is not closed" } else { "`<AUTO>` does not say what is wanted" };
+            return self.problem(node, place, message, "write `<AUTO>what is wanted</AUTO>`");
         };
         if !self.has_model {
             let name = place.path.rsplit('.').next().unwrap_or(&place.path);

@@ -109,6 +109,10 @@ impl Lowering<'_, '_> {
                 stand_ins.iter().for_each(|value| widen(gives, value));
             }
         }
+        if kept.is_empty() && !items.is_empty() {
+            // Each of them is wrong in itself, and told of.
+            self.broken.sections.insert("phases".to_owned());
+        }
         self.names.frames.push(Frame { steps, turn: around.map(|around| around.turn.clone()), variables });
         let mut before: Option<PhaseName> = None;
         for draft in &kept {

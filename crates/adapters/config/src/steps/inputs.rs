@@ -1,10 +1,11 @@
 //! Inputs of a steps file: in a list or a map, plain values or declarations with rules.
 
+use refrain_core::check::article;
 use refrain_core::check::code::Code;
 use refrain_schemas::pipeline::{ParamSpec, ParamType};
 use serde_json::{Map, Value, json};
 
-use super::reading::{Fields, Item, Reading, json as value_of};
+use super::reading::{Fields, Item, Reading, json as value_of, listed as listed_words};
 use crate::node::{Entry, Kind};
 
 const KEYS: [&str; 7] = ["name", "type", "description", "required", "default", "enum", "validation"];
@@ -39,7 +40,8 @@ pub(super) fn inputs<'n>(reading: &mut Reading<'_>, section: &Item<'n>) -> Vec<I
     }
     let Some(fields) = reading.fields(section) else { return Vec::new() };
     let inputs = fields.iter().filter_map(|(name, item)| {
-        let spec = if is_declared(&item) { declared(reading, &item)? } else { plain(&item, false)? };
+        let spec = if is_declared(&item) { declared(reading, &item) } else { plain(&item, false) };
+        let spec = spec.unwrap_or_else(unknown);
         Some(Input { name: name.to_owned(), item, spec })
     });
     inputs.collect()
@@ -54,7 +56,8 @@ fn listed<'n>(reading: &mut Reading<'_>, item: &Item<'n>) -> Option<Input<'n>> {
     let fields = reading.fields(item)?;
     if let Some(name) = fields.get("name") {
         let name = reading.text(&name)?.to_owned();
-        return Some(Input { name, item: item.clone(), spec: declared(reading, item)? });
+        let spec = declared(reading, item).unwrap_or_else(unknown);
+        return Some(Input { name, item: item.clone(), spec });
     }
     let [Entry { key, .. }] = fields.entries else {
         let hint = Some("write `- NAME: default`, or `- { name: NAME, type: … }`".to_owned());
@@ -62,7 +65,8 @@ fn listed<'n>(reading: &mut Reading<'_>, item: &Item<'n>) -> Option<Input<'n>> {
         return None;
     };
     let entry = fields.get(key)?;
-    let spec = if is_declared(&entry) { declared(reading, &entry)? } else { plain(&entry, true)? };
+    let spec = if is_declared(&entry) { declared(reading, &entry) } else { plain(&entry, true) };
+    let spec = spec.unwrap_or_else(unknown);
     Some(Input { name: key.clone(), item: entry, spec })
 }
 
@@ -70,11 +74,19 @@ const fn empty() -> ParamSpec {
     ParamSpec { kind: None, default: None, choices: Vec::new(), schema: None, description: None }
 }
 
+/// One that is declared wrongly is there all the same: texts that read it are not wrong as well.
+fn unknown() -> ParamSpec {
+    ParamSpec { kind: Some(ParamType::Any), default: Some(Value::Null), ..empty() }
+}
+
 /// Whether a value is a declaration rather than a default.
 fn is_declared(item: &Item<'_>) -> bool {
     let Kind::Map(entries) = &item.node.kind else { return false };
     let has = |key: &str| entries.iter().any(|entry| entry.key == key);
-    ["type", "default", "required", "validation"].into_iter().any(has)
+    let says_nothing_else =
+        || entries.iter().all(|entry| ["description", "enum"].contains(&entry.key.as_str()));
+    let is_said = ["type", "default", "required", "validation"].into_iter().any(has);
+    is_said || (!entries.is_empty() && says_nothing_else())
 }
 
 /// Reads a default. Nothing is a required input in a list, and `null` in a map; so is the word `None`.
@@ -98,7 +110,7 @@ fn declared(reading: &mut Reading<'_>, item: &Item<'_>) -> Option<ParamSpec> {
         rule(reading, "enum", &choices, &mut rules);
     }
     if let Some(validation) = fields.get("validation") {
-        validations(reading, &validation, &mut rules);
+        validations(reading, &validation, kind, &mut rules);
     }
     let default = fields.get("default").map(|item| value_of(item.node));
     let is_required = fields.get("required").map(|item| reading.flag(&item));
@@ -157,12 +169,35 @@ pub(super) fn kind(reading: &mut Reading<'_>, item: &Item<'_>) -> Option<ParamTy
     })
 }
 
-fn validations(reading: &mut Reading<'_>, item: &Item<'_>, rules: &mut Map<String, Value>) {
+fn validations(
+    reading: &mut Reading<'_>,
+    item: &Item<'_>,
+    kind: Option<ParamType>,
+    rules: &mut Map<String, Value>,
+) {
     let Some(fields) = reading.fields(item) else { return };
     reading.known(&fields, "`validation`", &RULES, &[]);
     for (name, item) in fields.iter().filter(|(name, _)| RULES.contains(name)) {
+        if let Some((kind, wanted)) = kind.zip(kinds(name)).filter(|(kind, wanted)| !wanted.contains(kind)) {
+            let wanted: Vec<&str> = wanted.iter().copied().filter_map(json_type).collect();
+            let hint = Some(format!("it is for {}", listed_words(&wanted)));
+            let message = format!("`{name}` is no rule for {}", article(kind));
+            reading.at_key(Code::StepTwo, &item, message, hint);
+        }
         rule(reading, name, &item, rules);
     }
+}
+
+/// Returns the types that a rule is for; nothing where that is any.
+fn kinds(rule: &str) -> Option<&'static [ParamType]> {
+    let kinds: &'static [ParamType] = match rule {
+        "pattern" | "min_length" | "max_length" => &[ParamType::String, ParamType::Any],
+        "min" | "max" => &[ParamType::Integer, ParamType::Number, ParamType::Any],
+        "min_items" | "max_items" | "item_type" => &[ParamType::List, ParamType::Any],
+        "properties" => &[ParamType::Object, ParamType::Any],
+        _ => return None,
+    };
+    Some(kinds)
 }
 
 /// Turns a rule into its keyword of JSON Schema.
@@ -173,7 +208,7 @@ pub(super) fn rule(reading: &mut Reading<'_>, name: &str, item: &Item<'_>, rules
         "min" | "max" => number(reading, item),
         "item_type" => kind(reading, item)
             .map(|kind| json_type(kind).map_or_else(|| json!({}), |t| json!({ "type": t }))),
-        "properties" => reading.fields(item).map(|fields| properties(reading, &fields)),
+        "properties" => reading.fields(item).map(|fields| properties(reading, &fields, rules)),
         _ => reading.whole(item).map(Value::from),
     };
     let keyword = match name {
@@ -200,16 +235,42 @@ fn number(reading: &mut Reading<'_>, item: &Item<'_>) -> Option<Value> {
     None
 }
 
-/// Reads the fields of an object: each a type, or JSON Schema.
-fn properties(reading: &mut Reading<'_>, fields: &Fields<'_>) -> Value {
+/// Reads the fields of an object: each a type, or JSON Schema with the words of inputs.
+fn properties(reading: &mut Reading<'_>, fields: &Fields<'_>, rules: &mut Map<String, Value>) -> Value {
     let mut out = Map::new();
+    let mut required: Vec<Value> = Vec::new();
     for (name, item) in fields.iter() {
         let schema = match &item.node.kind {
-            Kind::Map(_) => Some(value_of(item.node)),
+            Kind::Map(_) => reading.fields(&item).map(|inner| {
+                if inner.get("required").is_some_and(|flag| matches!(flag.node.kind, Kind::Bool(true))) {
+                    required.push(Value::from(name));
+                }
+                property(reading, &inner)
+            }),
             _ => kind(reading, &item)
                 .map(|kind| json_type(kind).map_or_else(|| json!({}), |t| json!({ "type": t }))),
         };
         out.extend(schema.map(|schema| (name.to_owned(), schema)));
     }
+    if !required.is_empty() {
+        rules.insert("required".to_owned(), Value::Array(required));
+    }
     Value::Object(out)
+}
+
+/// Reads what is said of one field.
+fn property(reading: &mut Reading<'_>, fields: &Fields<'_>) -> Value {
+    let mut schema = Map::new();
+    for (name, item) in fields.iter() {
+        match (name, &item.node.kind) {
+            ("required", Kind::Bool(_)) => {}
+            ("type", Kind::Text(text)) if text != "null" => {
+                let kind = kind(reading, &item).and_then(json_type);
+                schema.extend(kind.map(|kind| ("type".to_owned(), json!(kind))));
+            }
+            (name, _) if RULES.contains(&name) => rule(reading, name, &item, &mut schema),
+            (name, _) => drop(schema.insert(name.to_owned(), value_of(item.node))),
+        }
+    }
+    Value::Object(schema)
 }

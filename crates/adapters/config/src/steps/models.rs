@@ -139,9 +139,9 @@ impl Lowering<'_, '_> {
     pub(super) fn model_name(&mut self, item: &Item<'_>) -> Option<String> {
         let text = self.reading.text(item)?.trim();
         if text.contains("AUTO") {
-            let hint = Some("write `model: auto`, and how to choose: `selection: balanced`".to_owned());
-            let message = "the choice of a model by another model is not available yet";
-            self.reading.at(Code::ReservedField, item, message, hint);
+            let hint = "declare some under `models:`, or write `model: auto`, and how to choose: `selection: balanced`";
+            let message = "the file names no models that another one could choose from";
+            self.reading.at(Code::StepAuto, item, message, Some(hint.to_owned()));
             return None;
         }
         let name = named_model(text);
@@ -214,7 +214,7 @@ impl Lowering<'_, '_> {
         let own = Settings::read(&mut self.reading, &parameters);
         let of_persona = persona.as_ref().map(|persona| persona.settings).unwrap_or_default();
         let settings = own.over(of_persona).over(expert.settings);
-        let system = persona.map(|persona| persona.system).or_else(|| expert.system.clone());
+        let system = persona.map(|persona| persona.system()).or_else(|| expert.system.clone());
         let input = self.asked(draft, &parameters, system, start);
         let offered = self.offered_tools(fields);
         let asked = self.who(draft, &parameters, &expert, &offered, extent(&input, settings))?;
@@ -223,8 +223,8 @@ impl Lowering<'_, '_> {
         let spec = AgentSpec {
             prompt: Some("{{ unit.prompt }}".to_owned()),
             system: has_system.then(|| "{{ unit.system }}".to_owned()),
-            output: answer.and_then(Answer::whole),
-            field: answer.is_none().then(|| "result".to_owned()),
+            output: answer.and_then(Answer::itself),
+            field: Some("result".to_owned()),
             temperature: settings.temperature,
             max_tokens: settings.max_tokens,
             timeout: asked.selection.timeout,
@@ -251,7 +251,8 @@ impl Lowering<'_, '_> {
     ) -> Option<Asked> {
         let fields = &draft.fields;
         let named = parameters.get("model").or_else(|| fields.get("model"));
-        let is_open = named.as_ref().and_then(Item::text).is_some_and(|text| text.trim() == "auto");
+        let is_open =
+            named.as_ref().and_then(Item::text).is_some_and(|text| text.trim().eq_ignore_ascii_case("auto"));
         let own = match named.filter(|_| !is_open) {
             Some(item) => Some(self.model_name(&item)?),
             None => expert.model.clone().filter(|_| !is_open),
@@ -338,6 +339,20 @@ impl Lowering<'_, '_> {
         Expert::default()
     }
 
+    /// A prompt stands in one place, and says something.
+    fn one_prompt(&mut self, draft: &Draft<'_>, parameters: &Fields<'_>, has_text: bool) {
+        let both = [draft.fields.get("prompt"), parameters.get("prompt")];
+        if let [Some(_), Some(second)] = &both {
+            let message = "what is asked stands in `prompt` and in `parameters.prompt`";
+            self.reading.at_key(Code::StepTwo, second, message, None);
+        }
+        let is_empty = |item: &&Item<'_>| item.text().is_some_and(|text| text.trim().is_empty());
+        if let Some(item) = both.iter().flatten().find(is_empty).filter(|_| !has_text) {
+            let hint = Some("write what is asked".to_owned());
+            self.reading.at_key(Code::WrongType, item, "the prompt is empty", hint);
+        }
+    }
+
     /// Returns what the model is told: its prompt, and as whom it answers.
     fn asked(
         &mut self,
@@ -349,6 +364,7 @@ impl Lowering<'_, '_> {
         let prompt = draft.fields.get("prompt").or_else(|| parameters.get("prompt"));
         let (kind, text) = (parameters.get("analysis_type"), parameters.get("text"));
         let own = parameters.get("system").or_else(|| parameters.get("system_prompt"));
+        self.one_prompt(draft, parameters, text.is_some());
         if prompt.is_none() && text.is_none() {
             let message = "the parameter `prompt` is missing";
             let hint = Some("add `parameters: { prompt: … }`".to_owned());

@@ -15,6 +15,11 @@ pub(super) const RUN: [(&str, &str); 4] = [
     ("pipeline_id", "execution.pipeline"),
 ];
 
+/// Names that a text of the pipeline has for itself: an input that is called so is called otherwise there.
+pub(super) const TAKEN: [&str; 4] = ["execution", "params", "phases", "scope"];
+/// Those of functions, which an input may have as well.
+pub(super) const CALLED: [&str; 2] = ["now", "range"];
+
 /// Where a loop comes from; its turns give different names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Round {
@@ -204,6 +209,23 @@ impl Names {
     /// Returns where an input is natively.
     pub(super) fn input(&self, name: &str) -> String {
         format!("{}.{name}", self.base.as_deref().unwrap_or("params"))
+    }
+
+    /// Returns another name for an input, which nothing has.
+    pub(super) fn other(&self, name: &str) -> String {
+        let mut other = format!("{name}_");
+        while self.find(&other) != Meaning::Nothing {
+            other.push('_');
+        }
+        other
+    }
+
+    /// Returns the input that has such another name.
+    pub(super) fn of_other(&self, other: &str) -> Option<&str> {
+        let name = other.trim_end_matches('_');
+        let is_taken = TAKEN.contains(&name) || CALLED.contains(&name);
+        let name = self.inputs.get(name).filter(|_| is_taken && name != other)?;
+        (self.other(name) == other).then_some(name.as_str())
     }
 
     /// Returns a step by its id, the nearest of this name.

@@ -126,6 +126,10 @@ impl<'s> Lowering<'s, '_> {
             dependencies: Vec::new(),
         };
         self.finish(draft, around, start, entry, before);
+        if !self.pipeline.phases.contains_key(&draft.phase) {
+            // What its steps are given is not known.
+            return;
+        }
         let mapping = fields.get("output_mapping");
         self.inside(&other, &item, |lowering| {
             let kept = lowering.begin_other(draft, &inner, &declared);

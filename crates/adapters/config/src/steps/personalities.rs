@@ -2,6 +2,8 @@
 //!
 //! A name is looked for in the file, then in the project's `personalities` folder, then in that of the person who runs it.
 
+use std::collections::HashSet;
+
 use indexmap::IndexMap;
 use refrain_core::check::code::Code;
 use refrain_core::check::suggest::nearest;
@@ -33,8 +35,16 @@ struct Personality {
 /// As whom a model answers.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Persona {
-    pub(super) system: String,
+    /// What it is told to be, in order.
+    texts: Vec<String>,
     pub(super) settings: Settings,
+}
+
+impl Persona {
+    /// Returns what it is told to be.
+    pub(super) fn system(&self) -> String {
+        self.texts.join("\n\n")
+    }
 }
 
 /// The personalities of a file.
@@ -89,7 +99,7 @@ impl Lowering<'_, '_> {
         if is_name || self.models.personalities.own.contains_key(text) {
             return self.persona(text.trim(), &item, &mut Vec::new());
         }
-        Some(Persona { system: text.to_owned(), settings: Settings::default() })
+        Some(Persona { texts: vec![text.to_owned()], settings: Settings::default() })
     }
 
     /// Returns the personality of a name, with what it builds on; says so where there is none.
@@ -116,7 +126,10 @@ impl Lowering<'_, '_> {
                 let known = self.models.personalities.own.keys().map(String::as_str);
                 let hint = match nearest(name, known) {
                     Some(near) => format!("did you mean `{near}`?"),
-                    None => format!("declare it under `personalities:`, or write `personalities/{name}.md`"),
+                    None if is_plain(name) => {
+                        format!("declare it under `personalities:`, or write `personalities/{name}.md`")
+                    }
+                    None => "declare it under `personalities:`".to_owned(),
                 };
                 let message = format!("there is no personality `{name}`");
                 self.reading.at(Code::StepExpert, item, message, Some(hint));
@@ -127,22 +140,23 @@ impl Lowering<'_, '_> {
 
     /// What a personality builds on comes first, and what it says itself goes before that.
     fn built(&mut self, own: Personality, item: &Item<'_>, within: &mut Vec<String>) -> Option<Persona> {
-        let mut texts = Vec::new();
+        let mut texts: Vec<String> = Vec::new();
         let mut settings = own.settings;
         for name in &own.extends {
             let base = self.persona(name, item, within)?;
-            texts.push(base.system);
+            texts.extend(base.texts);
             settings = settings.over(base.settings);
         }
         texts.push(own.text);
-        texts.retain(|text| !text.is_empty());
-        Some(Persona { system: texts.join("\n\n"), settings })
+        // What several of them build on is said once, where it comes first.
+        let mut said = HashSet::new();
+        texts.retain(|text| !text.is_empty() && said.insert(text.clone()));
+        Some(Persona { texts, settings })
     }
 
     /// Looks for the file of a personality.
     fn in_folders(&mut self, folders: &[&str], name: &str) -> Found {
-        let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
-        if name.is_empty() || !name.chars().all(is_plain) {
+        if !is_plain(name) {
             return Found::Nowhere;
         }
         let files = self.files;
@@ -182,6 +196,11 @@ impl Lowering<'_, '_> {
         self.reading.problems.extend(new);
         personality
     }
+}
+
+/// Whether a name may be that of a file.
+fn is_plain(name: &str) -> bool {
+    !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'))
 }
 
 /// Reads a personality: a text, or a map.

@@ -19,8 +19,18 @@ use crate::node::Kind;
 
 const KEYS: [&str; 6] = ["name", "template", "format", "size_limit", "variables", "description"];
 const FORMATS: [&str; 9] = ["json", "markdown", "md", "txt", "text", "html", "csv", "yaml", "yml"];
-/// Keys of a step that leaves one file behind.
-const OF_A_STEP: [&str; 4] = ["produces", "location", "format", "size_limit"];
+/// Formats by their names among media types.
+const MEDIA: [(&str, &str); 9] = [
+    ("application/json", "json"),
+    ("text/markdown", "markdown"),
+    ("text/plain", "txt"),
+    ("text/html", "html"),
+    ("text/csv", "csv"),
+    ("application/yaml", "yaml"),
+    ("application/x-yaml", "yaml"),
+    ("text/yaml", "yaml"),
+    ("text/x-yaml", "yaml"),
+];
 const UNITS: [(&str, u64); 7] = [
     ("b", 1),
     ("kb", 1_000),
@@ -35,17 +45,17 @@ const UNITS: [(&str, u64); 7] = [
 const ANSWERS: usize = 1_000;
 
 /// A file, and what is written into it.
-struct Product<'n> {
-    path: Item<'n>,
-    content: Content<'n>,
+pub(super) struct Product<'n> {
+    pub(super) path: Item<'n>,
+    pub(super) content: Content<'n>,
     /// The format, where it is not that of the file's name.
-    format: Option<Format>,
-    most: Option<u64>,
+    pub(super) format: Option<Format>,
+    pub(super) most: Option<u64>,
 }
 
 /// How a value becomes the text of a file.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Format {
+pub(super) enum Format {
     /// As templates print it.
     Text,
     Json,
@@ -69,7 +79,7 @@ impl Format {
     }
 }
 
-enum Content<'n> {
+pub(super) enum Content<'n> {
     /// A field of the step's result, with the place that names it.
     Variable(String, Item<'n>),
     Template(Item<'n>),
@@ -155,46 +165,16 @@ impl Lowering<'_, '_> {
         }
     }
 
-    /// Reads `produces`, `location`, `format` and `size_limit`, which say of one file what it is.
-    fn produced<'n>(&mut self, draft: &Draft<'n>) -> Option<Product<'n>> {
-        let fields = &draft.fields;
-        let (produces, location) = (fields.get("produces"), fields.get("location"));
-        let Some(first) = produces.as_ref().or(location.as_ref()) else {
-            for item in OF_A_STEP.iter().filter_map(|key| fields.get(key)) {
-                let message = format!("`{}` is said of a file, and the step names none", item.name());
-                let hint = Some("add `produces:` and `location:`, or leave it out".to_owned());
-                self.reading.at_key(Code::StepTwo, &item, message, hint);
-            }
-            return None;
-        };
-        let named = self.reading.text(first)?;
-        let is_file = location.is_none() && named.contains(['.', '/']);
-        let path = match &location {
-            Some(item) => item.clone(),
-            None if is_file => first.clone(),
-            None => {
-                let hint = Some("add `location: FILE`".to_owned());
-                let message = format!("`produces: {named}` does not say where the file is");
-                self.reading.at(Code::MissingField, first, message, hint);
-                return None;
-            }
-        };
-        self.reading.text(&path)?;
-        let content = match produces.filter(|_| !is_file) {
-            Some(item) => Content::Variable(self.reading.text(&item)?.to_owned(), item),
-            None => Content::Variable("result".to_owned(), path.clone()),
-        };
-        let (format, most) = (self.format(fields), self.size_limit(fields));
-        Some(Product { path, content, format, most })
-    }
-
-    fn format(&mut self, fields: &Fields<'_>) -> Option<Format> {
+    pub(super) fn format(&mut self, fields: &Fields<'_>) -> Option<Format> {
         let item = fields.get("format")?;
+        if let Some((_, word)) = item.text().and_then(|text| MEDIA.iter().find(|(name, _)| *name == text)) {
+            return Some(Format::named(word));
+        }
         self.reading.word(&item, &FORMATS).map(Format::named)
     }
 
     /// Reads a number of bytes, such as `2048` or `10MB`.
-    fn size_limit(&mut self, fields: &Fields<'_>) -> Option<u64> {
+    pub(super) fn size_limit(&mut self, fields: &Fields<'_>) -> Option<u64> {
         let item = fields.get("size_limit")?;
         let size = match &item.node.kind {
             Kind::Integer(number) => u64::try_from(*number).ok(),

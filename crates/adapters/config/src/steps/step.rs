@@ -14,6 +14,7 @@ use super::body::{Around, Draft, DraftKind};
 use super::left::is_left;
 use super::loops::SETTINGS;
 use super::reading::{Fields, Item};
+use super::serving;
 use super::texts::Read;
 use super::tools::{self, ToolAct};
 
@@ -283,12 +284,16 @@ impl Lowering<'_, '_> {
 
     fn of_tool(&mut self, draft: &Draft<'_>, act: &ToolAct, start: &mut Start) {
         let fields = &draft.fields;
+        self.serve(draft, act);
         if let Some(tools) = self.tools {
             tools::check(&mut self.reading, fields, act, tools);
         }
         let mut input = self.input(draft, start);
         if act.is_inner {
             input.remove("action");
+        }
+        if act.tool == serving::TOOL && act.action == "connect" {
+            input.remove(serving::CONFIG);
         }
         let read = std::mem::take(&mut start.read);
         let mut texts = self.texts(Some(draft.phase.clone()), read);

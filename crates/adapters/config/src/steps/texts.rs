@@ -12,7 +12,7 @@ use refrain_schemas::name::PhaseName;
 use serde_json::{Map, Value};
 
 use super::code::{is_guarded, key_behind, words};
-use super::names::{Meaning, Names};
+use super::names::{CALLED, Meaning, Names, TAKEN};
 use super::reading::{Item, Reading, json};
 use crate::node::Kind;
 
@@ -138,6 +138,10 @@ impl Texts<'_, '_, '_> {
                 out.push_str(&text[done..word.range.start - 1]);
                 out.push_str(&items);
                 done = word.range.end;
+            } else if let Some(other) = self.renamed(name, &text[word.range.end..]) {
+                out.push_str(&text[done..word.range.start]);
+                out.push_str(&other);
+                done = word.range.end;
             } else if word.has_dollar {
                 if !self.names.is_of_a_loop(name) {
                     self.unknown(item, &format!("${name}"), name);
@@ -167,6 +171,15 @@ impl Texts<'_, '_, '_> {
         }
         out.push_str(&text[done..]);
         Some(out)
+    }
+
+    /// Returns what an input is called in the pipeline whose own name means something else there.
+    fn renamed(&self, name: &str, behind: &str) -> Option<String> {
+        let is_call = CALLED.contains(&name) && behind.trim_start().starts_with('(');
+        let is_taken = TAKEN.contains(&name) || CALLED.contains(&name);
+        let is_input =
+            || matches!(self.names.find(name), Meaning::Path(path) if path == self.names.input(name));
+        (is_taken && !is_call && is_input()).then(|| self.names.other(name))
     }
 
     /// Writes `a.b | default(x)` so that the default stands for a step that was skipped as well, which has no fields.
@@ -204,6 +217,10 @@ impl Texts<'_, '_, '_> {
             }
             Meaning::Step(phase) => phase,
             Meaning::Variable(phase) => return self.variable(item, root, path, phase),
+            Meaning::Nothing if self.names.of_other(root).is_some() => {
+                let native = self.names.of_other(root).map(|input| self.names.input(input));
+                return self.read.names.extend(native.map(|native| (root.to_owned(), native)));
+            }
             Meaning::Nothing => match self.of_alias(root) {
                 Some(phase) => phase,
                 None if is_always_guarded(text, is_bare, root) => return,

@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 
 use super::literal;
 use super::reading::{Fields, Item, Reading, json};
+use super::serving;
 use super::texts::has_template;
 
 /// Actions that ask a model.
@@ -244,6 +245,15 @@ pub(super) fn check(reading: &mut Reading<'_>, step: &Fields<'_>, act: &ToolAct,
             }
         }
         skip.push(SAVED);
+        if let Some(item) = fields.get("input_type").filter(|item| item.text() == Some("choice"))
+            && fields.get("choices").is_none()
+        {
+            let hint = Some("add `choices: [ … ]`".to_owned());
+            reading.at(Code::StepMissing, &item, "a choice is asked for, and `choices` is missing", hint);
+        }
+    }
+    if act.tool == serving::TOOL && act.action == "connect" {
+        skip.push(serving::CONFIG);
     }
     match &parameters {
         Some(item) => literal::parameters(reading, item, found.input, &skip, &said),
@@ -262,7 +272,10 @@ fn refused(reading: &mut Reading<'_>, item: Option<&Item<'_>>, act: &ToolAct, to
     let literals: Map<String, Value> = literals.collect();
     for complaint in tools.judge(&act.tool, &act.action, &literals) {
         if let Some(place) = fields.get(&complaint.parameter) {
-            reading.at(Code::StepOutside, &place, complaint.message, None);
+            let is_of_a_path =
+                ["leads out", "is not for pipelines"].iter().any(|why| complaint.message.contains(why));
+            let hint = (!is_of_a_path).then(|| format!("`refrain tools {}` says what it takes", act.tool));
+            reading.at(Code::StepOutside, &place, complaint.message, hint);
         }
     }
 }

@@ -87,6 +87,10 @@ impl Asked<'_> {
     }
 
     fn single(&self, mut value: Value, said: &str) -> Vec<AnsweredUnit> {
+        if self.conversation.wrapped && value.get("answer").is_none() {
+            // It said what was asked for, and left out what stands around it.
+            value = serde_json::json!({ "answer": value });
+        }
         self.drop_nulls(&mut value);
         let wrong = self.wrong(&value);
         let why = (!wrong.is_empty()).then(|| {
@@ -95,7 +99,7 @@ impl Asked<'_> {
             }))
         });
         let output = if self.conversation.wrapped { value["answer"].take() } else { value };
-        self.units.iter().map(|unit| answered(&unit.id, &output, why.clone(), said)).collect()
+        self.units.iter().map(|unit| self.answered(&unit.id, &output, why.clone(), said)).collect()
     }
 
     fn numbered(&self, mut value: Value, said: &str) -> Vec<AnsweredUnit> {
@@ -160,7 +164,14 @@ impl Asked<'_> {
         match output.as_str().map(str::trim).filter(|_| self.conversation.asks_for_text() && why.is_none()) {
             Some("") => invalid(unit, "the answer is empty".to_owned(), said),
             Some(text) => AnsweredUnit::new(unit.clone(), Ok(self.conversation.record(text))),
-            None => answered(unit, output, why, &said),
+            None => self.answered(unit, output, why, &said),
+        }
+    }
+
+    fn answered(&self, unit: &UnitId, value: &Value, why: Option<String>, said: &str) -> AnsweredUnit {
+        match why.map_or_else(|| Json::of(value).map_err(|error| error.to_string()), Err) {
+            Ok(json) => AnsweredUnit::new(unit.clone(), Ok(self.conversation.placed(json))),
+            Err(why) => invalid(unit, why, said.to_owned()),
         }
     }
 
@@ -210,13 +221,6 @@ fn told(wrong: impl Iterator<Item = String>) -> String {
         told.push(format!("and {more} more"));
     }
     told.join("; ")
-}
-
-fn answered(unit: &UnitId, value: &Value, why: Option<String>, said: &str) -> AnsweredUnit {
-    match why.map_or_else(|| Json::of(value).map_err(|error| error.to_string()), Err) {
-        Ok(json) => AnsweredUnit::new(unit.clone(), Ok(json)),
-        Err(why) => invalid(unit, why, said.to_owned()),
-    }
 }
 
 fn invalid(unit: &UnitId, message: String, said: String) -> AnsweredUnit {

@@ -135,6 +135,7 @@ pub(crate) fn with(request: Request, schema: Option<&Value>, numbered: bool) -> 
         numbered,
         wrapped: false,
         field: "text".to_owned(),
+        under: String::new(),
     };
     Request { conversation: Some(Arc::new(conversation)), ..request }
 }

@@ -109,6 +109,19 @@ impl Person {
     }
 }
 
+/// Returns a question that must be answered and is not asked.
+fn unasked(literals: &Map<String, Value>) -> Option<String> {
+    let questions = literals.get("questions")?.as_array()?;
+    let is_asked = |name: &str| {
+        questions.iter().any(|question| match question {
+            Value::Object(fields) => fields.values().any(|value| value == name),
+            other => other == name,
+        })
+    };
+    let mut required = literals.get("required_questions")?.as_array()?.iter().filter_map(Value::as_str);
+    required.find(|name| !is_asked(name)).map(str::to_owned)
+}
+
 #[async_trait]
 impl Tool for Person {
     fn judge(&self, _: &str, literals: &Map<String, Value>, _: &dyn Workspace) -> Vec<Complaint> {
@@ -116,6 +129,9 @@ impl Tool for Person {
         let complaint = |parameter: &str, message| Complaint { parameter: parameter.to_owned(), message };
         if let Some(error) = pattern.and_then(|pattern| whole_match(pattern, "").err()) {
             return vec![complaint("validation_pattern", error)];
+        }
+        if let Some(name) = unasked(literals) {
+            return vec![complaint("required_questions", format!("`{name}` is none of the questions"))];
         }
         let unfit = literals.get("default").and_then(|default| self.unfit(literals.clone(), default).err());
         unfit.map(|message| complaint("default", message)).into_iter().collect()

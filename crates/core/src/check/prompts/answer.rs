@@ -20,10 +20,6 @@ impl Checker<'_> {
         path: &str,
     ) -> Option<Option<Arc<OutputSchema>>> {
         if let Some(written) = &agent.spec.output {
-            if agent.spec.field.is_some() {
-                let message = "`field` is for a model that answers with text, and `output` gives its shape";
-                self.problems.add_at(Code::AgentField, format!("{path}.field"), message, None, None);
-            }
             return self.schema(written, &format!("{path}.output")).map(|schema| Some(Arc::new(schema)));
         }
         Some(work.output.schema.as_ref().map(|schema| Arc::new(of_phase(schema, work))))

@@ -8,6 +8,8 @@ use crate::node::{Kind, Node};
 
 /// Policies that may stand where a step may.
 const POLICIES: [&str; 4] = ["fail", "continue", "skip", "retry"];
+/// How a model is chosen.
+const STRATEGIES: [&str; 3] = ["cost", "performance", "balanced"];
 /// A text is more than enough to look at.
 const MOST_DEPTH: usize = 16;
 
@@ -27,7 +29,8 @@ impl Wanted<'_> {
         Some(match key {
             "parameters" => self.parameter(step, inner),
             "action" => self.actions(step),
-            "tool" => self.tool_names(),
+            "tool" => self.tool_names(step)?,
+            "selection" if is_whole || inner == ".strategy" => json!({ "enum": STRATEGIES }),
             "dependencies" | "depends_on" if is_whole => {
                 json!({ "type": "array", "items": self.ids(step, &[]) })
             }
@@ -73,6 +76,13 @@ impl Wanted<'_> {
     }
 
     fn in_header(&self, path: &str) -> Option<Value> {
+        match path {
+            "selection" | "selection_schema" | "selection.strategy" | "selection_schema.strategy" => {
+                return Some(json!({ "enum": STRATEGIES }));
+            }
+            "default_model" | "model" => return self.models(),
+            _ => {}
+        }
         let (section, rest) = path.split_once(['.', '['])?;
         let default = rest.strip_suffix(".default");
         let declared = default.and_then(|_| self.find(path.strip_suffix(".default")?)?.get("type"));
@@ -126,10 +136,33 @@ impl Wanted<'_> {
         names.map_or_else(|| json!({ "type": "string" }), |names| json!({ "enum": names }))
     }
 
-    fn tool_names(&self) -> Value {
-        let Some(tools) = self.tools else { return json!({ "type": "string" }) };
-        let is_usable = |name: &&str| tools.find(name).is_some_and(|view| view.kind == ToolKind::Tool);
-        json!({ "enum": tools.names().into_iter().filter(is_usable).collect::<Vec<_>>() })
+    /// Returns the tools that the rest of a step is for: those with its action, which take its parameters.
+    fn tool_names(&self, step: &str) -> Option<Value> {
+        let Some(tools) = self.tools else { return Some(json!({ "type": "string" })) };
+        let action = self.text(step, "action");
+        let given = self.keys(step, "parameters");
+        let takes = |input: &Value| {
+            let knows = |key: &String| input["properties"].get(key).is_some();
+            let mut required = input["required"].as_array().into_iter().flatten().filter_map(Value::as_str);
+            given.iter().all(knows) && required.all(|key| given.iter().any(|name| name == key))
+        };
+        let is_usable = |name: &&str| {
+            let view = tools.find(name).filter(|view| view.kind == ToolKind::Tool);
+            view.is_some_and(|view| match action {
+                Some(action) => view.action(action).is_some_and(|action| takes(action.input)),
+                None => view.actions.len() == 1 && view.actions.iter().all(|action| takes(action.input)),
+            })
+        };
+        let names: Vec<&str> = tools.names().into_iter().filter(is_usable).collect();
+        (!names.is_empty()).then(|| json!({ "enum": names }))
+    }
+
+    /// Returns the keys of a map of a step.
+    fn keys(&self, step: &str, name: &str) -> Vec<String> {
+        match self.find(step).and_then(|step| step.get(name)).map(|entry| &entry.value.kind) {
+            Some(Kind::Map(entries)) => entries.iter().map(|entry| entry.key.clone()).collect(),
+            _ => Vec::new(),
+        }
     }
 
     /// Returns the ids of the steps beside one, and other words.

@@ -143,6 +143,20 @@ impl<'a> Making<'a> {
         if matches!(entry.kind, StepKind::Each(_) | StepKind::While) {
             self.turns(entry, scope, name);
         }
+        if entry.kind == StepKind::Each(false) {
+            self.failed_alone(entry, &target, name);
+        }
+    }
+
+    /// A loop that is not listed is so where it failed by itself, such as over a list that is none: nothing else tells of it.
+    fn failed_alone(&mut self, entry: &StepEntry, target: &Target, name: &str) {
+        let Some((phase, made)) = self.phases.get(target) else { return };
+        let start = format!("{name}_");
+        let is_told = || self.steps.iter().any(|(id, step)| id.starts_with(&start) && step.error.is_some());
+        if phase.status == PhaseStatus::Failed && !is_told() {
+            let step = step_of(self.map, entry, phase, made);
+            self.steps.insert(name.to_owned(), step);
+        }
     }
 
     fn turns(&mut self, entry: &StepEntry, scope: &Scope, name: &str) {

@@ -7,6 +7,7 @@
 mod case;
 mod choice;
 mod crash;
+mod drawer;
 mod language;
 mod loops;
 mod mind;

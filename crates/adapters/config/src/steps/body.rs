@@ -77,7 +77,11 @@ impl Lowering<'_, '_> {
                 drafts.clear();
                 break;
             }
-            drafts.extend(self.draft(n, item, around));
+            match self.draft(n, item, around) {
+                Some(draft) => drafts.push(draft),
+                // Nothing is known of a step without a name, and any other may mean it.
+                None => drop(self.broken.sections.insert("phases".to_owned())),
+            }
         }
         let mut steps: IndexMap<String, Known> = IndexMap::new();
         let mut variables: IndexMap<String, Option<PhaseName>> = IndexMap::new();
@@ -98,7 +102,8 @@ impl Lowering<'_, '_> {
                 let own = (!variables.contains_key(name)).then(|| draft.phase.clone());
                 variables.insert(name.clone(), own);
             }
-            steps.insert(draft.id.clone(), Known { phase: draft.phase.clone(), gives });
+            let is_each = draft.fields.get("for_each").is_some();
+            steps.insert(draft.id.clone(), Known { phase: draft.phase.clone(), gives, is_each });
             kept.push(draft);
         }
         for draft in &kept {

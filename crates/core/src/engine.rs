@@ -1,13 +1,15 @@
 //! The engine: everything that can be done with a project, on top of the ports.
 
 mod error;
+mod people;
+mod query;
 mod request;
+mod selecting;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use refrain_schemas::comparison::Comparison;
-use refrain_schemas::edit::{EditList, EditReport, ReviewReport};
 use refrain_schemas::json::Json;
 use refrain_schemas::ledger::{CallReport, ImportReport, LedgerReport};
 use refrain_schemas::name::{AgentName, CallId, PhaseName, Revision, RunId};
@@ -16,19 +18,20 @@ use refrain_schemas::plan::PlanReport;
 use refrain_schemas::plan_file::PlanFile;
 use refrain_schemas::problem::Problem;
 use refrain_schemas::report::{OpenErrors, RunReport};
-use refrain_schemas::scope::{Scope, Target};
+use refrain_schemas::scope::Target;
 use refrain_schemas::status::{HistoryReport, Holder, StatusReport};
 use refrain_schemas::why::{Conflict, DiffReport, WhyReport};
 
-use crate::model::{Model, Phase};
+use crate::model::Model;
 use crate::ports::agent::AgentFactory;
 use crate::ports::clock::{Clock, Ids};
 use crate::ports::executor::Executor;
 use crate::ports::files::{ProjectFiles, SourceReader, TargetWriter};
 use crate::ports::sink::{LogSink, ProgressSink};
-use crate::ports::store::{CallFilter, Collected, Store};
+use crate::ports::store::{CallFilter, Store};
 use crate::ports::tools::Tools;
 pub use error::EngineError;
+pub use query::{By, GcReport, GcRequest, Shown};
 pub use request::{Control, RunRequest, Selection};
 
 pub use crate::quality::Examined;
@@ -77,62 +80,6 @@ pub struct Engine {
     window: usize,
     pipeline: Option<String>,
     looks: Option<Arc<AtomicU64>>,
-}
-
-/// What calls of the ledger are summed up by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum By {
-    /// The phase, in all scopes.
-    Phase,
-    /// The scope, of all phases.
-    Scope,
-    /// The phase in one scope.
-    Target,
-    /// The agent.
-    Agent,
-    /// The model.
-    Model,
-    /// The run.
-    Run,
-    /// Why the call was made.
-    Rung,
-    /// The unit; a call about several counts for each, and what it consumed is shared evenly.
-    Unit,
-}
-
-/// What was collected.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct GcReport {
-    /// What was removed, or would be.
-    pub collected: Collected,
-    /// Revisions that were forgotten, or would be.
-    pub revisions: Vec<(Target, Revision)>,
-    /// Exported files that were removed, or would be.
-    pub exports: Vec<String>,
-}
-
-/// What is to be collected.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct GcRequest {
-    /// How many revisions of each target stay.
-    pub keep: u32,
-    /// Whether replies go that no kept revision came from.
-    pub replies: bool,
-    /// Whether exported files go that are left over.
-    pub exports: bool,
-    /// Whether nothing goes, and is only told.
-    pub dry_run: bool,
-}
-
-/// What `show` shows.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Shown {
-    /// Records in artifact order.
-    Records(Vec<Json>),
-    /// A document.
-    Document(Json),
-    /// The paths of written files.
-    Files(Vec<String>),
 }
 
 /// How many open units a run holds where nobody says.
@@ -408,31 +355,6 @@ impl Engine {
         crate::queries::accept::accept(self, targets, reason, holder).await
     }
 
-    /// Returns the edits that people made of some targets, in pipeline order; targets without any are left out.
-    ///
-    /// # Errors
-    /// Fails where the store does.
-    pub async fn edits(&self, targets: &[Target]) -> Result<EditList, EngineError> {
-        crate::queries::edits::edits(self, targets).await
-    }
-
-    /// Returns the targets that people edited: in pipeline order, then those that do not take part any more.
-    ///
-    /// # Errors
-    /// Fails where the store does.
-    pub async fn edited(&self) -> Result<Vec<Target>, EngineError> {
-        crate::queries::edits::idle::edited(self).await
-    }
-
-    /// Returns a warning for each target whose edits do not come out, because its phase does not take part: how many these
-    /// are, and why.
-    ///
-    /// # Errors
-    /// Fails where the store does.
-    pub async fn idle_edits(&self) -> Result<Vec<Problem>, EngineError> {
-        crate::queries::edits::idle::idle_edits(self).await
-    }
-
     /// Returns how many issues of severity `error` are open, by the target that found them: issues with texts that no later
     /// phase has changed.
     ///
@@ -440,20 +362,6 @@ impl Engine {
     /// Fails where the store does.
     pub async fn open_errors(&self) -> Result<Vec<OpenErrors>, EngineError> {
         crate::queries::errors::open_errors(self).await
-    }
-
-    /// Records changes that a person made to the records of a target: all of them, or none. The next run lays them over
-    /// what machines make.
-    ///
-    /// # Errors
-    /// Fails where the target has no records to edit, where one of them would not fit its schema any more, where the
-    /// store does, or where it is held.
-    pub async fn record_edits(
-        &self,
-        request: &EditRequest,
-        holder: &Holder,
-    ) -> Result<EditReport, EngineError> {
-        crate::queries::edits::record_edits(self, request, holder).await
     }
 
     /// Returns a warning for each source that is not there.
@@ -480,130 +388,11 @@ impl Engine {
         crate::queries::leftovers::leftovers(self).await
     }
 
-    /// Makes edits of what a person changed in a file that an export wrote.
-    ///
-    /// # Errors
-    /// Fails as [`Engine::record_edits`] does, and where the file has problems, all of which are told.
-    pub async fn import_edits(
-        &self,
-        returned: &Returned,
-        bench: &Bench,
-        holder: &Holder,
-    ) -> Result<EditReport, EngineError> {
-        crate::queries::edits::import::import(self, returned, bench, holder).await
-    }
-
-    /// Returns the edits that people are to look at, by the latest revision of each target.
-    ///
-    /// # Errors
-    /// Fails where the store does.
-    pub async fn review(&self, targets: &[Target]) -> Result<ReviewReport, EngineError> {
-        crate::queries::review::review(self, targets).await
-    }
-
-    /// Resolves edits of several targets, all that are named or none; tells for each target what became of its edits.
-    ///
-    /// # Errors
-    /// Fails where a key has no edit, where that cannot be done to one, where the store does, or where it is held.
-    pub async fn resolve(
-        &self,
-        wanted: &[(Target, Keys)],
-        resolution: &Resolution,
-        signature: &Signature,
-        holder: &Holder,
-    ) -> Result<Vec<EditReport>, EngineError> {
-        crate::queries::resolve::resolve(self, wanted, resolution, signature, holder).await
-    }
-
-    /// Puts the edits of a target back to what they were before they were changed last.
-    ///
-    /// # Errors
-    /// Fails where nobody has edited it, where the store does, or where it is held.
-    pub async fn undo_last(
-        &self,
-        target: &Target,
-        signature: &Signature,
-        holder: &Holder,
-    ) -> Result<EditReport, EngineError> {
-        crate::queries::resolve::undo_last(self, target, signature, holder).await
-    }
-
     /// Forgets all but the latest revisions of each target, and what only they needed.
     ///
     /// # Errors
     /// Fails where the store does, or where it is held, and where a file cannot be removed; nothing is forgotten then.
     pub async fn gc(&self, request: GcRequest, holder: &Holder) -> Result<GcReport, EngineError> {
         crate::queries::gc::gc(self, request, holder).await
-    }
-
-    /// Resolves a target as named on the command line, such as `translate@ja`; the scope may be left out where the phase has only one.
-    ///
-    /// # Errors
-    /// Fails where there is no such phase or scope, naming those there are.
-    pub fn target(&self, selection: &Selection) -> Result<Target, EngineError> {
-        let targets = self.select(selection)?;
-        match <[Target; 1]>::try_from(targets) {
-            Ok([target]) => Ok(target),
-            Err(targets) => Err(EngineError::Ambiguous {
-                phase: selection.phase.to_string(),
-                targets: targets.iter().map(ToString::to_string).collect(),
-            }),
-        }
-    }
-
-    /// Resolves a target of a turn, such as `save@3`; whether there was such a turn, the history knows.
-    fn select_turn(&self, phase: &Phase, selection: &Selection) -> Result<Target, EngineError> {
-        let dimensions = [&phase.per[..], &phase.loops].concat();
-        let (values, turns) = (&selection.values, phase.loops.len());
-        let is_number = |value: &String| value.parse::<u32>().is_ok_and(|n| n.to_string() == *value);
-        let fixed = values.len().saturating_sub(turns);
-        let has_scope = || {
-            let scopes = crate::model::scopes(&self.model.dimensions, &phase.per);
-            scopes.iter().any(|scope| scope.iter().map(|(_, value)| value).eq(&values[..fixed]))
-        };
-        if values.len() != dimensions.len() || !values[fixed..].iter().all(is_number) || !has_scope() {
-            let of = phase.loops.iter().map(ToString::to_string).collect();
-            return Err(EngineError::Turn { phase: phase.name.to_string(), of });
-        }
-        Ok(phase.target(Scope::new(dimensions.into_iter().zip(values.iter().cloned()))))
-    }
-
-    /// Returns the loop in whose turns a selection is, the outermost one; the selection itself where it is in none.
-    #[must_use]
-    pub(crate) fn outermost(&self, selection: &Selection) -> Selection {
-        let phase = self.model.phase(selection.phase.as_str());
-        let around = phase.and_then(|phase| Some((phase, self.model.phase(phase.loops.first()?.as_str())?)));
-        let Some((phase, around)) = around else { return selection.clone() };
-        let values = selection.values.iter().take(phase.per.len()).cloned().collect();
-        Selection { phase: around.name.clone(), values }
-    }
-
-    /// Resolves a selection to all its targets.
-    ///
-    /// # Errors
-    /// Fails where there is no such phase or scope, naming those there are.
-    pub fn select(&self, selection: &Selection) -> Result<Vec<Target>, EngineError> {
-        let phase = self.model.phase(selection.phase.as_str()).ok_or_else(|| EngineError::UnknownPhase {
-            phase: selection.phase.to_string(),
-            known: self.model.phases.iter().map(|phase| phase.name.to_string()).collect(),
-        })?;
-        if !phase.loops.is_empty() {
-            return self.select_turn(phase, selection).map(|target| vec![target]);
-        }
-        let scopes = self.model.scopes(phase);
-        let fits = |scope: &Scope| {
-            selection.values.is_empty()
-                || scope.iter().map(|(_, value)| value).eq(selection.values.iter().map(String::as_str))
-        };
-        let found: Vec<Target> =
-            scopes.iter().filter(|scope| fits(scope)).map(|scope| phase.target(scope.clone())).collect();
-        if found.is_empty() {
-            return Err(EngineError::UnknownScope {
-                phase: selection.phase.to_string(),
-                scope: selection.values.join(","),
-                known: scopes.iter().map(ToString::to_string).collect(),
-            });
-        }
-        Ok(found)
     }
 }

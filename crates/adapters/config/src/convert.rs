@@ -9,7 +9,7 @@ use crate::{json, yaml};
 /// Returns a pipeline as YAML, in the order that its fields are declared in; `None` where it cannot be written.
 pub(crate) fn text(pipeline: &Pipeline) -> Option<String> {
     let written = json::as_yaml(&serde_json::to_string(pipeline).ok()?);
-    let (tree, _) = yaml::read(&Source { file: String::new(), text: &written });
+    let (tree, _) = yaml::read(&Source::new("", &written));
     let mut out = String::new();
     fields(&tree?, 0, &mut out);
     Some(out)

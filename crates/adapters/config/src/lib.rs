@@ -242,7 +242,7 @@ impl Parsed {
         }
         let file = self.file.clone();
         let text = std::mem::take(&mut self.text);
-        self.tree(&Source { file, text: &text }, given);
+        self.tree(&Source::new(file, &text), given);
         self.text = source.text.to_owned();
     }
 
@@ -323,7 +323,7 @@ impl Parsed {
     /// Returns the place that a problem's path names.
     fn place(&self, problem: &Problem) -> Option<Place> {
         let tree = self.tree.as_ref()?;
-        let source = Source { file: self.file.clone(), text: &self.text };
+        let source = Source::new(self.file.clone(), &self.text);
         let path = self
             .steps
             .as_ref()

@@ -1,5 +1,7 @@
 //! The text of a file, and places in it.
 
+use std::cell::OnceCell;
+
 use refrain_core::check::code::Code;
 use refrain_core::check::problem;
 use refrain_schemas::problem::{Place, Problem};
@@ -14,9 +16,15 @@ const LARGEST: usize = 64 * 1024 * 1024;
 pub(crate) struct Source<'t> {
     pub(crate) file: String,
     pub(crate) text: &'t str,
+    /// Where each line begins, once somebody asks for one: a file of many steps has each of them looked at.
+    starts: OnceCell<Vec<usize>>,
 }
 
 impl<'t> Source<'t> {
+    pub(crate) fn new(file: impl Into<String>, text: &'t str) -> Self {
+        Self { file: file.into(), text, starts: OnceCell::new() }
+    }
+
     /// Takes the bytes of a file; a byte order mark is left out.
     pub(crate) fn read(bytes: &'t [u8], file: &str) -> Result<Self, Box<Problem>> {
         if bytes.len() > LARGEST {
@@ -25,7 +33,8 @@ impl<'t> Source<'t> {
         }
         match std::str::from_utf8(bytes) {
             Ok(text) => {
-                Ok(Self { file: file.to_owned(), text: text.strip_prefix('\u{feff}').unwrap_or(text) })
+                let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+                Ok(Self::new(file, text))
             }
             Err(error) => Err(Box::new(not_utf8(bytes, error.valid_up_to(), file))),
         }
@@ -44,7 +53,12 @@ impl<'t> Source<'t> {
 
     /// Returns a line by its number, without its end.
     pub(crate) fn line(&self, line: u32) -> &'t str {
-        nth_line(self.text, line)
+        let starts = self.starts.get_or_init(|| {
+            let ends = self.text.match_indices('\n').map(|(at, _)| at + 1);
+            std::iter::once(0).chain(ends).collect()
+        });
+        let start = starts.get(line.saturating_sub(1) as usize);
+        start.and_then(|start| self.text[*start..].lines().next()).unwrap_or_default()
     }
 }
 

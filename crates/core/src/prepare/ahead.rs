@@ -38,6 +38,12 @@ impl RecordsBefore {
         was.is_some_and(|was| *was == Digest::of_content(text.as_bytes()))
     }
 
+    /// Whether anything is known of them, so that something may be kept.
+    #[must_use]
+    pub fn is_some(&self) -> bool {
+        !self.0.is_empty()
+    }
+
     /// Forgets all, so that nothing is as it was.
     pub fn clear(&mut self) {
         self.0.clear();

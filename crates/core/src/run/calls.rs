@@ -16,7 +16,7 @@ use super::ceiling;
 use super::forerunner::Forerunner;
 use super::gate::Admission;
 use super::input::{Effect, TargetNo};
-use super::pool::Pack;
+use super::pool::{Growth, Pack};
 use super::purse::Hold;
 use super::purses::{Claims, Owner, Payers, Shortage};
 use super::state::{Flight, PoolNo, RunState, Stop};
@@ -87,15 +87,20 @@ impl RunState {
         let (phase, member) = (self.pools[no].phase, self.pools[no].member);
         let Work::Ask(work) = &model.phases[phase].work else { return (None, false) };
         let mut pool = std::mem::take(&mut self.pools[no].pool);
-        let may_grow = |target: TargetNo, group: u32| {
-            work.pack > 1
-                && (self.targets[target].job().is_some_and(|job| job.may_grow(work.fan, member, group))
-                    || self.may_be_joined(target, group))
+        let growth = |target: TargetNo, group: u32| {
+            if self.targets[target].job().is_some_and(|job| job.may_grow(work.fan, member, group)) {
+                Growth::Open
+            } else {
+                self.growth_ahead(target, group)
+            }
         };
+        let mut left = Vec::new();
         let is_due = |target: TargetNo| !self.is_early(target) || (with_early && !self.is_halted(target));
-        let cut = if pool.has_free() { pool.next_pack(member, work.pack, is_due, may_grow) } else { None };
+        let cut =
+            if pool.has_free() { pool.next_pack(member, work.pack, is_due, growth, &mut left) } else { None };
         let more = cut.is_some() && pool.has_waiting();
         self.pools[no].pool = pool;
+        left.into_iter().for_each(|ask| self.disown(ask));
         let pack = cut.and_then(|pack| self.wanted(pack)).map(|mut pack| {
             if work.fan == Fan::Cascade && member > 0 && pack.rung == Rung::First {
                 pack.rung = Rung::Cascade;

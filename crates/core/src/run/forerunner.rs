@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use refrain_schemas::event::EventKind;
 use refrain_schemas::failure::Failure;
+use refrain_schemas::freshness::{Cause, CauseKind};
 use refrain_schemas::history::AttemptRecord;
 use refrain_schemas::json::Json;
 use refrain_schemas::name::PhaseName;
@@ -54,6 +55,10 @@ pub(super) struct Forerunner {
     is_doomed: bool,
     /// Whether its units lack some whose records never flowed, so that nobody knows which groups of them are complete.
     is_gapped: bool,
+    /// Whether units that do not flow are kept when the target's turn comes: nothing but what flows can be different.
+    keeps_others: bool,
+    /// Whether the target's turn may ask about units that never flow.
+    leaves_some: bool,
     /// Whether nobody is asked before the target's turn.
     is_halted: bool,
     /// A failure for which the run ends when the target's turn comes.
@@ -307,9 +312,11 @@ impl RunState {
         }
         let model = self.model.clone();
         let Work::Ask(work) = &model.phases[self.targets[no].phase].work else { return };
+        let is_as_before = |cause: &Cause| cause.kind == CauseKind::UpstreamStale;
+        let keeps_others = prospect.before.is_some() && standing.verdict.causes.iter().all(is_as_before);
         let mut job = Job::new(&model, work, standing, Box::new(prospect.prepared));
         let Some(ahead) = &mut self.forerunners[no] else { return };
-        ahead.step = Step::Asking;
+        (ahead.step, ahead.keeps_others) = (Step::Asking, keeps_others);
         ahead.before = prospect.before;
         let source = ahead.live.iter().find(|live| !matches!(live.flow, Flow::Join(_)));
         let source = source.map(|live| live.phase.clone());

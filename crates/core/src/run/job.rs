@@ -79,6 +79,8 @@ pub struct Job {
     pub n_resting: usize,
     /// Whether no new call may start.
     pub is_stopped: bool,
+    /// Whether nobody is asked for it whom it has not asked already; of a forerunner in whose stead its target asks.
+    pub is_relieved: bool,
     /// Agents that no further call is made to, by their places in the pool, and why.
     pub unable: BTreeMap<usize, Failure>,
     /// Units with an ask that has no reply on record, where nobody may be asked.
@@ -155,6 +157,7 @@ impl Job {
             n_in_flight: 0,
             n_resting: 0,
             is_stopped: false,
+            is_relieved: false,
             unable: BTreeMap::new(),
             missed: BTreeSet::new(),
             counts,

@@ -9,9 +9,9 @@ use crate::model::Work;
 use crate::publish::{Publisher, UnitOutcome};
 use crate::reply::Rules;
 
+use super::failed_units::NAMED_FAILURES;
 use super::input::{Effect, TargetNo};
 use super::job::Job;
-use super::replies::NAMED_FAILURES;
 use super::state::RunState;
 
 /// The window moves in steps of this share of it: so many units are begun at once, or handed over.

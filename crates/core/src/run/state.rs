@@ -29,7 +29,7 @@ use super::agenda::Agenda;
 use super::forerunner::Forerunner;
 use super::gate::Pass;
 use super::gates::{Chain, Gates};
-use super::input::{AskRef, Asks, Effect, Input, Place, TargetNo, Told};
+use super::input::{AskRef, Effect, Input, Place, TargetNo, Told};
 use super::job::Tally;
 use super::key_map::KeyMap;
 use super::pool::{Pack, Pool};
@@ -37,7 +37,7 @@ use super::purse::Hold;
 use super::purses::Purses;
 use super::roster::Targets;
 use super::target_state::TargetState;
-use super::unit_state::AskState;
+use super::waiting::Waiting;
 
 /// The state of a run.
 #[derive(Debug)]
@@ -153,33 +153,6 @@ pub(super) struct Flight {
     pub(super) started: Duration,
     pub(super) passes: Vec<Pass>,
     pub(super) hold: Hold,
-}
-
-/// Asks with one key: one of them is asked, the others wait for its reply.
-#[derive(Debug, Default)]
-pub(super) struct Waiting {
-    pub(super) asks: Asks,
-    pub(super) asked: Option<AskRef>,
-    /// Whether that one is in a call.
-    pub(super) is_flying: bool,
-}
-
-impl Waiting {
-    /// Lets the first that is left ask, one whose turn has come before others. One that the ledger is still being looked
-    /// into for is not among them: it asks, if it has to, when that is over.
-    pub(super) fn inherit(&mut self, targets: &Targets) -> Option<AskRef> {
-        let ready: Vec<AskRef> = self.asks.iter().copied().filter(|ask| !is_looking(targets, *ask)).collect();
-        let due = ready.iter().find(|ask| !targets.is_early(ask.target));
-        (self.asked, self.is_flying) = (due.or(ready.first()).copied(), false);
-        self.asked
-    }
-}
-
-/// Whether the ledger is being looked into for an ask.
-pub(super) fn is_looking(targets: &Targets, ask: AskRef) -> bool {
-    let job = targets[ask.target].job();
-    let state = job.and_then(|job| job.units.get(ask.unit)?.asks.get(ask.ask));
-    state.is_some_and(|ask| matches!(ask.state, AskState::Looking))
 }
 
 /// Why no new call starts. Later ones are stronger.
@@ -298,7 +271,7 @@ impl RunState {
                         .unwrap_or(ONCE),
                     retries_reported: phase.course.policy == Policy::Retry,
                     chain,
-                    pool: Pool::new(member.clones),
+                    pool: Pool::new(member.clones, member.samples),
                 });
             }
         }

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use refrain_schemas::name::AgentName;
 use refrain_schemas::scope::Target;
 
-use super::{compare, known_asks, look_ahead, with_upstream};
+use super::comparison::{compare, known_asks};
+use super::{look_ahead, with_upstream};
 use crate::engine::{Engine, EngineError};
 use crate::model::Work;
 use crate::plan::Ahead;

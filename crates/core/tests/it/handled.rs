@@ -112,7 +112,7 @@ fn the_document_of_a_failure_is_no_records() {
 #[test]
 fn what_an_agent_accepts_is_for_inputs() {
     let mark = json!({"builtin": "mark", "accepts": {"type": "object"}});
-    let mut world = written(json!({"mark": {"agent": mark, "units": {"of": "ingest"}}}));
+    let world = written(json!({"mark": {"agent": mark, "units": {"of": "ingest"}}}));
     let problems = world.checked().map(drop).unwrap_err();
     assert!(problems.iter().any(|problem| problem.contains("this one splits records")), "{problems:?}");
 }

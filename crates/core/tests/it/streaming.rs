@@ -16,6 +16,7 @@ use crate::pieces::{error, failure, lines, pipeline};
 mod hazards;
 mod money;
 mod orders;
+mod packs;
 mod taken_over;
 mod windows;
 mod workload;

@@ -356,7 +356,7 @@ mod tests {
         let items: Vec<String> =
             texts.iter().map(|text| serde_json::Value::from(text.as_str()).to_string()).collect();
         let text = format!("[{}]", items.join(", "));
-        let source = Source { file: "x.yaml".to_owned(), text: &text };
+        let source = Source::new("x.yaml", &text);
         let mut tree = crate::yaml::read(&source).0.unwrap();
         let files = files.iter().map(|(name, text)| ((*name).to_owned(), Some(text.clone()))).collect();
         let found = include(&mut tree, &source, &files);

@@ -5,6 +5,7 @@ use crate::stream;
 
 use super::super::input::TargetNo;
 use super::super::job::Job;
+use super::super::pool::Growth;
 use super::super::state::RunState;
 use super::super::target_state::Stage;
 use super::Forerunner;
@@ -46,11 +47,13 @@ impl RunState {
         if readers.is_empty() || self.stop.is_some() {
             return;
         }
-        let is_whole = self.is_whole(no) && self.targets[no].job().is_some_and(Job::is_all_settled);
+        let is_settled = self.targets[no].job().is_some_and(Job::is_all_settled);
+        let is_whole = self.is_whole(no);
         for reader in readers {
             self.take_in(reader);
             if let Some(ahead) = &mut self.forerunners[reader] {
-                ahead.is_gapped |= !is_whole;
+                ahead.is_gapped |= !(is_whole && is_settled);
+                ahead.leaves_some |= !(is_settled && (is_whole || ahead.keeps_others));
             }
         }
     }
@@ -91,16 +94,37 @@ impl RunState {
         }
     }
 
-    /// Whether units that have not come yet could join a pack of a forerunner.
-    pub(in super::super) fn may_be_joined(&self, no: TargetNo, group: u32) -> bool {
+    /// Says whether units that have not come yet could join a pack of a forerunner. Where the turn of its target may bring such
+    /// units, an incomplete pack is left to it: asked apart, they would take more calls than a plan foretells.
+    pub(in super::super) fn growth_ahead(&self, no: TargetNo, group: u32) -> Growth {
         let principal = self.principal(no);
-        let (true, Some(ahead)) = (self.is_early(no), self.ahead(principal)) else { return false };
-        if ahead.unstarted.get(&group).is_some_and(|n| *n > 0) {
-            return true;
+        let (true, Some(ahead)) = (self.is_early(no), self.ahead(principal)) else { return Growth::Over };
+        let is_awaited = ahead.unstarted.get(&group).is_some_and(|n| *n > 0);
+        if is_awaited || self.may_flow(principal, ahead, group) {
+            Growth::Open
+        } else if self.brings_all(principal) {
+            Growth::Over
+        } else {
+            Growth::Deferred
         }
+    }
+
+    /// Whether units of a group may still flow in.
+    fn may_flow(&self, principal: TargetNo, ahead: &Forerunner, group: u32) -> bool {
         let Work::Ask(work) = &self.phase(principal).work else { return false };
         let value = ahead.pack_values.get(group as usize).and_then(Option::as_deref);
         let field = work.pack_within.as_deref();
         !ahead.is_closed && !ahead.is_full && ahead.sources().any(|up| self.may_bring(up, field, value))
+    }
+
+    /// Whether the turn of a target asks about no units but those that its forerunner has, or will have.
+    fn brings_all(&self, no: TargetNo) -> bool {
+        let Some(ahead) = self.ahead(no) else { return false };
+        let lacks_some = ahead.is_closed || ahead.is_full || ahead.leaves_some;
+        let flows = |up: TargetNo| {
+            let is_ahead = self.targets[up].is_before_asking();
+            (ahead.keeps_others || self.is_whole(up)) && (!is_ahead || self.brings_all(up))
+        };
+        !lacks_some && ahead.sources().all(flows)
     }
 }

@@ -100,7 +100,9 @@ impl RunState {
         let mut ready = f(self, &mut ahead);
         if let Some(job) = self.targets[forerunner].job_mut() {
             ready.iter().for_each(|unit| ahead.begin(job.units[*unit].group));
+            let n_ready = ready.len();
             ready.retain(|unit| !is_as_before(&ahead, job, *unit));
+            ahead.leaves_some |= ready.len() < n_ready && !ahead.keeps_others;
             for unit in &ready {
                 job.units[*unit].digest = job.prepared.requests.digest(job.unit(*unit));
             }
@@ -176,7 +178,7 @@ impl RunState {
         if departed.is_empty() || matches!(flow, Flow::Join(_)) {
             return;
         }
-        ahead.is_gapped = true;
+        (ahead.is_gapped, ahead.leaves_some) = (true, true);
         let Flow::Group(field) = flow else { return };
         // Where a record may say another value than its unit, any group may lack it.
         ahead.is_closed |= !self.is_given(*up, field) || departed.contains(&None);

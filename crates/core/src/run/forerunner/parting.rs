@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 
 use refrain_schemas::failure::{Failure, FailureKind};
 
+use crate::model::Work;
+
 use super::super::input::{AskRef, TargetNo};
 use super::super::state::RunState;
 use super::super::target_state::Stage;
@@ -56,6 +58,22 @@ impl RunState {
         if let Some(job) = self.targets[no].job_mut() {
             job.unable.extend(unable);
         }
+        self.relieve(no);
+    }
+
+    /// Lets a target ask itself, in packs as they would be without its forerunner, for what that one has not asked in packs.
+    fn relieve(&mut self, no: TargetNo) {
+        let Work::Ask(work) = &self.phase(no).work else { return };
+        let (first, n_pools, forerunner) = (self.pool_no(no, 0), work.pool.len(), self.forerunner(no));
+        // Where each unit travels alone it does not matter who asks.
+        if work.pack == 1 {
+            return;
+        }
+        let Some(job) = self.targets[forerunner].job_mut() else { return };
+        job.is_relieved = true;
+        let pools = &mut self.pools[first..first + n_pools];
+        let asks: Vec<AskRef> = pools.iter_mut().flat_map(|seat| seat.pool.take_fresh(forerunner)).collect();
+        asks.into_iter().for_each(|ask| self.disown(ask));
     }
 
     /// Lets go of a forerunner whose target has ended: what waits is forgotten, calls under way come home.
@@ -83,7 +101,7 @@ impl RunState {
         heirs.into_iter().for_each(|ask| self.enqueue(ask));
     }
 
-    /// Gives up an ask of a forerunner whose target has ended; whoever waits for it asks for itself.
+    /// Gives up an ask of a forerunner: its target has ended, or asks itself. Who else waits for it asks as well.
     pub(in super::super) fn disown(&mut self, ask: AskRef) {
         let Some(key) = self.open_key(ask) else { return };
         let Some(waiting) = self.by_key.get_mut(&key) else { return };

@@ -9,6 +9,7 @@ use refrain_testkit::world::World;
 use serde_json::{Value, json};
 
 use super::{dice, keys, slow_or_not, streamed, with_barriers, words};
+use crate::ahead::{broken, plan};
 use crate::pieces::{failure, lines, pipeline};
 
 /// Who is asked, and in how large packs.
@@ -141,6 +142,7 @@ proptest! {
         let stops = shapes.iter().any(may_stop);
         let mut barriers = with_barriers(&world);
         world.hold(window);
+        let planned = plan(&mut world);
         let whole = barriers.run();
         if steps < 50 {
             let _ending = world.run_killed(steps * 3);
@@ -161,10 +163,20 @@ proptest! {
         if is_plain && !stops {
             prop_assert_eq!(report.calls >= whole.calls, true);
         }
-        let mut last = report;
+        let is_quiet = is_plain && !is_failing && !stops;
+        if is_quiet {
+            prop_assert_eq!(report.calls, whole.calls);
+            let broken: Vec<String> = planned.phases.iter().zip(&report.phases).filter_map(broken).collect();
+            prop_assert_eq!(broken, [""; 0]);
+        }
+        let (mut last, mut calls) = (report, Vec::new());
         for world in [&mut barriers, &mut world] {
             world.edit("lines.csv", |lines| lines[edit]["text"] = json!("another"));
             last = world.run();
+            calls.push(last.calls);
+        }
+        if is_quiet {
+            prop_assert_eq!(calls[0], calls[1]);
         }
         if stops && !is_failing {
             prop_assert_eq!(world.digests(), barriers.digests());

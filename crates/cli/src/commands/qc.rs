@@ -4,6 +4,7 @@ use clap::Args;
 use refrain_core::engine::RunRequest;
 use refrain_core::quality::{Examined, borne_out, judged};
 use refrain_schemas::exit_code::ExitCode;
+use refrain_schemas::money::Budget;
 use refrain_schemas::name::RunId;
 use refrain_schemas::quality::QualityReport;
 

@@ -9,6 +9,7 @@ mod choice;
 mod convert;
 mod crash;
 mod declared;
+mod drawer;
 mod held;
 mod language;
 mod left;

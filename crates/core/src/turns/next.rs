@@ -238,10 +238,21 @@ impl Rounds {
     }
 }
 
+/// A text that is a list as JSON, such as the answer of a program, is that list.
+fn written_list(value: Value) -> Value {
+    match &value {
+        Value::String(text) if text.trim_start().starts_with('[') => match serde_json::from_str(text) {
+            Ok(list @ Value::Array(_)) => list,
+            _ => value,
+        },
+        _ => value,
+    }
+}
+
 impl Around<'_> {
     async fn items(&self, list: &Pattern) -> Result<Arc<[Value]>, TurnsError> {
         let max = self.work.max;
-        match self.fill(list, &self.context(None, &[]).await?)? {
+        match written_list(self.fill(list, &self.context(None, &[]).await?)?) {
             Value::Array(items) if items.len() <= max => Ok(items.into()),
             Value::Array(items) => {
                 let n = items.len();

@@ -61,8 +61,6 @@ impl Answer {
         self.schema.as_object().cloned().map(SchemaRef::Inline)
     }
 }
-    }
-}
 
 /// Returns the schema of the document of a step that asks a model, as far as texts that read it need it.
 pub(super) fn gives(answer: Option<&Answer>) -> Value {

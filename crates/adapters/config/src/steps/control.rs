@@ -12,9 +12,10 @@ use refrain_schemas::on_failure::{OnFailure, Policy};
 use refrain_schemas::phase_spec::PhaseSpec;
 
 use super::Lowering;
-use super::body::{Around, Draft};
+use super::body::{Around, Draft, DraftKind};
 use super::left::is_left;
 use super::reading::Item;
+use crate::node::Kind;
 
 /// How often a step is tried that does not say it.
 const ATTEMPTS: u32 = 3;
@@ -41,6 +42,13 @@ impl Lowering<'_, '_> {
         spec.retry = Some(self.retry(draft));
         self.error_handling(draft, spec);
         self.step_handlers(draft, around, spec);
+        // Who writes down how it is tried again means every failure.
+        let says_how = |key: &str| draft.fields.get(key).is_some_and(|item| !item.node.is_scalar());
+        let handling = draft.fields.get("error_handling").filter(|item| item.node.get("retry").is_some());
+        let is_tried = !matches!(draft.kind, DraftKind::Loop | DraftKind::Pipeline);
+        if spec.on_failure.is_none() && is_tried && (says_how("retry") || handling.is_some()) {
+            spec.on_failure = Some(OnFailure::Policy(Policy::Retry));
+        }
     }
 
     fn route(&mut self, draft: &Draft<'_>, key: &str) -> Option<PhaseName> {
@@ -145,8 +153,10 @@ impl Lowering<'_, '_> {
             }
         }
         for (key, into) in [("initial_delay", &mut retry.initial), ("max_delay", &mut retry.max)] {
-            if let Some(item) = fields.get(key) {
-                *into = self.reading.time(&item).or(*into);
+            match fields.get(key) {
+                Some(item) if is_zero(&item) => retry.backoff = Some(Backoff::None),
+                Some(item) => *into = self.reading.time(&item).or(*into),
+                None => {}
             }
         }
     }
@@ -181,5 +191,13 @@ impl Lowering<'_, '_> {
                 spec.recover.push(refrain_schemas::on_failure::RecoverSpec { value, ..Default::default() });
             }
         }
+    }
+}
+
+pub(super) fn is_zero(item: &Item<'_>) -> bool {
+    match item.node.kind {
+        Kind::Integer(number) => number == 0,
+        Kind::Float(number) => number == 0.0,
+        _ => false,
     }
 }

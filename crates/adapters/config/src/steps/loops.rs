@@ -1,17 +1,19 @@
 //! Steps that go round: over a list, while a condition holds, over a queue, or over actions.
 
+use indexmap::IndexMap;
 use refrain_core::check::code::Code;
+use refrain_core::formula::Formula;
 use refrain_schemas::agent_spec::RetrySpec;
 use refrain_schemas::loop_spec::LoopSpec;
 use refrain_schemas::name::PhaseName;
 use refrain_schemas::on_failure::{OnFailure, Policy};
 use refrain_schemas::steps::{StepEntry, StepKind};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::Lowering;
 use super::body::{Around, Draft};
 use super::left::is_left;
-use super::names::{Frame, Round, Turn};
+use super::names::{Frame, Known, Round, Turn};
 use super::queue::{IN_QUEUE, tell_why_it_ended};
 use super::reading::{Fields, Item, OwnItem};
 use super::step::{COMMON, REFUSED, Start};
@@ -260,10 +262,19 @@ impl Lowering<'_, '_> {
         start.read.phases.len() == n_before
     }
 
-    /// A list in a text is JSON, or names with commas between them.
+    /// A list in a text is JSON or written as in a formula, or it is names with commas between them.
     fn written_list(&mut self, item: &Item<'_>, text: &str) -> Option<Value> {
+        let text = text.trim();
         if let Ok(list @ Value::Array(_)) = serde_json::from_str(text) {
             return Some(list);
+        }
+        if text.starts_with('[') {
+            let written = Formula::parse(text).and_then(|formula| formula.eval(&Map::new()));
+            if let Ok(list @ Value::Array(_)) = written {
+                return Some(list);
+            }
+        } else if text.contains(',') && !text.contains(['{', '\n']) {
+            return Some(text.split(',').map(|name| Value::from(name.trim())).collect());
         }
         let hint = Some("write a list, such as `[a, b]`, or a template".to_owned());
         self.reading.at(Code::WrongType, item, format!("`{}` is no list", item.name()), hint);
@@ -279,17 +290,13 @@ impl Lowering<'_, '_> {
         start: &mut Start,
         turns: &mut LoopSpec,
     ) {
-        let own = Turn { is_own: true, ..turn.clone() };
-        self.names.frames.push(Frame { turn: Some(own), ..Frame::default() });
-        let read = std::mem::take(&mut start.read);
-        let mut texts = self.texts(Some(draft.phase.clone()), read);
-        let mut condition = |key: &str| texts.condition(&fields.get(key)?);
-        turns.while_ = condition(before);
-        turns.until = condition("until");
-        start.read = texts.read;
-        self.names.frames.pop();
-        for (key, native) in [(before, "while"), ("until", "until")] {
-            if let Some(item) = fields.get(key) {
+        let conditions = [(fields.get(before), "while"), (fields.get("until"), "until")];
+        // After a turn there is what it made.
+        let seen = [IndexMap::new(), inner_steps(draft, turn.round)];
+        for ((item, native), seen) in conditions.into_iter().zip(seen) {
+            if let Some(item) = item {
+                let condition = self.loop_condition(draft, turn, &item, seen, start);
+                *(if native == "while" { &mut turns.while_ } else { &mut turns.until }) = condition;
                 self.place(format!("phases.{}.loop.{native}", draft.phase), &item);
             }
         }
@@ -298,6 +305,27 @@ impl Lowering<'_, '_> {
             let message = format!("the loop says neither `{before}` nor `until`");
             self.reading.report(Code::StepLoop, &draft.fields.path, draft.fields.span, message, None);
         }
+    }
+
+    /// Reads a condition of a loop, which sees some steps of its turns; it does not come after these.
+    fn loop_condition(
+        &mut self,
+        draft: &Draft<'_>,
+        turn: &Turn,
+        item: &Item<'_>,
+        steps: IndexMap<String, Known>,
+        start: &mut Start,
+    ) -> Option<String> {
+        let own: Vec<PhaseName> = steps.values().map(|step| step.phase.clone()).collect();
+        let own_turn = Turn { is_own: true, ..turn.clone() };
+        self.names.frames.push(Frame { steps, turn: Some(own_turn), ..Frame::default() });
+        let read = std::mem::take(&mut start.read);
+        let mut texts = self.texts(Some(draft.phase.clone()), read);
+        let condition = texts.condition(item);
+        start.read = texts.read;
+        start.read.phases.retain(|phase| !own.contains(phase));
+        self.names.frames.pop();
+        condition
     }
 
     /// Reads the steps of a turn.
@@ -340,6 +368,23 @@ impl Lowering<'_, '_> {
         let around = Around { is_chain: true, ..around.clone() };
         self.body(&[item], Some(&around));
     }
+}
+
+/// Returns the steps of a turn by their ids, as far as these can be told before they are read.
+fn inner_steps(draft: &Draft<'_>, round: Round) -> IndexMap<String, Known> {
+    let key = if round == Round::Actions { "action_loop" } else { "steps" };
+    let items = draft.fields.get(key).map(|item| item.items()).unwrap_or_default();
+    let known = |(n, item): (usize, &Item<'_>)| {
+        let written = ["id", "name"].iter().find_map(|key| item.node.get(key));
+        let id = match written.map(|entry| &entry.value.kind) {
+            Some(Kind::Text(id)) => id.clone(),
+            Some(_) => return None,
+            None => format!("action{}", n + 1),
+        };
+        let phase: PhaseName = format!("{}_{id}", draft.phase).parse().ok()?;
+        Some((id, Known { phase, gives: None, loop_name: None, is_each: false }))
+    };
+    items.iter().enumerate().filter_map(known).collect()
 }
 
 const fn construct(round: Round) -> &'static str {

@@ -134,6 +134,8 @@ pub(super) struct Known {
     pub(super) gives: Option<Value>,
     /// The name that it has as a loop, where it says one.
     pub(super) loop_name: Option<String>,
+    /// Whether it goes over a list, so that there is what each of its turns made.
+    pub(super) is_each: bool,
 }
 
 /// A list of steps, with the turn that they are in.
@@ -242,6 +244,15 @@ impl Names {
             };
             let (id, _) = frame.steps.get_key_value(id).filter(|(_, step)| step.phase == *phase)?;
             Some(id.as_str())
+        })
+    }
+
+    /// Returns the loop over a list, the turn and the step that a name such as `LOOP_0_STEP` means.
+    pub(super) fn of_turn<'a>(&'a self, name: &'a str) -> Option<(&'a str, usize, &'a str)> {
+        self.frames.iter().rev().flat_map(|frame| &frame.steps).find_map(|(id, step)| {
+            let rest = name.strip_prefix(id.as_str()).filter(|_| step.is_each)?.strip_prefix('_')?;
+            let (turn, step) = rest.split_once('_')?;
+            Some((id.as_str(), turn.parse().ok()?, step))
         })
     }
 

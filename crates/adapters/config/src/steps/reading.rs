@@ -166,9 +166,12 @@ impl<'s> Reading<'s> {
         }
     }
 
-    /// Reads a map.
+    /// Reads a map; a key with nothing behind it has an empty one.
     pub(super) fn fields<'n>(&mut self, item: &Item<'n>) -> Option<Fields<'n>> {
         match &item.node.kind {
+            Kind::Null if item.key.is_some() => {
+                Some(Fields { entries: &[], span: item.key_span(), path: item.path.clone() })
+            }
             Kind::Map(entries) => Some(Fields { entries, span: item.key_span(), path: item.path.clone() }),
             _ => {
                 self.wrong(item, "a mapping");
@@ -195,8 +198,11 @@ impl<'s> Reading<'s> {
         text
     }
 
-    /// Reads names: a list, one text, or several with commas between them.
+    /// Reads names: a list, one text, or several with commas between them; nothing is none.
     pub(super) fn names<'n>(&mut self, item: &Item<'n>) -> Vec<(String, Item<'n>)> {
+        if matches!(item.node.kind, Kind::Null) {
+            return Vec::new();
+        }
         if let Some(text) = item.text() {
             let names = text.split(',').map(str::trim).filter(|name| !name.is_empty());
             return names.map(|name| (name.to_owned(), item.clone())).collect();

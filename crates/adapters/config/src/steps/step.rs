@@ -1,5 +1,6 @@
 //! One step: what it is asked, when, and what comes after it.
 
+use indexmap::IndexSet;
 use refrain_core::check::code::Code;
 use refrain_core::ports::tool_catalogue::ToolKind;
 use refrain_core::template::is_template;
@@ -17,6 +18,7 @@ use super::reading::{Fields, Item};
 use super::serving;
 use super::texts::Read;
 use super::tools::{self, ToolAct};
+use crate::node::{Kind, Node};
 
 /// Keys of every step.
 pub(super) const COMMON: [&str; 19] = [
@@ -295,6 +297,12 @@ impl Lowering<'_, '_> {
         if act.tool == serving::TOOL && act.action == "connect" {
             input.remove(serving::CONFIG);
         }
+        if act.orders_columns && !input.contains_key(ORDER) {
+            let order = fields.get("parameters").map(|item| written_order(item.node)).unwrap_or_default();
+            if !order.is_empty() {
+                input.insert(ORDER.to_owned(), Value::from(order));
+            }
+        }
         let read = std::mem::take(&mut start.read);
         let mut texts = self.texts(Some(draft.phase.clone()), read);
         for (name, value) in &act.said {
@@ -374,6 +382,25 @@ fn without_spaces(name: &str) -> String {
         Some(inner) => format!("{{{{ ({}) | trim }}}}", inner.trim_matches(['-', '+', ' ', '\n'])),
         None => name.to_owned(),
     }
+}
+
+/// The parameter that says in which order columns are written.
+pub(super) const ORDER: &str = "column_order";
+
+/// Returns the columns of rows that are written out, in the order of the file, which maps do not keep.
+fn written_order(parameters: &Node) -> Vec<String> {
+    let data = ["data", "input_data"].iter().find_map(|key| parameters.get(key));
+    let rows = match data.map(|entry| &entry.value.kind) {
+        Some(Kind::List(rows)) => rows.as_slice(),
+        _ => &[],
+    };
+    let mut order = IndexSet::new();
+    for row in rows {
+        if let Kind::Map(entries) = &row.kind {
+            order.extend(entries.iter().map(|entry| entry.key.clone()));
+        }
+    }
+    order.into_iter().collect()
 }
 
 /// The fields of a step without some of them.

@@ -93,7 +93,7 @@ fn nothing_leads_into_what_a_value_is_made_of() {
         ("{{ inputs.__class__ }}", "there is no input `__class__`"),
         ("{{ ''['__class__'] }}", "['__class__']` is undefined"),
         ("{{ self.__init__.__globals__ }}", "`self` is neither a step nor an input"),
-        ("{{ cycler.__init__ }}", "`cycler` is neither a step nor an input"),
+        ("{{ cycler.__init__ }}", "`cycler` is not part of templates"),
         ("{{ ''.format.__globals__ }}", "`(...).format` is undefined"),
     ] {
         let text = text.replace('\'', "''");

@@ -39,10 +39,10 @@ pub(super) fn inputs<'n>(reading: &mut Reading<'_>, section: &Item<'n>) -> Vec<I
         return section.items().iter().filter_map(|item| listed(reading, item)).collect();
     }
     let Some(fields) = reading.fields(section) else { return Vec::new() };
-    let inputs = fields.iter().filter_map(|(name, item)| {
+    let inputs = fields.iter().map(|(name, item)| {
         let spec = if is_declared(&item) { declared(reading, &item) } else { plain(&item, false) };
         let spec = spec.unwrap_or_else(unknown);
-        Some(Input { name: name.to_owned(), item, spec })
+        Input { name: name.to_owned(), item, spec }
     });
     inputs.collect()
 }

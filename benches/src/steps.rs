@@ -76,8 +76,7 @@ fn place(n: usize, is_chain: bool) -> TempDir {
     let place = tempfile::tempdir().unwrap();
     let mut text = String::from("id: steps\nname: Steps\nsteps:\n");
     for no in 0..n {
-        writeln!(text, "  - id: s{no}\n    tool: echo\n    parameters: {{ text: \"word {no}\" }}")
-            .unwrap();
+        writeln!(text, "  - id: s{no}\n    tool: echo\n    parameters: {{ text: \"word {no}\" }}").unwrap();
         if let Some(before) = no.checked_sub(1).filter(|_| is_chain) {
             writeln!(text, "    dependencies: [s{before}]").unwrap();
         }

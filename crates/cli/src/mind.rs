@@ -230,13 +230,9 @@ fn means(
 
 fn request(terms: &Terms, spent: Spent, checked: &Checked) -> RunRequest {
     RunRequest {
-        targets: Vec::new(),
-        scopes: Vec::new(),
-        only: false,
-        force: false,
         offline: terms.offline,
         budget: spent.left_of(terms.budget, checked.declared_budget()),
-        holder: holder::this_process(wiring::now()),
+        ..RunRequest::of_everything(holder::this_process(wiring::now()))
     }
 }
 

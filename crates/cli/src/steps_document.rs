@@ -6,6 +6,7 @@ use indexmap::IndexMap;
 use refrain_core::escape::escape;
 use refrain_schemas::exit_code::ExitCode;
 use refrain_schemas::failure::{FailureKind, PhaseError};
+use refrain_schemas::name::PhaseName;
 use refrain_schemas::problem::Problem;
 use refrain_schemas::report::{PhaseReport, PhaseStatus, RunReport, RunStatus};
 use refrain_schemas::scope::{Scope, Target};
@@ -146,6 +147,20 @@ impl<'a> Making<'a> {
         }
         if matches!(entry.kind, StepKind::Each(_) | StepKind::While) {
             self.turns(entry, scope, name);
+        }
+        if entry.kind == StepKind::Each(false) {
+            self.failed_alone(entry, &target, name);
+        }
+    }
+
+    /// A loop that is not listed is so where it failed by itself, such as over a list that is none: nothing else tells of it.
+    fn failed_alone(&mut self, entry: &StepEntry, target: &Target, name: &str) {
+        let Some((phase, made)) = self.phases.get(target) else { return };
+        let start = format!("{name}_");
+        let is_told = || self.steps.iter().any(|(id, step)| id.starts_with(&start) && step.error.is_some());
+        if phase.status == PhaseStatus::Failed && !is_told() {
+            let step = step_of(self.map, entry, phase, made);
+            self.steps.insert(name.to_owned(), step);
         }
     }
 

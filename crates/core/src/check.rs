@@ -51,7 +51,8 @@ mod units;
 mod variables;
 mod written;
 
-pub use files::{FileUse, NamedFile, named_files};
+pub use files::{FileUse, NamedFile, is_inside, named_files};
+pub(crate) use given::misfits;
 pub use params::{article, fits, input_problems};
 pub use problems::problem;
 pub use secret::{masked, masked_at, masked_words};

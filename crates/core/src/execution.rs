@@ -5,7 +5,7 @@ use refrain_schemas::time::Timestamp;
 use serde_json::{Value, json};
 
 /// What texts see of an execution.
-pub(crate) const OF_AN_EXECUTION: [&str; 4] = ["id", "timestamp", "started_at", "pipeline"];
+pub(crate) const OF_AN_EXECUTION: [&str; 6] = ["id", "timestamp", "started_at", "date", "time", "pipeline"];
 
 /// Runs up to the last one that came to an end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,6 +21,12 @@ impl Execution {
     #[must_use]
     pub fn seen(&self, pipeline: &str) -> Value {
         let (id, started) = (self.id.to_string(), self.started_at.to_string());
-        json!({ "id": id, "timestamp": started, "started_at": started, "pipeline": pipeline })
+        let (date, time) = started.split_once('T').unwrap_or((&started, ""));
+        // To the second.
+        let time = time.get(..8).unwrap_or(time);
+        json!({
+            "id": id, "timestamp": started, "started_at": started, "date": date, "time": time,
+            "pipeline": pipeline,
+        })
     }
 }

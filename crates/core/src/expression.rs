@@ -13,7 +13,9 @@ use std::fmt;
 use minijinja::value::ValueKind;
 use minijinja::{Expression as Compiled, Value};
 
-use crate::template::{Context, Dialect, Guarded, TemplateError, environment_of, own};
+use crate::template::{
+    Context, Dialect, Guarded, TemplateError, environment_of, expression_without_slices, own,
+};
 
 mod split;
 
@@ -62,7 +64,10 @@ impl Expression {
             return Err(TemplateError::plain(format!("an expression has at most {LONGEST} bytes")));
         }
         let whole = Leaf::compile(dialect, text)?;
-        let variables = own(whole.compiled.undeclared_variables(true).into_iter());
+        let unsliced = expression_without_slices(text);
+        let unsliced = unsliced.and_then(|text| environment_of(dialect).compile_expression_owned(text).ok());
+        let variables =
+            own(unsliced.as_ref().unwrap_or(&whole.compiled).undeclared_variables(true).into_iter());
         let node = Node::of(dialect, Outline::of(text), whole);
         Ok(Self { text: text.to_owned(), node, variables })
     }

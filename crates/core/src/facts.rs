@@ -18,6 +18,7 @@ use crate::engine::{EngineError, Ports};
 use crate::execution::Execution;
 use crate::history::{History, Prior};
 use crate::judge::{Now, UpstreamNow};
+use crate::left::left_by_later;
 use crate::model::{ContextSource, Handled, Heading, Model, PassedBy, Phase, RouteOn, Work};
 use crate::prepare::{read_again, written_again};
 use crate::sight::{self, Seen};
@@ -135,6 +136,7 @@ pub fn upstream_now(
             goes_on: goes_on(model, reader, upstream, words[at].0, &words[at].1),
             failure: handled(reader, &upstream.target, history, words[at].0)
                 .map(|attempt| Arc::new(attempt.error.clone())),
+            took_ms: 0,
         })
         .collect()
 }
@@ -172,7 +174,11 @@ fn at_the_end(
     let artifact = artifact.or_else(|| latest().map(|record| (record.revision, record.artifact.clone())));
     let (freshness, kind) = (known.freshness, EdgeKind::After);
     let (read, hard, goes_on, failure) = (true, false, true, None);
-    UpstreamNow { target, read, hard, artifact, freshness, kind, end, goes_on, failure }
+    let took_ms = match freshness {
+        Freshness::Failed => attempt().map_or(0, |attempt| attempt.took_ms),
+        _ => latest().map_or(0, |record| record.took_ms),
+    };
+    UpstreamNow { target, read, hard, artifact, freshness, kind, end, goes_on, failure, took_ms }
 }
 
 /// Returns what there is of some phases, in all of their scopes, to somebody who comes after everything.
@@ -207,6 +213,8 @@ pub struct Known {
     pub passed: Option<Skip>,
     /// Whether its latest revision was made by a run that is being gone on with.
     pub is_ours: bool,
+    /// What later targets left of the files that it touched.
+    pub left: Vec<FileStamp>,
     /// The last attempt that made no revision, if it has an input of its own.
     pub tried: Option<Tried>,
     /// The last attempt that made no revision.
@@ -249,9 +257,24 @@ impl Known {
             read: attempt.read.clone(),
             is_ours: history.goes_on_with(attempt.run_id),
         });
+        let touched = prior.iter().filter(|_| is_given && !is_ours);
+        let touched = touched.flat_map(|prior| prior.record.files.iter().chain(&prior.record.read)).cloned();
+        let left = left_by_later(model, history, target, touched);
         let (attempt, bindings) = (attempt.cloned(), Bindings::default());
         let execution = history.execution();
-        Self { upstream, prior, generation, edits, passed, is_ours, tried, attempt, bindings, execution }
+        Self {
+            upstream,
+            prior,
+            generation,
+            edits,
+            passed,
+            is_ours,
+            left,
+            tried,
+            attempt,
+            bindings,
+            execution,
+        }
     }
 
     /// Says which turns the target is in.
@@ -324,12 +347,13 @@ pub async fn gather(
                 // What steps read or wrote since may have been changed by later ones, and is not looked at again.
                 now.sources = read.to_vec();
             } else {
-                now.sources = read_again(&*ports.files, read, written).await;
+                now.sources = read_again(&*ports.files, read, written, &known.left).await;
                 now.exports = written_again(&*ports.files, written).await;
                 now.altered = altered(written, &now.exports);
+                now.altered.retain(|path| !is_left(&now.exports, path, &known.left));
             }
             now.tried = match &known.tried {
-                Some(tried) if !tried.is_ours => Some(read_again(&*ports.files, &tried.read, &[]).await),
+                Some(tried) if !tried.is_ours => Some(read_again(&*ports.files, &tried.read, &[], &[]).await),
                 tried => tried.as_ref().map(|tried| tried.read.clone()),
             };
         }
@@ -371,6 +395,12 @@ async fn context_files(
 fn altered(written: &[FileStamp], found: &[FileStamp]) -> Vec<String> {
     let is_same = |file: &&FileStamp| found.iter().any(|found| found.is_same_file(file));
     written.iter().filter(|file| !is_same(file)).map(|file| file.path.clone()).collect()
+}
+
+/// Whether a file is as a later target left it.
+fn is_left(found: &[FileStamp], path: &str, left: &[FileStamp]) -> bool {
+    let found = found.iter().find(|found| found.path == path);
+    found.is_some_and(|found| left.iter().any(|left| left.is_same_file(found)))
 }
 
 /// Says why a target is skipped, if it is: the only place that does.

@@ -23,6 +23,8 @@ pub struct History {
     targets: BTreeMap<Target, TargetHistory>,
     runs: Vec<PastRun>,
     n_entries: usize,
+    /// Who ever wrote a file for an input of its own.
+    writers: BTreeMap<String, BTreeSet<Target>>,
 }
 
 /// What happened to one target.
@@ -116,6 +118,10 @@ impl History {
                 }
             }
             HistoryEntry::Revision(record) => {
+                // Those that read sources or write exports have no units.
+                for file in record.files.iter().filter(|_| record.units.is_some()) {
+                    self.writers.entry(file.path.clone()).or_default().insert(record.target.clone());
+                }
                 let target = self.target_mut(&record.target);
                 target.last_attempt = None;
                 target.revisions.push((position, *record));
@@ -176,6 +182,16 @@ impl History {
         self.targets.get(target)?.edits.last()?.edits.as_ref()
     }
 
+    /// Returns the targets that ever wrote a file for an input of their own.
+    pub(crate) fn writers(&self, path: &str) -> impl Iterator<Item = &Target> {
+        self.writers.get(path).into_iter().flatten()
+    }
+
+    /// Returns where in the history the latest revision of a target is.
+    pub(crate) fn position(&self, target: &Target) -> Option<usize> {
+        self.targets.get(target)?.revisions.last().map(|(position, _)| *position)
+    }
+
     /// Returns the latest revision of a target.
     #[must_use]
     pub fn latest(&self, target: &Target) -> Option<&RevisionRecord> {
@@ -229,6 +245,7 @@ impl History {
             read: Vec::new(),
             goes_to: None,
             retries: 0,
+            took_ms: 0,
             causes: Vec::new(),
         }
     }

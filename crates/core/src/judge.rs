@@ -72,6 +72,8 @@ pub struct UpstreamNow {
     pub goes_on: bool,
     /// How it failed, where the target is for that.
     pub failure: Option<Arc<PhaseError>>,
+    /// How long the calls took that made it, where it is of a turn of the target.
+    pub took_ms: u64,
 }
 
 impl UpstreamNow {
@@ -88,6 +90,7 @@ impl UpstreamNow {
             end: End::Made,
             goes_on: false,
             failure: None,
+            took_ms: 0,
         }
     }
 

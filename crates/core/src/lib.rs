@@ -23,6 +23,7 @@ pub mod fill;
 pub mod formula;
 pub mod history;
 pub mod judge;
+mod left;
 pub mod meaning;
 pub mod merge;
 pub mod model;

@@ -3,8 +3,11 @@
 //!
 //! Nothing is run in here: a [`Wanting`] is a pipeline with the files that it names, and what its phases answer for.
 
+mod asker;
 mod prompts;
 mod said;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -21,6 +24,7 @@ use serde_json::{Value, json};
 use crate::check::masked_words;
 use crate::quality;
 
+pub use asker::{answer_with, asker};
 pub use said::{Verdict, alignment, auto_value, verdict};
 
 /// How long the model may think about the pipeline.
@@ -49,7 +53,7 @@ pub struct Wanting {
 pub fn of_values(map: &StepsMap, around: &Pipeline) -> Option<Wanting> {
     let mut making = Making::new(map, around)?;
     for (n, auto) in map.autos.iter().enumerate() {
-        let schema = wrapped(&auto.schema);
+        let schema = asker::wrapped(&auto.schema).to_string();
         let name = making.phase(
             &format!("value_{}", n + 1),
             &auto.path,
@@ -259,17 +263,6 @@ fn about_value(auto: &Auto) -> String {
     format!(
         "{values}\n\nWhat is wanted: {task}\n\n{text}Its place: {path}\n\nIts JSON Schema: {schema}\n\nAround it:\n{about}"
     )
-}
-
-/// Returns the schema of an answer that has the value in it: what models answer is an object.
-fn wrapped(schema: &Value) -> String {
-    let schema = json!({
-        "type": "object",
-        "required": ["value"],
-        "additionalProperties": false,
-        "properties": { "value": schema },
-    });
-    schema.to_string()
 }
 
 fn pretty(value: &Value) -> String {

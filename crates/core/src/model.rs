@@ -15,7 +15,6 @@ use refrain_schemas::digest::Digest;
 use refrain_schemas::json::Json;
 use refrain_schemas::money::Budget;
 use refrain_schemas::name::{AgentName, DimensionName, PhaseName};
-use refrain_schemas::on_failure::Policy;
 use refrain_schemas::phase_spec::{Fan, MergeSpec, OnUnitFailure};
 use refrain_schemas::pipeline::{Declarations, Durability, Limits, ParamType};
 use refrain_schemas::scope::{Scope, Target};
@@ -29,8 +28,10 @@ use crate::sight::Sight;
 use crate::terms::Matching;
 
 mod course;
+mod rounds;
 
-pub use course::{Failures, Goto, Handled, Heading, Later};
+pub use course::{Course, Failures, Goto, Handled, Heading, Later, PassedBy, Recover, RouteOn};
+pub use rounds::{Asked, InTurn, LoopKind, LoopWork};
 
 /// A project as it is meant.
 #[derive(Debug, Clone)]
@@ -298,78 +299,6 @@ pub struct When {
     pub sight: Arc<Sight>,
 }
 
-/// What the end of a phase means to what comes after it, and what the ends of others mean to it.
-#[derive(Debug, Clone, Default)]
-pub struct Course {
-    /// What a failure means to what comes after it.
-    pub policy: Policy,
-    /// Whether what comes after goes on at a failure, because the phase to go on with is named.
-    pub goes_on: bool,
-    /// Values that stand in for what the phase would have made.
-    pub recover: Vec<Recover>,
-    /// How its failed calls are tried again; the agent's own where absent.
-    pub retry: Option<RetryPolicy>,
-    /// How long one call may take; the agent's own where absent.
-    pub timeout: Option<Duration>,
-    /// The phases whose ends pass this one over.
-    pub passed_by: Vec<Arc<PassedBy>>,
-    /// Whether what it needs must have been made: the document of a failure is not enough.
-    pub needs_made: bool,
-    /// The failures that the phase is for; it runs where one of them happened, if there are any.
-    pub handles: Vec<Handled>,
-}
-
-impl Course {
-    /// Whether what comes after the phase goes on where it fails, and reads the document of the failure.
-    #[must_use]
-    pub fn goes_on(&self) -> bool {
-        self.goes_on || self.policy == Policy::Continue
-    }
-
-    /// Whether the phase is for failures of another one.
-    #[must_use]
-    pub fn handles(&self, phase: &PhaseName) -> bool {
-        self.handles.iter().any(|handled| handled.phase == *phase)
-    }
-}
-
-/// A phase whose end passes others over.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PassedBy {
-    /// The phase.
-    pub source: PhaseName,
-    /// Which end does.
-    pub on: RouteOn,
-    /// The phase that it goes on with.
-    pub to: Heading,
-    /// The only target of the phase, where that is there once.
-    pub only: Option<Target>,
-}
-
-/// The end at which a route is taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RouteOn {
-    /// Its condition is false.
-    False,
-    /// It made what it was to make.
-    Success,
-    /// It made what it was to make, and a template named the phase to go on with.
-    Goto,
-    /// It failed.
-    Failure,
-}
-
-/// A value that stands in for what a failed phase would have made.
-#[derive(Debug, Clone)]
-pub struct Recover {
-    /// The failures that it is for.
-    pub failures: Failures,
-    /// The document.
-    pub value: Json,
-    /// Whether the phase has failed all the same.
-    pub propagate: bool,
-}
-
 /// What an input is made from.
 #[derive(Debug, Clone)]
 pub struct Given {
@@ -405,66 +334,6 @@ pub enum Work {
     Ask(Box<AskWork>),
     /// Goes round.
     Loop(Box<LoopWork>),
-}
-
-/// Goes round: what is in a loop exists once per turn.
-#[derive(Debug, Clone)]
-pub struct LoopWork {
-    /// How it is known which turns there are.
-    pub kind: LoopKind,
-    /// The most turns.
-    pub max: usize,
-    /// The most turns at once.
-    pub max_parallel: usize,
-    /// The phases of a turn, in file order; disabled ones are left out.
-    pub body: Vec<InTurn>,
-    /// What the loop is called in its turns.
-    pub id: String,
-    /// Its name for people.
-    pub title: String,
-    /// Another name for the item of a turn.
-    pub item: Option<String>,
-    /// What its document is made from, where that is written.
-    pub result: Option<Arc<Pattern>>,
-    /// What its texts read.
-    pub sight: Arc<Sight>,
-    /// Whether no further turn starts after one that failed.
-    pub break_on_error: bool,
-    /// How long one turn may take.
-    pub turn_timeout: Option<Duration>,
-}
-
-/// A phase of the turns of a loop.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct InTurn {
-    /// The phase.
-    pub phase: PhaseName,
-    /// What it is called in the document of the loop.
-    pub id: String,
-}
-
-impl LoopKind {
-    /// Whether it goes over a list.
-    #[must_use]
-    pub const fn is_each(&self) -> bool {
-        matches!(self, Self::Each(_))
-    }
-}
-
-/// How it is known which turns a loop has.
-#[derive(Debug, Clone)]
-pub enum LoopKind {
-    /// One per item of a list.
-    Each(Arc<Pattern>),
-    /// One after the other.
-    While {
-        /// What must hold before each.
-        before: Option<Arc<Condition>>,
-        /// What ends the loop where it holds after one.
-        after: Option<Arc<Condition>>,
-    },
-    /// One, which is given this.
-    Once(Arc<Pattern>),
 }
 
 /// Reads source files into records.

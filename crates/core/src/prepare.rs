@@ -5,7 +5,7 @@ mod given;
 mod one;
 
 pub use ahead::{Prospect, RecordsBefore, ahead};
-pub use given::{read_again, stamps, written_again};
+pub use given::{absence, read_again, stamps, written_again};
 pub use one::prepare_one;
 
 use std::collections::BTreeMap;

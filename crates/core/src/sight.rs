@@ -145,7 +145,10 @@ impl Sight {
         &'a self,
         params: &'a Map<String, Value>,
     ) -> impl Iterator<Item = (&'a String, &'a Value)> {
-        params.iter().filter(|(name, _)| self.all_params || self.params.contains(*name))
+        // `params.get('x')` may read any of them.
+        let is_method = |name: &&str| self.params.contains(*name) && !params.contains_key(*name);
+        let all = self.all_params || ["get", "items", "keys", "values"].iter().any(is_method);
+        params.iter().filter(move |(name, _)| all || self.params.contains(*name))
     }
 
     /// Returns what the texts see now.

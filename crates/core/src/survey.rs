@@ -131,10 +131,10 @@ impl Survey<'_> {
         let target = standing.target.clone();
         self.out.push(standing.clone());
         let (mut rounds, mut turns): (Rounds, Vec<Vec<UpstreamNow>>) = (Rounds::default(), Vec::new());
-        let mut is_open = false;
+        let (mut is_open, mut is_unknown) = (false, false);
         loop {
             let around = around(self.model, phase, work, &standing, &*self.ports.store);
-            let last = turns.last().map_or(&[][..], Vec::as_slice);
+            let last = turns.get(rounds.row()..).unwrap_or_default();
             let round = match rounds.next(&around, last).await {
                 Ok(Next::Turn(round)) => round,
                 Ok(Next::Over(_)) => break,
@@ -155,8 +155,9 @@ impl Survey<'_> {
             let now = turn_now(self.model, inner, self.history, &|target: &Target| self.seen.word(target));
             let after = after_turn(self.model, work, &now);
             turns.push(now);
-            is_open |= after == AfterTurn::Unknown;
-            if after != AfterTurn::GoesOn {
+            is_unknown |= after == AfterTurn::Unknown;
+            if after == AfterTurn::Broken || (is_unknown && !rounds.has_ready()) {
+                is_open |= is_unknown;
                 break;
             }
         }
@@ -198,15 +199,15 @@ pub(crate) enum AfterTurn {
 
 /// Says what follows a turn: of a list the next one whatever became of it, unless the loop is to break at a failure.
 pub(crate) fn after_turn(model: &Model, work: &LoopWork, turn: &[UpstreamNow]) -> AfterTurn {
-    let is_each = work.kind.is_each();
     let is_settled = |inner: &UpstreamNow| {
         use Freshness as F;
         matches!(inner.freshness, F::Fresh | F::Partial | F::Skipped | F::Failed)
     };
-    if (work.break_on_error || !is_each) && turn.iter().any(|inner| is_bad(model, inner)) {
+    if (work.break_on_error || !work.kind.is_each()) && turn.iter().any(|inner| is_bad(model, inner)) {
         return AfterTurn::Broken;
     }
-    if is_each || turn.iter().all(is_settled) { AfterTurn::GoesOn } else { AfterTurn::Unknown }
+    let goes_on = work.kind.is_known_at_once() || turn.iter().all(is_settled);
+    if goes_on { AfterTurn::GoesOn } else { AfterTurn::Unknown }
 }
 
 /// Judges a loop with its turns. Where it is not known which follow, those that it was made from are not missed.

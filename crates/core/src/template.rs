@@ -26,12 +26,14 @@ mod entries;
 mod filters;
 mod guards;
 mod places;
+mod slices;
 mod work;
 
 pub(crate) use dialect::environment_of;
 pub(crate) use entries::Entries;
 pub use guards::Guarded;
 pub use refrain_schemas::pipeline::Dialect;
+pub(crate) use slices::expression_without_slices;
 
 pub(crate) static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(environment);
 
@@ -264,9 +266,14 @@ impl Template {
     pub fn variables(&self) -> BTreeSet<String> {
         match &self.0 {
             Form::Plain(_) => BTreeSet::new(),
-            Form::Compiled(environment, _) => {
-                let template = environment.get_template(NAME).ok();
-                own(template.map(|template| template.undeclared_variables(true)).into_iter().flatten())
+            Form::Compiled(environment, texts) => {
+                let names = |template: minijinja::Template<'_, '_>| template.undeclared_variables(true);
+                let unsliced = slices::without_slices(&texts.0);
+                let names = match &unsliced {
+                    Some(text) => environment.template_from_str(text).map(names),
+                    None => environment.get_template(NAME).map(names),
+                };
+                own(names.ok().into_iter().flatten())
             }
         }
     }

@@ -7,7 +7,7 @@ mod bindings;
 mod document;
 mod next;
 
-pub use bindings::{Bindings, EACH, ONCE, Round, SUMMARY, Told, WHILE};
+pub use bindings::{BETWEEN, Bindings, EACH, ONCE, Round, SUMMARY, Told, WHILE};
 pub use document::{Ending, close};
 pub use next::{Around, LoopEnd, Next, Rounds, TurnsError};
 

@@ -90,12 +90,7 @@ fn with_upstream(engine: &Engine, target: &Target) -> Result<Vec<Target>, Engine
     let values = target.scope.iter().map(|(_, value)| value.to_owned()).collect();
     let request = RunRequest {
         targets: vec![Selection { phase: target.phase.clone(), values }],
-        scopes: Vec::new(),
-        only: false,
-        force: false,
-        offline: false,
-        budget: refrain_schemas::money::Budget::default(),
-        holder: crate::plan::nobody(),
+        ..RunRequest::of_everything(crate::plan::nobody())
     };
     Ok(Planned::of(engine, &request)?.targets.into_iter().map(|(target, _)| target).collect())
 }

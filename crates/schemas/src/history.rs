@@ -119,6 +119,9 @@ pub struct RevisionRecord {
     /// How often such a phase was tried again.
     #[serde(default, skip_serializing_if = "is_none")]
     pub retries: u64,
+    /// How many milliseconds the calls took that made it, of a phase of a turn: its loop may read that.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub took_ms: u64,
     /// Why it was made.
     pub causes: Vec<Cause>,
 }
@@ -219,6 +222,9 @@ pub struct AttemptRecord {
     /// How often such a phase was tried again.
     #[serde(default, skip_serializing_if = "is_none")]
     pub retries: u64,
+    /// How many milliseconds the calls took that it made, of a phase of a turn: its loop may read that.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub took_ms: u64,
 }
 
 impl AttemptRecord {

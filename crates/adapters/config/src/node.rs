@@ -9,6 +9,15 @@ pub(crate) struct Span {
     pub(crate) end_column: u32,
 }
 
+impl Span {
+    const fn shift(&mut self, lines: u32, columns: u32) {
+        self.line = self.line.saturating_add(lines);
+        self.end_line = self.end_line.saturating_add(lines);
+        self.column = self.column.saturating_add(columns);
+        self.end_column = self.end_column.saturating_add(columns);
+    }
+}
+
 /// A value and where it stands.
 #[derive(Debug, Clone)]
 pub(crate) struct Node {
@@ -51,6 +60,21 @@ impl Node {
         match &self.kind {
             Kind::Map(entries) => entries.iter().find(|entry| entry.key == key),
             _ => None,
+        }
+    }
+
+    /// Moves the places of all that is in it.
+    pub(crate) fn shift(&mut self, lines: u32, columns: u32) {
+        self.span.shift(lines, columns);
+        match &mut self.kind {
+            Kind::List(items) => items.iter_mut().for_each(|item| item.shift(lines, columns)),
+            Kind::Map(entries) => {
+                for entry in entries {
+                    entry.key_span.shift(lines, columns);
+                    entry.value.shift(lines, columns);
+                }
+            }
+            _ => {}
         }
     }
 

@@ -10,7 +10,7 @@ use refrain_core::check::{Broken, fits};
 use refrain_core::ports::tool_catalogue::ToolCatalogue;
 use refrain_schemas::choice::{ChoicesOnRecord, ModelChoice};
 use refrain_schemas::name::PhaseName;
-use refrain_schemas::pipeline::{Dialect, PIPELINE_VERSION, Pipeline};
+use refrain_schemas::pipeline::{Dialect, PIPELINE_VERSION, ParamType, Pipeline};
 use refrain_schemas::problem::Problem;
 use refrain_schemas::steps::{StepEntry, StepsMap, Wishes};
 use serde_json::Value;
@@ -21,6 +21,7 @@ use crate::source::Source;
 use budget::Budget;
 use handlers::Handler;
 use header::Defaults;
+use left::Way;
 use models::Models;
 use names::Names;
 use nested::Found;
@@ -39,6 +40,7 @@ mod handlers;
 mod header;
 mod include;
 mod inputs;
+mod left;
 mod literal;
 mod loop_words;
 mod loops;
@@ -50,6 +52,7 @@ mod offers;
 mod personalities;
 mod produced;
 mod products;
+mod queue;
 mod reading;
 mod serving;
 mod step;
@@ -127,6 +130,8 @@ pub(crate) fn lower<'s>(
         wanted: BTreeSet::new(),
         texts_of: BTreeMap::new(),
         calls: vec![source.file.clone()],
+        types_of_other: BTreeMap::new(),
+        ways: Vec::new(),
         called_from: None,
         claimed: HashSet::new(),
         budget: Budget::default(),
@@ -229,6 +234,10 @@ struct Lowering<'s, 'g> {
     texts_of: BTreeMap<String, String>,
     /// The files of the pipelines that carry each other out, down to this one.
     calls: Vec<String>,
+    /// The types of what the pipeline gives that is being carried out.
+    types_of_other: BTreeMap<String, ParamType>,
+    /// Steps of which a model says where to go on, and the phases that ask it.
+    ways: Vec<Way>,
     /// Where the file names the pipeline whose file is being read.
     called_from: Option<String>,
     /// The names of all phases, those of steps that are still to be read included.
@@ -262,6 +271,7 @@ impl<'s> Lowering<'s, '_> {
             }
         }
         self.handle(None);
+        self.ways_left_open();
         self.wait_for_products();
         self.known_servers();
         self.keep_within();
@@ -321,10 +331,11 @@ impl<'s> Lowering<'s, '_> {
                     format!("the output `{name}` is {}, and not of its type", value.node.describe());
                 self.reading.at(Code::WrongType, &value, message, None);
             }
-            // What another pipeline gives is looked at where it is used.
             if self.names.base.is_none() {
                 self.place(format!("output_types.{name}"), &item);
                 self.pipeline.output_types.insert(name.to_owned(), kind);
+            } else {
+                self.types_of_other.insert(name.to_owned(), kind);
             }
         }
         Some(value)

@@ -1,6 +1,7 @@
 //! From YAML events to a tree, noting everything that a pipeline file may not hold.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry::Vacant;
 
 use refrain_core::check::code::Code;
 use refrain_schemas::problem::Problem;
@@ -26,11 +27,13 @@ pub(crate) fn read(source: &Source<'_>) -> (Option<Node>, Vec<Problem>) {
 /// A collection that is still open.
 enum Frame {
     List { span: Span, anchor: usize, items: Vec<Node> },
-    Map { span: Span, anchor: usize, entries: Vec<Entry>, key: Option<(Key, Span)> },
+    Map { span: Span, anchor: usize, entries: Vec<Entry>, merged: Vec<Node>, key: Option<(Key, Span)> },
 }
 
 enum Key {
     Text(String),
+    /// What is behind it becomes part of the map.
+    Merge,
     /// Reported; its value is dropped.
     Bad,
 }
@@ -101,7 +104,8 @@ impl<'s, 't> Builder<'s, 't> {
             }
             Event::MappingStart(anchor, tag) => {
                 self.tag(tag.is_some(), span);
-                self.open(Frame::Map { span, anchor, entries: Vec::new(), key: None }, span)?;
+                let (entries, merged) = (Vec::new(), Vec::new());
+                self.open(Frame::Map { span, anchor, entries, merged, key: None }, span)?;
             }
             Event::SequenceEnd | Event::MappingEnd => self.close(span),
             Event::Alias(anchor) => self.alias(anchor, span)?,
@@ -140,7 +144,7 @@ impl<'s, 't> Builder<'s, 't> {
         let Some(frame) = self.stack.pop() else { return };
         let (start, anchor, kind) = match frame {
             Frame::List { span, anchor, items } => (span, anchor, Kind::List(items)),
-            Frame::Map { span, anchor, entries, .. } => (span, anchor, self.map(entries)),
+            Frame::Map { span, anchor, entries, merged, .. } => (span, anchor, self.map(entries, merged)),
         };
         let span = Span { end_line: end.end_line, end_column: end.end_column, ..start };
         let node = Node { span, kind };
@@ -165,8 +169,9 @@ impl<'s, 't> Builder<'s, 't> {
         match self.stack.last_mut() {
             None => self.root = Some(node),
             Some(Frame::List { items, .. }) => items.push(node),
-            Some(Frame::Map { entries, key, .. }) => match key.take() {
+            Some(Frame::Map { entries, merged, key, .. }) => match key.take() {
                 None => {}
+                Some((Key::Merge, span)) => merged.push(Node { span, ..node }),
                 Some((Key::Text(key), key_span)) => entries.push(Entry { key, key_span, value: node }),
                 Some((Key::Bad, key_span)) => {
                     let value = Node { span: node.span, kind: Kind::Broken };
@@ -179,10 +184,7 @@ impl<'s, 't> Builder<'s, 't> {
     fn key(&mut self, node: Node) -> Key {
         let span = node.span;
         match node.kind {
-            Kind::Text(text) if text == "<<" && self.written(span) == "<<" => {
-                self.report(Code::MergeKey, "merge keys are not read", span);
-                Key::Bad
-            }
+            Kind::Text(text) if text == "<<" && self.written(span) == "<<" => Key::Merge,
             Kind::Text(text) => Key::Text(text),
             // An unquoted number or word is a name all the same.
             Kind::Bool(_) | Kind::Integer(_) | Kind::Unsigned(_) | Kind::Float(_) => {
@@ -219,7 +221,7 @@ impl<'s, 't> Builder<'s, 't> {
     }
 
     /// Leaves the first of duplicate keys, and marks the map where a key could not be read.
-    fn map(&mut self, entries: Vec<Entry>) -> Kind {
+    fn map(&mut self, entries: Vec<Entry>, merged: Vec<Node>) -> Kind {
         let mut seen: HashMap<String, Span> = HashMap::with_capacity(entries.len());
         let mut kept = Vec::with_capacity(entries.len());
         let mut bad = false;
@@ -236,8 +238,34 @@ impl<'s, 't> Builder<'s, 't> {
                 kept.push(entry);
             }
         }
+        for node in merged {
+            bad |= !self.merge(node, &mut seen, &mut kept);
+        }
         // A map with an unreadable key is unknown as a whole, except for the file itself.
         if bad && !self.stack.is_empty() { Kind::Broken } else { Kind::Map(kept) }
+    }
+
+    /// Adds the fields of a map, or of several, that are not there yet; tells whether there are such.
+    fn merge(&mut self, node: Node, seen: &mut HashMap<String, Span>, kept: &mut Vec<Entry>) -> bool {
+        match node.kind {
+            Kind::Map(entries) => {
+                for entry in entries {
+                    if let Vacant(place) = seen.entry(entry.key.clone()) {
+                        place.insert(node.span);
+                        kept.push(Entry { key_span: node.span, ..entry });
+                    }
+                }
+                true
+            }
+            Kind::List(items) if items.iter().all(|item| matches!(item.kind, Kind::Map(_))) => {
+                items.into_iter().all(|item| self.merge(Node { span: node.span, ..item }, seen, kept))
+            }
+            Kind::Broken => false,
+            _ => {
+                self.report(Code::MergeKey, "a merge key `<<` is given no mapping", node.span);
+                false
+            }
+        }
     }
 
     fn alias(&mut self, anchor: usize, span: Span) -> Result<(), ()> {

@@ -116,11 +116,24 @@ impl AgentFactory for ToolAgents {
     fn accepts(&self, draft: &Draft<'_>) -> Option<Accepted> {
         match named(&self.tools, draft.spec.tool.as_ref()?).ok()? {
             Named::Action(_, action) => {
-                Some(Accepted { input: Json::of(&action.input).ok()?, output: Json::of(&action.output).ok() })
+                let input = Json::of(&scalars_for_texts(&action.input)).ok()?;
+                Some(Accepted { input, output: Json::of(&action.output).ok() })
             }
             Named::Tool(_) => None,
         }
     }
+}
+
+/// Returns what an action takes where texts may be numbers and booleans as well, which it prints.
+fn scalars_for_texts(input: &Value) -> Value {
+    let mut input = input.clone();
+    let fields = input.get_mut("properties").and_then(Value::as_object_mut);
+    for field in fields.into_iter().flat_map(Map::values_mut) {
+        if field["type"] == "string" && field.get("enum").is_none() {
+            field["type"] = json!(["string", "number", "boolean"]);
+        }
+    }
+    input
 }
 
 /// One clone of an agent that is a tool.

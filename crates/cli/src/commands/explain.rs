@@ -4,14 +4,12 @@ use clap::{Args, Subcommand};
 use refrain_core::engine::RunRequest;
 use refrain_core::explain::{explain, planned};
 use refrain_schemas::exit_code::ExitCode;
-use refrain_schemas::money::Budget;
 
 use crate::args::Globals;
 use crate::mind::{self, MindArgs, Minded, Terms};
 use crate::output::Output;
 use crate::project::Project;
 use crate::report::CliError;
-use crate::wiring::Opened;
 use crate::{render, runtime, wiring};
 
 /// Explain what a pipeline does
@@ -65,7 +63,8 @@ pub(crate) fn run(args: &ExplainArgs, globals: &Globals, output: &mut Output) ->
     let mut told = explain(opened.engine.model(), opened.pipeline(), Some(&registry));
     told.meaning = meaning;
     // What cannot be planned, for want of a source for instance, can be explained all the same.
-    match runtime::on_this_thread(async { Ok(opened.engine.plan(&everything(&opened)).await) })? {
+    let request = RunRequest::of_everything(opened.holder());
+    match runtime::on_this_thread(async { Ok(opened.engine.plan(&request).await) })? {
         Ok(plan) => told.now = Some(planned(&plan)),
         Err(error) => output.note(&format!("what a run would do now is not known: {error}")),
     }
@@ -77,16 +76,4 @@ pub(crate) fn run(args: &ExplainArgs, globals: &Globals, output: &mut Output) ->
         output.show(&page)?;
     }
     Ok(ExitCode::Ok)
-}
-
-fn everything(opened: &Opened) -> RunRequest {
-    RunRequest {
-        targets: Vec::new(),
-        scopes: Vec::new(),
-        only: false,
-        force: false,
-        offline: false,
-        budget: Budget::default(),
-        holder: opened.holder(),
-    }
 }

@@ -83,13 +83,9 @@ fn ask(opened: &Opened, found: &mut Examined, args: &QcArgs, globals: &Globals) 
     let mut why = None;
     if known.is_empty() {
         let request = RunRequest {
-            targets: Vec::new(),
-            scopes: Vec::new(),
-            only: false,
-            force: false,
             offline: args.offline,
             budget: Budget { usd: args.max_cost, tokens: None, calls: args.max_calls },
-            holder: opened.holder(),
+            ..RunRequest::of_everything(opened.holder())
         };
         let asked = asking.ask(&request, &opened.log_of(globals))?;
         why = asked.failure.or_else(|| Some(format!("asking ended as {}", asked.report.status.as_str())));

@@ -17,6 +17,9 @@ fn project(text: &str) -> TestProject {
     let project = TestProject::new(text).with_outside();
     fs::write(project.outside("secret.txt"), "hidden").unwrap();
     fs::write(project.path(".env"), "TOKEN=hidden\n").unwrap();
+    for file in ["there.txt", "sub/there.txt"] {
+        project.write(file, "there");
+    }
     symlink(project.outside(""), project.path("link")).unwrap();
     project
 }
@@ -36,10 +39,26 @@ fn failing(project: &TestProject, words: &[&str]) -> String {
     said
 }
 
+fn file_of(step: &str) -> String {
+    format!("name: x\nsteps:\n- {{ id: a, {step} }}\n")
+}
+
+/// Runs a step that must not go well, and says why; a test for which any reason would do shows nothing.
 #[track_caller]
 fn step_fails(step: &str, part: &str) {
-    let said = failing(&project(&format!("name: x\nsteps:\n- {{ id: a, {step} }}\n")), &[]);
+    assert_ne!(part, "");
+    let said = failing(&project(&file_of(step)), &[]);
     assert!(said.contains(part), "`{part}` is not in {said:.2000}");
+}
+
+/// Runs a step that must go well, or ask somebody: what is refused beside it is not refused for its other words.
+#[track_caller]
+fn step_does(step: &str) {
+    let project = project(&file_of(step));
+    project.write("call.yaml", &file_of("action: echo x"));
+    let output = project.run(&["run", "--json", "--quiet"]);
+    let expect = if step.contains("user-prompt") { 6 } else { 0 };
+    assert_eq!(output.code, Some(expect), "{step}: {:.2000}{:.2000}", output.stdout, output.stderr);
 }
 
 #[test]
@@ -67,113 +86,188 @@ fn values_of_inputs_are_no_templates() {
 
 #[test]
 fn nothing_leads_into_what_a_value_is_made_of() {
-    for text in [
-        "{{ ''.__class__.__mro__ }}",
-        "{{ [].__init__ }}",
-        "{{ inputs.__class__ }}",
-        "{{ ''['__class__'] }}",
-        "{{ self.__init__.__globals__ }}",
-        "{{ cycler.__init__ }}",
-        "{{ ''.format.__globals__ }}",
+    step_does("action: \"echo {{ 'x'.upper() }}\"");
+    for (text, expect) in [
+        ("{{ ''.__class__.__mro__ }}", "`(...).__class__` is undefined"),
+        ("{{ [].__init__ }}", "`[].__init__` is undefined"),
+        ("{{ inputs.__class__ }}", "there is no input `__class__`"),
+        ("{{ ''['__class__'] }}", "['__class__']` is undefined"),
+        ("{{ self.__init__.__globals__ }}", "`self` is neither a step nor an input"),
+        ("{{ cycler.__init__ }}", "`cycler` is neither a step nor an input"),
+        ("{{ ''.format.__globals__ }}", "`(...).format` is undefined"),
     ] {
         let text = text.replace('\'', "''");
-        step_fails(&format!("action: 'echo {text}'"), "");
+        step_fails(&format!("action: 'echo {text}'"), expect);
     }
-    for condition in [
-        "''.__class__ == 1",
-        "__import__('os').system('touch pwned')",
-        "(lambda: 1)() == 1",
-        "[c for c in ().__class__.__base__.__subclasses__()]",
-        "open('/etc/passwd')",
-        "exec('1')",
-        "f'{1}' == '1'",
+    let hidden = "names that begin with `_` are not part of the language";
+    for (condition, expect) in [
+        ("'x'.upper() == 'X'", ""),
+        ("''.__class__ == 1", hidden),
+        ("__import__('os').system('touch pwned')", hidden),
+        ("(lambda: 1)() == 1", "`lambda` is not part of the language"),
+        ("[c for c in ().__class__.__base__.__subclasses__()]", hidden),
+        ("open('/etc/passwd')", "no function `open`"),
+        ("exec('1')", "no function `exec`"),
+        ("f'{1}' == '1'", "texts with a prefix"),
     ] {
-        let quoted = Value::from(condition).to_string();
-        step_fails(&format!("action: echo a, condition: {quoted}"), "");
-        let said = format!("tool: evaluate_condition, parameters: {{ condition: {quoted} }}");
-        step_fails(&said, "");
+        condition_fails(condition, expect);
+    }
+}
+
+/// Runs a step with a condition, and one that evaluates it; they do where nothing is expected of them.
+#[track_caller]
+fn condition_fails(condition: &str, expect: &str) {
+    let quoted = Value::from(condition).to_string();
+    let with = format!("action: echo a, condition: {quoted}");
+    let evaluated = format!("tool: evaluate_condition, parameters: {{ condition: {quoted} }}");
+    for step in [with, evaluated] {
+        if expect.is_empty() {
+            step_does(&step);
+        } else {
+            step_fails(&step, expect);
+        }
     }
 }
 
 #[test]
 fn what_would_take_for_ever_is_stopped() {
-    for condition in [
-        "9 ** 9999 > 1",
-        "9 ** 9 ** 9 ** 9 > 1",
-        "'a' * 1000000000 == 'b'",
-        "sum([x for x in range(1000000000)]) > 0",
-        "len([1] * 100000000) > 0",
-        "sum([len([y for y in range(99999)]) for x in range(99999)]) > 0",
+    for (condition, expect) in [
+        ("9 ** 9 > 1", ""),
+        ("9 ** 9999 > 1", "more than 1024 as an exponent"),
+        ("9 ** 9 ** 9 ** 9 > 1", "more than 1024 as an exponent"),
+        ("'a' * 1000000000 == 'b'", "more than 1000000 elements and characters made"),
+        ("sum([x for x in range(1000)]) > 0", ""),
+        ("sum([x for x in range(1000000000)]) > 0", "more than 100000 numbers in a range"),
+        ("len([1] * 100000000) > 0", "more than 1000000 elements and characters made"),
+        (
+            "sum([len([y for y in range(99999)]) for x in range(99999)]) > 0",
+            "more than 100000 items gone through",
+        ),
+        ("((((1)))) > 0", ""),
+        (&format!("{}1{} > 0", "(".repeat(5000), ")".repeat(5000)), "more than 4096 characters"),
+        (&format!("{}1 > 0", "1 + ".repeat(5000)), "more than 4096 characters"),
+        (&format!("{}1{} > 0", "(".repeat(60), ")".repeat(60)), "more than 40 levels of nesting"),
+        (&format!("{}1 > 0", "1+".repeat(600)), "more than 40 levels of nesting"),
+        (&format!("len([{}]) > 0", vec!["1"; 600].join(", ")), "more than 500 parts"),
     ] {
-        step_fails(&format!("action: echo a, condition: \"{condition}\""), "");
-        step_fails(&format!("tool: evaluate_condition, parameters: {{ condition: \"{condition}\" }}"), "");
+        condition_fails(condition, expect);
     }
-    for text in [
-        "{% for a in range(99999) %}{% for b in range(99999) %}x{% endfor %}{% endfor %}",
-        "{{ 'a' * 1000000000 }}",
-        "{{ range(999999999) | list }}",
-        "{{ 'x' | center(999999999) }}",
-        "{{ 9 ** 9999 }}",
-        "{{ ('a' * 9999) | regex_replace('a', 'b' * 9999) }}",
-    ] {
-        step_fails(&format!("action: \"echo {text}\""), "");
-    }
+    step_does("action: \"echo {% for a in range(99) %}x{% endfor %}\"");
     let deep = format!("{}1{}", "(".repeat(5000), ")".repeat(5000));
-    step_fails(&format!("action: echo a, condition: \"{deep} > 0\""), "");
-    step_fails(&format!("action: \"echo {{{{ {deep} }}}}\""), "");
-    step_fails(&format!("action: echo a, condition: \"{} > 0\"", "1 + ".repeat(5000) + "1"), "");
+    for (text, expect) in [
+        (
+            "{% for a in range(99999) %}{% for b in range(99999) %}x{% endfor %}{% endfor %}",
+            "more than 2000000 steps",
+        ),
+        ("{{ 'a' * 1000000000 }}", "`*` multiplies numbers"),
+        ("{{ range(999999999) | list }}", "range has too many elements"),
+        ("{{ 'x' | center(999999999) }}", "a width is at most 10000"),
+        ("{{ 9 ** 9999 }}", "unable to calculate 9 ** 9999"),
+        (&format!("{{{{ {deep} }}}}"), "an expression has at most 10000 bytes"),
+    ] {
+        step_fails(&format!("action: \"echo {text}\""), expect);
+    }
+}
+
+const OUTSIDE: [&str; 4] = ["../secret.txt", "/etc/passwd", "link/secret.txt", "sub/../../secret.txt"];
+const LEADS_OUT: &str = "leads out of the project";
+/// Files of the project that are not for pipelines.
+const KEPT: [&str; 4] = [".env", "refrain.yaml", ".git/x", ".refrain/x"];
+const NOT_FOR_PIPELINES: &str = "is not for pipelines";
+
+/// Tries a step that names a file at `PATH`: with one that it may name, and with those that it may not.
+#[track_caller]
+fn path_is_judged(step: &str, fine: &str, kept: &[&str]) {
+    step_does(&step.replace("PATH", fine));
+    let paths = OUTSIDE.map(|path| (path, LEADS_OUT)).into_iter();
+    for (path, expect) in paths.chain(kept.iter().map(|path| (*path, NOT_FOR_PIPELINES))) {
+        step_fails(&step.replace("PATH", path), expect);
+        // What comes in by a value is judged when it is there.
+        let text =
+            file_of(&step.replace("PATH", "'{{ who }}'")).replace("name: x", "name: x\ninputs: { who: x }");
+        let said = failing(&project(&text), &["--set", &format!("who={path}")]);
+        assert!(said.contains(expect), "`{expect}` is not in {said:.2000}");
+    }
 }
 
 #[test]
 fn paths_of_steps_stay_in_the_project() {
-    for path in ["../secret.txt", "/etc/passwd", "link/secret.txt", "sub/../../secret.txt", ".env"] {
-        let quoted = Value::from(path).to_string();
-        step_fails(
-            &format!("tool: filesystem, action: write, parameters: {{ path: {quoted}, content: x }}"),
-            "",
-        );
-        step_fails(&format!("action: echo x, products: {{ result: {quoted} }}"), "");
-        step_fails(&format!("action: echo x, location: {quoted}"), "");
-        step_fails(
-            &format!(
-                "tool: data-processing, action: profile, parameters: {{ data: x, format: csv }}, products: {{ nosuch: {quoted} }}"
-            ),
-            "",
-        );
-        step_fails(&format!("tool: filesystem, action: delete, parameters: {{ path: {quoted} }}"), "");
-        step_fails(
-            &format!("tool: filesystem, action: move, parameters: {{ path: x, destination: {quoted} }}"),
-            "",
-        );
-        let set = format!("who={path}");
-        let text = "name: x\ninputs: { who: ann }\nsteps:\n- { id: a, action: echo x, products: { result: '{{ who }}' } }\n";
-        failing(&project(text), &["--set", &set]);
-        let within = text.replacen("steps:", "output_dir: out\nsteps:", 1);
-        // What is absolute, or a link beside, is nothing of the kind within the folder.
-        if path.contains("..") {
-            failing(&project(&within), &["--set", &set]);
-        }
-        if path != ".env" {
-            step_fails(&format!("tool: filesystem, action: read, parameters: {{ path: {quoted} }}"), "");
-            step_fails(&format!("tool: filesystem, action: exists, parameters: {{ path: {quoted} }}"), "");
-            step_fails(&format!("action: 'echo << {path} >>'"), "");
-            step_fails(&format!("action: 'echo {{{{ file:{path} }}}}'"), "");
-            step_fails(&format!("action: \"echo {{{{ include_file('{path}') }}}}\""), "");
-            step_fails(&format!("tool: pipeline-executor, parameters: {{ pipeline: {quoted} }}"), "");
-            failing(
-                &project(&format!(
-                    "name: x\noutput_dir: {quoted}\nsteps: [{{ id: a, action: echo x, products: {{ result: o.txt }} }}]\n"
-                )),
-                &[],
-            );
-        }
+    for (step, fine) in [
+        ("tool: filesystem, action: write, parameters: { path: PATH, content: x }", "fine.txt"),
+        ("tool: filesystem, action: delete, parameters: { path: PATH }", "there.txt"),
+        ("tool: filesystem, action: move, parameters: { path: there.txt, destination: PATH }", "fine.txt"),
+        ("tool: filesystem, action: move, parameters: { path: PATH, destination: fine.txt }", "there.txt"),
+        ("tool: filesystem, action: copy, parameters: { path: there.txt, destination: PATH }", "fine.txt"),
+        ("tool: terminal, action: execute, parameters: { command: touch pwned, working_dir: PATH }", "sub"),
+        ("action: echo x, products: { result: PATH }", "fine.txt"),
+        ("action: echo x, products: { name: PATH, template: x, format: json }", "fine.txt"),
+        ("action: echo x, products: { name: PATH, template: x, size_limit: 9 }", "fine.txt"),
+        ("action: echo x, produces: result, location: PATH", "fine.txt"),
+    ] {
+        path_is_judged(step, fine, &KEPT);
     }
-    step_fails(
-        "tool: terminal, action: execute, parameters: { command: touch pwned, working_dir: ../.. }",
-        "",
-    );
-    step_fails("tool: filesystem, action: write, parameters: { path: refrain.yaml, content: x }", "");
-    step_fails("tool: filesystem, action: write, parameters: { path: .git/hooks/x, content: x }", "");
+    for (step, fine) in [
+        ("tool: filesystem, action: read, parameters: { path: PATH }", "there.txt"),
+        ("tool: filesystem, action: exists, parameters: { path: PATH }", "there.txt"),
+        ("tool: filesystem, action: list, parameters: { path: PATH }", "sub"),
+        ("tool: filesystem, action: copy, parameters: { path: PATH, destination: fine.txt }", "there.txt"),
+    ] {
+        path_is_judged(step, fine, &[".env"]);
+    }
+}
+
+/// What is read in with the file is judged before anything runs.
+#[test]
+fn files_that_are_read_in_are_of_the_project() {
+    for (step, fine) in [
+        ("action: 'echo << PATH >>'", "there.txt"),
+        ("action: 'echo {{ file:PATH }}'", "there.txt"),
+        ("action: \"echo {{ include_file('PATH') }}\"", "there.txt"),
+        ("tool: pipeline-executor, parameters: { pipeline: PATH }", "call.yaml"),
+    ] {
+        step_does(&step.replace("PATH", fine));
+        for path in OUTSIDE {
+            // Where a link leads to, there is nothing.
+            let expect =
+                if path.starts_with("link") { "there is no file `link/secret.txt`" } else { LEADS_OUT };
+            step_fails(&step.replace("PATH", path), expect);
+        }
+        step_fails(&step.replace("PATH", ".env"), "there is no file `.env`");
+    }
+    step_does("tool: user-prompt, parameters: { prompt: x, save_to_file: fine.txt }");
+    for path in OUTSIDE.into_iter().chain(KEPT) {
+        let expect = if KEPT.contains(&path) { NOT_FOR_PIPELINES } else { LEADS_OUT };
+        step_fails(&format!("tool: user-prompt, parameters: {{ prompt: x, save_to_file: {path} }}"), expect);
+    }
+}
+
+#[test]
+fn files_stay_in_their_folder() {
+    let file = |folder: &str, path: &str| {
+        format!(
+            "name: x\ninputs: {{ who: x }}\noutput_dir: {folder}\nsteps: [{{ id: a, action: echo x, products: {{ result: {path} }} }}]\n"
+        )
+    };
+    let fine = project(&file("out", "'{{ who }}'"));
+    assert_eq!(fine.run(&["run", "--quiet", "--set", "who=o.txt"]).code, Some(0));
+    assert_eq!(fine.read("out/o.txt"), "x");
+    for folder in ["../secret.txt", "/etc/passwd", "link/sub", "sub/../../secret.txt"] {
+        assert!(failing(&project(&file(folder, "o.txt")), &[]).contains(LEADS_OUT), "{folder}");
+    }
+    for folder in [".git", ".refrain"] {
+        assert!(failing(&project(&file(folder, "o.txt")), &[]).contains(NOT_FOR_PIPELINES), "{folder}");
+    }
+    for path in ["../o.txt", "sub/../../o.txt", "../../secret.txt"] {
+        let said = failing(&project(&file("out", path)), &[]);
+        assert!(said.contains("leads out of `output_dir`"), "{path}: {said:.2000}");
+        let set = format!("who={path}");
+        let said = failing(&project(&file("out", "'{{ who }}'")), &["--set", &set]);
+        assert!(said.contains(&format!("out/{path} is not in out")), "{path}: {said:.2000}");
+    }
+    // What is absolute, or a link beside, is nothing of the kind within the folder.
+    let within = project(&file("out", "'{{ who }}'"));
+    assert_eq!(within.run(&["run", "--quiet", "--set", "who=/etc/passwd"]).code, Some(0));
+    assert_eq!(within.read("out/etc/passwd"), "x");
 }
 
 /// A name that means something else where steps are named means that, and no tool.

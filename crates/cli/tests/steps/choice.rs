@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use refrain_testkit::provider::Fault;
+use refrain_testkit::provider::{Fault, FaultMix};
 use serde_json::{Value, json};
 
 use crate::models::{edit, failing, go, project, provider};
@@ -144,6 +144,45 @@ fn what_was_chosen_stays_until_somebody_changes_what_is_asked_for() {
     let output = refrain(place, &["-f", "x.yaml", "run"]);
     assert_eq!(output.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&output.stderr).contains("choices.json"));
+}
+
+/// A way to choose is a part of what is asked for, and what no longer fits is not kept for having been chosen.
+#[test]
+fn what_was_chosen_is_chosen_for_what_is_asked() {
+    let provider = provider();
+    let place = project(&provider, &format!("{MODELS}selection: cost\nsteps:\n- {{ id: a, prompt: hi }}\n"));
+    let place = place.path();
+    edit(place, "sim/cheap: { quality", "sim/cheap: { context: 8000, quality");
+    assert_eq!(noted(place, &[]), (String::new(), json!("sim/cheap"), 1));
+    edit(place, "prompt: hi", &format!("prompt: '{}'", "word ".repeat(7_000)));
+    let anew = "note: step `a` asks sim/quick and no longer sim/cheap: the cheapest of 2 that fit";
+    assert_eq!(noted(place, &[]), (anew.to_owned(), json!("sim/quick"), 1));
+    edit(place, "selection: cost", "selection: performance");
+    let anew = "note: step `a` asks sim/good and no longer sim/quick: the best of 2 that fit";
+    assert_eq!(noted(place, &[]), (anew.to_owned(), json!("sim/good"), 1));
+    assert_eq!(noted(place, &[]), (String::new(), json!("sim/good"), 0));
+}
+
+/// Who stands in for a model that was chosen does so in each run.
+#[test]
+fn what_stands_in_for_what_was_chosen_stays() {
+    let (first, spare) = (provider(), provider());
+    let place = staged(
+        "x.yaml",
+        &format!(
+            "name: x\nendpoints: {{ sim: {{ base_url: \"{}\" }}, spare: {{ base_url: \"{}\" }} }}\n{MODELS}\
+             selection: {{ strategy: cost, fallback: 'spare:second' }}\nsteps:\n- {{ id: a, prompt: hi, max_retries: 1 }}\n",
+            first.url(),
+            spare.url()
+        ),
+    );
+    assert_eq!(noted(place.path(), &[]), (String::new(), json!("sim/cheap"), 1));
+    let kinds = vec![Fault::Refused];
+    first.set(|settings| settings.faults = FaultMix { share: 1.0, kinds, in_a_row: None });
+    edit(place.path(), "prompt: hi", "prompt: hello");
+    let done = go(place.path(), &[], 0);
+    assert_eq!(done["steps"]["a"]["model"], "spare/second", "{done:#}");
+    assert_eq!((first.arrived(), spare.arrived()), (2, 1));
 }
 
 #[test]

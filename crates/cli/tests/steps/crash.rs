@@ -4,6 +4,9 @@
 //! Steps call a script that keeps a book, and that kills Refrain when a file names the step: before it has left anything behind, so
 //! that everything before it is done and it is not, or behind that, so that nobody has heard of it.
 
+mod questions;
+mod within;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::process::ExitStatusExt as _;

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::own::{refrain, run, staged};
 
-const ALARM: &str = r#"
+pub(crate) const ALARM: &str = r#"
 name: Alarm
 global_error_handlers:
   - { handler_task_id: alarm }
@@ -45,7 +45,7 @@ fn handlers_run_where_something_failed_that_they_are_for() {
     assert_eq!(states, ["completed", "completed", "skipped", "skipped"]);
 }
 
-const BOOM: &str = "name: x\nsteps:\n\
+pub(crate) const BOOM: &str = "name: x\nsteps:\n\
     - { id: boom, tool: terminal, action: execute, parameters: { command: 'echo half; exit 3' }, max_retries: 1, MORE }\n\
     - { id: b, action: echo b, dependencies: [boom] }\n- { id: fix, action: echo fix }\n";
 
@@ -122,10 +122,10 @@ fn an_output_of_another_type_is_an_error() {
     assert_eq!(failed["error"], "output `n`: \"5\" is not a whole number");
 }
 
-const COUNT: &str = "import json, sys\nopen('began', 'w')\nfor line in sys.stdin:\n    asked = json.loads(line)\n    \
+pub(crate) const COUNT: &str = "import json, sys\nopen('began', 'w')\nfor line in sys.stdin:\n    asked = json.loads(line)\n    \
                      units = [{'id': u['id'], 'output': {'words': len(u['input']['text'].split())}} for u in asked['units']]\n    \
                      print(json.dumps({'call': asked['call'], 'units': units}), flush=True)\n";
-const COUNTING: &str = r#"
+pub(crate) const COUNTING: &str = r#"
 name: Counting
 inputs: { text: { type: any, default: one two three } }
 agents:

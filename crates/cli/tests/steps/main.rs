@@ -6,14 +6,20 @@
 
 mod case;
 mod choice;
+mod convert;
 mod crash;
 mod declared;
+mod drawer;
+mod held;
 mod language;
+mod left;
 mod loops;
+mod measures;
 mod mind;
 mod models;
 mod normal;
 mod own;
+mod queues;
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -14,6 +14,8 @@ const ARCHITECTURE: &str = "Describe how this pipeline";
 const ALIGNMENT: &str = "Judge whether the architecture";
 const VALUE: &str = "A value of a pipeline is left to you";
 const QUALITY: &str = "Look for what is wrong";
+/// The exit code of a run whose budget is used up.
+const BUDGET: i32 = 3;
 
 const STORY: &str = "
   - id: write
@@ -37,36 +39,36 @@ fn misaligned(confidence: f64) -> String {
 }
 
 /// A project with a steps file, and the two providers that it names.
-struct Stage {
+pub(crate) struct Stage {
     place: TempDir,
-    boss: Provider,
-    worker: Provider,
+    pub(crate) boss: Provider,
+    pub(crate) worker: Provider,
     header: String,
 }
 
 /// How the binary ended.
-struct Ended {
+pub(crate) struct Ended {
     code: Option<i32>,
     stdout: String,
-    stderr: String,
+    pub(crate) stderr: String,
 }
 
 impl Ended {
     #[track_caller]
-    fn expect(self, code: i32) -> Self {
+    pub(crate) fn expect(self, code: i32) -> Self {
         assert_eq!(self.code, Some(code), "stdout:\n{}\nstderr:\n{}", self.stdout, self.stderr);
         self
     }
 
     #[track_caller]
-    fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {}", self.stdout))
     }
 }
 
 impl Stage {
     /// Sets up a project. `header` is what it says besides its models, `answers` what the orchestrator says to what.
-    fn new(header: &str, steps: &str, answers: &[(&str, &str)]) -> Self {
+    pub(crate) fn new(header: &str, steps: &str, answers: &[(&str, &str)]) -> Self {
         let provider = || Provider::start(Settings::default()).unwrap();
         let stage = Self {
             place: tempfile::tempdir().unwrap(),
@@ -84,13 +86,13 @@ impl Stage {
         stage
     }
 
-    fn says(&self, answers: &[(&str, &str)]) {
+    pub(crate) fn says(&self, answers: &[(&str, &str)]) {
         let own = |(mark, said): &(&str, &str)| ((*mark).to_owned(), (*said).to_owned());
         let answers = answers.iter().map(own).collect();
         self.boss.set(|settings| settings.says = answers);
     }
 
-    fn write(&self, steps: &str) {
+    pub(crate) fn write(&self, steps: &str) {
         let text = format!(
             "id: story\nname: Story\norchestrator: boss:large\ndefault_model: worker:small\nendpoints:\n  boss: {{ base_url: \"{}\", \
              timeout: 2s }}\n  worker: {{ base_url: \"{}\" }}\n{}inputs: {{ topic: {{ type: string, default: cats }} }}\nsteps:{steps}",
@@ -101,11 +103,11 @@ impl Stage {
         fs::write(self.path("story.yaml"), text).unwrap();
     }
 
-    fn path(&self, path: &str) -> PathBuf {
+    pub(crate) fn path(&self, path: &str) -> PathBuf {
         self.place.path().join(path)
     }
 
-    fn run(&self, words: &[&str]) -> Ended {
+    pub(crate) fn run(&self, words: &[&str]) -> Ended {
         let mut command = Command::new(env!("CARGO_BIN_EXE_refrain"));
         command.args(["-f", "story.yaml"]).args(words).current_dir(self.place.path()).env_clear();
         command.env("PATH", std::env::var("PATH").unwrap()).env("LC_ALL", "C.UTF-8").stdin(Stdio::null());
@@ -127,7 +129,7 @@ impl Stage {
         journal.iter().find(|entry| entry.prompt.contains(mark)).unwrap().prompt.clone()
     }
 
-    fn file(&self, path: &str) -> String {
+    pub(crate) fn file(&self, path: &str) -> String {
         fs::read_to_string(self.path(path)).unwrap()
     }
 }
@@ -280,6 +282,10 @@ fn a_misaligned_pipeline_is_refused_unless_that_is_allowed() {
     assert!(problem["message"].as_str().unwrap().contains("nothing is checked"));
     assert!(problem["hint"].as_str().unwrap().contains("--allow-misaligned"));
     assert_eq!(stage.worker.arrived(), 0, "nothing was run");
+    // Who looks at the file alone is told, and kept from nothing.
+    let told = stage.run(&["check"]).expect(0);
+    let told = told.stdout + &told.stderr;
+    assert!(told.contains("W0831") && !told.contains("E0830"), "{told}");
 
     let allowed = stage.run(&["run", "--allow-misaligned"]).expect(0);
     assert_eq!(n_warnings(&allowed.stderr, "W0831"), 1, "{}", allowed.stderr);
@@ -292,6 +298,61 @@ fn a_doubt_is_a_warning() {
     let ended = stage.run(&["run"]).expect(0);
     assert_eq!(n_warnings(&ended.stderr, "W0831"), 1, "{}", ended.stderr);
     assert!(ended.stderr.contains("story.yaml:12"), "at its step: {}", ended.stderr);
+}
+
+/// What the file may cost is for asking about it and for running it together.
+#[test]
+fn what_is_asked_about_a_pipeline_is_paid_like_its_steps() {
+    let steps =
+        "\n  - { id: a, prompt: 'First {{ topic }}' }\n  - { id: b, prompt: 'Then {{ a.result }}' }\n";
+    for (calls, code, n_asked, n_worked) in [(5, 0, 3, 2), (4, BUDGET, 3, 1), (3, BUDGET, 3, 0)] {
+        let stage = Stage::new(&format!("budget: {{ calls: {calls} }}\n"), steps, &[]);
+        stage.run(&["run"]).expect(code);
+        assert_eq!((stage.asked(0).len(), stage.worker.journal().len()), (n_asked, n_worked), "{calls}");
+        // What is on record costs nothing in the next run.
+        stage.run(&["run"]).expect(0);
+        assert_eq!((stage.asked(0).len(), stage.worker.journal().len()), (3, 2), "{calls}");
+    }
+    // So is what is left to a model.
+    let stage = Stage::new("config: { enable_intelligence: false }\nbudget: { calls: 4 }\n", LEFT, &VALUES);
+    stage.run(&["run"]).expect(BUDGET);
+    assert!(!stage.path("out").exists(), "nothing is left for the steps");
+    stage.run(&["run"]).expect(0);
+    assert_eq!(stage.boss.arrived(), 4);
+}
+
+/// What looks like a secret is not for the model that is asked about the file, although the steps have it.
+#[test]
+fn what_looks_like_a_secret_is_not_told_to_the_orchestrator() {
+    let (key, word) = ("sk-abcdef0123456789abcdef0123456789", "hunter22");
+    let steps = format!(
+        "{STORY}  - {{ id: key, action: \"echo {key}\" }}\n  - {{ id: ask, action: \"echo https://me:{word}@example.org/x\" }}\n"
+    );
+    let stage = Stage::new("", &steps, &[]);
+    stage.run(&["run"]).expect(0);
+    for mark in [INTENTION, ARCHITECTURE, ALIGNMENT] {
+        let told = stage.prompt(mark);
+        assert!(told.contains("example.org") && !told.contains(key) && !told.contains(word), "{told}");
+    }
+}
+
+/// Steps may be called as the questions are: what each made is its own.
+#[test]
+fn steps_with_the_names_of_questions_are_steps() {
+    let steps = "
+  - { id: meaning_intention, prompt: \"Write about {{ topic }}\" }
+  - { id: meaning_alignment, prompt: \"Judge {{ meaning_intention.result }}\" }
+";
+    let stage = Stage::new("outputs: { said: \"{{ meaning_intention.result }}\" }\n", steps, &[]);
+    for status in ["completed", "fresh"] {
+        let document = stage.run(&["run", "--json"]).expect(0).json();
+        assert_eq!(document["outputs"]["said"], "Wríté ábóút cáts", "{document:#}");
+        let phases = document["run"]["phases"].as_array().unwrap();
+        assert!(phases.len() == 2 && phases.iter().all(|phase| phase["status"] == status), "{document:#}");
+        assert_eq!((stage.boss.arrived(), stage.worker.arrived()), (3, 2));
+    }
+    let told = stage.run(&["explain", "pipeline", "--json"]).expect(0).json();
+    assert_eq!(told["meaning"]["intention"], "It writes a story.");
 }
 
 const LEFT: &str = "

@@ -155,6 +155,47 @@ fn an_answer_without_its_variables_is_repaired_and_fails_then() {
     assert_eq!(go(place.path(), &[], 0)["outputs"]["score"], 3);
 }
 
+/// All that is named has to be there, and each with its own rules.
+#[test]
+fn an_answer_that_lacks_one_of_its_variables_is_none() {
+    let whole = json!({"words": "good", "score": 4, "tags": ["a"], "sure": false});
+    let without = |name: &str| {
+        let mut result = whole.clone();
+        result.as_object_mut().unwrap().remove(name);
+        result
+    };
+    let with = |name: &str, value: Value| {
+        let mut result = whole.clone();
+        result[name] = value;
+        result
+    };
+    let wrong = [
+        ("words", without("words")),
+        ("score", without("score")),
+        ("tags", without("tags")),
+        ("sure", without("sure")),
+        ("score", with("score", json!(6))),
+        ("score", with("score", json!("4"))),
+        ("tags", with("tags", json!([]))),
+        ("more", with("more", json!(1))),
+    ];
+    let provider = provider();
+    let says = |result: &Value| {
+        let said = json!({"result": result}).to_string();
+        provider.set(|settings| settings.says = vec![("Rate".to_owned(), said)]);
+    };
+    for (name, result) in wrong {
+        let place = project(&provider, RATED);
+        says(&result);
+        let failed = go(place.path(), &[], 1);
+        let rate = &failed["steps"]["rate"];
+        assert_eq!(rate["error_type"], "invalid", "{name}: {rate:#}");
+        assert!(rate["error"].as_str().unwrap().contains(name), "{name}: {rate:#}");
+        says(&whole);
+        assert_eq!(go(place.path(), &[], 0)["steps"]["next"]["value"]["result"], "5 good 1");
+    }
+}
+
 #[test]
 fn schemas_of_every_spelling_give_values() {
     let provider = provider();
@@ -228,7 +269,10 @@ fn personalities_are_found_in_folders_and_build_on_each_other() {
     fs::write(folder.join("stern.yaml"), "extends: stern\n").unwrap();
     let refused = go(place.path(), &[], 2);
     assert_eq!(refused["problems"][0]["code"], "E0820");
-    assert!(refused["problems"][0]["message"].as_str().unwrap().contains("stern → stern"), "{refused:#}");
+    assert!(
+        refused["problems"][0]["message"].as_str().unwrap().ends_with("builds on itself: stern → stern"),
+        "{refused:#}"
+    );
     fs::remove_file(folder.join("stern.yaml")).unwrap();
     let text = String::from_utf8(refrain(place.path(), &["-f", "x.yaml", "check"]).stdout).unwrap();
     assert!(text.contains("no personality `stern`") && text.contains("personalities/stern.md"), "{text}");

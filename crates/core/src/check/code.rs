@@ -62,7 +62,7 @@ codes! {
     EmptyFile "E0002" Value "the file is empty" "start with `refrain: 1`, `name:` and `phases:`";
     Syntax "E0003" Value "the file is not YAML" "see the place shown; indent with spaces and quote texts with special characters";
     DuplicateKey "E0004" Key "a key is there twice" "keep one of the two";
-    MergeKey "E0005" Key "a merge key `<<`" "write the fields out; an alias `*name` for a whole value is fine";
+    MergeKey "E0005" Key "a merge key `<<` without a mapping" "give it a mapping, or a list of some, such as `<<: *name`";
     Tag "E0006" Value "a tag such as `!!str`" "leave the tag out; quote a value to make it text";
     SeveralDocuments "E0007" Value "several documents in one file" "keep one pipeline per file; remove `---`";
     TooLarge "E0008" Value "the file is too large, too deep, or its aliases grow too much" "write the pipeline more plainly";

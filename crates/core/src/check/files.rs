@@ -100,8 +100,9 @@ fn may_be_file(argument: &str) -> bool {
     !argument.is_empty() && argument.len() < 1_000 && !argument.starts_with('-') && is_inside(argument)
 }
 
-/// Whether a path stays in the project folder.
-pub(super) fn is_inside(path: &str) -> bool {
+/// Whether a path stays in the project folder, as it is written.
+#[must_use]
+pub fn is_inside(path: &str) -> bool {
     let drive = path.as_bytes().get(1) == Some(&b':');
     !path.starts_with(['/', '\\', '~'])
         && !drive

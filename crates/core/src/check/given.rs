@@ -176,10 +176,10 @@ impl Checker<'_> {
     }
 
     fn accepted(&mut self, name: &PhaseName, agent: &str, validator: &Validator, input: &Value) {
-        for error in validator.iter_errors(input).take(MOST_ERRORS) {
-            let within = error.instance_path().to_string().replace('/', ".");
+        for (at, error) in misfits(validator, input) {
+            let dot = if at.is_empty() { "" } else { "." };
             let message = format!("agent `{agent}` does not accept it: {error}");
-            self.problems.add(Code::GivenInput, format!("phases.{name}.input{within}"), message);
+            self.problems.add(Code::GivenInput, format!("phases.{name}.input{dot}{at}"), message);
         }
     }
 
@@ -444,4 +444,15 @@ fn is_of(name: &PhaseName, spec: &PhaseSpec, variable: &str) -> bool {
 
 fn with_rest(path: &str, rest: Option<&str>) -> String {
     rest.map_or_else(|| path.to_owned(), |rest| format!("{path}.{rest}"))
+}
+
+/// Returns what of an input does not fit what its agent accepts: where, and what is wrong there.
+pub(crate) fn misfits<'v>(
+    validator: &'v Validator,
+    input: &'v Value,
+) -> impl Iterator<Item = (String, String)> + 'v {
+    validator.iter_errors(input).take(MOST_ERRORS).map(|error| {
+        let path = error.instance_path().to_string();
+        (path.trim_start_matches('/').replace('/', "."), error.to_string())
+    })
 }

@@ -16,9 +16,9 @@ use super::phases::{Made, MadeBy};
 use super::templates::located;
 use crate::condition::Condition;
 use crate::fill::Pattern;
-use crate::model::{InTurn, LoopKind, LoopWork, PoolMember, Work};
+use crate::model::{Asked, InTurn, LoopKind, LoopWork, PoolMember, Work};
 use crate::sight::Sight;
-use crate::turns::{EACH, MOST, ONCE, SUMMARY, WHILE};
+use crate::turns::{BETWEEN, EACH, MOST, ONCE, SUMMARY, WHILE};
 
 /// How many turns of a list are under way at once where nothing is said.
 const PARALLEL: usize = 10;
@@ -98,7 +98,6 @@ impl Checker<'_> {
             ("limits", spec.limits.is_some()),
             ("budget", spec.budget.is_some()),
             ("retry", spec.retry.is_some()),
-            ("timeout", spec.timeout.is_some()),
             ("on_failure", spec.on_failure == Some(OnFailure::Policy(Policy::Retry))),
         ];
         for (field, _) in fields.into_iter().filter(|(_, given)| *given) {
@@ -110,7 +109,7 @@ impl Checker<'_> {
     }
 
     fn loop_settings(&mut self, name: &PhaseName, turns: &LoopSpec, path: &str) {
-        let has_conditions = turns.while_.is_some() || turns.until.is_some();
+        let has_conditions = has_conditions(turns) && turns.for_each.is_none();
         let kinds = [turns.for_each.is_some(), has_conditions, turns.once];
         if kinds.iter().filter(|given| **given).count() != 1 {
             let message = format!("`{name}` goes round in no way, or in more than one");
@@ -185,16 +184,31 @@ impl Checker<'_> {
         };
         let kind = if let Some(list) = &turns.for_each {
             self.written_list(list, turns.max, &format!("{path}.for_each"));
-            LoopKind::Each(self.loop_pattern((name, spec), list, (path, "for_each"), &[], &mut sight)?)
+            let list = self.loop_pattern((name, spec), list, (path, "for_each"), &[], &mut sight)?;
+            let own: Vec<&str> = fields(turns).into_iter().chain([BETWEEN]).collect();
+            let asked = has_conditions(turns)
+                .then(|| self.loop_conditions((name, spec), turns, path, &own, &mut sight));
+            LoopKind::Each { list, asked }
         } else if turns.once {
             let with = Value::Object(turns.with.clone());
             LoopKind::Once(self.loop_pattern((name, spec), &with, (path, "with"), &[], &mut sight)?)
         } else {
-            let before = self.loop_condition(name, spec, turns.while_.as_ref(), (path, "while"), &mut sight);
-            let after = self.loop_condition(name, spec, turns.until.as_ref(), (path, "until"), &mut sight);
-            LoopKind::While { before, after }
+            LoopKind::While(self.loop_conditions((name, spec), turns, path, &WHILE, &mut sight))
         };
         Some(Texts { kind, result, sight })
+    }
+
+    fn loop_conditions(
+        &mut self,
+        of: (&PhaseName, &PhaseSpec),
+        turns: &LoopSpec,
+        path: &str,
+        own: &[&str],
+        sight: &mut Sight,
+    ) -> Asked {
+        let before = self.loop_condition(of, turns.while_.as_ref(), (path, "while"), own, sight);
+        let after = self.loop_condition(of, turns.until.as_ref(), (path, "until"), own, sight);
+        Asked { before, after }
     }
 
     fn written_list(&mut self, list: &Value, max: Option<u32>, path: &str) {
@@ -245,17 +259,17 @@ impl Checker<'_> {
 
     fn loop_condition(
         &mut self,
-        name: &PhaseName,
-        spec: &PhaseSpec,
+        (name, spec): (&PhaseName, &PhaseSpec),
         text: Option<&String>,
         (path, field): (&str, &str),
+        own: &[&str],
         sight: &mut Sight,
     ) -> Option<Arc<Condition>> {
         let path = format!("{path}.{field}");
         match Condition::compile(self.dialect(), text?) {
             Ok(condition) => {
                 for variable in condition.variables() {
-                    self.seen_variable_of(name, spec, &WHILE, variable, &path);
+                    self.seen_variable_of(name, spec, own, variable, &path);
                     self.body_variable(name, spec, variable, field == "until", &path);
                 }
                 sight.extend(&Sight::of(condition.variables().iter().map(String::as_str), &spec.names));
@@ -303,10 +317,16 @@ impl Checker<'_> {
     }
 }
 
-/// Returns how many turns of a loop may be under way at once. After one that failed no other one is to start, so that they
+/// Whether a loop is asked between its turns whether it goes on.
+const fn has_conditions(turns: &LoopSpec) -> bool {
+    turns.while_.is_some() || turns.until.is_some()
+}
+
+/// Returns how many turns of a loop may be under way at once. Where it hangs on a turn whether another one is to start, they
 /// start one after the other unless somebody wants otherwise.
 fn parallel(turns: &LoopSpec) -> usize {
-    let usual = if turns.for_each.is_some() && !turns.break_on_error { PARALLEL } else { 1 };
+    let is_free = turns.for_each.is_some() && !turns.break_on_error && !has_conditions(turns);
+    let usual = if is_free { PARALLEL } else { 1 };
     turns.max_parallel.map_or(usual, |n| n.max(1) as usize)
 }
 

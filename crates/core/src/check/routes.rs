@@ -82,12 +82,14 @@ impl Checker<'_> {
                 |n: &usize| n != from && n != to && behind[*n] && (*on == RouteOn::Failure) != other[*n];
             (0..specs.len()).filter(is_passed).for_each(|n| passed[n].push(route.clone()));
         }
-        let later = || Later::new(specs.iter().map(|(name, _)| (*name).clone()), |n| graph.reach(n, true));
-        let later = (!named.is_empty()).then(|| Arc::new(later()));
-        for (from, later) in named.iter().filter(|n| is_enabled[**n]).zip(later.iter().cycle()) {
-            let route = passed_by(specs[*from], RouteOn::Goto, Heading::Named(later.clone()));
-            let behind = graph.reach(*from, true);
-            (0..specs.len()).filter(|n| behind[*n]).for_each(|n| passed[n].push(route.clone()));
+        if !named.is_empty() {
+            let names = specs.iter().map(|(name, _)| (*name).clone());
+            let later = Arc::new(Later::new(names, graph.before.clone()));
+            for from in named.into_iter().filter(|n| is_enabled[*n]) {
+                let route = passed_by(specs[from], RouteOn::Goto, Heading::Named(later.clone()));
+                let behind = graph.reach(from, true);
+                (0..specs.len()).filter(|n| behind[*n]).for_each(|n| passed[n].push(route.clone()));
+            }
         }
         passed
     }

@@ -25,6 +25,15 @@ pub struct RunRequest {
     pub holder: Holder,
 }
 
+impl RunRequest {
+    /// Returns what asks for the whole plan as it is, with no ceiling of its own.
+    #[must_use]
+    pub fn of_everything(holder: Holder) -> Self {
+        let (targets, scopes, budget) = (Vec::new(), Vec::new(), Budget::default());
+        Self { targets, scopes, only: false, force: false, offline: false, budget, holder }
+    }
+}
+
 /// A phase, in one scope or all of them, as named on the command line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Selection {

@@ -50,6 +50,7 @@ fn of_list<'v>(
             }
             Ok(Value::Int(Int::count(n)))
         }
+        (Method::Copy, []) => Ok(Value::List(list.clone())),
         _ => Err(unknown(method, "a list")),
     }
 }
@@ -82,6 +83,7 @@ fn of_dict<'v>(
             let pair = |(key, value)| Value::list(vec![Value::Text(key), value]);
             dict.entries().map(|entry| entry.map(pair)).collect::<Outcome<_>>().map(Value::list)
         }
+        (Method::Copy, []) => Ok(Value::Dict(dict.clone())),
         _ => Err(unknown(method, "a dict")),
     }
 }

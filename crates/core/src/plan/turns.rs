@@ -90,11 +90,12 @@ impl Ahead {
         let model = self.model.clone();
         let mut rounds = Rounds::default();
         let (end, is_open, failure) = (LoopEnd::Completed, false, None);
+        let mut is_unknown = false;
         let mut turns = Turns { plans: Vec::new(), now: Vec::new(), end, is_open, failure };
         loop {
             let store = self.ports.store.clone();
             let around = around(&model, phase, work, standing, &*store);
-            let last = turns.now.last().map_or(&[][..], Vec::as_slice);
+            let last = turns.now.get(rounds.row()..).unwrap_or_default();
             let round = match rounds.next(&around, last).await {
                 Ok(Next::Turn(round)) => round,
                 Ok(Next::Over(end)) => {
@@ -125,9 +126,11 @@ impl Ahead {
                 names().all(|inner| matches!(self.outlooks.get(inner), None | Some(Outlook::Known)));
             let after = after_turn(&model, work, &now);
             turns.now.push(now);
-            let goes_on = (work.kind.is_each() && !work.break_on_error) || is_known;
-            turns.is_open |= !goes_on || after == AfterTurn::Unknown;
-            if !goes_on || after != AfterTurn::GoesOn {
+            let goes_on = (work.kind.is_known_at_once() && !work.break_on_error) || is_known;
+            is_unknown |= !goes_on || after == AfterTurn::Unknown;
+            let is_next_known = rounds.has_ready() && !work.break_on_error;
+            if after == AfterTurn::Broken || (is_unknown && !is_next_known) {
+                turns.is_open |= is_unknown;
                 break;
             }
         }

@@ -8,6 +8,7 @@ use refrain_schemas::digest::{Digest, Digester};
 use refrain_schemas::json::Json;
 use serde_json::Value;
 
+use crate::check::misfits;
 use crate::edits::Editing;
 use crate::model::{AskWork, Given, Model};
 use crate::ports::agent::{Draft, Touched};
@@ -18,9 +19,6 @@ use crate::tree::sequence::Sequence;
 use crate::units;
 
 use super::{Piece, Preparation, PrepareError, Prepared};
-
-/// The most mistakes of one input that are told.
-const MOST_ERRORS: usize = 5;
 
 /// Fills the input of the one unit, and looks at the files that a call will read. Where that fails, nobody has been asked
 /// anything.
@@ -75,11 +73,8 @@ pub(super) async fn prepare_given(
 /// Holds an input to what the agents of the pool say that they take.
 fn accepted(given: &Given, input: &Value) -> Result<(), PrepareError> {
     for (agent, accepts) in &given.accepts {
-        let told = accepts.validator.iter_errors(input).take(MOST_ERRORS).map(|error| {
-            let path = error.instance_path().to_string();
-            let at = path.trim_start_matches('/').replace('/', ".");
-            if at.is_empty() { error.to_string() } else { format!("`{at}`: {error}") }
-        });
+        let told = misfits(&accepts.validator, input)
+            .map(|(at, error)| if at.is_empty() { error } else { format!("`{at}`: {error}") });
         let told: Vec<String> = told.collect();
         if !told.is_empty() {
             return Err(PrepareError::Data(format!("`{agent}` does not accept it: {}", told.join("; "))));
@@ -117,22 +112,23 @@ async fn read_stamp(files: &dyn ProjectFiles, path: &str, known: Option<&FileSta
 }
 
 /// Returns what stands for the contents of a file that is not there.
-fn absence() -> Digest {
+pub fn absence() -> Digest {
     Digester::new("refrain absent file v1").finish()
 }
 
 /// Returns the stamps, as they are now, of files that a call read. One that it wrote as well, and that is as it left it, is as
-/// it was.
+/// it was, and so is one that is as a later target left it.
 pub async fn read_again(
     files: &dyn ProjectFiles,
     read: &[FileStamp],
     written: &[FileStamp],
+    later: &[FileStamp],
 ) -> Vec<FileStamp> {
     let mut stamps = Vec::new();
     for stamp in read {
         let left = written.iter().find(|left| left.path == stamp.path);
         let found = read_stamp(files, &stamp.path, Some(left.unwrap_or(stamp))).await;
-        let is_left = left.is_some_and(|left| left.is_same_file(&found));
+        let is_left = left.into_iter().chain(later).any(|left| left.is_same_file(&found));
         stamps.push(if is_left { stamp.clone() } else { found });
     }
     stamps
@@ -142,16 +138,16 @@ pub async fn read_again(
 pub async fn written_again(files: &dyn ProjectFiles, written: &[FileStamp]) -> Vec<FileStamp> {
     let mut stamps = Vec::new();
     for stamp in written {
-        stamps.extend(files.stamp(&stamp.path, Some(stamp)).await.ok());
+        stamps.push(read_stamp(files, &stamp.path, Some(stamp)).await);
     }
     stamps
 }
 
-/// Returns the stamps of files; one that is not there, or cannot be read, has none.
+/// Returns the stamps of files; one that is not there, or cannot be read, has that of nothing.
 pub async fn stamps(files: &dyn ProjectFiles, paths: &[String]) -> Vec<FileStamp> {
     let mut stamps = Vec::new();
     for path in paths {
-        stamps.extend(files.stamp(path, None).await.ok());
+        stamps.push(read_stamp(files, path, None).await);
     }
     stamps
 }

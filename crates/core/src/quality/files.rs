@@ -8,6 +8,8 @@ use super::contents::Contents;
 use super::tally::{Rule, Tally};
 use crate::engine::Engine;
 use crate::history::History;
+use crate::left::left_by_later;
+use crate::prepare::absence;
 
 /// A file above this is worth a look.
 const LARGE: u64 = 10 << 20;
@@ -30,8 +32,9 @@ pub(super) async fn look(
     let latest = history.latest(step.target);
     let Some(record) = latest.filter(|record| Some(record.revision) == step.report.revision) else { return };
     let reads = step.phase.is_some_and(|phase| matches!(phase.work, crate::model::Work::Read(_)));
+    let left = left_by_later(engine.model(), history, step.target, record.files.iter().cloned());
     for file in record.files.iter().filter(|_| !reads) {
-        one(engine, step, file, contents, tally).await;
+        one(engine, step, file, &left, contents, tally).await;
     }
 }
 
@@ -39,6 +42,7 @@ async fn one(
     engine: &Engine,
     step: &Step<'_>,
     file: &FileStamp,
+    left: &[FileStamp],
     contents: &mut Contents<'_>,
     tally: &mut Tally,
 ) {
@@ -46,7 +50,17 @@ async fn one(
     let name = step.target.to_string();
     let mut add =
         |rule: Rule, message: &str| tally.add(rule, &name, None, message.to_owned(), Some(&file.path));
-    let Ok(found) = files.stamp(&file.path, Some(file)).await else {
+    let found = files.stamp(&file.path, Some(file)).await;
+    let digest = found.as_ref().map_or_else(|_| absence(), |found| found.digest);
+    // What a later step made of it is told of there.
+    if left.iter().any(|left| left.path == file.path && left.digest == digest) {
+        return;
+    }
+    // It was removed, and is not there.
+    if file.digest == digest && found.is_err() {
+        return;
+    }
+    let Ok(found) = found else {
         return add(MISSING, "a file that it wrote is not there");
     };
     if found.digest != file.digest {

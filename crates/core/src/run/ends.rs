@@ -1,5 +1,7 @@
 //! How targets end: complete, blocked, failed, stopped or cancelled, and what is written and told of it.
 
+use std::time::Duration;
+
 use refrain_schemas::digest::Digest;
 use refrain_schemas::edit::EditCounts;
 use refrain_schemas::event::EventKind;
@@ -59,6 +61,17 @@ impl RunState {
     /// Returns how often a target with an input of its own was tried again in this run.
     pub(super) fn retries_given(&self, no: TargetNo) -> u64 {
         self.phase(no).given().map_or(0, |_| self.targets[no].tally.retries)
+    }
+
+    /// Returns how long the calls took in this run that were made for a target of a turn, its own turns included.
+    pub(super) fn took_ms(&self, no: TargetNo, now: Option<&Now>) -> u64 {
+        if self.phase(no).loops.is_empty() {
+            return 0;
+        }
+        let used = self.targets[no].tally.resources.map_or(0.0, |used| used.wall_seconds);
+        let own = Duration::try_from_secs_f64(used).unwrap_or_default().as_millis();
+        let turns = now.iter().flat_map(|now| &now.upstream).map(|inner| inner.took_ms);
+        turns.fold(u64::try_from(own).unwrap_or(u64::MAX), u64::saturating_add)
     }
 
     /// Says what a target lacks, if it lacks something.
@@ -141,6 +154,7 @@ impl RunState {
                 .filter(|_| self.phase(no).given().is_some())
                 .map_or_else(Vec::new, |now| now.sources.clone()),
             retries: self.retries_given(no),
+            took_ms: self.took_ms(no, now),
         }
     }
 

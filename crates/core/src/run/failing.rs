@@ -41,7 +41,9 @@ impl RunState {
 
     /// Ends a target that did its work and says that it failed.
     pub(super) fn fail_reported(&mut self, no: TargetNo, now: &Now, error: PhaseError, document: Json) {
-        self.fail_of_kind(no, Some(now), (error, None), FailureKind::Reported.as_str(), document);
+        let is_late = error.code == FailureKind::TimedOut.as_str();
+        let kind = if is_late { FailureKind::TimedOut } else { FailureKind::Reported };
+        self.fail_of_kind(no, Some(now), (error, None), kind.as_str(), document);
     }
 
     fn fail_of_kind(

@@ -99,8 +99,8 @@ pub struct Advance {
     pub standing: Arc<Standing>,
     /// The turns that there were.
     pub rounds: Rounds,
-    /// What became of the last one.
-    pub last: Vec<UpstreamNow>,
+    /// What became of those since it was last made out.
+    pub last: Vec<Vec<UpstreamNow>>,
 }
 
 /// Something that is to be done.

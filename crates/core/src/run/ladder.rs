@@ -24,7 +24,7 @@ use super::input::{AskRef, Asks, Effect, TargetNo};
 use super::pool::Pack;
 use super::retry::jitter;
 use super::returns::Landing;
-use super::state::{PoolNo, RunState, Stop};
+use super::state::{PoolNo, RunState, Seat, Stop};
 
 /// How often a provider may have no room for a pack until it has failed.
 const MOST_LIMITED: u32 = 50;
@@ -57,7 +57,7 @@ impl RunState {
     pub(super) fn climb(&mut self, landing: &Landing, missed: Vec<Miss>) {
         let pack = &landing.pack;
         let policy = self.policy(landing.no);
-        let reported = self.pools[landing.no].retries_reported;
+        let Seat { retries_reported: reported, is_tool, .. } = self.pools[landing.no];
         let n_invalid = missed.iter().filter(|miss| miss.failure.kind == FailureKind::Invalid).count();
         let mut steps: BTreeMap<Step, Vec<Miss>> = BTreeMap::new();
         for miss in missed {
@@ -65,6 +65,10 @@ impl RunState {
                 continue;
             }
             let step = match miss.failure.kind {
+                // What a tool made that is not of its schema, it would make again.
+                FailureKind::Invalid if is_tool => {
+                    (reported && pack.attempt < policy.attempts).then_some(Step::Retry)
+                }
                 FailureKind::Reported => (reported && pack.attempt < policy.attempts).then_some(Step::Retry),
                 kind => next_step(pack, policy, kind, n_invalid),
             };

@@ -12,6 +12,7 @@ use std::time::Duration;
 use refrain_schemas::event::EventKind;
 use refrain_schemas::failure::{FailureKind, PhaseError};
 use refrain_schemas::freshness::Cause;
+use refrain_schemas::history::RevisionRecord;
 use refrain_schemas::json::Json;
 use refrain_schemas::report::PhaseStatus;
 use refrain_schemas::scope::Target;
@@ -65,6 +66,8 @@ impl RunState {
     /// Lets a loop go round.
     pub(super) fn start_loop(&mut self, no: TargetNo, standing: Box<Standing>) {
         self.targets[no].report.causes.clear();
+        let own = self.phase(no).course.timeout.map(|time| self.time.saturating_add(time));
+        self.targets[no].deadline = [own, self.targets[no].deadline].into_iter().flatten().min();
         self.targets[no].stage = Stage::Looping(Box::new(Looping {
             standing: Arc::new(*standing),
             rounds: Rounds::default(),
@@ -111,8 +114,8 @@ impl RunState {
     /// Decides whether a loop goes on after a turn.
     fn turn_over(&mut self, no: TargetNo, number: usize) {
         let Some(work) = self.model.phases[self.targets[no].phase].rounds() else { return };
-        let is_each = work.kind.is_each();
-        let breaks = work.break_on_error || !is_each;
+        let breaks = work.break_on_error || !work.kind.is_each();
+        let waits = !work.kind.is_known_at_once();
         let Stage::Looping(looping) = &self.targets[no].stage else { return };
         let now = self.turn_now(&looping.turns[number].targets);
         let has_failed = now.iter().any(|inner| is_bad(&self.model, inner));
@@ -121,7 +124,7 @@ impl RunState {
             matches!(self.targets[*inner].report.status, S::Waiting | S::Stopped | S::Cancelled)
         });
         let Stage::Looping(looping) = &mut self.targets[no].stage else { return };
-        if (breaks && has_failed) || (!is_each && is_unsettled) {
+        if (breaks && has_failed) || (waits && is_unsettled) {
             looping.end = Some(LoopEnd::Broken);
         }
     }
@@ -154,6 +157,7 @@ impl RunState {
             }
             match looping.rounds.ready(phase, work) {
                 Some(next) => self.take_next(no, phase, work, next),
+                None if looping.n_open > 0 => return,
                 None => return self.advance(no),
             }
         }
@@ -166,7 +170,8 @@ impl RunState {
     /// Lets it be made out what comes next.
     fn advance(&mut self, no: TargetNo) {
         let Stage::Looping(looping) = &self.targets[no].stage else { return };
-        let last = looping.turns.last().map(|turn| self.turn_now(&turn.targets)).unwrap_or_default();
+        let row = looping.turns.iter().skip(looping.rounds.row());
+        let last = row.map(|turn| self.turn_now(&turn.targets)).collect();
         let advance = Advance { standing: looping.standing.clone(), rounds: looping.rounds.clone(), last };
         if let Stage::Looping(looping) = &mut self.targets[no].stage {
             looping.is_away = true;
@@ -198,13 +203,16 @@ impl RunState {
 
     fn take_next(&mut self, no: TargetNo, phase: &Phase, work: &LoopWork, next: Next) {
         match next {
-            Next::Turn(round) if self.stop.is_none() => self.open_turn(no, phase, work, round),
-            Next::Turn(_) => {}
-            Next::Over(end) => {
-                if let Stage::Looping(looping) = &mut self.targets[no].stage {
-                    looping.end = Some(end);
-                }
-            }
+            Next::Turn(_) if self.stop.is_some() => {}
+            Next::Turn(_) if self.is_out_of_time(no).is_some() => self.end_turns(no, LoopEnd::TimeUp),
+            Next::Turn(round) => self.open_turn(no, phase, work, round),
+            Next::Over(end) => self.end_turns(no, end),
+        }
+    }
+
+    fn end_turns(&mut self, no: TargetNo, end: LoopEnd) {
+        if let Stage::Looping(looping) = &mut self.targets[no].stage {
+            looping.end = Some(end);
         }
     }
 
@@ -244,7 +252,7 @@ impl RunState {
         }
     }
 
-    /// Returns when a turn that begins now has to be over: the turn around it may have less time than its own.
+    /// Returns when a turn that begins now has to be over: the loop and what is around it may have less time than its own.
     fn deadline(&self, no: TargetNo, work: &LoopWork) -> Option<Duration> {
         let own = work.turn_timeout.map(|time| self.time.saturating_add(time));
         [own, self.targets[no].deadline].into_iter().flatten().min()
@@ -263,7 +271,8 @@ impl RunState {
         let mut ending = self.ending(no, &turns, end.unwrap_or(LoopEnd::Completed));
         let mut standing = Arc::unwrap_or_clone(standing);
         standing.now.upstream.extend(ending.turns.iter().flatten().cloned());
-        let failure = self.failed_within(&ending);
+        let failure = self.failed_within(&ending).or_else(|| self.out_of_turns(no, &ending));
+        let failure = failure.map(|error| self.timed_out(no, error));
         if let Some(error) = failure.clone().filter(|_| self.misses_offline(&ending)) {
             return self.miss_offline(no, error);
         }
@@ -310,6 +319,20 @@ impl RunState {
         };
         let hint = Some(format!("refrain why {}", first.target));
         Some(PhaseError { code: "turns".to_owned(), message, hint, units: Vec::new(), missing: Vec::new() })
+    }
+
+    /// Returns what a loop has failed for whose time was up before its next turn.
+    fn out_of_turns(&self, no: TargetNo, ending: &Ending) -> Option<PhaseError> {
+        let error = self.is_out_of_time(no).filter(|_| ending.end == LoopEnd::TimeUp)?;
+        let message = format!("the time was up after {} turns", ending.turns.len());
+        Some(PhaseError { message, ..error })
+    }
+
+    /// Says of a failure that it is one of time, where the loop says how long it may take.
+    fn timed_out(&self, no: TargetNo, error: PhaseError) -> PhaseError {
+        let is_late = self.phase(no).course.timeout.is_some() && self.is_out_of_time(no).is_some();
+        let code = if is_late { FailureKind::TimedOut.as_str().to_owned() } else { error.code };
+        PhaseError { code, ..error }
     }
 
     /// Returns why a loop ends early, if something in its turns did.
@@ -386,15 +409,18 @@ impl RunState {
         self.targets[no].report.causes = causes_of(verdict.causes);
         self.keep_pages(pages);
         let lineage = standing.now.lineage(&BTreeMap::new());
-        let record = self.next_record(no, artifact, lineage);
+        let took_ms = self.took_ms(no, Some(&standing.now));
+        let record = RevisionRecord { took_ms, ..self.next_record(no, artifact, lineage) };
         self.publish_revision(no, record, &standing);
     }
 
     /// Says what a target of a turn fails for whose time is up.
     pub(super) fn is_out_of_time(&self, no: TargetNo) -> Option<PhaseError> {
         self.targets[no].deadline.filter(|deadline| *deadline <= self.time)?;
-        let (code, message) =
-            (FailureKind::TimedOut.as_str().to_owned(), "the time of the turn is up".to_owned());
+        let (code, message) = (
+            FailureKind::TimedOut.as_str().to_owned(),
+            "the time of the loop or of its turn is up".to_owned(),
+        );
         Some(PhaseError { code, message, hint: None, units: Vec::new(), missing: Vec::new() })
     }
 }

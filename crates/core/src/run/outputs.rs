@@ -55,10 +55,11 @@ async fn value(state: &RunState, ports: &Ports, output: &RunOutput) -> Result<Va
         let is_known = state.by_target.contains_key(target) || is_good(word.freshness);
         if is_known { word } else { Word::MISSING }
     };
-    let upstream = before_all(&state.model, sight.phases(), &state.history, &word);
-    if !upstream.iter().all(is_of_now) {
-        // What was not made has no value, even if an earlier run made one; that is no mistake of this one.
-        return Ok(Value::Null);
+    let mut upstream = before_all(&state.model, sight.phases(), &state.history, &word);
+    let is_all_there = upstream.iter().all(is_of_now);
+    // What was not made has no value, even if an earlier run made one.
+    for before in upstream.iter_mut().filter(|before| !is_of_now(before)) {
+        before.artifact = None;
     }
     let (model, execution) = (&*state.model, state.history.execution());
     let seen = Seen {
@@ -70,7 +71,12 @@ async fn value(state: &RunState, ports: &Ports, output: &RunOutput) -> Result<Va
         execution: execution.as_ref(),
     };
     let context = sight.context(&seen).await.map_err(|error| error.to_string())?;
-    let value = output.given.input.fill(&context).map_err(|error| error.error.to_string())?;
+    let value = match output.given.input.fill(&context) {
+        Ok(value) => value,
+        // That something was not made is no mistake of the output that reads it.
+        Err(_) if !is_all_there => return Ok(Value::Null),
+        Err(error) => return Err(error.error.to_string()),
+    };
     Json::of(&value).map_err(|error| error.to_string())?;
     match output.kind.filter(|kind| !fits(&value, *kind)) {
         Some(kind) => Err(format!("{} is not {}", shortened(&value), article(kind))),

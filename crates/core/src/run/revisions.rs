@@ -94,6 +94,7 @@ impl RunState {
             read: published.read,
             goes_to: published.goes_to,
             retries: self.retries_given(no),
+            took_ms: self.took_ms(no, Some(&standing.now)),
             ..self.next_record(no, published.artifact, lineage)
         };
         let mut standing = standing;

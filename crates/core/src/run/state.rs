@@ -140,6 +140,8 @@ pub(super) struct Seat {
     pub(super) retry: RetryPolicy,
     /// Whether a failure that the agent reports is tried again like one that may pass.
     pub(super) retries_reported: bool,
+    /// Whether the agent is a tool, which makes the same of what it is told however often that is.
+    pub(super) is_tool: bool,
     /// The gates that its calls go through.
     pub(super) chain: Chain,
     pub(super) pool: Pool,
@@ -270,6 +272,7 @@ impl RunState {
                         .or_else(|| agent.map(|(.., agent)| agent.retry))
                         .unwrap_or(ONCE),
                     retries_reported: phase.course.policy == Policy::Retry,
+                    is_tool: agent.is_some_and(|(.., agent)| agent.spec.tool.is_some()),
                     chain,
                     pool: Pool::new(member.clones, member.samples),
                 });

@@ -26,12 +26,23 @@ pub const EACH: [&str; 12] = [
     "loop_name",
 ];
 /// What the turns of a loop with conditions see of it, and its conditions.
-pub const WHILE: [&str; 8] =
-    ["iteration", "index", "position", "is_first", "has_prev", "loop_id", "loop_name", "loop_state"];
+pub const WHILE: [&str; 9] = [
+    "iteration",
+    "index",
+    "position",
+    "is_first",
+    "has_prev",
+    "loop_id",
+    "loop_name",
+    "loop_state",
+    "seconds",
+];
+/// What the conditions of a loop over a list see besides what its turns do.
+pub const BETWEEN: &str = "loop_state";
 /// What the one turn of a loop sees of it.
 pub const ONCE: [&str; 3] = ["with", "loop_id", "loop_name"];
 /// What the document of a loop may be made from.
-pub const SUMMARY: [&str; 5] = ["iterations", "completed", "status", "results", "last"];
+pub const SUMMARY: [&str; 6] = ["iterations", "completed", "status", "reason", "results", "last"];
 
 /// The turns that something is in, of the outermost loop first.
 #[derive(Debug, Clone, Default)]
@@ -50,6 +61,8 @@ pub struct Round {
     pub item: Option<String>,
     /// The number of the turn, from 0.
     pub number: usize,
+    /// How long the calls took of the turns before, as it was measured when they were made; of a loop with conditions.
+    pub took_ms: u64,
     /// What it is told besides.
     pub told: Told,
 }
@@ -59,6 +72,8 @@ pub struct Round {
 pub enum Told {
     /// The list that is gone over; the item is the one at the number of the turn.
     Items(Arc<[Value]>),
+    /// The list, and the documents of the turn that was last over: what the conditions of a list are told.
+    Between(Arc<[Value]>, Arc<Value>),
     /// The documents of the turn that was last over.
     Last(Arc<Value>),
     /// What the one turn is given.
@@ -126,11 +141,14 @@ impl Round {
             ("has_prev", _) => return Some(json!(number > 0)),
             _ => {}
         }
+        let state = |documents: &Value| Some(json!({ "iteration": number, "results": documents }));
         match &self.told {
-            Told::Items(items) => self.of_list(name, items),
+            Told::Between(_, documents) if name == BETWEEN => state(documents),
+            Told::Items(items) | Told::Between(items, _) => self.of_list(name, items),
             Told::Last(documents) => match name {
                 "iteration" => Some(json!(number)),
-                "loop_state" => Some(json!({ "iteration": number, "results": **documents })),
+                "loop_state" => state(documents),
+                "seconds" => Some(json!(self.took_ms as f64 / 1000.0)),
                 _ => None,
             },
             Told::With(_) | Told::Summary(_) => None,

@@ -39,7 +39,7 @@ pub async fn close(around: &Around<'_>, ending: &Ending) -> Result<Json, TurnsEr
             let summary = Arc::new(summary(ending, results));
             let last = ending.turns.last().map_or(&[][..], Vec::as_slice);
             let number = ending.turns.len().saturating_sub(1);
-            let round = round(around.phase, around.work, number, Told::Summary(summary));
+            let round = round(around.phase, around.work, number, 0, Told::Summary(summary));
             around.fill(result, &around.context(round, last).await?)?
         }
         _ => written(around, ending, results),
@@ -62,16 +62,17 @@ pub(super) async fn documents(around: &Around<'_>, turn: &[UpstreamNow]) -> Resu
 fn written(around: &Around<'_>, ending: &Ending, results: Vec<Value>) -> Value {
     let mut document = summary(ending, results);
     document["success"] = json!(ending.failure.is_none());
+    // Those who write the document themselves may want to know; else the status says it.
     let left_out: &[&str] = match &around.work.kind {
-        LoopKind::Each(_) => &["last"],
-        LoopKind::While { .. } => &["results"],
+        LoopKind::Each { .. } => &["last"],
+        LoopKind::While(_) => &["results"],
         LoopKind::Once(_) => {
             document["result"] = document["last"].take();
             &["results", "last", "iterations", "completed"]
         }
     };
     if let Some(fields) = document.as_object_mut() {
-        fields.retain(|name, _| !left_out.contains(&name.as_str()));
+        fields.retain(|name, _| name != "reason" && !left_out.contains(&name.as_str()));
     }
     if let Some(failure) = &ending.failure {
         document["error"] = json!(failure);
@@ -82,13 +83,14 @@ fn written(around: &Around<'_>, ending: &Ending, results: Vec<Value>) -> Value {
 fn summary(ending: &Ending, results: Vec<Value>) -> Value {
     let status = match ending.end {
         _ if ending.failure.is_some() => "failed",
-        LoopEnd::Completed | LoopEnd::Broken => "completed",
+        LoopEnd::Completed | LoopEnd::Broken | LoopEnd::TimeUp => "completed",
         LoopEnd::MaxIterations => "max_iterations",
     };
     json!({
         "iterations": results.len(),
         "completed": results.len() - ending.n_bad,
         "status": status,
+        "reason": ending.end.reason(),
         "last": results.last().cloned().unwrap_or_else(|| json!({})),
         "results": results,
     })

@@ -11,19 +11,25 @@ use crate::engine::EngineError;
 use crate::execution::Execution;
 use crate::fill::Pattern;
 use crate::judge::UpstreamNow;
-use crate::model::{LoopKind, LoopWork, Model, Phase};
+use crate::model::{Asked, LoopKind, LoopWork, Model, Phase};
 use crate::ports::store::Store;
 use crate::sight::Seen;
 use crate::template::Context;
 
 use super::document::documents;
-use super::{Bindings, Round, Told};
+use super::{Bindings, Round, Told, is_bad};
 
 /// How far a loop has gone.
 #[derive(Debug, Clone, Default)]
 pub struct Rounds {
     items: Option<Arc<[Value]>>,
     n: usize,
+    /// The first turn that has started since it was last made out what comes next.
+    row: usize,
+    /// How many turns may have started before that is made out again.
+    open: usize,
+    /// How long the calls of the turns took that are over.
+    took_ms: u64,
 }
 
 /// What comes next.
@@ -44,6 +50,21 @@ pub enum LoopEnd {
     MaxIterations,
     /// A turn failed, or waits for a person.
     Broken,
+    /// Its time was up before the next turn.
+    TimeUp,
+}
+
+impl LoopEnd {
+    /// Returns the word for it.
+    #[must_use]
+    pub const fn reason(self) -> &'static str {
+        match self {
+            Self::Completed => "condition",
+            Self::MaxIterations => "max_iterations",
+            Self::Broken => "error",
+            Self::TimeUp => "timeout",
+        }
+    }
 }
 
 /// What a loop sees while it goes round.
@@ -85,21 +106,49 @@ impl Rounds {
         if self.n >= items.len() {
             return Some(Next::Over(LoopEnd::Completed));
         }
-        let round = round(phase, work, self.n, Told::Items(items.clone()))?;
+        if self.n >= self.open {
+            return None;
+        }
+        let round = round(phase, work, self.n, self.took_ms, Told::Items(items.clone()))?;
         self.n += 1;
         Some(Next::Turn(round))
     }
 
-    /// Makes out what comes next; `last` is what became of the turn before.
+    /// Whether there is a turn that may start whatever becomes of those before it.
+    #[must_use]
+    pub fn has_ready(&self) -> bool {
+        self.items.as_ref().is_some_and(|items| self.n < items.len().min(self.open))
+    }
+
+    /// Whether the list goes on, and it hangs on conditions how.
+    fn is_behind_a_row(&self) -> bool {
+        self.items.as_ref().is_some_and(|items| self.n < items.len() && self.n >= self.open)
+    }
+
+    /// Returns the number of the first turn that has started since it was last made out what comes next.
+    #[must_use]
+    pub const fn row(&self) -> usize {
+        self.row
+    }
+
+    /// Makes out what comes next; `last` is what became of the turns since it was last made out.
     ///
     /// # Errors
     /// Fails where a text does, where there is no list or a longer one than there may be, and where the store does.
-    pub async fn next(&mut self, around: &Around<'_>, last: &[UpstreamNow]) -> Result<Next, TurnsError> {
+    pub async fn next(&mut self, around: &Around<'_>, last: &[Vec<UpstreamNow>]) -> Result<Next, TurnsError> {
         let Around { phase, work, .. } = *around;
         match &work.kind {
-            LoopKind::Each(list) => {
+            LoopKind::Each { list, asked } => {
                 if self.items.is_none() {
                     self.items = Some(around.items(list).await?);
+                    self.open = if asked.is_some() { 0 } else { usize::MAX };
+                }
+                // Within a row nothing is asked, and nothing behind the last one.
+                let is_asked = self.is_behind_a_row();
+                if let Some(asked) = asked.as_ref().filter(|_| is_asked)
+                    && !self.next_row(around, asked, last).await?
+                {
+                    return Ok(Next::Over(LoopEnd::Completed));
                 }
                 Ok(self.ready(phase, work).unwrap_or(Next::Over(LoopEnd::Completed)))
             }
@@ -110,28 +159,66 @@ impl Rounds {
                 let with = around.fill(with, &around.context(None, &[]).await?)?;
                 Ok(self.turn(around, Told::With(Arc::new(with))))
             }
-            LoopKind::While { before, after } => {
-                self.next_while(around, before.as_deref(), after.as_deref(), last).await
+            LoopKind::While(asked) => {
+                let last = last.last().map_or(&[][..], Vec::as_slice);
+                self.next_while(around, asked, last).await
             }
         }
+    }
+
+    /// Makes out how many turns of a list start at once; tells whether there are any. Those that a condition lets start do so
+    /// together and are all over before it is asked again, so that it does not hang on timing which turns there are.
+    async fn next_row(
+        &mut self,
+        around: &Around<'_>,
+        asked: &Asked,
+        last: &[Vec<UpstreamNow>],
+    ) -> Result<bool, TurnsError> {
+        let items = self.items.clone().unwrap_or_default();
+        let told = |made: &Arc<Value>| Told::Between(items.clone(), made.clone());
+        let at = |number: usize, made: &Arc<Value>| round(around.phase, around.work, number, 0, told(made));
+        let mut made = Arc::new(documents(around, &[]).await?);
+        for (number, turn) in (self.row..).zip(last) {
+            made = Arc::new(documents(around, turn).await?);
+            // One that failed says nothing.
+            let is_asked = !turn.iter().any(|inner| is_bad(around.model, inner));
+            if let Some(after) = asked.after.as_deref().filter(|_| is_asked)
+                && around.holds(after, "until", at(number, &made), turn).await?
+            {
+                return Ok(false);
+            }
+        }
+        self.row = self.n;
+        self.open = self.n.saturating_add(around.work.max_parallel).min(items.len());
+        let Some(before) = &asked.before else { return Ok(self.open > self.n) };
+        for number in self.n..self.open {
+            if !around.holds(before, "while", at(number, &made), &[]).await? {
+                self.open = number;
+                break;
+            }
+        }
+        Ok(self.open > self.n)
     }
 
     async fn next_while(
         &mut self,
         around: &Around<'_>,
-        before: Option<&Condition>,
-        after: Option<&Condition>,
+        asked: &Asked,
         last: &[UpstreamNow],
     ) -> Result<Next, TurnsError> {
+        let Asked { before, after } = asked;
+        self.took_ms = last.iter().fold(self.took_ms, |sum, inner| sum.saturating_add(inner.took_ms));
+        let took_ms = self.took_ms;
         let documents = Arc::new(documents(around, last).await?);
         let told = || Told::Last(documents.clone());
+        let at = |number: usize| round(around.phase, around.work, number, took_ms, told());
         if let (Some(after), Some(number)) = (after, self.n.checked_sub(1))
-            && around.holds(after, "until", number, told(), last).await?
+            && around.holds(after, "until", at(number), last).await?
         {
             return Ok(Next::Over(LoopEnd::Completed));
         }
         if let Some(before) = before
-            && !around.holds(before, "while", self.n, told(), &[]).await?
+            && !around.holds(before, "while", at(self.n), &[]).await?
         {
             return Ok(Next::Over(LoopEnd::Completed));
         }
@@ -142,18 +229,30 @@ impl Rounds {
     }
 
     fn turn(&mut self, around: &Around<'_>, told: Told) -> Next {
-        let Some(round) = round(around.phase, around.work, self.n, told) else {
+        let Some(round) = round(around.phase, around.work, self.n, self.took_ms, told) else {
             return Next::Over(LoopEnd::Completed);
         };
+        self.row = self.n;
         self.n += 1;
         Next::Turn(round)
+    }
+}
+
+/// A text that is a list as JSON, such as the answer of a program, is that list.
+fn written_list(value: Value) -> Value {
+    match &value {
+        Value::String(text) if text.trim_start().starts_with('[') => match serde_json::from_str(text) {
+            Ok(list @ Value::Array(_)) => list,
+            _ => value,
+        },
+        _ => value,
     }
 }
 
 impl Around<'_> {
     async fn items(&self, list: &Pattern) -> Result<Arc<[Value]>, TurnsError> {
         let max = self.work.max;
-        match self.fill(list, &self.context(None, &[]).await?)? {
+        match written_list(self.fill(list, &self.context(None, &[]).await?)?) {
             Value::Array(items) if items.len() <= max => Ok(items.into()),
             Value::Array(items) => {
                 let n = items.len();
@@ -178,11 +277,9 @@ impl Around<'_> {
         &self,
         condition: &Condition,
         key: &str,
-        number: usize,
-        told: Told,
+        round: Option<Arc<Round>>,
         last: &[UpstreamNow],
     ) -> Result<bool, TurnsError> {
-        let round = round(self.phase, self.work, number, told);
         let context = self.context(round, last).await?;
         condition.holds(&context).map_err(|error| TurnsError::Data(format!("`{key}`: {error}")))
     }
@@ -213,8 +310,14 @@ impl Around<'_> {
 }
 
 /// Returns a turn of a loop.
-pub(super) fn round(phase: &Phase, work: &LoopWork, number: usize, told: Told) -> Option<Arc<Round>> {
+pub(super) fn round(
+    phase: &Phase,
+    work: &LoopWork,
+    number: usize,
+    took_ms: u64,
+    told: Told,
+) -> Option<Arc<Round>> {
     let of: DimensionName = phase.own_dimension()?;
     let (id, title, item) = (work.id.clone(), work.title.clone(), work.item.clone());
-    Some(Arc::new(Round { of, id, title, item, number, told }))
+    Some(Arc::new(Round { of, id, title, item, number, took_ms, told }))
 }

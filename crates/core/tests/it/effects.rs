@@ -129,6 +129,32 @@ fn attempts_that_are_spent_stay_so_until_a_run_has_come_to_its_end() {
     }
 }
 
+/// What a step read before it failed may have been changed by later ones: its attempts stay spent all the same.
+#[test]
+fn what_a_failed_step_read_is_not_looked_at_again_in_a_run_that_is_gone_on_with() {
+    let phases = || {
+        let mut second = writing("in.txt", json!("two"));
+        second["after"] = json!(["a"]);
+        json!({
+            "a": {"input": {"report": {"why": 1}, "reads": ["in.txt"]}, "on_failure": "continue"},
+            "b": second, "c": {"after": ["b"]}, "d": {"after": ["c"]},
+        })
+    };
+    for kill in 1..80 {
+        let mut world = world(phases());
+        world.set("in.txt", json!("one"));
+        if is_over_after(&mut world, kill) {
+            assert!(kill > 20);
+            return;
+        }
+        let in_doubt = world.in_doubt();
+        check_failed(&world.run());
+        let asked = world.take_units().iter().filter(|unit| *unit == "a/all").count();
+        assert!(asked <= 1 + in_doubt, "after {kill} steps it was asked {asked} times");
+    }
+    panic!("it never came to its end");
+}
+
 #[test]
 fn a_step_that_failed_is_known_as_failed_though_it_read_files() {
     let mut world = world(json!({
@@ -282,6 +308,25 @@ fn what_a_value_stands_in_for_is_not_tried_in_every_run() {
     let mut request = refrain_testkit::world::request(&["a"]);
     request.force = true;
     assert_eq!(world.run_with(&request).calls, 1);
+}
+
+/// What is done anew in each run is tried again in each, although a value stands in for it.
+#[test]
+fn no_value_stands_in_for_what_is_done_in_every_run() {
+    let phases = |is_volatile: bool| {
+        json!({
+            "a": {"agent": {"builtin": "do", "volatile": is_volatile}, "input": {"report": {"success": false}},
+                "recover": [{"value": {"success": true, "result": 0}}]},
+            "b": {"input": {"say": "{{ phases.a.document.result }}"}},
+        })
+    };
+    for (is_volatile, calls) in [(true, 1), (false, 0)] {
+        let mut world = world(phases(is_volatile));
+        assert_eq!(world.run().calls, 2);
+        let again = world.run();
+        check(&again, &[("a", Completed), ("b", Fresh)]);
+        assert_eq!(again.calls, calls, "{is_volatile}");
+    }
 }
 
 #[test]

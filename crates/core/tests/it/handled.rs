@@ -180,6 +180,22 @@ fn success_is_part_of_what_is_made_from_it() {
     assert_eq!(world.unfresh(), [""; 0]);
 }
 
+/// It is so for what failed itself, and for which a value stands in until it is made from something else.
+#[test]
+fn success_is_part_of_what_is_tried_with_it() {
+    let made = json!({"success": true, "result": 1});
+    let mut world = steps(json!({
+        "p": {"input": {"report": made}, "on_failure": "continue"},
+        "f": {"input": {"raise": "{{ none if phases.p.success else 'boom' }}", "say": 2}, "recover": [{"value": {"result": 0}}]},
+        "g": {"input": {"say": "{{ phases.f.document.result }}"}},
+    }));
+    world.run();
+    assert_eq!(document(&mut world, "g")["result"], 0);
+    world.redefine(|file| file["phases"]["p"]["input"] = json!({"say": 1}));
+    check(&world.run(), &[("p", Completed), ("f", Completed), ("g", Completed)]);
+    assert_eq!(document(&mut world, "g")["result"], 2);
+}
+
 fn two(fan: &str, first: Act, second: Act) -> Value {
     let mut world = steps(json!({
         "p": {"agents": {"one": 1, "two": 1}, "fan": fan, "on_failure": "continue"},

@@ -1,6 +1,8 @@
 //! Loops, written natively: which turns there are, what they see, how they end, and that nothing is done twice.
 
+mod early;
 mod nests;
+mod rows;
 
 use std::collections::BTreeMap;
 

@@ -3,6 +3,7 @@
 //! Without either it answers with a text. What it answers stands under `result`.
 
 use refrain_core::check::code::Code;
+use refrain_core::prompt::enveloped;
 use refrain_schemas::agent_spec::SchemaRef;
 use refrain_schemas::json::Json;
 use serde_json::{Map, Value, json};
@@ -47,6 +48,14 @@ pub(super) struct Answer {
 }
 
 impl Answer {
+    /// Returns the schema of a document that has the result, and other things beside it.
+    pub(super) fn among_others(&self) -> Option<SchemaRef> {
+        let whole = enveloped(&Json::of(&self.schema).ok()?, "result").value();
+        let Value::Object(mut fields) = whole else { return None };
+        fields.remove("additionalProperties");
+        Some(SchemaRef::Inline(fields))
+    }
+
     /// Returns the schema of the result itself.
     pub(super) fn itself(&self) -> Option<SchemaRef> {
         self.schema.as_object().cloned().map(SchemaRef::Inline)
@@ -112,7 +121,7 @@ impl Lowering<'_, '_> {
     }
 
     /// Reads a JSON Schema: a map, or a text that is one, such as a file that was read in.
-    fn schema(&mut self, item: &Item<'_>) -> Option<Answer> {
+    pub(super) fn schema(&mut self, item: &Item<'_>) -> Option<Answer> {
         let schema = match item.text() {
             Some(text) => serde_json::from_str(text).unwrap_or(Value::Null),
             None => value_of(item.node),

@@ -38,8 +38,10 @@ const INERT: [&str; 10] = [
 ];
 /// Those of a step.
 const INERT_OF_STEPS: [&str; 5] = ["id", "name", "description", "metadata", "output_description"];
-/// What is not known before the run is under way.
+/// What is not known before the run is under way: it is asked for then.
 const AT_RUN_TIME: [&str; 2] = ["goto", "for_each"];
+/// The list of a queue is not, either.
+const OF_A_QUEUE: &str = ".create_parallel_queue.on";
 /// What is read as a formula where it has no braces.
 const CONDITIONS: [&str; 5] = ["condition", "if", "while", "until", "while_condition"];
 
@@ -79,6 +81,14 @@ fn may_have(node: &Node) -> bool {
         Kind::List(items) => items.iter().any(may_have),
         Kind::Map(entries) => entries.iter().any(|entry| may_have(&entry.value)),
         _ => false,
+    }
+}
+
+/// Returns what is wanted, where a text is one tag and nothing else.
+pub(super) fn only_task(text: &str) -> Option<String> {
+    match pieces(text)?.as_slice() {
+        [Piece::Tag { task, .. }] => Some(task.clone()),
+        _ => None,
     }
 }
 
@@ -152,8 +162,7 @@ impl Work<'_> {
 
     fn text(&mut self, node: &mut Node, text: &str, place: &Place) {
         let key = place.key().unwrap_or_default();
-        // What is refused further on keeps its tag, which says so at its place.
-        if AT_RUN_TIME.contains(&key) {
+        if AT_RUN_TIME.contains(&key) || place.path.ends_with(OF_A_QUEUE) {
             return;
         }
         let Some(pieces) = pieces(text) else {

@@ -77,7 +77,11 @@ impl Lowering<'_, '_> {
                 drafts.clear();
                 break;
             }
-            drafts.extend(self.draft(n, item, around));
+            match self.draft(n, item, around) {
+                Some(draft) => drafts.push(draft),
+                // Nothing is known of a step without a name, and any other may mean it.
+                None => drop(self.broken.sections.insert("phases".to_owned())),
+            }
         }
         let mut steps: IndexMap<String, Known> = IndexMap::new();
         let mut variables: IndexMap<String, Option<PhaseName>> = IndexMap::new();
@@ -98,7 +102,11 @@ impl Lowering<'_, '_> {
                 let own = (!variables.contains_key(name)).then(|| draft.phase.clone());
                 variables.insert(name.clone(), own);
             }
-            steps.insert(draft.id.clone(), Known { phase: draft.phase.clone(), gives });
+            let loop_name = draft.fields.get("loop_name").filter(|_| matches!(draft.kind, DraftKind::Loop));
+            let loop_name = loop_name.and_then(|item| Some(item.text()?.trim_start_matches('$').to_owned()));
+            let is_each = draft.fields.get("for_each").is_some();
+            let known = Known { phase: draft.phase.clone(), gives, loop_name, is_each };
+            steps.insert(draft.id.clone(), known);
             kept.push(draft);
         }
         for draft in &kept {
@@ -133,7 +141,8 @@ impl Lowering<'_, '_> {
             self.reading.at(Code::BadName, &place, format!("`{name}` cannot be the name of a step"), None);
             return None;
         };
-        if let Some(place) = fields.get("id").filter(|_| around.is_none())
+        let is_first = around.is_none_or(|around| around.turn.round == Round::Once);
+        if let Some(place) = fields.get("id").filter(|_| is_first)
             && self.names.inputs.contains(&id)
         {
             let message = format!("`{id}` is both a step and an input");

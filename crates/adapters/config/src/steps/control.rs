@@ -12,8 +12,10 @@ use refrain_schemas::on_failure::{OnFailure, Policy};
 use refrain_schemas::phase_spec::PhaseSpec;
 
 use super::Lowering;
-use super::body::{Around, Draft};
+use super::body::{Around, Draft, DraftKind};
+use super::left::is_left;
 use super::reading::Item;
+use crate::node::Kind;
 
 /// How often a step is tried that does not say it.
 const ATTEMPTS: u32 = 3;
@@ -40,12 +42,19 @@ impl Lowering<'_, '_> {
         spec.retry = Some(self.retry(draft));
         self.error_handling(draft, spec);
         self.step_handlers(draft, around, spec);
+        // Who writes down how it is tried again means every failure.
+        let says_how = |key: &str| draft.fields.get(key).is_some_and(|item| !item.node.is_scalar());
+        let handling = draft.fields.get("error_handling").filter(|item| item.node.get("retry").is_some());
+        let is_tried = !matches!(draft.kind, DraftKind::Loop | DraftKind::Pipeline);
+        if spec.on_failure.is_none() && is_tried && (says_how("retry") || handling.is_some()) {
+            spec.on_failure = Some(OnFailure::Policy(Policy::Retry));
+        }
     }
 
     fn route(&mut self, draft: &Draft<'_>, key: &str) -> Option<PhaseName> {
         let item = draft.fields.get(key)?;
         let name = self.reading.text(&item)?;
-        if is_template(name) {
+        if is_template(name) || (key == "goto" && is_left(&item)) {
             return None;
         }
         self.target(draft, name.trim(), &item, key)
@@ -94,12 +103,12 @@ impl Lowering<'_, '_> {
 
     /// `max_retries` counts attempts in all: 0 and 1 are one.
     fn retry(&mut self, draft: &Draft<'_>) -> RetrySpec {
-        let mut retry = RetrySpec {
+        let mut retry = self.defaults.retry.unwrap_or(RetrySpec {
             attempts: Some(self.defaults.attempts.unwrap_or(ATTEMPTS)),
             backoff: Some(Backoff::Exponential),
             initial: Some(Span(FIRST_PAUSE)),
             max: Some(Span(LONGEST_PAUSE)),
-        };
+        });
         let attempts = draft.fields.get("max_retries").and_then(|item| self.reading.whole(&item));
         if let Some(attempts) = attempts {
             retry.attempts = Some(attempts.max(1));
@@ -144,8 +153,10 @@ impl Lowering<'_, '_> {
             }
         }
         for (key, into) in [("initial_delay", &mut retry.initial), ("max_delay", &mut retry.max)] {
-            if let Some(item) = fields.get(key) {
-                *into = self.reading.time(&item).or(*into);
+            match fields.get(key) {
+                Some(item) if is_zero(&item) => retry.backoff = Some(Backoff::None),
+                Some(item) => *into = self.reading.time(&item).or(*into),
+                None => {}
             }
         }
     }
@@ -180,5 +191,13 @@ impl Lowering<'_, '_> {
                 spec.recover.push(refrain_schemas::on_failure::RecoverSpec { value, ..Default::default() });
             }
         }
+    }
+}
+
+pub(super) fn is_zero(item: &Item<'_>) -> bool {
+    match item.node.kind {
+        Kind::Integer(number) => number == 0,
+        Kind::Float(number) => number == 0.0,
+        _ => false,
     }
 }

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::Lowering;
 use super::body::{Around, Draft};
-use super::made::Made;
+use super::made::{By, Made};
 use super::names::Known;
 use super::reading::{Fields, Item, OwnItem, json};
 use super::texts::Read;
@@ -30,6 +30,8 @@ const KNOWN: [&str; 11] = [
     "enabled",
     "capture_error_context",
 ];
+/// The priority of a handler that says none; lower ones come first.
+const PRIORITY: i64 = 100;
 /// What stands in for what a step would have made.
 const VALUES: [&str; 2] = ["fallback_value", "fallback_result"];
 const REFUSED: [(&str, &str); 5] = [
@@ -57,8 +59,8 @@ impl Lowering<'_, '_> {
             Kind::List(_) => item.items(),
             _ => vec![item.clone()],
         };
-        let mut handlers: Vec<Handler> = items.iter().filter_map(|item| self.handler(item)).collect();
-        handlers.sort_by_key(|handler| std::cmp::Reverse(handler.priority));
+        let mut handlers: Vec<Handler> = items.iter().flat_map(|item| self.handler(item)).collect();
+        handlers.sort_by_key(|handler| handler.priority);
         self.handlers = handlers;
     }
 
@@ -93,11 +95,11 @@ impl Lowering<'_, '_> {
                     let message = "there are two ways to go on after a failure";
                     self.reading.at(Code::StepTwo, &item, message, hint);
                 }
-                Kind::List(_) => handlers.extend(item.items().iter().filter_map(|item| self.handler(item))),
+                Kind::List(_) => handlers.extend(item.items().iter().flat_map(|item| self.handler(item))),
                 _ => handlers.extend(self.handler(&item)),
             }
         }
-        handlers.sort_by_key(|handler| std::cmp::Reverse(handler.priority));
+        handlers.sort_by_key(|handler| handler.priority);
         let n_own = handlers.len();
         handlers.extend(self.handlers.iter().cloned());
         for (n, handler) in handlers.into_iter().enumerate() {
@@ -114,8 +116,9 @@ impl Lowering<'_, '_> {
         }
     }
 
-    fn handler(&mut self, item: &Item<'_>) -> Option<Handler> {
-        let fields = self.reading.fields(item)?;
+    /// Reads a handler. One for several errors that are told apart by what is said of them becomes as many.
+    fn handler(&mut self, item: &Item<'_>) -> Vec<Handler> {
+        let Some(fields) = self.reading.fields(item) else { return Vec::new() };
         let reading = &mut self.reading;
         let before = reading.n_problems();
         reading.known(&fields, "a handler", &KNOWN, &REFUSED);
@@ -126,7 +129,7 @@ impl Lowering<'_, '_> {
             reading.at(Code::StepRefused, &item, "what went wrong is always on record", hint);
         }
         if fields.get("enabled").and_then(|item| reading.flag(&item)) == Some(false) {
-            return None;
+            return Vec::new();
         }
         let value = VALUES.iter().find_map(|key| fields.get(key));
         let (action, task) = (fields.get("handler_action"), fields.get("handler_task_id"));
@@ -147,18 +150,25 @@ impl Lowering<'_, '_> {
         };
         let (types, patterns) = (names("error_types"), names("error_patterns"));
         let is_any = types.iter().any(|(name, _)| matches!(name.as_str(), "*" | "Exception"));
-        let kinds =
-            types.iter().filter(|_| !is_any).filter_map(|(name, item)| self.error_kind(name, item)).collect();
+        let (mut kinds, mut said) = (Vec::new(), Vec::new());
+        for (name, item) in types.iter().filter(|_| !is_any) {
+            match error_said(name) {
+                Some(pattern) => said.push(pattern),
+                None => kinds.extend(self.error_kind(name, item)),
+            }
+        }
         let recover = RecoverSpec {
             kinds,
-            patterns: patterns.into_iter().map(|(pattern, _)| pattern).collect(),
+            patterns: patterns.into_iter().map(|(pattern, _)| format!("(?i){pattern}")).collect(),
             codes: fields.get("error_codes").map(|item| codes(&item)).unwrap_or_default(),
             value: value.map(|item| json(item.node)),
             propagate: propagate.and_then(|item| self.reading.flag(&item)).unwrap_or_default(),
         };
-        let priority = fields.get("priority").and_then(|item| self.reading.number(&item)).unwrap_or(0);
+        let priority = fields.get("priority").and_then(|item| self.reading.number(&item));
         let own = |item: Option<Item<'_>>| item.as_ref().map(OwnItem::of);
-        Some(Handler { priority, recover, action: own(action), task: own(task) })
+        let handler =
+            Handler { priority: priority.unwrap_or(PRIORITY), recover, action: own(action), task: own(task) };
+        handler.told_apart(said)
     }
 
     /// Returns the kind of failure that an error of the originals is here.
@@ -219,11 +229,47 @@ impl Lowering<'_, '_> {
             within: around.map(|around| around.phase.clone()),
             ..PhaseSpec::default()
         };
-        self.make(Made { phase, tool, dependencies: vec![draft.id.clone()], spec }, item);
+        self.make(Made { phase, by: By::Tool(tool), dependencies: vec![draft.id.clone()], spec }, item);
     }
 }
 
+/// Returns what is said of an error of Python, by which its kind is known; those that are kinds of failures have none.
+fn error_said(name: &str) -> Option<String> {
+    let is_error = name.starts_with(|c: char| c.is_ascii_uppercase())
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+        && ["Error", "Exception", "Exit", "Interrupt"].iter().any(|ending| name.ends_with(ending));
+    if !is_error || matches!(name, "TimeoutError" | "ConnectionError" | "Exception") {
+        return None;
+    }
+    let own = match name {
+        "FileNotFoundError" => "^no file |",
+        "PermissionError" => "(?i:permission denied)|leads out of the project|",
+        "IsADirectoryError" => "is a folder|Is a directory|",
+        "NotADirectoryError" => "Not a directory|",
+        "OSError" | "IOError" => "^no file |^failed to (read|write)|",
+        _ => "",
+    };
+    Some(format!("{own}\\b{name}\\b"))
+}
+
 impl Handler {
+    /// Returns a handler for the kinds of failures that it names, and one for each error that is known by what is said.
+    fn told_apart(self, said: Vec<String>) -> Vec<Self> {
+        let own = |pattern: String| {
+            let mut handler = self.clone();
+            handler.recover.kinds = vec!["reported".to_owned()];
+            if handler.recover.patterns.is_empty() {
+                handler.recover.patterns = vec![pattern];
+            }
+            handler
+        };
+        let mut handlers: Vec<Self> = said.into_iter().map(own).collect();
+        if handlers.is_empty() || !self.recover.kinds.is_empty() {
+            handlers.push(self);
+        }
+        handlers
+    }
+
     /// Returns the failures of a phase that it is for.
     pub(super) fn handles(&self, phase: &PhaseName) -> HandlesSpec {
         let RecoverSpec { kinds, patterns, codes, .. } = self.recover.clone();

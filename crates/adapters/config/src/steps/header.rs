@@ -2,6 +2,7 @@
 
 use indexmap::IndexMap;
 use refrain_core::check::code::Code;
+use refrain_schemas::agent_spec::RetrySpec;
 use refrain_schemas::duration::Span;
 use refrain_schemas::on_failure::Policy;
 use refrain_schemas::pipeline::{Limits, Pipeline};
@@ -66,6 +67,8 @@ const SWITCHES: [&str; 3] = ["enable_intelligence", "enable_validation", "enable
 pub(super) struct Defaults {
     pub(super) timeout: Option<Span>,
     pub(super) attempts: Option<u32>,
+    /// What a loop says of the steps of its turns.
+    pub(super) retry: Option<RetrySpec>,
     pub(super) policy: Option<Policy>,
     pub(super) has_orchestrator: bool,
 }

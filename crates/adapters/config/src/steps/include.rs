@@ -8,6 +8,7 @@ use refrain_core::check::problem;
 use refrain_schemas::problem::Problem;
 
 use super::code::words;
+use super::reading::leads_out;
 use crate::node::{Kind, Node};
 use crate::source::Source;
 
@@ -192,7 +193,7 @@ impl<'f> Work<'_, 'f> {
     /// Returns the text of a file, if it may be read in.
     fn bytes(&mut self, path: &str, within: &[String]) -> Result<&'f str, Option<String>> {
         let fail = |message: String| Err(Some(message));
-        if path.starts_with('/') || path.split('/').any(|part| part == "..") || path.contains('\\') {
+        if leads_out(path) {
             return fail(format!("`{path}` leads out of the project"));
         }
         if within.iter().any(|known| known == path) {

@@ -2,13 +2,17 @@
 
 use refrain_core::check::code::Code;
 use refrain_core::check::suggest::suggestion;
+use refrain_schemas::name::PhaseName;
 
 use super::code::arguments;
-use super::names::Turn;
+use super::names::{Round, Turn};
 use super::reading::Item;
 use super::texts::Texts;
 
-const WORDS: [&str; 4] = ["loop_var", "loop_item_at", "current_loop_name", "active_loops"];
+const WORDS: [&str; 5] =
+    ["loop_var", "loop_item_at", "current_loop_name", "active_loops", "historical_loops"];
+/// Why a loop of actions ended; while it goes round it has not.
+const REASON: &str = "termination_reason";
 
 /// What is written for a function, and where that ends in the text; nothing where it was refused.
 pub(super) type Written = Option<(String, usize)>;
@@ -22,6 +26,10 @@ impl Texts<'_, '_, '_> {
         text: &str,
         at: usize,
     ) -> Option<Written> {
+        let is_nearest = |round: Round| self.nearest().is_some_and(|turn| turn.round == round);
+        if name == REASON && is_nearest(Round::Actions) {
+            return Some(Some(("None".to_owned(), at)));
+        }
         if !WORDS.contains(&name) {
             return None;
         }
@@ -31,6 +39,7 @@ impl Texts<'_, '_, '_> {
                 let names = self.turns().iter().map(|turn| format!("'{}'", turn.name)).collect::<Vec<_>>();
                 Some(format!("[{}]", names.join(", ")))
             }
+            ("historical_loops", [""]) => self.loops_before(item),
             ("current_loop_name", [""]) => match self.turns().last() {
                 Some(turn) => Some(format!("'{}'", turn.name)),
                 None => {
@@ -49,6 +58,41 @@ impl Texts<'_, '_, '_> {
             _ => self.unlike(item, name),
         };
         Some(written.map(|written| (written, end)))
+    }
+
+    /// Returns the loop around, the nearest, its own conditions being within it.
+    fn nearest(&self) -> Option<&Turn> {
+        self.names.frames.iter().rev().find_map(|frame| frame.turn.as_ref())
+    }
+
+    /// Returns how the list that is gone over is read from a turn.
+    pub(super) fn items_around(&self) -> Option<String> {
+        let is_list = |turn: &&Turn| matches!(turn.round, Round::Each | Round::Queue);
+        let turn = self.turns().into_iter().rev().find(is_list)?;
+        Some(format!("{}.items", turn.name))
+    }
+
+    /// Returns the names of the loops that stand before the step and have one. It comes after them, so that they are over.
+    fn loops_before(&mut self, item: &Item<'_>) -> Option<String> {
+        let mut at = self.own.clone();
+        let is_known = |phase: &PhaseName| {
+            self.names.frames.iter().any(|frame| frame.steps.values().any(|step| step.phase == *phase))
+        };
+        if at.as_ref().is_some_and(|own| !is_known(own)) {
+            let message = "`historical_loops()` is for the texts of steps themselves";
+            self.reading.at(Code::StepName, item, message, None);
+            return None;
+        }
+        let mut found: Vec<(String, PhaseName)> = Vec::new();
+        for frame in self.names.frames.iter().rev() {
+            let before = frame.steps.values().take_while(|step| Some(&step.phase) != at.as_ref());
+            let named = before.filter_map(|step| Some((step.loop_name.clone()?, step.phase.clone())));
+            found = named.chain(found).collect();
+            at = frame.turn.as_ref().map(|turn| turn.phase.clone()).or(at);
+        }
+        let names: Vec<String> = found.iter().map(|(name, _)| format!("'{name}'")).collect();
+        self.read.phases.extend(found.into_iter().map(|(_, phase)| phase));
+        Some(format!("[{}]", names.join(", ")))
     }
 
     fn turns(&self) -> Vec<&Turn> {
@@ -77,6 +121,7 @@ impl Texts<'_, '_, '_> {
             "loop_var" => "loop_var('LOOP', 'NAME')",
             "loop_item_at" => "loop_item_at('LOOP', NUMBER)",
             "active_loops" => "active_loops()",
+            "historical_loops" => "historical_loops()",
             _ => "current_loop_name()",
         };
         let message = format!("`{name}` is not called like this");

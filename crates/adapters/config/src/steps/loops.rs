@@ -1,20 +1,26 @@
 //! Steps that go round: over a list, while a condition holds, over a queue, or over actions.
 
+use indexmap::IndexMap;
 use refrain_core::check::code::Code;
+use refrain_core::formula::Formula;
+use refrain_schemas::agent_spec::RetrySpec;
 use refrain_schemas::loop_spec::LoopSpec;
 use refrain_schemas::name::PhaseName;
 use refrain_schemas::on_failure::{OnFailure, Policy};
 use refrain_schemas::steps::{StepEntry, StepKind};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::Lowering;
 use super::body::{Around, Draft};
-use super::names::{Frame, Round, Turn};
-use super::reading::{Fields, Item};
+use super::left::is_left;
+use super::names::{Frame, Known, Round, Turn};
+use super::queue::{IN_QUEUE, tell_why_it_ended};
+use super::reading::{Fields, Item, OwnItem};
 use super::step::{COMMON, REFUSED, Start};
 use crate::node::Kind;
 
-const CONSTRUCTS: [&str; 5] = ["for_each", "create_parallel_queue", "action_loop", "while", "until"];
+pub(super) const CONSTRUCTS: [&str; 5] =
+    ["for_each", "create_parallel_queue", "action_loop", "while", "until"];
 const OWN: [&str; 3] = ["for_each", "while", "until"];
 /// What `for_each`, `while` and `until` may have beside them, and nothing else does.
 pub(super) const SETTINGS: [&str; 8] = [
@@ -29,8 +35,6 @@ pub(super) const SETTINGS: [&str; 8] = [
 ];
 const SINGLE: [&str; 3] = ["tool", "action", "parameters"];
 const QUEUE: [&str; 2] = ["action", "create_parallel_queue"];
-const IN_QUEUE: [&str; 3] = ["on", "max_parallel", "action_loop"];
-const IN_QUEUE_UNBUILT: [&str; 4] = ["task", "until", "while", "tool"];
 const ACTIONS: [&str; 7] = [
     "action",
     "action_loop",
@@ -75,7 +79,12 @@ impl Lowering<'_, '_> {
         let known: Vec<&str> = COMMON.iter().chain(keys).chain(settings).chain(single).copied().collect();
         self.reading.known(&draft.fields, "a loop", &known, &REFUSED);
         let mut start = self.start(draft, around, first);
-        self.of_a_turn(draft, &mut start);
+        let tries = self.tries_of_turns(draft, &mut start);
+        let queue = draft.fields.get("create_parallel_queue").filter(|_| round == Round::Queue);
+        let queue = queue.and_then(|item| self.reading.fields(&item));
+        if let Some(fields) = &queue {
+            self.reading.known(fields, "a queue", &IN_QUEUE, &[]);
+        }
         let turn = Turn {
             phase: draft.phase.clone(),
             round,
@@ -83,8 +92,11 @@ impl Lowering<'_, '_> {
             item: self.loop_text(draft, "loop_var"),
             is_own: false,
         };
-        let (turns, is_static) = self.turns(draft, &turn, &mut start);
+        let (turns, is_static) = self.turns(draft, around, queue.as_ref(), &turn, &mut start);
         start.spec.turns = Some(turns);
+        if round == Round::Actions {
+            tell_why_it_ended(&draft.phase, &mut start);
+        }
         if let Some(item) = CONSTRUCTS.iter().find_map(|key| draft.fields.get(key)) {
             self.place(format!("phases.{}.loop", draft.phase), &item);
         }
@@ -105,21 +117,22 @@ impl Lowering<'_, '_> {
             dependencies: Vec::new(),
         };
         self.finish(draft, around, start, entry, before);
-        self.turn_body(draft, turn);
+        let tries = tries.or(self.defaults.retry);
+        let outer = std::mem::replace(&mut self.defaults.retry, tries);
+        self.turn_body(draft, queue.as_ref(), turn);
+        self.defaults.retry = outer;
     }
 
-    /// Calls are made in turns: how often they are tried, and how long each may take, their steps say.
-    fn of_a_turn(&mut self, draft: &Draft<'_>, start: &mut Start) {
-        (start.spec.retry, start.spec.timeout) = (None, None);
-        let handling = draft.fields.get("error_handling").filter(|item| item.node.get("retry").is_some());
-        for item in
-            ["max_retries", "retry", "timeout"].iter().filter_map(|key| draft.fields.get(key)).chain(handling)
-        {
-            let message =
-                format!("`{}` is for steps that do something, and `{}` goes round", item.name(), draft.id);
-            let hint = Some("give it to the steps of the loop; `iteration_timeout` is for a turn".to_owned());
-            self.reading.at_key(Code::StepLoop, &item, message, hint);
+    /// Calls are made in turns: how often they are tried is for the steps that do not say it themselves. How long it takes is
+    /// said of all of the loop, and not by what holds for every step.
+    fn tries_of_turns(&mut self, draft: &Draft<'_>, start: &mut Start) -> Option<RetrySpec> {
+        if draft.fields.get("timeout").is_none() {
+            start.spec.timeout = None;
         }
+        let handling = draft.fields.get("error_handling").filter(|item| item.node.get("retry").is_some());
+        let says_so =
+            handling.is_some() || ["max_retries", "retry"].iter().any(|key| draft.fields.get(key).is_some());
+        let tries = start.spec.retry.take().filter(|_| says_so);
         if start.spec.on_failure == Some(OnFailure::Policy(Policy::Retry))
             && let Some(item) = draft.fields.get("on_failure")
         {
@@ -127,6 +140,7 @@ impl Lowering<'_, '_> {
             let hint = Some("give `on_failure: retry` to the steps of the loop".to_owned());
             self.reading.at(Code::StepLoop, &item, message, hint);
         }
+        tries
     }
 
     fn one_construct(&mut self, draft: &Draft<'_>, round: Round) {
@@ -166,18 +180,15 @@ impl Lowering<'_, '_> {
     }
 
     /// Returns how the loop goes round, and whether its list hangs on no step.
-    fn turns(&mut self, draft: &Draft<'_>, turn: &Turn, start: &mut Start) -> (LoopSpec, bool) {
-        let inner = match turn.round {
-            Round::Queue => draft.fields.get("create_parallel_queue"),
-            _ => None,
-        };
-        let inner = inner.and_then(|item| self.reading.fields(&item));
-        if let Some(fields) = &inner {
-            let known: Vec<&str> = IN_QUEUE.into_iter().chain(IN_QUEUE_UNBUILT).collect();
-            self.reading.known(fields, "a queue", &known, &[]);
-            self.reading.unbuilt(fields, &IN_QUEUE_UNBUILT);
-        }
-        let fields = inner.as_ref().unwrap_or(&draft.fields);
+    fn turns(
+        &mut self,
+        draft: &Draft<'_>,
+        around: Option<&Around>,
+        queue: Option<&Fields<'_>>,
+        turn: &Turn,
+        start: &mut Start,
+    ) -> (LoopSpec, bool) {
+        let fields = queue.unwrap_or(&draft.fields);
         let mut turns = LoopSpec {
             max: fields.get("max_iterations").and_then(|item| self.reading.whole(&item)),
             max_parallel: fields.get("max_parallel").and_then(|item| self.reading.whole(&item)),
@@ -192,17 +203,24 @@ impl Lowering<'_, '_> {
             Round::Each | Round::Queue => {
                 let key = if turn.round == Round::Each { "for_each" } else { "on" };
                 match fields.get(key) {
-                    Some(item) => is_static = self.list_of(draft, &item, start, &mut turns),
+                    Some(item) => is_static = self.list_of(draft, around, &item, start, &mut turns),
                     None => {
                         let message = "a queue does not say `on` what it works";
                         let hint = Some("add `\"on\": \"{{ … }}\"`".to_owned());
                         self.reading.report(Code::MissingField, &fields.path, fields.span, message, hint);
                     }
                 }
+                if turn.round == Round::Queue {
+                    self.conditions(draft, fields, turn, "while", start, &mut turns);
+                }
             }
-            Round::While => self.conditions(draft, turn, ["while", "until"], WHILE_TURNS, start, &mut turns),
+            Round::While => {
+                turns.max = turns.max.or(Some(WHILE_TURNS));
+                self.conditions(draft, fields, turn, "while", start, &mut turns);
+            }
             Round::Actions => {
-                self.conditions(draft, turn, ["while_condition", "until"], ACTION_TURNS, start, &mut turns);
+                turns.max = turns.max.or(Some(ACTION_TURNS));
+                self.conditions(draft, fields, turn, "while_condition", start, &mut turns);
             }
             Round::Once => turns.once = true,
         }
@@ -213,10 +231,16 @@ impl Lowering<'_, '_> {
     fn list_of(
         &mut self,
         draft: &Draft<'_>,
+        around: Option<&Around>,
         item: &Item<'_>,
         start: &mut Start,
         turns: &mut LoopSpec,
     ) -> bool {
+        self.place(format!("phases.{}.loop.for_each", draft.phase), item);
+        if is_left(item) {
+            turns.for_each = self.list_left_open(draft, around, item, start);
+            return false;
+        }
         let n_before = start.read.phases.len();
         let read = std::mem::take(&mut start.read);
         let mut texts = self.texts(Some(draft.phase.clone()), read);
@@ -234,15 +258,23 @@ impl Lowering<'_, '_> {
                 None
             }
         };
-        self.place(format!("phases.{}.loop.for_each", draft.phase), item);
         turns.for_each = value;
         start.read.phases.len() == n_before
     }
 
-    /// A list in a text is JSON, or names with commas between them.
+    /// A list in a text is JSON or written as in a formula, or it is names with commas between them.
     fn written_list(&mut self, item: &Item<'_>, text: &str) -> Option<Value> {
+        let text = text.trim();
         if let Ok(list @ Value::Array(_)) = serde_json::from_str(text) {
             return Some(list);
+        }
+        if text.starts_with('[') {
+            let written = Formula::parse(text).and_then(|formula| formula.eval(&Map::new()));
+            if let Ok(list @ Value::Array(_)) = written {
+                return Some(list);
+            }
+        } else if text.contains(',') && !text.contains(['{', '\n']) {
+            return Some(text.split(',').map(|name| Value::from(name.trim())).collect());
         }
         let hint = Some("write a list, such as `[a, b]`, or a template".to_owned());
         self.reading.at(Code::WrongType, item, format!("`{}` is no list", item.name()), hint);
@@ -252,51 +284,61 @@ impl Lowering<'_, '_> {
     fn conditions(
         &mut self,
         draft: &Draft<'_>,
+        fields: &Fields<'_>,
         turn: &Turn,
-        keys: [&str; 2],
-        most: u32,
+        before: &str,
         start: &mut Start,
         turns: &mut LoopSpec,
     ) {
-        let own = Turn { is_own: true, ..turn.clone() };
-        self.names.frames.push(Frame { turn: Some(own), ..Frame::default() });
-        let read = std::mem::take(&mut start.read);
-        let mut texts = self.texts(Some(draft.phase.clone()), read);
-        let mut condition = |key: &str| texts.condition(&draft.fields.get(key)?);
-        turns.while_ = condition(keys[0]);
-        turns.until = condition(keys[1]);
-        start.read = texts.read;
-        self.names.frames.pop();
-        turns.max = turns.max.or(Some(most));
-        for (key, native) in [(keys[0], "while"), (keys[1], "until")] {
-            if let Some(item) = draft.fields.get(key) {
+        let conditions = [(fields.get(before), "while"), (fields.get("until"), "until")];
+        // After a turn there is what it made.
+        let seen = [IndexMap::new(), inner_steps(draft, turn.round)];
+        for ((item, native), seen) in conditions.into_iter().zip(seen) {
+            if let Some(item) = item {
+                let condition = self.loop_condition(draft, turn, &item, seen, start);
+                *(if native == "while" { &mut turns.while_ } else { &mut turns.until }) = condition;
                 self.place(format!("phases.{}.loop.{native}", draft.phase), &item);
             }
         }
-        if draft.fields.get(keys[0]).is_none() && draft.fields.get(keys[1]).is_none() {
-            let message = format!("the loop says neither `{}` nor `{}`", keys[0], keys[1]);
+        let is_missing = fields.get(before).is_none() && fields.get("until").is_none();
+        if is_missing && turn.round != Round::Queue {
+            let message = format!("the loop says neither `{before}` nor `until`");
             self.reading.report(Code::StepLoop, &draft.fields.path, draft.fields.span, message, None);
         }
     }
 
+    /// Reads a condition of a loop, which sees some steps of its turns; it does not come after these.
+    fn loop_condition(
+        &mut self,
+        draft: &Draft<'_>,
+        turn: &Turn,
+        item: &Item<'_>,
+        steps: IndexMap<String, Known>,
+        start: &mut Start,
+    ) -> Option<String> {
+        let own: Vec<PhaseName> = steps.values().map(|step| step.phase.clone()).collect();
+        let own_turn = Turn { is_own: true, ..turn.clone() };
+        self.names.frames.push(Frame { steps, turn: Some(own_turn), ..Frame::default() });
+        let read = std::mem::take(&mut start.read);
+        let mut texts = self.texts(Some(draft.phase.clone()), read);
+        let condition = texts.condition(item);
+        start.read = texts.read;
+        start.read.phases.retain(|phase| !own.contains(phase));
+        self.names.frames.pop();
+        condition
+    }
+
     /// Reads the steps of a turn.
-    fn turn_body(&mut self, draft: &Draft<'_>, turn: Turn) {
+    fn turn_body(&mut self, draft: &Draft<'_>, queue: Option<&Fields<'_>>, turn: Turn) {
         let is_chain = matches!(turn.round, Round::Queue | Round::Actions);
-        let list = match turn.round {
-            Round::Queue => {
-                draft.fields.get("create_parallel_queue").and_then(|item| match &item.node.kind {
-                    Kind::Map(entries) => {
-                        let fields = Fields { entries, span: item.key_span(), path: item.path.clone() };
-                        fields.get("action_loop")
-                    }
-                    _ => None,
-                })
-            }
-            Round::Actions => draft.fields.get("action_loop"),
-            Round::Each | Round::While | Round::Once => draft.fields.get("steps"),
-        };
+        let key = if turn.round == Round::Actions { "action_loop" } else { "steps" };
         let around = Around { phase: draft.phase.clone(), turn, is_chain };
-        match list {
+        if let Some(fields) = queue {
+            let actions = self.actions_of_queue(fields);
+            let items: Vec<Item<'_>> = actions.iter().map(OwnItem::item).collect();
+            return self.body(&items, Some(&around));
+        }
+        match draft.fields.get(key) {
             Some(list) => match self.reading.list(&list) {
                 Some(items) if items.is_empty() => {
                     self.reading.at(Code::StepLoop, &list, "there is nothing to do in a turn", None);
@@ -326,6 +368,23 @@ impl Lowering<'_, '_> {
         let around = Around { is_chain: true, ..around.clone() };
         self.body(&[item], Some(&around));
     }
+}
+
+/// Returns the steps of a turn by their ids, as far as these can be told before they are read.
+fn inner_steps(draft: &Draft<'_>, round: Round) -> IndexMap<String, Known> {
+    let key = if round == Round::Actions { "action_loop" } else { "steps" };
+    let items = draft.fields.get(key).map(|item| item.items()).unwrap_or_default();
+    let known = |(n, item): (usize, &Item<'_>)| {
+        let written = ["id", "name"].iter().find_map(|key| item.node.get(key));
+        let id = match written.map(|entry| &entry.value.kind) {
+            Some(Kind::Text(id)) => id.clone(),
+            Some(_) => return None,
+            None => format!("action{}", n + 1),
+        };
+        let phase: PhaseName = format!("{}_{id}", draft.phase).parse().ok()?;
+        Some((id, Known { phase, gives: None, loop_name: None, is_each: false }))
+    };
+    items.iter().enumerate().filter_map(known).collect()
 }
 
 const fn construct(round: Round) -> &'static str {

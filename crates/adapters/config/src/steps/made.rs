@@ -14,11 +14,18 @@ use super::reading::Item;
 pub(super) struct Made {
     /// A name that no step has yet.
     pub(super) phase: PhaseName,
-    pub(super) tool: ToolAction,
+    pub(super) by: By,
     /// The ids of the steps that it comes after.
     pub(super) dependencies: Vec<String>,
     /// Everything but the agent.
     pub(super) spec: PhaseSpec,
+}
+
+/// Who does what is made for a step.
+pub(super) enum By {
+    Tool(ToolAction),
+    /// A model, as an agent that asks it.
+    Model(Box<AgentSpec>),
 }
 
 impl Lowering<'_, '_> {
@@ -43,20 +50,27 @@ impl Lowering<'_, '_> {
     }
 
     /// Adds what is made for a step.
-    pub(super) fn make(&mut self, Made { phase, tool, dependencies, spec }: Made, item: &Item<'_>) {
+    pub(super) fn make(&mut self, Made { phase, by, dependencies, spec }: Made, item: &Item<'_>) {
         self.place(format!("phases.{phase}"), item);
+        let (tool, action, agent) = match by {
+            By::Tool(tool) => {
+                let (name, action) = (tool.name.clone(), tool.action.clone());
+                let agent = AgentSpec { tool: Some(ToolRef::Action(tool)), ..AgentSpec::default() };
+                (Some(name), action, Box::new(agent))
+            }
+            By::Model(agent) => (None, Some("ask".to_owned()), agent),
+        };
         self.entries.push(StepEntry {
             id: phase.to_string(),
             phase: phase.clone(),
             within: spec.within.clone(),
             kind: StepKind::Hidden,
-            tool: Some(tool.name.clone()),
-            action: tool.action.clone(),
-            model: None,
+            tool,
+            action,
+            model: agent.model.clone(),
             dependencies,
         });
-        let agent = AgentSpec { tool: Some(ToolRef::Action(tool)), ..AgentSpec::default() };
-        let agent = Some(AgentRef::Inline(Box::new(agent)));
+        let agent = Some(AgentRef::Inline(agent));
         self.pipeline.phases.insert(phase, PhaseSpec { agent, ..spec });
     }
 }

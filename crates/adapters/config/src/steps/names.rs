@@ -71,6 +71,7 @@ impl Round {
                 ("is_first", "is_first"),
                 ("loop_id", "loop_id"),
                 ("has_previous", "has_prev"),
+                ("total_duration", "seconds"),
             ],
             Self::Once => &[],
         }
@@ -79,7 +80,16 @@ impl Round {
     /// The names that the loop's own conditions see.
     const fn own_names(self) -> &'static [(&'static str, &'static str)] {
         match self {
-            Self::Each | Self::Queue | Self::Once => &[],
+            Self::Each | Self::Once => &[],
+            Self::Queue => &[
+                ("item", "item"),
+                ("index", "index"),
+                ("is_first", "is_first"),
+                ("is_last", "is_last"),
+                ("queue", "items"),
+                ("queue_size", "length"),
+                ("loop_state", "loop_state"),
+            ],
             Self::While => &[("iteration", "iteration"), ("loop_state", "loop_state")],
             Self::Actions => self.names(),
         }
@@ -122,6 +132,10 @@ pub(super) struct Known {
     pub(super) phase: PhaseName,
     /// The JSON Schema of what its tool gives, where that is known.
     pub(super) gives: Option<Value>,
+    /// The name that it has as a loop, where it says one.
+    pub(super) loop_name: Option<String>,
+    /// Whether it goes over a list, so that there is what each of its turns made.
+    pub(super) is_each: bool,
 }
 
 /// A list of steps, with the turn that they are in.
@@ -230,6 +244,15 @@ impl Names {
             };
             let (id, _) = frame.steps.get_key_value(id).filter(|(_, step)| step.phase == *phase)?;
             Some(id.as_str())
+        })
+    }
+
+    /// Returns the loop over a list, the turn and the step that a name such as `LOOP_0_STEP` means.
+    pub(super) fn of_turn<'a>(&'a self, name: &'a str) -> Option<(&'a str, usize, &'a str)> {
+        self.frames.iter().rev().flat_map(|frame| &frame.steps).find_map(|(id, step)| {
+            let rest = name.strip_prefix(id.as_str()).filter(|_| step.is_each)?.strip_prefix('_')?;
+            let (turn, step) = rest.split_once('_')?;
+            Some((id.as_str(), turn.parse().ok()?, step))
         })
     }
 

@@ -11,23 +11,24 @@ use refrain_core::check::code::Code;
 use refrain_core::check::input_problems;
 use refrain_core::check::suggest::suggestion;
 use refrain_core::template::is_template;
-use refrain_schemas::agent_spec::ToolAction;
+use refrain_schemas::agent_spec::{SchemaRef, ToolAction};
 use refrain_schemas::loop_spec::LoopSpec;
 use refrain_schemas::name::PhaseName;
 use refrain_schemas::on_failure::{OnFailure, Policy};
-use refrain_schemas::phase_spec::PhaseSpec;
-use refrain_schemas::pipeline::ParamSpec;
+use refrain_schemas::phase_spec::{OutputSpec, PhaseSpec};
+use refrain_schemas::pipeline::{ParamSpec, ParamType};
 use refrain_schemas::steps::{StepEntry, StepKind};
 use serde_json::{Map, Value, json};
 
 use super::body::{Around, Draft};
 use super::budget::Spent;
+use super::control::is_zero;
 use super::header::Defaults;
 use super::inputs;
-use super::made::Made;
+use super::made::{By, Made};
 use super::models::Models;
 use super::names::{Names, Round, Turn};
-use super::reading::{Fields, Item, json as value_of};
+use super::reading::{Fields, Item, json as value_of, leads_out};
 use super::step::Start;
 use super::texts::{Read, has_template};
 use super::{Lowering, header, include, is_steps};
@@ -35,13 +36,16 @@ use crate::node::{Kind, Node};
 use crate::source::Source;
 use crate::yaml;
 
-const PARAMETERS: [&str; 6] =
-    ["pipeline", "inputs", "inherit_context", "timeout", "output_mapping", "error_handling"];
-const REFUSED: [(&str, &str); 3] = [
-    ("wait_for_completion", "leave it out: it is always waited for"),
-    ("retry_count", TRIED),
-    ("retry_delay", TRIED),
+const PARAMETERS: [&str; 7] = [
+    "pipeline",
+    "inputs",
+    "inherit_context",
+    "timeout",
+    "output_mapping",
+    "error_handling",
+    "wait_for_completion",
 ];
+const REFUSED: [(&str, &str); 2] = [("retry_count", TRIED), ("retry_delay", TRIED)];
 const TRIED: &str = "say it of the steps of the other pipeline: those are tried again, and not all of it";
 /// The deepest that pipelines may carry each other out.
 const DEPTH: usize = 10;
@@ -166,30 +170,66 @@ impl<'s> Lowering<'s, '_> {
             let (tree, path) = (Rc::new(item.node.clone()), item.path.clone());
             return Some(Other { tree, path, source: None });
         }
-        let path = self.reading.text(item)?.trim();
+        let text = self.reading.text(item)?;
+        if text.contains("steps:") && text.trim_end().contains('\n') {
+            return self.written_out(item, text);
+        }
+        let path = text.trim();
         let problem = match () {
             () if is_template(path) => "the file of another pipeline is written out, and no template".into(),
-            () if path.starts_with('/')
-                || path.contains('\\')
-                || path.split('/').any(|part| part == "..") =>
-            {
-                format!("`{path}` leads out of the project")
-            }
+            () if leads_out(path) => format!("`{path}` leads out of the project"),
             () if self.calls.iter().any(|known| known == path) => format!("`{path}` carries itself out"),
             () if self.calls.len() > DEPTH => {
                 format!("pipelines carry each other out more than {DEPTH} deep")
             }
-            () => match self.files.get(path) {
-                Some(Some(bytes)) => return self.read_other(item, path, bytes),
-                Some(None) => format!("there is no file `{path}`"),
-                None => {
-                    self.wanted.insert(path.to_owned());
+            () => match self.file_of(path) {
+                Ok(Some((path, bytes))) => return self.read_other(item, &path, bytes),
+                Ok(None) => format!("there is no file `{path}`"),
+                Err(path) => {
+                    self.wanted.insert(path);
                     return None;
                 }
             },
         };
         self.reading.at(Code::StepPipeline, item, problem, None);
         None
+    }
+
+    /// Returns the file that is named, or the one of the pipeline of this id; fails with one that is not known yet.
+    fn file_of(&self, named: &str) -> Result<Option<(String, &'s [u8])>, String> {
+        let is_file = named.rsplit('/').next().is_some_and(|name| name.contains('.'));
+        let mut paths = vec![named.to_owned()];
+        if !is_file {
+            let of = |folder: &str| [".yaml", ".yml"].map(|ending| format!("{folder}{named}{ending}"));
+            paths.extend(["", "pipelines/"].into_iter().flat_map(of));
+        }
+        for path in paths {
+            match self.files.get(&path) {
+                Some(Some(bytes)) => return Ok(Some((path, bytes.as_slice()))),
+                Some(None) => {}
+                None => return Err(path),
+            }
+        }
+        Ok(None)
+    }
+
+    /// Reads a pipeline that stands in a text of its own; its places are those of the text.
+    fn written_out(&mut self, item: &Item<'_>, text: &str) -> Option<Other<'s>> {
+        let file = self.calls.last().cloned().unwrap_or_default();
+        let source = Source::new(file, text);
+        let (tree, problems) = yaml::read(&source);
+        let (line, column) = (item.node.span.line.saturating_sub(1), item.node.span.column.saturating_sub(1));
+        for problem in &problems {
+            let message = format!("the pipeline that is written here: {}", problem.message);
+            self.reading.at(Code::StepPipeline, item, message, problem.hint.clone());
+        }
+        let mut tree = tree.filter(|_| problems.is_empty())?;
+        if !is_steps(&tree) {
+            self.reading.at(Code::StepPipeline, item, "what is written here is no pipeline of steps", None);
+            return None;
+        }
+        tree.shift(line, column);
+        Some(Other { tree: Rc::new(tree), path: item.path.clone(), source: None })
     }
 
     fn read_other(&mut self, item: &Item<'_>, path: &str, bytes: &'s [u8]) -> Option<Other<'s>> {
@@ -238,7 +278,14 @@ impl<'s> Lowering<'s, '_> {
     /// say.
     fn how(&mut self, fields: &Fields<'_>, draft: &Draft<'_>, start: &mut Start) {
         let spec = &mut start.spec;
-        let timeout = fields.get("timeout").and_then(|item| self.reading.time(&item));
+        let timeout = fields.get("timeout").filter(|item| !is_zero(item));
+        let timeout = timeout.and_then(|item| self.reading.time(&item));
+        if let Some(item) = fields.get("wait_for_completion")
+            && self.reading.flag(&item) == Some(false)
+        {
+            let hint = Some("leave it out: it is always waited for".to_owned());
+            self.reading.at(Code::StepRefused, &item, "another pipeline is always waited for", hint);
+        }
         let turn_timeout = timeout.or(spec.timeout.take());
         spec.turns = Some(LoopSpec { once: true, turn_timeout, ..LoopSpec::default() });
         spec.retry = None;
@@ -385,9 +432,10 @@ impl<'s> Lowering<'s, '_> {
     fn other_outputs(&mut self, draft: &Draft<'_>, fields: &Fields<'_>) -> (Map<String, Value>, Read) {
         let mut read = Read::default();
         let mut values = Map::new();
+        self.types_of_other.clear();
         let section = fields.get("outputs").and_then(|section| self.reading.fields(&section));
         for (name, item) in section.iter().flat_map(Fields::iter) {
-            let item = self.declared_output(name, &item).unwrap_or(item);
+            let Some(item) = self.declared_output(name, item) else { continue };
             let mut texts = self.texts(None, read);
             values.insert(name.to_owned(), texts.value(&item));
             read = texts.read;
@@ -406,34 +454,62 @@ impl<'s> Lowering<'s, '_> {
         mapping: Option<&Item<'_>>,
         item: &Item<'_>,
     ) {
+        let types = std::mem::take(&mut self.types_of_other);
         let values = self.mapped(values, mapping);
+        let output = types_schema(&types, mapping)
+            .map(|schema| OutputSpec { schema: Some(schema), ..OutputSpec::default() });
         let tool = ToolAction { name: "control_flow".to_owned(), action: Some("execute".to_owned()) };
         let spec = PhaseSpec {
             after: read.phases.into_iter().collect(),
             names: read.names,
             input: Some(json!({ "outputs": values })),
+            output,
             within: Some(draft.phase.clone()),
             ..PhaseSpec::default()
         };
-        self.make(Made { phase, tool, dependencies: Vec::new(), spec }, item);
+        self.make(Made { phase, by: By::Tool(tool), dependencies: Vec::new(), spec }, item);
     }
 
-    /// Gives outputs the names that this pipeline has for them: `NAME: OUTPUT`.
+    /// Gives outputs the names that this pipeline has for them: `OUTPUT: NAME`, or `NAME: OUTPUT` where no output is called NAME.
     fn mapped(&mut self, values: Map<String, Value>, mapping: Option<&Item<'_>>) -> Map<String, Value> {
         let Some(fields) = mapping.and_then(|item| self.reading.fields(item)) else { return values };
         let mut mapped = Map::new();
         for (name, item) in fields.iter() {
-            let Some(output) = self.reading.text(&item) else { continue };
-            match values.get(output) {
-                Some(value) => drop(mapped.insert(name.to_owned(), value.clone())),
-                None => {
-                    let hint = suggestion(output, values.keys().map(String::as_str));
-                    let message = format!("the other pipeline has no output `{output}`");
+            let Some(other) = self.reading.text(&item) else { continue };
+            match (values.get(name), values.get(other)) {
+                (Some(value), _) => drop(mapped.insert(other.to_owned(), value.clone())),
+                (None, Some(value)) => drop(mapped.insert(name.to_owned(), value.clone())),
+                (None, None) => {
+                    let hint = suggestion(name, values.keys().map(String::as_str));
+                    let message = format!("the other pipeline has no output `{name}`");
                     self.reading.at(Code::StepPipeline, &item, message, hint);
                 }
             }
         }
         mapped
+    }
+}
+
+/// Returns the schema of what another pipeline gives, by the names that it has here; `None` where no output has a type.
+fn types_schema(types: &BTreeMap<String, ParamType>, mapping: Option<&Item<'_>>) -> Option<SchemaRef> {
+    let own = |output: &str| inputs::json_type(*types.get(output)?);
+    let named: Map<String, Value> = match mapping.map(|item| &item.node.kind) {
+        Some(Kind::Map(entries)) => {
+            let given = entries.iter().filter_map(|entry| match &entry.value.kind {
+                Kind::Text(output) => Some((entry.key.clone(), json!({ "type": own(output)? }))),
+                _ => None,
+            });
+            given.collect()
+        }
+        _ => types.keys().filter_map(|name| Some((name.clone(), json!({ "type": own(name)? })))).collect(),
+    };
+    if named.is_empty() {
+        return None;
+    }
+    let of = |inner: Value| json!({ "properties": inner });
+    match of(json!({ "result": of(json!({ "outputs": of(Value::Object(named)) })) })) {
+        Value::Object(schema) => Some(SchemaRef::Inline(schema)),
+        _ => None,
     }
 }
 

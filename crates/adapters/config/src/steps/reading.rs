@@ -1,8 +1,8 @@
 //! Reads values of a steps file one by one, and says where one does not have its shape.
 
 use refrain_core::check::code::Code;
-use refrain_core::check::problem;
 use refrain_core::check::suggest::nearest;
+use refrain_core::check::{is_inside, problem};
 use refrain_schemas::duration::Span as Duration;
 use refrain_schemas::problem::Problem;
 use serde_json::{Map, Number, Value};
@@ -21,7 +21,7 @@ pub(super) struct Item<'n> {
 /// An item that is kept for later.
 #[derive(Debug, Clone)]
 pub(super) struct OwnItem {
-    node: Node,
+    pub(super) node: Node,
     key: Option<Span>,
     path: String,
 }
@@ -166,9 +166,12 @@ impl<'s> Reading<'s> {
         }
     }
 
-    /// Reads a map.
+    /// Reads a map; a key with nothing behind it has an empty one.
     pub(super) fn fields<'n>(&mut self, item: &Item<'n>) -> Option<Fields<'n>> {
         match &item.node.kind {
+            Kind::Null if item.key.is_some() => {
+                Some(Fields { entries: &[], span: item.key_span(), path: item.path.clone() })
+            }
             Kind::Map(entries) => Some(Fields { entries, span: item.key_span(), path: item.path.clone() }),
             _ => {
                 self.wrong(item, "a mapping");
@@ -195,8 +198,11 @@ impl<'s> Reading<'s> {
         text
     }
 
-    /// Reads names: a list, one text, or several with commas between them.
+    /// Reads names: a list, one text, or several with commas between them; nothing is none.
     pub(super) fn names<'n>(&mut self, item: &Item<'n>) -> Vec<(String, Item<'n>)> {
+        if matches!(item.node.kind, Kind::Null) {
+            return Vec::new();
+        }
         if let Some(text) = item.text() {
             let names = text.split(',').map(str::trim).filter(|name| !name.is_empty());
             return names.map(|name| (name.to_owned(), item.clone())).collect();
@@ -323,6 +329,26 @@ pub(super) fn json(node: &Node) -> Value {
         Kind::Map(entries) => {
             let fields = entries.iter().map(|entry| (entry.key.clone(), json(&entry.value)));
             Value::Object(fields.collect::<Map<_, _>>())
+        }
+    }
+}
+
+/// Whether a path leads out of its folder; those of steps files have `/` between their parts.
+pub(super) fn leads_out(path: &str) -> bool {
+    !is_inside(path) || path.contains('\\')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_that_leave_their_folder() {
+        for path in ["/etc/x", "../x", "a/../../x", "a\\b"] {
+            assert!(leads_out(path), "{path}");
+        }
+        for path in ["a/b", "a..b", "./a"] {
+            assert!(!leads_out(path), "{path}");
         }
     }
 }

@@ -1,21 +1,24 @@
 //! One step: what it is asked, when, and what comes after it.
 
+use indexmap::IndexSet;
 use refrain_core::check::code::Code;
 use refrain_core::ports::tool_catalogue::ToolKind;
 use refrain_core::template::is_template;
 use refrain_schemas::agent_spec::{AgentSpec, ToolAction, ToolRef};
 use refrain_schemas::name::PhaseName;
-use refrain_schemas::phase_spec::{AgentRef, PhaseSpec};
+use refrain_schemas::phase_spec::{AgentRef, OutputSpec, PhaseSpec};
 use refrain_schemas::steps::{StepEntry, StepKind};
 use serde_json::{Map, Value};
 
 use super::Lowering;
 use super::body::{Around, Draft, DraftKind};
+use super::left::is_left;
 use super::loops::SETTINGS;
 use super::reading::{Fields, Item};
 use super::serving;
 use super::texts::Read;
 use super::tools::{self, ToolAct};
+use crate::node::{Kind, Node};
 
 /// Keys of every step.
 pub(super) const COMMON: [&str; 19] = [
@@ -93,6 +96,7 @@ impl Lowering<'_, '_> {
                 self.for_models(draft);
                 self.of_tool(draft, act, &mut start);
                 self.saved_answers(draft, act, &mut start);
+                self.held_result(draft, Some(act), &mut start);
                 (Some(act.tool.clone()), Some(act.action.clone()))
             }
             DraftKind::Model => {
@@ -105,6 +109,7 @@ impl Lowering<'_, '_> {
                     tools::check_agent(&mut self.reading, &draft.fields, accepts);
                 }
                 self.input(draft, &mut start);
+                self.held_result(draft, None, &mut start);
                 start.spec.agent = Some(AgentRef::Name(agent.clone()));
                 (Some(agent.to_string()), Some("execute".to_owned()))
             }
@@ -159,9 +164,29 @@ impl Lowering<'_, '_> {
             if key == "requires_model" && item.text() == Some("none") {
                 continue;
             }
+            // What a tool or an agent makes can be held to a schema as well.
+            let is_held = matches!(draft.kind, DraftKind::Tool(_) | DraftKind::Agent(..));
+            if key == "output_schema" && is_held {
+                continue;
+            }
             let message = format!("`{key}` is for steps that ask a model, and `{}` uses a tool", draft.id);
             self.reading.at_key(Code::StepTwo, &item, message, Some("leave it out".to_owned()));
         }
+    }
+
+    /// Holds what a step makes to its `output_schema`: the result of a tool, all that an agent answers.
+    fn held_result(&mut self, draft: &Draft<'_>, act: Option<&ToolAct>, start: &mut Start) {
+        let Some(item) = draft.fields.get("output_schema") else { return };
+        let kind = act.and_then(|act| tools::found_kind(self.tools?, act));
+        if kind == Some(ToolKind::Person) {
+            let message = "answers of people are held to what the question says";
+            let hint = Some("use `validation_pattern`, `choices` and the like".to_owned());
+            return self.reading.at_key(Code::StepTwo, &item, message, hint);
+        }
+        let Some(answer) = self.schema(&item) else { return };
+        self.places.insert(format!("phases.{}.output.schema", draft.phase), answer.path.clone());
+        let schema = if act.is_some() { answer.among_others() } else { answer.itself() };
+        start.spec.output = Some(OutputSpec { schema, ..OutputSpec::default() });
     }
 
     fn of_loops(&mut self, fields: &Fields<'_>) {
@@ -196,7 +221,7 @@ impl Lowering<'_, '_> {
             self.place(format!("phases.{}.when", draft.phase), item);
         }
         if let Some(item) = fields.get("goto")
-            && let Some(text) = item.text().filter(|text| is_template(text))
+            && let Some(text) = item.text().filter(|text| is_template(text) && !is_left(&item))
         {
             // It is rendered when there is what the step made, and may read that.
             let mut texts = self.texts(None, read);
@@ -204,7 +229,7 @@ impl Lowering<'_, '_> {
             read = texts.read;
             read.phases.remove(&draft.phase);
             spec.goto = Some(match around {
-                Some(around) => format!("{}_{written}", around.phase),
+                Some(around) => format!("{}_{}", around.phase, without_spaces(&written)),
                 None => written,
             });
             self.place(format!("phases.{}.goto", draft.phase), &item);
@@ -272,6 +297,12 @@ impl Lowering<'_, '_> {
         if act.tool == serving::TOOL && act.action == "connect" {
             input.remove(serving::CONFIG);
         }
+        if act.orders_columns && !input.contains_key(ORDER) {
+            let order = fields.get("parameters").map(|item| written_order(item.node)).unwrap_or_default();
+            if !order.is_empty() {
+                input.insert(ORDER.to_owned(), Value::from(order));
+            }
+        }
         let read = std::mem::take(&mut start.read);
         let mut texts = self.texts(Some(draft.phase.clone()), read);
         for (name, value) in &act.said {
@@ -326,6 +357,7 @@ impl Lowering<'_, '_> {
             return;
         }
         spec.within = around.map(|around| around.phase.clone());
+        self.way_left_open(draft, around, &spec);
         // Who reads a document comes after it, whatever became of its step.
         for phase in &read.phases {
             if !spec.after.contains(phase) {
@@ -340,6 +372,35 @@ impl Lowering<'_, '_> {
         self.pipeline.phases.insert(draft.phase.clone(), spec);
         self.entries.push(StepEntry { dependencies: all, ..entry });
     }
+}
+
+/// Spaces around the name of a step do not count; behind the name of its list they would.
+fn without_spaces(name: &str) -> String {
+    let name = name.trim();
+    let inner = name.strip_prefix("{{").and_then(|rest| rest.strip_suffix("}}"));
+    match inner.filter(|inner| !inner.contains("{{") && !inner.contains("}}")) {
+        Some(inner) => format!("{{{{ ({}) | trim }}}}", inner.trim_matches(['-', '+', ' ', '\n'])),
+        None => name.to_owned(),
+    }
+}
+
+/// The parameter that says in which order columns are written.
+pub(super) const ORDER: &str = "column_order";
+
+/// Returns the columns of rows that are written out, in the order of the file, which maps do not keep.
+fn written_order(parameters: &Node) -> Vec<String> {
+    let data = ["data", "input_data"].iter().find_map(|key| parameters.get(key));
+    let rows = match data.map(|entry| &entry.value.kind) {
+        Some(Kind::List(rows)) => rows.as_slice(),
+        _ => &[],
+    };
+    let mut order = IndexSet::new();
+    for row in rows {
+        if let Kind::Map(entries) = &row.kind {
+            order.extend(entries.iter().map(|entry| entry.key.clone()));
+        }
+    }
+    order.into_iter().collect()
 }
 
 /// The fields of a step without some of them.

@@ -7,7 +7,7 @@ use refrain_core::check::code::Code;
 use refrain_core::check::suggest::{nearest, suggestion};
 use refrain_core::condition::Condition;
 use refrain_core::fill::Pattern;
-use refrain_core::template::{Dialect, TemplateError, is_template};
+use refrain_core::template::{Dialect, Template, TemplateError, filters_in, is_template, known_filter_in};
 use refrain_schemas::name::PhaseName;
 use serde_json::{Map, Value};
 
@@ -60,16 +60,32 @@ impl Texts<'_, '_, '_> {
         }
         let Some(written) = self.rewritten(item, text, false) else { return text.to_owned() };
         match Pattern::compile_in(Dialect::Steps, &Value::String(written.clone()), "") {
-            Ok(pattern) => self.all(item, &written, false, &pattern.variables()),
+            Ok(pattern) => {
+                self.all(item, &written, false, &pattern.variables());
+                self.filters(item, &written);
+            }
             Err(error) => self.syntax(Code::TemplateSyntax, item, &error.error),
         }
         written
     }
 
+    /// Refuses filters that there are not.
+    fn filters(&mut self, item: &Item<'_>, text: &str) {
+        let Ok(template) = Template::compile_in(Dialect::Steps, "", text) else { return };
+        for (name, _) in template.filters() {
+            if !known_filter_in(Dialect::Steps, name) {
+                let hint = suggestion(name, filters_in(Dialect::Steps));
+                self.reading.at(Code::TemplateSyntax, item, format!("there is no filter `{name}`"), hint);
+            }
+        }
+    }
+
     /// Reads a condition and returns it as the phase has it.
     pub(super) fn condition(&mut self, item: &Item<'_>) -> Option<String> {
-        if let Kind::Bool(flag) = item.node.kind {
-            return Some(flag.to_string());
+        match item.node.kind {
+            Kind::Bool(flag) => return Some(flag.to_string()),
+            Kind::Integer(number @ 0..=1) => return Some((number == 1).to_string()),
+            _ => {}
         }
         let text = self.reading.text(item)?;
         if self.is_refused(item, text) {
@@ -80,6 +96,9 @@ impl Texts<'_, '_, '_> {
             Ok(condition) => {
                 let variables = condition.variables().clone();
                 self.all(item, &written, true, &variables);
+                if is_template(&written) {
+                    self.filters(item, &written);
+                }
                 Some(written)
             }
             Err(error) => {
@@ -128,9 +147,16 @@ impl Texts<'_, '_, '_> {
             }
             if let Some(written) = self.loop_word(item, name, text, word.range.end) {
                 let (written, end) = written?;
-                out.push_str(&text[done..word.range.start]);
+                out.push_str(&text[done..word.range.start - usize::from(word.has_dollar)]);
                 out.push_str(&written);
                 done = end;
+            } else if let Some(items) = self
+                .items_around()
+                .filter(|_| word.has_dollar && name == "items" && !self.names.is_of_a_loop(name))
+            {
+                out.push_str(&text[done..word.range.start - 1]);
+                out.push_str(&items);
+                done = word.range.end;
             } else if let Some(other) = self.renamed(name, &text[word.range.end..]) {
                 out.push_str(&text[done..word.range.start]);
                 out.push_str(&other);
@@ -146,6 +172,10 @@ impl Texts<'_, '_, '_> {
                 out.push_str(&text[done..word.range.start]);
                 out.push_str(&guarded);
                 done = end;
+            } else if let Some((id, turn, step)) = self.of_turn(name) {
+                out.push_str(&text[done..word.range.start]);
+                out.push_str(&format!("{}.results[{turn}]['{step}']", alias(id)));
+                done = word.range.end;
             } else if name == "steps" && self.names.find("steps") == Meaning::Nothing {
                 let (id, end) = key_behind(text, word.range.end)?;
                 if self.names.step(id).is_none() && !is_guarded(text, word.range.end) {
@@ -195,6 +225,15 @@ impl Texts<'_, '_, '_> {
         Some((format!("({out} | default({{}}))['{last}']"), at))
     }
 
+    /// Returns the turn of a loop that a name means which nothing else goes by.
+    fn of_turn<'t>(&'t self, name: &'t str) -> Option<(&'t str, usize, &'t str)> {
+        if !name.contains('_') || !name.contains(|c: char| c.is_ascii_digit()) {
+            return None;
+        }
+        let is_other = self.names.find(name) != Meaning::Nothing || self.of_alias(name).is_some();
+        if is_other { None } else { self.names.of_turn(name) }
+    }
+
     fn all(&mut self, item: &Item<'_>, text: &str, is_bare: bool, variables: &BTreeSet<String>) {
         for path in variables {
             self.name(item, text, is_bare, path);
@@ -206,7 +245,11 @@ impl Texts<'_, '_, '_> {
         let phase = match self.names.find(root) {
             Meaning::Path(native) => {
                 self.input(item, path);
-                return drop(self.read.names.insert(root.to_owned(), native));
+                // What texts see anyway by this name needs no other one.
+                if native != root {
+                    self.read.names.insert(root.to_owned(), native);
+                }
+                return;
             }
             Meaning::Step(phase) => phase,
             Meaning::Variable(phase) => return self.variable(item, root, path, phase),
@@ -252,7 +295,9 @@ impl Texts<'_, '_, '_> {
     fn input(&mut self, item: &Item<'_>, path: &str) {
         let Some(("inputs" | "parameters", rest)) = path.split_once('.') else { return };
         let name = rest.split('.').next().unwrap_or(rest);
-        if !self.names.inputs.contains(name) {
+        // They are methods of every map.
+        let is_method = matches!(name, "get" | "items" | "keys" | "values");
+        if !is_method && !self.names.inputs.contains(name) {
             let hint = suggestion(name, self.names.inputs.iter().map(String::as_str));
             self.reading.at(Code::StepName, item, format!("there is no input `{name}`"), hint);
         }
@@ -268,6 +313,12 @@ impl Texts<'_, '_, '_> {
             let hint = Some(format!("say which one: `STEP.{name}`"));
             let message = format!("several steps answer with a `{name}`");
             return self.reading.at(Code::StepName, item, message, hint);
+        }
+        if matches!(name, "namespace" | "cycler" | "joiner" | "lipsum") {
+            let message = format!("`{name}` is not part of templates");
+            let hint =
+                Some("write `loop.first`, `loop.index`, or filters such as `sum` and `join`".to_owned());
+            return self.reading.at(Code::StepRefused, item, message, hint);
         }
         if name == "file_exists" {
             let message = "templates do not look at files: when they are read nobody has written any";

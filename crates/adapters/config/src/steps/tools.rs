@@ -63,6 +63,8 @@ pub(super) struct ToolAct {
     pub(super) said: Map<String, Value>,
     /// The schema of its document.
     pub(super) gives: Value,
+    /// Whether it may be told in which order columns are written.
+    pub(super) orders_columns: bool,
 }
 
 /// Finds out what a step does; `None` where that was reported.
@@ -223,6 +225,7 @@ fn of_action(view: &ToolView<'_>, found: &ActionView<'_>, is_inner: bool, said: 
         is_inner,
         said,
         gives: found.output.clone(),
+        orders_columns: found.input.pointer("/properties/column_order").is_some(),
     }))
 }
 
@@ -292,5 +295,12 @@ pub(super) fn untold(step: &Fields<'_>) -> Option<Act> {
     if MODEL.contains(&action.as_str()) {
         return Some(Act::Model);
     }
-    Some(Act::Tool(Box::new(ToolAct { tool, action, is_inner: false, said: Map::new(), gives: Value::Null })))
+    Some(Act::Tool(Box::new(ToolAct {
+        tool,
+        action,
+        is_inner: false,
+        said: Map::new(),
+        gives: Value::Null,
+        orders_columns: false,
+    })))
 }

@@ -32,7 +32,14 @@ pub(crate) fn changed(table: Table, operation: &Value) -> Result<Table, Fault> {
     match kind {
         "filter" => filtered(table, spec),
         "aggregate" => {
-            let wanted = map(spec, "aggregations")?;
+            // Of one column, it may be said without a name.
+            let one =
+                spec.get("operation").and_then(Value::as_str).zip(spec.get("field").and_then(Value::as_str));
+            let one = one.map(|(function, column)| {
+                let spec = serde_json::json!({ "column": column, "function": function });
+                Map::from_iter([(format!("{column}_{function}"), spec)])
+            });
+            let wanted = if let Some(one) = &one { one } else { map(spec, "aggregations")? };
             super::aggregate::aggregate(&table, &texts(spec.get("group_by")), wanted)
         }
         "rename_fields" => renamed(table, map(spec, "mapping").or_else(|_| map(spec, "fields"))?),
@@ -146,16 +153,17 @@ fn cast_cell(cell: &Value, kind: &str) -> Result<Option<Value>, Fault> {
 }
 
 fn filled(mut table: Table, spec: &Map<String, Value>) -> Result<Table, Fault> {
-    let each: Vec<(String, Value)> = match spec.get("columns").or_else(|| spec.get("fields")) {
-        Some(Value::Object(columns)) => columns.clone().into_iter().collect(),
-        columns => {
-            let value = spec.get("value").or_else(|| spec.get("fill_value"));
-            let value = value.cloned().ok_or_else(|| Fault::reported("`value` is missing"))?;
-            let named = texts(columns);
-            let named = if named.is_empty() { table.columns.clone() } else { named };
-            named.into_iter().map(|column| (column, value.clone())).collect()
-        }
-    };
+    let each: Vec<(String, Value)> =
+        match spec.get("columns").or_else(|| spec.get("fields")).or_else(|| spec.get("strategy")) {
+            Some(Value::Object(columns)) => columns.clone().into_iter().collect(),
+            columns => {
+                let value = spec.get("value").or_else(|| spec.get("fill_value"));
+                let value = value.cloned().ok_or_else(|| Fault::reported("`value` is missing"))?;
+                let named = texts(columns);
+                let named = if named.is_empty() { table.columns.clone() } else { named };
+                named.into_iter().map(|column| (column, value.clone())).collect()
+            }
+        };
     for (column, value) in each {
         table.needs(&column)?;
         for row in &mut table.rows {

@@ -76,11 +76,9 @@ fn inliers(table: &mut Table) {
     for column in &table.columns {
         let cells = table.rows.iter().filter_map(|row| row.get(column)).filter(|cell| !is_empty(cell));
         let numbers: Option<Vec<f64>> = cells.map(numeric).collect();
-        let Some(mut numbers) = numbers.filter(|numbers| numbers.len() >= 4) else { continue };
-        numbers.sort_by(f64::total_cmp);
-        let (low, high) = (quantile(&numbers, 0.25), quantile(&numbers, 0.75));
-        let reach = (high - low) * 1.5;
-        bounds.push((column.clone(), low - reach, high + reach));
+        if let Some((low, high)) = numbers.and_then(usual) {
+            bounds.push((column.clone(), low, high));
+        }
     }
     let is_in = |row: &Row| {
         bounds.iter().all(|(column, low, high)| {
@@ -88,6 +86,17 @@ fn inliers(table: &mut Table) {
         })
     };
     table.rows.retain(is_in);
+}
+
+/// Returns between what the usual ones of some numbers lie; of few nothing is usual.
+pub(crate) fn usual(mut numbers: Vec<f64>) -> Option<(f64, f64)> {
+    if numbers.len() < 4 {
+        return None;
+    }
+    numbers.sort_by(f64::total_cmp);
+    let (low, high) = (quantile(&numbers, 0.25), quantile(&numbers, 0.75));
+    let reach = (high - low) * 1.5;
+    Some((low - reach, high + reach))
 }
 
 /// Returns the value below which this share of sorted numbers lies.

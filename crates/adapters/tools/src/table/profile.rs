@@ -1,21 +1,49 @@
 //! What a table is like.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use refrain_core::ports::scratch::number;
 use serde_json::{Map, Value, json};
 
 use super::aggregate::{apply, median};
-use super::{Table, is_empty, numeric};
+use super::clean::usual;
+use super::{Table, is_empty, key, numeric};
 
 /// The most frequent values that are named.
 const TOP: usize = 5;
 
-/// Describes a table, column by column.
-pub(crate) fn profile(table: &Table) -> Value {
-    let columns: Map<String, Value> =
-        table.columns.iter().map(|name| (name.clone(), column(table, name))).collect();
-    json!({ "row_count": table.rows.len(), "column_count": table.columns.len(), "columns": columns })
+/// What may be asked for, and the fields of a column that tell it.
+const ASKED: [(&str, &[&str]); 5] = [
+    ("missing_values", &["count", "missing"]),
+    ("data_types", &["type"]),
+    ("statistical_summary", &["unique", "min", "max", "mean", "sum", "median", "std", "top"]),
+    ("outlier_detection", &["outliers"]),
+    ("duplicate_detection", &[]),
+];
+/// What may be asked for by name.
+pub(crate) const OPTIONS: [&str; 5] =
+    ["missing_values", "data_types", "statistical_summary", "outlier_detection", "duplicate_detection"];
+
+/// Describes a table, column by column: what is asked for, or where nothing is, all.
+pub(crate) fn profile(table: &Table, asked: &[String]) -> Value {
+    let is_asked = |name: &str| asked.is_empty() || asked.iter().any(|asked| asked == name);
+    let is_wanted =
+        |field: &str| ASKED.iter().any(|(name, fields)| is_asked(name) && fields.contains(&field));
+    let about = |name: &String| {
+        let mut about = column(table, name);
+        if let Some(fields) = about.as_object_mut() {
+            fields.retain(|field, _| is_wanted(field));
+        }
+        (name.clone(), about)
+    };
+    let columns: Map<String, Value> = table.columns.iter().map(about).collect();
+    let mut profile =
+        json!({ "row_count": table.rows.len(), "column_count": table.columns.len(), "columns": columns });
+    if is_asked("duplicate_detection") {
+        let different: BTreeSet<String> = table.rows.iter().map(|row| key(row, &table.columns)).collect();
+        profile["duplicate_rows"] = Value::from(table.rows.len() - different.len());
+    }
+    profile
 }
 
 fn column(table: &Table, name: &str) -> Value {
@@ -38,6 +66,9 @@ fn column(table: &Table, name: &str) -> Value {
             about["sum"] = made("sum");
             about["median"] = median(numbers.clone());
             about["std"] = number(deviation(&numbers));
+            let is_out =
+                |(low, high): (f64, f64)| numbers.iter().filter(|n| !(low..=high).contains(*n)).count();
+            about["outliers"] = Value::from(usual(numbers.clone()).map_or(0, is_out));
         }
         None => {
             let mut top: Vec<&(usize, &Value)> = counts.values().collect();

@@ -8,6 +8,9 @@ use crate::registry::declared;
 /// The words that say a text.
 const SAYING: [&str; 5] = ["echo", "print", "display", "show", "output"];
 
+/// The words that say what is to be in a file.
+const WRITING: [&str; 2] = ["write", "save"];
+
 /// Tools whose name says what is done, without naming an action.
 const ALONE: [&str; 6] =
     ["evaluate_condition", "control_flow", "loop_complete", "capture_result", "validate", "process"];
@@ -22,7 +25,7 @@ pub(crate) fn bare(action: &str) -> Option<BareAction> {
             if text.is_empty() { Map::new() } else { Map::from_iter([("text".to_owned(), json!(text))]) };
         return Some(made("echo", "execute", parameters));
     }
-    if word.eq_ignore_ascii_case("write") && !rest.is_empty() {
+    if WRITING.contains(&word.to_lowercase().as_str()) && !rest.is_empty() {
         return written(rest.trim());
     }
     if !rest.is_empty() {
@@ -47,16 +50,30 @@ fn made(tool: &str, action: &str, parameters: Map<String, serde_json::Value>) ->
 /// Takes `TEXT to FILE.ext` apart.
 fn written(text: &str) -> Option<BareAction> {
     let (content, path) = text.rsplit_once(" to ")?;
-    let path = path.trim().trim_matches(['"', '\'', '`']);
-    let is_file = path.rsplit_once('.').is_some_and(|(name, ending)| {
+    let path = path.trim();
+    let path = path.strip_prefix("file ").unwrap_or(path).trim().trim_matches(['"', '\'', '`']);
+    let shape = without_templates(path);
+    let is_file = shape.rsplit_once('.').is_some_and(|(name, ending)| {
         !name.is_empty() && !ending.is_empty() && ending.chars().all(char::is_alphanumeric)
     });
-    if !is_file || path.contains(char::is_whitespace) {
+    if !is_file || shape.contains(char::is_whitespace) {
         return None;
     }
     let parameters =
         Map::from_iter([("path".to_owned(), json!(path)), ("content".to_owned(), json!(content.trim()))]);
     Some(made("filesystem", "write", parameters))
+}
+
+/// Returns a path with a letter in the place of each `{{ … }}`.
+fn without_templates(path: &str) -> String {
+    let mut shape = String::with_capacity(path.len());
+    let mut rest = path;
+    while let Some((before, behind)) = rest.split_once("{{") {
+        shape.push_str(before);
+        shape.push('x');
+        rest = behind.split_once("}}").map_or("", |(_, rest)| rest);
+    }
+    shape + rest
 }
 
 #[cfg(test)]
@@ -81,6 +98,11 @@ mod tests {
             "write the {{ x }} to out/a.txt",
             Some(("filesystem", "write", json!({"path": "out/a.txt", "content": "the {{ x }}"}))),
         );
+        check(
+            "save {{ x }} to file \"out/{{ n | lower }}.txt\"",
+            Some(("filesystem", "write", json!({"path": "out/{{ n | lower }}.txt", "content": "{{ x }}"}))),
+        );
+        check("write it to {{ a file }}", None);
         check("validate", Some(("validation", "validate", json!({}))));
         check("process", Some(("data-processing", "execute", json!({}))));
         check("filesystem", Some(("filesystem", "execute", json!({}))));

@@ -15,7 +15,7 @@ use crate::table::clean::{Cleaning, MISSING, cleaned};
 use crate::table::criteria::Criteria;
 use crate::table::merge::{JOINS, STRATEGIES, merged};
 use crate::table::pivot::{Turn, pivoted};
-use crate::table::profile::profile;
+use crate::table::profile::{OPTIONS, profile};
 use crate::tool::{Act, Acted, Action, Declared, Fault, Tool};
 
 /// The most bytes of data.
@@ -44,7 +44,15 @@ pub(super) fn declared() -> Declared {
             "Changes rows step by step",
             vec![operation, ("operations", operations(), "what is done, in order")],
         ),
-        made("profile", "Describes data, column by column", vec![]),
+        made(
+            "profile",
+            "Describes data, column by column",
+            vec![(
+                "profiling_options",
+                json!({"type": "array", "items": {"enum": OPTIONS}}),
+                "what is wanted of it (all)",
+            )],
+        ),
         made(
             "pivot",
             "Turns rows into columns",
@@ -89,6 +97,7 @@ fn made(name: &'static str, description: &'static str, own: Vec<Field>) -> Actio
         ("format", formats.clone(), "what the data is; of `convert`, what it becomes"),
         ("input_format", formats.clone(), "what the data is"),
         ("output_format", formats, "what it becomes"),
+        ("column_order", texts(), "which columns come first in CSV (those of the first row, by name)"),
         (
             "transform_spec",
             json!({"type": "object", "additionalProperties": {"type": "string"}}),
@@ -216,7 +225,7 @@ fn worked(action: &str, params: &Params, source: Option<Source>) -> Result<Acted
         let (how, join) = (params.text("merge_strategy"), params.text("join_type").unwrap_or("inner"));
         let how = how.unwrap_or(if params.has("join_on") { "join" } else { "concat" });
         let table = merged(tables, how, &params.texts("join_on"), join)?;
-        return told(&table, original, params.text("output_format") == Some("csv"));
+        return told(&ordered(table, params), original, params.text("output_format") == Some("csv"));
     }
     let source = source.ok_or_else(|| Fault::reported("`data` is missing"))?;
     if let Some(spec) = params.map("transform_spec") {
@@ -257,7 +266,10 @@ fn worked(action: &str, params: &Params, source: Option<Source>) -> Result<Acted
                 _ => return Err(Fault::reported("`operations` is a list")),
             }
         }
-        "profile" => return Ok(made_of(profile(&table), "json", original, original)),
+        "profile" => {
+            let profile = profile(&table, &params.texts("profiling_options"));
+            return Ok(made_of(profile, "json", original, original));
+        }
         "pivot" => {
             let turn = Turn {
                 index: &params.texts("index"),
@@ -278,7 +290,15 @@ fn worked(action: &str, params: &Params, source: Option<Source>) -> Result<Acted
             cleaned(table, &how)?
         }
     };
-    told(&table, original, csv)
+    told(&ordered(table, params), original, csv)
+}
+
+/// Puts the columns that are named first.
+fn ordered(mut table: Table, params: &Params) -> Table {
+    let order = params.texts("column_order");
+    let place = |column: &String| order.iter().position(|name| name == column).unwrap_or(order.len());
+    table.columns.sort_by_key(place);
+    table
 }
 
 fn dataset(value: &Value) -> Result<Table, Fault> {

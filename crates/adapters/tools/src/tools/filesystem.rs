@@ -92,13 +92,16 @@ fn items() -> Value {
 #[async_trait]
 impl Tool for Filesystem {
     fn touches(&self, action: &str, input: &Map<String, Value>) -> Touched {
-        let path =
-            |name: &str| input.get(name).and_then(Value::as_str).map(str::to_owned).into_iter().collect();
+        let path = |name: &str| -> Vec<String> {
+            input.get(name).and_then(Value::as_str).map(str::to_owned).into_iter().collect()
+        };
         match action {
             "read" => Touched { reads: path("path"), writes: Vec::new() },
             "write" => Touched { reads: Vec::new(), writes: path("path") },
             "copy" => Touched { reads: path("path"), writes: path("destination") },
-            "move" => Touched { reads: Vec::new(), writes: path("destination") },
+            // What is gone then was changed as well.
+            "move" => Touched { reads: Vec::new(), writes: [path("path"), path("destination")].concat() },
+            "delete" => Touched { reads: Vec::new(), writes: path("path") },
             _ => Touched::default(),
         }
     }

@@ -25,7 +25,7 @@ pub(super) fn declared() -> Declared {
     ];
     let report = action("execute", "Writes a report", &input, &[("markdown", text(), "the report")])
         .once()
-        .or(&["generate_report", "create"]);
+        .or(&["generate", "generate_report", "create", "report", "write"]);
     super::tool("report-generator", &["report", "report_generator"], "Writes reports", vec![report], Report)
 }
 

@@ -1,6 +1,7 @@
 //! Tools that say something, and nothing else.
 
 use async_trait::async_trait;
+use refrain_core::check::is_inside;
 use refrain_core::ports::agent::Touched;
 use refrain_core::ports::tool_catalogue::Complaint;
 use refrain_core::ports::workspace::Workspace;
@@ -122,12 +123,15 @@ impl Tool for Product {
 
 /// Whether a path leads into a folder, as it is written.
 fn is_within(path: &str, folder: &str) -> bool {
+    if !is_inside(path) {
+        return false;
+    }
     let parts = |path: &str| {
         let parts = path.split(['/', '\\']).filter(|part| !matches!(*part, "" | "."));
         parts.map(str::to_owned).collect::<Vec<_>>()
     };
     let (path, folder) = (parts(path), parts(folder));
-    path.len() > folder.len() && path.starts_with(&folder) && !path.contains(&"..".to_owned())
+    path.len() > folder.len() && path.starts_with(&folder)
 }
 
 /// Writes a value in a format. A text is itself in every one of them.

@@ -204,3 +204,24 @@ async fn a_question_that_nobody_answers_in_time_has_its_default_or_fails() {
     world.clock.advance(Duration::from_secs(1_000_000));
     assert_eq!(ask(&world, json!({"prompt": "who?", "default": 1})).await, Err(FailureKind::Waiting));
 }
+
+/// A default that came by a value is held to the question like an answer, once it would stand for one.
+#[tokio::test]
+async fn a_default_that_does_not_fit_answers_nothing() {
+    let world = World::new();
+    for (fields, fits) in [
+        (json!({"input_type": "number", "default": "many"}), false),
+        (json!({"input_type": "number", "default": 3}), true),
+        (json!({"choices": ["a"], "default": "b"}), false),
+        (json!({"choices": ["a"], "default": "a"}), true),
+        (json!({"validation_pattern": "[a-z]", "default": "1"}), false),
+        (json!({"validation_pattern": "[a-z]", "default": "a"}), true),
+    ] {
+        let mut input = json!({"prompt": "how many?", "timeout": 60});
+        input.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+        assert_eq!(ask(&world, input.clone()).await, Err(FailureKind::Waiting), "{fields}");
+        world.clock.advance(Duration::from_secs(61));
+        let expect = if fits { Ok(json!({"value": fields["default"]})) } else { Err(FailureKind::Reported) };
+        assert_eq!(ask(&world, input).await, expect, "{fields}");
+    }
+}

@@ -7,7 +7,6 @@ use refrain_schemas::phase_spec::MergeSpec;
 use serde_json::{Value, json};
 
 use super::super::Checker;
-use super::super::code::Code;
 use crate::model::{AgentModel, AskWork, OutputSchema, OutputShape, Split};
 
 impl Checker<'_> {

@@ -26,6 +26,18 @@ pub(super) fn split<'v>(
     Ok(Value::list(pieces.into_iter().map(Value::text).collect()))
 }
 
+/// Returns what stands before a separator, the separator, and what stands behind it; without one, the text and nothing.
+pub(super) fn partition<'v>(text: &str, separator: &str, work: &mut Work) -> Outcome<Value<'v>> {
+    if separator.is_empty() {
+        return Err(FormulaErrorKind::value("the separator is empty"));
+    }
+    work.write(text)?;
+    work.make(3)?;
+    let pieces =
+        text.split_once(separator).map_or([text, "", ""], |(before, behind)| [before, separator, behind]);
+    Ok(Value::list(pieces.into_iter().map(Value::text).collect()))
+}
+
 fn at<'t>(method: Method, text: &'t str, separator: &str, most: usize) -> Outcome<Vec<&'t str>> {
     if separator.is_empty() {
         return Err(FormulaErrorKind::value("the separator is empty"));

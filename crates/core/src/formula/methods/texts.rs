@@ -30,6 +30,7 @@ pub(super) fn call<'v>(
         (Method::Replace, [old, new, rest @ ..]) => replace(text, as_text(old)?, as_text(new)?, rest, work),
         (Method::Startswith | Method::Endswith, [affix]) => has_affix(method, text, affix, work),
         (Method::Find, [sought]) => find(text, as_text(sought)?, work),
+        (Method::Rfind, [sought]) => rfind(text, as_text(sought)?, work),
         (Method::Index, [sought]) => match find(text, as_text(sought)?, work)? {
             Value::Int(at) if at == (-1).into() => {
                 Err(FormulaErrorKind::value("the text is not in the other"))
@@ -44,6 +45,21 @@ pub(super) fn call<'v>(
         (Method::Isalpha, []) => all(text, work, char::is_alphabetic),
         (Method::Isalnum, []) => all(text, work, char::is_alphanumeric),
         (Method::Zfill, [width]) => fill(text, as_whole(width)?, work),
+        (Method::Swapcase, []) => changed(text, work, swapped),
+        (Method::Casefold, []) => changed(text, work, str::to_lowercase),
+        (Method::Removeprefix, [affix]) => {
+            let affix = as_text(affix)?;
+            changed(text.strip_prefix(&**affix).unwrap_or(text), work, str::to_owned)
+        }
+        (Method::Removesuffix, [affix]) => {
+            let affix = as_text(affix)?;
+            changed(text.strip_suffix(&**affix).unwrap_or(text), work, str::to_owned)
+        }
+        (Method::Ljust | Method::Rjust, [width]) => just(method, text, as_whole(width)?, work),
+        (Method::Partition, [separator]) => split::partition(text, as_text(separator)?, work),
+        (Method::Islower, []) => cased(text, work, char::is_lowercase, char::is_uppercase),
+        (Method::Isupper, []) => cased(text, work, char::is_uppercase, char::is_lowercase),
+        (Method::Isspace, []) => all(text, work, char::is_whitespace),
         _ => Err(unknown(method, "a text")),
     }
 }
@@ -69,6 +85,39 @@ fn changed<'v>(text: &str, work: &mut Work, change: impl Fn(&str) -> String) -> 
 fn all<'v>(text: &str, work: &mut Work, wanted: impl Fn(char) -> bool) -> Outcome<Value<'v>> {
     work.read(text.len())?;
     Ok(Value::Bool(!text.is_empty() && text.chars().all(wanted)))
+}
+
+/// Whether some letters are of a case, and none of the other.
+fn cased<'v>(
+    text: &str,
+    work: &mut Work,
+    wanted: impl Fn(char) -> bool,
+    other: impl Fn(char) -> bool,
+) -> Outcome<Value<'v>> {
+    work.read(text.len())?;
+    Ok(Value::Bool(text.chars().any(wanted) && !text.chars().any(other)))
+}
+
+fn swapped(text: &str) -> String {
+    let mut swapped = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_uppercase() {
+            swapped.extend(c.to_lowercase());
+        } else {
+            swapped.extend(c.to_uppercase());
+        }
+    }
+    swapped
+}
+
+/// Puts spaces behind a text, or before it, until it is as wide as that.
+fn just<'v>(method: Method, text: &str, width: i64, work: &mut Work) -> Outcome<Value<'v>> {
+    let width = usize::try_from(width).unwrap_or(0);
+    let missing = width.saturating_sub(text.chars().count());
+    work.make(missing)?;
+    let spaces = " ".repeat(missing);
+    let is_left = method == Method::Ljust;
+    changed(text, work, |text| if is_left { format!("{text}{spaces}") } else { format!("{spaces}{text}") })
 }
 
 /// Begins every run of letters with a capital.
@@ -151,6 +200,12 @@ fn has_affix<'v>(method: Method, text: &str, affix: &Value<'v>, work: &mut Work)
 fn find<'v>(text: &str, sought: &str, work: &mut Work) -> Outcome<Value<'v>> {
     work.read(text.len())?;
     let before = text.split_once(sought).map(|(before, _)| before.chars().count());
+    Ok(Value::Int(before.map_or_else(|| (-1).into(), Int::count)))
+}
+
+fn rfind<'v>(text: &str, sought: &str, work: &mut Work) -> Outcome<Value<'v>> {
+    work.read(text.len())?;
+    let before = text.rsplit_once(sought).map(|(before, _)| before.chars().count());
     Ok(Value::Int(before.map_or_else(|| (-1).into(), Int::count)))
 }
 

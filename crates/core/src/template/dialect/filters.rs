@@ -8,19 +8,24 @@ use super::{refused, text_of, texts};
 use crate::template::work::{charge, charge_bytes};
 
 /// The names of the filters in this file.
-pub(super) const NAMES: [&str; 25] = [
+pub(super) const NAMES: [&str; 31] = [
     "basename",
     "center",
     "date",
+    "filesizeformat",
     "float",
+    "forceescape",
     "from_json",
     "fromjson",
     "int",
     "join",
     "json",
     "json_encode",
+    "loop_get",
     "markdown_format",
+    "next_in_loop",
     "parse_json",
+    "prev_in_loop",
     "regex_findall",
     "regex_match",
     "regex_replace",
@@ -28,6 +33,7 @@ pub(super) const NAMES: [&str; 25] = [
     "round",
     "slugify",
     "split",
+    "striptags",
     "to_json",
     "tojson",
     "truncate",
@@ -59,6 +65,19 @@ pub(super) fn add(environment: &mut Environment<'static>) {
     environment.add_filter("markdown_format", |state: &mut State<'_, '_>, value: Value| {
         markdown_format(state, &value)
     });
+    environment.add_filter("striptags", |state: &mut State<'_, '_>, value: Value| {
+        text_of(state, &value).map(|text| texts::without_tags(&text))
+    });
+    environment.add_filter("forceescape", |state: &mut State<'_, '_>, value: Value| {
+        let text = text_of(state, &value)?;
+        charge_bytes(state, text.len().saturating_mul(6))?;
+        Ok::<_, Error>(texts::escaped(&text))
+    });
+    environment.add_filter("filesizeformat", |value: Value, binary: Option<bool>| {
+        let bytes = f64::try_from(value).map_err(|_| refused("a size is a number of bytes"))?;
+        Ok::<_, Error>(texts::size(bytes, binary.unwrap_or(false)))
+    });
+    environment.add_filter("replace", replace);
     environment.add_filter("center", center);
     environment.add_filter("truncate", truncate);
     environment.add_filter("truncate_words", truncate_words);
@@ -88,7 +107,24 @@ pub(super) fn add(environment: &mut Environment<'static>) {
             to_json(state, &value, indent.or(Some(2)), options)
         });
     }
+    for (name, step) in [("loop_get", 0), ("next_in_loop", 1), ("prev_in_loop", -1)] {
+        environment
+            .add_filter(name, move |list: Value, place: i64| item_at(&list, place.saturating_add(step)));
+    }
     environment.add_function("now", now);
+}
+
+/// Gives an item of a list by its place; nothing where there is none, before the first one included.
+fn item_at(list: &Value, place: i64) -> Result<Value, Error> {
+    if list.is_undefined() {
+        return Err(Error::from(ErrorKind::UndefinedError));
+    }
+    if !matches!(list.kind(), ValueKind::Seq | ValueKind::Iterable) {
+        return Err(refused(format!("it is no list, but {}", list.kind())));
+    }
+    let found = usize::try_from(place).ok().map(|place| list.get_item_by_index(place));
+    let found = found.transpose()?.filter(|found| !found.is_undefined());
+    Ok(found.unwrap_or_else(|| Value::from(())))
 }
 
 /// Writes a value as Markdown: lists as bullets, maps as bullets with their names, texts as they are.
@@ -144,6 +180,19 @@ fn center(state: Context<'_, '_, '_>, value: Value, width: Option<usize>) -> Res
     let (text, width) = (text_of(state, &value)?, narrow(width.unwrap_or(80))?);
     charge_bytes(state, width)?;
     Ok(format!("{text:^width$}"))
+}
+
+fn replace(
+    state: Context<'_, '_, '_>,
+    value: Value,
+    old: Value,
+    new: Value,
+    count: Option<usize>,
+) -> Result<String, Error> {
+    let (text, old, new) = (text_of(state, &value)?, text_of(state, &old)?, text_of(state, &new)?);
+    let n = text.matches(&old).count().min(count.unwrap_or(usize::MAX));
+    charge_bytes(state, n.saturating_mul(new.len()))?;
+    Ok(text.replacen(&old, &new, n))
 }
 
 fn truncate(

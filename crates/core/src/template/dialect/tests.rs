@@ -43,6 +43,10 @@ fn filters_are_those_of_steps_files() {
     check("{{ title | truncate_words(2) }}", "Hello, World!...");
     check("{{ xs | join('-') }}|{{ xs | join }}", "3-1-2|3, 1, 2");
     check("{{ xs | sort | first }} {{ xs | max }} {{ xs | sum }} {{ xs | last }}", "1 3 6 2");
+    check("{{ xs | loop_get(1) }} {{ xs | next_in_loop(0) }} {{ xs | prev_in_loop(2) }}", "1 1 1");
+    check("{{ xs | loop_get(3) }} {{ xs | next_in_loop(2) }} {{ xs | prev_in_loop(0) }}", "None None None");
+    refused("{{ nobody | loop_get(0) }}", "undefined");
+    refused("{{ n | loop_get(0) }}", "it is no list");
     check("{{ obj | tojson }}", "{\"a\": 1, \"b\": [true, null]}");
     check("{{ obj | to_json }}", "{\n  \"a\": 1,\n  \"b\": [\n    true,\n    null\n  ]\n}");
     check("{{ '{\"k\": [1,2]}' | from_json }}", "{'k': [1, 2]}");

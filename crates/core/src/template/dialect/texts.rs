@@ -55,6 +55,56 @@ pub(super) fn first_words(text: &str, n: usize, end: &str) -> String {
     }
 }
 
+/// Leaves tags and comments of HTML out, and makes one space of several.
+pub(super) fn without_tags(text: &str) -> String {
+    let (mut out, mut rest) = (String::with_capacity(text.len()), text);
+    while let Some((before, behind)) = rest.split_once('<') {
+        let end = if behind.starts_with("!--") { "-->" } else { ">" };
+        let Some((_, behind)) = behind.split_once(end) else { break };
+        out.push_str(before);
+        rest = behind;
+    }
+    out.push_str(rest);
+    out.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Writes what HTML would take for its own otherwise.
+pub(super) fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&#34;"),
+            '\'' => out.push_str("&#39;"),
+            other => out.push(other),
+        }
+    }
+    out
+}
+
+/// Writes a number of bytes for people.
+pub(super) fn size(bytes: f64, is_binary: bool) -> String {
+    const DECIMAL: [&str; 8] = ["kB", "MB", "GB", "TB", "PB", "EB", "ZB", "YB"];
+    const BINARY: [&str; 8] = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB", "ZiB", "YiB"];
+    let (base, units) = if is_binary { (1024.0, BINARY) } else { (1000.0, DECIMAL) };
+    if bytes == 1.0 {
+        return "1 Byte".to_owned();
+    }
+    if bytes < base {
+        return format!("{bytes:.0} Bytes");
+    }
+    let (mut rest, mut unit) = (bytes / base, units[0]);
+    for larger in &units[1..] {
+        if rest < base {
+            break;
+        }
+        (rest, unit) = (rest / base, *larger);
+    }
+    format!("{rest:.1} {unit}")
+}
+
 /// Compiles a regular expression whose matching takes time in proportion to the text.
 pub(super) fn pattern(text: &str) -> Result<Regex, Error> {
     if text.len() > PATTERN {

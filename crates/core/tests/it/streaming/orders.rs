@@ -160,9 +160,7 @@ proptest! {
             check(&world, &barriers, &BTreeSet::new())?;
         }
         prop_assert_eq!(world.bought_twice(), [""; 0]);
-        if is_plain && !stops {
-            prop_assert_eq!(report.calls >= whole.calls, true);
-        }
+        // Whoever fails leaves room in a pack, or is asked again in another: which one that is hangs on the order.
         let is_quiet = is_plain && !is_failing && !stops;
         if is_quiet {
             prop_assert_eq!(report.calls, whole.calls);

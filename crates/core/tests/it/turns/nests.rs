@@ -24,8 +24,8 @@ struct Node {
 enum What {
     /// A step that fails in the turn of this number.
     Step(Option<usize>),
-    /// A loop of so many turns.
-    Loop { kind: u8, n: usize, breaks: bool, body: Vec<Node> },
+    /// A loop of so many turns; of a list with a condition, so many start at once, and it ends behind one of them.
+    Loop { kind: u8, n: usize, breaks: bool, rows: usize, until: usize, body: Vec<Node> },
 }
 
 fn nodes(depth: u32) -> BoxedStrategy<Vec<Node>> {
@@ -33,8 +33,15 @@ fn nodes(depth: u32) -> BoxedStrategy<Vec<Node>> {
     let what = if depth == 0 {
         step
     } else {
-        let turns = (0..3_u8, 0..4_usize, any::<bool>(), nodes(depth - 1));
-        let turns = turns.prop_map(|(kind, n, breaks, body)| What::Loop { kind, n, breaks, body });
+        let turns = (0..4_u8, 0..4_usize, any::<bool>(), 1..3_usize, 0..4_usize, nodes(depth - 1));
+        let turns = turns.prop_map(|(kind, n, breaks, rows, until, body)| What::Loop {
+            kind,
+            n,
+            breaks: breaks && kind != 3,
+            rows,
+            until,
+            body,
+        });
         prop_oneof![1 => step, 2 => turns].boxed()
     };
     let node = (any::<bool>(), 0..3_u8, what);
@@ -72,10 +79,14 @@ fn write(
                 phase["input"] = json!({"say": format!("{name} {indexes}"), "raise": fails});
                 into.insert(name, phase);
             }
-            What::Loop { kind, n, breaks, body } => {
+            What::Loop { kind, n, breaks, rows, until, body } => {
                 phase["loop"] = match kind {
                     0 => json!({"for_each": (0..*n).collect::<Vec<_>>(), "break_on_error": breaks}),
                     1 => json!({"while": format!("loop.{name}.iteration < {n}")}),
+                    3 => {
+                        let until = format!("loop.{name}.index == {until}");
+                        json!({"for_each": (0..*n).collect::<Vec<_>>(), "max_parallel": rows, "until": until})
+                    }
                     _ => json!({"once": true}),
                 };
                 into.insert(name.clone(), phase);
@@ -102,8 +113,8 @@ fn model(nodes: &[Node], prefix: &str, turns: &[usize], into: &mut BTreeMap<Stri
             _ => match &node.what {
                 What::Step(fails) if *fails == Some(turns.last().copied().unwrap_or(0)) => "failed",
                 What::Step(_) => "made",
-                What::Loop { kind, n, breaks, body } => {
-                    let mut is_bad = false;
+                What::Loop { kind, n, breaks, rows, until, body } => {
+                    let (mut is_bad, mut is_over) = (false, false);
                     let n = if *kind == 2 { 1 } else { *n };
                     for turn in 0..n {
                         let mut ends = BTreeMap::new();
@@ -111,7 +122,9 @@ fn model(nodes: &[Node], prefix: &str, turns: &[usize], into: &mut BTreeMap<Stri
                         let has_failed = fails(body, &format!("{name}_"), &[turns, &[turn]].concat(), &ends);
                         into.extend(ends);
                         is_bad |= has_failed;
-                        if has_failed && (*breaks || *kind == 1) {
+                        is_over |= *kind == 3 && turn == *until && !has_failed;
+                        let is_asked = (turn + 1) % rows == 0;
+                        if (has_failed && (*breaks || *kind == 1)) || (is_over && is_asked) {
                             break;
                         }
                     }

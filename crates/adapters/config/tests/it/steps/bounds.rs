@@ -60,7 +60,11 @@ fn handlers_of_every_step() {
     };
     let none = Files::new();
     too_much(&file("handler_action: echo x", 200), &none, "the file means more than 100,000 steps");
-    too_much(&file("fallback_value: 1", 2_000), &none, "the file means more than 1,000,000 handlers of steps");
+    too_much(
+        &file("fallback_value: 1", 2_000),
+        &none,
+        "the file means more than 1,000,000 handlers of steps",
+    );
 }
 
 /// There is room for a file that says itself what it means, however long it is.
@@ -77,4 +81,67 @@ fn many_steps_are_read() {
     let parsed = parse_with(text.as_bytes(), "steps.yaml", &given);
     assert_eq!(parsed.problems(), []);
     assert_eq!(parsed.pipeline().unwrap().phases.len(), 3_000);
+}
+
+/// A chain of files that each read the next one in.
+fn chain(n: usize) -> Files {
+    let file = |k: usize| {
+        let text = if k < n { format!("<< {}.txt >>", k + 1) } else { "end".to_owned() };
+        (format!("{k}.txt"), Some(text.into_bytes()))
+    };
+    (1..=n).map(file).collect()
+}
+
+/// Returns what is told of values of a file that read others in.
+fn told(values: &[String], files: &Files) -> Vec<String> {
+    let values: String =
+        values.iter().map(|value| format!("- {}\n", serde_json::to_string(value).unwrap())).collect();
+    let text = format!("{ONE}metadata:\n  values:\n{}", values.replace("- ", "  - "));
+    let given = Given { files: Some(files), tools: Some(&FakeTools), ..Given::default() };
+    let parsed = parse_with(text.as_bytes(), "steps.yaml", &given);
+    parsed.problems().iter().map(|it| format!("{} {}", it.code, it.message)).collect()
+}
+
+/// However much of a chain was read in before, for another value: it is as deep as it is.
+#[test]
+fn files_read_each_other_in_ten_deep() {
+    let reads = |k: usize| format!("<< {k}.txt >>");
+    for before in 0..=11 {
+        let values: Vec<String> = (1..=before).rev().map(reads).take(before).chain([reads(1)]).collect();
+        assert_eq!(told(&values, &chain(10)), [""; 0], "{before}");
+        let deep = told(&values, &chain(11));
+        assert!(!deep.is_empty(), "{before}");
+        assert!(
+            deep.iter().all(|it| it == "E0817 files are read in more than 10 deep"),
+            "{before}: {deep:?}"
+        );
+    }
+}
+
+/// Whether a file is read in as a part of a text or as a value: what all values of a file read in has its limit.
+#[test]
+fn what_a_file_reads_in_is_counted_however_it_is_read_in() {
+    let files = Files::from([("big.txt".to_owned(), Some(vec![b'a'; 9 << 20]))]);
+    for read in ["<< big.txt >>", "{{ include_file('big.txt') }}"] {
+        let values = |n: usize| vec![read.to_owned(); n];
+        assert_eq!(told(&values(7), &files), [""; 0], "{read}");
+        assert_eq!(told(&values(8), &files), ["E0817 the file reads more than 64 MiB in"], "{read}");
+    }
+    let twice = "{{ include_file('big.txt') ~ include_file('big.txt') }}".to_owned();
+    assert_eq!(told(&[twice], &files), ["E0817 more than 10 MiB are read in"]);
+}
+
+/// A path that leads out is no matter of whether there is something.
+#[test]
+fn files_that_are_read_in_are_below_the_project() {
+    for path in ["../x.txt", "/x.txt", "a/../../x.txt", "a/..", "..\\x.txt"] {
+        let files = Files::from([(path.to_owned(), Some(b"hidden".to_vec()))]);
+        for read in [
+            format!("<< {path} >>"),
+            format!("{{{{ file:{path} }}}}"),
+            format!("{{{{ include_file('{path}') }}}}"),
+        ] {
+            assert_eq!(told(&[read], &files), [format!("E0817 `{path}` leads out of the project")]);
+        }
+    }
 }

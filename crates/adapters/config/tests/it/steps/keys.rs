@@ -148,21 +148,17 @@ fn step() -> Vec<(&'static str, &'static str, Row)> {
         ("format", "csv, location: out/a", Acts("/phases/a-product-1/input/format", json!("csv"))),
         ("size_limit", "1KB, location: out/a", Acts("/phases/a-product-1/input/size_limit", json!(1000))),
         ("error_handlers", "[{ fallback_result: 1 }]", Acts("/phases/a/recover", json!([{"value": 1}]))),
+        (
+            "output_schema",
+            "{ type: object }",
+            Acts("/phases/a/output/schema/properties/result", json!({"type": "object"})),
+        ),
     ];
     let refused = ["else", "foreach", "loop", "parallel", "continue_on_error", "checkpoint", "cache"];
     rows.extend(refused.into_iter().map(|key| (key, "x", Refused("E0802"))));
     // These are for models; the test below shows what they do there.
-    let of_models = [
-        "prompt",
-        "model",
-        "expert",
-        "personality",
-        "selection",
-        "requires_model",
-        "tools",
-        "vars",
-        "output_schema",
-    ];
+    let of_models =
+        ["prompt", "model", "expert", "personality", "selection", "requires_model", "tools", "vars"];
     rows.extend(of_models.into_iter().map(|key| (key, "x", Refused("E0803"))));
     assert!(rows.iter().all(|(_, _, row)| !matches!(row, Acts(pointer, _) if !pointer.starts_with(a))));
     rows
@@ -178,6 +174,22 @@ fn round() -> Vec<(&'static str, &'static str, Row)> {
             "create_parallel_queue",
             "create_parallel_queue: { on: [1], action_loop: S }",
             Acts("/phases/a/loop/for_each", json!([1])),
+        ),
+        (
+            "create_parallel_queue",
+            "create_parallel_queue: { on: [1], task: { id: t, action: echo x }, while: 'is_first', until: 'index > 0' }",
+            Acts("/phases/a/loop", json!({"for_each": [1], "while": "is_first", "until": "index > 0"})),
+        ),
+        (
+            "create_parallel_queue",
+            "create_parallel_queue: { on: [1], tool: filesystem, action_loop: [{ action: read, parameters: { path: p } }] }",
+            Acts("/phases/a_action1/agent/tool/name", json!("filesystem")),
+        ),
+        ("timeout", "timeout: 3, for_each: [1], steps: S", Acts("/phases/a/timeout", json!("3s"))),
+        (
+            "max_retries",
+            "max_retries: 7, for_each: [1], steps: S",
+            Acts("/phases/a_t/retry/attempts", json!(7)),
         ),
         ("action_loop", "action_loop: S, until: 'true'", Acts("/phases/a/loop/max", json!(100))),
         (

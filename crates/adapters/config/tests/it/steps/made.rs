@@ -96,6 +96,44 @@ fn handlers_of_the_file_make_no_circles() {
     assert_eq!(handled(text, &["alarm"]), [["c"]]);
 }
 
+/// What fails in a loop, or in another pipeline, is a failure of that where nobody makes allowance for it: steps of the file itself
+/// are for those of the file itself.
+#[test]
+fn handlers_of_the_file_are_for_steps_of_its_own() {
+    let text = "name: x\nglobal_error_handlers: [{ handler_task_id: alarm }]\nsteps:\n- { id: c, action: echo c }\n\
+        - { id: l, for_each: [1], steps: [{ id: b, action: echo b }] }\n- { id: alarm, action: echo alarm }\n\
+        - { id: p, tool: pipeline-executor, parameters: { pipeline: { name: y, global_error_handlers: { handler_task_id: own }, \
+        steps: [{ id: d, action: echo d }, { id: own, action: echo own }] } } }\n";
+    assert_eq!(handled(text, &["alarm", "p_own"]), [vec!["c", "l", "p"], vec!["p_d"]]);
+}
+
+/// A route passes over what comes after its step, and no files with it.
+#[test]
+fn what_a_route_passes_over_waits_for_no_files() {
+    let steps = |more: &str| {
+        format!(
+            "- {{ id: a, {READ}, products: {{ content: o.txt }}{more} }}\n- {{ id: b, action: echo b, dependencies: [a] }}\n\
+             - {{ id: c, action: echo c, dependencies: [b] }}\n"
+        )
+    };
+    let wants = |more: &str| {
+        let (pipeline, problems) = super::lowered(&format!("name: x\nsteps:\n{}", steps(more)));
+        assert_eq!(problems, [], "{more}");
+        pipeline["phases"]["b"]["wants"].clone()
+    };
+    assert_eq!(wants(""), json!(["a-product-1"]));
+    assert_eq!(wants(", on_failure: continue"), json!(["a-product-1"]));
+    for route in [
+        "on_success: c",
+        "on_failure: c",
+        "goto: c",
+        "goto: \"{{ a.content }}\"",
+        "condition: '1 > 0', on_false: c",
+    ] {
+        assert!(wants(&format!(", {route}")).is_null(), "{route}");
+    }
+}
+
 /// What is made for steps, and what native files have for it, is written out as the same pipeline.
 #[test]
 fn what_is_made_for_steps_is_converted() {

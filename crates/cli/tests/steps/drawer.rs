@@ -1,0 +1,326 @@
+//! What files that were written for the original say in ways of their own: texts, loops, tools, files that come and go, YAML.
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::own::{refrain, run, staged};
+
+const FILE: [&str; 3] = ["-f", "x.yaml", "run"];
+
+fn done(place: &Path) -> Value {
+    run(place, &FILE, 0)
+}
+
+fn read(place: &TempDir, path: &str) -> String {
+    fs::read_to_string(place.path().join(path)).unwrap_or_else(|_| "(none)".to_owned())
+}
+
+/// A step that writes a text to `out/ID.txt`.
+fn write(id: &str, text: &str, more: &str) -> String {
+    let text = json!(text);
+    format!(
+        "- {{ id: {id}, tool: filesystem, action: write, parameters: {{ path: out/{id}.txt, content: {text} }}{more} }}\n"
+    )
+}
+
+fn refused(text: &str, parts: &[&str]) {
+    let place = staged("x.yaml", text);
+    let told = refrain(place.path(), &["-f", "x.yaml", "check"]);
+    assert_eq!(told.status.code(), Some(2), "{text}");
+    let told = [told.stdout, told.stderr].concat();
+    let told = String::from_utf8_lossy(&told);
+    for part in parts {
+        assert!(told.contains(part), "{part}: {told}");
+    }
+    let n_places = told.matches("error[").count();
+    assert_eq!(n_places, 1, "one mistake is told once: {told}");
+}
+
+const INPUTS: &str = "{ s: Hello World, n: 5, xs: { type: array, default: [3, 1, 2] } }";
+
+/// What a slice is taken of is read, so that it is there.
+#[test]
+fn texts_say_what_they_say_in_the_original() {
+    let cases = [
+        ("{{ s[:5] }} {{ xs[1:] }} {{ s[::-1] }}", "Hello [1, 2] dlroW olleH"),
+        ("{% for x in xs[:2] %}{{ x }};{% endfor %}", "3;1;"),
+        ("{{ inputs.get('n') }} {{ parameters.get('q', 'none') }}", "5 none"),
+        ("{{ '<b>a</b>  b' | striptags }} {{ 13000000 | filesizeformat }}", "a b 13.0 MB"),
+        ("{{ s | replace('o', '0', 1) }} {{ '<' | forceescape }}", "Hell0 World &lt;"),
+        ("{{ s.partition(' ')[2] }} {{ s.rfind('o') }} {{ s.swapcase() }}", "World 7 hELLO wORLD"),
+        ("{{ s.removeprefix('Hello ') }} {{ '7'.rjust(3) }}|", "World   7|"),
+        (
+            "{{ execution.date | length }} {{ execution.time | length }} {{ execution.id == execution_id }}",
+            "10 8 True",
+        ),
+        ("{{ (execution.date ~ 'T' ~ execution.time) == execution.started_at[:19] }}!", "True!"),
+    ];
+    let steps: String =
+        cases.iter().enumerate().map(|(n, (text, _))| write(&format!("a{n}"), text, "")).collect();
+    let place = staged("x.yaml", &format!("id: x\nname: x\ninputs: {INPUTS}\nsteps:\n{steps}"));
+    done(place.path());
+    for (n, (text, expect)) in cases.iter().enumerate() {
+        assert_eq!(read(&place, &format!("out/a{n}.txt")), *expect, "{text}");
+    }
+}
+
+/// A text that reads a step by a slice alone comes after it, and is made anew with it.
+#[test]
+fn a_slice_is_read_like_anything_else() {
+    let steps = |text: &str| {
+        let cut = write("b", "{{ a.result[:2] }}", ", condition: \"{{ a.result[:1] == 'h' }}\"");
+        format!(
+            "name: x\nsteps:\n{cut}- {{ id: a, action: 'echo {text}' }}\noutputs: {{ o: '{{{{ a.result[1:] }}}}' }}\n"
+        )
+    };
+    let place = staged("x.yaml", &steps("hello"));
+    assert_eq!(done(place.path())["outputs"]["o"], "ello");
+    assert_eq!(read(&place, "out/b.txt"), "he");
+    fs::write(place.path().join("x.yaml"), steps("hallo")).unwrap();
+    done(place.path());
+    assert_eq!(read(&place, "out/b.txt"), "ha");
+}
+
+#[test]
+fn what_a_text_cannot_use_is_told_before_anything_runs() {
+    let text = |text: &str| format!("name: x\ninputs: {INPUTS}\nsteps:\n{}", write("a", text, ""));
+    refused(&text("{{ s | uper }}"), &["there is no filter `uper`", "did you mean `upper`"]);
+    refused(&text("{% set n = namespace(a=1) %}"), &["`namespace` is not part of templates"]);
+    let condition = write("a", "x", ", condition: '{{ s | nosuch }}'");
+    refused(&format!("name: x\ninputs: {INPUTS}\nsteps:\n{condition}"), &["there is no filter `nosuch`"]);
+}
+
+/// An output says what to do where a step was skipped.
+#[test]
+fn outputs_of_skipped_steps_may_have_defaults() {
+    let step = write("a", "x", ", condition: 'false'");
+    let outputs = "outputs:\n  p: '{{ a.result.path }}'\n  q: \"{{ a.result.path | default('none') }}\"\n  r: '{{ a is defined }}'\n";
+    let place = staged("x.yaml", &format!("name: x\nsteps:\n{step}{outputs}"));
+    assert_eq!(done(place.path())["outputs"], json!({ "p": null, "q": "none", "r": false }));
+}
+
+/// What later steps did to a file is no change of it.
+#[test]
+fn files_that_come_and_go_are_not_made_again() {
+    let step = |id: &str, action: &str, parameters: &str, after: &str| {
+        format!(
+            "- {{ id: {id}, tool: filesystem, action: {action}, parameters: {{ {parameters} }}, dependencies: [{after}] }}\n"
+        )
+    };
+    let write = |id: &str, content: &str, after: &str| {
+        step(id, "write", &format!("path: out/f.txt, content: '{content}'"), after)
+    };
+    let first = write("a", "1", "");
+    let read_it = step("r", "read", "path: out/f.txt", "a");
+    let pipelines = [
+        ("removed", step("z", "delete", "path: out/f.txt", "r"), "(none)"),
+        ("moved", step("z", "move", "path: out/f.txt, destination: out/g.txt", "r"), "(none)"),
+        ("written over", write("z", "2", "r"), "2"),
+        ("added to", write("z", "{{ r.content }}2", "r"), "12"),
+    ];
+    for (name, last, expect) in pipelines {
+        let text = |first: &str| format!("name: x\nsteps:\n{first}{read_it}{last}");
+        let place = staged("x.yaml", &text(&first));
+        done(place.path());
+        assert_eq!(read(&place, "out/f.txt"), expect, "{name}");
+        let again = done(place.path());
+        assert_eq!(
+            (&again["run"]["calls"], read(&place, "out/f.txt")),
+            (&json!(0), expect.to_owned()),
+            "{name}"
+        );
+        let plan = run(place.path(), &["-f", "x.yaml", "plan"], 0);
+        assert_eq!(plan["changes"], false, "{name}: {plan:#}");
+        // Whoever else changes it is noticed.
+        fs::write(place.path().join("out/f.txt"), "other").unwrap();
+        done(place.path());
+        assert_eq!(read(&place, "out/f.txt"), expect, "{name}");
+        assert_eq!(done(place.path())["run"]["calls"], 0, "{name}");
+        // And so is what an earlier step writes anew.
+        fs::write(place.path().join("x.yaml"), text(&first.replace("'1'", "'5'"))).unwrap();
+        let third = done(place.path());
+        assert_eq!(third["steps"]["r"]["value"]["result"]["content"], "5", "{name}");
+        assert_eq!(read(&place, "out/f.txt"), expect.replace("12", "52"), "{name}");
+    }
+}
+
+/// The turns of a loop follow each other.
+#[test]
+fn a_file_that_each_turn_writes_is_as_the_last_one_left_it() {
+    let text = "name: x\nsteps:\n- id: l\n  while: '{{ iteration < 3 }}'\n  steps:\n  - { id: s, tool: filesystem, action: write, \
+                parameters: { path: out/s.txt, content: '{{ iteration }}' } }\n";
+    let place = staged("x.yaml", text);
+    done(place.path());
+    assert_eq!(done(place.path())["run"]["calls"], 0);
+    assert_eq!(read(&place, "out/s.txt"), "2");
+}
+
+#[test]
+fn a_loop_that_cannot_go_over_its_list_is_told_of() {
+    let text = "name: x\ninputs: { n: 5 }\nsteps:\n- id: e\n  for_each: '{{ n }}'\n  steps: [{ id: s, action: 'echo {{ item }}' }]\n";
+    let place = staged("x.yaml", text);
+    let failed = run(place.path(), &FILE, 1);
+    assert_eq!(
+        (&failed["steps"]["e"]["status"], &failed["steps"]["e"]["success"]),
+        (&json!("failed"), &json!(false))
+    );
+    assert!(failed["error"].as_str().unwrap().contains("goes over a list"), "{failed:#}");
+}
+
+#[test]
+fn lists_are_written_in_many_ways() {
+    for list in ["[a, b]", "'[\"a\", \"b\"]'", "\"['a', 'b']\"", "a, b", "'{{ xs }}'", "'{{ text }}'"] {
+        let inputs = "inputs: { xs: { type: array, default: [a, b] }, text: '[\"a\", \"b\"]' }\n";
+        let text = format!(
+            "name: x\n{inputs}steps:\n- id: e\n  for_each: {list}\n  steps: [{{ id: s, action: 'echo {{{{ item }}}}' }}]\n"
+        );
+        let place = staged("x.yaml", &text);
+        let done = done(place.path());
+        let of = |id: &str| done["steps"][id]["value"]["result"].clone();
+        assert_eq!([of("e_0_s"), of("e_1_s")], ["a", "b"], "{list}");
+    }
+    let number = "name: x\nsteps:\n- id: e\n  for_each: 5\n  steps: [{ id: s, action: 'echo {{ item }}' }]\n";
+    refused(number, &["`for_each` is the number 5"]);
+}
+
+/// What the turns made goes by the names that the result has for them.
+#[test]
+fn steps_of_turns_are_read_by_their_names() {
+    let text = "name: x\nsteps:\n- id: e\n  for_each: [a, b]\n  steps: [{ id: my_s, action: 'echo {{ item }}' }]\n\
+                - { id: z, action: 'echo {{ e_1_my_s.result }}', condition: \"e_0_my_s.result == 'a'\" }\n\
+                outputs: { o: '{{ e_0_my_s.result }}' }\n";
+    let place = staged("x.yaml", text);
+    let done = done(place.path());
+    assert_eq!((&done["steps"]["z"]["value"]["result"], &done["outputs"]["o"]), (&json!("b"), &json!("a")));
+    refused(&text.replace("e_1_my_s", "f_1_my_s"), &["`f_1_my_s` is neither"]);
+}
+
+/// After a turn there is what it made.
+#[test]
+fn until_reads_the_steps_of_its_turn() {
+    let text = "name: x\nsteps:\n- id: l\n  until: \"{{ s.result == '2' }}\"\n  steps: [{ id: s, action: 'echo {{ iteration }}' }]\n\
+                - id: q\n  action_loop: [{ action: 'echo {{ iteration }}' }]\n  until: \"action1.result == '1'\"\n";
+    let place = staged("x.yaml", text);
+    let done = done(place.path());
+    let turns = ["l", "q"].map(|id| done["steps"][id]["value"]["iterations"].clone());
+    assert_eq!(turns, [3, 2]);
+}
+
+#[test]
+fn tools_take_what_the_original_takes() {
+    let rows = "[{ d: a, v: 1, n: x }, { d: b, v: 2, n: null }, { d: a, v: 1, n: x }]";
+    let steps = format!(
+        "- {{ id: report, tool: report-generator, action: generate, parameters: {{ title: T }} }}\n\
+         - {{ id: profile, tool: data-processing, action: profile, parameters: {{ data: {rows}, profiling_options: [missing_values, duplicate_detection] }} }}\n\
+         - {{ id: fill, tool: data-processing, action: transform, parameters: {{ data: {rows}, operations: [{{ type: fill_missing, strategy: {{ n: q }} }}] }} }}\n\
+         - {{ id: sum, tool: data-processing, action: transform, parameters: {{ data: {rows}, operations: [{{ type: filter, field: d, value: a }}, {{ type: aggregate, operation: sum, field: v }}] }} }}\n\
+         - {{ id: number, tool: filesystem, action: write, parameters: {{ path: out/n.txt, content: 5 }} }}\n\
+         - {{ id: prose, action: \"save {{{{ report.result.markdown | length > 9 }}}} to file out/{{{{ 'a' | upper }}}}.txt\" }}\n\
+         - {{ id: empty, tool: filesystem, action: exists, parameters: {{ path: out }}, dependencies: }}\n\
+         - {{ id: one, action: echo 1, condition: 1 }}\n\
+         - {{ id: none, action: echo 0, condition: 0 }}\n"
+    );
+    let place = staged("x.yaml", &format!("name: x\nsteps:\n{steps}"));
+    let done = done(place.path());
+    let of = |id: &str| &done["steps"][id]["value"]["result"]["data"];
+    assert_eq!(
+        *of("profile"),
+        json!({
+            "row_count": 3, "column_count": 3, "duplicate_rows": 1,
+            "columns": { "d": { "count": 3, "missing": 0 }, "v": { "count": 3, "missing": 0 }, "n": { "count": 2, "missing": 1 } },
+        })
+    );
+    assert_eq!(of("fill")[1]["n"], "q");
+    assert_eq!(*of("sum"), json!([{ "v_sum": 2 }]));
+    assert_eq!((read(&place, "out/n.txt"), read(&place, "out/A.txt")), ("5".to_owned(), "True".to_owned()));
+    let states = ["one", "none"].map(|id| done["steps"][id]["status"].clone());
+    assert_eq!(states, ["completed", "skipped"]);
+    let wrong = "- { id: a, tool: data-processing, action: profile, parameters: { data: [], profiling_options: [all] } }\n";
+    refused(&format!("name: x\nsteps:\n{wrong}"), &["E0808"]);
+}
+
+/// Maps keep no order, but the file has one.
+#[test]
+fn columns_are_written_in_the_order_of_the_file() {
+    let convert = |id: &str, more: &str| {
+        format!(
+            "- {{ id: {id}, tool: data-processing, action: convert, parameters: {{ data: [{{ name: ann, age: 3 }}, {{ name: bob, zip: 1 }}], format: csv{more} }} }}\n"
+        )
+    };
+    let text = format!("name: x\nsteps:\n{}{}", convert("a", ""), convert("b", ", column_order: [zip]"));
+    let place = staged("x.yaml", &text);
+    let done = done(place.path());
+    let of = |id: &str| done["steps"][id]["value"]["result"]["data"].clone();
+    assert_eq!(
+        [of("a"), of("b")],
+        ["name,age,zip\r\nann,3,\r\nbob,,1\r\n", "zip,age,name\r\n,3,ann\r\n1,,bob\r\n"]
+    );
+}
+
+#[test]
+fn another_pipeline_may_stand_in_a_text() {
+    let text = "name: x\nsteps:\n- id: c\n  tool: pipeline-executor\n  action: execute\n  parameters:\n    inputs: { n: 4 }\n    pipeline: |\n      \
+                name: sub\n      inputs: { n: { type: integer, required: true } }\n      steps:\n      - { id: s, action: 'echo {{ n }}' }\n      \
+                outputs: { o: '{{ s.result }}' }\noutputs: { o: '{{ c.outputs.o }}' }\n";
+    let place = staged("x.yaml", text);
+    assert_eq!(done(place.path())["outputs"]["o"], "4");
+    // Its mistakes are told at their places, and only they.
+    refused(&text.replace("echo {{ n }}", "echo {{ m }}"), &["x.yaml:12:", "`m` is neither"]);
+    refused(&text.replace("inputs: { n: 4 }", "inputs: {}"), &["must be given the input `n`"]);
+    refused(&text.replace("steps:\n      - {", "steps:\n      - }{"), &["the pipeline that is written here"]);
+}
+
+#[test]
+fn maps_are_merged() {
+    let text = "name: x\nmetadata:\n  write: &write { tool: filesystem, action: write }\n  say: &say { content: hi }\nsteps:\n\
+                - { <<: *write, id: a, parameters: { <<: *say, path: out/a.txt } }\n\
+                - { <<: [*write], id: b, parameters: { <<: [{ path: out/b.txt }, *say], content: own } }\n";
+    let place = staged("x.yaml", text);
+    done(place.path());
+    assert_eq!((read(&place, "out/a.txt"), read(&place, "out/b.txt")), ("hi".to_owned(), "own".to_owned()));
+    refused("name: x\nsteps:\n- { <<: 5, id: a, action: echo a }\n", &["E0005"]);
+}
+
+#[test]
+fn failures_are_told_apart_by_what_is_said() {
+    let handlers = "on_error: [{ error_types: [PermissionError, ValueError], fallback_value: { content: b } }, \
+                    { error_types: [FileNotFoundError, TimeoutError], fallback_value: { content: a } }]";
+    let python = "tool: python-executor, action: execute, parameters: { code: 'raise ValueError(1)' }";
+    let text = format!(
+        "name: x\nsteps:\n- {{ id: gone, tool: filesystem, action: read, parameters: {{ path: nope }}, {handlers} }}\n\
+         - {{ id: bad, {python}, {handlers} }}\n- {{ id: other, {}, {handlers} }}\n",
+        python.replace("ValueError", "KeyError")
+    );
+    let place = staged("x.yaml", &text);
+    let failed = run(place.path(), &FILE, 1);
+    let of = |id: &str| failed["steps"][id]["value"]["content"].clone();
+    assert_eq!([of("gone"), of("bad"), of("other")], [json!("a"), json!("b"), Value::Null]);
+    // Lower numbers come first, and without one a handler is in the middle.
+    let text = "name: x\nsteps:\n- id: a\n  tool: filesystem\n  action: read\n  parameters: { path: nope }\n  on_error: \
+                [{ fallback_value: 9, priority: 101 }, { fallback_value: 5 }, { fallback_value: 1, priority: 99 }]\n";
+    let place = staged("x.yaml", text);
+    assert_eq!(done(place.path())["steps"]["a"]["value"], 1);
+}
+
+/// Who writes down how a step is tried again means every failure of it.
+#[test]
+fn a_step_with_a_retry_of_its_own_is_tried_again() {
+    let command = "echo x >> n; test $(wc -l < n) -ge 2";
+    for retry in
+        ["retry: { max_attempts: 2, initial_delay: 0 }", "error_handling: { retry: { max_attempts: 2 } }"]
+    {
+        let text = format!(
+            "name: x\nsteps:\n- {{ id: a, tool: terminal, action: execute, parameters: {{ command: '{command}' }}, {retry} }}\n"
+        );
+        let place = staged("x.yaml", &text);
+        assert_eq!(done(place.path())["steps"]["a"]["retries"], 1, "{retry}");
+    }
+    let text = format!(
+        "name: x\nsteps:\n- {{ id: a, tool: terminal, action: execute, parameters: {{ command: '{command}' }}, max_retries: 3 }}\n"
+    );
+    let place = staged("x.yaml", &text);
+    assert_eq!(run(place.path(), &FILE, 1)["steps"]["a"]["retries"], 0);
+}

@@ -90,6 +90,12 @@ impl Prompt {
         Some(if shape::is_object(answer) { answer.clone() } else { shape::wrapped(answer) })
     }
 
+    /// Returns the answer that stands in a reply under a name of its own; nothing where the answer is the reply.
+    #[must_use]
+    pub fn inner(&self, reply: &Json) -> Option<Json> {
+        if self.under.is_empty() { None } else { reply.field(&self.under).map(Json::from_canonical) }
+    }
+
     /// Returns the names of the project's params that the layers read; `None` where that may be any of them.
     #[must_use]
     pub fn params(&self) -> Option<BTreeSet<String>> {

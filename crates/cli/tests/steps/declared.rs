@@ -161,7 +161,7 @@ fn people_are_warned_in_the_document_as_well() {
         "name: x\nendpoints: { gone: { base_url: 'http://127.0.0.1:9/v1' } }\norchestrator: gone:m\n\
          steps: [{ id: a, action: echo a }]\n",
     );
-    let done = run(place.path(), &["-f", "x.yaml", "run", "--quiet"], 0);
+    let done = run(place.path(), &["-f", "x.yaml", "run"], 0);
     let told: Vec<&Value> = done["problems"].as_array().unwrap().iter().collect();
     assert_eq!(told.len(), 1, "one warning: {told:?}");
     assert_eq!((&told[0]["code"], &told[0]["severity"]), (&json!("W0828"), &json!("warning")));

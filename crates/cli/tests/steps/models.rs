@@ -181,7 +181,7 @@ fn an_answer_that_lacks_one_of_its_variables_is_none() {
     ];
     let provider = provider();
     let says = |result: &Value| {
-        let said = json!({"result": result}).to_string();
+        let said = result.to_string();
         provider.set(|settings| settings.says = vec![("Rate".to_owned(), said)]);
     };
     for (name, result) in wrong {

@@ -250,8 +250,9 @@ impl Job {
     ) -> Result<AskState, Failure> {
         let member = self.units[unit].asks.get(ask).map_or(0, |ask| ask.row.member as usize);
         let prompt = work.pool.get(member).and_then(|member| member.prompt.as_deref());
-        if let Some(answer) = prompt.and_then(|prompt| prompt.answer.as_ref()) {
-            reply::check_answer(answer, reply, self.unit_id(unit))?;
+        if let Some((prompt, answer)) = prompt.and_then(|prompt| Some((prompt, prompt.answer.as_ref()?))) {
+            let inner = prompt.inner(reply);
+            reply::check_answer(answer, inner.as_ref().unwrap_or(reply), self.unit_id(unit))?;
         }
         let keep = (work.fan == Fan::Chain).then(|| reply.clone());
         if work.fan == Fan::Chain && ask + 1 < work.pool.len() {

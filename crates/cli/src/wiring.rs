@@ -30,6 +30,7 @@ pub(crate) use refrain_remote::{
 };
 pub(crate) use refrain_sinks::log_file::{Follow, LogFileError};
 pub(crate) use refrain_sinks::log_folder::LogFolder;
+pub(crate) use refrain_tools::fits_question;
 use serde_json::Value;
 
 use crate::args::Globals;

@@ -27,7 +27,11 @@ pub(crate) fn left_by_later(
             others.filter(|other| model.phase(other.phase.as_str()).is_some()).collect();
         let (later, earlier): (Vec<&Target>, Vec<&Target>) =
             others.into_iter().partition(|other| follows(model, target, other));
-        if earlier.iter().any(|other| history.position(other) > own) {
+        // What an earlier one wrote since is a change, unless it is the same again.
+        let is_other = |stamp: &FileStamp| stamp.path == file.path && stamp.digest != file.digest;
+        let wrote_other =
+            |other: &Target| history.latest(other).is_some_and(|record| record.files.iter().any(is_other));
+        if earlier.iter().any(|other| history.position(other) > own && wrote_other(other)) {
             continue;
         }
         let stamps = later.iter().filter_map(|other| history.latest(other));

@@ -13,8 +13,11 @@ use crate::own_file;
 
 /// How far apart lines are in which no status changed, in seconds.
 const PAUSE: f64 = 0.2;
+/// So many phases are few: a line has all of them, and lines of thousands at each change would fill the disk.
+const FEW: usize = 100;
 
 /// Writes the whole progress as one line of JSON at every change of a status, and five times a second at most in between.
+/// Where there are many phases, so that lines are long, they are as much further apart, changes of a status too.
 ///
 /// What came too early or changed nothing but the time is left out; [`ProgressSink::flush`] writes the last state in any
 /// case.
@@ -72,7 +75,7 @@ impl State {
                 self.held_back = None;
                 Ok(())
             }
-            Some(written) if same_statuses(written, progress) && is_soon(written, progress) => {
+            Some(written) if may_wait(written, progress) && is_soon(written, progress) => {
                 self.held_back = Some(progress.clone());
                 Ok(())
             }
@@ -92,7 +95,13 @@ impl State {
 }
 
 fn is_soon(written: &RunProgress, progress: &RunProgress) -> bool {
-    progress.elapsed_seconds - written.elapsed_seconds < PAUSE
+    let n_times = (progress.phases.len() / FEW).max(1);
+    progress.elapsed_seconds - written.elapsed_seconds < PAUSE * n_times as f64
+}
+
+/// Whether nobody misses a line: the last one of a run is written in any case.
+fn may_wait(written: &RunProgress, progress: &RunProgress) -> bool {
+    progress.phases.len() > FEW && written.status == progress.status || same_statuses(written, progress)
 }
 
 fn same_statuses(a: &RunProgress, b: &RunProgress) -> bool {

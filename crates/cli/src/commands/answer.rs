@@ -4,7 +4,6 @@ use clap::Args;
 use refrain_schemas::exit_code::ExitCode;
 use refrain_schemas::freshness::Freshness;
 use refrain_schemas::scope::Target;
-use refrain_tools::fits_question;
 use serde_json::{Value, json};
 
 use crate::args::Globals;
@@ -191,5 +190,5 @@ fn approval(args: &AnswerArgs, question: &Question, by: &Value) -> Result<Value,
 }
 
 fn held(value: &Value, question: &Question) -> Result<(), CliError> {
-    fits_question(&question.asked, value).map_err(CliError::usage)
+    wiring::fits_question(&question.asked, value).map_err(CliError::usage)
 }

@@ -111,7 +111,7 @@ fn what_cannot_be_left_to_a_model_is_refused() {
     let refused = |steps: &str, code: &str| {
         let stage = Stage::new(QUIET, steps, &[]);
         let ended = stage.run(&["check"]).expect(2);
-        assert!(ended.stderr.contains(code), "{}", ended.stderr);
+        assert!(ended.stdout.contains(code), "{}{}", ended.stdout, ended.stderr);
         assert_eq!(stage.boss.arrived(), 0);
     };
     refused(&WAY.replace("goto: \"", "on_success: mend, goto: \""), "E0803");

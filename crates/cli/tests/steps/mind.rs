@@ -49,7 +49,7 @@ pub(crate) struct Stage {
 /// How the binary ended.
 pub(crate) struct Ended {
     code: Option<i32>,
-    stdout: String,
+    pub(crate) stdout: String,
     pub(crate) stderr: String,
 }
 

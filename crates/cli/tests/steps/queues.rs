@@ -51,7 +51,8 @@ fn a_queue_says_what_is_done_for_an_item_once() {
     let both = "    task: echo a\n    action_loop: [{ action: echo b }]\n";
     assert_eq!(refused(&queue(both)), "E0803");
     assert_eq!(refused(&queue("    max_parallel: 2\n")), "E0815");
-    assert_eq!(refused(&queue("    task: [echo a]\n")), "E0104");
+    let (_, several) = go(&queue("    task: [echo a]\n"), 2);
+    assert!(several.to_string().contains("`task` is a list, and a step is expected"), "{several:#}");
     let tool = "    tool: filesystem\n    action_loop: [{ action: fetch }]\n";
     assert_eq!(refused(&queue(tool)), "E0805", "its actions are those of its tool");
     assert_eq!(refused(&queue("    task: echo a\n    until: '{{ iteration > 1 }}'\n")), "E0813");
@@ -118,7 +119,7 @@ fn a_loop_says_how_often_its_steps_are_tried_and_how_long_it_takes() {
     let late = "  timeout: 1\n  max_retries: 1\n  on_error: { error_types: [TimeoutError], fallback_value: { late: true } }\n";
     let (_, done) = go(&text(late, "sleep 60"), 1);
     assert_eq!(
-        (&done["steps"]["b"]["status"], &done["steps"]["each"]["recovered"]),
+        (&done["steps"]["b"]["status"], &done["steps"]["each_0_go"]["timed_out"]),
         (&json!("completed"), &json!(true))
     );
 }

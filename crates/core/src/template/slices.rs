@@ -112,7 +112,7 @@ mod tests {
         check("a[b:c.d:e]", &["a", "b", "c.d", "e"]);
         check("a[:b[1:]][c[:2]]", &["a", "b", "c"]);
         check("f.x(a[1:2], {'k': b[:1]})", &["a", "b", "f.x"]);
-        check("'x[1:2]' ~ a['k'][: 2] | length", &["a.k"]);
+        check("'x[1:2]' ~ a.k[: 2] | length", &["a.k"]);
         check("{'a': [b]}['a']", &["b"]);
     }
 

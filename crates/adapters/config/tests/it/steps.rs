@@ -351,8 +351,8 @@ fn handlers_of_the_file_are_for_every_step() {
     let phases = &pipeline["phases"];
     assert_eq!(phases["a"]["recover"], json!([{"value": 1}, {"kinds": ["reported"], "value": 2}]));
     assert_eq!(phases["mend"]["handles"], json!([{"phase": "a"}, {"phase": "b"}]));
-    assert_eq!(phases["a-handler-3"]["handles"], json!([{"phase": "a"}]));
-    assert_eq!(phases["after-handler-2"]["input"], json!({"text": "oh"}));
+    assert_eq!(phases["a-handler-2"]["handles"], json!([{"phase": "a"}]));
+    assert_eq!(phases["after-handler-1"]["input"], json!({"text": "oh"}));
     let (_, problems) = lowered(
         "name: x\nglobal_error_handlers: [{ handler_task_id: gone }]\nsteps: [{ id: a, action: echo a }]\n",
     );

@@ -197,6 +197,23 @@ fn progress_is_written_when_something_happened() {
     assert_eq!(ran(), [1, 2, 4, 5]);
 }
 
+/// Each line has all phases: a line for each of a thousand that ends would be a square.
+#[test]
+fn many_phases_that_end_make_few_lines() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("p.jsonl");
+    let sink = JsonlProgress::create(&path).unwrap();
+    for n in 0..=1_000 {
+        let phases = (0..1_000).map(|no| phase((no < n).then_some(PhaseStatus::Completed), 1)).collect();
+        block_on(sink.progress(&progress(n as f64 / 100.0, phases))).unwrap();
+    }
+    block_on(sink.flush()).unwrap();
+    let text = std::fs::read_to_string(&path).unwrap();
+    assert_eq!(text.lines().count(), 7, "one in two seconds, and the last");
+    let last: RunProgress = serde_json::from_str(text.lines().last().unwrap()).unwrap();
+    assert!(last.phases.iter().all(|phase| phase.status == Some(PhaseStatus::Completed)));
+}
+
 #[test]
 fn the_last_progress_is_found_from_the_end() {
     let folder = tempfile::tempdir().unwrap();

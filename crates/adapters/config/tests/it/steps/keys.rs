@@ -276,7 +276,7 @@ fn keys_of_steps_that_ask_a_model() {
     check("prompt: hi, personality: short", "/phases/a/input/system", json!("be kind\n\nbe short"));
     check("prompt: hi, personality: you are a cat", "/phases/a/input/system", json!("you are a cat"));
     let vars = json!({"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"], "additionalProperties": false});
-    let result = "/phases/a/agent/output/properties/result";
+    let result = "/phases/a/agent/output";
     check("prompt: hi, vars: [{ n: { type: integer } }]", result, vars);
     check("prompt: hi, output_schema: { type: integer }", result, json!({"type": "integer"}));
     check(

@@ -108,5 +108,5 @@ fn a_way_with_spaces_around_it_is_that_way_in_other_pipelines_too() {
     assert_eq!(done["outputs"]["all"], json!({"n": "skipped c"}), "{:#}", done["steps"]);
     fs::write(place.path().join("in.yaml"), inner.replace("id: c,", "id: to,")).unwrap();
     let refused = run(place.path(), &["-f", "x.yaml", "run"], 2);
-    assert_eq!(refused["problems"][0]["code"], "E0803", "a step and an input have one name");
+    assert!(refused.to_string().contains("`to` is both a step and an input"), "{refused:#}");
 }

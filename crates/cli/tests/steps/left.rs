@@ -121,5 +121,5 @@ fn what_cannot_be_left_to_a_model_is_refused() {
     let stage = Stage::new(QUIET, LIST, &[]);
     let file = stage.file("story.yaml").replace("orchestrator: boss:large\n", "");
     std::fs::write(stage.path("story.yaml"), file).unwrap();
-    assert!(stage.run(&["check"]).expect(2).stderr.contains("E0818"));
+    assert!(stage.run(&["check"]).expect(2).stdout.contains("E0818"));
 }

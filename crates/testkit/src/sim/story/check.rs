@@ -1,7 +1,9 @@
 //! What must be true after a run, and at the end of a chapter.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
+use refrain_core::model::Model;
+use refrain_core::upstream::upstream;
 use refrain_schemas::digest::Digest;
 use refrain_schemas::freshness::Freshness;
 use refrain_schemas::report::{PhaseStatus, RunReport, RunStatus};
@@ -46,10 +48,12 @@ impl Story {
     /// Checks that no target passes for fresh that is not what it would be.
     pub(super) fn check_nothing_passes(&self, scene: &Scene, expect: &Baseline) {
         let digests = self.world.digests();
+        let awaiting = awaiting(&scene.chapter.model, &digests, expect);
         for (target, word) in self.world.freshness(scene) {
             let differs = expect.digests.get(&target) != digests.get(&target);
             let is_known = expect.digests.contains_key(&target) && digests.contains_key(&target);
-            if differs && is_known && word == Freshness::Fresh && !scene.has_understudies() {
+            let is_judged = is_known && !awaiting.contains(&target) && !scene.has_understudies();
+            if differs && is_judged && word == Freshness::Fresh {
                 self.find(
                     FindingKind::Stale,
                     format!("{target} passes for fresh, and a run would make something else"),
@@ -170,6 +174,25 @@ impl Story {
             self.find(FindingKind::Stale, format!("{} is {word} after a run that completed", phase.phase));
         }
     }
+}
+
+/// Returns the targets that were made without something they only want and which a run would make now, and those behind them:
+/// what never was there makes nothing stale before it arrives.
+fn awaiting(model: &Model, digests: &BTreeMap<String, Digest>, expect: &Baseline) -> BTreeSet<String> {
+    let is_absent = |name: &String| expect.digests.contains_key(name) && !digests.contains_key(name);
+    let mut awaiting = BTreeSet::new();
+    // Targets stand in an order in which each comes after those it reads.
+    for target in model.targets() {
+        let Some(phase) = model.phase(target.phase.as_str()) else { continue };
+        let awaits = upstream(model, phase, &target.scope).into_iter().any(|earlier| {
+            let name = earlier.target.to_string();
+            (!earlier.hard && is_absent(&name)) || awaiting.contains(&name)
+        });
+        if awaits {
+            awaiting.insert(target.to_string());
+        }
+    }
+    awaiting
 }
 
 /// Returns the phase of a target that is written out.

@@ -7,7 +7,8 @@ use refrain_schemas::name::UnitId;
 use crate::model::AskWork;
 use crate::run::job::stage_of;
 
-/// How many asks a run looks up at once; they become packs together.
+/// How many asks are looked up at once where nothing runs. A run looks up more, and those become packs together: bounds that hold
+/// for these hold for it.
 pub(crate) const LOOK_UPS: u64 = 4096;
 
 /// Asks that would be made.

@@ -98,7 +98,7 @@ fn figures(out: &mut String, size: &Size) {
         let beyond = size.beyond(measured);
         let _ = writeln!(
             out,
-            "| {name} | {} | {:.3} | {beyond:.3} | {:.2} | {:.3} | {:.0} | {:.2} | {:.2} |",
+            "| {name} | {} | {:.3} | {beyond:.3} | {:.2} | {:.3} | {:.0} | {:.3} | {:.2} |",
             measured.counted.asks,
             measured.cpu,
             size.per_unit(beyond),

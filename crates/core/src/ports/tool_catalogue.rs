@@ -173,7 +173,15 @@ impl<'a> ToolView<'a> {
             known: self.known(),
         };
         if let Some(name) = named.filter(|name| *name != "execute") {
-            return self.action(name).ok_or_else(|| unknown(name));
+            let found = self.action(name).ok_or_else(|| unknown(name))?;
+            let again = input.get("action").and_then(Value::as_str).and_then(|name| self.action(name));
+            // Who says it twice says it, unless the action has a parameter of that name.
+            if again.is_some_and(|again| again.name == found.name)
+                && found.input.pointer("/properties/action").is_none()
+            {
+                input.remove("action");
+            }
+            return Ok(found);
         }
         if let Some(action) = self.action("execute") {
             return Ok(action);

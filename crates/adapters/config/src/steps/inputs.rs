@@ -5,7 +5,7 @@ use refrain_core::check::code::Code;
 use refrain_schemas::pipeline::{ParamSpec, ParamType};
 use serde_json::{Map, Value, json};
 
-use super::reading::{Fields, Item, Reading, json as value_of, listed as listed_words};
+use super::reading::{Fields, Item, Reading, flag_of, json as value_of, listed as listed_words};
 use crate::node::{Entry, Kind};
 
 const KEYS: [&str; 7] = ["name", "type", "description", "required", "default", "enum", "validation"];
@@ -112,7 +112,10 @@ fn declared(reading: &mut Reading<'_>, item: &Item<'_>) -> Option<ParamSpec> {
     if let Some(validation) = fields.get("validation") {
         validations(reading, &validation, kind, &mut rules);
     }
-    let default = fields.get("default").map(|item| value_of(item.node));
+    let default = fields.get("default").map(|item| match (kind, flag_of(item.node)) {
+        (Some(ParamType::Boolean), Some(flag)) => Value::Bool(flag),
+        _ => value_of(item.node),
+    });
     let is_required = fields.get("required").map(|item| reading.flag(&item));
     let description = fields.get("description").and_then(|item| reading.text(&item)).map(str::to_owned);
     let is_open = matches!((&default, is_required), (None | Some(Value::Null), Some(Some(false))))

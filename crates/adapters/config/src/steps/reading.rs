@@ -213,11 +213,11 @@ impl<'s> Reading<'s> {
 
     /// Reads `true` or `false`.
     pub(super) fn flag(&mut self, item: &Item<'_>) -> Option<bool> {
-        if let Kind::Bool(flag) = item.node.kind {
-            return Some(flag);
+        let flag = flag_of(item.node);
+        if flag.is_none() {
+            self.wrong(item, "`true` or `false`");
         }
-        self.wrong(item, "`true` or `false`");
-        None
+        flag
     }
 
     /// Reads a whole number.
@@ -350,5 +350,18 @@ mod tests {
         for path in ["a/b", "a..b", "./a"] {
             assert!(!leads_out(path), "{path}");
         }
+    }
+}
+
+/// Returns what is meant where `true` or `false` has to stand: other readers of YAML know more words for them.
+pub(super) fn flag_of(node: &Node) -> Option<bool> {
+    match &node.kind {
+        Kind::Bool(flag) => Some(*flag),
+        Kind::Text(text) => match text.to_ascii_lowercase().as_str() {
+            "yes" | "on" => Some(true),
+            "no" | "off" => Some(false),
+            _ => None,
+        },
+        _ => None,
     }
 }

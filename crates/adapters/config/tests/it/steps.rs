@@ -603,6 +603,13 @@ fn inputs_in_every_form() {
             "d": {"type": "any", "default": null, "schema": {"anyOf": [{"type": "null"}, {"type": "array"}]}}
         })
     );
+    let flags = inputs(
+        "  a: { type: boolean, default: yes }\n  b: { type: boolean, default: Off }\n  c: { default: yes }",
+    )
+    .0;
+    assert_eq!(flags["a"]["default"], true);
+    assert_eq!(flags["b"]["default"], false);
+    assert_eq!(flags["c"]["default"], "yes", "where nobody asks for a boolean it is none");
     assert_eq!(inputs("  a: { type: integr }").1, ["E0105"]);
     assert_eq!(inputs("  a: { type: string, validation: { mim: 1 } }").1, ["E0801"]);
 }

@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 use refrain_core::condition::Condition;
 use refrain_core::template::{Context, Dialect};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::{Row, Table, numeric};
 use crate::tool::Fault;
@@ -49,6 +49,9 @@ impl Criteria {
             Value::Object(fields) => fields,
             _ => return Err(Fault::reported("criteria are fields with their values, or a formula")),
         };
+        if let Some((name, operator)) = spelt_out(fields) {
+            return Self::field(name, operator, fields.get("value").unwrap_or(&Value::Null));
+        }
         let mut all = Vec::new();
         for (name, wanted) in fields {
             match wanted.as_object() {
@@ -111,6 +114,13 @@ impl Criteria {
             }
         }
     }
+}
+
+/// Returns the field and the operator of `{field, operator, value}`, which no columns are called together.
+fn spelt_out(fields: &Map<String, Value>) -> Option<(&str, &str)> {
+    let said = |name: &str| fields.get(name).and_then(Value::as_str);
+    let is_all = fields.keys().all(|key| matches!(key.as_str(), "field" | "operator" | "value"));
+    said("field").zip(said("operator").filter(|operator| is_all && OPERATORS.contains(operator)))
 }
 
 /// Whether two values are the same; a text that is a number is that number beside one.

@@ -56,6 +56,9 @@ fn actions_are_found_by_their_names_or_by_the_input() {
         find("terminal", Some("execute"), json!({"command": "x"})).unwrap(),
         "terminal.execute {\"command\":\"x\"}"
     );
+    assert_eq!(find("filesystem", Some("read"), json!({"action": "read"})).unwrap(), "filesystem.read {}");
+    let contrary = find("filesystem", Some("read"), json!({"action": "write"})).unwrap();
+    assert_eq!(contrary, "filesystem.read {\"action\":\"write\"}", "for the schema to refuse");
     assert_eq!(find("terminal", None, json!({})).unwrap(), "terminal.execute {}");
     assert!(matches!(find("no-such-tool", None, json!({})), Err(Unknown::Tool { .. })));
     assert!(matches!(find("filesystem", Some("explode"), json!({})), Err(Unknown::Action { .. })));

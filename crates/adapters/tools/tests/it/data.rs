@@ -51,6 +51,7 @@ fn rows_are_filtered() {
         (json!({"k": {"contains": "x"}}), 1),
         (json!({"v": {"gt": 0, "lt": 2}}), 1),
         (json!({"v": {"ne": 1}}), 1),
+        (json!({"field": "v", "operator": "gt", "value": 1}), 1),
         (json!({}), 2),
     ] {
         let data = made("filter", json!({"data": rows, "criteria": criteria}));

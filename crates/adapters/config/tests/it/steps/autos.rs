@@ -51,9 +51,9 @@ fn what_steps_say_besides() {
         "steps:\n- { id: a, tool: filesystem, action: <AUTO>what</AUTO>, parameters: { path: p } }\n\
          - { id: b, action: echo b, dependencies: <AUTO>which</AUTO>, on_failure: <AUTO>what</AUTO>, max_retries: <AUTO>n</AUTO> }\n",
         &[
-            ("steps[0].action", json!({"enum": ["read", "write"]})),
+            ("steps[0].action", json!({"enum": ["read", "write", "list"]})),
             ("steps[1].dependencies", json!({"type": "array", "items": {"enum": ["a"]}})),
-            ("steps[1].on_failure", json!({"enum": ["a", "fail", "continue", "skip", "retry"]})),
+            ("steps[1].on_failure", json!({"enum": ["fail", "continue", "skip", "retry", "a"]})),
             ("steps[1].max_retries", json!({"type": "integer", "minimum": 0})),
         ],
     );

@@ -116,7 +116,7 @@ struct Making<'a> {
     /// The reports of phases and scopes, and what they made.
     phases: BTreeMap<Target, (&'a PhaseReport, Made)>,
     steps: IndexMap<String, StepReport>,
-    /// What went wrong with a file of a step, or with what was done about a failure.
+    /// What went wrong with a file of a step, with what was done about a failure, or with what a model was to say.
     error_behind: Option<String>,
 }
 
@@ -171,9 +171,19 @@ impl<'a> Making<'a> {
         let failed = self.report.phases.iter().filter(|phase| phase.status == PhaseStatus::Failed);
         let mut failed = failed.filter_map(|phase| Some((hidden.get(&phase.phase)?, phase.error.as_ref()?)));
         self.error_behind = failed.next().map(|(entry, error)| {
-            let step = entry.dependencies.first().map_or("", String::as_str);
-            format!("what step `{step}` leaves behind: {}", escape(&said(error)))
+            let step = self.step_of_made(&entry.phase);
+            format!("what is done for step `{step}`: {}", escape(&said(error)))
         });
+    }
+
+    /// Returns the id of the step that a phase was made for: the name of the phase begins with that of its own.
+    fn step_of_made(&self, made: &PhaseName) -> &str {
+        let is_for = |entry: &&StepEntry| {
+            let rest = made.as_str().strip_prefix(entry.phase.as_str());
+            entry.kind != StepKind::Hidden && rest.is_some_and(|rest| rest.starts_with('-'))
+        };
+        let steps = self.map.entries.iter().filter(is_for);
+        steps.max_by_key(|entry| entry.phase.as_str().len()).map_or("", |entry| entry.id.as_str())
     }
 
     fn turns(&mut self, entry: &StepEntry, scope: &Scope, name: &str) {

@@ -7,7 +7,6 @@ use refrain_schemas::artifact::{ArtifactRef, FileStamp};
 use refrain_schemas::freshness::Freshness;
 use refrain_schemas::history::AttemptRecord;
 use refrain_schemas::name::{AgentName, PhaseName, Revision};
-use refrain_schemas::on_failure::Policy;
 use refrain_schemas::scope::{Scope, Target};
 use serde_json::{Map, Value};
 
@@ -19,11 +18,14 @@ use crate::execution::Execution;
 use crate::history::{History, Prior};
 use crate::judge::{Now, UpstreamNow};
 use crate::left::left_by_later;
-use crate::model::{ContextSource, Handled, Heading, Model, PassedBy, Phase, RouteOn, Work};
+use crate::model::{ContextSource, Model, Phase, Work};
 use crate::prepare::{read_again, written_again};
-use crate::sight::{self, Seen};
 use crate::turns::Bindings;
 use crate::upstream::{EdgeKind, Upstream, context_phases, scopes_read, upstream};
+
+mod skipping;
+
+use skipping::{passed, skipped};
 
 /// The number that stands for a document of a failure, which is no revision.
 pub(crate) const NO_REVISION: Revision = Revision(0);
@@ -401,132 +403,4 @@ fn altered(written: &[FileStamp], found: &[FileStamp]) -> Vec<String> {
 fn is_left(found: &[FileStamp], path: &str, left: &[FileStamp]) -> bool {
     let found = found.iter().find(|found| found.path == path);
     found.is_some_and(|found| left.iter().any(|left| left.is_same_file(found)))
-}
-
-/// Says why a target is skipped, if it is: the only place that does.
-async fn skipped(
-    model: &Model,
-    ports: &Ports,
-    phase: &Phase,
-    target: &Target,
-    known: &Known,
-) -> Result<Option<Skip>, EngineError> {
-    let upstream = &known.upstream;
-    // Who is for failures of a phase does not merely follow it.
-    let follows = |before: &&UpstreamNow| {
-        (before.kind == EdgeKind::After || before.hard) && !phase.course.handles(&before.target.phase)
-    };
-    let is_dropped = |before: &&UpstreamNow| {
-        let policy = || model.phase(before.target.phase.as_str()).map(|phase| phase.course.policy);
-        let is_unmade = || {
-            let goes_on =
-                model.phase(before.target.phase.as_str()).is_some_and(|phase| phase.course.goes_on());
-            goes_on && needs_it_made(phase, before.kind, before.hard)
-        };
-        let is_failed = before.end == End::Failed;
-        before.end == End::Dropped || (is_failed && (policy() == Some(Policy::Skip) || is_unmade()))
-    };
-    if let Some(before) = upstream.iter().filter(follows).find(is_dropped) {
-        let how = if before.end == End::Dropped { "is skipped" } else { "failed" };
-        return Ok(Some(Skip { reason: format!("{} {how}", before.target), end: End::Dropped }));
-    }
-    if let Some(skip) = &known.passed {
-        return Ok(Some(skip.clone()));
-    }
-    let is_skipped = |before: &&UpstreamNow| {
-        before.hard && before.kind == EdgeKind::Need && before.freshness == Freshness::Skipped
-    };
-    if let Some(before) = upstream.iter().find(is_skipped) {
-        return Ok(Some(Skip { reason: format!("{} is skipped", before.target), end: End::Passed }));
-    }
-    if !phase.course.handles.is_empty() && !has_something_to_handle(ports, phase, upstream).await? {
-        let reason = "nothing failed that it is for".to_owned();
-        return Ok(Some(Skip { reason, end: End::False }));
-    }
-    let Some(when) = &phase.when else { return Ok(None) };
-    // A target that lacks something is blocked, whatever its condition would say.
-    let lacks = |before: &UpstreamNow| {
-        let is_passed = matches!(before.end, End::False | End::Passed | End::Dropped);
-        before.hard && before.artifact.is_none() && !is_passed && !before.goes_on
-    };
-    if when.sight.documents().iter().any(|name| upstream.iter().any(|b| b.target.phase == *name && lacks(b)))
-    {
-        return Ok(None);
-    }
-    let failed =
-        |message: String| EngineError::Expression { what: format!("phases.{}.when", phase.name), message };
-    let (scope, store) = (&*phase.fixed(&target.scope), &*ports.store);
-    let (bindings, execution) = (&known.bindings, known.execution.as_ref());
-    let seen = Seen { model, scope, upstream, store, bindings, execution };
-    let context = when.sight.context(&seen).await?;
-    let holds = when.condition.holds(&context).map_err(|error| failed(error.to_string()))?;
-    Ok((!holds).then(|| Skip { reason: format!("`when: {}` is false", when.text), end: End::False }))
-}
-
-/// Whether something failed that a phase is for.
-async fn has_something_to_handle(
-    ports: &Ports,
-    phase: &Phase,
-    upstream: &[UpstreamNow],
-) -> Result<bool, EngineError> {
-    for before in upstream {
-        let Some(error) = &before.failure else { continue };
-        let own = phase.course.handles.iter().filter(|handled| handled.phase == before.target.phase);
-        for Handled { failures, .. } in own {
-            let document = match &before.artifact {
-                Some((NO_REVISION, artifact)) if !failures.codes.is_empty() => {
-                    sight::load(&*ports.store, artifact).await?
-                }
-                _ => Value::Null,
-            };
-            if failures.include(error.kind(), &error.message, &document) {
-                return Ok(true);
-            }
-        }
-    }
-    Ok(false)
-}
-
-/// Says which route passes a target over, if one does.
-fn passed(
-    model: &Model,
-    phase: &Phase,
-    target: &Target,
-    history: &History,
-    word: &impl Fn(&Target) -> Word,
-) -> Option<Skip> {
-    let end = |before: &Target| {
-        let word = word(before);
-        let phase = model.phase(before.phase.as_str()).filter(|_| word.freshness == Freshness::Failed);
-        phase.map_or(word.end, |phase| settled(phase, before, history, word).0)
-    };
-    let leads = |route: &PassedBy, before: &Target| {
-        let is_taken = match route.on {
-            RouteOn::False => end(before) == End::False,
-            RouteOn::Success => end(before) == End::Made,
-            RouteOn::Failure => end(before) == End::Failed,
-            // A value that stands in for what was not made names no phase.
-            RouteOn::Goto => word(before).freshness != Freshness::Failed && end(before) == End::Made,
-        };
-        match &route.to {
-            _ if !is_taken => None,
-            Heading::Phase(to) => Some(to.clone()),
-            Heading::Named(later) => {
-                let to = history.latest(before)?.goes_to.clone()?;
-                later.is_before(&phase.name, &to).then_some(to)
-            }
-        }
-    };
-    let fires = |route: &Arc<PassedBy>| {
-        // Of a long line of phases with routes each has as many as stand before it: what can be known once is.
-        if let Some(only) = &route.only {
-            return leads(route, only).map(|to| (route.source.clone(), to));
-        }
-        let targets = scopes_read(model, model.phase(route.source.as_str())?, &target.scope);
-        let mut to = targets.iter().map(|before| leads(route, before));
-        let first = to.next()??;
-        to.all(|to| to.is_some()).then(|| (route.source.clone(), first))
-    };
-    let (source, to) = phase.course.passed_by.iter().find_map(fires)?;
-    Some(Skip { reason: format!("`{source}` goes on with `{to}`"), end: End::Passed })
 }

@@ -4,7 +4,8 @@
 //! left it, and neither the step that wrote it first nor those that read it in between have anything to do again. Whatever
 //! else became of a file is a change, and so is what an *earlier* target wrote since.
 
-use std::collections::BTreeSet;
+use std::cell::LazyCell;
+use std::collections::{HashMap, HashSet};
 
 use refrain_schemas::artifact::FileStamp;
 use refrain_schemas::scope::Target;
@@ -19,22 +20,25 @@ pub(crate) fn left_by_later(
     target: &Target,
     touched: impl Iterator<Item = FileStamp>,
 ) -> Vec<FileStamp> {
+    let Some(phase) = model.phase(target.phase.as_str()) else { return Vec::new() };
     let own = history.position(target);
+    let behind = LazyCell::new(|| behind(model, phase));
     let mut left = Vec::new();
     for file in touched {
         let others = history.writers(&file.path).filter(|other| *other != target);
-        let others: Vec<&Target> =
-            others.filter(|other| model.phase(other.phase.as_str()).is_some()).collect();
-        let (later, earlier): (Vec<&Target>, Vec<&Target>) =
-            others.into_iter().partition(|other| follows(model, target, other));
+        let others = others.filter_map(|other| Some((model.phase(other.phase.as_str())?, other)));
+        let follows = |(later, other): &(&Phase, &Target)| {
+            is_later_turn(phase, later, target, other).unwrap_or_else(|| behind.contains(later.name.as_str()))
+        };
+        let (later, earlier): (Vec<_>, Vec<_>) = others.partition(follows);
         // What an earlier one wrote since is a change, unless it is the same again.
         let is_other = |stamp: &FileStamp| stamp.path == file.path && stamp.digest != file.digest;
         let wrote_other =
             |other: &Target| history.latest(other).is_some_and(|record| record.files.iter().any(is_other));
-        if earlier.iter().any(|other| history.position(other) > own && wrote_other(other)) {
+        if earlier.iter().any(|(_, other)| history.position(other) > own && wrote_other(other)) {
             continue;
         }
-        let stamps = later.iter().filter_map(|other| history.latest(other));
+        let stamps = later.iter().filter_map(|(_, other)| history.latest(other));
         left.extend(
             stamps.flat_map(|record| record.files.iter()).filter(|stamp| stamp.path == file.path).cloned(),
         );
@@ -42,42 +46,33 @@ pub(crate) fn left_by_later(
     left
 }
 
-/// Whether a target comes after another one: in a later turn of a loop that both are in, or by what it hangs on.
-fn follows(model: &Model, target: &Target, other: &Target) -> bool {
-    let (Some(phase), Some(later)) = (model.phase(target.phase.as_str()), model.phase(other.phase.as_str()))
-    else {
-        return false;
-    };
+/// Whether one of two targets is in a later turn of a loop that both are in; nothing where they are in the same ones.
+fn is_later_turn(phase: &Phase, later: &Phase, target: &Target, other: &Target) -> Option<bool> {
     let turn = |target: &Target, name: &str| target.scope.get(name).and_then(|turn| turn.parse::<u64>().ok());
-    for name in phase.loops.iter().filter(|name| later.loops.contains(name)) {
-        let (own, theirs) = (turn(target, name.as_str()), turn(other, name.as_str()));
-        if own != theirs {
-            return theirs > own;
-        }
-    }
-    hangs_on(model, later, phase)
+    let both = phase.loops.iter().filter(|name| later.loops.contains(name));
+    let mut turns = both.map(|name| (turn(target, name.as_str()), turn(other, name.as_str())));
+    turns.find(|(own, theirs)| own != theirs).map(|(own, theirs)| theirs > own)
 }
 
-/// Whether a phase hangs on another one, be it by way of the loops that the two are in.
-fn hangs_on(model: &Model, phase: &Phase, sought: &Phase) -> bool {
-    let mut seen: BTreeSet<&str> = BTreeSet::new();
-    let mut open = vec![phase];
-    while let Some(phase) = open.pop() {
+/// Returns the phases that hang on one, be it by way of the loops that they and it are in.
+fn behind<'m>(model: &'m Model, phase: &'m Phase) -> HashSet<&'m str> {
+    let mut readers: HashMap<&str, Vec<&str>> = HashMap::new();
+    for reader in &model.phases {
         // Within the same turn the loop says nothing of who is first.
-        let around = phase.loops.iter().filter(|name| !sought.loops.contains(name)).map(|name| name.as_str());
-        let before = phase.edges().map(|edge| edge.phase.as_str()).chain(around);
-        let body: &[InTurn] = match &phase.work {
+        let around = reader.loops.iter().filter(|name| !phase.loops.contains(name)).map(|name| name.as_str());
+        let body: &[InTurn] = match &reader.work {
             Work::Loop(work) => &work.body,
             _ => &[],
         };
+        let before = reader.edges().map(|edge| edge.phase.as_str()).chain(around);
         for name in before.chain(body.iter().map(|inner| inner.phase.as_str())) {
-            if name == sought.name.as_str() {
-                return true;
-            }
-            if seen.insert(name) {
-                open.extend(model.phase(name));
-            }
+            readers.entry(name).or_default().push(reader.name.as_str());
         }
     }
-    false
+    let mut behind = HashSet::new();
+    let mut open = vec![phase.name.as_str()];
+    while let Some(at) = open.pop() {
+        open.extend(readers.get(at).into_iter().flatten().filter(|name| behind.insert(**name)));
+    }
+    behind
 }

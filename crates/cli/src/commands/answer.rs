@@ -190,5 +190,5 @@ fn approval(args: &AnswerArgs, question: &Question, by: &Value) -> Result<Value,
 }
 
 fn held(value: &Value, question: &Question) -> Result<(), CliError> {
-    wiring::fits_question(&question.asked, value).map_err(CliError::usage)
+    wiring::fits_question(&question.asked, value).map_err(|why| CliError::usage(format!("the answer {why}")))
 }

@@ -365,6 +365,10 @@ fn pipelines_that_carry_each_other_out_come_to_an_end() {
         project_.write(&format!("{n}.yaml"), &call(&format!("{}.yaml", n + 1)));
     }
     assert!(failing(&project_, &[]).contains("10 deep"));
+    // A file that is named without its ending is that file.
+    let project_ = project(&call("one"));
+    project_.write("one.yaml", &call("one"));
+    assert!(failing(&project_, &[]).contains("`one.yaml` carries itself out"));
     let calls = |path: &str| {
         let call =
             |n| format!("- {{ id: c{n}, tool: pipeline-executor, parameters: {{ pipeline: {path} }} }}\n");

@@ -96,9 +96,13 @@ fn outputs_of_other_pipelines_are_of_their_types() {
     let failed = check("n: { type: integer, value: '{{ c.result }}' }", "", 1, Value::Null);
     let told = failed["steps"]["call"]["error"].as_str().unwrap().to_owned();
     assert!(told.contains("integer"), "{told}");
-    let mapping = ", output_mapping: { m: n }";
-    check("n: { type: integer, value: '{{ c.result }}' }", mapping, 1, Value::Null);
-    check("n: { type: any, value: '{{ c.result }}' }", mapping, 0, json!({"m": "c"}));
+    for mapping in [", output_mapping: { n: m }", ", output_mapping: { m: n }"] {
+        check("n: { type: integer, value: '{{ c.result }}' }", mapping, 1, Value::Null);
+        check("n: { type: any, value: '{{ c.result }}' }", mapping, 0, json!({"m": "c"}));
+    }
+    // Each is of its own type, whatever it is called here.
+    let both = "n: { type: integer, value: 3 }\n  m: { type: string, value: '{{ c.result }}' }";
+    check(both, ", output_mapping: { n: m, m: n }", 0, json!({"m": 3, "n": "c"}));
 }
 
 #[test]

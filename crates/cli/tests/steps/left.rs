@@ -2,10 +2,9 @@
 
 use serde_json::json;
 
-use crate::mind::Stage;
+use crate::mind::{Stage, VALUE};
 
 const QUIET: &str = "config: { enable_intelligence: false }\n";
-const VALUE: &str = "A value of a pipeline is left to you";
 
 const LIST: &str = "
   - { id: read, action: 'echo page one, page two' }
@@ -58,6 +57,7 @@ fn a_queue_and_a_list_that_is_none() {
     let stage = Stage::new(QUIET, LIST, &[("the pages", r#"{"value": "a, b"}"#)]);
     let failed = stage.run(&["run", "--json"]).expect(1).json();
     assert_eq!(failed["steps"]["each"]["status"], "skipped", "{failed:#}");
+    assert!(failed["error"].as_str().unwrap().contains("step `each`"), "{failed:#}");
 }
 
 const WAY: &str = "

@@ -2,33 +2,19 @@
 //! providers wrote down. The orchestrator is one provider, the model of the steps another.
 
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::path::Path;
 
-use refrain_testkit::provider::{Entry, Fault, FaultMix, Provider, Settings};
+use refrain_testkit::provider::{Fault, FaultMix};
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
-const INTENTION: &str = "Say what this pipeline is for";
-const ARCHITECTURE: &str = "Describe how this pipeline";
-const ALIGNMENT: &str = "Judge whether the architecture";
-const VALUE: &str = "A value of a pipeline is left to you";
-const QUALITY: &str = "Look for what is wrong";
+use stage::{ALIGNMENT, ARCHITECTURE, INTENTION, STORY, aligned};
+pub(crate) use stage::{Stage, VALUE};
+
+mod results;
+mod stage;
+
 /// The exit code of a run whose budget is used up.
 const BUDGET: i32 = 3;
-
-const STORY: &str = "
-  - id: write
-    prompt: \"Write about {{ topic }}\"
-  - id: save
-    tool: filesystem
-    action: write
-    parameters: { path: out/story.txt, content: \"{{ write.result }}\" }
-";
-
-fn aligned() -> String {
-    json!({"is_valid": true, "confidence": 0.9, "issues": [], "warnings": [], "suggestions": []}).to_string()
-}
 
 fn misaligned(confidence: f64) -> String {
     let issue = json!({"severity": "critical", "step": "save", "type": "logic",
@@ -36,102 +22,6 @@ fn misaligned(confidence: f64) -> String {
     let issues = json!([issue]);
     json!({"is_valid": false, "confidence": confidence, "issues": issues, "warnings": [], "suggestions": []})
         .to_string()
-}
-
-/// A project with a steps file, and the two providers that it names.
-pub(crate) struct Stage {
-    place: TempDir,
-    pub(crate) boss: Provider,
-    pub(crate) worker: Provider,
-    header: String,
-}
-
-/// How the binary ended.
-pub(crate) struct Ended {
-    code: Option<i32>,
-    pub(crate) stdout: String,
-    pub(crate) stderr: String,
-}
-
-impl Ended {
-    #[track_caller]
-    pub(crate) fn expect(self, code: i32) -> Self {
-        assert_eq!(self.code, Some(code), "stdout:\n{}\nstderr:\n{}", self.stdout, self.stderr);
-        self
-    }
-
-    #[track_caller]
-    pub(crate) fn json(&self) -> Value {
-        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {}", self.stdout))
-    }
-}
-
-impl Stage {
-    /// Sets up a project. `header` is what it says besides its models, `answers` what the orchestrator says to what.
-    pub(crate) fn new(header: &str, steps: &str, answers: &[(&str, &str)]) -> Self {
-        let provider = || Provider::start(Settings::default()).unwrap();
-        let stage = Self {
-            place: tempfile::tempdir().unwrap(),
-            boss: provider(),
-            worker: provider(),
-            header: header.to_owned(),
-        };
-        let defaults = [(INTENTION, "It writes a story."), (ARCHITECTURE, "1. write\n2. save")];
-        let aligned = aligned();
-        let mut all: Vec<(&str, &str)> = answers.to_vec();
-        all.extend(defaults);
-        all.push((ALIGNMENT, &aligned));
-        stage.says(&all);
-        stage.write(steps);
-        stage
-    }
-
-    pub(crate) fn says(&self, answers: &[(&str, &str)]) {
-        let own = |(mark, said): &(&str, &str)| ((*mark).to_owned(), (*said).to_owned());
-        let answers = answers.iter().map(own).collect();
-        self.boss.set(|settings| settings.says = answers);
-    }
-
-    pub(crate) fn write(&self, steps: &str) {
-        let text = format!(
-            "id: story\nname: Story\norchestrator: boss:large\ndefault_model: worker:small\nendpoints:\n  boss: {{ base_url: \"{}\", \
-             timeout: 2s }}\n  worker: {{ base_url: \"{}\" }}\n{}inputs: {{ topic: {{ type: string, default: cats }} }}\nsteps:{steps}",
-            self.boss.url(),
-            self.worker.url(),
-            self.header
-        );
-        fs::write(self.path("story.yaml"), text).unwrap();
-    }
-
-    pub(crate) fn path(&self, path: &str) -> PathBuf {
-        self.place.path().join(path)
-    }
-
-    pub(crate) fn run(&self, words: &[&str]) -> Ended {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_refrain"));
-        command.args(["-f", "story.yaml"]).args(words).current_dir(self.place.path()).env_clear();
-        command.env("PATH", std::env::var("PATH").unwrap()).env("LC_ALL", "C.UTF-8").stdin(Stdio::null());
-        let output = command.args(["--progress", "none"]).output().unwrap();
-        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
-        Ended { code: output.status.code(), stdout: text(&output.stdout), stderr: text(&output.stderr) }
-    }
-
-    /// Returns what the orchestrator was asked since the first `from` questions, by the words that each begins with.
-    fn asked(&self, from: usize) -> Vec<&'static str> {
-        let marks = [INTENTION, ARCHITECTURE, ALIGNMENT, VALUE, QUALITY];
-        let mark = |entry: &Entry| marks.into_iter().find(|mark| entry.prompt.contains(mark)).unwrap_or("?");
-        self.boss.journal()[from..].iter().map(mark).collect()
-    }
-
-    /// Returns the prompt of the first question of a kind.
-    fn prompt(&self, mark: &str) -> String {
-        let journal = self.boss.journal();
-        journal.iter().find(|entry| entry.prompt.contains(mark)).unwrap().prompt.clone()
-    }
-
-    pub(crate) fn file(&self, path: &str) -> String {
-        fs::read_to_string(self.path(path)).unwrap()
-    }
 }
 
 fn n_warnings(stderr: &str, code: &str) -> usize {
@@ -472,91 +362,6 @@ fn an_orchestrator_that_is_not_there_is_told_at_its_place() {
     );
 }
 
-fn quality(stage: &Stage, words: &[&str], code: i32) -> Value {
-    let report = stage.run(&[&["qc", "--json"], words].concat()).expect(code).json();
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../schemas/qc.schema.json");
-    let schema: Value = serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap();
-    assert!(jsonschema::is_valid(&schema, &report), "{report:#}");
-    report
-}
-
-fn rules(report: &Value) -> Vec<String> {
-    let one =
-        |found: &Value| format!("{} {}", found["step"].as_str().unwrap(), found["rule"].as_str().unwrap());
-    report["findings"].as_array().unwrap().iter().map(one).collect()
-}
-
-#[test]
-fn the_orchestrator_looks_at_what_was_made_and_only_what_is_borne_out_counts() {
-    let finding = |step: &str, evidence: &str| json!({"severity": "warning", "category": "content", "step": step, "message": "dull", "evidence": evidence});
-    let said =
-        json!({"findings": [finding("write", "purr"), finding("wrote", "purr"), finding("write", "bark")]});
-    let stage =
-        Stage::new("config: { enable_intelligence: false }\n", STORY, &[(QUALITY, &said.to_string())]);
-    stage.worker.set(|settings| settings.says = vec![("Write about".to_owned(), "Cats purr.".to_owned())]);
-    stage.run(&["run"]).expect(0);
-    let report = quality(&stage, &["--fail-under", "95"], 0);
-    assert_eq!(rules(&report), ["write model"], "{report:#}");
-    assert_eq!((&report["score"], &report["model"]), (&95.into(), &"boss/large".into()));
-    assert_eq!(report["notes"].as_array().unwrap().len(), 2, "{report:#}");
-    assert_eq!(stage.asked(0), [QUALITY]);
-    assert!(stage.prompt(QUALITY).contains("Cats purr."));
-
-    let again = quality(&stage, &["--fail-under", "96"], 5);
-    assert_eq!((stage.boss.arrived(), &again["passed"]), (1, &false.into()), "it is not asked again");
-    let alone = quality(&stage, &["--no-model", "--fail-under", "96"], 0);
-    assert_eq!((&alone["score"], &alone["model"]), (&100.into(), &Value::Null));
-}
-
-#[test]
-fn a_model_that_says_nonsense_of_the_results_leaves_the_rules() {
-    let stage = Stage::new("config: { enable_intelligence: false }\n", STORY, &[(QUALITY, "All good!")]);
-    stage.run(&["run"]).expect(0);
-    let report = quality(&stage, &[], 0);
-    assert_eq!((&report["score"], &report["model"]), (&100.into(), &Value::Null));
-    assert!(report["notes"][0].as_str().unwrap().contains("boss/large did not answer"), "{report:#}");
-}
-
-#[test]
-fn rules_name_the_step_and_show_what_is_wrong() {
-    let secret = "sk-abcdef0123456789abcd";
-    let stage = Stage::new("", STORY, &[]);
-    let said = format!("As an AI language model, I cannot. {secret}");
-    stage.worker.set(|settings| settings.says = vec![("Write about".to_owned(), said)]);
-    stage.run(&["run", "--no-intelligence"]).expect(0);
-    let report = quality(&stage, &["--no-model"], 0);
-    let expect = ["save secret", "write secret", "save refusal", "write refusal"];
-    assert_eq!(rules(&report), expect, "{report:#}");
-    assert!(!report.to_string().contains(secret), "it is never told in full: {report:#}");
-    assert!(report["findings"][1]["evidence"].as_str().unwrap().contains("****"));
-    assert_eq!((&report["score"], &report["grade"]), (&0.into(), &"unusable".into()));
-
-    fs::remove_file(stage.path("out/story.txt")).unwrap();
-    let report = quality(&stage, &["--no-model"], 0);
-    assert_eq!(rules(&report), ["write secret", "save file_missing", "write refusal"], "{report:#}");
-    let text = stage.run(&["qc", "--no-model", "--fail-under", "50"]).expect(5).stdout;
-    assert!(text.contains("critical write:") && text.contains("out/story.txt"), "{text}");
-}
-
-#[test]
-fn a_run_that_failed_is_looked_at_too() {
-    let steps = "
-  - { id: a, tool: terminal, action: execute, on_failure: continue, parameters: { command: \"exit 3\" } }
-  - { id: b, tool: echo, parameters: { text: \"  \" }, dependencies: [a] }
-  - { id: c, tool: filesystem, action: write, parameters: { path: out/c.txt, content: \"{{ topic }}\" } }
-";
-    let stage = Stage::new("config: { enable_intelligence: false }\n", steps, &[]);
-    let document = stage.run(&["run", "--json", "--set", "topic={{ name }}"]).expect(1).json();
-    let report = quality(&stage, &["--no-model", "--set", "topic={{ name }}"], 0);
-    assert_eq!(rules(&report), ["a failed", "b empty"], "what was given is data: {report:#}");
-    let run = document["execution_id"].as_str().unwrap();
-    assert_eq!(quality(&stage, &[run, "--no-model"], 0)["run_id"], run);
-    let none = stage.run(&["qc", "00000000-0000-7000-8000-000000000000"]).expect(2);
-    assert!(none.stderr.contains("there is no run"), "{}", none.stderr);
-    // The value is data only where it was given.
-    assert_eq!(rules(&quality(&stage, &["--no-model"], 0)), ["a failed", "b empty", "c unrendered"]);
-}
-
 #[test]
 fn explaining_needs_no_model() {
     let steps = "
@@ -588,20 +393,4 @@ outputs: { said: \"{{ end.result }}\" }
     assert_eq!(told["now"]["changes"], true);
     assert_eq!(told["steps"][1]["routes"], json!([{"on": "false", "to": "end"}]));
     assert_eq!(stage.boss.arrived() + stage.worker.arrived(), 0);
-}
-
-#[test]
-fn looking_at_results_heeds_the_ceiling_of_the_command_line() {
-    let said = json!({"findings": []}).to_string();
-    let stage = Stage::new("config: { enable_intelligence: false }\n", STORY, &[(QUALITY, &said)]);
-    stage.run(&["run"]).expect(0);
-    for words in [&["--max-calls", "0"][..], &["--offline"]] {
-        let report = quality(&stage, words, 0);
-        assert_eq!((stage.boss.arrived(), &report["model"]), (0, &Value::Null), "{words:?}: {report:#}");
-        let note = report["notes"][0].as_str().unwrap();
-        assert!(note.contains("boss/large did not answer: "), "{note}");
-    }
-    assert_eq!(quality(&stage, &["--max-calls", "5"], 0)["model"], "boss/large");
-    assert_eq!(quality(&stage, &["--offline"], 0)["model"], "boss/large", "what is on record counts");
-    assert_eq!(stage.boss.arrived(), 1);
 }

@@ -89,6 +89,17 @@ pub struct Complaint {
     pub parameter: String,
     /// What is wrong.
     pub message: String,
+    /// With what.
+    pub about: About,
+}
+
+/// What of a parameter an action would refuse.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum About {
+    /// Where it leads.
+    Path,
+    /// What it says.
+    Value,
 }
 
 /// Why there is no action.

@@ -6,6 +6,7 @@ use refrain_schemas::report::{PhaseStatus, RunStatus};
 use refrain_testkit::world::{Ending, World};
 use serde_json::{Value, json};
 
+use crate::ahead::plan;
 use crate::steps::{check, document, steps};
 
 use PhaseStatus::{Completed, Failed, Fresh};
@@ -230,8 +231,7 @@ fn a_plan_knows_what_is_spent_and_the_run_says_how_it_is_tried_again() {
         if is_over_after(&mut world, kill) {
             break;
         }
-        let engine = world.engine(false);
-        let plan = futures::executor::block_on(engine.plan(&refrain_testkit::world::request(&[]))).unwrap();
+        let plan = plan(&mut world);
         let report = world.run();
         let is_within =
             plan.calls.min <= report.calls && plan.calls.max.is_none_or(|max| report.calls <= max);
@@ -254,8 +254,7 @@ fn behind_what_is_sure_to_fail_the_plan_goes_on_as_the_run_does() {
     let mut world = world(phases);
     world.redefine(|file| file["agents"] = json!({"d": {"builtin": "do"}}));
     world.run_targets(&["x"]);
-    let engine = world.engine(false);
-    let plan = futures::executor::block_on(engine.plan(&refrain_testkit::world::request(&[]))).unwrap();
+    let plan = plan(&mut world);
     let report = world.run();
     check(&report, &[("x", Fresh), ("a", Failed), ("b", Completed), ("c", Completed)]);
     assert_eq!(report.calls, 2);

@@ -3,9 +3,10 @@
 use refrain_core::engine::RunRequest;
 use refrain_schemas::freshness::Freshness;
 use refrain_schemas::report::{PhaseStatus, RunStatus};
-use refrain_testkit::world::request;
+use refrain_testkit::world::{World, request};
 use serde_json::json;
 
+use crate::ahead::plan;
 use crate::pieces::{lines, pipeline};
 use crate::steps::{check, document, problems, steps};
 
@@ -115,15 +116,13 @@ fn a_plan_counts_steps_and_stores_nothing() {
     let mut world = steps(json!({
         "a": {}, "b": {"input": {"say": "{{ phases.a.document.result }}"}}, "c": {"after": ["b"]},
     }));
-    let plan = |world: &mut refrain_testkit::world::World| {
-        let engine = world.engine(false);
-        let request: RunRequest = request(&[]);
-        let plan = futures::executor::block_on(engine.plan(&request)).unwrap();
-        (plan.calls.min, plan.calls.max)
+    let planned = |world: &mut World| {
+        let calls = plan(world).calls;
+        (calls.min, calls.max)
     };
-    assert_eq!(plan(&mut world), (2, Some(3)), "what `b` asks hangs on the reply to `a`");
+    assert_eq!(planned(&mut world), (2, Some(3)), "what `b` asks hangs on the reply to `a`");
     world.run();
-    assert_eq!(plan(&mut world), (0, Some(0)));
+    assert_eq!(planned(&mut world), (0, Some(0)));
 }
 
 #[test]

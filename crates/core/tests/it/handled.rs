@@ -8,9 +8,10 @@ use refrain_schemas::freshness::Freshness;
 use refrain_schemas::name::UnitId;
 use refrain_schemas::plan::PlannedAction;
 use refrain_schemas::report::PhaseStatus;
-use refrain_testkit::world::{Act, World, request};
+use refrain_testkit::world::{Act, World};
 use serde_json::{Value, json};
 
+use crate::ahead::plan;
 use crate::pieces::{cast, failure, lines, mark, pipeline};
 use crate::steps::{check, document, problems, steps};
 
@@ -38,8 +39,7 @@ fn reported(document: &Value) -> Reply {
 
 /// Plans; returns what is to be done about each phase.
 fn planned(world: &mut World) -> Vec<(String, PlannedAction)> {
-    let engine = world.engine(false);
-    let plan = futures::executor::block_on(engine.plan(&request(&[]))).unwrap();
+    let plan = plan(world);
     plan.phases.iter().map(|phase| (phase.phase.to_string(), phase.action)).collect()
 }
 

@@ -6,9 +6,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use proptest::prelude::*;
 use refrain_schemas::freshness::Freshness;
 use refrain_schemas::report::PhaseStatus;
-use refrain_testkit::world::{World, request};
+use refrain_testkit::world::World;
 use serde_json::{Map, Value, json};
 
+use crate::ahead::plan;
 use crate::steps::{check, problems, statuses, steps};
 
 use PhaseStatus::{Completed, Failed, Skipped};
@@ -190,8 +191,7 @@ fn an_answer_that_names_nothing_is_asked_for_again() {
         assert_eq!((report.phases[0].units.total, report.phases[0].units.ran), (1, 1));
         assert_eq!(world.status()["a"], Freshness::Failed);
         world.take_asked();
-        let engine = world.engine(false);
-        let plan = futures::executor::block_on(engine.plan(&request(&[]))).unwrap();
+        let plan = plan(&mut world);
         assert_eq!(plan.calls.min, 1, "{is_volatile}");
         check(&world.run(), &[("a", Completed), ("b", Skipped), ("c", Completed)]);
         assert_eq!(world.take_units(), ["a/all", "c/all"], "{is_volatile}");
@@ -229,8 +229,7 @@ fn what_a_template_may_pass_over_is_planned_as_doubtful() {
         "a": {"goto": "{{ phases.a.document.result }}", "input": {"say": "c"}},
         "b": {"after": ["a"]}, "c": {"after": ["b"]},
     }));
-    let engine = world.engine(false);
-    let plan = futures::executor::block_on(engine.plan(&request(&[]))).unwrap();
+    let plan = plan(&mut world);
     assert_eq!((plan.calls.min, plan.calls.max), (1, Some(3)));
 }
 
@@ -257,8 +256,7 @@ fn a_long_line_with_one_handler_is_planned_to_its_end() {
     let mut phases: Map<String, Value> = (0..N).map(step).collect();
     phases.insert("cleanup".to_owned(), json!({}));
     let mut world = steps(Value::Object(phases));
-    let engine = world.engine(false);
-    let plan = futures::executor::block_on(engine.plan(&request(&[]))).unwrap();
+    let plan = plan(&mut world);
     assert_eq!(plan.calls.max, Some(N as u64 + 1));
 }
 

@@ -1,6 +1,7 @@
 //! Loops, written natively: which turns there are, what they see, how they end, and that nothing is done twice.
 
 mod early;
+mod failing;
 mod nests;
 mod rows;
 
@@ -9,14 +10,15 @@ use std::collections::BTreeMap;
 use refrain_core::engine::{GcRequest, Selection, Shown};
 use refrain_core::ports::agent::Effect;
 use refrain_schemas::freshness::Freshness;
-use refrain_schemas::report::{PhaseStatus, RunReport, RunStatus};
+use refrain_schemas::report::{PhaseStatus, RunReport};
 use refrain_schemas::scope::{Scope, Target};
 use refrain_testkit::world::{Ending, World};
 use serde_json::{Value, json};
 
+use crate::ahead::plan;
 use crate::steps::{document, problems, steps};
 
-use PhaseStatus::{Blocked, Completed, Failed, Fresh, Skipped};
+use PhaseStatus::{Completed, Fresh};
 
 /// Returns what became of each target, by names such as `save@3`.
 pub(crate) fn ends(report: &RunReport) -> BTreeMap<String, PhaseStatus> {
@@ -246,96 +248,6 @@ fn loops_are_in_loops() {
 }
 
 #[test]
-fn a_turn_that_fails_fails_the_loop_and_no_other_turn() {
-    let phases = |policy: Value| {
-        json!({
-            "each": {"loop": {"for_each": [1, 2, 3]}, "on_failure": policy},
-            "a": {"in": "each", "input": {"raise": "{{ 'boom' if loop.each.item == 2 else none }}", "say": 1}},
-            "b": {"in": "each", "after": ["a"], "input": {"say": "{{ loop.each.item }}"}},
-            "after": {"after": ["each"]},
-        })
-    };
-    let mut world = steps(phases(json!("fail")));
-    let report = world.run();
-    let expect = [
-        ("each", Failed),
-        ("a@0", Completed),
-        ("b@0", Completed),
-        ("a@1", Failed),
-        ("b@1", Blocked),
-        ("a@2", Completed),
-        ("b@2", Completed),
-        ("after", Blocked),
-    ];
-    check(&report, &expect);
-    assert_eq!((report.status, report.exit_code), (RunStatus::Failed, 1));
-    assert_eq!(report.phases[0].error.as_ref().unwrap().message, "1 of 3 turns failed; a@1: boom");
-    let found = document(&mut world, "each");
-    assert_eq!(
-        (&found["status"], &found["completed"], &found["success"]),
-        (&json!("failed"), &json!(2), &json!(false))
-    );
-    assert_eq!(world.status()["each"], Freshness::Failed);
-    let report = world.run();
-    assert_eq!(report.calls, 1, "the failure is tried again, and nothing else");
-    let mut world = steps(phases(json!("continue")));
-    let report = world.run();
-    assert_eq!((ends(&report)["each"], ends(&report)["after"]), (Failed, Completed));
-}
-
-#[test]
-fn what_is_allowed_for_in_a_turn_does_not_fail_the_loop() {
-    let mut world = steps(json!({
-        "each": {"loop": {"for_each": [1, 2]}},
-        "a": {"in": "each", "input": {"report": {"why": "full"}}, "on_failure": "continue"},
-        "b": {"in": "each", "input": {"say": "{{ phases.a.document.why }}"}},
-        "c": {"in": "each", "when": "loop.each.item > 1", "on_false": "e"},
-        "d": {"in": "each", "after": ["c"]},
-        "e": {"in": "each", "after": ["d"]},
-    }));
-    let report = world.run();
-    let found = ends(&report);
-    assert_eq!((found["each"], found["b@1"], report.exit_code), (Completed, Completed, 1));
-    assert_eq!((found["c@0"], found["d@0"], found["e@0"]), (Skipped, Skipped, Completed));
-    assert_eq!((found["c@1"], found["d@1"], found["e@1"]), (Completed, Completed, Completed));
-    assert_eq!(document(&mut world, "each")["results"][0]["a"]["why"], "full");
-    assert_eq!(report.status, RunStatus::Failed, "other turns are no other scopes");
-}
-
-#[test]
-fn a_loop_that_breaks_starts_no_turn_after_one_that_failed() {
-    let phases = |parallel: Value| {
-        json!({
-            "each": {"loop": {"for_each": [1, 2, 3, 4], "break_on_error": true, "max_parallel": parallel}},
-            "a": {"in": "each", "input": {"raise": "{{ 'boom' if loop.each.item == 2 else none }}", "say": 1}},
-        })
-    };
-    let report = steps(phases(Value::Null)).run();
-    check(&report, &[("each", Failed), ("a@0", Completed), ("a@1", Failed)]);
-    let mut world = steps(phases(json!(4)));
-    world.run();
-    assert_eq!(document(&mut world, "each")["iterations"], 2, "what began behind it hangs on the clock");
-    let mut world = steps(json!({
-        "lp": {"loop": {"while": "true", "max": 5}},
-        "a": {"in": "lp", "input": {"raise": "{{ 'boom' if loop.lp.iteration == 1 else none }}", "say": 1}},
-    }));
-    let report = world.run();
-    check(&report, &[("lp", Failed), ("a@0", Completed), ("a@1", Failed)]);
-}
-
-#[test]
-fn a_value_stands_in_for_a_loop() {
-    let mut world = steps(json!({
-        "each": {"loop": {"for_each": [1]}, "recover": [{"kinds": ["reported"], "value": {"iterations": 0}}]},
-        "a": {"in": "each", "input": {"raise": "boom"}},
-        "b": {"input": {"say": "{{ phases.each.document.iterations }}"}},
-    }));
-    let report = world.run();
-    assert_eq!((ends(&report)["each"], ends(&report)["b"]), (Completed, Completed));
-    assert_eq!(document(&mut world, "b")["result"], 0);
-}
-
-#[test]
 fn no_more_turns_are_under_way_than_there_may_be() {
     let run = |turns: Value| {
         let mut world = steps(json!({
@@ -350,21 +262,6 @@ fn no_more_turns_are_under_way_than_there_may_be() {
     assert_eq!(run(json!({"for_each": list})), 20);
     assert_eq!(run(json!({"for_each": list, "max_parallel": 4})), 50);
     assert_eq!(run(json!({"for_each": list, "max_parallel": 1})), 200);
-}
-
-#[test]
-fn a_turn_has_its_time() {
-    let mut world = steps(json!({
-        "each": {"loop": {"for_each": [1, 2], "turn_timeout": "3s"}, "on_failure": "continue"},
-        "a": {"in": "each", "input": {"hang": "{{ loop.each.item == 1 }}", "say": 1}, "retry": {"attempts": 1}},
-        "b": {"in": "each", "after": ["a"]},
-    }));
-    let before = world.elapsed();
-    let report = world.run();
-    let took = (world.elapsed() - before).as_secs();
-    assert!((3..10).contains(&took), "{took}");
-    let found = ends(&report);
-    assert_eq!((found["a@0"], found["a@1"], found["b@1"]), (Failed, Completed, Completed));
 }
 
 #[test]
@@ -384,29 +281,6 @@ fn what_leaves_something_behind_is_done_in_every_turn() {
     world.effect("put", Effect::Volatile);
     world.run();
     assert_eq!(world.run().calls, 3, "and anew in each run, where it comes out otherwise each time");
-}
-
-#[test]
-fn what_is_no_list_or_too_long_fails_the_loop() {
-    let run = |list: Value, max: Value| {
-        let mut world = steps(json!({
-            "list": {"input": {"say": list}},
-            "each": {"loop": {"for_each": "{{ phases.list.document.result }}", "max": max}},
-            "a": {"in": "each"},
-        }));
-        let report = world.run();
-        let error = report.phases.iter().find(|phase| phase.phase.as_str() == "each").unwrap().error.clone();
-        assert_ne!(world.status()["each"], Freshness::Fresh);
-        error.unwrap().message
-    };
-    assert_eq!(run(json!("a,b"), Value::Null), "`for_each` goes over a list, and this is a text");
-    assert_eq!(run(json!({"a": 1}), Value::Null), "`for_each` goes over a list, and this is an object");
-    assert_eq!(run(json!([1, 2, 3]), json!(2)), "the list has 3 items, and this loop has 2 turns at most");
-    let long: Vec<u32> = (0..10_001).collect();
-    assert_eq!(
-        run(json!(long), Value::Null),
-        "the list has 10001 items, and this loop has 10000 turns at most"
-    );
 }
 
 #[test]
@@ -471,10 +345,6 @@ fn a_loop_is_planned_as_it_runs() {
         "lp": {"loop": {"while": "loop.lp.iteration < 2"}},
         "b": {"in": "lp", "input": {"say": "{{ 'turn ' ~ loop.lp.iteration }}"}},
     }));
-    let plan = |world: &mut World| {
-        let engine = world.engine(false);
-        futures::executor::block_on(engine.plan(&refrain_testkit::world::request(&[]))).unwrap()
-    };
     let before = plan(&mut world);
     assert_eq!(
         (before.calls.min >= 2, before.calls.max),

@@ -7,6 +7,7 @@ use refrain_schemas::name::{AgentName, PhaseName};
 use super::Lowering;
 use super::answers::{self, Answer};
 use super::budget::Spent;
+use super::loops::name_of_loop;
 use super::names::{Frame, Known, Round, Turn};
 use super::reading::{Fields, Item};
 use super::texts::widen;
@@ -103,7 +104,7 @@ impl Lowering<'_, '_> {
                 variables.insert(name.clone(), own);
             }
             let loop_name = draft.fields.get("loop_name").filter(|_| matches!(draft.kind, DraftKind::Loop));
-            let loop_name = loop_name.and_then(|item| Some(item.text()?.trim_start_matches('$').to_owned()));
+            let loop_name = loop_name.and_then(|item| name_of_loop(item.text()?).map(str::to_owned));
             let is_each = draft.fields.get("for_each").is_some();
             let known = Known { phase: draft.phase.clone(), gives, loop_name, is_each };
             steps.insert(draft.id.clone(), known);

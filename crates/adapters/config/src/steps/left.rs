@@ -85,11 +85,7 @@ impl Lowering<'_, '_> {
         };
         let by = By::Model(Box::new(meaning::asker(&model, &schema)));
         self.make(Made { phase: asks.clone(), by, dependencies: start.dependencies.clone(), spec }, item);
-        let mut name = "list_of_it".to_owned();
-        while start.read.names.contains_key(&name) {
-            name.push('_');
-        }
-        start.read.names.insert(name.clone(), format!("phases.{asks}.document"));
+        let name = self.names.own(&mut start.read, "list_of_it", format!("phases.{asks}.document"));
         start.read.phases.insert(asks);
         Some(Value::from(format!("{{{{ {name}.value }}}}")))
     }
@@ -109,8 +105,7 @@ impl Lowering<'_, '_> {
         let mut read = texts.read;
         let seen = Map::from_iter([(draft.id.clone(), shown(&draft.id, &draft.phase, &mut read))]);
         read.phases.remove(&draft.phase);
-        let name = "way_of_it".to_owned();
-        read.names.insert(name.clone(), format!("phases.{asks}.document"));
+        let name = self.names.own(&mut read, "way_of_it", format!("phases.{asks}.document"));
         let prefix = around.map(|around| format!("{}_", around.phase)).unwrap_or_default();
         let schema = json!({ "type": "string" });
         let spec = PhaseSpec {

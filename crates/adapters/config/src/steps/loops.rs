@@ -95,7 +95,7 @@ impl Lowering<'_, '_> {
         let (turns, is_static) = self.turns(draft, around, queue.as_ref(), &turn, &mut start);
         start.spec.turns = Some(turns);
         if round == Round::Actions {
-            tell_why_it_ended(&draft.phase, &mut start);
+            tell_why_it_ended(&draft.phase, &self.names, &mut start);
         }
         if let Some(item) = CONSTRUCTS.iter().find_map(|key| draft.fields.get(key)) {
             self.place(format!("phases.{}.loop", draft.phase), &item);
@@ -165,14 +165,13 @@ impl Lowering<'_, '_> {
 
     fn loop_text(&mut self, draft: &Draft<'_>, key: &str) -> Option<String> {
         let item = draft.fields.get(key)?;
-        let text = self.reading.text(&item)?.trim_start_matches('$');
-        let is_name = text.starts_with(|c: char| c.is_alphabetic() || c == '_')
-            && text.chars().all(|c| c.is_alphanumeric() || c == '_');
-        if !is_name {
-            self.reading.at(Code::BadName, &item, format!("`{text}` cannot be a name"), None);
-            return None;
+        let text = self.reading.text(&item)?;
+        let name = name_of_loop(text);
+        if name.is_none() {
+            let message = format!("`{}` cannot be a name", text.trim_start_matches('$'));
+            self.reading.at(Code::BadName, &item, message, None);
         }
-        Some(text.to_owned())
+        name.map(str::to_owned)
     }
 
     fn flag(&mut self, fields: &Fields<'_>, key: &str) -> bool {
@@ -290,18 +289,14 @@ impl Lowering<'_, '_> {
         start: &mut Start,
         turns: &mut LoopSpec,
     ) {
-        let conditions = [(fields.get(before), "while"), (fields.get("until"), "until")];
+        let (first, last) = (fields.get(before), fields.get("until"));
+        let mut condition =
+            |item: &Item<'_>, native, seen| self.loop_condition(draft, turn, (item, native), seen, start);
+        turns.while_ = first.as_ref().and_then(|item| condition(item, "while", IndexMap::new()));
         // After a turn there is what it made.
-        let seen = [IndexMap::new(), inner_steps(draft, turn.round)];
-        for ((item, native), seen) in conditions.into_iter().zip(seen) {
-            if let Some(item) = item {
-                let condition = self.loop_condition(draft, turn, &item, seen, start);
-                *(if native == "while" { &mut turns.while_ } else { &mut turns.until }) = condition;
-                self.place(format!("phases.{}.loop.{native}", draft.phase), &item);
-            }
-        }
-        let is_missing = fields.get(before).is_none() && fields.get("until").is_none();
-        if is_missing && turn.round != Round::Queue {
+        let seen = inner_steps(draft, turn.round);
+        turns.until = last.as_ref().and_then(|item| condition(item, "until", seen));
+        if first.is_none() && last.is_none() && turn.round != Round::Queue {
             let message = format!("the loop says neither `{before}` nor `until`");
             self.reading.report(Code::StepLoop, &draft.fields.path, draft.fields.span, message, None);
         }
@@ -312,10 +307,11 @@ impl Lowering<'_, '_> {
         &mut self,
         draft: &Draft<'_>,
         turn: &Turn,
-        item: &Item<'_>,
+        (item, native): (&Item<'_>, &str),
         steps: IndexMap<String, Known>,
         start: &mut Start,
     ) -> Option<String> {
+        self.place(format!("phases.{}.loop.{native}", draft.phase), item);
         let own: Vec<PhaseName> = steps.values().map(|step| step.phase.clone()).collect();
         let own_turn = Turn { is_own: true, ..turn.clone() };
         self.names.frames.push(Frame { steps, turn: Some(own_turn), ..Frame::default() });
@@ -368,6 +364,14 @@ impl Lowering<'_, '_> {
         let around = Around { is_chain: true, ..around.clone() };
         self.body(&[item], Some(&around));
     }
+}
+
+/// Returns the name that a text gives to a loop or an item, if it may be one.
+pub(super) fn name_of_loop(text: &str) -> Option<&str> {
+    let name = text.trim_start_matches('$');
+    let is_name = name.starts_with(|c: char| c.is_alphabetic() || c == '_')
+        && name.chars().all(|c| c.is_alphanumeric() || c == '_');
+    is_name.then_some(name)
 }
 
 /// Returns the steps of a turn by their ids, as far as these can be told before they are read.

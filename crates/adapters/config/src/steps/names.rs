@@ -7,6 +7,8 @@ use indexmap::{IndexMap, IndexSet};
 use refrain_schemas::name::PhaseName;
 use serde_json::Value;
 
+use super::texts::Read;
+
 /// Names of a run that every text may use.
 pub(super) const RUN: [(&str, &str); 4] = [
     ("execution", "execution"),
@@ -220,6 +222,16 @@ impl Names {
             other.push('_');
         }
         other
+    }
+
+    /// Has texts read something by a name that nothing else has there; returns the name.
+    pub(super) fn own(&self, read: &mut Read, name: &str, native: String) -> String {
+        let mut name = name.to_owned();
+        while read.names.contains_key(&name) || self.find(&name) != Meaning::Nothing {
+            name.push('_');
+        }
+        read.names.insert(name.clone(), native);
+        name
     }
 
     /// Returns the input that has such another name.

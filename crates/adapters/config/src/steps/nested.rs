@@ -4,7 +4,6 @@
 //! made by a phase of its own, which sees its steps and nothing else.
 
 use std::collections::BTreeMap;
-use std::rc::Rc;
 
 use indexmap::IndexMap;
 use refrain_core::check::code::Code;
@@ -21,20 +20,17 @@ use refrain_schemas::steps::{StepEntry, StepKind};
 use serde_json::{Map, Value, json};
 
 use super::body::{Around, Draft};
-use super::budget::Spent;
 use super::control::is_zero;
 use super::header::Defaults;
 use super::inputs;
 use super::made::{By, Made};
 use super::models::Models;
 use super::names::{Names, Round, Turn};
-use super::reading::{Fields, Item, json as value_of, leads_out};
+use super::reading::{Fields, Item, json as value_of};
 use super::step::Start;
 use super::texts::{Read, has_template};
-use super::{Lowering, header, include, is_steps};
-use crate::node::{Kind, Node};
-use crate::source::Source;
-use crate::yaml;
+use super::{Lowering, header};
+use crate::node::Kind;
 
 const PARAMETERS: [&str; 7] = [
     "pipeline",
@@ -47,8 +43,6 @@ const PARAMETERS: [&str; 7] = [
 ];
 const REFUSED: [(&str, &str); 2] = [("retry_count", TRIED), ("retry_delay", TRIED)];
 const TRIED: &str = "say it of the steps of the other pipeline: those are tried again, and not all of it";
-/// The deepest that pipelines may carry each other out.
-const DEPTH: usize = 10;
 
 /// What holds for the pipeline that is being read, and not for one that it carries out.
 struct Kept {
@@ -59,23 +53,6 @@ struct Kept {
     output_dir: Option<String>,
     tasks: Vec<super::tasks::Task>,
     begin: super::Begin,
-}
-
-/// A pipeline that another one carries out.
-struct Other<'s> {
-    tree: Rc<Node>,
-    /// Its path in the file that it is written in.
-    path: String,
-    /// Its file, where it has one of its own.
-    source: Option<Source<'s>>,
-}
-
-/// A file of another pipeline that was read.
-pub(super) struct Found<'s> {
-    tree: Rc<Node>,
-    source: Source<'s>,
-    /// How many bytes it has, with what it reads in.
-    bytes: usize,
 }
 
 impl<'s> Lowering<'s, '_> {
@@ -107,15 +84,11 @@ impl<'s> Lowering<'s, '_> {
         self.how(&fields, draft, &mut start);
         let declared = self.inside(&other, &item, |lowering| lowering.declared(&inner));
         let with = self.with(draft, &fields, &item, &declared, &mut start);
-        let mut name = "outputs_of_it".to_owned();
-        while start.read.names.contains_key(&name) {
-            name.push('_');
-        }
-        let result = json!({ "result": format!("{{{{ {name}.result }}}}"), "success": true, "error": null });
         let Some(outputs) = self.made_name(&format!("{}-outputs", draft.phase), &item) else {
             return self.unread(draft);
         };
-        start.read.names.insert(name, format!("phases.{outputs}.step"));
+        let name = self.names.own(&mut start.read, "outputs_of_it", format!("phases.{outputs}.step"));
+        let result = json!({ "result": format!("{{{{ {name}.result }}}}"), "success": true, "error": null });
         let turns = start.spec.turns.get_or_insert_default();
         (turns.with, turns.result) = (with, Some(result));
         self.place(format!("phases.{}.loop", draft.phase), &item);
@@ -148,130 +121,6 @@ impl<'s> Lowering<'s, '_> {
     /// Nothing more is said about a step whose pipeline cannot be read.
     fn unread(&mut self, draft: &Draft<'_>) {
         self.broken.phases.insert(draft.phase.to_string());
-    }
-
-    /// Does something with the places of another file, if the other pipeline has one.
-    fn inside<R>(&mut self, other: &Other<'s>, item: &Item<'_>, work: impl FnOnce(&mut Self) -> R) -> R {
-        let Some(source) = other.source.clone() else { return work(self) };
-        let from = self.called_from.clone().unwrap_or_else(|| item.path.clone());
-        let before = self.called_from.replace(from);
-        self.calls.push(source.file.clone());
-        self.reading.enter(source);
-        let made = work(self);
-        self.reading.leave();
-        self.calls.pop();
-        self.called_from = before;
-        made
-    }
-
-    /// Finds the other pipeline: the file that is named, or what is written here.
-    fn find_other(&mut self, item: &Item<'_>) -> Option<Other<'s>> {
-        if matches!(item.node.kind, Kind::Map(_)) {
-            let (tree, path) = (Rc::new(item.node.clone()), item.path.clone());
-            return Some(Other { tree, path, source: None });
-        }
-        let text = self.reading.text(item)?;
-        if text.contains("steps:") && text.trim_end().contains('\n') {
-            return self.written_out(item, text);
-        }
-        let path = text.trim();
-        let problem = match () {
-            () if is_template(path) => "the file of another pipeline is written out, and no template".into(),
-            () if leads_out(path) => format!("`{path}` leads out of the project"),
-            () if self.calls.iter().any(|known| known == path) => format!("`{path}` carries itself out"),
-            () if self.calls.len() > DEPTH => {
-                format!("pipelines carry each other out more than {DEPTH} deep")
-            }
-            () => match self.file_of(path) {
-                Ok(Some((path, bytes))) => return self.read_other(item, &path, bytes),
-                Ok(None) => format!("there is no file `{path}`"),
-                Err(path) => {
-                    self.wanted.insert(path);
-                    return None;
-                }
-            },
-        };
-        self.reading.at(Code::StepPipeline, item, problem, None);
-        None
-    }
-
-    /// Returns the file that is named, or the one of the pipeline of this id; fails with one that is not known yet.
-    fn file_of(&self, named: &str) -> Result<Option<(String, &'s [u8])>, String> {
-        let is_file = named.rsplit('/').next().is_some_and(|name| name.contains('.'));
-        let mut paths = vec![named.to_owned()];
-        if !is_file {
-            let of = |folder: &str| [".yaml", ".yml"].map(|ending| format!("{folder}{named}{ending}"));
-            paths.extend(["", "pipelines/"].into_iter().flat_map(of));
-        }
-        for path in paths {
-            match self.files.get(&path) {
-                Some(Some(bytes)) => return Ok(Some((path, bytes.as_slice()))),
-                Some(None) => {}
-                None => return Err(path),
-            }
-        }
-        Ok(None)
-    }
-
-    /// Reads a pipeline that stands in a text of its own; its places are those of the text.
-    fn written_out(&mut self, item: &Item<'_>, text: &str) -> Option<Other<'s>> {
-        let file = self.calls.last().cloned().unwrap_or_default();
-        let source = Source::new(file, text);
-        let (tree, problems) = yaml::read(&source);
-        let (line, column) = (item.node.span.line.saturating_sub(1), item.node.span.column.saturating_sub(1));
-        for problem in &problems {
-            let message = format!("the pipeline that is written here: {}", problem.message);
-            self.reading.at(Code::StepPipeline, item, message, problem.hint.clone());
-        }
-        let mut tree = tree.filter(|_| problems.is_empty())?;
-        if !is_steps(&tree) {
-            self.reading.at(Code::StepPipeline, item, "what is written here is no pipeline of steps", None);
-            return None;
-        }
-        tree.shift(line, column);
-        Some(Other { tree: Rc::new(tree), path: item.path.clone(), source: None })
-    }
-
-    fn read_other(&mut self, item: &Item<'_>, path: &str, bytes: &'s [u8]) -> Option<Other<'s>> {
-        let known = self.found.get(path).map_or(bytes.len(), |found| found.bytes);
-        if !self.has_room(Spent::Bytes, known, item) {
-            return None;
-        }
-        if !self.found.contains_key(path) {
-            let found = self.parse_other(item, path, bytes)?;
-            if !self.has_room(Spent::Bytes, found.bytes - bytes.len(), item) {
-                return None;
-            }
-            self.found.insert(path.to_owned(), found);
-        }
-        let Found { tree, source, .. } = self.found.get(path).filter(|_| self.wanted.is_empty())?;
-        Some(Other { tree: tree.clone(), path: String::new(), source: Some(source.clone()) })
-    }
-
-    fn parse_other(&mut self, item: &Item<'_>, path: &str, bytes: &'s [u8]) -> Option<Found<'s>> {
-        let source = match Source::read(bytes, path) {
-            Ok(source) => source,
-            Err(problem) => {
-                self.reading.problems.push(*problem);
-                return None;
-            }
-        };
-        self.texts_of.insert(path.to_owned(), source.text.to_owned());
-        let (tree, problems) = yaml::read(&source);
-        let is_clean = problems.is_empty();
-        self.reading.problems.extend(problems);
-        let mut tree = tree.filter(|_| is_clean)?;
-        if !is_steps(&tree) {
-            let message = format!("`{path}` is no file of steps");
-            self.reading.at(Code::StepPipeline, item, message, None);
-            return None;
-        }
-        let found = include(&mut tree, &source, self.files);
-        let is_whole = found.problems.is_empty() && found.wanted.is_empty();
-        self.wanted.extend(found.wanted);
-        self.reading.problems.extend(found.problems);
-        let bytes = bytes.len() + found.bytes;
-        is_whole.then_some(Found { tree: Rc::new(tree), source, bytes })
     }
 
     /// Reads how long it may take, and what a failure of it means. Calls are made by its steps: how often they are tried, these
@@ -455,9 +304,11 @@ impl<'s> Lowering<'s, '_> {
         item: &Item<'_>,
     ) {
         let types = std::mem::take(&mut self.types_of_other);
-        let values = self.mapped(values, mapping);
-        let output = types_schema(&types, mapping)
+        let names = self.names_here(&values, mapping);
+        let output = types_schema(&types, &names)
             .map(|schema| OutputSpec { schema: Some(schema), ..OutputSpec::default() });
+        let named = |(here, output): &(String, String)| Some((here.clone(), values.get(output)?.clone()));
+        let values: Map<String, Value> = names.iter().filter_map(named).collect();
         let tool = ToolAction { name: "control_flow".to_owned(), action: Some("execute".to_owned()) };
         let spec = PhaseSpec {
             after: read.phases.into_iter().collect(),
@@ -470,44 +321,45 @@ impl<'s> Lowering<'s, '_> {
         self.make(Made { phase, by: By::Tool(tool), dependencies: Vec::new(), spec }, item);
     }
 
-    /// Gives outputs the names that this pipeline has for them: `OUTPUT: NAME`, or `NAME: OUTPUT` where no output is called NAME.
-    fn mapped(&mut self, values: Map<String, Value>, mapping: Option<&Item<'_>>) -> Map<String, Value> {
-        let Some(fields) = mapping.and_then(|item| self.reading.fields(item)) else { return values };
-        let mut mapped = Map::new();
+    /// Returns the names that this pipeline has for outputs, each with the output: `OUTPUT: NAME`, or `NAME: OUTPUT` where no
+    /// output is called NAME.
+    fn names_here(
+        &mut self,
+        values: &Map<String, Value>,
+        mapping: Option<&Item<'_>>,
+    ) -> Vec<(String, String)> {
+        let Some(fields) = mapping.and_then(|item| self.reading.fields(item)) else {
+            return values.keys().map(|name| (name.clone(), name.clone())).collect();
+        };
+        let mut names = Vec::new();
         for (name, item) in fields.iter() {
             let Some(other) = self.reading.text(&item) else { continue };
-            match (values.get(name), values.get(other)) {
-                (Some(value), _) => drop(mapped.insert(other.to_owned(), value.clone())),
-                (None, Some(value)) => drop(mapped.insert(name.to_owned(), value.clone())),
-                (None, None) => {
-                    let hint = suggestion(name, values.keys().map(String::as_str));
-                    let message = format!("the other pipeline has no output `{name}`");
-                    self.reading.at(Code::StepPipeline, &item, message, hint);
-                }
+            if values.contains_key(name) {
+                names.push((other.to_owned(), name.to_owned()));
+            } else if values.contains_key(other) {
+                names.push((name.to_owned(), other.to_owned()));
+            } else {
+                let hint = suggestion(name, values.keys().map(String::as_str));
+                let message = format!("the other pipeline has no output `{name}`");
+                self.reading.at(Code::StepPipeline, &item, message, hint);
             }
         }
-        mapped
+        names
     }
 }
 
 /// Returns the schema of what another pipeline gives, by the names that it has here; `None` where no output has a type.
-fn types_schema(types: &BTreeMap<String, ParamType>, mapping: Option<&Item<'_>>) -> Option<SchemaRef> {
-    let own = |output: &str| inputs::json_type(*types.get(output)?);
-    let named: Map<String, Value> = match mapping.map(|item| &item.node.kind) {
-        Some(Kind::Map(entries)) => {
-            let given = entries.iter().filter_map(|entry| match &entry.value.kind {
-                Kind::Text(output) => Some((entry.key.clone(), json!({ "type": own(output)? }))),
-                _ => None,
-            });
-            given.collect()
-        }
-        _ => types.keys().filter_map(|name| Some((name.clone(), json!({ "type": own(name)? })))).collect(),
+fn types_schema(types: &BTreeMap<String, ParamType>, names: &[(String, String)]) -> Option<SchemaRef> {
+    let typed = |(here, output): &(String, String)| {
+        let kind = inputs::json_type(*types.get(output)?)?;
+        Some((here.clone(), json!({ "type": kind })))
     };
-    if named.is_empty() {
+    let typed: Map<String, Value> = names.iter().filter_map(typed).collect();
+    if typed.is_empty() {
         return None;
     }
     let of = |inner: Value| json!({ "properties": inner });
-    match of(json!({ "result": of(json!({ "outputs": of(Value::Object(named)) })) })) {
+    match of(json!({ "result": of(json!({ "outputs": of(Value::Object(typed)) })) })) {
         Value::Object(schema) => Some(SchemaRef::Inline(schema)),
         _ => None,
     }

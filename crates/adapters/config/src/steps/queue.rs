@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::Lowering;
 use super::loops::CONSTRUCTS;
+use super::names::Names;
 use super::reading::{Fields, Item, OwnItem};
 use super::step::Start;
 use crate::node::{Entry, Kind, Node};
@@ -61,11 +62,8 @@ impl Lowering<'_, '_> {
 }
 
 /// Has a loop of actions say in its document why it ended, which is what it would be without that, else.
-pub(super) fn tell_why_it_ended(phase: &PhaseName, start: &mut Start) {
-    let mut name = "turns_of_it".to_owned();
-    while start.read.names.contains_key(&name) {
-        name.push('_');
-    }
+pub(super) fn tell_why_it_ended(phase: &PhaseName, names: &Names, start: &mut Start) {
+    let name = names.own(&mut start.read, "turns_of_it", format!("loop.{phase}"));
     let read = |field: &str| format!("{{{{ {name}.{field} }}}}");
     let result = json!({
         "iterations": read("iterations"), "completed": read("completed"), "status": read("status"),
@@ -74,7 +72,6 @@ pub(super) fn tell_why_it_ended(phase: &PhaseName, start: &mut Start) {
     if let Some(turns) = &mut start.spec.turns {
         turns.result = Some(result);
     }
-    start.read.names.insert(name, format!("loop.{phase}"));
 }
 
 /// Has an action use a tool, where it names none and is not one of those that use none.

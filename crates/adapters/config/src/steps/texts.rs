@@ -11,8 +11,8 @@ use refrain_core::template::{Dialect, Template, TemplateError, filters_in, is_te
 use refrain_schemas::name::PhaseName;
 use serde_json::{Map, Value};
 
-use super::code::{is_guarded, key_behind, words};
-use super::names::{CALLED, Meaning, Names, TAKEN};
+use super::code::{is_guarded, words};
+use super::names::{Meaning, Names};
 use super::reading::{Item, Reading, json};
 use crate::node::Kind;
 
@@ -136,104 +136,6 @@ impl Texts<'_, '_, '_> {
         true
     }
 
-    /// Writes `steps.NAME` as the name, and leaves out the `$` of names of loops.
-    fn rewritten(&mut self, item: &Item<'_>, text: &str, is_bare: bool) -> Option<String> {
-        let mut out = String::with_capacity(text.len());
-        let mut done = 0;
-        for word in words(text, is_bare) {
-            let name = &text[word.range.clone()];
-            if word.range.start < done {
-                continue;
-            }
-            if let Some(written) = self.loop_word(item, name, text, word.range.end) {
-                let (written, end) = written?;
-                out.push_str(&text[done..word.range.start - usize::from(word.has_dollar)]);
-                out.push_str(&written);
-                done = end;
-            } else if let Some(items) = self
-                .items_around()
-                .filter(|_| word.has_dollar && name == "items" && !self.names.is_of_a_loop(name))
-            {
-                out.push_str(&text[done..word.range.start - 1]);
-                out.push_str(&items);
-                done = word.range.end;
-            } else if let Some(other) = self.renamed(name, &text[word.range.end..]) {
-                out.push_str(&text[done..word.range.start]);
-                out.push_str(&other);
-                done = word.range.end;
-            } else if word.has_dollar {
-                if !self.names.is_of_a_loop(name) {
-                    self.unknown(item, &format!("${name}"), name);
-                    return None;
-                }
-                out.push_str(&text[done..word.range.start - 1]);
-                done = word.range.start;
-            } else if let Some((guarded, end)) = self.guarded(name, text, word.range.end, is_bare) {
-                out.push_str(&text[done..word.range.start]);
-                out.push_str(&guarded);
-                done = end;
-            } else if let Some((id, turn, step)) = self.of_turn(name) {
-                out.push_str(&text[done..word.range.start]);
-                out.push_str(&format!("{}.results[{turn}]['{step}']", alias(id)));
-                done = word.range.end;
-            } else if name == "steps" && self.names.find("steps") == Meaning::Nothing {
-                let (id, end) = key_behind(text, word.range.end)?;
-                if self.names.step(id).is_none() && !is_guarded(text, word.range.end) {
-                    let known =
-                        self.names.frames.iter().flat_map(|frame| frame.steps.keys().map(String::as_str));
-                    let hint = suggestion(id, known);
-                    self.reading.at(Code::StepName, item, format!("there is no step `{id}`"), hint);
-                    return None;
-                }
-                out.push_str(&text[done..word.range.start]);
-                let guarded = self.guarded(&alias(id), text, end, is_bare);
-                let (written, end) = guarded.unwrap_or_else(|| (alias(id), end));
-                out.push_str(&written);
-                done = end;
-            }
-        }
-        out.push_str(&text[done..]);
-        Some(out)
-    }
-
-    /// Returns what an input is called in the pipeline whose own name means something else there.
-    fn renamed(&self, name: &str, behind: &str) -> Option<String> {
-        let is_call = CALLED.contains(&name) && behind.trim_start().starts_with('(');
-        let is_taken = TAKEN.contains(&name) || CALLED.contains(&name);
-        let is_input =
-            || matches!(self.names.find(name), Meaning::Path(path) if path == self.names.input(name));
-        (is_taken && !is_call && is_input()).then(|| self.names.other(name))
-    }
-
-    /// Writes `a.b | default(x)` so that the default stands for a step that was skipped as well, which has no fields.
-    fn guarded(&self, name: &str, text: &str, mut at: usize, is_bare: bool) -> Option<(String, usize)> {
-        let is_step = matches!(self.names.find(name), Meaning::Step(_)) || self.of_alias(name).is_some();
-        if (is_bare && !is_template(text)) || !is_step || !is_guarded(text, at) {
-            return None;
-        }
-        let (mut out, mut before) = (name.to_owned(), None);
-        while let Some((key, end)) = key_behind(text, at) {
-            if key.contains(['\'', '\\']) {
-                return None;
-            }
-            if let Some(key) = before.replace(key) {
-                out = format!("({out} | default({{}}))['{key}']");
-            }
-            at = end;
-        }
-        let last = before?;
-        Some((format!("({out} | default({{}}))['{last}']"), at))
-    }
-
-    /// Returns the turn of a loop that a name means which nothing else goes by.
-    fn of_turn<'t>(&'t self, name: &'t str) -> Option<(&'t str, usize, &'t str)> {
-        if !name.contains('_') || !name.contains(|c: char| c.is_ascii_digit()) {
-            return None;
-        }
-        let is_other = self.names.find(name) != Meaning::Nothing || self.of_alias(name).is_some();
-        if is_other { None } else { self.names.of_turn(name) }
-    }
-
     fn all(&mut self, item: &Item<'_>, text: &str, is_bare: bool, variables: &BTreeSet<String>) {
         for path in variables {
             self.name(item, text, is_bare, path);
@@ -303,12 +205,12 @@ impl Texts<'_, '_, '_> {
         }
     }
 
-    fn of_alias(&self, root: &str) -> Option<PhaseName> {
+    pub(super) fn of_alias(&self, root: &str) -> Option<PhaseName> {
         let steps = self.names.frames.iter().rev().flat_map(|frame| &frame.steps);
         steps.into_iter().find(|(id, _)| alias(id) == root).map(|(_, step)| step.phase.clone())
     }
 
-    fn unknown(&mut self, item: &Item<'_>, shown: &str, name: &str) {
+    pub(super) fn unknown(&mut self, item: &Item<'_>, shown: &str, name: &str) {
         if self.names.variable(name) == Some(&None) {
             let hint = Some(format!("say which one: `STEP.{name}`"));
             let message = format!("several steps answer with a `{name}`");

@@ -3,7 +3,7 @@
 use indexmap::IndexMap;
 use refrain_core::check::code::Code;
 use refrain_core::check::suggest::suggestion;
-use refrain_core::ports::tool_catalogue::{ActionView, ToolCatalogue, ToolKind, ToolView, Unknown};
+use refrain_core::ports::tool_catalogue::{About, ActionView, ToolCatalogue, ToolKind, ToolView, Unknown};
 use refrain_schemas::agent_spec::{AgentSpec, SchemaRef};
 use refrain_schemas::name::AgentName;
 use serde_json::{Map, Value};
@@ -275,9 +275,10 @@ fn refused(reading: &mut Reading<'_>, item: Option<&Item<'_>>, act: &ToolAct, to
     let literals: Map<String, Value> = literals.collect();
     for complaint in tools.judge(&act.tool, &act.action, &literals) {
         if let Some(place) = fields.get(&complaint.parameter) {
-            let is_of_a_path =
-                ["leads out", "is not for pipelines"].iter().any(|why| complaint.message.contains(why));
-            let hint = (!is_of_a_path).then(|| format!("`refrain tools {}` says what it takes", act.tool));
+            let hint = match complaint.about {
+                About::Path => None,
+                About::Value => Some(format!("`refrain tools {}` says what it takes", act.tool)),
+            };
             reading.at(Code::StepOutside, &place, complaint.message, hint);
         }
     }

@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use refrain_core::ports::tool_catalogue::{
-    ActionView, BareAction, Complaint, ToolCatalogue, ToolKind, ToolView,
+    About, ActionView, BareAction, Complaint, ToolCatalogue, ToolKind, ToolView,
 };
 use serde_json::{Map, Value, json};
 
@@ -67,6 +67,7 @@ impl ToolCatalogue for FakeTools {
     fn judge(&self, _: &str, _: &str, literals: &Map<String, Value>) -> Vec<Complaint> {
         let path = literals.get("path").and_then(Value::as_str).filter(|path| path.starts_with(".."));
         let message = "the path leads out of the project".to_owned();
-        path.map(|_| Complaint { parameter: "path".to_owned(), message }).into_iter().collect()
+        let complaint = |_| Complaint { parameter: "path".to_owned(), message, about: About::Path };
+        path.map(complaint).into_iter().collect()
     }
 }

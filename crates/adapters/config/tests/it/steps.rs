@@ -8,10 +8,13 @@ use serde_json::{Value, json};
 use crate::fake::parse_whole;
 use crate::fake_tools::FakeTools;
 
+mod autos;
 mod bounds;
+mod handlers;
 mod keys;
 mod made;
 mod models;
+mod others;
 
 /// A pipeline that others carry out.
 const CHILD: &str = "name: child\n\
@@ -94,6 +97,13 @@ fn names_that_are_nothing_are_told() {
     refused(&write("{{ a.result }}"), &[("E0814", 1)]);
     refused(&write("{{ inputs.m }}"), &[("E0813", 1)]);
     refused(&write("{{ steps.ghost.result }}"), &[("E0813", 1)]);
+    refused(&write("{{ steps }}"), &[("E0813", 1)]);
+    refused(&write("{{ steps[s].result }}"), &[("E0813", 1)]);
+    refused(
+        "- { id: a, action: echo a }\n- { id: b, action: echo b, condition: 'steps[s].success' }",
+        &[("E0813", 2)],
+    );
+    refused(&write("{{ steps | default('x') }}"), &[]);
     refused(&write("{{ item }}"), &[("E0813", 1)]);
     refused(&write("{{ $position }}"), &[("E0813", 1)]);
     refused(&write("$results.a"), &[("E0824", 1)]);
@@ -292,74 +302,6 @@ fn files_are_read_in() {
 }
 
 #[test]
-fn errors_have_handlers() {
-    let read = "tool: filesystem, action: read, parameters: { path: p }";
-    check(
-        &format!(
-            "- id: a\n  tool: filesystem\n  action: read\n  parameters: {{ path: p }}\n  on_error:\n  \
-             - {{ error_types: [TimeoutError], fallback_value: 1, priority: 1 }}\n  \
-             - {{ error_types: ['*'], fallback_value: {{ ok: true }}, handler_action: echo x, priority: 5 }}\n\
-             - {{ id: b, {read}, on_error: continue }}\n"
-        ),
-        &[
-            ("/phases/a/recover", json!([{"kinds": ["timed_out"], "value": 1}, {"value": {"ok": true}}])),
-            ("/phases/a-handler-2/handles", json!([{"phase": "a"}])),
-            ("/phases/b/on_failure", json!("continue")),
-        ],
-    );
-    refused(&format!("- {{ id: a, {read}, on_error: {{ retry_with_handler: true }} }}"), &[("E0802", 1)]);
-    let wrong = |handler: &str| format!("- {{ id: a, {read}, on_error: {{ {handler} }} }}");
-    refused(&wrong("error_types: [Nonsense], fallback_value: 1"), &[("E0105", 1)]);
-    refused(&wrong("error_types: [TimeoutError]"), &[("E0103", 1)]);
-    refused(&wrong("fallback_value: 1, log_level: error"), &[("E0802", 1)]);
-    refused(&wrong("fallback_value: 1, capture_error_context: false"), &[("E0802", 1)]);
-    refused(&wrong("fallback_value: 1, capture_error_context: true"), &[]);
-    refused(&wrong("handler_action: echo x, propagate_error: false"), &[("E0803", 1)]);
-    refused(&wrong("handler_task_id: ghost"), &[("E0811", 1)]);
-    refused(&wrong("handler_task_id: a"), &[("E0812", 1)]);
-}
-
-#[test]
-fn a_step_that_handlers_name_runs_where_they_are_for_something() {
-    let read = "tool: filesystem, action: read, parameters: { path: p }";
-    check(
-        &format!(
-            "- {{ id: a, {read}, on_error: [{{ error_types: [TimeoutError], error_codes: 2, handler_task_id: mend }}] }}\n\
-             - {{ id: b, {read}, on_error: {{ error_patterns: [x], handler_task_id: mend }} }}\n\
-             - {{ id: mend, action: 'echo {{{{ a.error }}}}', condition: n > 0, dependencies: [a] }}\n"
-        ),
-        &[
-            (
-                "/phases/mend/handles",
-                json!([{"phase": "a", "kinds": ["timed_out"], "codes": ["2"]}, {"phase": "b", "patterns": ["(?i)x"]}]),
-            ),
-            ("/phases/mend/when", json!("n > 0")),
-            ("/phases/mend/let", json!({"n": "params.n", "a": "phases.a.step"})),
-        ],
-    );
-}
-
-/// They come behind a step's own, and one that names a step is for all that do not come after that.
-#[test]
-fn handlers_of_the_file_are_for_every_step() {
-    let text = "name: x\nglobal_error_handlers:\n- { error_types: [reported], fallback_value: 2, priority: 9 }\n\
-                - { handler_task_id: mend }\n- { handler_action: echo oh, priority: 1 }\nsteps:\n\
-                - { id: a, action: echo a, on_error: { fallback_value: 1 } }\n- { id: b, action: echo b }\n\
-                - { id: mend, action: echo mend }\n- { id: after, action: echo c, dependencies: [mend] }\n";
-    let (pipeline, problems) = lowered(text);
-    assert_eq!(problems, []);
-    let phases = &pipeline["phases"];
-    assert_eq!(phases["a"]["recover"], json!([{"value": 1}, {"kinds": ["reported"], "value": 2}]));
-    assert_eq!(phases["mend"]["handles"], json!([{"phase": "a"}, {"phase": "b"}]));
-    assert_eq!(phases["a-handler-2"]["handles"], json!([{"phase": "a"}]));
-    assert_eq!(phases["after-handler-1"]["input"], json!({"text": "oh"}));
-    let (_, problems) = lowered(
-        "name: x\nglobal_error_handlers: [{ handler_task_id: gone }]\nsteps: [{ id: a, action: echo a }]\n",
-    );
-    assert_eq!(problems, [("E0811".to_owned(), 2)]);
-}
-
-#[test]
 fn files_of_steps_are_written_where_and_how_they_say() {
     let step = |rest: &str| {
         format!("- {{ id: a, tool: filesystem, action: read, parameters: {{ path: p }}, {rest} }}")
@@ -442,93 +384,6 @@ fn agents_of_the_file_are_tools() {
     refused("tool: plain", "E0804");
     refused("tool: coutn", "E0804");
     refused("tool: echo, parameters: { text: x }", "E0803");
-}
-
-#[test]
-fn another_pipeline_is_a_loop_with_one_turn() {
-    let call = |rest: &str| {
-        format!(
-            "- {{ id: sub, tool: pipeline-executor, parameters: {{ pipeline: sub/child.yaml, inputs: {{ who: '{{{{ s }}}}' }}{rest} }} }}\n"
-        )
-    };
-    let after = "- { id: b, action: 'echo {{ sub.outputs.said }}' }\n";
-    check(
-        &format!("{}{after}", call(", error_handling: continue, timeout: 7")),
-        &[
-            ("/phases/sub/loop/once", json!(true)),
-            ("/phases/sub/loop/with", json!({"who": "{{ s }}", "n": 2})),
-            ("/phases/sub/loop/turn_timeout", json!("7s")),
-            ("/phases/sub/let", json!({"s": "params.s", "outputs_of_it": "phases.sub-outputs.step"})),
-            ("/phases/sub/on_failure", json!("continue")),
-            ("/phases/sub_say/in", json!("sub")),
-            ("/phases/sub_say/let", json!({"who": "loop.sub.with.who", "inputs": "loop.sub.with"})),
-            ("/phases/sub_again/after", json!(["sub_say"])),
-            ("/phases/sub-outputs/in", json!("sub")),
-            ("/phases/sub-outputs/input/outputs", json!({"said": "{{ again.content }}", "n": "{{ n }}"})),
-            ("/phases/b/let", json!({"sub": "phases.sub.step"})),
-        ],
-    );
-    check(
-        &call(", output_mapping: { words: said }"),
-        &[("/phases/sub-outputs/input/outputs", json!({"words": "{{ again.content }}"}))],
-    );
-    let inherits = "- { id: sub, tool: pipeline-executor, parameters: { pipeline: sub/child.yaml, inherit_context: true, inputs: { who: x } } }\n";
-    check(inherits, &[("/phases/sub/loop/with", json!({"who": "x", "n": "{{ n }}"}))]);
-    let inline = "- { id: sub, tool: pipeline-executor, parameters: { pipeline: { name: y, steps: [{ id: in, action: echo hi }] } } }\n";
-    check(
-        inline,
-        &[("/phases/sub_in/input/text", json!("hi")), ("/phases/sub-outputs/input", json!({"outputs": {}}))],
-    );
-}
-
-#[test]
-fn pipelines_that_cannot_be_carried_out() {
-    let call = |parameters: &str| {
-        format!("- {{ id: sub, tool: pipeline-executor, parameters: {{ {parameters} }} }}")
-    };
-    let child = |rest: &str| call(&format!("pipeline: sub/child.yaml, {rest}"));
-    refused(&call("inputs: {}"), &[("E0807", 1)]);
-    for path in ["sub/gone.yaml", "sub/native.yaml", "../x.yaml", "/x.yaml", "'{{ s }}.yaml'"] {
-        refused(&call(&format!("pipeline: {path}")), &[("E0825", 1)]);
-    }
-    refused(&child("inputs: {}"), &[("E0825", 1)]);
-    refused(&child("inputs: { who: x, what: y }"), &[("E0825", 1)]);
-    refused(&child("inputs: { who: [x] }"), &[("E0825", 1)]);
-    refused(&child("inputs: { who: x, n: 6 }"), &[("E0825", 1)]);
-    refused(&child("inputs: { who: x }, output_mapping: { a: nosuch }"), &[("E0825", 1)]);
-    for key in ["wait_for_completion: false", "retry_count: 1", "retry_delay: 1"] {
-        refused(&child(&format!("inputs: {{ who: x }}, {key}")), &[("E0802", 1)]);
-    }
-    refused(&child("inputs: { who: x }, error_handling: retry"), &[("E0105", 1)]);
-    refused(&child("inputs: { who: x } }, max_retries: 2, metadata: {"), &[("E0802", 1)]);
-    refused(&child("inputs: { who: '{{ nobody }}' }"), &[("E0813", 1)]);
-    refused(&call("pipeline: { name: x, agents: {}, steps: [{ id: a, action: echo x }] }"), &[("E0825", 1)]);
-    let told = |path: &str| {
-        let files = lowered(&calling(path)).1;
-        files.into_iter().map(|(code, _)| code).collect::<Vec<_>>()
-    };
-    assert_eq!(told("sub/itself.yaml"), ["E0825"]);
-    assert_eq!(told("deep/0.yaml"), ["E0825"]);
-    assert_eq!(told("sub/bad.yaml"), ["E0804"]);
-}
-
-/// What is wrong in another file has its place there.
-#[test]
-fn other_pipelines_are_wanted_and_their_mistakes_stand_in_their_files() {
-    let parse = |files: &BTreeMap<String, Option<Vec<u8>>>| {
-        let given = Given { files: Some(files), tools: Some(&FakeTools), ..Given::default() };
-        parse_with(calling("sub/a.yaml").as_bytes(), "steps.yaml", &given)
-    };
-    let parsed = parse(&BTreeMap::new());
-    assert_eq!((parsed.wanted(), parsed.pipeline()), (&["sub/a.yaml".to_owned()][..], None));
-    let text = "name: x\nsteps:\n- { id: b, action: '{{ file:sub/b.txt }}' }\n";
-    let mut files = BTreeMap::from([("sub/a.yaml".to_owned(), Some(text.as_bytes().to_vec()))]);
-    assert_eq!(parse(&files).wanted(), ["sub/b.txt"]);
-    files.insert("sub/b.txt".to_owned(), Some(b"ehco hi".to_vec()));
-    let parsed = parse(&files);
-    let places: Vec<_> = parsed.problems().iter().filter_map(|problem| problem.place.clone()).collect();
-    assert_eq!((places[0].file.as_str(), places[0].line), ("sub/a.yaml", 3));
-    assert!(parsed.sources().contains_key("sub/a.yaml"));
 }
 
 #[test]

@@ -153,8 +153,10 @@ fn cast_cell(cell: &Value, kind: &str) -> Result<Option<Value>, Fault> {
 }
 
 fn filled(mut table: Table, spec: &Map<String, Value>) -> Result<Table, Fault> {
+    // A strategy says it column by column; one that is a word names no columns.
+    let by_column = || spec.get("strategy").filter(|strategy| strategy.is_object());
     let each: Vec<(String, Value)> =
-        match spec.get("columns").or_else(|| spec.get("fields")).or_else(|| spec.get("strategy")) {
+        match spec.get("columns").or_else(|| spec.get("fields")).or_else(by_column) {
             Some(Value::Object(columns)) => columns.clone().into_iter().collect(),
             columns => {
                 let value = spec.get("value").or_else(|| spec.get("fill_value"));

@@ -20,9 +20,10 @@ const ASKED: [(&str, &[&str]); 5] = [
     ("outlier_detection", &["outliers"]),
     ("duplicate_detection", &[]),
 ];
-/// What may be asked for by name.
-pub(crate) const OPTIONS: [&str; 5] =
-    ["missing_values", "data_types", "statistical_summary", "outlier_detection", "duplicate_detection"];
+/// Returns what may be asked for, by name.
+pub(crate) fn options() -> [&'static str; 5] {
+    ASKED.map(|(name, _)| name)
+}
 
 /// Describes a table, column by column: what is asked for, or where nothing is, all.
 pub(crate) fn profile(table: &Table, asked: &[String]) -> Value {

@@ -15,7 +15,7 @@ use crate::table::clean::{Cleaning, MISSING, cleaned};
 use crate::table::criteria::Criteria;
 use crate::table::merge::{JOINS, STRATEGIES, merged};
 use crate::table::pivot::{Turn, pivoted};
-use crate::table::profile::{OPTIONS, profile};
+use crate::table::profile::{options, profile};
 use crate::tool::{Act, Acted, Action, Declared, Fault, Tool};
 
 /// The most bytes of data.
@@ -49,7 +49,7 @@ pub(super) fn declared() -> Declared {
             "Describes data, column by column",
             vec![(
                 "profiling_options",
-                json!({"type": "array", "items": {"enum": OPTIONS}}),
+                json!({"type": "array", "items": {"enum": options()}}),
                 "what is wanted of it (all)",
             )],
         ),

@@ -4,7 +4,7 @@ use std::slice::from_ref;
 
 use async_trait::async_trait;
 use refrain_core::ports::agent::Touched;
-use refrain_core::ports::tool_catalogue::Complaint;
+use refrain_core::ports::tool_catalogue::{About, Complaint};
 use refrain_core::ports::workspace::{Kind, Listed, Workspace};
 use serde_json::{Map, Value, json};
 
@@ -115,7 +115,8 @@ impl Tool for Filesystem {
         let complaint = |parameter: &'static str| {
             let path = literals.get(parameter).and_then(Value::as_str)?;
             let error = files.judge(path, changes(parameter)).err()?;
-            Some(Complaint { parameter: parameter.to_owned(), message: error.to_string() })
+            let (parameter, message) = (parameter.to_owned(), error.to_string());
+            Some(Complaint { parameter, message, about: About::Path })
         };
         ["path", "destination"].into_iter().filter_map(complaint).collect()
     }

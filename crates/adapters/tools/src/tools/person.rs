@@ -5,7 +5,7 @@
 
 use async_trait::async_trait;
 use refrain_core::ports::scratch::Change;
-use refrain_core::ports::tool_catalogue::{Complaint, whole_match};
+use refrain_core::ports::tool_catalogue::{About, Complaint, whole_match};
 use refrain_core::ports::workspace::Workspace;
 use refrain_schemas::digest::Digest;
 use serde_json::{Map, Value, json};
@@ -96,7 +96,7 @@ impl Person {
     /// Says why a default does not fit its question, where it does not.
     fn unfit(self, mut question: Map<String, Value>, default: &Value) -> Result<(), String> {
         question.insert("tool".to_owned(), json!(self.name()));
-        fits(&Value::Object(question), default).map_err(|why| why.replacen("the answer", "the default", 1))
+        fits(&Value::Object(question), default).map_err(|why| format!("the default {why}"))
     }
 
     /// Content whose digest was approved beforehand needs nobody.
@@ -126,7 +126,11 @@ fn unasked(literals: &Map<String, Value>) -> Option<String> {
 impl Tool for Person {
     fn judge(&self, _: &str, literals: &Map<String, Value>, _: &dyn Workspace) -> Vec<Complaint> {
         let pattern = literals.get("validation_pattern").and_then(Value::as_str);
-        let complaint = |parameter: &str, message| Complaint { parameter: parameter.to_owned(), message };
+        let complaint = |parameter: &str, message| Complaint {
+            parameter: parameter.to_owned(),
+            message,
+            about: About::Value,
+        };
         if let Some(error) = pattern.and_then(|pattern| whole_match(pattern, "").err()) {
             return vec![complaint("validation_pattern", error)];
         }

@@ -7,7 +7,7 @@ use serde_json::Value;
 /// question does not say, or does not say yet, holds nobody.
 ///
 /// # Errors
-/// Fails with what is wrong with the answer, or with the question.
+/// Fails with what is wrong with the answer, or with the question, as what is said of the answer: `is not a number`.
 pub fn fits(question: &Value, answer: &Value) -> Result<(), String> {
     let is_asked_for_several = question["tool"] == "feedback-collection";
     let expected = match question["input_type"].as_str() {
@@ -17,25 +17,25 @@ pub fn fits(question: &Value, answer: &Value) -> Result<(), String> {
         _ => "",
     };
     if !expected.is_empty() {
-        return Err(format!("the answer is not {expected}"));
+        return Err(format!("is not {expected}"));
     }
     if let Some(choices) = question["choices"].as_array()
         && !choices.contains(answer)
     {
         let known: Vec<String> = choices.iter().map(Value::to_string).collect();
-        return Err(format!("the answer is none of {}", known.join(", ")));
+        return Err(format!("is none of {}", known.join(", ")));
     }
     let required = question["required_questions"].as_array().into_iter().flatten().filter_map(Value::as_str);
     let missing: Vec<&str> = required.filter(|name| answer.get(name).is_none_or(Value::is_null)).collect();
     if !missing.is_empty() {
-        return Err(format!("the answer leaves out {}", missing.join(", ")));
+        return Err(format!("leaves out {}", missing.join(", ")));
     }
     let Some(pattern) = question["validation_pattern"].as_str() else { return Ok(()) };
     let text = answer.as_str().map_or_else(|| answer.to_string(), str::to_owned);
     match whole_match(pattern, &text) {
         Ok(true) => Ok(()),
-        Ok(false) => Err(format!("the answer does not fit the pattern `{pattern}`")),
-        Err(why) => Err(format!("the answer cannot be judged: {why}")),
+        Ok(false) => Err(format!("does not fit the pattern `{pattern}`")),
+        Err(why) => Err(format!("cannot be judged: {why}")),
     }
 }
 
@@ -49,23 +49,15 @@ mod tests {
     fn answers_fit_their_questions() {
         for (question, answer, expect) in [
             (json!({}), json!("x"), Ok(())),
-            (json!({"input_type": "number"}), json!("x"), Err("the answer is not a number")),
+            (json!({"input_type": "number"}), json!("x"), Err("is not a number")),
             (json!({"input_type": "number"}), json!(1), Ok(())),
-            (json!({"input_type": "boolean"}), json!("true"), Err("the answer is not `true` or `false`")),
-            (json!({"choices": [1, 2]}), json!(3), Err("the answer is none of 1, 2")),
+            (json!({"input_type": "boolean"}), json!("true"), Err("is not `true` or `false`")),
+            (json!({"choices": [1, 2]}), json!(3), Err("is none of 1, 2")),
             (json!({"choices": [1, 2]}), json!(2), Ok(())),
             (json!({"choices": "{{ some }}"}), json!(2), Ok(())),
-            (
-                json!({"validation_pattern": "[a-z]+"}),
-                json!("A"),
-                Err("the answer does not fit the pattern `[a-z]+`"),
-            ),
-            (json!({"required_questions": ["a"]}), json!({"b": 1}), Err("the answer leaves out a")),
-            (
-                json!({"tool": "feedback-collection"}),
-                json!("x"),
-                Err("the answer is not a JSON object of answers"),
-            ),
+            (json!({"validation_pattern": "[a-z]+"}), json!("A"), Err("does not fit the pattern `[a-z]+`")),
+            (json!({"required_questions": ["a"]}), json!({"b": 1}), Err("leaves out a")),
+            (json!({"tool": "feedback-collection"}), json!("x"), Err("is not a JSON object of answers")),
         ] {
             assert_eq!(fits(&question, &answer), expect.map_err(str::to_owned), "{question} {answer}");
         }

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use refrain_core::check::is_inside;
 use refrain_core::ports::agent::Touched;
-use refrain_core::ports::tool_catalogue::Complaint;
+use refrain_core::ports::tool_catalogue::{About, Complaint};
 use refrain_core::ports::workspace::Workspace;
 use serde_json::{Map, Value, json};
 
@@ -95,7 +95,11 @@ impl Tool for Product {
         let path = literals.get("path").and_then(Value::as_str);
         let error = path.and_then(|path| files.judge(path, true).err());
         error
-            .map(|error| Complaint { parameter: "path".to_owned(), message: error.to_string() })
+            .map(|error| Complaint {
+                parameter: "path".to_owned(),
+                message: error.to_string(),
+                about: About::Path,
+            })
             .into_iter()
             .collect()
     }

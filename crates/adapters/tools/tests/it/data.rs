@@ -141,6 +141,17 @@ fn tables_are_changed_step_by_step() {
     );
     let one = |operation: Value| json!({"data": [{"a": 1}], "operations": [operation]});
     failed("transform", one(json!({"type": "no_such_operation"})), "no_such_operation");
+    // How what is missing is filled may be said by a word, or column by column.
+    for (how, expect) in [
+        (json!({"strategy": "constant", "value": 0}), json!([{"a": 0, "b": 0}, {"a": 1, "b": 0}])),
+        (json!({"strategy": {"a": 7}}), json!([{"a": 7, "b": null}, {"a": 1, "b": null}])),
+        (json!({"columns": ["b"], "value": 5}), json!([{"a": null, "b": 5}, {"a": 1, "b": 5}])),
+    ] {
+        let mut operation = json!({"type": "fill_missing"});
+        operation.as_object_mut().unwrap().extend(how.as_object().unwrap().clone());
+        let data = json!([{"a": null, "b": null}, {"a": 1, "b": null}]);
+        assert_eq!(made("transform", json!({"data": data, "operations": [operation]})), expect, "{how}");
+    }
     failed(
         "transform",
         one(json!({"type": "calculate", "expressions": {"b": "a + 'x'"}})),

@@ -55,6 +55,19 @@ fn check(world: &mut World, changes: &[&dyn Fn(&mut World)]) -> RunReport {
     report
 }
 
+/// Changes some lines, and adds one to a scene.
+fn edit(world: &mut World, changed: &[usize], scene: &str) {
+    world.edit("lines.csv", |lines| {
+        changed.iter().for_each(|n| lines[*n]["text"] = json!(format!("other {n}")));
+        lines.push(json!({"id": "new", "text": "new", "scene": scene}));
+    });
+}
+
+/// Has `b` ask an agent that has answered nothing yet.
+fn ask_another(world: &mut World) {
+    world.redefine(|file| file["phases"]["b"]["agents"] = json!({"third": 6}));
+}
+
 /// Returns how many units of `b` were asked about before `a` was over in the last run.
 fn n_early(world: &World) -> usize {
     let mut events = world.events();
@@ -101,12 +114,8 @@ fn what_is_kept_upstream_shares_packs_where_it_is_asked_about() {
     let report = check(
         &mut world,
         &[&|world| {
-            world.redefine(|file| file["phases"]["b"]["agents"] = json!({"third": 6}));
-            world.edit("lines.csv", |lines| {
-                lines[1]["text"] = json!("other");
-                lines[4]["text"] = json!("others");
-                lines.push(json!({"id": "new", "text": "new", "scene": "s9"}));
-            });
+            ask_another(world);
+            edit(world, &[1, 4], "s9");
         }],
     );
     assert_eq!((phase(&report, "a").calls, phase(&report, "b").calls), (3, 5));
@@ -125,13 +134,7 @@ fn what_failed_before_shares_packs_with_what_was_edited() {
             _ => Ok(words(asked)),
         },
     );
-    let edit = |world: &mut World| {
-        world.edit("lines.csv", |lines| {
-            lines[1]["text"] = json!("other");
-            lines.push(json!({"id": "new", "text": "new", "scene": "s9"}));
-        });
-    };
-    let report = check(&mut world, &[&edit]);
+    let report = check(&mut world, &[&|world| edit(world, &[1], "s9")]);
     assert_eq!((phase(&report, "b").units.ran, phase(&report, "b").calls), (3, 1));
     assert_eq!(n_early(&world), 0);
 }
@@ -139,13 +142,7 @@ fn what_failed_before_shares_packs_with_what_was_edited() {
 #[test]
 fn an_incomplete_pack_leaves_early_where_all_others_are_kept() {
     let mut world = world(12, "new", json!({"pack": {"max": 3, "within": "scene"}}));
-    let edit = |world: &mut World| {
-        world.edit("lines.csv", |lines| {
-            lines[1]["text"] = json!("other");
-            lines.push(json!({"id": "new", "text": "new", "scene": "s9"}));
-        });
-    };
-    let report = check(&mut world, &[&edit]);
+    let report = check(&mut world, &[&|world| edit(world, &[1], "s9")]);
     assert_eq!(phase(&report, "b").calls, 2);
     assert_eq!(n_early(&world), 1);
 }
@@ -162,11 +159,8 @@ fn what_waits_for_a_turn_shares_packs_with_what_comes_then() {
     let report = check(
         &mut world,
         &[&|world| {
-            world.redefine(|file| file["phases"]["b"]["agents"] = json!({"third": 6}));
-            world.edit("lines.csv", |lines| {
-                lines[1]["text"] = json!("other");
-                lines.push(json!({"id": "new", "text": "new", "scene": "s3"}));
-            });
+            ask_another(world);
+            edit(world, &[1], "s3");
         }],
     );
     assert_eq!((phase(&report, "a").calls, phase(&report, "b").calls), (2, 1));

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 use refrain_schemas::report::PhaseStatus;
-use refrain_testkit::world::{World, request};
+use refrain_testkit::world::World;
 use serde_json::{Map, Value, json};
 
 use super::{document, ends};
+use crate::ahead::plan;
 use crate::steps::steps;
 
 /// Something of a made-up pipeline.
@@ -184,9 +185,7 @@ proptest! {
         let n_failed = expect.iter().filter(|(name, end)| **end == "failed" && is_step(&nodes, name)).count() as u64;
         prop_assert!(calls >= n_failed);
         // Another run tries what failed, and nothing else; and the plan expects no less.
-        let engine = whole.engine(false);
-        let plan = futures::executor::block_on(engine.plan(&request(&[]))).unwrap();
-        drop(engine);
+        let plan = plan(&mut whole);
         let (ends, calls) = found(&mut whole);
         prop_assert_eq!((&ends, calls), (&expect, n_failed));
         prop_assert!(plan.calls.max.is_none_or(|max| calls <= max), "{:?} of {:?}", plan.calls, calls);

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use refrain_schemas::report::PhaseStatus::{Blocked, Completed, Failed, Fresh};
-use refrain_testkit::world::{Act, World, reply_to, request};
+use refrain_testkit::world::{Act, World, reply_to};
 use serde_json::{Value, json};
 
 use super::{check, document, document_of, ends};
+use crate::ahead::plan;
 use crate::steps::{problems, steps};
 
 fn listed(turns: Value) -> Value {
@@ -23,19 +24,14 @@ fn listed(turns: Value) -> Value {
 fn a_list_ends_where_a_condition_says_so() {
     let say = |turns: Value| {
         let mut world = steps(listed(turns.clone()));
-        let engine = world.engine(false);
-        let plan = futures::executor::block_on(engine.plan(&request(&[]))).unwrap();
-        drop(engine);
+        let before = plan(&mut world);
         let is_known = turns["while"] == "false";
-        assert_eq!(plan.calls.max.is_some(), is_known, "nobody knows yet how many turns there are");
+        assert_eq!(before.calls.max.is_some(), is_known, "nobody knows yet how many turns there are");
         let report = world.run();
         assert_eq!(report.exit_code, 0, "{:?}", ends(&report));
         assert_eq!(world.run().calls, 0);
         assert_eq!(world.unfresh(), [""; 0]);
-        let engine = world.engine(false);
-        let plan = futures::executor::block_on(engine.plan(&request(&[]))).unwrap();
-        drop(engine);
-        assert_eq!(plan.calls.max, Some(0), "what is on record says which turns there are");
+        assert_eq!(plan(&mut world).calls.max, Some(0), "what is on record says which turns there are");
         document(&mut world, "after")["result"].as_str().unwrap().to_owned()
     };
     assert_eq!(say(json!({"until": "phases.say.document.result == 2"})), "2 completed");

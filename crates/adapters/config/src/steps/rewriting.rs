@@ -1,0 +1,156 @@
+//! Writes what texts of steps files say in ways of their own as phases see it: `steps.ID`, `$item`, functions of loops, turns.
+
+use std::ops::Range;
+
+use refrain_core::check::code::Code;
+use refrain_core::check::suggest::suggestion;
+use refrain_core::template::is_template;
+
+use super::code::{Word, is_guarded, key_behind, words};
+use super::names::{CALLED, Meaning, TAKEN};
+use super::reading::Item;
+use super::texts::{Texts, alias};
+
+/// A text was refused, and that is told.
+struct Refused;
+
+impl Texts<'_, '_, '_> {
+    /// Writes `steps.NAME` as the name, and leaves out the `$` of names of loops.
+    pub(super) fn rewritten(&mut self, item: &Item<'_>, text: &str, is_bare: bool) -> Option<String> {
+        let mut out = String::with_capacity(text.len());
+        let mut done = 0;
+        for word in words(text, is_bare) {
+            if word.range.start < done {
+                continue;
+            }
+            let Some((range, written)) = self.replaced(item, text, &word, is_bare).ok()? else { continue };
+            out.push_str(&text[done..range.start]);
+            out.push_str(&written);
+            done = range.end;
+        }
+        out.push_str(&text[done..]);
+        Some(out)
+    }
+
+    /// Returns what is written for a name, and in the place of what; nothing where it stays as it is.
+    fn replaced(
+        &mut self,
+        item: &Item<'_>,
+        text: &str,
+        word: &Word,
+        is_bare: bool,
+    ) -> Result<Option<(Range<usize>, String)>, Refused> {
+        let Range { start, end } = word.range;
+        let name = &text[start..end];
+        if let Some(written) = self.loop_word(item, name, text, end) {
+            let (written, end) = written.ok_or(Refused)?;
+            return Ok(Some((start - usize::from(word.has_dollar)..end, written)));
+        }
+        if word.has_dollar {
+            return self.of_a_loop(item, name, start - 1..end);
+        }
+        if let Some(other) = self.renamed(name, &text[end..]) {
+            return Ok(Some((start..end, other)));
+        }
+        if let Some((guarded, end)) = self.guarded(name, text, end, is_bare) {
+            return Ok(Some((start..end, guarded)));
+        }
+        if let Some((id, turn, step)) = self.of_turn(name) {
+            return Ok(Some((start..end, format!("{}.results[{turn}]['{step}']", alias(id)))));
+        }
+        if name == "steps" && self.names.find(name) == Meaning::Nothing {
+            let (written, end) = self.of_steps(item, text, end, is_bare)?;
+            return Ok(Some((start..end, written)));
+        }
+        Ok(None)
+    }
+
+    /// Writes a name behind a `$` without that, and `$items` as the list that is gone over.
+    fn of_a_loop(
+        &mut self,
+        item: &Item<'_>,
+        name: &str,
+        range: Range<usize>,
+    ) -> Result<Option<(Range<usize>, String)>, Refused> {
+        if self.names.is_of_a_loop(name) {
+            return Ok(Some((range.start..range.start + 1, String::new())));
+        }
+        if let Some(items) = self.items_around().filter(|_| name == "items") {
+            return Ok(Some((range, items)));
+        }
+        self.unknown(item, &format!("${name}"), name);
+        Err(Refused)
+    }
+
+    /// Writes what stands behind `steps` as the step that it names; returns where that ends.
+    fn of_steps(
+        &mut self,
+        item: &Item<'_>,
+        text: &str,
+        at: usize,
+        is_bare: bool,
+    ) -> Result<(String, usize), Refused> {
+        let Some((id, end)) = key_behind(text, at) else {
+            if is_guarded(text, at) {
+                return Ok(("steps".to_owned(), at));
+            }
+            let hint = Some("write `steps.ID` or `steps['ID']`".to_owned());
+            self.reading.at(
+                Code::StepName,
+                item,
+                "behind `steps` stands the id of a step, written out",
+                hint,
+            );
+            return Err(Refused);
+        };
+        if self.names.step(id).is_none() && !is_guarded(text, at) {
+            let known = self.names.frames.iter().flat_map(|frame| frame.steps.keys().map(String::as_str));
+            let hint = suggestion(id, known);
+            self.reading.at(Code::StepName, item, format!("there is no step `{id}`"), hint);
+            return Err(Refused);
+        }
+        let guarded = self.guarded(&alias(id), text, end, is_bare);
+        Ok(guarded.unwrap_or_else(|| (alias(id), end)))
+    }
+
+    /// Returns what an input is called in the pipeline whose own name means something else there.
+    fn renamed(&self, name: &str, behind: &str) -> Option<String> {
+        let is_call = CALLED.contains(&name) && behind.trim_start().starts_with('(');
+        let is_taken = TAKEN.contains(&name) || CALLED.contains(&name);
+        let is_input =
+            || matches!(self.names.find(name), Meaning::Path(path) if path == self.names.input(name));
+        (is_taken && !is_call && is_input()).then(|| self.names.other(name))
+    }
+
+    /// Writes `a.b | default(x)` so that the default stands for a step that was skipped as well, which has no fields.
+    fn guarded(&self, name: &str, text: &str, mut at: usize, is_bare: bool) -> Option<(String, usize)> {
+        // Few names are guarded, and looking for an alias goes through all steps.
+        if (is_bare && !is_template(text)) || !is_guarded(text, at) {
+            return None;
+        }
+        if !matches!(self.names.find(name), Meaning::Step(_)) && self.of_alias(name).is_none() {
+            return None;
+        }
+        let (mut out, mut before) = (name.to_owned(), None);
+        while let Some((key, end)) = key_behind(text, at) {
+            if key.contains(['\'', '\\']) {
+                return None;
+            }
+            if let Some(key) = before.replace(key) {
+                out = format!("({out} | default({{}}))['{key}']");
+            }
+            at = end;
+        }
+        let last = before?;
+        Some((format!("({out} | default({{}}))['{last}']"), at))
+    }
+
+    /// Returns the turn of a loop that a name means which nothing else goes by.
+    fn of_turn<'t>(&'t self, name: &'t str) -> Option<(&'t str, usize, &'t str)> {
+        if !name.contains('_') || !name.contains(|c: char| c.is_ascii_digit()) {
+            return None;
+        }
+        let is_other = self.names.find(name) != Meaning::Nothing || self.of_alias(name).is_some();
+        if is_other { None } else { self.names.of_turn(name) }
+    }
+}

@@ -1,0 +1,73 @@
+//! What is done where steps fail: values that stand in, actions, and steps that run then.
+
+use serde_json::json;
+
+use super::{check, lowered, refused};
+
+#[test]
+fn errors_have_handlers() {
+    let read = "tool: filesystem, action: read, parameters: { path: p }";
+    check(
+        &format!(
+            "- id: a\n  tool: filesystem\n  action: read\n  parameters: {{ path: p }}\n  on_error:\n  \
+             - {{ error_types: [TimeoutError], fallback_value: 1, priority: 1 }}\n  \
+             - {{ error_types: ['*'], fallback_value: {{ ok: true }}, handler_action: echo x, priority: 5 }}\n\
+             - {{ id: b, {read}, on_error: continue }}\n"
+        ),
+        &[
+            ("/phases/a/recover", json!([{"kinds": ["timed_out"], "value": 1}, {"value": {"ok": true}}])),
+            ("/phases/a-handler-2/handles", json!([{"phase": "a"}])),
+            ("/phases/b/on_failure", json!("continue")),
+        ],
+    );
+    refused(&format!("- {{ id: a, {read}, on_error: {{ retry_with_handler: true }} }}"), &[("E0802", 1)]);
+    let wrong = |handler: &str| format!("- {{ id: a, {read}, on_error: {{ {handler} }} }}");
+    refused(&wrong("error_types: [Nonsense], fallback_value: 1"), &[("E0105", 1)]);
+    refused(&wrong("error_types: [TimeoutError]"), &[("E0103", 1)]);
+    refused(&wrong("fallback_value: 1, log_level: error"), &[("E0802", 1)]);
+    refused(&wrong("fallback_value: 1, capture_error_context: false"), &[("E0802", 1)]);
+    refused(&wrong("fallback_value: 1, capture_error_context: true"), &[]);
+    refused(&wrong("handler_action: echo x, propagate_error: false"), &[("E0803", 1)]);
+    refused(&wrong("handler_task_id: ghost"), &[("E0811", 1)]);
+    refused(&wrong("handler_task_id: a"), &[("E0812", 1)]);
+}
+
+#[test]
+fn a_step_that_handlers_name_runs_where_they_are_for_something() {
+    let read = "tool: filesystem, action: read, parameters: { path: p }";
+    check(
+        &format!(
+            "- {{ id: a, {read}, on_error: [{{ error_types: [TimeoutError], error_codes: 2, handler_task_id: mend }}] }}\n\
+             - {{ id: b, {read}, on_error: {{ error_patterns: [x], handler_task_id: mend }} }}\n\
+             - {{ id: mend, action: 'echo {{{{ a.error }}}}', condition: n > 0, dependencies: [a] }}\n"
+        ),
+        &[
+            (
+                "/phases/mend/handles",
+                json!([{"phase": "a", "kinds": ["timed_out"], "codes": ["2"]}, {"phase": "b", "patterns": ["(?i)x"]}]),
+            ),
+            ("/phases/mend/when", json!("n > 0")),
+            ("/phases/mend/let", json!({"n": "params.n", "a": "phases.a.step"})),
+        ],
+    );
+}
+
+/// They come behind a step's own, and one that names a step is for all that do not come after that.
+#[test]
+fn handlers_of_the_file_are_for_every_step() {
+    let text = "name: x\nglobal_error_handlers:\n- { error_types: [reported], fallback_value: 2, priority: 9 }\n\
+                - { handler_task_id: mend }\n- { handler_action: echo oh, priority: 1 }\nsteps:\n\
+                - { id: a, action: echo a, on_error: { fallback_value: 1 } }\n- { id: b, action: echo b }\n\
+                - { id: mend, action: echo mend }\n- { id: after, action: echo c, dependencies: [mend] }\n";
+    let (pipeline, problems) = lowered(text);
+    assert_eq!(problems, []);
+    let phases = &pipeline["phases"];
+    assert_eq!(phases["a"]["recover"], json!([{"value": 1}, {"kinds": ["reported"], "value": 2}]));
+    assert_eq!(phases["mend"]["handles"], json!([{"phase": "a"}, {"phase": "b"}]));
+    assert_eq!(phases["a-handler-2"]["handles"], json!([{"phase": "a"}]));
+    assert_eq!(phases["after-handler-1"]["input"], json!({"text": "oh"}));
+    let (_, problems) = lowered(
+        "name: x\nglobal_error_handlers: [{ handler_task_id: gone }]\nsteps: [{ id: a, action: echo a }]\n",
+    );
+    assert_eq!(problems, [("E0811".to_owned(), 2)]);
+}

@@ -42,6 +42,7 @@ mod include;
 mod inputs;
 mod left;
 mod literal;
+mod looks;
 mod loop_words;
 mod loops;
 mod made;

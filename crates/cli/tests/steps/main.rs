@@ -13,6 +13,7 @@ mod drawer;
 mod held;
 mod language;
 mod left;
+mod looks;
 mod loops;
 mod measures;
 mod mind;

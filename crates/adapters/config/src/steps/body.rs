@@ -103,10 +103,11 @@ impl Lowering<'_, '_> {
                 let own = (!variables.contains_key(name)).then(|| draft.phase.clone());
                 variables.insert(name.clone(), own);
             }
-            let loop_name = draft.fields.get("loop_name").filter(|_| matches!(draft.kind, DraftKind::Loop));
+            let is_loop = matches!(draft.kind, DraftKind::Loop);
+            let loop_name = draft.fields.get("loop_name").filter(|_| is_loop);
             let loop_name = loop_name.and_then(|item| name_of_loop(item.text()?).map(str::to_owned));
             let is_each = draft.fields.get("for_each").is_some();
-            let known = Known { phase: draft.phase.clone(), gives, loop_name, is_each };
+            let known = Known { phase: draft.phase.clone(), gives, loop_name, is_each, is_loop };
             steps.insert(draft.id.clone(), known);
             kept.push(draft);
         }

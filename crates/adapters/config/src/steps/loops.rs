@@ -386,7 +386,7 @@ fn inner_steps(draft: &Draft<'_>, round: Round) -> IndexMap<String, Known> {
             None => format!("action{}", n + 1),
         };
         let phase: PhaseName = format!("{}_{id}", draft.phase).parse().ok()?;
-        Some((id, Known { phase, gives: None, loop_name: None, is_each: false }))
+        Some((id, Known { phase, gives: None, loop_name: None, is_each: false, is_loop: false }))
     };
     items.iter().enumerate().filter_map(known).collect()
 }

@@ -138,6 +138,7 @@ pub(super) struct Known {
     pub(super) loop_name: Option<String>,
     /// Whether it goes over a list, so that there is what each of its turns made.
     pub(super) is_each: bool,
+    pub(super) is_loop: bool,
 }
 
 /// A list of steps, with the turn that they are in.

@@ -7,6 +7,7 @@ use refrain_core::check::suggest::suggestion;
 use refrain_core::template::is_template;
 
 use super::code::{Word, is_guarded, key_behind, words};
+use super::looks;
 use super::names::{CALLED, Meaning, TAKEN};
 use super::reading::Item;
 use super::texts::{Texts, alias};
@@ -52,8 +53,18 @@ impl Texts<'_, '_, '_> {
         if let Some(other) = self.renamed(name, &text[end..]) {
             return Ok(Some((start..end, other)));
         }
-        if let Some((guarded, end)) = self.guarded(name, text, end, is_bare) {
+        if name == looks::FUNCTION
+            && self.names.find(name) == Meaning::Nothing
+            && let Some((written, end)) = self.look(text, end)
+        {
+            return Ok(Some((start..end, written)));
+        }
+        let behind = self.behind_result(name, text, end);
+        if let Some((guarded, end)) = self.guarded(name, text, behind, is_bare) {
             return Ok(Some((start..end, guarded)));
+        }
+        if behind > end {
+            return Ok(Some((start..behind, name.to_owned())));
         }
         if let Some((id, turn, step)) = self.of_turn(name) {
             return Ok(Some((start..end, format!("{}.results[{turn}]['{step}']", alias(id)))));
@@ -109,6 +120,7 @@ impl Texts<'_, '_, '_> {
             self.reading.at(Code::StepName, item, format!("there is no step `{id}`"), hint);
             return Err(Refused);
         }
+        let end = self.behind_result(id, text, end);
         let guarded = self.guarded(&alias(id), text, end, is_bare);
         Ok(guarded.unwrap_or_else(|| (alias(id), end)))
     }
@@ -143,6 +155,20 @@ impl Texts<'_, '_, '_> {
         }
         let last = before?;
         Some((format!("({out} | default({{}}))['{last}']"), at))
+    }
+
+    /// Returns where the name of a step ends: what a loop came to is its result, by that name or without it.
+    fn behind_result(&self, name: &str, text: &str, at: usize) -> usize {
+        let Some(("result", end)) = key_behind(text, at) else { return at };
+        let is_loop = match self.names.find(name) {
+            Meaning::Step(_) => self.names.step(name).is_some_and(|step| step.is_loop),
+            Meaning::Nothing => {
+                let mut steps = self.names.frames.iter().flat_map(|frame| &frame.steps);
+                steps.any(|(id, step)| step.is_loop && alias(id) == name)
+            }
+            _ => false,
+        };
+        if is_loop { end } else { at }
     }
 
     /// Returns the turn of a loop that a name means which nothing else goes by.

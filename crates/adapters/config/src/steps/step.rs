@@ -207,7 +207,8 @@ impl Lowering<'_, '_> {
         let mut spec = PhaseSpec::default();
         let description = fields.get("description").or_else(|| fields.get("name"));
         spec.description = description.and_then(|item| item.text().map(str::to_owned));
-        let mut read = Read::default();
+        let is_loop = matches!(draft.kind, DraftKind::Loop | DraftKind::Pipeline);
+        let mut read = Read { looks: (!is_loop).then(Vec::new), ..Read::default() };
         let conditions: Vec<Item<'_>> =
             ["condition", "if"].iter().filter_map(|key| fields.get(key)).collect();
         if let [_, second] = conditions.as_slice() {
@@ -349,7 +350,7 @@ impl Lowering<'_, '_> {
         entry: StepEntry,
         before: usize,
     ) {
-        let Start { mut spec, read, dependencies } = start;
+        let Start { mut spec, mut read, dependencies } = start;
         self.place(format!("phases.{}", draft.phase), &draft.item);
         let is_unknown = matches!(draft.kind, DraftKind::Unknown);
         if is_unknown || self.reading.n_problems() > before {
@@ -357,6 +358,9 @@ impl Lowering<'_, '_> {
             return;
         }
         spec.within = around.map(|around| around.phase.clone());
+        for look in read.looks.take().into_iter().flatten() {
+            self.look_for(look, draft, &spec, &dependencies);
+        }
         self.way_left_open(draft, around, &spec);
         // Who reads a document comes after it, whatever became of its step.
         for phase in &read.phases {

@@ -12,6 +12,7 @@ use refrain_schemas::name::PhaseName;
 use serde_json::{Map, Value};
 
 use super::code::{is_guarded, words};
+use super::looks::Look;
 use super::names::{Meaning, Names};
 use super::reading::{Item, Reading, json};
 use crate::node::Kind;
@@ -23,6 +24,8 @@ pub(super) struct Read {
     pub(super) names: IndexMap<String, String>,
     /// The phases whose documents they read.
     pub(super) phases: BTreeSet<PhaseName>,
+    /// The files that are looked for before; nothing where nobody does.
+    pub(super) looks: Option<Vec<Look>>,
 }
 
 /// Reads the texts of one step.
@@ -144,6 +147,9 @@ impl Texts<'_, '_, '_> {
 
     fn name(&mut self, item: &Item<'_>, text: &str, is_bare: bool, path: &str) {
         let root = path.split('.').next().unwrap_or(path);
+        if self.read.looks.iter().flatten().any(|look| look.name == root) {
+            return;
+        }
         let phase = match self.names.find(root) {
             Meaning::Path(native) => {
                 self.input(item, path);
@@ -223,7 +229,8 @@ impl Texts<'_, '_, '_> {
             return self.reading.at(Code::StepRefused, item, message, hint);
         }
         if name == "file_exists" {
-            let message = "templates do not look at files: when they are read nobody has written any";
+            let message =
+                "`file_exists(PATH)` stands in the condition and the parameters of a step that is no loop";
             let hint =
                 "add a step `{ id: look, tool: filesystem, action: exists, … }` and read `look.exists`";
             return self.reading.at(Code::StepRefused, item, message, Some(hint.to_owned()));

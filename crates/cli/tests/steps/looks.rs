@@ -1,0 +1,102 @@
+//! `file_exists(PATH)` in texts: somebody looks before the step is done, and what comes or goes later is noticed.
+
+use std::fs;
+
+use serde_json::{Value, json};
+
+use crate::own::{refrain, run, staged};
+
+const RUN: [&str; 3] = ["-f", "x.yaml", "run"];
+
+const ASKED: &str = r#"
+name: x
+inputs: { where: { type: string, default: note.txt } }
+steps:
+  - { id: make, tool: filesystem, action: write, parameters: { path: out/a.txt, content: a } }
+  - id: say
+    action: "echo {{ file_exists('out/a.txt') }} {{ file_exists( where ) }} {{ 'y' if file_exists(where) else 'n' }}"
+    dependencies: [make]
+  - { id: if-there, action: echo there, condition: "file_exists(where) and 1 < 2" }
+  - id: each
+    for_each: [out/a.txt, out/b.txt]
+    dependencies: [make]
+    steps:
+      - { id: look, action: "echo {{ item }} {{ file_exists(item) }}" }
+"#;
+
+fn said(document: &Value, step: &str) -> Value {
+    document["steps"][step]["value"]["result"].clone()
+}
+
+#[test]
+fn a_text_may_ask_whether_a_file_is_there() {
+    let place = staged("x.yaml", ASKED);
+    let done = run(place.path(), &RUN, 0);
+    assert_eq!(said(&done, "say"), "True False n");
+    assert_eq!(done["steps"]["if-there"]["status"], "skipped");
+    assert_eq!(said(&done, "each_0_look"), "out/a.txt True");
+    assert_eq!(said(&done, "each_1_look"), "out/b.txt False");
+    let steps: Vec<&String> = done["steps"].as_object().unwrap().keys().collect();
+    assert_eq!(steps, ["each_0_look", "each_1_look", "if-there", "make", "say"], "looking is no step");
+    let again = run(place.path(), &RUN, 0);
+    assert_eq!(again["run"]["calls"], 0);
+}
+
+#[test]
+fn a_file_that_comes_or_goes_is_noticed() {
+    let place = staged("x.yaml", ASKED);
+    run(place.path(), &RUN, 0);
+    fs::write(place.path().join("note.txt"), "there").unwrap();
+    let done = run(place.path(), &RUN, 0);
+    assert_eq!((said(&done, "say"), said(&done, "if-there")), (json!("True True y"), json!("there")));
+    fs::remove_file(place.path().join("note.txt")).unwrap();
+    let done = run(place.path(), &RUN, 0);
+    assert_eq!(said(&done, "say"), "True False n");
+    assert_eq!(done["steps"]["if-there"]["status"], "skipped");
+}
+
+#[test]
+fn nobody_looks_outside_of_the_project_or_where_there_is_no_step() {
+    let outside = "name: x\nsteps:\n- { id: a, action: \"echo {{ file_exists('../x') }}\" }\n";
+    let place = staged("x.yaml", outside);
+    let failed = run(place.path(), &RUN, 1);
+    assert_ne!(failed["steps"]["a"]["status"], "completed", "{failed:#}");
+    for (text, code) in [
+        (
+            "name: x\nsteps:\n- { id: a, action: echo x }\noutputs: { o: \"{{ file_exists('x') }}\" }\n",
+            "E0802",
+        ),
+        ("name: x\nsteps:\n- { id: a, action: \"echo {{ file_exists(nowhere) }}\" }\n", "E0813"),
+        ("name: x\nsteps:\n- { id: a, action: \"echo {{ file_exists(a.result) }}\" }\n", "E0811"),
+        ("name: x\nsteps:\n- { id: a, action: \"echo {{ file_exists() }}\" }\n", "E0802"),
+    ] {
+        let place = staged("x.yaml", text);
+        let told = refrain(place.path(), &["-f", "x.yaml", "check"]);
+        let words =
+            String::from_utf8_lossy(&told.stderr).into_owned() + &String::from_utf8_lossy(&told.stdout);
+        assert!(told.status.code() == Some(2) && words.contains(code), "{text}: {words}");
+    }
+}
+
+/// What a loop came to is read with `result` or without it.
+#[test]
+fn a_loop_has_a_result() {
+    let place = staged(
+        "x.yaml",
+        r#"
+name: x
+steps:
+  - id: up-to
+    while: "{{ iteration < 3 }}"
+    max_iterations: 5
+    steps:
+      - { id: say, action: "echo {{ iteration }}" }
+  - { id: b, action: "echo {{ steps['up-to'].result.iterations }} {{ up_to.result.iterations }} {{ up_to.result.nothing | default('-') }}", dependencies: [up-to] }
+  - { id: c, action: echo more, condition: "up_to.result.iterations == 3" }
+outputs: { n: "{{ up_to.result.iterations }}", m: "{{ up_to.iterations }}" }
+"#,
+    );
+    let done = run(place.path(), &RUN, 0);
+    assert_eq!(done["outputs"], json!({"n": 3, "m": 3}));
+    assert_eq!((said(&done, "b"), said(&done, "c")), (json!("3 3 -"), json!("more")));
+}

@@ -20,6 +20,7 @@ use refrain_schemas::pipeline::{ParamSpec, ParamType};
 use refrain_schemas::steps::{StepEntry, StepKind};
 use serde_json::{Map, Value, json};
 
+use super::auto::fill_within;
 use super::body::{Around, Draft};
 use super::budget::Spent;
 use super::control::is_zero;
@@ -31,7 +32,7 @@ use super::names::{Names, Round, Turn};
 use super::reading::{Fields, Item, json as value_of, leads_out};
 use super::step::Start;
 use super::texts::{Read, has_template};
-use super::{Lowering, header, include, is_steps};
+use super::{Lowering, by_names, header, include, is_steps};
 use crate::node::{Kind, Node};
 use crate::source::Source;
 use crate::yaml;
@@ -268,6 +269,12 @@ impl<'s> Lowering<'s, '_> {
         }
         let found = include(&mut tree, &source, self.files);
         let is_whole = found.problems.is_empty() && found.wanted.is_empty();
+        let none = BTreeMap::new();
+        let (answers, prefix) = (self.given.answers.unwrap_or(&none), format!("{path}:"));
+        let with = (self.defaults.has_orchestrator, prefix.as_str());
+        let left = fill_within(&mut tree, &source, self.tools, answers, with);
+        self.reading.problems.extend(left.problems);
+        self.autos.extend(left.autos);
         self.wanted.extend(found.wanted);
         self.reading.problems.extend(found.problems);
         let bytes = bytes.len() + found.bytes;
@@ -433,7 +440,8 @@ impl<'s> Lowering<'s, '_> {
         let mut read = Read::default();
         let mut values = Map::new();
         self.types_of_other.clear();
-        let section = fields.get("outputs").and_then(|section| self.reading.fields(&section));
+        let section = fields.get("outputs").map(|section| by_names(&section));
+        let section = section.as_ref().and_then(|section| self.reading.fields(&section.item()));
         for (name, item) in section.iter().flat_map(Fields::iter) {
             let Some(item) = self.declared_output(name, item) else { continue };
             let mut texts = self.texts(None, read);

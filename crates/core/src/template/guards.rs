@@ -427,7 +427,7 @@ mod tests {
         check("x * 3 - 3 * x", "x+ * 3 - 3 * x+");
         check("x * 3 * y", "x× * 3× * y×");
         check("3 * x * y", "3 * x× * y×");
-        check("x * y * 3", "x× * y× * 3");
+        check("x * y * 3", "x× * y× * 3×");
         check("x * 300", "x× * 300×");
         check("-a < 1.5 and not b", "-a° < 1.5° and not b");
         check("a in b and c not in [d, e]", "a° in b§ and c° not in [d, e]§");

@@ -62,21 +62,24 @@ impl Wrap {
         let mut lines: Vec<String> = Vec::new();
         let (mut current, mut length) = (String::new(), 0);
         for chunk in self.chunks(line) {
-            let mut chunk: Vec<char> = chunk.chars().collect();
+            let chars: Vec<char> = chunk.chars().collect();
+            let mut chunk = chars.as_slice();
             let is_space = chunk.iter().all(|c| c.is_whitespace());
             while !chunk.is_empty() {
                 if length + chunk.len() <= self.width {
                     if !(is_space && current.is_empty() && !lines.is_empty()) {
                         length += chunk.len();
-                        current.extend(chunk.drain(..));
+                        current.extend(chunk);
                     }
                     break;
                 }
                 if !is_space && chunk.len() > self.width && self.breaks_words {
                     let room = self.width - length;
-                    current.extend(chunk.drain(..room));
+                    current.extend(&chunk[..room]);
+                    chunk = &chunk[room..];
                 } else if current.is_empty() && !is_space {
-                    current.extend(chunk.drain(..));
+                    current.extend(chunk);
+                    chunk = &[];
                 }
                 push_line(&mut lines, &mut current);
                 length = 0;

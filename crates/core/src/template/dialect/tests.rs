@@ -77,7 +77,7 @@ fn filters_are_those_of_steps_files() {
         "See (<a href=\"https://a.b/?x=1&amp;y\" rel=\"noopener\">https://a.b/?x=1&amp;y</a>), \
          <a href=\"mailto:me@c.de\">me@c.de</a> or x&lt;y.",
     );
-    check("{{ 'www.a.b x.org' | urlize | length }}", "119");
+    check("{{ 'www.a.b x.org' | urlize | length }}", "101");
     check(
         "<p{{ {'id': 'a\"', 'no': none, 'n': 1} | xmlattr }}>{{ {} | xmlattr }}",
         "<p id=\"a&#34;\" n=\"1\">",
@@ -143,7 +143,6 @@ fn what_filters_make_is_bounded() {
     check("a | regex_replace('.*', '\\\\0\\\\0')", 20_000);
     check("(a ~ ' ') | wordwrap(1, wrapstring=a)", 300);
     check("{'a': a, 'b': a} | xmlattr", 20_000);
-    check("'{0}{0}'.format(a)", 20_000);
     refused(&format!("{{{{ 'a' | regex_search('{}') }}}}", "a{999}{999}"), "no pattern");
     refused(&format!("{{{{ 'a' | regex_search('{}') }}}}", "a".repeat(2000)), "at most 1000 bytes");
     refused("{{ 'x' | center(100000000) }}", "a width is at most 10000");

@@ -19,10 +19,12 @@ mod project;
 mod redaction;
 mod render;
 mod report;
+mod result_file;
 mod runtime;
 mod shell;
 mod steps_document;
 mod suggest;
+mod turn_name;
 mod whole_file;
 mod wiring;
 

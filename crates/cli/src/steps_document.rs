@@ -81,22 +81,28 @@ pub(crate) fn of_run(
         RunStatus::Cancelled => "cancelled",
         RunStatus::Partial | RunStatus::Failed | RunStatus::Blocked => "failed",
     };
+    // Failures in the turns of a loop for which a value stands in are cleared with that of the loop.
+    let is_done = report.status == RunStatus::Completed;
     let failed = steps.values().find(|step| step.error.is_some() && !step.success);
     let output_error =
         report.output_errors.iter().next().map(|(name, why)| format!("output `{name}`: {why}"));
     let levels = levels(map);
     Ok(StepsReport {
         execution_id: Some(report.execution_id.unwrap_or(report.run_id)),
-        success: report.status == RunStatus::Completed,
+        success: is_done,
         outputs: report.outputs.iter().map(|(name, value)| (name.clone(), value.clone())).collect(),
         execution_order: levels.iter().flatten().cloned().collect(),
         execution_levels: levels,
         started_at: Some(times.0),
         completed_at: Some(times.1),
         duration: Some(times.1.since(times.0).as_secs_f64()),
-        error: failed.and_then(|step| step.error.clone()).or(made.error_behind).or(output_error),
+        error: failed
+            .and_then(|step| step.error.clone())
+            .or(made.error_behind)
+            .or(output_error)
+            .filter(|_| !is_done),
         problems: opened.warnings().to_vec(),
-        error_type: failed.and_then(|step| step.error_type.clone()),
+        error_type: failed.filter(|_| !is_done).and_then(|step| step.error_type.clone()),
         steps,
         run: Some(report.clone()),
         ..empty(map, status, report.exit_code)
@@ -153,12 +159,14 @@ impl<'a> Making<'a> {
         }
     }
 
-    /// A loop that is not listed is so where it failed by itself, such as over a list that is none: nothing else tells of it.
+    /// A loop that is not listed is so where it failed by itself, such as over a list that is none, and where a value stands in
+    /// for it: nothing else tells of that.
     fn failed_alone(&mut self, entry: &StepEntry, target: &Target, name: &str) {
         let Some((phase, made)) = self.phases.get(target) else { return };
         let start = format!("{name}_");
         let is_told = || self.steps.iter().any(|(id, step)| id.starts_with(&start) && step.error.is_some());
-        if phase.status == PhaseStatus::Failed && !is_told() {
+        let is_recovered = phase.status == PhaseStatus::Completed && phase.error.is_some();
+        if is_recovered || (phase.status == PhaseStatus::Failed && !is_told()) {
             let step = step_of(self.map, entry, phase, made);
             self.steps.insert(name.to_owned(), step);
         }

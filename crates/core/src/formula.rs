@@ -135,6 +135,24 @@ pub fn call_method(value: &Json, name: &str, arguments: &[Json]) -> Option<Resul
     Method::of(name).map(|method| called(method, value, arguments))
 }
 
+/// Puts values into a text as Python's `format` does, those with names included.
+///
+/// # Errors
+/// Fails where the text is no pattern for the values, and where it takes too much.
+pub fn format_text(
+    text: &str,
+    values: &[Json],
+    named: &[(String, Json)],
+) -> Result<String, FormulaErrorKind> {
+    let mut work = Work::default();
+    let values: Vec<Value<'_>> = values.iter().map(Value::given).collect::<Result<_, _>>()?;
+    let named: Vec<(&str, Value<'_>)> = named
+        .iter()
+        .map(|(name, value)| Ok((name.as_str(), Value::given(value)?)))
+        .collect::<Result<_, _>>()?;
+    methods::format::text(text, &values, &named, &mut work)
+}
+
 fn called(method: Method, value: &Json, arguments: &[Json]) -> Result<Json, FormulaErrorKind> {
     words::check(method.name(), &method.arity(), arguments.len())?;
     let mut work = Work::default();

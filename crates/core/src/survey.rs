@@ -203,7 +203,7 @@ pub(crate) fn after_turn(model: &Model, work: &LoopWork, turn: &[UpstreamNow]) -
         use Freshness as F;
         matches!(inner.freshness, F::Fresh | F::Partial | F::Skipped | F::Failed)
     };
-    if (work.break_on_error || !work.kind.is_each()) && turn.iter().any(|inner| is_bad(model, inner)) {
+    if work.break_on_error && turn.iter().any(|inner| is_bad(model, inner)) {
         return AfterTurn::Broken;
     }
     let goes_on = work.kind.is_known_at_once() || turn.iter().all(is_settled);

@@ -70,9 +70,17 @@ pub fn known_filter_in(dialect: Dialect, name: &str) -> bool {
     evaluated.err().is_none_or(|error| error.kind() != ErrorKind::UnknownFilter)
 }
 
+/// Whether there is a test of this name, which stands behind `is`.
+#[must_use]
+pub fn known_test(name: &str) -> bool {
+    let expression = ENVIRONMENT.compile_expression_owned(format!("1 is {name}"));
+    let evaluated = expression.and_then(|expression| expression.eval(()));
+    evaluated.err().is_none_or(|error| error.kind() != ErrorKind::UnknownTest)
+}
+
 /// The names of filters of a dialect that are worth a suggestion.
 pub fn filters_in(dialect: Dialect) -> impl Iterator<Item = &'static str> + Clone {
-    filters().chain(dialect::own_filters(dialect).iter().copied())
+    filters().chain(dialect::own_filters(dialect))
 }
 
 /// The names of filters that are worth a suggestion.
@@ -303,6 +311,12 @@ impl Template {
         found.map(|(name, range)| (name, self.place(range))).collect()
     }
 
+    /// Returns the tests that the template names behind `is`.
+    #[must_use]
+    pub fn tests(&self) -> Vec<&str> {
+        places::tests(self.source()).into_iter().map(|(name, _)| name).collect()
+    }
+
     fn place(&self, range: Range<usize>) -> (u32, u32, u32) {
         let source = self.source();
         let (line, column) = position(source, range.start);
@@ -488,8 +502,13 @@ mod tests {
     #[test]
     fn small_things_ask_for_nothing_large() {
         let check = check_refused;
-        check("{{ 'x' * 100000000 }}", "`*` multiplies numbers, not a string");
-        check("{{ 3 * [1] }}", "`*` multiplies numbers, not a sequence");
+        check("{{ 'x' * 100000000 }}", "a text is repeated a whole number of times, 10000 at most");
+        check("{{ 'x' * 100 * 100000 }}", "a text is repeated once");
+        check("{{ 'x' * -(-100000000) }}", "a text is repeated once");
+        check("{{ 900000000 // 3 * 'x' }}", "`*` multiplies numbers, not a string");
+        check("{{ 101 * [1] }}", "`*` multiplies numbers, not a sequence");
+        check("{% set a = 'x' * 9999 %}{% for b in range(999) %}{% set c = 100 * a %}{% endfor %}", WORK);
+        check("{% for b in range(999) %}{{ 'x' * 9999 }}{% endfor %}", WORK);
         check("{{ 'x' | indent(100000000) }}", "a width is at most 10000");
         check("{{ [1] | tojson(indent=100000000) }}", "a width is at most 10000");
         check("{{ '%099999999d' | format(1) }}", "a width is at most 10000");
@@ -511,10 +530,17 @@ mod tests {
     }
 
     #[test]
+    fn texts_are_repeated_a_little() {
+        assert_eq!(render("{{ '=' * 3 }}{{ '-' * (1 + 2) }}{{ 2 * 'ab' }}"), Ok("===---abab".into()));
+        assert_eq!(render("{{ [1] * 2 }} {{ 'ab' * 'xyz' | length }}"), Ok("[1, 1] ababab".into()));
+        assert_eq!(render("{{ 2 * 3 * 4 }} {{ 7 // 2 * 3 }}"), Ok("24 9".into()));
+    }
+
+    #[test]
     fn guards_are_not_seen() {
         check_refused("a\n{{ 1 ~ nothing ~ 2 }}", "2:4 `nothing` is undefined");
         check_refused("{{ 1 ~ 2 }}{{ scope.tone ~ 1 }}", "1:15 `scope.tone` is undefined");
-        check_refused("{{ 1 ~ 2 }} {{ unit.text * 2 }}", "`*` multiplies numbers, not a string");
+        check_refused("{{ 1 ~ 2 }} {{ unit.text * 200 }}", "`*` multiplies numbers, not a string");
         let text = "{{ (1 + 2) * 3 ~ (2 in [1, 2]) ~ ('a' not in 'bc') }}";
         assert_eq!(render(text), Ok("9TrueTrue".into()));
     }

@@ -42,9 +42,9 @@ pub struct LoopSpec {
     /// The document of the loop; its strings are templates.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub result: Option<Value>,
-    /// Whether no further turn starts after one that failed.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub break_on_error: bool,
+    /// Whether no further turn starts after one that failed; where absent, only those of a list do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub break_on_error: Option<bool>,
     /// How long one turn may take.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub turn_timeout: Option<Span>,

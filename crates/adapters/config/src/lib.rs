@@ -283,7 +283,9 @@ impl Parsed {
             self.problems.extend(lowered.problems);
             self.broken = lowered.broken;
             self.pipeline = Some(lowered.pipeline).filter(|_| self.wanted.is_empty());
-            self.steps = Some(StepsMap { autos: left.autos, ..lowered.map });
+            let mut map = lowered.map;
+            map.autos.splice(..0, left.autos);
+            self.steps = Some(map);
         }
         self.tree = Some(tree);
     }

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
+use indexmap::IndexMap;
 use refrain_core::check::code::Code;
 use refrain_core::check::{Broken, fits};
 use refrain_core::ports::tool_catalogue::ToolCatalogue;
@@ -12,11 +13,11 @@ use refrain_schemas::choice::{ChoicesOnRecord, ModelChoice};
 use refrain_schemas::name::PhaseName;
 use refrain_schemas::pipeline::{Dialect, PIPELINE_VERSION, ParamType, Pipeline};
 use refrain_schemas::problem::Problem;
-use refrain_schemas::steps::{StepEntry, StepsMap, Wishes};
+use refrain_schemas::steps::{Auto, StepEntry, StepsMap, Wishes};
 use serde_json::Value;
 
 use crate::Given;
-use crate::node::{Kind, Node};
+use crate::node::{Entry, Kind, Node};
 use crate::source::Source;
 use budget::Budget;
 use handlers::Handler;
@@ -36,6 +37,7 @@ mod budget;
 mod choosing;
 mod code;
 mod control;
+mod error_words;
 mod handlers;
 mod header;
 mod include;
@@ -127,11 +129,14 @@ pub(crate) fn lower<'s>(
         handlers: Vec::new(),
         output_dir: None,
         tasks: Vec::new(),
+        failed: HashMap::new(),
+        left_behind: IndexMap::new(),
         written: Vec::new(),
         served: Vec::new(),
         files,
         wanted: BTreeSet::new(),
         texts_of: BTreeMap::new(),
+        autos: Vec::new(),
         calls: vec![source.file.clone()],
         types_of_other: BTreeMap::new(),
         ways: Vec::new(),
@@ -158,11 +163,32 @@ pub(crate) fn lower<'s>(
         record,
         wanted,
         texts_of,
+        autos,
         ..
     } = lowering;
-    let map =
-        StepsMap { id, entries, places, orchestrator, wishes, autos: Vec::new(), outline, choices, record };
+    let map = StepsMap { id, entries, places, orchestrator, wishes, autos, outline, choices, record };
     Lowered { pipeline, broken, map, problems: reading.problems, wanted, texts: texts_of }
+}
+
+/// Returns a section with a map of names, which may be written as a list: `- NAME: VALUE`, or `- { name: NAME, value: … }`.
+fn by_names(section: &Item<'_>) -> OwnItem {
+    let mut own = OwnItem::of(section);
+    let named = |node: &Node| -> Option<Entry> {
+        let Kind::Map(entries) = &node.kind else { return None };
+        let Some(name) = node.get("name") else {
+            return entries.first().filter(|_| entries.len() == 1).cloned();
+        };
+        let Kind::Text(key) = &name.value.kind else { return None };
+        let rest = entries.iter().filter(|entry| entry.key != "name").cloned().collect();
+        let value = Node { span: node.span, kind: Kind::Map(rest) };
+        Some(Entry { key: key.clone(), key_span: name.value.span, value })
+    };
+    if let Kind::List(items) = &section.node.kind
+        && let Some(entries) = items.iter().map(named).collect::<Option<Vec<Entry>>>()
+    {
+        own.node.kind = Kind::Map(entries);
+    }
+    own
 }
 
 /// Returns what a pipeline does, as it is written.
@@ -226,6 +252,10 @@ struct Lowering<'s, 'g> {
     output_dir: Option<String>,
     /// Steps that run where others failed.
     tasks: Vec<Task>,
+    /// The files that steps leave behind, with the id of the first one of each and the places of the others.
+    left_behind: IndexMap<String, (String, Vec<OwnItem>)>,
+    /// What is done about a failure of one step, with the id of that; none where it is done about several.
+    failed: HashMap<PhaseName, Option<String>>,
     /// Steps, and the phases that write files of theirs.
     written: Vec<(PhaseName, PhaseName)>,
     /// The servers that steps use by their names.
@@ -235,6 +265,8 @@ struct Lowering<'s, 'g> {
     /// Those that are needed and not known yet.
     wanted: BTreeSet<String>,
     texts_of: BTreeMap<String, String>,
+    /// What is left to a model in files of other pipelines.
+    autos: Vec<Auto>,
     /// The files of the pipelines that carry each other out, down to this one.
     calls: Vec<String>,
     /// The types of what the pipeline gives that is being carried out.
@@ -276,6 +308,7 @@ impl<'s> Lowering<'s, '_> {
         self.handle(None);
         self.ways_left_open();
         self.wait_for_products();
+        self.written_twice();
         self.known_servers();
         self.keep_within();
         self.outputs(fields);
@@ -285,7 +318,8 @@ impl<'s> Lowering<'s, '_> {
     /// Starts to read the texts of something.
     fn texts(&mut self, own: Option<PhaseName>, read: Read) -> Texts<'_, 's, '_> {
         let has_orchestrator = self.defaults.has_orchestrator;
-        Texts { reading: &mut self.reading, names: &self.names, own, read, has_orchestrator }
+        let failed = own.as_ref().and_then(|own| self.failed.get(own)?.clone());
+        Texts { reading: &mut self.reading, names: &self.names, own, failed, read, has_orchestrator }
     }
 
     /// Notes where something of the pipeline comes from.
@@ -296,8 +330,8 @@ impl<'s> Lowering<'s, '_> {
 
     /// Reads `outputs:`, which see every step.
     fn outputs(&mut self, fields: &Fields<'_>) {
-        let Some(section) = fields.get("outputs") else { return };
-        let Some(outputs) = self.reading.fields(&section) else { return };
+        let Some(section) = fields.get("outputs").map(|section| by_names(&section)) else { return };
+        let Some(outputs) = self.reading.fields(&section.item()) else { return };
         for (name, item) in outputs.iter() {
             let Some(item) = self.declared_output(name, item) else { continue };
             let mut texts = self.texts(None, Read::default());

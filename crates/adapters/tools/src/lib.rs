@@ -15,6 +15,7 @@ mod registry;
 mod table;
 mod tool;
 mod tools;
+mod yaml;
 
 pub use agents::ToolAgents;
 pub use offers::OfferedTools;

@@ -11,7 +11,7 @@ use crate::output::Output;
 use crate::render::page::Tone;
 use crate::report::CliError;
 use crate::wiring::Opened;
-use crate::{runtime, suggest, wiring};
+use crate::{runtime, suggest, turn_name, wiring};
 
 /// Answer what a step asks a person
 ///
@@ -70,7 +70,7 @@ pub(crate) fn run(args: &AnswerArgs, globals: &Globals, output: &mut Output) -> 
     let Some(step) = &args.step else { return list(&questions, output) };
     let is_it = |question: &&Question| {
         question.target.to_string() == *step
-            || name_in_result(&opened, &question.target).as_ref() == Some(step)
+            || opened.steps().and_then(|map| turn_name::of(map, &question.target)).as_ref() == Some(step)
     };
     let Some(question) = questions.iter().find(is_it) else {
         let known: Vec<String> = questions.iter().map(|question| question.target.to_string()).collect();
@@ -89,21 +89,6 @@ pub(crate) fn run(args: &AnswerArgs, globals: &Globals, output: &mut Output) -> 
     page.plain("`refrain run` goes on");
     output.show(&page)?;
     Ok(ExitCode::Ok)
-}
-
-/// Returns what the result of a run calls a step in a turn: `LOOP_TURN_STEP`.
-fn name_in_result(opened: &Opened, target: &Target) -> Option<String> {
-    let entries = &opened.steps()?.entries;
-    let mut entry = entries.iter().find(|entry| entry.phase == target.phase)?;
-    let mut name = entry.id.clone();
-    while let Some(around) = &entry.within {
-        entry = entries.iter().find(|outer| outer.phase == *around)?;
-        name = match target.scope.get(around.as_str()) {
-            Some(turn) => format!("{}_{turn}_{name}", entry.id),
-            None => name,
-        };
-    }
-    Some(name)
 }
 
 fn questions(opened: &Opened) -> Result<Vec<Question>, CliError> {

@@ -21,6 +21,7 @@ use crate::render::numbers::counted;
 use crate::render::page::Page;
 use crate::render::run::Holes;
 use crate::report::CliError;
+use crate::result_file::ResultFile;
 use crate::wiring::{Checked, Opened};
 use crate::{choices, commands, plan_file, render, runtime, steps_document, wiring};
 
@@ -48,7 +49,8 @@ Examples:
   refrain run --plan plan.json     what was planned, or nothing
   refrain run export --only        this phase alone
   refrain run --offline            from the ledger alone
-  refrain run --json | jq .units   one JSON object")]
+  refrain run --json | jq .units   one JSON object
+  refrain run -o result.json       the same, as a file")]
 pub(crate) struct RunArgs {
     #[command(flatten)]
     pub(crate) work: WorkArgs,
@@ -60,6 +62,15 @@ pub(crate) struct RunArgs {
     /// Choose models anew for steps that leave them open
     #[arg(long, hide_short_help = true)]
     pub(crate) choose: bool,
+    /// Write the result to a file as well, as `--json` prints it
+    #[arg(
+        short = 'o',
+        long = "output",
+        value_name = "FILE",
+        conflicts_with = "dry_run",
+        hide_short_help = true
+    )]
+    pub(crate) output: Option<PathBuf>,
     /// Show what would run and stop: the same as `refrain plan`
     #[arg(long)]
     pub(crate) dry_run: bool,
@@ -74,10 +85,11 @@ pub(crate) fn run(args: &RunArgs, globals: &Globals, output: &mut Output) -> Res
     let project = Project::find(globals)?;
     let project = Project { chooses_anew: args.choose, ..project };
     let checked = wiring::check(&project, globals)?;
-    let Minded { checked, spent, .. } = about(args, &project, checked, globals, output)?;
-    if let (None, Some(map), true) = (&checked.model, &checked.steps, output.wants_json()) {
+    let file = ResultFile::new(args.output.as_ref(), globals)?;
+    let Minded { checked, spent, .. } = about(args, &project, checked, &file, globals, output)?;
+    if let (None, Some(map), true) = (&checked.model, &checked.steps, file.is_wanted(output)) {
         // There is a document for every outcome of a steps file.
-        output.json(&steps_document::refused(map, &checked.problems))?;
+        file.tell(&steps_document::refused(map, &checked.problems), output)?;
     }
     let mut opened = wiring::opened(project, checked, globals)?;
     let idle = opened.warn(output)?;
@@ -105,8 +117,8 @@ pub(crate) fn run(args: &RunArgs, globals: &Globals, output: &mut Output) -> Res
         Ok(report) => report,
         Err(error) => {
             opened.discard_empty_logs();
-            if let Some(map) = opened.steps().filter(|_| output.wants_json()) {
-                output.json(&steps_document::not_begun(map, &error))?;
+            if let Some(map) = opened.steps().filter(|_| file.is_wanted(output)) {
+                file.tell(&steps_document::not_begun(map, &error), output)?;
             }
             return Err(error);
         }
@@ -115,11 +127,15 @@ pub(crate) fn run(args: &RunArgs, globals: &Globals, output: &mut Output) -> Res
     opened.warn_again(&idle, output)?;
     (report.leftovers, (report.open_errors, report.idle_edits)) =
         runtime::on_this_thread(async { Ok((opened.leftovers().await, opened.remarks().await)) })?;
-    match opened.steps().filter(|_| output.wants_json()) {
+    match opened.steps().filter(|_| file.is_wanted(output)) {
         Some(map) => {
-            output.json(&steps_document::of_run(&opened, map, &report, (started, wiring::now()))?)?;
+            let times = (started, wiring::now());
+            file.tell(&steps_document::of_run(&opened, map, &report, times)?, output)?;
         }
-        None => show(&opened, &report, &again, output)?,
+        None => file.write(&report)?,
+    }
+    if opened.steps().is_none() || !output.wants_json() {
+        show(&opened, &report, &again, output)?;
     }
     show_misses(&opened, &report, output)?;
     Ok(code(&report))
@@ -130,6 +146,7 @@ fn about(
     args: &RunArgs,
     project: &Project,
     checked: Checked,
+    file: &ResultFile,
     globals: &Globals,
     output: &mut Output,
 ) -> Result<Minded, CliError> {
@@ -141,8 +158,8 @@ fn about(
     let map = checked.steps.clone();
     let terms = Terms { args: args.mind, offline: args.offline, budget: args.work.budget.budget() };
     let minded = mind::ask(project, checked, &terms, globals, output);
-    if let (Err(error), Some(map), true) = (&minded, &map, output.wants_json()) {
-        output.json(&steps_document::not_begun(map, error))?;
+    if let (Err(error), Some(map), true) = (&minded, &map, file.is_wanted(output)) {
+        file.tell(&steps_document::not_begun(map, error), output)?;
     }
     minded
 }

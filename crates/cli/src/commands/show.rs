@@ -13,7 +13,7 @@ use crate::args::Globals;
 use crate::output::Output;
 use crate::report::CliError;
 use crate::wiring::Opened;
-use crate::{render, runtime, wiring};
+use crate::{render, runtime, turn_name, wiring};
 use refrain_core::escape::escape;
 
 /// Show what a phase made, or what was said in a call
@@ -103,7 +103,7 @@ fn show_artifact(
     opened: &Opened,
     output: &mut Output,
 ) -> Result<(), CliError> {
-    let target = opened.engine.target(&address.selection)?;
+    let target = opened.engine.target(&turn_name::meant(&address.selection, opened.steps()))?;
     let revision = address.revision;
     if args.conflicts {
         return show_conflicts(revision, opened, &target, output);

@@ -10,7 +10,7 @@ use crate::address::UnitAddress;
 use crate::args::Globals;
 use crate::output::Output;
 use crate::report::CliError;
-use crate::{render, runtime, wiring};
+use crate::{render, runtime, turn_name, wiring};
 
 /// Explain why a phase, or one unit of it, would run
 ///
@@ -46,7 +46,7 @@ fn last_error(opened: &wiring::Opened, report: &WhyReport) -> Result<Option<Phas
 /// Explains.
 pub(crate) fn run(args: &WhyArgs, globals: &Globals, output: &mut Output) -> Result<ExitCode, CliError> {
     let opened = wiring::open(globals)?;
-    let target = opened.engine.target(&args.address.selection)?;
+    let target = opened.engine.target(&turn_name::meant(&args.address.selection, opened.steps()))?;
     let unit = args.address.unit.as_deref();
     let report = runtime::on_this_thread(async { Ok(opened.engine.why(&target, unit, args.limit).await?) })?;
     if output.wants_json() {

@@ -159,7 +159,7 @@ fn what_would_take_for_ever_is_stopped() {
             "{% for a in range(99999) %}{% for b in range(99999) %}x{% endfor %}{% endfor %}",
             "more than 2000000 steps",
         ),
-        ("{{ 'a' * 1000000000 }}", "`*` multiplies numbers"),
+        ("{{ 'a' * 1000000000 }}", "a text is repeated a whole number of times"),
         ("{{ range(999999999) | list }}", "range has too many elements"),
         ("{{ 'x' | center(999999999) }}", "a width is at most 10000"),
         ("{{ 9 ** 9999 }}", "unable to calculate 9 ** 9999"),

@@ -56,6 +56,10 @@ fn texts_say_what_they_say_in_the_original() {
             "{{ execution.date | length }} {{ execution.time | length }} {{ execution.id == execution_id }}",
             "10 8 True",
         ),
+        ("{{ '=' * 4 }}{{ '-' * s | length }} {{ 2 * 'ab' }} {{ 7 % 3 }}", "====----------- abab 1"),
+        ("{{ '{}: {:.2f}'.format(s, n) }} {{ '%-3s|' | format(n) }}", "Hello World: 5.00 5  |"),
+        ("{{ s | wordwrap(6) }}", "Hello\nWorld"),
+        ("{% for k, v in {'a': 1}.items() %}{{ loop.index0 }}{{ k }}{{ loop.last }}{% endfor %}", "0aTrue"),
         ("{{ (execution.date ~ 'T' ~ execution.time) == execution.started_at[:19] }}!", "True!"),
     ];
     let steps: String =
@@ -89,6 +93,11 @@ fn what_a_text_cannot_use_is_told_before_anything_runs() {
     let text = |text: &str| format!("name: x\ninputs: {INPUTS}\nsteps:\n{}", write("a", text, ""));
     refused(&text("{{ s | uper }}"), &["there is no filter `uper`", "did you mean `upper`"]);
     refused(&text("{% set n = namespace(a=1) %}"), &["`namespace` is not part of templates"]);
+    refused(&text("{{ xs | random }}"), &["`random` is not part of templates", "the same inputs"]);
+    refused(&text("{{ s is strng }}"), &["there is no test `strng`", "did you mean `string`"]);
+    refused(&text("{{ '%s' % s }}"), &["`%` is for numbers", "format(VALUE)"]);
+    refused(&text("{{ inputs['nope'] }}"), &["there is no input `nope`"]);
+    refused(&text("{{ parameters['ns'] }}"), &["there is no input `ns`"]);
     let condition = write("a", "x", ", condition: '{{ s | nosuch }}'");
     refused(&format!("name: x\ninputs: {INPUTS}\nsteps:\n{condition}"), &["there is no filter `nosuch`"]);
 }
@@ -323,4 +332,68 @@ fn a_step_with_a_retry_of_its_own_is_tried_again() {
     );
     let place = staged("x.yaml", &text);
     assert_eq!(run(place.path(), &FILE, 1)["steps"]["a"]["retries"], 0);
+}
+
+/// What a `for` calls `loop` is not an input of that name, which is read as one of `inputs`.
+#[test]
+fn an_input_may_be_called_loop() {
+    let text = |text: &str| format!("name: x\ninputs: {{ loop: 3 }}\nsteps:\n{}", write("a", text, ""));
+    let place = staged(
+        "x.yaml",
+        &text("{% for x in [5, 6] %}{{ loop.index }}{% endfor %} {{ inputs.loop }} {{ inputs['loop'] }}"),
+    );
+    done(place.path());
+    assert_eq!(read(&place, "out/a.txt"), "12 3 3");
+    refused(&text("{{ loop }}"), &["`loop` is what a `{% for %}` has of its own", "`inputs.loop`"]);
+}
+
+/// A queue whose task is none is told of that alone.
+#[test]
+fn a_queue_with_a_bad_task_is_told_once() {
+    let text = "name: x\nsteps:\n- { id: q, action: create_parallel_queue, create_parallel_queue: { 'on': '[1]', task: 5 } }\n";
+    refused(text, &["`task` is the number 5"]);
+}
+
+#[test]
+fn two_steps_that_leave_one_file_behind_are_warned_of() {
+    let text = "name: x\nsteps:\n- { id: a, action: 'echo 1', products: { result: out/a.txt } }\n\
+                - { id: b, action: 'echo 2', products: [{ result: ./out/a.txt }], dependencies: [a] }\n";
+    let place = staged("x.yaml", text);
+    let done = done(place.path());
+    let problem = &done["problems"][0];
+    assert_eq!((&problem["code"], &problem["severity"]), (&json!("W0829"), &json!("warning")));
+    assert_eq!(problem["message"], "`out/a.txt` is a product of step `a` as well");
+    assert_eq!((done["problems"].as_array().unwrap().len(), &problem["place"]["line"]), (1, &json!(4)));
+    assert_eq!(read(&place, "out/a.txt"), "2");
+}
+
+#[test]
+fn yaml_is_written_as_yaml() {
+    let text = "name: x\nsteps:\n- { id: a, tool: validation, action: validate, products: { data: out/a.yaml }, \
+                parameters: { data: { b: 'no', a: [1, { c: x y }] }, schema: { type: object } } }\n";
+    let place = staged("x.yaml", text);
+    done(place.path());
+    assert_eq!(read(&place, "out/a.yaml"), "a:\n- 1\n- c: x y\nb: \"no\"\n");
+}
+
+/// Outputs are named in a map or in a list, as inputs are.
+#[test]
+fn outputs_may_be_a_list() {
+    let step = "- { id: a, action: 'echo 5' }\n";
+    let text = format!(
+        "name: x\nsteps:\n{step}outputs:\n- p: '{{{{ a.result }}}}'\n- {{ name: q, type: integer, value: '{{{{ a.result | int }}}}' }}\n"
+    );
+    let place = staged("x.yaml", &text);
+    assert_eq!(done(place.path())["outputs"], json!({ "p": "5", "q": 5 }));
+    refused(&text.replace("- p:", "- p: 1\n  r:"), &["`outputs` is a list, and a mapping is expected"]);
+}
+
+#[test]
+fn tools_of_the_header_are_those_of_steps_that_name_none() {
+    let text = "name: x\nmodel: openai:gpt-5-mini\ntools: [filesystem]\nsteps:\n- { id: a, prompt: hi }\n- { id: b, prompt: ho, tools: [] }\n";
+    let place = staged("x.yaml", text);
+    let native = refrain(place.path(), &["-f", "x.yaml", "convert"]);
+    let native = String::from_utf8_lossy(&native.stdout).into_owned();
+    assert_eq!(native.matches("filesystem_read").count(), 1, "{native}");
+    refused(&text.replace("[filesystem]", "[filesystm]"), &["there is no tool `filesystm`"]);
 }

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::own::{refrain, run, staged};
 
@@ -115,6 +115,77 @@ fn what_goes_wrong_in_a_turn_is_handled_there_or_fails_the_loop() {
     assert!(broken["steps"].get("each_2_go").is_none());
     let continued = result(&file("", "  on_failure: continue\n"), 1);
     assert_eq!(continued["steps"]["after"]["status"], "completed");
+}
+
+/// A value that stands in for a loop clears what failed in its turns, and in what comes after it there.
+#[test]
+fn a_value_that_stands_in_for_a_loop_clears_its_failure() {
+    let file = "name: x\nsteps:\n- id: each\n  for_each: [good, bad]\n  on_error: { fallback_value: { ok: no } }\n  steps:\n  \
+                - { id: go, tool: terminal, action: execute, parameters: { command: \"test {{ item }} != bad\" }, max_retries: 1 }\n  \
+                - { id: behind, action: echo behind, dependencies: [go] }\n\
+                - { id: after, action: \"echo {{ each.ok }}\", dependencies: [each] }\n";
+    let place = staged("x.yaml", file);
+    let done = run(place.path(), &["-f", "x.yaml", "run"], 0);
+    assert_eq!(
+        (&done["status"], &done["success"], &done["error"]),
+        (&json!("completed"), &json!(true), &Value::Null)
+    );
+    assert_eq!(done["steps"]["each_1_go"]["success"], false, "what failed is told of");
+    assert_eq!(
+        (&done["steps"]["each_1_behind"]["status"], &done["steps"]["each"]["recovered"]),
+        (&json!("skipped"), &json!(true))
+    );
+    assert_eq!(done["steps"]["after"]["value"]["result"], "no");
+    let again = run(place.path(), &["-f", "x.yaml", "run"], 0);
+    assert_eq!((&again["outputs"], &again["error"]), (&done["outputs"], &Value::Null));
+    let propagated = file.replace("{ ok: no }", "{ ok: no }, propagate_error: true");
+    let place = staged("x.yaml", &propagated);
+    run(place.path(), &["-f", "x.yaml", "run"], 1);
+}
+
+/// Where it is said, a loop with a condition goes on behind a turn that failed; it has failed in the end.
+#[test]
+fn a_loop_goes_on_behind_a_failure_where_it_is_told_to() {
+    let file = |construct: &str, more: &str| {
+        let (list, condition) = construct.split_once(' ').unwrap();
+        format!(
+            "name: x\nsteps:\n- id: l\n  {condition}\n{more}  {list}:\n  - {{ id: go, tool: terminal, action: execute, \
+             parameters: {{ command: \"test {{{{ iteration }}}} != 1\" }}, max_retries: 1 }}\n"
+        )
+    };
+    for construct in ["steps while: '{{ iteration < 3 }}'", "action_loop until: '{{ iteration >= 2 }}'"] {
+        let result =
+            |more: &str| run(staged("x.yaml", &file(construct, more)).path(), &["-f", "x.yaml", "run"], 1);
+        assert_eq!(result("")["steps"]["l"]["value"]["iterations"], 2, "{construct}");
+        assert_eq!(result("  break_on_error: true\n")["steps"]["l"]["value"]["iterations"], 2, "{construct}");
+        let whole = result("  break_on_error: false\n");
+        let document = &whole["steps"]["l"]["value"];
+        assert_eq!((&document["iterations"], &document["completed"]), (&json!(3), &json!(2)), "{whole:#}");
+    }
+    // What the turn came to is what the condition reads.
+    let text = file("steps until: '{{ go.success }}'", "  break_on_error: false\n").replace("!= 1", "-ge 2");
+    let tried = run(staged("x.yaml", &text).path(), &["-f", "x.yaml", "run"], 1);
+    assert_eq!(tried["steps"]["l"]["value"]["iterations"], 3, "{tried:#}");
+}
+
+/// What a result calls a step of a turn, other commands know as well.
+#[test]
+fn steps_of_turns_go_by_their_names_in_results() {
+    let place = staged("nested.yaml", NESTED);
+    let words = |words: &[&'static str]| [&["-f", "nested.yaml"], words].concat();
+    run(place.path(), &words(&["run", "-o", "result.json"]), 0);
+    let shown = run(place.path(), &words(&["show", "shelf_0_book_1_save"]), 0);
+    assert_eq!(shown, run(place.path(), &words(&["show", "shelf_book_save@0,1"]), 0));
+    let why = run(place.path(), &words(&["why", "shelf_1_label"]), 0);
+    assert_eq!((&why["phase"], &why["scope"]), (&json!("shelf_label"), &json!({ "shelf": "1" })), "{why:#}");
+    let written: Value =
+        serde_json::from_slice(&fs::read(place.path().join("result.json")).unwrap()).unwrap();
+    assert_eq!(written["steps"]["shelf_0_book_1_save"]["success"], true);
+    // Another result may be written over it, and nothing else.
+    run(place.path(), &words(&["run", "-o", "result.json"]), 0);
+    let refused = refrain(place.path(), &words(&["run", "-o", "nested.yaml"]));
+    assert_eq!(refused.status.code(), Some(2), "{}", String::from_utf8_lossy(&refused.stderr));
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("is not a result of refrain"));
 }
 
 #[test]

@@ -117,7 +117,7 @@ fn a_loop_says_how_often_its_steps_are_tried_and_how_long_it_takes() {
     assert_eq!(count("  retry: { max_attempts: 4, initial_delay: 0.01 }\n"), 4);
     assert_eq!(count("  max_retries: 1\n"), 1);
     let late = "  timeout: 1\n  max_retries: 1\n  on_error: { error_types: [TimeoutError], fallback_value: { late: true } }\n";
-    let (_, done) = go(&text(late, "sleep 60"), 1);
+    let (_, done) = go(&text(late, "sleep 60"), 0);
     assert_eq!(
         (&done["steps"]["b"]["status"], &done["steps"]["each_0_go"]["timed_out"]),
         (&json!("completed"), &json!(true))

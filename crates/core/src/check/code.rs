@@ -197,16 +197,16 @@ codes! {
     LockedScopes "E0682" Value "a phase is locked by one with other dimensions" "give both the same `per`";
 
     LoopShape "E0685" Key "a loop that does not fit together" "give exactly one of `for_each`, `while` or `until`, and `once`";
-    LoopBody "E0686" Key "a phase that cannot be in a turn, or a loop without any" "add `in: LOOP` to phases with an `input` of their own";
+    LoopBody "E0686" Key "a phase that cannot be in a turn, or a loop without any" "add `in: LOOP` to phases with `input` of their own";
     LoopRead "E0687" Value "something of a turn is read where that turn is not" "read the loop: its document tells of all turns";
     LoopField "E0688" Key "a field that does not fit a loop" "leave it out";
 
-    GivenField "E0690" Key "a field that does not fit a phase with an `input` of its own" "leave it out, or leave `input` out";
+    GivenField "E0690" Key "a field that does not fit a phase with `input` of its own" "leave it out, or leave `input` out";
     LetName "E0691" Key "a name that templates cannot use" "use letters, digits and `_`, and none of `params`, `scope`, `phases`, `loop`";
     Route "E0692" Value "a route leads to no phase that comes later" "name a phase that does not come before this one";
     RouteAlone "E0693" Key "a route that is never taken" "`on_false` needs `when`; `goto` and `on_success` exclude each other";
     Recover "E0694" Value "a `recover` entry that cannot be meant" "give a `value`, and kinds of failures that there are";
-    GivenInput "E0695" Value "an input that its agent does not accept" "see what the agent declares";
+    GivenInput "E0695" Value "an input that its agent does not accept" "see what it declares; `refrain tools NAME` says it of a tool";
     OutputType "E0698" Key "a type of an output that there is not" "declare it under `outputs`";
 
     StepUnknown "E0801" Key "a steps file has a key that there is not" "see `docs/steps.md` for every key";
@@ -236,6 +236,7 @@ codes! {
     StepsAndPhases "E0826" Key "a file is a steps file and a native one at once" "keep one of `steps` and `phases`";
     StepNoFit "E0827" Value "no model fits a step" "ask for less, or declare models under `models:`";
     Unanswered "W0828" Value "the orchestrator did not answer" "the run goes on without; `--no-intelligence` does not ask";
+    ProductTwice "W0829" Value "two steps leave one file behind" "give one of the two another name";
     Misaligned "E0830" Value "the orchestrator is sure that the pipeline does not do what it is for" "mend the steps, or run with `--allow-misaligned`";
     Doubtful "W0831" Value "the orchestrator doubts that the pipeline does what it is for" "mend the steps, or write `intention:` yourself";
 }

@@ -72,7 +72,7 @@ impl Checker<'_> {
             kind,
             result,
             sight: Arc::new(sight),
-            break_on_error: turns.break_on_error,
+            break_on_error: breaks(turns),
             turn_timeout: turns.turn_timeout.map(|Span(time)| time).filter(|time| *time > Duration::ZERO),
         })))
     }
@@ -120,7 +120,7 @@ impl Checker<'_> {
             ("max_parallel", turns.max_parallel.is_some_and(|n| n > 1) && turns.for_each.is_none()),
             ("item", turns.item.is_some() && turns.for_each.is_none()),
             ("with", !turns.with.is_empty() && !turns.once),
-            ("break_on_error", turns.break_on_error && turns.once),
+            ("break_on_error", turns.break_on_error.is_some() && turns.once),
         ];
         for (field, _) in unfit.into_iter().filter(|(_, given)| *given) {
             let needed = if field == "with" { "`once`" } else { "`for_each`" };
@@ -322,10 +322,20 @@ const fn has_conditions(turns: &LoopSpec) -> bool {
     turns.while_.is_some() || turns.until.is_some()
 }
 
+/// Whether no turn starts after one that failed, where nothing is said: it may hang on that one whether there is another.
+const fn breaks_unasked(turns: &LoopSpec) -> bool {
+    turns.for_each.is_none()
+}
+
+/// Whether no turn starts after one that failed.
+fn breaks(turns: &LoopSpec) -> bool {
+    turns.break_on_error.unwrap_or_else(|| breaks_unasked(turns))
+}
+
 /// Returns how many turns of a loop may be under way at once. Where it hangs on a turn whether another one is to start, they
 /// start one after the other unless somebody wants otherwise.
 fn parallel(turns: &LoopSpec) -> usize {
-    let is_free = turns.for_each.is_some() && !turns.break_on_error && !has_conditions(turns);
+    let is_free = turns.for_each.is_some() && !breaks(turns) && !has_conditions(turns);
     let usual = if is_free { PARALLEL } else { 1 };
     turns.max_parallel.map_or(usual, |n| n.max(1) as usize)
 }
@@ -349,7 +359,10 @@ pub(super) fn written(turns: &LoopSpec) -> Vec<(String, Value)> {
         ("max", turns.max.map(Value::from)),
         ("with", with),
         ("result", turns.result.clone()),
-        ("break_on_error", turns.break_on_error.then_some(Value::Bool(true))),
+        (
+            "break_on_error",
+            turns.break_on_error.filter(|said| *said || breaks_unasked(turns)).map(Value::Bool),
+        ),
     ];
     let parts: Map<String, Value> =
         parts.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect();

@@ -120,8 +120,7 @@ impl Checker<'_> {
             at = self.pipeline.phases.get(outer).and_then(|spec| spec.within.as_ref());
         }
         if spec.input.is_none() && spec.turns.is_none() {
-            let message =
-                format!("`{name}` splits records, and a turn has phases with an `input` of their own");
+            let message = format!("`{name}` splits records, and a turn has phases with `input` of their own");
             let hint = Some("give it an `input`, or take it out of the loop".to_owned());
             self.problems.add_with(Code::LoopBody, &path, message, hint);
         }

@@ -8,6 +8,7 @@ use super::value::{Dict, List, Value};
 use super::words::Method;
 use super::work::Work;
 
+pub(super) mod format;
 mod split;
 mod texts;
 

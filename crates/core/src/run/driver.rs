@@ -232,7 +232,9 @@ async fn tell_remarks(recorder: &mut Recorder, remarks: &RemarkBox) {
 }
 
 fn report(state: &RunState, run_id: RunId, in_doubt: u64) -> RunReport {
-    let phases = state.reports();
+    let (phases, counted): (Vec<PhaseReport>, Vec<bool>) = state.reports().into_iter().unzip();
+    let counted: Vec<&PhaseReport> =
+        phases.iter().zip(counted).filter_map(|(phase, counts)| counts.then_some(phase)).collect();
     let mut units = UnitCounts::default();
     let mut usage = Usage::default();
     for phase in &phases {
@@ -241,8 +243,8 @@ fn report(state: &RunState, run_id: RunId, in_doubt: u64) -> RunReport {
     }
     let (calls, retries) =
         phases.iter().fold((0, 0), |(calls, retries), phase| (calls + phase.calls, retries + phase.retries));
-    let status = status(state, &phases);
-    let exit_code = exit_code(state, &phases, status).number();
+    let status = status(state, &counted);
+    let exit_code = exit_code(state, &counted, status).number();
     RunReport {
         schema_version: 1,
         run_id,
@@ -266,7 +268,7 @@ fn report(state: &RunState, run_id: RunId, in_doubt: u64) -> RunReport {
 }
 
 /// One word for a run: the strongest of what became of its targets.
-fn status(state: &RunState, phases: &[PhaseReport]) -> RunStatus {
+fn status(state: &RunState, phases: &[&PhaseReport]) -> RunStatus {
     let any = |status: PhaseStatus| phases.iter().any(|phase| phase.status == status);
     if any(PhaseStatus::Cancelled)
         || state.stop.is_some_and(|stop| stop >= Stop::Drained) && !all_ended(phases)
@@ -291,9 +293,9 @@ fn status(state: &RunState, phases: &[PhaseReport]) -> RunStatus {
 
 /// Whether something failed, or was blocked behind it, and every phase that this befell in some scopes came to its end in
 /// another one: of three languages, two are there.
-fn is_confined(state: &RunState, phases: &[PhaseReport]) -> bool {
+fn is_confined(state: &RunState, phases: &[&PhaseReport]) -> bool {
     use PhaseStatus as S;
-    let ended_well = |phase: &PhaseReport| matches!(phase.status, S::Completed | S::Fresh | S::Partial);
+    let ended_well = |phase: &&PhaseReport| matches!(phase.status, S::Completed | S::Fresh | S::Partial);
     let in_other_scope =
         |bad: &PhaseReport| phases.iter().any(|phase| phase.phase == bad.phase && ended_well(phase));
     let mut bad = phases.iter().filter(|phase| matches!(phase.status, S::Failed | S::Blocked)).peekable();
@@ -304,12 +306,12 @@ fn is_confined(state: &RunState, phases: &[PhaseReport]) -> bool {
     bad.peek().is_some() && bad.all(|bad| !is_in_turn(bad) && in_other_scope(bad))
 }
 
-fn all_ended(phases: &[PhaseReport]) -> bool {
+fn all_ended(phases: &[&PhaseReport]) -> bool {
     phases.iter().all(|phase| phase.status != PhaseStatus::Cancelled)
 }
 
-fn exit_code(state: &RunState, phases: &[PhaseReport], status: RunStatus) -> ExitCode {
-    let of_phase = |phase: &PhaseReport| match phase.status {
+fn exit_code(state: &RunState, phases: &[&PhaseReport], status: RunStatus) -> ExitCode {
+    let of_phase = |phase: &&PhaseReport| match phase.status {
         PhaseStatus::Failed | PhaseStatus::Partial => ExitCode::Failed,
         PhaseStatus::Blocked => ExitCode::Blocked,
         PhaseStatus::Waiting => ExitCode::Waiting,

@@ -114,7 +114,7 @@ impl RunState {
     /// Decides whether a loop goes on after a turn.
     fn turn_over(&mut self, no: TargetNo, number: usize) {
         let Some(work) = self.model.phases[self.targets[no].phase].rounds() else { return };
-        let breaks = work.break_on_error || !work.kind.is_each();
+        let breaks = work.break_on_error;
         let waits = !work.kind.is_known_at_once();
         let Stage::Looping(looping) = &self.targets[no].stage else { return };
         let now = self.turn_now(&looping.turns[number].targets);

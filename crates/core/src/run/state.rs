@@ -14,7 +14,7 @@ use refrain_schemas::money::Budget;
 use refrain_schemas::name::{AgentName, CallId, RunId};
 use refrain_schemas::on_failure::Policy;
 use refrain_schemas::pipeline::Limits;
-use refrain_schemas::report::{PhaseReport, UnitCounts};
+use refrain_schemas::report::{PhaseReport, PhaseStatus, UnitCounts};
 use refrain_schemas::scope::Target;
 use refrain_schemas::time::Timestamp;
 
@@ -340,9 +340,10 @@ impl RunState {
         self.fatal.is_some() || (self.flights.is_empty() && self.agenda.is_over())
     }
 
-    /// Returns what became of each target, in plan order; those of turns stand behind their loop.
+    /// Returns what became of each target, in plan order, those of turns behind their loop; and whether it counts for the end of
+    /// the run. What is in the turns of a loop for which a value stands in does not: its failure is cleared with that of the loop.
     #[must_use]
-    pub fn reports(&self) -> Vec<PhaseReport> {
+    pub fn reports(&self) -> Vec<(PhaseReport, bool)> {
         // Calls of a forerunner may have come back after its target had ended.
         let report = |target: &TargetState| PhaseReport {
             calls: target.tally.calls,
@@ -353,11 +354,14 @@ impl RunState {
             ..target.report.clone()
         };
         // What is in the turns of a loop stands behind it, turn by turn.
-        let mut open: Vec<TargetNo> = (0..self.targets.n_planned()).rev().collect();
+        let mut open: Vec<(TargetNo, bool)> =
+            (0..self.targets.n_planned()).rev().map(|no| (no, true)).collect();
         let mut reports = Vec::new();
-        while let Some(no) = open.pop() {
-            reports.push(report(&self.targets[no]));
-            open.extend(self.targets[no].inner.iter().rev());
+        while let Some((no, counts)) = open.pop() {
+            let report = report(&self.targets[no]);
+            let is_cleared = report.status == PhaseStatus::Completed && report.error.is_some();
+            reports.push((report, counts));
+            open.extend(self.targets[no].inner.iter().rev().map(|inner| (*inner, counts && !is_cleared)));
         }
         reports
     }

@@ -14,6 +14,7 @@ use super::{ENVIRONMENT, environment};
 
 mod filters;
 mod json_text;
+mod markup;
 mod print;
 mod texts;
 
@@ -28,11 +29,12 @@ pub(crate) fn environment_of(dialect: Dialect) -> &'static Environment<'static> 
 }
 
 /// Returns the filters of a dialect that those of the template language do not have.
-pub(super) fn own_filters(dialect: Dialect) -> &'static [&'static str] {
-    match dialect {
-        Dialect::Refrain => &[],
-        Dialect::Steps => &filters::NAMES,
-    }
+pub(super) fn own_filters(dialect: Dialect) -> impl Iterator<Item = &'static str> + Clone {
+    let own: [&'static [&'static str]; 2] = match dialect {
+        Dialect::Refrain => [&[], &[]],
+        Dialect::Steps => [&filters::NAMES, &markup::NAMES],
+    };
+    own.into_iter().flatten().copied()
 }
 
 fn steps() -> Environment<'static> {
@@ -46,6 +48,7 @@ fn steps() -> Environment<'static> {
     environment.set_formatter(print::written);
     environment.set_unknown_method_callback(print::method);
     filters::add(&mut environment);
+    markup::add(&mut environment);
     environment
 }
 

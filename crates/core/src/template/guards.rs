@@ -16,6 +16,14 @@ pub(super) const OPERAND: &str = "_operand";
 pub(super) const ENTRY: &str = "_entries";
 /// The filter for what is multiplied.
 pub(super) const FACTOR: &str = "_factor";
+/// The filter for how often a short text that is written out is repeated.
+pub(super) const COUNT: &str = "_count";
+/// The filter for what is repeated a few times.
+pub(super) const FEW: &str = "_few";
+/// The longest text, written out with its quotes, that may be repeated as often as a value says.
+pub(super) const SHORT: usize = 100;
+/// The largest number, written out, by which any text or list may be multiplied.
+pub(super) const FEW_TIMES: u64 = 100;
 /// The filter for what a slice is taken of.
 pub(super) const SLICED: &str = "_sliced";
 /// What stands before and behind a value that a slice is taken of.
@@ -147,12 +155,18 @@ fn assigns<'a>(mut tokens: impl Iterator<Item = &'a str>) -> bool {
 enum Side {
     /// Nothing that costs by the size of the operand.
     Free,
+    /// Another sign of arithmetic that binds as `*` does or closer.
+    Scales,
     /// An operator that reads the whole operand.
     Reads,
     /// `in`.
     Seeks,
     /// `*`.
     Multiplies,
+    /// `*`, with a short text on the other side that is written out.
+    Repeats,
+    /// `*`, with a small number on the other side that is written out.
+    Few,
 }
 
 /// What the operands between two brackets are for.
@@ -217,14 +231,29 @@ impl Level {
         let is_compared = matches!(self.place, Place::Compared | Place::Key) && !self.is_literal;
         if let Some(end) = self.end.take() {
             let filter = match (self.left, right) {
+                (Side::Repeats, _) => Some(COUNT),
                 (Side::Multiplies, _) | (_, Side::Multiplies) => Some(FACTOR),
+                (Side::Few, _) | (_, Side::Few) => Some(FEW),
                 (Side::Reads, _) | (_, Side::Reads | Side::Seeks) => Some(OPERAND),
-                (Side::Seeks, Side::Free) => Some(ENTRY),
-                (Side::Free, Side::Free) => is_compared.then_some(OPERAND),
+                (Side::Seeks, _) => Some(ENTRY),
+                _ => is_compared.then_some(OPERAND),
             };
             marks.extend(filter.map(|filter| (end, filter)));
         }
         self.left = right;
+    }
+
+    /// Says why a sign cannot stand behind what was read, if it cannot.
+    fn refuses(&self, sign: &str, before: &str) -> Option<&'static str> {
+        match sign {
+            "%" if self.is_literal && is_text(before) => {
+                Some("`%` is for numbers; write `'…' | format(VALUE)`")
+            }
+            "*" | "**" | "-" if self.left == Side::Repeats && (sign != "-" || self.end.is_none()) => {
+                Some("a text is repeated once, as often as one value says; put that in brackets")
+            }
+            _ => None,
+        }
     }
 
     /// Goes from a key to its value, or on to the next key.
@@ -265,8 +294,8 @@ fn scan(
                 }
                 let ends = tokens.get(n + 1).is_some_and(|next| &source[next.clone()] == ")");
                 if before == "cycle" && ends {
-                    let message = "`cycle` takes turns among its arguments: it has none".to_owned();
-                    return Err(refused(source, token.clone(), message));
+                    let message = "`cycle` takes turns among its arguments: it has none";
+                    return Err(refused(source, token.clone(), message.to_owned()));
                 }
                 let place = match text {
                     "{" => Place::Key,
@@ -290,6 +319,16 @@ fn scan(
             ("=", Some(_)) => {
                 operators += 1;
                 level.end = None;
+            }
+            (sign, Some(_)) if level.refuses(sign, before).is_some() => {
+                let message = level.refuses(sign, before).unwrap_or_default();
+                return Err(refused(source, token.clone(), message.to_owned()));
+            }
+            ("*", Some(side)) => {
+                operators += 1;
+                let (left, right) = factors(source, level, before, &tokens[n + 1..]).unwrap_or((side, side));
+                level.close(left, marks);
+                level.left = right;
             }
             (_, Some(side)) => {
                 operators += 1;
@@ -316,6 +355,28 @@ fn scan(
     Ok(operators)
 }
 
+/// Says what a `*` is to the operands on either side, where one of them is written out and so small that the other may be a
+/// text, a list, or how often that is repeated; `before` is the last word of the left one.
+fn factors(source: &str, level: &Level, before: &str, after: &[Range<usize>]) -> Option<(Side, Side)> {
+    let is_alone = level.is_literal && matches!(level.left, Side::Free | Side::Reads);
+    if is_alone && is_text(before) && before.len() <= SHORT {
+        return Some((Side::Free, Side::Repeats));
+    }
+    let is_few = |word: &str| word.parse::<u64>().is_ok_and(|times| times <= FEW_TIMES);
+    if is_alone && is_few(before) {
+        return Some((Side::Free, Side::Few));
+    }
+    let mut after = after.iter().map(|token| &source[token.clone()]);
+    let (number, next) = (after.next()?, after.next());
+    let goes_on = next.is_some_and(|next| matches!(next, "*" | "**" | "." | "[" | "(" | "|"));
+    let is_product = matches!(level.left, Side::Multiplies | Side::Repeats | Side::Few);
+    (is_few(number) && !goes_on && !is_product).then_some((Side::Few, Side::Free))
+}
+
+fn is_text(word: &str) -> bool {
+    word.starts_with(['\'', '"'])
+}
+
 /// Whether what follows a bracket is a slice: there is a colon before the bracket ends.
 fn is_slice(source: &str, tokens: &[Range<usize>]) -> bool {
     let mut depth = 0_usize;
@@ -338,7 +399,8 @@ fn side(text: &str, before: &str, has_operand: bool) -> Option<Side> {
         "*" => Side::Multiplies,
         "in" if has_operand => Side::Seeks,
         "not" if has_operand && before != "not" => Side::Seeks,
-        "-" | "/" | "//" | "%" | "**" | "and" | "or" | "if" | "else" | "," | ":" | "=" => Side::Free,
+        "/" | "//" | "%" | "**" => Side::Scales,
+        "-" | "and" | "or" | "if" | "else" | "," | ":" | "=" => Side::Free,
         _ => return None,
     })
 }
@@ -349,8 +411,13 @@ mod tests {
 
     fn check(expression: &str, expect: &str) {
         let guarded = Guarded::expression(expression).unwrap();
-        let short = guarded.text.replace("|_operand", "°").replace("|_entries", "§").replace("|_factor", "×");
-        let short = short.replace("|_sliced", "^");
+        let short = guarded
+            .text
+            .replace("|_operand", "°")
+            .replace("|_entries", "§")
+            .replace("|_factor", "×")
+            .replace("|_count", "#");
+        let short = short.replace("|_sliced", "^").replace("|_few", "+");
         assert_eq!(short, expect);
         let marks: usize = guarded.guards.iter().map(|(_, length)| length).sum();
         assert_eq!(guarded.place(guarded.text.len()), guarded.text.len() - marks);
@@ -362,6 +429,12 @@ mod tests {
         check("a", "a");
         check("a | upper ~ b.c[0] ~ 'x ~ y'", "a | upper° ~ b.c[0]° ~ 'x ~ y'°");
         check("a + b * c - d", "a° + b× * c× - d");
+        check("'-' * n | length ~ x", "'-' * n | length# ~ x°");
+        check("x * 3 - 3 * x", "x+ * 3 - 3 * x+");
+        check("x * 3 * y", "x× * 3× * y×");
+        check("3 * x * y", "3 * x× * y×");
+        check("x * y * 3", "x× * y× * 3×");
+        check("x * 300", "x× * 300×");
         check("-a < 1.5 and not b", "-a° < 1.5° and not b");
         check("a in b and c not in [d, e]", "a° in b§ and c° not in [d, e]§");
         check("f(a ~ b, in=c) == 'a'", "f(a° ~ b°, in=c°)° == 'a'°");

@@ -23,6 +23,28 @@ pub(super) fn filters(source: &str) -> Vec<(&str, Range<usize>)> {
     found
 }
 
+/// Returns the tests that a template names behind `is`, each where it is named first.
+pub(super) fn tests(source: &str) -> Vec<(&str, Range<usize>)> {
+    let mut found: Vec<(&str, Range<usize>)> = Vec::new();
+    for block in blocks(source) {
+        let words = words(source, block);
+        let text = |word: &Word| &source[word.range.clone()];
+        let is = |word: &Word| text(word) == "is" && !word.is_attribute && !word.is_filter;
+        for (n, word) in words.iter().enumerate() {
+            let before = &words[..n];
+            let is_test = match before {
+                [.., is_it, not] if text(not) == "not" && is(is_it) => true,
+                [.., is_it] => is(is_it) && text(word) != "not",
+                [] => false,
+            };
+            if is_test && !found.iter().any(|(known, _)| *known == text(word)) {
+                found.push((text(word), word.range.clone()));
+            }
+        }
+    }
+    found
+}
+
 /// A word of an expression.
 struct Word {
     range: Range<usize>,
@@ -128,6 +150,13 @@ mod tests {
         let source = "{{ a | upper|json }}{% set b = 'x | y' | upper %} | z {# | c #}";
         let found: Vec<&str> = filters(source).into_iter().map(|(name, _)| name).collect();
         assert_eq!(found, ["upper", "json"]);
+    }
+
+    #[test]
+    fn tests_are_found_where_they_are_named() {
+        let source = "{{ a is defined and b is not odd or c.is or 'x is y' }}{% if d is in [e] is even %}";
+        let found: Vec<&str> = tests(source).into_iter().map(|(name, _)| name).collect();
+        assert_eq!(found, ["defined", "odd", "in", "even"]);
     }
 
     #[test]

@@ -13,7 +13,7 @@ use minijinja::{
     Environment, Error, ErrorKind, Output, State, Value, escape_formatter, filters, functions, tests,
 };
 
-use super::guards::{ENTRY, FACTOR, OPERAND, SLICED};
+use super::guards::{COUNT, ENTRY, FACTOR, FEW, FEW_TIMES, OPERAND, SHORT, SLICED};
 
 /// The most work of one rendering or evaluation: bytes of text, and 64 for each value.
 const WORK: u64 = 256 << 20;
@@ -57,6 +57,8 @@ pub(super) fn add(environment: &mut Environment<'static>) {
         Ok::<_, Error>(value)
     });
     environment.add_filter(FACTOR, factor);
+    environment.add_filter(COUNT, count);
+    environment.add_filter(FEW, few);
     environment.add_filter("chain", chain);
     environment.add_filter("default", default);
     environment.add_filter("d", default);
@@ -196,10 +198,34 @@ fn charged(state: &mut State<'_, '_>, value: Value, looks: Looks) -> Result<Valu
 fn factor(value: Value) -> Result<Value, Error> {
     match value.kind() {
         ValueKind::String | ValueKind::Bytes | ValueKind::Seq | ValueKind::Iterable | ValueKind::Map => {
-            Err(refused(format!("`*` multiplies numbers, not a {}", value.kind())))
+            let hint = "a text or list is multiplied by a number that is written out, up to 100";
+            Err(refused(format!("`*` multiplies numbers, not a {}; {hint}", value.kind())))
         }
         _ => Ok(value),
     }
+}
+
+/// Says how often a short text is repeated, which is charged here.
+fn count(state: &mut State<'_, '_>, value: Value) -> Result<Value, Error> {
+    let times = value.as_usize().map(|times| times as u64).filter(|times| *times <= WIDEST);
+    let refuse = || refused(format!("a text is repeated a whole number of times, {WIDEST} at most"));
+    let times = times.ok_or_else(refuse)?;
+    spend(state, |left| take(left, times.saturating_mul(SHORT as u64)))?;
+    Ok(value)
+}
+
+/// Charges for what is repeated a few times; a number costs nothing.
+fn few(state: &mut State<'_, '_>, value: Value) -> Result<Value, Error> {
+    if matches!(value.kind(), ValueKind::String | ValueKind::Seq | ValueKind::Iterable) {
+        let value = charged(state, value, Looks::Whole)?;
+        spend(state, |left| {
+            let before = *left;
+            whole(&value, left)?;
+            take(left, (before - *left).saturating_mul(FEW_TIMES))
+        })?;
+        return Ok(value);
+    }
+    factor(value)
 }
 
 fn spend(state: &mut State<'_, '_>, size: impl FnOnce(&mut u64) -> Result<(), Error>) -> Result<(), Error> {

@@ -154,6 +154,7 @@ fn is_guarded(source: &str) -> Result<(), TestCaseError> {
                 "not part of templates",
                 "at most",
                 "`set` without",
+                "is repeated",
             ];
             prop_assert!(
                 told.iter().any(|part| error.message.contains(part)),
@@ -161,7 +162,7 @@ fn is_guarded(source: &str) -> Result<(), TestCaseError> {
             );
         }
         (Err(error), Err(_)) => prop_assert!(
-            !["_operand", "_sliced"].iter().any(|own| error.message.contains(own)),
+            !["_operand", "_sliced", "_count", "_few"].iter().any(|own| error.message.contains(own)),
             "{source}: {error}"
         ),
     }

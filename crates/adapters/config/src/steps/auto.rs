@@ -16,10 +16,10 @@ use refrain_schemas::problem::Problem;
 use refrain_schemas::steps::Auto;
 use serde_json::{Value, json};
 
-use super::code::is_in_code;
+use super::code::open_quote;
 use crate::node::{Kind, Node};
 use crate::source::Source;
-use data::{as_data, as_node};
+use data::{as_data, as_literal, as_node};
 use tags::{Piece, pieces};
 use wanted::Wanted;
 
@@ -60,13 +60,25 @@ pub(crate) fn fill(
     answers: &BTreeMap<String, Value>,
 ) -> Autos {
     let has_model = tree.get("orchestrator").is_some();
+    fill_within(tree, source, tools, answers, (has_model, ""))
+}
+
+/// Does so in a pipeline that another one carries out, whose orchestrator is asked; `prefix` tells places of it from those of the
+/// other.
+pub(super) fn fill_within(
+    tree: &mut Node,
+    source: &Source<'_>,
+    tools: Option<&dyn ToolCatalogue>,
+    answers: &BTreeMap<String, Value>,
+    (has_model, prefix): (bool, &str),
+) -> Autos {
     // Most files leave nothing to a model.
     if !may_have(tree) {
         return Autos::default();
     }
     let whole = tree.clone();
     let wanted = Wanted { file: &whole, tools };
-    let mut work = Work { source, wanted, answers, has_model, found: Autos::default() };
+    let mut work = Work { source, wanted, answers, has_model, prefix, found: Autos::default() };
     if let Kind::Map(entries) = &mut tree.kind {
         for entry in entries.iter_mut().filter(|entry| !INERT.contains(&entry.key.as_str())) {
             work.node(&mut entry.value, &Place::root(&entry.key));
@@ -87,7 +99,7 @@ fn may_have(node: &Node) -> bool {
 /// Returns what is wanted, where a text is one tag and nothing else.
 pub(super) fn only_task(text: &str) -> Option<String> {
     match pieces(text)?.as_slice() {
-        [Piece::Tag { task, .. }] => Some(task.clone()),
+        [Piece::Tag { task }] => Some(task.clone()),
         _ => None,
     }
 }
@@ -107,7 +119,8 @@ impl Place {
 
     fn item(&self, n: usize) -> Self {
         let path = format!("{}[{n}]", self.path);
-        let is_list_of_steps = self.path == "steps" || self.path.ends_with(".steps");
+        let is_list_of_steps =
+            self.path == "steps" || [".steps", ".action_loop"].iter().any(|list| self.path.ends_with(list));
         let step = if is_list_of_steps { Some(path.clone()) } else { self.step.clone() };
         Self { path, step }
     }
@@ -133,6 +146,7 @@ struct Work<'w> {
     wanted: Wanted<'w>,
     answers: &'w BTreeMap<String, Value>,
     has_model: bool,
+    prefix: &'w str,
     found: Autos,
 }
 
@@ -180,8 +194,16 @@ impl Work<'_> {
             return;
         }
         match pieces.as_slice() {
-            [Piece::Tag { task, .. }] => {
-                let Some(schema) = self.wanted.at(&place.path, place.step.as_deref()) else { return };
+            [Piece::Tag { task }] => {
+                let Some(schema) = self.wanted.at(&place.path, place.step.as_deref()) else {
+                    if key == "action" {
+                        let message = "no action takes what the step gives, so that none can be chosen";
+                        self.problem(node, place, message, "name the action, or a `tool` with several");
+                        // It takes whatever the step gives.
+                        node.kind = Kind::Text("control_flow".to_owned());
+                    }
+                    return;
+                };
                 let value = self.value(place.path.clone(), task, text, schema, place);
                 *node = as_node(&value, node.span);
             }
@@ -189,24 +211,22 @@ impl Work<'_> {
         }
     }
 
-    /// Fills tags within a text in, each of which is a text.
+    /// Fills tags within a text in: each is a text, and within a formula or `{{ … }}` a value that is written out.
     fn parts(&mut self, node: &mut Node, text: &str, pieces: &[Piece<'_>], key: &str, place: &Place) {
         let mut out = String::new();
         for (n, piece) in pieces.iter().enumerate() {
             match piece {
                 Piece::Text(text) => out.push_str(text),
-                Piece::Tag { task, at } => {
-                    if CONDITIONS.contains(&key) || is_in_code(text, *at) {
-                        let message = "a part of a formula cannot be left to a model";
-                        return self.problem(
-                            node,
-                            place,
-                            message,
-                            "leave the whole value to it, or write it",
-                        );
+                Piece::Tag { task } => {
+                    let path = format!("{}#{n}", place.path);
+                    if let Some(quote) = open_quote(&out, CONDITIONS.contains(&key)) {
+                        let schema = json!({ "type": ["number", "string", "boolean"] });
+                        let value = self.value(path, task, text, schema, place);
+                        out.push_str(&as_literal(&value, quote));
+                        continue;
                     }
                     let schema = json!({ "type": "string" });
-                    let value = self.value(format!("{}#{n}", place.path), task, text, schema, place);
+                    let value = self.value(path, task, text, schema, place);
                     out.push_str(&as_data(value.as_str().unwrap_or_default()));
                 }
             }
@@ -215,6 +235,7 @@ impl Work<'_> {
     }
 
     fn value(&mut self, path: String, task: &str, text: &str, schema: Value, place: &Place) -> Value {
+        let path = format!("{}{path}", self.prefix);
         let answer = self.answers.get(&path).cloned();
         let value = answer.clone().unwrap_or_else(|| wanted::stand_in(&schema));
         let about = self.wanted.about(place.step.as_deref(), place.key());

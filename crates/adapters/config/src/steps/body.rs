@@ -121,6 +121,7 @@ impl Lowering<'_, '_> {
             // Each of them is wrong in itself, and told of.
             self.broken.sections.insert("phases".to_owned());
         }
+        self.note_handlers(&kept, &steps);
         self.names.frames.push(Frame { steps, turn: around.map(|around| around.turn.clone()), variables });
         let mut before: Option<PhaseName> = None;
         for draft in &kept {

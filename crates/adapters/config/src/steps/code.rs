@@ -40,9 +40,16 @@ fn blocks(text: &str) -> Vec<Range<usize>> {
     blocks
 }
 
-/// Whether a place of a text is within `{{ … }}` or another block.
-pub(super) fn is_in_code(text: &str, at: usize) -> bool {
-    blocks(text).iter().any(|block| block.contains(&at))
+/// Says whether a text ends within code, and which quote is open there; `is_formula` makes code of what is not in braces, too.
+pub(super) fn open_quote(text: &str, is_formula: bool) -> Option<Option<char>> {
+    // A block that is closed ends before its braces.
+    let block = blocks(text).pop().filter(|block| block.end == text.len());
+    let start = block.map(|block| block.start).or(is_formula.then_some(0))?;
+    let mut quotes = Quotes::default();
+    for c in text[start..].chars() {
+        quotes.pass(c);
+    }
+    Some(quotes.open)
 }
 
 fn length_of(rest: &str, end: &str) -> usize {
@@ -201,6 +208,20 @@ mod tests {
         check("{{ '{{ x }}' }} {# y #}", false, "");
         check("a.b > 2 and 'c' in d", true, "a and in d");
         check("{{ $item.x }}", false, "item");
+    }
+
+    #[test]
+    fn quotes_that_are_open_where_a_text_ends() {
+        for (text, is_formula, expect) in [
+            ("a ", false, None),
+            ("{{ b }} ", false, None),
+            ("{{ b + ", false, Some(None)),
+            ("{{ 'b' ~ 'c ", false, Some(Some('\''))),
+            ("x > ", true, Some(None)),
+            ("{{ a['b'] }} == \"", true, Some(Some('"'))),
+        ] {
+            assert_eq!(open_quote(text, is_formula), expect, "{text}");
+        }
     }
 
     #[test]

@@ -3,9 +3,10 @@
 use indexmap::IndexMap;
 use refrain_core::check::code::Code;
 use refrain_core::check::suggest::suggestion;
-use refrain_schemas::agent_spec::ToolAction;
+use refrain_schemas::agent_spec::{RetrySpec, ToolAction};
+use refrain_schemas::duration::Span;
 use refrain_schemas::name::PhaseName;
-use refrain_schemas::on_failure::{HandlesSpec, RecoverSpec};
+use refrain_schemas::on_failure::{HandlesSpec, OnFailure, Policy, RecoverSpec};
 use refrain_schemas::phase_spec::PhaseSpec;
 use serde_json::Value;
 
@@ -17,7 +18,7 @@ use super::reading::{Fields, Item, OwnItem, json};
 use super::texts::Read;
 use crate::node::{Kind, Node};
 
-const KNOWN: [&str; 11] = [
+const KNOWN: [&str; 15] = [
     "handler_task_id",
     "handler_action",
     "fallback_value",
@@ -29,27 +30,51 @@ const KNOWN: [&str; 11] = [
     "priority",
     "enabled",
     "capture_error_context",
+    "retry_with_handler",
+    "max_handler_retries",
+    "continue_on_handler_failure",
+    "timeout",
 ];
 /// The priority of a handler that says none; lower ones come first.
 const PRIORITY: i64 = 100;
 /// What stands in for what a step would have made.
 const VALUES: [&str; 2] = ["fallback_value", "fallback_result"];
-const REFUSED: [(&str, &str); 5] = [
-    ("retry_with_handler", "write `on_failure: retry`"),
-    ("max_handler_retries", "write `max_retries:` on the step"),
-    ("continue_on_handler_failure", "write `on_failure: continue`"),
-    ("timeout", "write `timeout:` on the step"),
-    ("log_level", "leave it out: every failure is told of, and `--log-level` says what is shown"),
-];
+/// Keys that say how a `handler_action` is done.
+const OF_ACTIONS: [&str; 3] = ["max_handler_retries", "continue_on_handler_failure", "timeout"];
+const REFUSED: [(&str, &str); 1] =
+    [("log_level", "leave it out: every failure is told of, and `--log-level` says what is shown")];
+
+/// Failures that a handler is for: those that fit each of the lists that are not empty.
+#[derive(Debug, Clone, Default)]
+struct Fits {
+    kinds: Vec<String>,
+    patterns: Vec<String>,
+    codes: Vec<String>,
+}
 
 /// A handler, with what decides which comes first.
 #[derive(Debug, Clone)]
 pub(super) struct Handler {
     priority: i64,
-    /// The failures that it is for, and the value that stands in for what was not made.
-    recover: RecoverSpec,
+    /// The failures that it is for: those that are one of these.
+    failures: Vec<Fits>,
+    /// The value that stands in for what was not made.
+    value: Option<Value>,
+    /// Whether the failure remains one all the same.
+    propagate: bool,
     action: Option<OwnItem>,
     pub(super) task: Option<OwnItem>,
+    how: How,
+}
+
+/// How the action of a handler is done.
+#[derive(Debug, Clone, Copy, Default)]
+struct How {
+    timeout: Option<Span>,
+    /// How often it is tried again.
+    retries: Option<u32>,
+    /// Whether the run has not failed because the handler has.
+    is_optional: bool,
 }
 
 impl Lowering<'_, '_> {
@@ -67,7 +92,7 @@ impl Lowering<'_, '_> {
     /// Returns the values that may stand in for what a step would have made; nothing is said about them yet.
     pub(super) fn stand_ins(&self, fields: &Fields<'_>, steps: &IndexMap<String, Known>) -> Vec<Value> {
         let mut values: Vec<Value> =
-            self.handlers.iter().filter_map(|handler| handler.recover.value.clone()).collect();
+            self.handlers.iter().filter_map(|handler| handler.value.clone()).collect();
         for item in ["on_error", "error_handlers"].iter().filter_map(|key| fields.get(key)) {
             let handlers = match &item.node.kind {
                 Kind::List(items) => items.as_slice(),
@@ -81,6 +106,28 @@ impl Lowering<'_, '_> {
         let is_step = |value: &Value| value.as_str().is_some_and(|id| steps.contains_key(id));
         values.extend(fallback.filter(|value| !is_step(value)));
         values
+    }
+
+    /// Notes which steps of a list are for failures of which: what is `error` to their texts hangs on that.
+    pub(super) fn note_handlers(&mut self, drafts: &[Draft<'_>], steps: &IndexMap<String, Known>) {
+        for draft in drafts {
+            for item in ["on_error", "error_handlers"].iter().filter_map(|key| draft.fields.get(key)) {
+                let handlers = match &item.node.kind {
+                    Kind::List(items) => items.as_slice(),
+                    _ => std::slice::from_ref(item.node),
+                };
+                let named =
+                    handlers.iter().filter_map(|handler| match &handler.get("handler_task_id")?.value.kind {
+                        Kind::Text(id) => steps.get(id.trim()),
+                        _ => None,
+                    });
+                for step in named {
+                    let failed =
+                        self.failed.entry(step.phase.clone()).or_insert_with(|| Some(draft.id.clone()));
+                    failed.take_if(|id| *id != draft.id);
+                }
+            }
+        }
     }
 
     /// Reads `on_error` and `error_handlers` of a step; those of the whole file come behind them.
@@ -103,22 +150,19 @@ impl Lowering<'_, '_> {
         let n_own = handlers.len();
         handlers.extend(self.handlers.iter().cloned());
         for (n, handler) in handlers.into_iter().enumerate() {
-            let handles = handler.handles(&draft.phase);
-            if let Some(action) = &handler.action {
-                self.handler_action(draft, around, n + 1, &action.item(), handles.clone());
+            if handler.action.is_some() {
+                self.handler_action(draft, around, n + 1, &handler);
             }
             if let Some(task) = handler.task.as_ref().filter(|_| n < n_own) {
-                self.handler_task(draft, &task.item(), handles);
+                self.handler_task(draft, &task.item(), handler.handles(&draft.phase));
             }
-            if handler.recover.value.is_some() {
-                spec.recover.push(handler.recover);
-            }
+            spec.recover.extend(handler.stand_ins());
         }
     }
 
-    /// Reads a handler. One for several errors that are told apart by what is said of them becomes as many.
-    fn handler(&mut self, item: &Item<'_>) -> Vec<Handler> {
-        let Some(fields) = self.reading.fields(item) else { return Vec::new() };
+    /// Reads a handler; none where it is switched off.
+    fn handler(&mut self, item: &Item<'_>) -> Option<Handler> {
+        let fields = self.reading.fields(item)?;
         let reading = &mut self.reading;
         let before = reading.n_problems();
         reading.known(&fields, "a handler", &KNOWN, &REFUSED);
@@ -129,7 +173,7 @@ impl Lowering<'_, '_> {
             reading.at(Code::StepRefused, &item, "what went wrong is always on record", hint);
         }
         if fields.get("enabled").and_then(|item| reading.flag(&item)) == Some(false) {
-            return Vec::new();
+            return None;
         }
         let value = VALUES.iter().find_map(|key| fields.get(key));
         let (action, task) = (fields.get("handler_action"), fields.get("handler_task_id"));
@@ -145,30 +189,73 @@ impl Lowering<'_, '_> {
             let hint = Some("add `fallback_value:`, or leave it out".to_owned());
             reading.at(Code::StepTwo, item, "without a value in its place a failure remains one", hint);
         }
+        if let Some(item) = fields.get("retry_with_handler")
+            && reading.flag(&item) == Some(true)
+        {
+            let hint = Some("write `on_failure: retry` and `max_retries:` on the step".to_owned());
+            reading.at(Code::StepRefused, &item, "a step is not tried again behind its handler", hint);
+        }
+        let priority = fields.get("priority").and_then(|item| reading.number(&item));
+        let propagate = propagate.and_then(|item| reading.flag(&item)).unwrap_or_default();
+        let how = self.how_it_is_done(&fields, action.is_some());
+        let own = |item: Option<Item<'_>>| item.as_ref().map(OwnItem::of);
+        Some(Handler {
+            priority: priority.unwrap_or(PRIORITY),
+            failures: self.failures(&fields),
+            value: value.map(|item| json(item.node)),
+            propagate,
+            action: own(action),
+            task: own(task),
+            how,
+        })
+    }
+
+    /// Reads which failures a handler is for: those of one of the kinds, those of which something is said, those with a code;
+    /// all, where it names none of these.
+    fn failures(&mut self, fields: &Fields<'_>) -> Vec<Fits> {
         let mut names = |key: &str| -> Vec<(String, Item<'_>)> {
-            fields.get(key).map(|item| reading.names(&item)).unwrap_or_default()
+            fields.get(key).map(|item| self.reading.names(&item)).unwrap_or_default()
         };
         let (types, patterns) = (names("error_types"), names("error_patterns"));
-        let is_any = types.iter().any(|(name, _)| matches!(name.as_str(), "*" | "Exception"));
+        if types.iter().any(|(name, _)| matches!(name.as_str(), "*" | "Exception")) {
+            return vec![Fits::default()];
+        }
         let (mut kinds, mut said) = (Vec::new(), Vec::new());
-        for (name, item) in types.iter().filter(|_| !is_any) {
+        for (name, item) in &types {
             match error_said(name) {
                 Some(pattern) => said.push(pattern),
                 None => kinds.extend(self.error_kind(name, item)),
             }
         }
-        let recover = RecoverSpec {
-            kinds,
-            patterns: patterns.into_iter().map(|(pattern, _)| format!("(?i){pattern}")).collect(),
-            codes: fields.get("error_codes").map(|item| codes(&item)).unwrap_or_default(),
-            value: value.map(|item| json(item.node)),
-            propagate: propagate.and_then(|item| self.reading.flag(&item)).unwrap_or_default(),
-        };
-        let priority = fields.get("priority").and_then(|item| self.reading.number(&item));
-        let own = |item: Option<Item<'_>>| item.as_ref().map(OwnItem::of);
-        let handler =
-            Handler { priority: priority.unwrap_or(PRIORITY), recover, action: own(action), task: own(task) };
-        handler.told_apart(said)
+        let codes = fields.get("error_codes").map(|item| codes(&item)).unwrap_or_default();
+        let patterns: Vec<String> =
+            patterns.into_iter().map(|(pattern, _)| format!("(?i){pattern}")).collect();
+        let reported = if said.is_empty() { Vec::new() } else { vec!["reported".to_owned()] };
+        let all = [
+            Fits { kinds, ..Fits::default() },
+            Fits { kinds: reported, patterns: said, ..Fits::default() },
+            Fits { patterns, ..Fits::default() },
+            Fits { codes, ..Fits::default() },
+        ];
+        let failures: Vec<Fits> = all.into_iter().filter(Fits::says_something).collect();
+        if failures.is_empty() { vec![Fits::default()] } else { failures }
+    }
+
+    /// Reads how often the action of a handler is tried, how long it may take, and whether it may fail.
+    fn how_it_is_done(&mut self, fields: &Fields<'_>, has_action: bool) -> How {
+        for item in OF_ACTIONS.iter().filter_map(|key| fields.get(key)).filter(|_| !has_action) {
+            let message = format!("`{}` is for a `handler_action`", item.name());
+            let hint = Some("say it of the step that handles the failure, or leave it out".to_owned());
+            self.reading.at_key(Code::StepTwo, &item, message, hint);
+        }
+        How {
+            timeout: fields.get("timeout").and_then(|item| self.reading.time(&item)),
+            retries: fields.get("max_handler_retries").and_then(|item| self.reading.whole(&item)),
+            is_optional: fields
+                .get("continue_on_handler_failure")
+                .and_then(|item| self.reading.flag(&item))
+                .unwrap_or_default(),
+        }
     }
 
     /// Returns the kind of failure that an error of the originals is here.
@@ -195,25 +282,20 @@ impl Lowering<'_, '_> {
     }
 
     /// A handler that does something is a step of its own, which runs where this one failed.
-    fn handler_action(
-        &mut self,
-        draft: &Draft<'_>,
-        around: Option<&Around>,
-        n: usize,
-        item: &Item<'_>,
-        handles: HandlesSpec,
-    ) {
-        let Some(text) = self.reading.text(item) else { return };
+    fn handler_action(&mut self, draft: &Draft<'_>, around: Option<&Around>, n: usize, handler: &Handler) {
+        let Some(item) = handler.action.as_ref().map(OwnItem::item) else { return };
+        let Some(text) = self.reading.text(&item) else { return };
         let Some(tools) = self.tools else { return };
         let Some(found) = tools.bare(text.trim()) else {
             let hint = Some("write an action such as `echo TEXT`".to_owned());
-            return self.reading.at(Code::StepAction, item, format!("there is no action `{text}`"), hint);
+            return self.reading.at(Code::StepAction, &item, format!("there is no action `{text}`"), hint);
         };
         let name = format!("{}-handler-{n}", draft.phase);
-        let Some(phase) = self.made_name(&name, item) else { return };
+        let Some(phase) = self.made_name(&name, &item) else { return };
+        self.failed.insert(phase.clone(), Some(draft.id.clone()));
         let mut texts = self.texts(Some(phase.clone()), Read::default());
         let said = found.parameters.iter().map(|(name, value)| match value {
-            Value::String(text) => (name.clone(), Value::String(texts.template(item, text))),
+            Value::String(text) => (name.clone(), Value::String(texts.template(&item, text))),
             other => (name.clone(), other.clone()),
         });
         let input = Value::Object(said.collect());
@@ -222,14 +304,38 @@ impl Lowering<'_, '_> {
         // It comes after the step whatever became of that.
         let after = read.phases.into_iter().filter(|phase| *phase != draft.phase).collect();
         let spec = PhaseSpec {
-            handles: vec![handles],
+            handles: handler.handles(&draft.phase),
             after,
             names: read.names,
             input: Some(input),
             within: around.map(|around| around.phase.clone()),
-            ..PhaseSpec::default()
+            ..handler.how.spec()
         };
-        self.make(Made { phase, by: By::Tool(tool), dependencies: vec![draft.id.clone()], spec }, item);
+        self.make(Made { phase, by: By::Tool(tool), dependencies: vec![draft.id.clone()], spec }, &item);
+    }
+}
+
+impl How {
+    /// Returns what a phase goes by that is done like this.
+    fn spec(self) -> PhaseSpec {
+        let value = self.is_optional.then(|| serde_json::json!({ "success": false }));
+        let retries = self.retries.filter(|retries| *retries > 0);
+        PhaseSpec {
+            timeout: self.timeout,
+            retry: retries.map(|n| RetrySpec { attempts: Some(n.saturating_add(1)), ..RetrySpec::default() }),
+            on_failure: retries.map(|_| OnFailure::Policy(Policy::Retry)),
+            recover: value
+                .map(|value| RecoverSpec { value: Some(value), ..RecoverSpec::default() })
+                .into_iter()
+                .collect(),
+            ..PhaseSpec::default()
+        }
+    }
+}
+
+impl Fits {
+    fn says_something(&self) -> bool {
+        !(self.kinds.is_empty() && self.patterns.is_empty() && self.codes.is_empty())
     }
 }
 
@@ -253,27 +359,25 @@ fn error_said(name: &str) -> Option<String> {
 }
 
 impl Handler {
-    /// Returns a handler for the kinds of failures that it names, and one for each error that is known by what is said.
-    fn told_apart(self, said: Vec<String>) -> Vec<Self> {
-        let own = |pattern: String| {
-            let mut handler = self.clone();
-            handler.recover.kinds = vec!["reported".to_owned()];
-            if handler.recover.patterns.is_empty() {
-                handler.recover.patterns = vec![pattern];
-            }
-            handler
-        };
-        let mut handlers: Vec<Self> = said.into_iter().map(own).collect();
-        if handlers.is_empty() || !self.recover.kinds.is_empty() {
-            handlers.push(self);
-        }
-        handlers
+    /// Returns the failures of a phase that it is for.
+    pub(super) fn handles(&self, phase: &PhaseName) -> Vec<HandlesSpec> {
+        let of =
+            |Fits { kinds, patterns, codes }| HandlesSpec { phase: phase.clone(), kinds, patterns, codes };
+        self.failures.iter().cloned().map(of).collect()
     }
 
-    /// Returns the failures of a phase that it is for.
-    pub(super) fn handles(&self, phase: &PhaseName) -> HandlesSpec {
-        let RecoverSpec { kinds, patterns, codes, .. } = self.recover.clone();
-        HandlesSpec { phase: phase.clone(), kinds, patterns, codes }
+    /// Returns what stands in for a phase that failed, if something does.
+    fn stand_ins(self) -> Vec<RecoverSpec> {
+        let Some(value) = self.value else { return Vec::new() };
+        let propagate = self.propagate;
+        let of = |Fits { kinds, patterns, codes }| RecoverSpec {
+            kinds,
+            patterns,
+            codes,
+            value: Some(value.clone()),
+            propagate,
+        };
+        self.failures.into_iter().map(of).collect()
     }
 }
 

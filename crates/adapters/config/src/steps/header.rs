@@ -14,7 +14,7 @@ use super::reading::{Fields, Item};
 use crate::decode::decode;
 
 /// Keys that act, or that say something to people.
-const KNOWN: [&str; 34] = [
+const KNOWN: [&str; 35] = [
     "orchestrator",
     "intention",
     "architecture",
@@ -49,9 +49,8 @@ const KNOWN: [&str; 34] = [
     "budget",
     "durability",
     "system",
+    "tools",
 ];
-/// Keys of the language that nothing acts on yet.
-const UNBUILT: [&str; 1] = ["tools"];
 const REFUSED: [(&str, &str); 4] = [
     ("imports", "write the steps here, or read them in with `{{ file:PATH }}`"),
     ("extends", "write the steps here, or read them in with `{{ file:PATH }}`"),
@@ -76,9 +75,7 @@ pub(super) struct Defaults {
 impl Lowering<'_, '_> {
     /// Reads everything but the steps and the outputs; returns the id.
     pub(super) fn header(&mut self, fields: &Fields<'_>) -> String {
-        let known: Vec<&str> = KNOWN.into_iter().chain(UNBUILT).collect();
-        self.reading.known(fields, "the pipeline", &known, &REFUSED);
-        self.reading.unbuilt(fields, &UNBUILT);
+        self.reading.known(fields, "the pipeline", &KNOWN, &REFUSED);
         self.defaults.has_orchestrator = fields.get("orchestrator").is_some();
         self.orchestrator(fields);
         let name = match fields.get("name") {
@@ -245,9 +242,7 @@ const OF_THE_RUN: [&str; 8] =
 
 /// Reads the header of a pipeline that another one carries out. Its inputs are given by that.
 pub(super) fn of_other(lowering: &mut Lowering<'_, '_>, fields: &Fields<'_>) {
-    let known: Vec<&str> = KNOWN.into_iter().chain(UNBUILT).collect();
-    lowering.reading.known(fields, "the pipeline", &known, &REFUSED);
-    lowering.reading.unbuilt(fields, &UNBUILT);
+    lowering.reading.known(fields, "the pipeline", &KNOWN, &REFUSED);
     for item in OF_THE_RUN.iter().filter_map(|key| fields.get(key)) {
         let message = format!("`{}` holds for all of a run", item.name());
         let hint = Some("write it in the file that is run".to_owned());

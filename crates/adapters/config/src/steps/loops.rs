@@ -119,8 +119,13 @@ impl Lowering<'_, '_> {
         self.finish(draft, around, start, entry, before);
         let tries = tries.or(self.defaults.retry);
         let outer = std::mem::replace(&mut self.defaults.retry, tries);
+        let before = self.reading.n_problems();
         self.turn_body(draft, queue.as_ref(), turn);
         self.defaults.retry = outer;
+        if self.reading.n_problems() > before {
+            // What is in its turns is not known.
+            self.broken.phases.insert(draft.phase.to_string());
+        }
     }
 
     /// Calls are made in turns: how often they are tried is for the steps that do not say it themselves. How long it takes is
@@ -193,7 +198,7 @@ impl Lowering<'_, '_> {
             max_parallel: fields.get("max_parallel").and_then(|item| self.reading.whole(&item)),
             item: turn.item.clone(),
             name: (turn.name != draft.id).then(|| turn.name.clone()),
-            break_on_error: self.flag(fields, "break_on_error"),
+            break_on_error: fields.get("break_on_error").and_then(|item| self.reading.flag(&item)),
             turn_timeout: fields.get("iteration_timeout").and_then(|item| self.reading.time(&item)),
             ..LoopSpec::default()
         };

@@ -49,6 +49,8 @@ pub(super) struct Models {
     experts: IndexMap<String, Expert>,
     /// The models that are good with a tool.
     of_tools: IndexMap<String, Vec<String>>,
+    /// The tools of steps that name none.
+    pub(super) tools: Vec<String>,
     pub(super) personalities: Personalities,
     /// What the file says of the models to choose from.
     pub(super) own: BTreeMap<String, ModelEntry>,
@@ -106,6 +108,9 @@ impl Lowering<'_, '_> {
         let default = self.one_of_two(fields, ["default_model", "model"], Self::model_name);
         self.models.default = default.flatten();
         self.models.selection = self.one_of_two(fields, ["selection", "selection_schema"], Self::selection);
+        if let Some(item) = fields.get("tools") {
+            self.models.tools = self.tools_named(&item);
+        }
         if let Some(item) = fields.get("experts") {
             self.experts(&item);
         }

@@ -22,6 +22,9 @@ pub(super) const TAKEN: [&str; 4] = ["execution", "params", "phases", "scope"];
 /// Those of functions, which an input may have as well.
 pub(super) const CALLED: [&str; 2] = ["now", "range"];
 
+/// What a `{% for %}` has of its own, so that an input of this name is read as one of `inputs`.
+const OF_FOR: &str = "loop";
+
 /// Where a loop comes from; its turns give different names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Round {
@@ -186,7 +189,7 @@ impl Names {
         if let Some(step) = self.step(name) {
             return Meaning::Step(step.phase.clone());
         }
-        if self.inputs.contains(name) {
+        if self.inputs.contains(name) && name != OF_FOR {
             return Meaning::Path(self.input(name));
         }
         if matches!(name, "inputs" | "parameters") {

@@ -10,10 +10,18 @@ use super::Lowering;
 use super::reading::{Fields, Item};
 
 impl Lowering<'_, '_> {
-    /// Returns the tools that a step offers to its model, by the names that the file may call them.
+    /// Returns the tools that a step offers to its model, by the names that the file may call them: its own, else those of the
+    /// header.
     pub(super) fn offered_tools(&mut self, fields: &Fields<'_>) -> Vec<String> {
-        let Some(item) = fields.get("tools") else { return Vec::new() };
-        let names = self.reading.names(&item);
+        match fields.get("tools") {
+            Some(item) => self.tools_named(&item),
+            None => self.models.tools.clone(),
+        }
+    }
+
+    /// Returns the tools that are named.
+    pub(super) fn tools_named(&mut self, item: &Item<'_>) -> Vec<String> {
+        let names = self.reading.names(item);
         names.iter().filter_map(|(name, item)| self.offered(name, item)).collect()
     }
 

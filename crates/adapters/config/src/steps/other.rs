@@ -1,10 +1,12 @@
 //! Which pipeline another one carries out: one that a file has, or that is written where it is named.
 
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use refrain_core::check::code::Code;
 use refrain_core::template::is_template;
 
+use super::auto::fill_within;
 use super::budget::Spent;
 use super::reading::{Item, leads_out};
 use super::{Lowering, include, is_steps};
@@ -161,6 +163,12 @@ impl<'s> Lowering<'s, '_> {
         }
         let found = include(&mut tree, &source, self.files);
         let is_whole = found.problems.is_empty() && found.wanted.is_empty();
+        let none = BTreeMap::new();
+        let (answers, prefix) = (self.given.answers.unwrap_or(&none), format!("{path}:"));
+        let with = (self.defaults.has_orchestrator, prefix.as_str());
+        let left = fill_within(&mut tree, &source, self.tools, answers, with);
+        self.reading.problems.extend(left.problems);
+        self.autos.extend(left.autos);
         self.wanted.extend(found.wanted);
         self.reading.problems.extend(found.problems);
         let bytes = bytes.len() + found.bytes;

@@ -303,13 +303,6 @@ impl<'s> Reading<'s> {
             self.at_key(Code::StepUnknown, &item, format!("{what} has no key `{key}`"), Some(hint));
         }
     }
-
-    /// Refuses keys that the language has and that nothing acts on yet.
-    pub(super) fn unbuilt(&mut self, fields: &Fields<'_>, keys: &[&str]) {
-        for (key, item) in fields.iter().filter(|(key, _)| keys.contains(key)) {
-            self.at_key(Code::ReservedField, &item, format!("`{key}` is not available yet"), None);
-        }
-    }
 }
 
 pub(super) fn listed(words: &[&str]) -> String {

@@ -43,6 +43,10 @@ impl Texts<'_, '_, '_> {
     ) -> Result<Option<(Range<usize>, String)>, Refused> {
         let Range { start, end } = word.range;
         let name = &text[start..end];
+        if let Some(written) = self.error_word(item, name, text, end) {
+            let (written, end) = written.ok_or(Refused)?;
+            return Ok(Some((start..end, written)));
+        }
         if let Some(written) = self.loop_word(item, name, text, end) {
             let (written, end) = written.ok_or(Refused)?;
             return Ok(Some((start - usize::from(word.has_dollar)..end, written)));

@@ -19,17 +19,19 @@ use super::reading::{Item, OwnItem};
 #[derive(Debug)]
 pub(super) struct Task {
     phase: PhaseName,
-    handles: HandlesSpec,
+    handles: Vec<HandlesSpec>,
+    /// The step that failed.
+    failed: PhaseName,
     /// The id of the step that failed.
     id: String,
 }
 
 impl Lowering<'_, '_> {
     /// Notes that a step beside this one runs where it failed.
-    pub(super) fn handler_task(&mut self, draft: &Draft<'_>, item: &Item<'_>, handles: HandlesSpec) {
+    pub(super) fn handler_task(&mut self, draft: &Draft<'_>, item: &Item<'_>, handles: Vec<HandlesSpec>) {
         let Some(name) = self.reading.text(item) else { return };
         if let Some(phase) = self.target(draft, name.trim(), item, "handler_task_id") {
-            self.tasks.push(Task { phase, handles, id: draft.id.clone() });
+            self.tasks.push(Task { phase, handles, failed: draft.phase.clone(), id: draft.id.clone() });
         }
     }
 
@@ -64,10 +66,11 @@ impl Lowering<'_, '_> {
             let tasks = self.entries.iter().skip(self.begin.entries).filter(is_for).map(|entry| Task {
                 phase: phase.clone(),
                 handles: handler.handles(&entry.phase),
+                failed: entry.phase.clone(),
                 id: entry.id.clone(),
             });
             let tasks: Vec<Task> = tasks.collect();
-            tasks.iter().for_each(|task| order.add(&task.handles.phase, &phase));
+            tasks.iter().for_each(|task| order.add(&task.failed, &phase));
             self.apply(&entries, &phase, tasks);
         }
     }
@@ -75,14 +78,14 @@ impl Lowering<'_, '_> {
     fn apply(&mut self, entries: &HashMap<PhaseName, usize>, phase: &PhaseName, tasks: Vec<Task>) {
         let Some(spec) = self.pipeline.phases.get_mut(phase) else { return };
         // It comes after the steps whatever became of them.
-        let handled: HashSet<&PhaseName> = tasks.iter().map(|task| &task.handles.phase).collect();
+        let handled: HashSet<&PhaseName> = tasks.iter().map(|task| &task.failed).collect();
         spec.after.retain(|before| !handled.contains(before));
         if let Some(entry) = entries.get(phase).and_then(|at| self.entries.get_mut(*at)) {
             let mut known: HashSet<String> = entry.dependencies.iter().cloned().collect();
             let new = tasks.iter().filter(|task| known.insert(task.id.clone()));
             entry.dependencies.extend(new.map(|task| task.id.clone()));
         }
-        spec.handles.extend(tasks.into_iter().map(|task| task.handles));
+        spec.handles.extend(tasks.into_iter().flat_map(|task| task.handles));
     }
 
     /// Returns the steps that the handlers of the file name.

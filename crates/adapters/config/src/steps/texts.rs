@@ -7,15 +7,38 @@ use refrain_core::check::code::Code;
 use refrain_core::check::suggest::{nearest, suggestion};
 use refrain_core::condition::Condition;
 use refrain_core::fill::Pattern;
-use refrain_core::template::{Dialect, Template, TemplateError, filters_in, is_template, known_filter_in};
+use refrain_core::template::{
+    Dialect, Template, TemplateError, filters_in, is_template, known_filter_in, known_test,
+};
 use refrain_schemas::name::PhaseName;
 use serde_json::{Map, Value};
 
-use super::code::{is_guarded, words};
+use super::code::{is_guarded, key_behind, words};
 use super::looks::Look;
 use super::names::{Meaning, Names};
 use super::reading::{Item, Reading, json};
 use crate::node::Kind;
+
+/// The tests that are worth a suggestion.
+const TESTS: [&str; 17] = [
+    "defined",
+    "undefined",
+    "none",
+    "string",
+    "number",
+    "integer",
+    "float",
+    "boolean",
+    "mapping",
+    "sequence",
+    "iterable",
+    "even",
+    "odd",
+    "divisibleby",
+    "in",
+    "true",
+    "false",
+];
 
 /// What the texts of one step read.
 #[derive(Debug, Default)]
@@ -34,6 +57,8 @@ pub(super) struct Texts<'r, 's, 'n> {
     pub(super) names: &'n Names,
     /// The phase that the step becomes.
     pub(super) own: Option<PhaseName>,
+    /// The id of the step about whose failure something is done.
+    pub(super) failed: Option<String>,
     pub(super) read: Read,
     pub(super) has_orchestrator: bool,
 }
@@ -65,20 +90,40 @@ impl Texts<'_, '_, '_> {
         match Pattern::compile_in(Dialect::Steps, &Value::String(written.clone()), "") {
             Ok(pattern) => {
                 self.all(item, &written, false, &pattern.variables());
-                self.filters(item, &written);
+                self.words_of_templates(item, &written);
             }
             Err(error) => self.syntax(Code::TemplateSyntax, item, &error.error),
         }
         written
     }
 
-    /// Refuses filters that there are not.
-    fn filters(&mut self, item: &Item<'_>, text: &str) {
+    /// Refuses filters, tests and inputs that there are not.
+    fn words_of_templates(&mut self, item: &Item<'_>, text: &str) {
         let Ok(template) = Template::compile_in(Dialect::Steps, "", text) else { return };
         for (name, _) in template.filters() {
-            if !known_filter_in(Dialect::Steps, name) {
+            if name == "random" {
+                let message = "`random` is not part of templates: the same inputs make the same bytes";
+                let hint = Some("take `first`, or choose in a step that runs a program".to_owned());
+                self.reading.at(Code::StepRefused, item, message, hint);
+            } else if !known_filter_in(Dialect::Steps, name) {
                 let hint = suggestion(name, filters_in(Dialect::Steps));
                 self.reading.at(Code::TemplateSyntax, item, format!("there is no filter `{name}`"), hint);
+            }
+        }
+        for name in template.tests().into_iter().filter(|name| !known_test(name)) {
+            let hint = suggestion(name, TESTS);
+            self.reading.at(Code::TemplateSyntax, item, format!("there is no test `{name}`"), hint);
+        }
+        // Those in brackets; the others are among the names that the template reads.
+        for word in words(text, false) {
+            let name = &text[word.range.clone()];
+            if matches!(name, "inputs" | "parameters")
+                && matches!(self.names.find(name), Meaning::Path(_))
+                && text[word.range.end..].trim_start().starts_with('[')
+                && let Some((key, _)) = key_behind(text, word.range.end)
+                && !is_guarded(text, word.range.end)
+            {
+                self.input(item, &format!("{name}.{key}"));
             }
         }
     }
@@ -100,7 +145,7 @@ impl Texts<'_, '_, '_> {
                 let variables = condition.variables().clone();
                 self.all(item, &written, true, &variables);
                 if is_template(&written) {
-                    self.filters(item, &written);
+                    self.words_of_templates(item, &written);
                 }
                 Some(written)
             }
@@ -131,7 +176,8 @@ impl Texts<'_, '_, '_> {
             return false;
         }
         if self.has_orchestrator {
-            self.reading.at(Code::ReservedField, item, "`<AUTO>` is not available yet", None);
+            let message = format!("`{}` cannot be left to a model", item.name());
+            self.reading.at(Code::StepAuto, item, message, Some("write the value".to_owned()));
         } else {
             let message = format!("`{}` is left to a model, and there is none", item.name());
             self.reading.at(Code::StepAuto, item, message, None);
@@ -227,6 +273,16 @@ impl Texts<'_, '_, '_> {
             let hint =
                 Some("write `loop.first`, `loop.index`, or filters such as `sum` and `join`".to_owned());
             return self.reading.at(Code::StepRefused, item, message, hint);
+        }
+        if name == "loop" && self.names.inputs.contains(name) {
+            let message = "`loop` is what a `{% for %}` has of its own";
+            let hint = Some("read the input as `inputs.loop`".to_owned());
+            return self.reading.at(Code::StepName, item, message, hint);
+        }
+        if name == "error" {
+            let message = "`error` is what failed where a handler is for one step";
+            let hint = Some("read the step that failed, such as `STEP.error`".to_owned());
+            return self.reading.at(Code::StepName, item, message, hint);
         }
         if name == "file_exists" {
             let message =

@@ -60,13 +60,14 @@ fn product() -> crate::tool::Action {
         ("size_limit", integer(), "the most bytes"),
         ("within", text(), "a folder that the file must be in"),
     ];
-    action(
+    let write = action(
         "write",
         "Writes a value",
         &input,
         &[("path", text(), "the file"), ("bytes", integer(), "its size")],
-    )
-    .once()
+    );
+    // Since the second one, YAML is written as such.
+    crate::tool::Action { version: 2, ..write.once() }
 }
 
 #[async_trait]
@@ -142,8 +143,8 @@ fn is_within(path: &str, folder: &str) -> bool {
 fn written(value: &Value, format: &str) -> Result<String, Fault> {
     match (value, format.to_lowercase().as_str()) {
         (Value::String(text), _) => Ok(text.clone()),
-        // What is JSON is YAML.
-        (value, "json" | "yaml" | "yml") => serde_json::to_string_pretty(value)
+        (value, "yaml" | "yml") => Ok(crate::yaml::written(value)),
+        (value, "json") => serde_json::to_string_pretty(value)
             .map(|text| text + "\n")
             .map_err(|error| Fault::reported(error.to_string())),
         (value, "csv") => crate::table::Table::of(value)?.csv(),

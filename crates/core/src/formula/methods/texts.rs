@@ -5,7 +5,7 @@ use super::super::int::Int;
 use super::super::value::{List, Text, Value};
 use super::super::words::Method;
 use super::super::work::Work;
-use super::{split, unknown};
+use super::{format, split, unknown};
 
 /// Calls a method of a text.
 pub(super) fn call<'v>(
@@ -55,7 +55,10 @@ pub(super) fn call<'v>(
             let affix = as_text(affix)?;
             changed(text.strip_suffix(&**affix).unwrap_or(text), work, str::to_owned)
         }
-        (Method::Ljust | Method::Rjust, [width]) => just(method, text, as_whole(width)?, work),
+        (Method::Ljust | Method::Rjust | Method::Center, [width, rest @ ..]) => {
+            just(method, text, as_whole(width)?, rest.first(), work)
+        }
+        (Method::Format, values) => format::formatted(text, values, &[], work),
         (Method::Partition, [separator]) => split::partition(text, as_text(separator)?, work),
         (Method::Islower, []) => cased(text, work, char::is_lowercase, char::is_uppercase),
         (Method::Isupper, []) => cased(text, work, char::is_uppercase, char::is_lowercase),
@@ -110,14 +113,29 @@ fn swapped(text: &str) -> String {
     swapped
 }
 
-/// Puts spaces behind a text, or before it, until it is as wide as that.
-fn just<'v>(method: Method, text: &str, width: i64, work: &mut Work) -> Outcome<Value<'v>> {
+/// Puts spaces, or what is given, around a text until it is as wide as that.
+fn just<'v>(
+    method: Method,
+    text: &str,
+    width: i64,
+    fill: Option<&Value<'v>>,
+    work: &mut Work,
+) -> Outcome<Value<'v>> {
+    let mut fill = fill.map(as_text).transpose()?.map_or(" ", |fill| &**fill).chars();
+    let (Some(fill), None) = (fill.next(), fill.next()) else {
+        return Err(FormulaErrorKind::value("a text is filled up with one character"));
+    };
     let width = usize::try_from(width).unwrap_or(0);
     let missing = width.saturating_sub(text.chars().count());
     work.make(missing)?;
-    let spaces = " ".repeat(missing);
-    let is_left = method == Method::Ljust;
-    changed(text, work, |text| if is_left { format!("{text}{spaces}") } else { format!("{spaces}{text}") })
+    let before = match method {
+        Method::Ljust => 0,
+        Method::Rjust => missing,
+        // Of an odd number, the larger half stands where the original puts it.
+        _ => missing / 2 + (missing & width & 1),
+    };
+    let row = |n: usize| std::iter::repeat_n(fill, n).collect::<String>();
+    changed(text, work, |text| [row(before).as_str(), text, &row(missing - before)].concat())
 }
 
 /// Begins every run of letters with a capital.

@@ -4,8 +4,8 @@ use minijinja::value::{Serde, ValueKind};
 use minijinja::{Error, ErrorKind, Output, State, Value, escape_formatter};
 
 use super::refused;
-use crate::formula::{call_method, float_text, push_quoted};
-use crate::template::work::charge;
+use crate::formula::{call_method, float_text, format_text, push_quoted};
+use crate::template::work::{charge, charge_bytes};
 
 /// Writes a value as Python prints it. Texts count as what the rendering makes, everything else is charged.
 pub(super) fn written(out: &mut Output<'_>, state: &mut State<'_, '_>, value: &Value) -> Result<(), Error> {
@@ -57,6 +57,23 @@ fn nested(value: &Value, into: &mut String) -> Result<(), Error> {
     Ok(())
 }
 
+/// Puts values into a text; the names that some have come behind those that have none.
+fn formatted(state: &mut State<'_, '_>, text: &str, arguments: &[Value]) -> Result<Value, Error> {
+    let json = |value: &Value| serde_json::to_value(value).map_err(|error| refused(error.to_string()));
+    let names = arguments.last().filter(|last| last.is_kwargs());
+    let values = &arguments[..arguments.len() - usize::from(names.is_some())];
+    let values: Vec<_> = values.iter().map(json).collect::<Result<_, _>>()?;
+    let mut named = Vec::new();
+    if let Some(map) = names {
+        for name in map.try_iter()? {
+            named.push((name.to_string(), json(&map.get_item(&name)?)?));
+        }
+    }
+    let made = format_text(text, &values, &named).map_err(|error| refused(error.to_string()))?;
+    charge_bytes(state, made.len())?;
+    Ok(Value::from(made))
+}
+
 /// Calls a method that the engine does not know itself.
 pub(super) fn method(
     state: &mut State<'_, '_>,
@@ -67,6 +84,9 @@ pub(super) fn method(
     charge(state, &[value])?;
     charge(state, &arguments.iter().collect::<Vec<_>>())?;
     let json = |value: &Value| serde_json::to_value(value).map_err(|error| refused(error.to_string()));
+    if let (Some(text), "format") = (value.as_str(), name) {
+        return formatted(state, text, arguments);
+    }
     let given: Vec<_> = arguments.iter().map(json).collect::<Result<_, _>>()?;
     match call_method(&json(value)?, name, &given) {
         Some(result) => {

@@ -78,6 +78,23 @@ fn filters_are_those_of_steps_files() {
     );
     check("{{ '2024-01-02' | date('%d.%m.%Y') }} {{ now() | date }}", "02.01.2024 2024-01-02");
     check(
+        "{{ 'one two three' | wordwrap(8) }}|{{ 'abcdefgh ij' | wordwrap(5) }}",
+        "one two\nthree|abcde\nfgh\nij",
+    );
+    check("{{ 'a well-known thing\n\nb' | wordwrap(7, wrapstring='/') }}", "a well-/known/thing//b");
+    check("{{ 'abcdefgh ij' | wordwrap(5, false) }}|{{ '  a' | wordwrap(9) }}", "abcdefgh\nij|  a");
+    check(
+        "{{ 'See (https://a.b/?x=1&y), me@c.de or x<y.' | urlize }}",
+        "See (<a href=\"https://a.b/?x=1&amp;y\" rel=\"noopener\">https://a.b/?x=1&amp;y</a>), \
+         <a href=\"mailto:me@c.de\">me@c.de</a> or x&lt;y.",
+    );
+    check("{{ 'www.a.b x.org' | urlize | length }}", "101");
+    check(
+        "<p{{ {'id': 'a\"', 'no': none, 'n': 1} | xmlattr }}>{{ {} | xmlattr }}",
+        "<p id=\"a&#34;\" n=\"1\">",
+    );
+    refused("{{ {'a b': 1} | xmlattr }}", "cannot be the name of an attribute");
+    check(
         "{{ 'a b/ü' | urlencode }} {{ 'one two' | wordcount }}[{{ 'x' | center(3) }}]",
         "a%20b/%C3%BC 2[ x ]",
     );
@@ -91,7 +108,15 @@ fn methods_are_those_of_formulas() {
         "{{ obj.get('z', 5) }} {{ row.items }} {{ row['items'] }} {{ row.items() }}",
         "5 [1] [1] [['items', [1]], ['name', 'x']]",
     );
-    refused("{{ who.format(1) }}", "no method `format`");
+    check(
+        "{{ '{}-{:>3}|{:05.1f}'.format(who, n, 2) }} {{ '{1}{0!r}{{}}'.format(who, 'x') }}",
+        "me- 41|002.0 x'me'{}",
+    );
+    check("{{ '{a:,} {b:.1%} {c:x}'.format(a=1234567, b=0.5, c=255) }}", "1,234,567 50.0% ff");
+    refused("{{ '{}'.format() }}", "there is no value 0 to put in");
+    refused("{{ '{0.x}'.format(who) }}", "cannot be put in");
+    refused("{{ '{:99999999}'.format(1) }}", "more than 10000 characters of one value");
+    refused("{{ '{:d}'.format(who) }}", "`d` is not for a text");
     refused("{{ who.__class__ }}", "`who.__class__` is undefined");
     refused("{{ ''.__class__.__mro__ }}", "undefined");
     refused("{{ xs.append(1) }}", "no method `append`");
@@ -127,6 +152,8 @@ fn what_filters_make_is_bounded() {
     check("[a, a] | tojson", 20_000);
     check("a | regex_replace('x', a)", 300);
     check("a | regex_replace('.*', '\\\\0\\\\0')", 20_000);
+    check("(a ~ ' ') | wordwrap(1, wrapstring=a)", 300);
+    check("{'a': a, 'b': a} | xmlattr", 20_000);
     refused(&format!("{{{{ 'a' | regex_search('{}') }}}}", "a{999}{999}"), "no pattern");
     refused(&format!("{{{{ 'a' | regex_search('{}') }}}}", "a".repeat(2000)), "at most 1000 bytes");
     refused("{{ 'x' | center(100000000) }}", "a width is at most 10000");

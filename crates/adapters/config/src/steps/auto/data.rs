@@ -32,6 +32,20 @@ pub(super) fn as_data(text: &str) -> String {
     out
 }
 
+/// Returns a value as it stands in a formula; within quotes that are open there, as a part of that text.
+pub(super) fn as_literal(value: &Value, quote: Option<char>) -> String {
+    let escaped = |text: &str, quote: char| {
+        let text = text.replace('\\', "\\\\").replace(quote, &format!("\\{quote}"));
+        text.replace('\n', "\\n").replace("<AUTO", "< AUTO").replace("$results.", "$ results.")
+    };
+    match (value, quote) {
+        (Value::String(text), Some(quote)) => escaped(text, quote),
+        (Value::String(text), None) => format!("'{}'", escaped(text, '\'')),
+        (Value::Number(number), None) => format!("({number})"),
+        (other, _) => other.to_string(),
+    }
+}
+
 /// Returns a value as it stands in a file.
 pub(super) fn as_node(value: &Value, span: Span) -> Node {
     let kind = match value {

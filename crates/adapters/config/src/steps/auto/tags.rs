@@ -7,8 +7,6 @@ pub(super) enum Piece<'t> {
     Tag {
         /// What is wanted.
         task: String,
-        /// Where it begins.
-        at: usize,
     },
 }
 
@@ -25,7 +23,7 @@ pub(super) fn pieces(text: &str) -> Option<Vec<Piece<'_>>> {
         if at > done {
             pieces.push(Piece::Text(&text[done..at]));
         }
-        pieces.push(Piece::Tag { task, at });
+        pieces.push(Piece::Tag { task });
         done = end;
     }
     if done < text.len() {
@@ -91,7 +89,7 @@ mod tests {
     fn check(text: &str, expect: Option<&str>) {
         let shown = |piece: &Piece<'_>| match piece {
             Piece::Text(text) => format!("'{text}'"),
-            Piece::Tag { task, .. } => format!("[{task}]"),
+            Piece::Tag { task } => format!("[{task}]"),
         };
         let found = pieces(text).map(|pieces| pieces.iter().map(shown).collect::<Vec<_>>().join(""));
         assert_eq!(found.as_deref(), expect, "{text}");

@@ -28,7 +28,11 @@ impl Wanted<'_> {
         let is_whole = inner.is_empty();
         Some(match key {
             "parameters" => self.parameter(step, inner),
+            "action" if self.find(step)?.get("tool").is_none() => self.bare_actions(step)?,
             "action" => self.actions(step),
+            // Nothing is in the way of a step of which nobody has said yet when it runs.
+            "condition" | "if" | "while" | "until" | "while_condition" => condition(),
+            "create_parallel_queue" if matches!(inner, ".while" | ".until") => condition(),
             "tool" => self.tool_names(step)?,
             "selection" if is_whole || inner == ".strategy" => json!({ "enum": STRATEGIES }),
             "dependencies" | "depends_on" if is_whole => {
@@ -81,6 +85,8 @@ impl Wanted<'_> {
                 return Some(json!({ "enum": STRATEGIES }));
             }
             "default_model" | "model" => return self.models(),
+            _ if path.starts_with("experts[") => return self.models(),
+            _ if path.starts_with("experts.") && path.ends_with(".model") => return self.models(),
             _ => {}
         }
         let (section, rest) = path.split_once(['.', '['])?;
@@ -134,6 +140,31 @@ impl Wanted<'_> {
         let view = self.tools.and_then(|tools| tools.find(self.text(step, "tool")?));
         let names = view.map(|view| view.actions.iter().map(|action| action.name).collect::<Vec<_>>());
         names.map_or_else(|| json!({ "type": "string" }), |names| json!({ "enum": names }))
+    }
+
+    /// Returns the actions without a tool that take what a step gives.
+    fn bare_actions(&self, step: &str) -> Option<Value> {
+        let given = self.keys(step, "parameters");
+        let asks = given.iter().any(|key| matches!(key.as_str(), "prompt" | "text"));
+        let Some(tools) = self.tools else { return Some(json!({ "type": "string" })) };
+        let takes = |input: &Value| {
+            let required: Vec<&str> =
+                input["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+            !required.is_empty()
+                && required.iter().all(|key| given.iter().any(|name| name == key))
+                && given.iter().all(|key| input["properties"].get(key).is_some())
+        };
+        let is_usable = |name: &&str| {
+            let view = tools.find(name).filter(|view| view.kind == ToolKind::Tool);
+            view.is_some_and(|view| {
+                view.actions.len() == 1 && view.actions.iter().all(|action| takes(action.input))
+            })
+        };
+        let mut names: Vec<&str> = tools.names().into_iter().filter(is_usable).collect();
+        if asks {
+            names.extend(["generate", "analyze_text"]);
+        }
+        (!names.is_empty()).then(|| json!({ "enum": names }))
     }
 
     /// Returns the tools that the rest of a step is for: those with its action, which take its parameters.
@@ -205,6 +236,10 @@ impl Wanted<'_> {
     }
 }
 
+fn condition() -> Value {
+    json!({ "type": "string", "default": "true" })
+}
+
 /// The name of an input that is written in a list.
 fn name_of(item: &Node) -> Option<String> {
     match &item.kind {
@@ -242,6 +277,9 @@ fn collect_models(node: &Node, names: &mut Vec<String>) {
 pub(super) fn stand_in(schema: &Value) -> Value {
     if let Some(first) = schema.get("enum").and_then(Value::as_array).and_then(|values| values.first()) {
         return first.clone();
+    }
+    if let Some(value) = schema.get("default") {
+        return value.clone();
     }
     let kind = match schema.get("type") {
         Some(Value::String(kind)) => kind.as_str(),

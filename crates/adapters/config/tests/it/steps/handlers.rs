@@ -20,11 +20,15 @@ fn errors_have_handlers() {
             ("/phases/b/on_failure", json!("continue")),
         ],
     );
-    refused(&format!("- {{ id: a, {read}, on_error: {{ retry_with_handler: true }} }}"), &[("E0802", 1)]);
+    refused(
+        &format!("- {{ id: a, {read}, on_error: {{ handler_action: echo x, retry_with_handler: true }} }}"),
+        &[("E0802", 1)],
+    );
     let wrong = |handler: &str| format!("- {{ id: a, {read}, on_error: {{ {handler} }} }}");
     refused(&wrong("error_types: [Nonsense], fallback_value: 1"), &[("E0105", 1)]);
     refused(&wrong("error_types: [TimeoutError]"), &[("E0103", 1)]);
     refused(&wrong("fallback_value: 1, log_level: error"), &[("E0802", 1)]);
+    refused(&wrong("fallback_value: 1, max_handler_retries: 2"), &[("E0803", 1)]);
     refused(&wrong("fallback_value: 1, capture_error_context: false"), &[("E0802", 1)]);
     refused(&wrong("fallback_value: 1, capture_error_context: true"), &[]);
     refused(&wrong("handler_action: echo x, propagate_error: false"), &[("E0803", 1)]);
@@ -44,7 +48,7 @@ fn a_step_that_handlers_name_runs_where_they_are_for_something() {
         &[
             (
                 "/phases/mend/handles",
-                json!([{"phase": "a", "kinds": ["timed_out"], "codes": ["2"]}, {"phase": "b", "patterns": ["(?i)x"]}]),
+                json!([{"phase": "a", "kinds": ["timed_out"]}, {"phase": "a", "codes": ["2"]}, {"phase": "b", "patterns": ["(?i)x"]}]),
             ),
             ("/phases/mend/when", json!("n > 0")),
             ("/phases/mend/let", json!({"n": "params.n", "a": "phases.a.step"})),

@@ -88,8 +88,7 @@ fn header() -> Vec<(&'static str, &'static str, Row)> {
             Acts("/phases/a/recover", json!([{"value": 1}])),
         ),
     ];
-    let unbuilt = ["tools"];
-    rows.extend(unbuilt.into_iter().map(|key| (key, "x", Refused("E0102"))));
+    rows.push(("tools", "[filesystem]", Inert));
     rows.extend(
         ["imports", "extends", "pipeline", "tasks"].into_iter().map(|key| (key, "x", Refused("E0802"))),
     );

@@ -1,0 +1,51 @@
+//! The result of a run as a file.
+
+use std::fs::File;
+use std::io::BufReader;
+use std::path::PathBuf;
+
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::args::Globals;
+use crate::output::Output;
+use crate::report::CliError;
+use crate::{overwrite, project, redaction, whole_file};
+
+/// Where the result of a run goes besides the screen, if anywhere.
+pub(crate) struct ResultFile(Option<PathBuf>);
+
+impl ResultFile {
+    /// Takes the file that is named; refuses one that holds something else than a result.
+    pub(crate) fn new(path: Option<&PathBuf>, globals: &Globals) -> Result<Self, CliError> {
+        let path = path.map(|path| Ok::<_, CliError>(project::start(globals)?.join(path))).transpose()?;
+        path.iter().try_for_each(|path| overwrite::refuse(path, "result", is_result))?;
+        Ok(Self(path))
+    }
+
+    /// Whether a result is of use to anybody: there is a file, or the output is JSON.
+    pub(crate) fn is_wanted(&self, output: &Output) -> bool {
+        self.0.is_some() || output.wants_json()
+    }
+
+    /// Writes a result: the file is there with all of it, or as it was.
+    pub(crate) fn write(&self, result: &impl Serialize) -> Result<(), CliError> {
+        let Some(path) = &self.0 else { return Ok(()) };
+        let text =
+            serde_json::to_string_pretty(result).map_err(|error| CliError::internal(error.to_string()))?;
+        whole_file::replace(path, &format!("{}\n", redaction::json(&text)))
+            .map_err(|error| CliError::io(&format!("write {}", path.display()), &error))
+    }
+
+    /// Writes a result, and prints it where JSON is wanted.
+    pub(crate) fn tell(&self, result: &impl Serialize, output: &mut Output) -> Result<(), CliError> {
+        self.write(result)?;
+        if output.wants_json() { output.json(result) } else { Ok(()) }
+    }
+}
+
+/// The documents of steps files and the reports of native ones have these.
+fn is_result(file: File) -> bool {
+    let result = serde_json::from_reader::<_, Value>(BufReader::new(file)).unwrap_or_default();
+    ["schema_version", "status", "exit_code", "outputs"].iter().all(|field| result.get(field).is_some())
+}

@@ -1,0 +1,86 @@
+//! Values that a file leaves to a model in places of all kinds: conditions, formulas, experts, actions, other pipelines.
+
+use std::fs;
+
+use serde_json::{Value, json};
+
+use crate::mind::Stage;
+
+const ALONE: &str = "config: { enable_intelligence: false }\n";
+
+fn said(value: Value) -> String {
+    json!({ "value": value }).to_string()
+}
+
+fn stage(header: &str, steps: &str, answers: &[(&str, Value)]) -> Stage {
+    let answers: Vec<(&str, String)> =
+        answers.iter().map(|(mark, value)| (*mark, said(value.clone()))).collect();
+    let answers: Vec<(&str, &str)> = answers.iter().map(|(mark, said)| (*mark, said.as_str())).collect();
+    Stage::new(&format!("{ALONE}{header}"), steps, &answers)
+}
+
+#[test]
+fn conditions_and_parts_of_formulas_are_left_to_a_model() {
+    let steps = "
+  - { id: n, action: echo 7 }
+  - { id: whole, action: echo whole, condition: <AUTO>whether it purrs</AUTO> }
+  - { id: part, action: echo part, condition: \"{{ n.result | int }} > <AUTO>some threshold</AUTO>\" }
+  - { id: bare, action: echo bare, condition: \"topic == <AUTO>one animal</AUTO>\" }
+  - { id: text, action: \"echo {{ 'a <AUTO>a saying</AUTO> b' | upper }}\" }
+  - { id: sum, action: \"echo {{ [<AUTO>a summand</AUTO>, 1] | sum }}\" }
+  - { id: loop, while: <AUTO>how long to go on</AUTO>, steps: [{ id: say, action: \"echo <AUTO>a word</AUTO>\" }] }
+";
+    let answers = [
+        ("whether it purrs", json!("topic == 'cats'")),
+        ("some threshold", json!(7)),
+        ("one animal", json!("cats")),
+        ("a saying", json!("it's }} \\ {{ 'x'")),
+        ("a summand", json!(-5)),
+        ("how long to go on", json!("iteration < 1")),
+        ("a word", json!("word")),
+    ];
+    let stage = stage("", &steps.replace("id: loop", "id: again"), &answers);
+    stage.run(&["check"]).expect(0);
+    stage.run(&["plan"]).expect(0);
+    assert_eq!(stage.boss.arrived(), 0);
+    let document = stage.run(&["run", "--json"]).expect(0).json();
+    let status = |id: &str| document["steps"][id]["status"].as_str().unwrap();
+    assert_eq!(["whole", "part", "bare"].map(status), ["completed", "skipped", "completed"], "{document:#}");
+    assert_eq!(document["steps"]["text"]["value"]["result"], "A IT'S }} \\ {{ 'X' B");
+    assert_eq!(document["steps"]["sum"]["value"]["result"], "-4");
+    assert_eq!(document["steps"]["again"]["value"]["iterations"], 1);
+    assert_eq!(stage.boss.arrived(), 7);
+}
+
+#[test]
+fn experts_and_actions_are_left_to_a_model() {
+    let steps = "
+  - { id: a, prompt: Purr, expert: e }
+  - { id: b, action: <AUTO>which action suits</AUTO>, parameters: { prompt: Hiss } }
+";
+    let header = "experts: { e: { model: <AUTO>who purrs best</AUTO>, temperature: 0.5 } }\n";
+    let answers = [("who purrs best", json!("worker:small")), ("which action suits", json!("generate"))];
+    let stage = stage(header, steps, &answers);
+    stage.run(&["check"]).expect(0);
+    let document = stage.run(&["run", "--json"]).expect(0).json();
+    assert_eq!(document["steps"]["a"]["model"], "worker/small", "{document:#}");
+    assert_eq!((stage.boss.arrived(), stage.worker.arrived()), (2, 2));
+    stage.write("\n  - { id: b, action: <AUTO>which action suits</AUTO>, parameters: { nonsense: 1 } }\n");
+    let found = stage.run(&["check", "--json"]).expect(2).json();
+    assert_eq!(found["problems"][0]["code"], "E0818", "{found:#}");
+}
+
+#[test]
+fn values_of_other_pipelines_are_left_to_the_same_model() {
+    let steps = "\n  - { id: a, tool: pipeline-executor, parameters: { pipeline: other.yaml } }\n";
+    let stage = stage("", steps, &[("some colour", json!("red"))]);
+    let other = "name: y\nsteps:\n- { id: say, action: \"echo it is <AUTO>some colour</AUTO>\" }\noutputs: { o: \"{{ say.result }}\" }\n";
+    fs::write(stage.path("other.yaml"), other).unwrap();
+    let open = stage.run(&["check"]).expect(0);
+    assert!(open.stderr.contains("other.yaml:steps[0].action#1"), "{}", open.stderr);
+    for _ in 0..2 {
+        let document = stage.run(&["run", "--json"]).expect(0).json();
+        assert_eq!(document["steps"]["a"]["value"]["result"]["outputs"]["o"], "it is red", "{document:#}");
+        assert_eq!(stage.boss.arrived(), 1);
+    }
+}

@@ -1,11 +1,13 @@
 //! What asking leaves behind: files that were read and written, what is done once for each, what is done anew.
 
+use refrain_core::engine::RunRequest;
 use refrain_core::ports::agent::Effect;
 use refrain_schemas::freshness::{CauseKind, Freshness};
 use refrain_schemas::report::{PhaseStatus, RunStatus};
 use refrain_testkit::world::{Ending, World};
 use serde_json::{Value, json};
 
+use crate::pieces::lines;
 use crate::steps::{check, document, steps};
 
 use PhaseStatus::{Completed, Failed, Fresh};
@@ -80,6 +82,22 @@ fn a_file_that_is_read_is_part_of_what_is_asked() {
     check(&report, &[("a", Completed)]);
     assert_eq!(report.calls, 0, "what was said of it is on record");
     assert_eq!(world.bought_twice(), [""; 0]);
+}
+
+/// Who reads a file as a source leaves nothing of it: what somebody else made of it since is a change to all others.
+#[test]
+fn a_source_that_is_read_later_is_not_left_by_its_reader() {
+    let mut world = world(json!({"a": {"input": {"say": 1, "reads": ["lines.csv"]}}}));
+    world.redefine(|file| {
+        let agent = json!({"builtin": "read", "params": {"files": "lines.csv"}});
+        file["phases"]["ingest"] = json!({"after": ["a"], "agent": agent, "output": {"key": "id"}});
+    });
+    world.set("lines.csv", lines(2));
+    check(&world.run(), &[("a", Completed), ("ingest", Completed)]);
+    world.set("lines.csv", lines(3));
+    let request = refrain_testkit::world::request(&["ingest"]);
+    world.run_with(&RunRequest { only: true, ..request });
+    check(&world.run(), &[("a", Completed), ("ingest", Fresh)]);
 }
 
 #[test]

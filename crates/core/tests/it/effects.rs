@@ -84,6 +84,32 @@ fn a_file_that_is_read_is_part_of_what_is_asked() {
     assert_eq!(world.bought_twice(), [""; 0]);
 }
 
+/// A file that is as a later step left it was changed by nobody; as anybody else left it, or an earlier step since, it was.
+#[test]
+fn what_later_steps_leave_of_a_file_is_no_change() {
+    let mut last = writing("x.txt", json!(2));
+    last["after"] = json!(["r"]);
+    let reading = json!({"after": ["a"], "input": {"say": 1, "reads": ["x.txt"]}});
+    let mut world = world(json!({"a": writing("x.txt", json!(1)), "r": reading, "z": last}));
+    assert_eq!(world.run().calls, 3);
+    assert_eq!((world.run().calls, world.unfresh()), (0, Vec::<String>::new()));
+    world.set("x.txt", json!(9));
+    world.run();
+    assert_eq!((world.file("x.txt"), world.run().calls), (Some(json!(2)), 0));
+    world.redefine(|file| file["phases"]["a"]["input"]["say"] = json!(5));
+    check(&world.run(), &[("a", Completed), ("r", Completed), ("z", Completed)]);
+    assert_eq!((world.file("x.txt"), world.run().calls), (Some(json!(2)), 0));
+}
+
+#[test]
+fn what_later_turns_leave_of_a_file_is_no_change() {
+    let mut put = writing("x.txt", json!("{{ loop.each.iteration }}"));
+    put["in"] = json!("each");
+    let mut world = world(json!({"each": {"loop": {"while": "loop.each.iteration < 3"}}, "s": put}));
+    assert_eq!(world.run().calls, 3);
+    assert_eq!((world.run().calls, world.unfresh()), (0, Vec::<String>::new()));
+}
+
 /// Who reads a file as a source leaves nothing of it: what somebody else made of it since is a change to all others.
 #[test]
 fn a_source_that_is_read_later_is_not_left_by_its_reader() {

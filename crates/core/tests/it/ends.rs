@@ -312,6 +312,17 @@ fn a_value_that_stands_in_is_not_what_failed() {
     }
 }
 
+/// What follows a failed phase is skipped with it; who is for its failures does not merely follow it.
+#[test]
+fn who_is_for_a_failure_is_not_skipped_for_it() {
+    let mut world = steps(json!({
+        "a": {"input": {"raise": "boom"}, "on_failure": "skip"},
+        "mend": {"after": ["a"], "handles": [{"phase": "a"}]},
+        "then": {"after": ["a"]},
+    }));
+    check(&world.run(), &[("a", Failed), ("mend", Completed), ("then", Skipped)]);
+}
+
 /// What is told of a failure is there as long as the failure is on record, whatever stands in for what was not made.
 #[test]
 fn what_a_value_stands_in_for_is_not_collected() {

@@ -1,6 +1,6 @@
 //! How phases end, and what that means to those behind: policies, documents of failures, values that stand in.
 
-use refrain_core::engine::RunRequest;
+use refrain_core::engine::{GcRequest, RunRequest};
 use refrain_schemas::event::EventKind;
 use refrain_schemas::freshness::Freshness;
 use refrain_schemas::report::{PhaseStatus, RunStatus};
@@ -310,6 +310,33 @@ fn a_value_that_stands_in_is_not_what_failed() {
         assert_eq!(document(&mut world, "reads")["result"], true);
         check(&world.run(), &[("a", a), ("mend", Fresh), ("other", Skipped), ("reads", Fresh)]);
     }
+}
+
+/// What follows a failed phase is skipped with it; who is for its failures does not merely follow it.
+#[test]
+fn who_is_for_a_failure_is_not_skipped_for_it() {
+    let mut world = steps(json!({
+        "a": {"input": {"raise": "boom"}, "on_failure": "skip"},
+        "mend": {"after": ["a"], "handles": [{"phase": "a"}]},
+        "then": {"after": ["a"]},
+    }));
+    check(&world.run(), &[("a", Failed), ("mend", Completed), ("then", Skipped)]);
+}
+
+/// What is told of a failure is there as long as the failure is on record, whatever stands in for what was not made.
+#[test]
+fn what_a_value_stands_in_for_is_not_collected() {
+    let mut world = steps(json!({
+        "a": {"input": {"report": {"why": "full"}}, "on_failure": "continue", "recover": [{"value": {"ok": true}}]},
+        "mend": {"handles": [{"phase": "a"}], "input": {"say": "{{ phases.a.document.why }}"}},
+    }));
+    world.run_with(&request(&["a"]));
+    let engine = world.engine(false);
+    let gc = GcRequest { keep: 1, replies: false, exports: false, dry_run: false };
+    futures::executor::block_on(engine.gc(gc, &request(&[]).holder)).unwrap();
+    drop(engine);
+    check(&world.run(), &[("a", Completed), ("mend", Completed)]);
+    assert_eq!(document(&mut world, "mend")["result"], "full");
 }
 
 /// Of what a phase made before nothing says with which code it failed now.

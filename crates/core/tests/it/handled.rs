@@ -15,7 +15,7 @@ use crate::ahead::plan;
 use crate::pieces::{cast, failure, lines, mark, pipeline};
 use crate::steps::{check, document, problems, steps};
 
-use PhaseStatus::{Blocked, Completed, Failed, Fresh};
+use PhaseStatus::{Blocked, Completed, Failed, Fresh, Skipped};
 
 /// Returns a world of phases as they are written, with the agents of steps and `mark`, which refuses what is bad.
 fn written(phases: Value) -> World {
@@ -85,6 +85,22 @@ fn a_phase_that_never_made_anything_has_a_document_of_its_failure_too() {
     );
     assert_eq!(document(&mut world, "cleanup")["result"], false);
     assert_eq!(world.status()["cleanup"], Freshness::Fresh);
+}
+
+/// A phase of which no document of a failure is kept has none with a code, whatever it made before.
+#[test]
+fn a_code_that_was_made_before_is_not_that_of_a_failure() {
+    let mut world = written(json!({
+        "a": {"agent": {"builtin": "code"}, "units": {"of": "ingest", "whole": true}, "output": {"document": "d"}},
+        "mend": {"agent": {"builtin": "do"}, "input": {"say": 1}, "handles": [{"phase": "a", "codes": ["3"]}]},
+    }));
+    world.agent("code", |asked| match asked.input["records"].as_array().map(Vec::len) {
+        Some(6) => Ok(json!({"return_code": 3})),
+        _ => Err(failure(FailureKind::Refused)),
+    });
+    check(&world.run(), &[("ingest", Completed), ("a", Completed), ("mend", Skipped)]);
+    world.set("lines.csv", lines(7));
+    check(&world.run(), &[("ingest", Completed), ("a", Failed), ("mend", Skipped)]);
 }
 
 #[test]

@@ -30,7 +30,7 @@ impl Texts<'_, '_, '_> {
     pub(super) fn look(&mut self, text: &str, at: usize) -> Option<(String, usize)> {
         let own = self.own.clone()?;
         let (found, end) = arguments(text, at)?;
-        let [path] = found.as_slice() else { return None };
+        let path = found.first().filter(|path| found.len() == 1 && !path.is_empty())?;
         let path = format!("{{{{ {path} }}}}");
         let mut looks = self.read.looks.take()?;
         let name = match looks.iter().find(|look| look.path == path) {

@@ -1,9 +1,10 @@
 //! Packs of what is asked early: no call more than a plan foretells and than phases that wait for each other take.
 
+use refrain_core::engine::RunRequest;
 use refrain_schemas::event::{Event, EventKind};
 use refrain_schemas::failure::FailureKind;
 use refrain_schemas::report::{PhaseReport, RunReport};
-use refrain_testkit::world::World;
+use refrain_testkit::world::{Asked, World, request};
 use serde_json::{Value, json};
 
 use super::{slow, slow_or_not, streamed, with_barriers, words};
@@ -95,6 +96,16 @@ fn a_window_cuts_no_pack_short() {
 }
 
 #[test]
+fn what_is_asked_anew_is_asked_early_and_once() {
+    let mut world = world(12, "l12", json!({}));
+    let first = world.run();
+    let report = world.run_with(&RunRequest { force: true, ..request(&[]) });
+    assert_eq!((phase(&report, "b").calls, n_early(&world)), (4, 9));
+    assert_eq!(report.calls, first.calls);
+    assert_eq!(world.bought_twice(), [""; 0]);
+}
+
+#[test]
 fn units_that_came_before_anybody_followed_share_packs_with_the_others() {
     // `b` begins to follow `a` after a second, when seven or eight have left the run's memory.
     let mut world = world(18, "l16", json!({"wants": ["late"]}));
@@ -137,6 +148,47 @@ fn what_failed_before_shares_packs_with_what_was_edited() {
     let report = check(&mut world, &[&|world| edit(world, &[1], "s9")]);
     assert_eq!((phase(&report, "b").units.ran, phase(&report, "b").calls), (3, 1));
     assert_eq!(n_early(&world), 0);
+}
+
+#[test]
+fn what_failed_before_and_comes_as_it_was_shares_packs() {
+    let mut world = world(12, "new", json!({"on_unit_failure": "continue"}));
+    slow_or_not(
+        &mut world,
+        "second",
+        |_| 100,
+        |asked| match (asked.id.as_str(), asked.attempt) {
+            ("l7", 1) => Err(failure(FailureKind::Permanent)),
+            _ => Ok(words(asked)),
+        },
+    );
+    // Who is asked anew says the same again.
+    slow_or_not(
+        &mut world,
+        "third",
+        |_| 1_000,
+        |asked| Ok(words(&Asked { agent: "first".to_owned(), ..asked.clone() })),
+    );
+    let edit = |world: &mut World| {
+        world.redefine(|file| file["phases"]["a"]["agents"] = json!({"third": 1}));
+        world.edit("lines.csv", |lines| {
+            lines[1]["text"] = json!("other");
+            lines.push(json!({"id": "new", "text": "new", "scene": "s9"}));
+        });
+    };
+    let report = check(&mut world, &[&edit]);
+    assert_eq!((phase(&report, "b").units.ran, phase(&report, "b").calls), (3, 1));
+}
+
+/// Whose replies did not go together needs other ones, once: who asked ahead for them would not know of the turn's.
+#[test]
+fn who_was_in_conflict_is_asked_anew_once() {
+    let agents = json!({"agents": {"second": 6, "third": 6}, "fan": "panel", "pack": {"max": 1}});
+    let mut world = world(12, "l12", agents);
+    let first = world.run();
+    assert_eq!(phase(&first, "b").error.as_ref().unwrap().code, "conflict");
+    let again = world.run_with(&RunRequest { force: true, ..request(&[]) });
+    assert_eq!(phase(&again, "b").calls, phase(&first, "b").calls);
 }
 
 #[test]

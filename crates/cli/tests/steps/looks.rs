@@ -41,7 +41,7 @@ fn a_text_may_ask_whether_a_file_is_there() {
     let again = run(place.path(), &RUN, 0);
     let asked = again["run"]["phases"].as_array().unwrap().iter().filter(|phase| phase["calls"] != 0);
     let asked: Vec<&str> = asked.map(|phase| phase["phase"].as_str().unwrap()).collect();
-    assert_eq!(asked.len(), 4, "{asked:?}");
+    assert_eq!(asked.len(), 5, "{asked:?}");
     assert!(
         asked.iter().all(|name| name.contains("-look-")),
         "looking costs nothing, and it alone is done: {asked:?}"

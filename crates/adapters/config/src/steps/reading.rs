@@ -331,6 +331,19 @@ pub(super) fn leads_out(path: &str) -> bool {
     !is_inside(path) || path.contains('\\')
 }
 
+/// Returns what is meant where `true` or `false` has to stand: other readers of YAML know more words for them.
+pub(super) fn flag_of(node: &Node) -> Option<bool> {
+    match &node.kind {
+        Kind::Bool(flag) => Some(*flag),
+        Kind::Text(text) => match text.to_ascii_lowercase().as_str() {
+            "yes" | "on" => Some(true),
+            "no" | "off" => Some(false),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -343,18 +356,5 @@ mod tests {
         for path in ["a/b", "a..b", "./a"] {
             assert!(!leads_out(path), "{path}");
         }
-    }
-}
-
-/// Returns what is meant where `true` or `false` has to stand: other readers of YAML know more words for them.
-pub(super) fn flag_of(node: &Node) -> Option<bool> {
-    match &node.kind {
-        Kind::Bool(flag) => Some(*flag),
-        Kind::Text(text) => match text.to_ascii_lowercase().as_str() {
-            "yes" | "on" => Some(true),
-            "no" | "off" => Some(false),
-            _ => None,
-        },
-        _ => None,
     }
 }

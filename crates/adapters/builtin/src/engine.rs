@@ -182,7 +182,9 @@ mod tests {
         check("{{ unit.missing }}", Err("not defined"));
         check("x{{ unit.missing }}", Err("undefined"));
         check("{{ missing }}x", Err("undefined"));
-        check("x{% set a = 'a' * 2 %}", Err("multiplies numbers"));
+        check("x{% set a = 'a' * 2 %}{{ a }}", Ok(json!("xaa")));
+        check("x{% set a = 'a' * 99999999 %}", Err("a whole number of times"));
+        check("x{% set a = unit.list * unit.text %}", Err("multiplies numbers"));
         check("x\n{% macro a() %}", Err("`macro` is not part of templates at line 2, column 4"));
         check("{{ (1, 2) | join('x' | indent(99999999)) }}", Err("a width is at most"));
         check(

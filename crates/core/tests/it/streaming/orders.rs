@@ -196,3 +196,21 @@ fn random_pipelines_do_stream() {
     world.run();
     assert_eq!(streamed(&world).iter().collect::<BTreeSet<_>>().len(), 3);
 }
+
+/// What waits ahead of its turn is asked by the turn when that comes: otherwise both would have packs that are not full.
+#[test]
+fn what_waits_ahead_is_handed_over_to_the_turn() {
+    let phase = |agents: Value, pack: u32| json!({"agents": agents, "on_unit_failure": "continue", "pack": {"max": pack}, "per": ["language"]});
+    let one = phase(json!({"one": 3}), 1);
+    let shapes = [one.clone(), one, phase(json!({"one": 2, "two": 2}), 2)];
+    let mut world = world(phases("record", &shapes, &["record", "group", "join"]), 0, false);
+    world.redefine(|file| file["limits"] = json!({"concurrency": 2}));
+    let mut barriers = with_barriers(&world);
+    world.hold(4);
+    let planned = plan(&mut world);
+    let (whole, report) = (barriers.run(), world.run());
+    assert_eq!(report.calls, whole.calls);
+    let broken: Vec<String> = planned.phases.iter().zip(&report.phases).filter_map(broken).collect();
+    assert_eq!(broken, [""; 0]);
+    assert_eq!(world.digests(), barriers.digests());
+}

@@ -133,11 +133,10 @@ fn what_is_kept_upstream_shares_packs_where_it_is_asked_about() {
     assert_eq!(n_early(&world), 0);
 }
 
-#[test]
-fn what_failed_before_shares_packs_with_what_was_edited() {
-    let mut world = world(12, "new", json!({"on_unit_failure": "continue"}));
+/// Has the second agent fail for one line, the first time.
+fn fails_once(world: &mut World) {
     slow_or_not(
-        &mut world,
+        world,
         "second",
         |_| 100,
         |asked| match (asked.id.as_str(), asked.attempt) {
@@ -145,6 +144,12 @@ fn what_failed_before_shares_packs_with_what_was_edited() {
             _ => Ok(words(asked)),
         },
     );
+}
+
+#[test]
+fn what_failed_before_shares_packs_with_what_was_edited() {
+    let mut world = world(12, "new", json!({"on_unit_failure": "continue"}));
+    fails_once(&mut world);
     let report = check(&mut world, &[&|world| edit(world, &[1], "s9")]);
     assert_eq!((phase(&report, "b").units.ran, phase(&report, "b").calls), (3, 1));
     assert_eq!(n_early(&world), 0);
@@ -153,15 +158,7 @@ fn what_failed_before_shares_packs_with_what_was_edited() {
 #[test]
 fn what_failed_before_and_comes_as_it_was_shares_packs() {
     let mut world = world(12, "new", json!({"on_unit_failure": "continue"}));
-    slow_or_not(
-        &mut world,
-        "second",
-        |_| 100,
-        |asked| match (asked.id.as_str(), asked.attempt) {
-            ("l7", 1) => Err(failure(FailureKind::Permanent)),
-            _ => Ok(words(asked)),
-        },
-    );
+    fails_once(&mut world);
     // Who is asked anew says the same again.
     slow_or_not(
         &mut world,

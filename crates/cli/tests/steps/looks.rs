@@ -75,6 +75,10 @@ fn nobody_looks_outside_of_the_project_or_where_there_is_no_step() {
         ("name: x\nsteps:\n- { id: a, action: \"echo {{ file_exists(nowhere) }}\" }\n", "E0813"),
         ("name: x\nsteps:\n- { id: a, action: \"echo {{ file_exists(a.result) }}\" }\n", "E0814"),
         ("name: x\nsteps:\n- { id: a, action: \"echo {{ file_exists() }}\" }\n", "E0802"),
+        (
+            "name: x\nsteps:\n- { id: a, action: \"echo {{ file_exists('a') }}{{ file_exists('a', 'b') }}\" }\n",
+            "E0802",
+        ),
     ] {
         let place = staged("x.yaml", text);
         let told = refrain(place.path(), &["-f", "x.yaml", "check"]);

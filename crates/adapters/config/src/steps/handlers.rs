@@ -93,14 +93,8 @@ impl Lowering<'_, '_> {
     pub(super) fn stand_ins(&self, fields: &Fields<'_>, steps: &IndexMap<String, Known>) -> Vec<Value> {
         let mut values: Vec<Value> =
             self.handlers.iter().filter_map(|handler| handler.value.clone()).collect();
-        for item in ["on_error", "error_handlers"].iter().filter_map(|key| fields.get(key)) {
-            let handlers = match &item.node.kind {
-                Kind::List(items) => items.as_slice(),
-                _ => std::slice::from_ref(item.node),
-            };
-            let of = |handler: &Node| VALUES.iter().find_map(|key| Some(json(&handler.get(key)?.value)));
-            values.extend(handlers.iter().filter_map(of));
-        }
+        let of = |handler: &Node| VALUES.iter().find_map(|key| Some(json(&handler.get(key)?.value)));
+        values.extend(written_handlers(fields).filter_map(of));
         let fallback =
             fields.get("error_handling").and_then(|item| Some(json(&item.node.get("fallback")?.value)));
         let is_step = |value: &Value| value.as_str().is_some_and(|id| steps.contains_key(id));
@@ -111,21 +105,13 @@ impl Lowering<'_, '_> {
     /// Notes which steps of a list are for failures of which: what is `error` to their texts hangs on that.
     pub(super) fn note_handlers(&mut self, drafts: &[Draft<'_>], steps: &IndexMap<String, Known>) {
         for draft in drafts {
-            for item in ["on_error", "error_handlers"].iter().filter_map(|key| draft.fields.get(key)) {
-                let handlers = match &item.node.kind {
-                    Kind::List(items) => items.as_slice(),
-                    _ => std::slice::from_ref(item.node),
-                };
-                let named =
-                    handlers.iter().filter_map(|handler| match &handler.get("handler_task_id")?.value.kind {
-                        Kind::Text(id) => steps.get(id.trim()),
-                        _ => None,
-                    });
-                for step in named {
-                    let failed =
-                        self.failed.entry(step.phase.clone()).or_insert_with(|| Some(draft.id.clone()));
-                    failed.take_if(|id| *id != draft.id);
-                }
+            let named = |handler: &Node| match &handler.get("handler_task_id")?.value.kind {
+                Kind::Text(id) => steps.get(id.trim()),
+                _ => None,
+            };
+            for step in written_handlers(&draft.fields).filter_map(named) {
+                let failed = self.failed.entry(step.phase.clone()).or_insert_with(|| Some(draft.id.clone()));
+                failed.take_if(|id| *id != draft.id);
             }
         }
     }
@@ -356,6 +342,16 @@ fn error_said(name: &str) -> Option<String> {
         _ => "",
     };
     Some(format!("{own}\\b{name}\\b"))
+}
+
+/// Returns the handlers of a step as they are written; nothing is said about them yet.
+fn written_handlers<'n>(fields: &Fields<'n>) -> impl Iterator<Item = &'n Node> {
+    let items = ["on_error", "error_handlers"].into_iter().filter_map(|key| fields.get(key));
+    let items: Vec<Item<'n>> = items.collect();
+    items.into_iter().flat_map(|item| match &item.node.kind {
+        Kind::List(items) => items.as_slice(),
+        _ => std::slice::from_ref(item.node),
+    })
 }
 
 impl Handler {

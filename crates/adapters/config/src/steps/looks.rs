@@ -14,6 +14,8 @@ use super::texts::{Read, Texts};
 
 /// What templates call it.
 pub(super) const FUNCTION: &str = "file_exists";
+/// What they read instead. It is another name, so that a call which is no look is still told of.
+const NAME: &str = "is_there";
 
 /// A file that is looked for.
 #[derive(Debug)]
@@ -36,8 +38,7 @@ impl Texts<'_, '_, '_> {
         let name = match looks.iter().find(|look| look.path == path) {
             Some(look) => Some(look.name.clone()),
             None => format!("{own}-look-{}", looks.len() + 1).parse::<PhaseName>().ok().map(|phase| {
-                let name =
-                    self.names.own(&mut self.read, FUNCTION, format!("phases.{phase}.step.result.exists"));
+                let name = self.names.own(&mut self.read, NAME, format!("phases.{phase}.step.result.exists"));
                 self.read.phases.insert(phase.clone());
                 looks.push(Look { name: name.clone(), path, phase });
                 name

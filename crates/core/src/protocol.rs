@@ -132,6 +132,7 @@ mod tests {
             call: CallId(7),
             phase: "test".parse().unwrap(),
             scope: Arc::new(Scope::new([("tone".parse().unwrap(), "\"x\"".to_owned())])),
+            turns: Scope::none(),
             params: json(&json!({"p": [1, {}], "both": "own"})),
             vars: json(&json!({"both": "project", "q": 2})),
             context: json(&json!({"all": 1, "mine": 0})),

@@ -18,6 +18,7 @@ pub fn request(call: u64, units: &[(&str, Value)]) -> Request {
         call: CallId(call),
         phase: phase("test"),
         scope: Arc::new(Scope::none()),
+        turns: Scope::none(),
         params: Json::object([]),
         vars: Json::object([]),
         context: Json::object([]),

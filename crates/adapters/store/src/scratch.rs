@@ -3,7 +3,7 @@
 //! One JSON line for each change, written before its effect is told: after a kill, what was remembered is there, and a
 //! change that is made again is found out. The file is taken away when a run comes to its end.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -25,8 +25,8 @@ pub struct FileScratch {
 #[derive(Debug, Default)]
 struct Kept {
     spaces: BTreeMap<String, Map<String, Value>>,
-    /// What each change gave.
-    done: BTreeMap<String, Map<String, Value>>,
+    /// The changes that were made, and how many there were then.
+    done: HashMap<String, usize>,
 }
 
 impl FileScratch {
@@ -52,8 +52,8 @@ impl FileScratch {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Reads what was remembered. A line that a kill broke off was never told of, and is cut off.
-    fn load(&self) -> Result<Kept, StoreError> {
+    /// Reads what was remembered after so many changes. A line that a kill broke off was never told of, and is cut off.
+    fn load(&self, changes: usize) -> Result<Kept, StoreError> {
         let bytes = match fs::read(&self.path) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Kept::default()),
@@ -65,12 +65,13 @@ impl FileScratch {
             file.set_len(whole as u64).map_err(failed("cut"))?;
         }
         let mut kept = Kept::default();
-        for line in bytes[..whole].split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+        let lines = bytes[..whole].split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+        for line in lines.take(changes) {
             let (by, space, change) = read(line).ok_or_else(|| StoreError::Damaged {
                 what: "scratch.jsonl".to_owned(),
                 message: "a line is no change".to_owned(),
             })?;
-            kept.make(by, &space, &change);
+            kept.make(by, space, &change);
         }
         Ok(kept)
     }
@@ -85,12 +86,13 @@ impl FileScratch {
 }
 
 impl Kept {
-    fn make(&mut self, by: String, space: &str, change: &Change) -> Map<String, Value> {
-        let values = self.spaces.entry(space.to_owned()).or_default();
-        change.apply(values);
-        let given = values.clone();
-        self.done.insert(by, given.clone());
-        given
+    fn make(&mut self, by: String, space: String, change: &Change) {
+        change.apply(self.spaces.entry(space).or_default());
+        self.done.insert(by, self.done.len() + 1);
+    }
+
+    fn space(&self, name: &str) -> Map<String, Value> {
+        self.spaces.get(name).cloned().unwrap_or_default()
     }
 }
 
@@ -131,23 +133,24 @@ impl Scratch for FileScratch {
         let mut guard = self.lock();
         let kept = match &mut *guard {
             Some(kept) => kept,
-            none => none.insert(self.load()?),
+            none => none.insert(self.load(usize::MAX)?),
         };
         let by = by.to_string();
-        if let Some(given) = kept.done.get(&by) {
-            return Ok(given.clone());
+        if let Some(changes) = kept.done.get(&by) {
+            return Ok(self.load(*changes)?.space(space));
         }
         self.append(&written(&by, space, &change))?;
-        Ok(kept.make(by, space, &change))
+        kept.make(by, space.to_owned(), &change);
+        Ok(kept.space(space))
     }
 
     async fn look(&self, space: &str) -> Result<Map<String, Value>, StoreError> {
         let mut guard = self.lock();
         let kept = match &mut *guard {
             Some(kept) => kept,
-            none => none.insert(self.load()?),
+            none => none.insert(self.load(usize::MAX)?),
         };
-        Ok(kept.spaces.get(space).cloned().unwrap_or_default())
+        Ok(kept.space(space))
     }
 }
 
@@ -183,6 +186,7 @@ mod tests {
         assert_eq!(put(&second, "c", "y", 2), json!({"n": 7, "x": 1, "y": 2}));
         let third = FileScratch::new(folder.path());
         assert_eq!(Value::Object(ran(third.look("s")).unwrap()), json!({"n": 7, "x": 1, "y": 2}));
+        assert_eq!(add(&third, "b"), json!({"n": 7, "x": 1}), "it gives what it gave");
         assert!(ran(third.look("other")).unwrap().is_empty());
         third.forget().unwrap();
         third.forget().unwrap();

@@ -240,6 +240,7 @@ fn by(
     let whole = json!([
         request.phase.as_str(),
         request.scope.to_string(),
+        request.turns.to_string(),
         unit.id.as_str(),
         tool.name,
         action.name,

@@ -220,3 +220,39 @@ fn people_are_asked_in_turns() {
     assert_eq!(done["steps"]["after"]["status"], "completed");
     assert_eq!(go(&["run"], 0)["run"]["calls"], 0);
 }
+
+/// Each turn counts for itself, whatever kind of loop it is of, and each run counts anew.
+#[test]
+fn what_tools_count_is_counted_in_each_turn() {
+    let steps = r#"
+id: counts
+name: Counts
+steps:
+  - id: goes
+    while: "true"
+    until: "{{ end.should_terminate }}"
+    max_iterations: 9
+    steps:
+      - { id: up, tool: recursion-control, action: update_state, parameters: { context_id: a, state_key: n, increment: 1 } }
+      - { id: end, tool: recursion-control, action: check_condition, parameters: { context_id: a, condition: "state['n'] >= 3" }, dependencies: [up] }
+  - id: each
+    for_each: [x, y, z]
+    max_parallel: 1
+    steps:
+      - { id: up, tool: recursion-control, action: update_state, parameters: { context_id: b, state_key: n, increment: 2 } }
+  - { id: sum, tool: recursion-control, action: get_state, parameters: { context_id: b }, dependencies: [each] }
+  - { id: asked, tool: recursion-control, action: check_condition, parameters: { context_id: a, max_iterations: 4 }, dependencies: [goes] }
+outputs:
+  turns: "{{ goes.iterations }}"
+  reason: "{{ goes.last.end.result.reason }}"
+  sum: "{{ sum.state.n }}"
+  asked: "{{ asked.iterations }}"
+  limit: "{{ asked.reason }}"
+"#;
+    let place = staged("counts.yaml", steps);
+    for round in ["first", "second"] {
+        let document = run(place.path(), &["-f", "counts.yaml", "run"], 0);
+        let expect = json!({"turns": 3, "reason": "condition", "sum": 6, "asked": 4, "limit": "max_iterations"});
+        assert_eq!(document["outputs"], expect, "{round}");
+    }
+}

@@ -261,6 +261,8 @@ pub struct Request {
     pub phase: PhaseName,
     /// The scope.
     pub scope: Arc<Scope>,
+    /// The turns that the phase is in.
+    pub turns: Scope,
     /// The agent's own params, filled unless they are raw.
     pub params: Json,
     /// The project's params that raw agent params refer to, as an object; `{}` otherwise.

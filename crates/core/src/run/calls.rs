@@ -296,6 +296,7 @@ impl RunState {
             call,
             phase: self.targets[pack.target].target.phase.clone(),
             scope: job.prepared.requests.scope.clone(),
+            turns: job.prepared.requests.turns.clone(),
             params: agent.params.clone(),
             vars: agent.vars.clone(),
             context: job.shared.clone(),

@@ -24,7 +24,8 @@ const LOOPS: Story = Story {
     dependencies: [each]
     steps:
       - { id: w, tool: terminal, action: execute, parameters: { command: "sh step.sh w{{ iteration }}" } }
-  - { id: b, tool: terminal, action: execute, parameters: { command: "sh step.sh b && echo {{ each.results | length }} {{ tries.iterations }}" }, dependencies: [tries] }
+      - { id: n, tool: recursion-control, action: update_state, parameters: { context_id: c, state_key: n, increment: 1 }, dependencies: [w] }
+  - { id: b, tool: terminal, action: execute, parameters: { command: "sh step.sh b && echo {{ each.results | length }} {{ tries.iterations }} {{ tries.last.n.result.state.n }}" }, dependencies: [tries] }
 "#,
     kills: &["a", "sx", "t1", "ux", "sy", "uy", "w0", "w1", "b"],
     book: &[

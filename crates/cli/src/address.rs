@@ -86,12 +86,19 @@ impl FromStr for UnitAddress {
 
 fn selection(text: &str) -> Result<Selection, AddressError> {
     let (phase, values) = text.split_once('@').map_or((text, None), |(phase, scope)| (phase, Some(scope)));
-    let phase: PhaseName = phase.parse().map_err(|error| AddressError(format!("{error}")))?;
+    let phase: PhaseName = phase.parse().map_err(|error| match is_file(text) {
+        true => AddressError(format!("`{text}` looks like a file: write `-f {text}`")),
+        false => AddressError(format!("{error}")),
+    })?;
     let values: Vec<String> = values.map_or_else(Vec::new, |v| v.split(',').map(str::to_owned).collect());
     if values.iter().any(String::is_empty) {
         return Err(AddressError(format!("a scope value is missing in `{text}`: write `{phase}@VALUE`")));
     }
     Ok(Selection { phase, values })
+}
+
+fn is_file(text: &str) -> bool {
+    [".yaml", ".yml", ".json"].iter().any(|end| text.ends_with(end))
 }
 
 #[cfg(test)]
@@ -121,6 +128,8 @@ mod tests {
         }
         refused::<PhaseAddress>("translate@ja/line_1", "`/line_1` is too much");
         refused::<PhaseAddress>("1st", "phase name");
+        refused::<PhaseAddress>("sub/pipeline.yaml", "too much");
+        refused::<PhaseAddress>("pipeline.yaml", "write `-f pipeline.yaml`");
     }
 
     #[test]

@@ -23,6 +23,7 @@ mod result_file;
 mod runtime;
 mod shell;
 mod steps_document;
+mod steps_words;
 mod suggest;
 mod turn_name;
 mod whole_file;

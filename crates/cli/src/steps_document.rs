@@ -16,8 +16,8 @@ use refrain_schemas::usage::Usage;
 use serde_json::Value;
 
 use crate::report::CliError;
-use crate::runtime;
-use crate::wiring::{Opened, in_words_of_steps};
+use crate::wiring::Opened;
+use crate::{runtime, steps_words};
 
 /// Returns the document of a file that was refused.
 pub(crate) fn refused(map: &StepsMap, problems: &[Problem]) -> StepsReport {
@@ -274,7 +274,7 @@ fn step_of(map: &StepsMap, entry: &StepEntry, phase: &PhaseReport, made: &Made) 
     let is_made = matches!(status, "completed" | "failed");
     // What tools, agents and people said they said in words of their own.
     let is_ours = kind.is_none();
-    let words = |error| if is_ours { in_words_of_steps(map, &said(error)) } else { said(error) };
+    let words = |error| if is_ours { steps_words::words(map, &said(error)) } else { said(error) };
     let message = phase.error.as_ref().map(|error| escape(&words(error)).into_owned());
     let is_skipped = status == "skipped";
     StepReport {

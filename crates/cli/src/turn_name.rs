@@ -2,7 +2,7 @@
 
 use refrain_core::engine::Selection;
 use refrain_schemas::name::PhaseName;
-use refrain_schemas::scope::Target;
+use refrain_schemas::scope::{Scope, Target};
 use refrain_schemas::steps::StepsMap;
 
 /// Returns what the result of a run calls a step in a turn.
@@ -17,6 +17,46 @@ pub(crate) fn of(map: &StepsMap, target: &Target) -> Option<String> {
         };
     }
     Some(name)
+}
+
+/// Returns a text with the steps of turns that it names called as results call them.
+pub(crate) fn in_text(map: &StepsMap, text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find('@') {
+        let start = rest[..at]
+            .rfind(|c: char| !is_of_name(c))
+            .map_or(0, |before| before + rest[before..].chars().next().map_or(1, char::len_utf8));
+        let is_of_turn = |c: char| c.is_ascii_digit() || c == ',';
+        let end = rest[at + 1..].find(|c| !is_of_turn(c)).map_or(rest.len(), |len| at + 1 + len);
+        let end = at + 1 + rest[at + 1..end].trim_end_matches(',').len();
+        let turns: Vec<&str> = rest[at + 1..end].split(',').collect();
+        out.push_str(&rest[..start]);
+        match turn(map, &rest[start..at], &turns) {
+            Some(name) => out.push_str(&name),
+            None => out.push_str(&rest[start..end]),
+        }
+        rest = &rest[end..];
+    }
+    out + rest
+}
+
+const fn is_of_name(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '-' | '_')
+}
+
+fn turn(map: &StepsMap, phase: &str, turns: &[&str]) -> Option<String> {
+    let phase: PhaseName = phase.parse().ok()?;
+    let mut around = Vec::new();
+    let mut entry = map.entries.iter().find(|entry| entry.phase == phase)?;
+    while let Some(outer) = &entry.within {
+        around.push(outer.as_str().parse().ok()?);
+        entry = map.entries.iter().find(|entry| entry.phase == *outer)?;
+    }
+    let values = turns.iter().map(|turn| (*turn).to_owned());
+    let is_whole = around.len() == turns.len();
+    let scope = Scope::new(around.into_iter().rev().zip(values));
+    is_whole.then(|| of(map, &Target { phase, scope })).flatten()
 }
 
 /// Returns what an address means, whose phase is that of a step or its name in a result.
@@ -86,5 +126,10 @@ mod tests {
         check("a_1_b", "a_1_b@");
         check("shelf_x_book", "shelf_x_book@");
         check("shelf_2_result", "shelf_2_result@");
+        let text =
+            "é@1 1 of 2: shelf_book@2: shelf_book_save_it@2,10, and `shelf@`, a_1_b@1, shelf_book@1,2 @";
+        let expect =
+            "é@1 1 of 2: shelf_2_book: shelf_2_book_10_save_it, and `shelf@`, a_1_b@1, shelf_book@1,2 @";
+        assert_eq!(in_text(&map, text), expect);
     }
 }

@@ -84,9 +84,28 @@ pub(crate) struct Lowered {
     pub(crate) texts: BTreeMap<String, String>,
 }
 
+/// Keys of the header that no native file has: a file with one of these is meant to have steps, also where it has none.
+const OF_STEPS: [&str; 14] = [
+    "config",
+    "context",
+    "default_model",
+    "experts",
+    "global_error_handlers",
+    "id",
+    "inputs",
+    "models",
+    "orchestrator",
+    "parameters",
+    "personalities",
+    "pipeline",
+    "selection",
+    "tasks",
+];
+
 /// Whether a file is one of steps.
 pub(crate) fn is_steps(tree: &Node) -> bool {
-    tree.get("steps").is_some() && tree.get("refrain").is_none()
+    let has = |key: &str| tree.get(key).is_some();
+    !has("refrain") && (has("steps") || !has("phases") && OF_STEPS.iter().any(|key| has(key)))
 }
 
 /// Returns where something of the pipeline stands in the file.
@@ -131,6 +150,7 @@ pub(crate) fn lower<'s>(
         tasks: Vec::new(),
         failed: HashMap::new(),
         left_behind: IndexMap::new(),
+        like_turns: Vec::new(),
         written: Vec::new(),
         served: Vec::new(),
         files,
@@ -254,6 +274,8 @@ struct Lowering<'s, 'g> {
     tasks: Vec<Task>,
     /// The files that steps leave behind, with the id of the first one of each and the places of the others.
     left_behind: IndexMap<String, (String, Vec<OwnItem>)>,
+    /// Steps that go by names such as those in turns have, with the loop that they are in.
+    like_turns: Vec<(Option<PhaseName>, String, OwnItem)>,
     /// What is done about a failure of one step, with the id of that; none where it is done about several.
     failed: HashMap<PhaseName, Option<String>>,
     /// Steps, and the phases that write files of theirs.
@@ -301,7 +323,8 @@ impl<'s> Lowering<'s, '_> {
                 None => drop(self.broken.sections.insert("phases".to_owned())),
             },
             None => {
-                self.reading.report(Code::MissingField, "", fields.span, "the pipeline has no `steps`", None);
+                let hint = Some("add `steps:` with at least one step".to_owned());
+                self.reading.report(Code::MissingField, "", fields.span, "the pipeline has no `steps`", hint);
                 self.broken.sections.insert("phases".to_owned());
             }
         }
@@ -309,6 +332,7 @@ impl<'s> Lowering<'s, '_> {
         self.ways_left_open();
         self.wait_for_products();
         self.written_twice();
+        self.named_like_turns();
         self.known_servers();
         self.keep_within();
         self.outputs(fields);

@@ -147,6 +147,10 @@ fn answer(args: &AnswerArgs, question: &Question) -> Result<Value, CliError> {
         }
         return approval(args, question, &by);
     }
+    if args.approve || args.reject {
+        let message = format!("`{}` asks for a value, and not for approval", question.target);
+        return Err(CliError::usage(message).hint("write the value behind the step"));
+    }
     let Some(text) = &args.value else {
         return match &question.asked["default"] {
             Value::Null => Err(CliError::usage("there is no answer").hint("write it behind the step")),

@@ -24,10 +24,18 @@ Examples:
   refrain check          exit code 0 if it may run, 2 if not
   refrain check --json   the problems for an editor or a CI job
   refrain check -f other.yaml --set language=ja")]
-pub(crate) struct CheckArgs {}
+pub(crate) struct CheckArgs {
+    /// What other tools take a file by
+    #[arg(hide = true, value_name = "FILE")]
+    other: Option<String>,
+}
 
 /// Checks the project.
-pub(crate) fn run(_: &CheckArgs, globals: &Globals, output: &mut Output) -> Result<ExitCode, CliError> {
+pub(crate) fn run(args: &CheckArgs, globals: &Globals, output: &mut Output) -> Result<ExitCode, CliError> {
+    if let Some(file) = &args.other {
+        let error = CliError::usage(format!("`{file}` is too much here"));
+        return Err(error.hint(format!("write `refrain check -f {file}`")));
+    }
     let project = Project::find(globals)?;
     let minded = mind::recall(&project, wiring::check(&project, globals)?)?;
     mind::say_what_is_open(&minded, output);

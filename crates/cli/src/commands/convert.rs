@@ -29,8 +29,8 @@ pub(crate) fn run(args: &ConvertArgs, globals: &Globals, output: &mut Output) ->
     let project = Project::find(globals)?;
     let checked = wiring::check(&project, globals)?;
     let terms = Terms { args: args.mind, ..Terms::default() };
-    let minded = mind::ask(&project, checked, &terms, globals, output)?;
-    let text = wiring::converted(&minded.checked, &project, globals)?;
+    let mut minded = mind::ask(&project, checked, &terms, globals, output)?;
+    let text = wiring::converted(&mut minded.checked, &project, globals)?;
     output.write(&text)?;
     Ok(ExitCode::Ok)
 }

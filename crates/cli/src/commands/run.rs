@@ -19,11 +19,11 @@ use crate::output::{Output, complain};
 use crate::project::Project;
 use crate::render::numbers::counted;
 use crate::render::page::Page;
-use crate::render::run::Holes;
+use crate::render::run::{Holes, Noun};
 use crate::report::CliError;
 use crate::result_file::ResultFile;
 use crate::wiring::{Checked, Opened};
-use crate::{choices, commands, plan_file, render, runtime, steps_document, wiring};
+use crate::{choices, commands, plan_file, render, runtime, steps_document, steps_words, wiring};
 
 /// How many partial phases name units, how many units each names, and among how many it looks for them.
 const PARTIAL_SHOWN: usize = 5;
@@ -186,7 +186,12 @@ fn show(opened: &Opened, report: &RunReport, again: &str, output: &mut Output) -
     }
     let holes = holes(opened, report)?;
     let mut page = output.page();
-    render::run::write(&mut page, report, &holes, again);
+    match opened.steps() {
+        Some(map) => {
+            render::run::write(&mut page, Noun::Steps, &steps_words::told(map, report), &holes, again)
+        }
+        None => render::run::write(&mut page, Noun::Phases, report, &holes, again),
+    }
     render::words::leftovers(&mut page, &report.leftovers);
     render::words::open_errors(&mut page, &report.open_errors);
     render::words::idle_edits(&mut page, &report.idle_edits);

@@ -16,6 +16,8 @@ use crate::shell::quoted;
 
 /// How much of a failure is shown beside its phase; the whole stands below.
 const WHY_WIDTH: usize = 60;
+/// How much of an output is shown; `--json` has the whole.
+const OUTPUT_WIDTH: usize = 100;
 
 /// Units that failed in a phase that made a revision without them.
 #[derive(Debug)]
@@ -26,16 +28,33 @@ pub(crate) struct Holes {
     pub(crate) units: Vec<UnitFailure>,
 }
 
+/// What a run is of.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Noun {
+    Phases,
+    Steps,
+}
+
+impl Noun {
+    const fn heading(self) -> &'static str {
+        match self {
+            Self::Phases => "PHASE",
+            Self::Steps => "STEP",
+        }
+    }
+}
+
 /// Writes the end of a run. `again` is the command that goes on with it.
-pub(crate) fn write(page: &mut Page, report: &RunReport, holes: &[Holes], again: &str) {
-    page.table(&table(report));
+pub(crate) fn write(page: &mut Page, noun: Noun, report: &RunReport, holes: &[Holes], again: &str) {
+    page.table(&table(noun, report));
     for Holes { target, units } in holes {
         page.gap();
         page.line(&[(Tone::Warn, target), (Tone::Plain, " lacks units:")]);
         words::failed_units(page, units);
     }
-    errors(page, report);
+    errors(page, report, again);
     kept(page, report);
+    outputs(page, report);
     page.gap();
     summary(page, report);
     words::to_review(
@@ -50,9 +69,9 @@ pub(crate) fn write(page: &mut Page, report: &RunReport, holes: &[Holes], again:
     }
 }
 
-fn table(report: &RunReport) -> Table {
+fn table(noun: Noun, report: &RunReport) -> Table {
     let mut table = Table::new(&[
-        ("PHASE", Align::Left),
+        (noun.heading(), Align::Left),
         ("STATUS", Align::Left),
         ("REV", Align::Right),
         ("RAN", Align::Right),
@@ -87,19 +106,24 @@ fn waiting(phase: &PhaseReport) -> u64 {
 fn why(phase: &PhaseReport) -> String {
     match &phase.error {
         Some(error) if error.code == phase.status.as_str() => String::new(),
-        Some(error) => cut(words::error_message(error).lines().next().unwrap_or_default(), WHY_WIDTH),
+        Some(error) => {
+            let head = if phase.status == PhaseStatus::Completed { "a value stands in: " } else { "" };
+            let first = words::error_message(error).lines().next().unwrap_or_default();
+            cut(&format!("{head}{first}"), WHY_WIDTH)
+        }
         None => words::few_causes(&phase.causes),
     }
 }
 
 /// Writes every failure once; phases that only wait for a failed one are counted.
-fn errors(page: &mut Page, report: &RunReport) {
+fn errors(page: &mut Page, report: &RunReport, again: &str) {
     let mut roots: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     let mut waiting: BTreeMap<String, Vec<String>> = BTreeMap::new();
     let stops = stops(report);
-    let mut told: BTreeSet<&str> = BTreeSet::new();
+    let mut told: BTreeSet<String> = BTreeSet::new();
     for phase in &report.phases {
         let Some(error) = &phase.error else { continue };
+        let error = &with_program(error, again);
         let target = words::target(&phase.phase, &phase.scope);
         let mut of = BTreeSet::from([target.clone()]);
         if phase.status == PhaseStatus::Blocked && !error.missing.is_empty() {
@@ -117,7 +141,7 @@ fn errors(page: &mut Page, report: &RunReport) {
         } else if same.len() < 2 {
             page.gap();
             words::phase_error(page, &target, error);
-        } else if told.insert(&error.message) {
+        } else if told.insert(error.message.clone()) {
             page.gap();
             words::phase_error(page, &words::named_briefly(same), error);
         }
@@ -134,6 +158,13 @@ fn errors(page: &mut Page, report: &RunReport) {
     }
 }
 
+/// Returns an error whose hint names commands as they are to be written for this file.
+fn with_program(error: &PhaseError, again: &str) -> PhaseError {
+    let rest = error.hint.as_deref().and_then(|hint| hint.strip_prefix("refrain "));
+    let hint = rest.map(|rest| format!("{} {rest}", program(again)));
+    PhaseError { hint: hint.or_else(|| error.hint.clone()), ..error.clone() }
+}
+
 /// Writes which files of people were replaced, and where they are now.
 fn kept(page: &mut Page, report: &RunReport) {
     let by = signed();
@@ -148,6 +179,24 @@ fn kept(page: &mut Page, report: &RunReport) {
             )
         };
         page.wrapped(&[(Tone::Warn, "kept:")], &text);
+    }
+}
+
+/// Writes what the run gives: the beginning of each value, and why there is none.
+fn outputs(page: &mut Page, report: &RunReport) {
+    if report.outputs.is_empty() && report.output_errors.is_empty() {
+        return;
+    }
+    page.gap();
+    for (name, value) in &report.outputs {
+        let whole = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        let first = whole.lines().next().unwrap_or_default();
+        let text =
+            if first.len() < whole.trim_end().len() { format!("{first} …") } else { first.to_owned() };
+        page.line(&[(Tone::Strong, name), (Tone::Plain, ": "), (Tone::Plain, &cut(&text, OUTPUT_WIDTH))]);
+    }
+    for (name, why) in &report.output_errors {
+        page.wrapped(&[(Tone::Bad, &format!("{name}:"))], &format!("not made: {why}"));
     }
 }
 
@@ -331,7 +380,7 @@ mod tests {
         let partial = report.status == RunStatus::Partial;
         let holes: Vec<Holes> =
             partial.then(|| Holes { target: "qa".to_owned(), units }).into_iter().collect();
-        write(&mut page, &report, &holes, "refrain run");
+        write(&mut page, Noun::Phases, &report, &holes, "refrain run");
         page.as_str().to_owned()
     }
 
@@ -382,6 +431,14 @@ mod tests {
             "missing": [{"phase": "translate", "scope": {"language": "ja"}}]
         });
         insta::assert_snapshot!(rendered(report("failed", &[failed, blocked])));
+    }
+
+    #[test]
+    fn what_a_run_gives_is_shown_by_its_beginning() {
+        let mut report = report("failed", &[phase("qa", "completed", 1, 0, 0)]);
+        report["outputs"] = json!({"count": 2, "names": ["ann", "bob"], "text": "one\ntwo\n", "line": "one\n", "long": "x".repeat(200)});
+        report["output_errors"] = json!({"size": "out/a.txt is no whole number"});
+        insta::assert_snapshot!(rendered(report));
     }
 
     #[test]

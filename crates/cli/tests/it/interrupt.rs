@@ -53,6 +53,21 @@ fn the_first_interrupt_finishes_and_keeps_the_calls_in_flight() {
     }
 }
 
+/// Nobody waits for what is in flight where the terminal is gone, and programs do not outlive it.
+#[test]
+fn a_terminal_that_is_gone_cancels_at_once() {
+    let project = gated();
+    let child = start(&project, &["--json"]);
+    let agents = processes_under(child.id());
+    interrupt(&child, Signal::HUP);
+    let report = end(&project, child).expect(130).json();
+    assert_eq!(
+        (&report["status"], &phase(&report, "shout")["status"]),
+        (&"cancelled".into(), &"cancelled".into())
+    );
+    assert_gone(&agents);
+}
+
 #[test]
 fn the_second_interrupt_cancels_at_once() {
     let project = gated();

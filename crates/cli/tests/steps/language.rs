@@ -205,7 +205,9 @@ fn answers_are_held_to_what_the_question_says() {
     let ask = |parameters: &str, in_vain: &[(&[&str], &str)], answer: &[&str]| {
         answered(parameters, in_vain, answer).0
     };
-    let made = ask("user-prompt { prompt: 'Who?', default: nobody }", &[], &[]);
+    let no_approval: [(&[&str], &str); 2] =
+        [(&["--reject"], "asks for a value, and not for approval"), (&["--approve"], "asks for a value")];
+    let made = ask("user-prompt { prompt: 'Who?', default: nobody }", &no_approval, &[]);
     assert_eq!(made["value"], "nobody");
     let made = ask(
         "user-prompt { prompt: 'Code?', validation_pattern: '[A-Z]{2}' }",

@@ -252,7 +252,8 @@ outputs:
     let place = staged("counts.yaml", steps);
     for round in ["first", "second"] {
         let document = run(place.path(), &["-f", "counts.yaml", "run"], 0);
-        let expect = json!({"turns": 3, "reason": "condition", "sum": 6, "asked": 4, "limit": "max_iterations"});
+        let expect =
+            json!({"turns": 3, "reason": "condition", "sum": 6, "asked": 4, "limit": "max_iterations"});
         assert_eq!(document["outputs"], expect, "{round}");
     }
 }

@@ -139,7 +139,8 @@ impl RunState {
             FailureKind::Invalid => true,
             kind => kind.may_pass(),
         };
-        if is_worth_it && pack.attempt < policy.attempts {
+        let has_time = self.is_out_of_time(pack.target).is_none();
+        if is_worth_it && has_time && pack.attempt < policy.attempts {
             let next = Pack { asks, attempt: pack.attempt + 1, rung: Rung::Retry, ..pack.clone() };
             return self.rest(landing, next, pause, failure);
         }

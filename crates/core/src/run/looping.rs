@@ -417,13 +417,13 @@ impl RunState {
     /// Says what a target of a turn fails for whose time is up.
     pub(super) fn is_out_of_time(&self, no: TargetNo) -> Option<PhaseError> {
         self.targets[no].deadline.filter(|deadline| *deadline <= self.time)?;
-        let (code, message) = (
-            FailureKind::TimedOut.as_str().to_owned(),
-            "the time of the loop or of its turn is up".to_owned(),
-        );
+        let (code, message) = (FailureKind::TimedOut.as_str().to_owned(), OUT_OF_TIME.to_owned());
         Some(PhaseError { code, message, hint: None, units: Vec::new(), missing: Vec::new() })
     }
 }
+
+/// What a target of a turn fails for whose time is up.
+pub(super) const OUT_OF_TIME: &str = "the time of the loop or of its turn is up";
 
 /// Of so many turns, the first changes say enough.
 fn causes_of(mut causes: Vec<Cause>) -> Vec<Cause> {

@@ -13,6 +13,7 @@ use crate::ports::agent::{AgentError, AnsweredUnit, Reply, Trace};
 use super::gate::Refusal;
 use super::input::{AskRef, TargetNo};
 use super::ladder::Miss;
+use super::looping::OUT_OF_TIME;
 use super::pool::Pack;
 use super::purse::Amount;
 use super::retry::jitter;
@@ -49,6 +50,7 @@ impl RunState {
         let Some(flight) = self.flights.remove(&call) else { return };
         let (asks, target) = (flight.pack.asks.clone(), flight.pack.target);
         let no = self.pool_no(flight.pack.target, flight.pack.member);
+        let reply = reply.map_err(|error| self.in_its_turn(target, error));
         let (usage, trace) = match &reply {
             Ok(reply) => (reply.usage, reply.trace.clone()),
             Err(error) => (error.usage, (*error.trace).clone()),
@@ -69,6 +71,16 @@ impl RunState {
         self.hand_over(&asks);
         // The last unit may have ended without this call.
         self.check_over(target);
+    }
+
+    /// A call that was cut short by the end of its turn says so, and not how little time it had.
+    fn in_its_turn(&self, target: TargetNo, error: AgentError) -> AgentError {
+        match error.kind {
+            FailureKind::TimedOut if self.is_out_of_time(target).is_some() => {
+                AgentError { message: OUT_OF_TIME.to_owned(), ..error }
+            }
+            _ => error,
+        }
     }
 
     /// Adds what a usage costs, where the agent did not and there is a price.

@@ -1,15 +1,18 @@
 //! A list of steps: who is in it, before each of them is read.
 
+use std::collections::{HashMap, HashSet};
+
 use indexmap::IndexMap;
 use refrain_core::check::code::Code;
 use refrain_schemas::name::{AgentName, PhaseName};
+use refrain_schemas::steps::StepKind;
 
 use super::Lowering;
 use super::answers::{self, Answer};
 use super::budget::Spent;
 use super::loops::name_of_loop;
 use super::names::{Frame, Known, Round, Turn};
-use super::reading::{Fields, Item};
+use super::reading::{Fields, Item, OwnItem};
 use super::texts::widen;
 use super::tools::{self, Act, ToolAct};
 use crate::node::Kind;
@@ -151,9 +154,34 @@ impl Lowering<'_, '_> {
             let message = format!("`{id}` is both a step and an input");
             self.reading.at(Code::StepTwo, &place, message, Some("rename one of the two".to_owned()));
         }
+        if let Some(place) = fields.get("id").filter(|_| is_first && turns_in(&id).next().is_some()) {
+            let within = around.map(|around| around.phase.clone());
+            self.like_turns.push((within, id.clone(), OwnItem::of(&place)));
+        }
         let kind = self.kind(&fields);
         let answer = matches!(kind, DraftKind::Model).then(|| self.answer(&fields)).flatten();
         Some(Draft { id, phase, fields, item: item.clone(), kind, answer })
+    }
+
+    /// A step that goes by the name of one in a turn would stand for that in the result.
+    pub(super) fn named_like_turns(&mut self) {
+        let like_turns = std::mem::take(&mut self.like_turns);
+        let entries = if like_turns.is_empty() { &[][..] } else { &self.entries[..] };
+        let loops = entries.iter().filter(|entry| has_turns(entry.kind));
+        let loops: HashMap<_, _> = loops.map(|entry| ((&entry.within, entry.id.as_str()), entry)).collect();
+        let inner: HashSet<_> =
+            entries.iter().map(|entry| (entry.within.as_ref(), entry.id.as_str())).collect();
+        for (within, id, item) in like_turns {
+            let around = turns_in(&id).find(|(around, tail)| {
+                let Some(around) = loops.get(&(&within, *around)) else { return false };
+                inner.contains(&(Some(&around.phase), *tail))
+                    || around.kind == StepKind::While && *tail == "result"
+            });
+            if let Some((around, _)) = around {
+                let message = format!("`{id}` is what a step in a turn of `{around}` is called");
+                self.reading.at(Code::StepTwo, &item.item(), message, Some("rename it".to_owned()));
+            }
+        }
     }
 
     fn step_id(
@@ -232,4 +260,17 @@ impl Lowering<'_, '_> {
 /// A step is a long thing; its first key stands for it.
 fn first_key(fields: &Fields<'_>) -> crate::node::Span {
     fields.entries.first().map_or(fields.span, |entry| entry.key_span)
+}
+
+/// Returns each way to read a name as that of a step in a turn: the loop, and the step.
+fn turns_in(id: &str) -> impl Iterator<Item = (&str, &str)> {
+    id.match_indices('_').filter_map(|(at, _)| {
+        let (turn, tail) = id[at + 1..].split_once('_')?;
+        let is_number = !turn.is_empty() && turn.bytes().all(|digit| digit.is_ascii_digit());
+        is_number.then_some((&id[..at], tail))
+    })
+}
+
+const fn has_turns(kind: StepKind) -> bool {
+    matches!(kind, StepKind::Each(_) | StepKind::While)
 }

@@ -182,6 +182,12 @@ fn ids() {
     refused(&format!("- {{ {read} }}"), &[("E0103", 1)]);
     refused(&format!("- {{ id: a, {read} }}\n- {{ id: a, {read} }}"), &[("E0809", 2)]);
     refused(&format!("- {{ id: n, {read} }}"), &[("E0803", 1)]);
+    let each = format!("- {{ id: l, for_each: [1], steps: [{{ id: b, {read} }}] }}\n");
+    refused(&format!("{each}- {{ id: l_0_b, {read} }}"), &[("E0803", 2)]);
+    refused(&format!("- {{ id: l_0_b, {read} }}\n{each}"), &[("E0803", 1)]);
+    refused(&format!("{each}- {{ id: l_0_c, {read} }}\n- {{ id: l_x_b, {read} }}"), &[]);
+    let goes = format!("- {{ id: l, while: 'false', steps: [{{ id: b, {read} }}] }}\n");
+    refused(&format!("{goes}- {{ id: l_3_result, {read} }}"), &[("E0803", 2)]);
 }
 
 #[test]

@@ -102,7 +102,7 @@ fn a_value_stands_in_for_a_loop() {
 fn a_turn_has_its_time() {
     let mut world = steps(json!({
         "each": {"loop": {"for_each": [1, 2], "turn_timeout": "3s"}, "on_failure": "continue"},
-        "a": {"in": "each", "input": {"hang": "{{ loop.each.item == 1 }}", "say": 1}, "retry": {"attempts": 1}},
+        "a": {"in": "each", "input": {"hang": "{{ loop.each.item == 1 }}", "say": 1}},
         "b": {"in": "each", "after": ["a"]},
     }));
     let before = world.elapsed();
@@ -111,6 +111,10 @@ fn a_turn_has_its_time() {
     assert!((3..10).contains(&took), "{took}");
     let found = ends(&report);
     assert_eq!((found["a@0"], found["a@1"], found["b@1"]), (Failed, Completed, Completed));
+    let cut_short = report.phases.iter().find(|phase| phase.calls > 0 && phase.error.is_some()).unwrap();
+    let error = &cut_short.error.as_ref().unwrap().units[0].failure;
+    assert_eq!(error.message, "the time of the loop or of its turn is up");
+    assert_eq!(cut_short.calls, 1, "there is no time to try again");
 }
 
 #[test]

@@ -246,6 +246,7 @@ impl<'a> Making<'a> {
             error_type: None,
             tool: None,
             model: None,
+            provider: None,
             choice: None,
             retries: 0,
             timed_out: false,
@@ -277,6 +278,7 @@ fn step_of(map: &StepsMap, entry: &StepEntry, phase: &PhaseReport, made: &Made) 
     let words = |error| if is_ours { steps_words::words(map, &said(error)) } else { said(error) };
     let message = phase.error.as_ref().map(|error| escape(&words(error)).into_owned());
     let is_skipped = status == "skipped";
+    let model = made.model.clone().filter(|_| success).or_else(|| entry.model.clone());
     StepReport {
         id: entry.id.clone(),
         action: entry.action.clone(),
@@ -286,7 +288,8 @@ fn step_of(map: &StepsMap, entry: &StepEntry, phase: &PhaseReport, made: &Made) 
         error: message.clone().filter(|_| !is_skipped),
         error_type: phase.error.as_ref().filter(|_| !is_skipped).map(type_of),
         tool: entry.tool.clone(),
-        model: made.model.clone().filter(|_| success).or_else(|| entry.model.clone()),
+        provider: model.as_ref().and_then(|model| Some(model.split_once('/')?.0.to_owned())),
+        model,
         choice: None,
         retries: phase.retries + phase.earlier_retries,
         timed_out: kind == Some(FailureKind::TimedOut),

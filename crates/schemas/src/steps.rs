@@ -174,6 +174,9 @@ pub struct StepReport {
     pub tool: Option<String>,
     /// The model that answered; where none did, the one that is asked first.
     pub model: Option<String>,
+    /// Who is asked for it: what stands before the `/` of the model.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provider: Option<String>,
     /// Which model was chosen and why, where the step leaves it open.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub choice: Option<ModelChoice>,

@@ -25,6 +25,7 @@ fn check_chosen(header: &str, step: &str, model: &str, reason: &str) {
     assert_eq!(asked, [model], "{header}{step}");
     let step = &done["steps"]["a"];
     assert_eq!((&step["model"], &step["choice"]["reason"]), (&json!(format!("sim/{model}")), &json!(reason)));
+    assert_eq!(step["provider"], "sim");
 }
 
 #[test]

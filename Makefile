@@ -60,7 +60,7 @@ bench-models: ## Measure what is left of a provider's speed and limits; takes so
 	$(CARGO) bench --workspace --locked --bench models
 
 bench-steps: ## Measure what 1,000 steps and a start cost; REFRAIN_BENCH_STEPS sets another number
-	$(CARGO) build $(WORKSPACE) --release --bins
+	$(CARGO) build $(WORKSPACE) --release --bin refrain
 	$(CARGO) bench --workspace --locked --bench steps
 
 bench-localisation: ## Put 50,000 lines into three languages; REFRAIN_BENCH_LINES sets another number

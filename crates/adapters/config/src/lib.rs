@@ -247,9 +247,10 @@ impl Parsed {
     }
 
     fn tree(&mut self, source: &Source<'_>, given: &Given<'_>) {
-        let (tree, problems) = yaml::read(source);
+        let none = BTreeMap::new();
+        let steps::Whole { tree, problems, wanted } = steps::read(source, given.files.unwrap_or(&none));
         let clean = problems.is_empty();
-        self.problems = problems;
+        (self.problems, self.wanted) = (problems, wanted);
         match tree {
             Some(tree) if steps::is_steps(&tree) => self.lower(tree, source, given),
             Some(tree) if !matches!(tree.kind, Kind::Null) => self.shape(tree, source),
@@ -269,8 +270,10 @@ impl Parsed {
     fn lower(&mut self, mut tree: Node, source: &Source<'_>, given: &Given<'_>) {
         let none = BTreeMap::new();
         let found = steps::include(&mut tree, source, given.files.unwrap_or(&none));
-        self.wanted = found.wanted.into_iter().collect();
-        let is_whole = self.wanted.is_empty() && found.problems.is_empty();
+        self.wanted.extend(found.wanted);
+        let lacks = |problem: &Problem| problem.code == Code::StepInclude.as_str();
+        let is_whole =
+            !self.problems.iter().any(lacks) && self.wanted.is_empty() && found.problems.is_empty();
         self.problems.extend(found.problems);
         if is_whole {
             let known = BTreeMap::new();

@@ -63,6 +63,21 @@ impl Node {
         }
     }
 
+    /// Puts all that is in it at one place.
+    pub(crate) fn put_at(&mut self, span: Span) {
+        self.span = span;
+        match &mut self.kind {
+            Kind::List(items) => items.iter_mut().for_each(|item| item.put_at(span)),
+            Kind::Map(entries) => {
+                for entry in entries {
+                    entry.key_span = span;
+                    entry.value.put_at(span);
+                }
+            }
+            _ => {}
+        }
+    }
+
     /// Moves the places of all that is in it.
     pub(crate) fn shift(&mut self, lines: u32, columns: u32) {
         self.span.shift(lines, columns);

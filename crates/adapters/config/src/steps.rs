@@ -32,6 +32,7 @@ use texts::{Read, Texts};
 
 mod answers;
 mod auto;
+mod blocks;
 mod body;
 mod budget;
 mod choosing;
@@ -68,6 +69,7 @@ mod wishes;
 mod words;
 
 pub(crate) use auto::fill as fill_autos;
+pub(crate) use blocks::{Whole, read};
 pub(crate) use include::include;
 pub(crate) use words::in_words_of_steps;
 

@@ -19,7 +19,7 @@ const DEPTH: usize = 10;
 /// The most bytes of one file, and of all that one value reads in.
 const LARGEST: usize = 10 << 20;
 /// The most bytes that all values of a file read in.
-const LARGEST_IN_ALL: usize = 64 << 20;
+pub(super) const LARGEST_IN_ALL: usize = 64 << 20;
 /// The longest text that is kept, to be read in again.
 const KEPT: usize = 1 << 16;
 
@@ -39,15 +39,15 @@ pub(crate) fn include(
     source: &Source<'_>,
     files: &BTreeMap<String, Option<Vec<u8>>>,
 ) -> Included {
-    let mut work = Work { source, files, found: Included::default(), known: BTreeMap::new() };
+    let mut work = Work::new(source, files);
     work.node(tree, "");
     work.found
 }
 
-struct Work<'s, 'f> {
-    source: &'s Source<'s>,
+pub(super) struct Work<'s, 'f> {
+    pub(super) source: &'s Source<'s>,
     files: &'f BTreeMap<String, Option<Vec<u8>>>,
-    found: Included,
+    pub(super) found: Included,
     /// What became of files that were read in already, so that those that are named again and again cost no more than once.
     known: BTreeMap<String, Filled>,
 }
@@ -61,7 +61,11 @@ enum Filled {
     Waiting,
 }
 
-impl<'f> Work<'_, 'f> {
+impl<'s, 'f> Work<'s, 'f> {
+    pub(super) fn new(source: &'s Source<'s>, files: &'f BTreeMap<String, Option<Vec<u8>>>) -> Self {
+        Self { source, files, found: Included::default(), known: BTreeMap::new() }
+    }
+
     fn node(&mut self, node: &mut Node, path: &str) {
         let span = node.span;
         // What was too much was told where it became so.
@@ -99,7 +103,7 @@ impl<'f> Work<'_, 'f> {
     }
 
     /// Counts what is read in, whatever becomes of the value that reads it.
-    fn count(&mut self, text: &str) -> Result<(), Option<String>> {
+    pub(super) fn count(&mut self, text: &str) -> Result<(), Option<String>> {
         self.found.bytes = self.found.bytes.saturating_add(text.len());
         if self.found.bytes > LARGEST_IN_ALL {
             return Err(Some("the file reads more than 64 MiB in".to_owned()));
@@ -191,7 +195,7 @@ impl<'f> Work<'_, 'f> {
     }
 
     /// Returns the text of a file, if it may be read in.
-    fn bytes(&mut self, path: &str, within: &[String]) -> Result<&'f str, Option<String>> {
+    pub(super) fn bytes(&mut self, path: &str, within: &[String]) -> Result<&'f str, Option<String>> {
         let fail = |message: String| Err(Some(message));
         if leads_out(path) {
             return fail(format!("`{path}` leads out of the project"));
@@ -240,6 +244,12 @@ fn small(text: &str) -> Result<(), Option<String>> {
         return Err(Some("more than 10 MiB are read in".to_owned()));
     }
     Ok(())
+}
+
+/// Returns the path of the file that is all that a text reads in.
+pub(super) fn whole(text: &str) -> Option<&str> {
+    let (range, path) = Places::of(text).next()?;
+    (range == (0..text.len())).then_some(path)
 }
 
 /// The places of a text where files are read in, with their paths. However many signs there are that begin one, the text is

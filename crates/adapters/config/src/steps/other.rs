@@ -9,7 +9,7 @@ use refrain_core::template::is_template;
 use super::auto::fill_within;
 use super::budget::Spent;
 use super::reading::{Item, leads_out};
-use super::{Lowering, include, is_steps};
+use super::{Lowering, Whole, blocks, include, is_steps};
 use crate::node::{Kind, Node};
 use crate::source::Source;
 use crate::yaml;
@@ -152,9 +152,10 @@ impl<'s> Lowering<'s, '_> {
             }
         };
         self.texts_of.insert(path.to_owned(), source.text.to_owned());
-        let (tree, problems) = yaml::read(&source);
-        let is_clean = problems.is_empty();
+        let Whole { tree, problems, wanted } = blocks::read(&source, self.files);
+        let is_clean = problems.is_empty() && wanted.is_empty();
         self.reading.problems.extend(problems);
+        self.wanted.extend(wanted);
         let mut tree = tree.filter(|_| is_clean)?;
         if !is_steps(&tree) {
             let message = format!("`{path}` is no file of steps");

@@ -9,6 +9,7 @@ use crate::fake::parse_whole;
 use crate::fake_tools::FakeTools;
 
 mod autos;
+mod blocks;
 mod bounds;
 mod handlers;
 mod keys;
@@ -24,6 +25,8 @@ const CHILD: &str = "name: child\n\
     - { id: again, action: 'echo {{ say.content }}', dependencies: [say] }\n\
     outputs: { said: '{{ again.content }}', n: { type: integer, value: '{{ n }}' } }\n";
 
+const STEPS: &str = "# two\n- { id: b, action: echo b }\n- { id: c, action: 'echo {{ b.result }}' }\n";
+
 fn calling(path: &str) -> String {
     format!("name: x\nsteps: [{{ id: a, tool: pipeline-executor, parameters: {{ pipeline: {path} }} }}]\n")
 }
@@ -35,6 +38,13 @@ pub(crate) fn lowered(text: &str) -> (Value, Vec<(String, u32)>) {
         ("inc/again.txt".to_owned(), Some(b"<< inc/again.txt >>".to_vec())),
         ("inc/deep.txt".to_owned(), Some(b"a {{ file:inc/part.txt }} b".to_vec())),
         ("inc/gone.txt".to_owned(), None),
+        ("inc/steps.yaml".to_owned(), Some(STEPS.as_bytes().to_vec())),
+        ("inc/more.yaml".to_owned(), Some(b"<< inc/steps.yaml >>\n- { id: m, action: echo m }\n".to_vec())),
+        ("inc/step.yaml".to_owned(), Some(b"{ id: b, action: echo b }".to_vec())),
+        ("inc/header.yaml".to_owned(), Some(b"description: d\ncontext:\n  timeout: 3\n".to_vec())),
+        ("inc/named.yaml".to_owned(), Some(b"name: y\n".to_vec())),
+        ("inc/round.yaml".to_owned(), Some(b"- << inc/round.yaml >>\n".to_vec())),
+        ("inc/bad.yaml".to_owned(), Some(b"- {\n".to_vec())),
         ("sub/child.yaml".to_owned(), Some(CHILD.as_bytes().to_vec())),
         ("sub/bad.yaml".to_owned(), Some(b"name: bad\nsteps:\n- { id: x, tool: nope }\n".to_vec())),
         ("sub/native.yaml".to_owned(), Some(b"refrain: 1\nname: x\n".to_vec())),

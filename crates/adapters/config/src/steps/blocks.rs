@@ -1,0 +1,208 @@
+//! Reads lines of other files in, before a steps file is read as YAML: `<< PATH >>` or `{{ file:PATH }}` on a line of its own
+//! stands for what the file has, be it some steps or some keys. What is read in stands, for all that is said of it, where it
+//! is named.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashSet};
+
+use refrain_core::check::code::Code;
+use refrain_core::check::problem;
+use refrain_schemas::problem::Problem;
+
+use super::include::{Included, LARGEST_IN_ALL, Work, whole};
+use super::is_steps;
+use crate::node::{Entry, Kind, Node, Span};
+use crate::source::Source;
+use crate::yaml;
+
+/// The keys whose value or whose items may be named by a file.
+const STRUCTURED: [&str; 4] = ["steps", "inputs", "outputs", "parameters"];
+
+/// What reading a file costs, however short it is.
+const LEAST: usize = 1 << 12;
+
+/// A file as it was read.
+pub(crate) struct Whole {
+    pub(crate) tree: Option<Node>,
+    pub(crate) problems: Vec<Problem>,
+    /// Files that are needed and were not given.
+    pub(crate) wanted: Vec<String>,
+}
+
+/// Reads a file with the lines of others in it. `None` for a file says that it cannot be read.
+pub(crate) fn read(source: &Source<'_>, files: &BTreeMap<String, Option<Vec<u8>>>) -> Whole {
+    let (tree, problems) = yaml::read(source);
+    if !source.text.contains("<<") && !source.text.contains("{{") {
+        return Whole { tree, problems, wanted: Vec::new() };
+    }
+    let mut blocks = Blocks { work: Work::new(source, files), within: Vec::new() };
+    // What can be read as it is stays as it is.
+    let lines =
+        if problems.is_empty() { Cow::Borrowed(source.text) } else { blocks.lines(source.text, None) };
+    let (mut tree, mut problems) = match lines {
+        Cow::Owned(text) => yaml::read(&Source::new(source.file.clone(), &text)),
+        Cow::Borrowed(_) => (tree, problems),
+    };
+    if let Some(tree) = tree.as_mut().filter(|tree| problems.is_empty() && is_steps(tree)) {
+        blocks.node(tree, false);
+    }
+    let Included { wanted, problems: found, .. } = blocks.work.found;
+    problems.extend(found);
+    Whole { tree, problems, wanted: wanted.into_iter().collect() }
+}
+
+struct Blocks<'s, 'f> {
+    work: Work<'s, 'f>,
+    /// The files that are being read in.
+    within: Vec<String>,
+}
+
+impl Blocks<'_, '_> {
+    /// Returns the text with each line that only names a file as a key without a value, in a list where the file begins
+    /// with one. A file that is not there is left out; `around` is where that is told, if not at its line.
+    fn lines<'t>(&mut self, text: &'t str, around: Option<Span>) -> Cow<'t, str> {
+        let is_named = |line: &str| whole(line.trim()).is_some();
+        if !text.lines().any(is_named) {
+            return Cow::Borrowed(text);
+        }
+        let mut out = String::with_capacity(text.len());
+        for (n, line) in text.split_inclusive('\n').enumerate() {
+            let Some(path) = whole(line.trim()) else {
+                out.push_str(line);
+                continue;
+            };
+            let indent = &line[..line.len() - line.trim_start().len()];
+            match self.work.bytes(path, &self.within).map(begins_a_list) {
+                Ok(true) => out.push_str(&format!("{indent}- \"<< {path} >>\":\n")),
+                Ok(false) => out.push_str(&format!("{indent}\"<< {path} >>\":\n")),
+                Err(message) => {
+                    out.push_str(&format!("{indent}#\n"));
+                    let span = around.unwrap_or_else(|| span_of(n, line));
+                    message.into_iter().for_each(|message| self.fail(span, message));
+                }
+            }
+        }
+        Cow::Owned(out)
+    }
+
+    /// Puts what files have where they are named; `is_structured` where a text cannot be meant.
+    fn node(&mut self, node: &mut Node, is_structured: bool) {
+        match &mut node.kind {
+            Kind::Text(text) if is_structured => {
+                let Some(path) = whole(text.trim()).map(str::to_owned) else { return };
+                let broken = Node { span: node.span, kind: Kind::Broken };
+                *node = self.read(&path, node.span).unwrap_or(broken);
+            }
+            Kind::List(items) => {
+                let items = std::mem::take(items);
+                node.kind =
+                    Kind::List(items.into_iter().flat_map(|item| self.item(item, is_structured)).collect());
+            }
+            Kind::Map(entries) => {
+                let entries = std::mem::take(entries);
+                node.kind = self.entries(entries);
+            }
+            _ => {}
+        }
+    }
+
+    /// A list in the place of an item is the items of that list.
+    fn item(&mut self, mut item: Node, is_structured: bool) -> Vec<Node> {
+        let is_named = match &item.kind {
+            Kind::Text(text) => is_structured && whole(text.trim()).is_some(),
+            Kind::Map(entries) => entries.len() == 1 && named(&entries[0]).is_some(),
+            _ => false,
+        };
+        self.node(&mut item, is_structured);
+        match item.kind {
+            Kind::List(items) if is_named => items,
+            _ => vec![item],
+        }
+    }
+
+    fn entries(&mut self, entries: Vec<Entry>) -> Kind {
+        let n_entries = entries.len();
+        let mut known: HashSet<String> = entries.iter().map(|entry| entry.key.clone()).collect();
+        let mut out = Vec::with_capacity(n_entries);
+        for mut entry in entries {
+            let Some(path) = named(&entry) else {
+                let is_structured = STRUCTURED.contains(&entry.key.as_str());
+                self.node(&mut entry.value, is_structured);
+                out.push(entry);
+                continue;
+            };
+            match self.read(&path, entry.key_span).map(|found| found.kind) {
+                Some(Kind::Map(inner)) => {
+                    for inner in inner {
+                        if !known.insert(inner.key.clone()) {
+                            self.fail(
+                                entry.key_span,
+                                format!("`{}` is there twice, once in `{path}`", inner.key),
+                            );
+                        }
+                        out.push(inner);
+                    }
+                }
+                Some(list @ Kind::List(_)) if n_entries == 1 => return list,
+                Some(_) => self.fail(entry.key_span, format!("`{path}` has no keys, which are wanted here")),
+                None => {}
+            }
+        }
+        Kind::Map(out)
+    }
+
+    /// Returns what a file has, as if all of it stood in one place.
+    fn read(&mut self, path: &str, span: Span) -> Option<Node> {
+        let text = match self.work.bytes(path, &self.within) {
+            Ok(text) => text,
+            Err(message) => {
+                message.into_iter().for_each(|message| self.fail(span, message));
+                return None;
+            }
+        };
+        if self.work.found.bytes > LARGEST_IN_ALL {
+            return None;
+        }
+        self.work.found.bytes += LEAST;
+        if let Err(message) = self.work.count(text) {
+            message.into_iter().for_each(|message| self.fail(span, message));
+            return None;
+        }
+        let text = self.lines(text, Some(span));
+        let (tree, problems) = yaml::read(&Source::new(path, &text));
+        let is_clean = problems.is_empty();
+        self.work.found.problems.extend(problems);
+        let mut tree = tree.filter(|_| is_clean)?;
+        tree.put_at(span);
+        self.within.push(path.to_owned());
+        self.node(&mut tree, true);
+        self.within.pop();
+        Some(tree)
+    }
+
+    fn fail(&mut self, span: Span, message: String) {
+        let found = problem(Code::StepInclude, "", message);
+        self.work.found.problems.push(Problem { place: Some(self.work.source.place(span)), ..found });
+    }
+}
+
+/// Returns the file that an entry stands for.
+fn named(entry: &Entry) -> Option<String> {
+    let is_bare = matches!(entry.value.kind, Kind::Null);
+    whole(&entry.key).filter(|_| is_bare).map(str::to_owned)
+}
+
+fn span_of(line: usize, text: &str) -> Span {
+    let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX).saturating_add(1);
+    let start = text.chars().take_while(|c| c.is_whitespace()).count();
+    let (line, end) = (number(line), number(text.trim_end().chars().count()));
+    Span { line, column: number(start), end_line: line, end_column: end }
+}
+
+fn begins_a_list(text: &str) -> bool {
+    let lines = text
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty() && !line.starts_with('#') && *line != "---");
+    lines.take(1).any(|line| line == "-" || line.starts_with("- ") || line.starts_with('['))
+}

@@ -294,7 +294,7 @@ fn files_are_read_in() {
     {
         refused(&write(bad), &[("E0817", 1)]);
     }
-    let looked = [(content, json!("{{ is_there }}")), ("/phases/a-look-1/input/path", json!("{{ \"b\" }}"))];
+    let looked = [(content, json!("{{ file_exists_ }}")), ("/phases/a-look-1/input/path", json!("{{ \"b\" }}"))];
     check(&write("{{ file_exists(\"b\") }}"), &looked);
     for bad in ["<< inc/again.txt >>", "{{ file:inc/gone.txt }}", "{{ file:../x }}", "{{ file:/etc/passwd }}"]
     {

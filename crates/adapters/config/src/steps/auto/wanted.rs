@@ -85,6 +85,7 @@ impl Wanted<'_> {
                 return Some(json!({ "enum": STRATEGIES }));
             }
             "default_model" | "model" => return self.models(),
+            "output_dir" | "system" => return Some(json!({ "type": "string" })),
             _ if path.starts_with("experts[") => return self.models(),
             _ if path.starts_with("experts.") && path.ends_with(".model") => return self.models(),
             _ => {}

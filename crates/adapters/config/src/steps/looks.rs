@@ -11,15 +11,17 @@ use serde_json::{Map, Value, json};
 use super::Lowering;
 use super::body::Draft;
 use super::code::arguments;
-use super::loop_words::quoted;
+use super::loop_words::{Written, quoted};
 use super::made::{By, Made};
 use super::reading::{Item, OwnItem};
 use super::texts::{Read, Texts};
 
 /// What templates call it.
 pub(super) const FUNCTION: &str = "file_exists";
-/// What they read instead. It is another name, so that a call which is no look is still told of.
+/// What they read instead, with a number. It is another name, so that a call which is no look is still told of.
 const NAME: &str = "file_exists_";
+/// The most files that one step asks about.
+const MOST: usize = 100;
 /// Who looks.
 const TOOL: (&str, &str) = ("filesystem", "exists");
 
@@ -37,23 +39,29 @@ pub(super) struct Look {
 
 impl Texts<'_, '_, '_> {
     /// Has the file looked for that a call names which ends in the text; returns what to write instead of it, and where it ends.
-    pub(super) fn look(&mut self, item: &Item<'_>, text: &str, at: usize) -> Option<(String, usize)> {
+    pub(super) fn look(&mut self, item: &Item<'_>, text: &str, at: usize) -> Option<Written> {
         let own = self.own.clone()?;
         let (found, end) = arguments(text, at)?;
-        let path = found.first().filter(|path| found.len() == 1 && !path.is_empty())?;
-        let mut looks = self.read.looks.take()?;
-        let name = match looks.iter().find(|look| look.path == *path) {
-            Some(look) => Some(look.name.clone()),
-            None => format!("{own}-look-{}", looks.len() + 1).parse::<PhaseName>().ok().map(|phase| {
-                let name = self.names.own(&mut self.read, NAME, format!("phases.{phase}.step.result.exists"));
-                self.read.phases.insert(phase.clone());
-                let (path, item) = ((*path).to_owned(), OwnItem::of(item));
-                looks.push(Look { name: name.clone(), path, phase, item });
-                name
-            }),
-        };
-        self.read.looks = Some(looks);
-        Some((name?, end))
+        let path = *found.first().filter(|path| found.len() == 1 && !path.is_empty())?;
+        let looks = self.read.looks.as_ref()?;
+        if let Some(known) = looks.iter().find(|look| look.path == path) {
+            return Some(Some((known.name.clone(), end)));
+        }
+        let n = looks.len() + 1;
+        if n > MOST {
+            let hint =
+                Some("list a folder in a step of its own: `tool: filesystem`, `action: list`".to_owned());
+            let message = format!("a step asks about {MOST} files at most");
+            self.reading.at(Code::StepRefused, item, message, hint);
+            return Some(None);
+        }
+        let phase: PhaseName = format!("{own}-look-{n}").parse().ok()?;
+        let native = format!("phases.{phase}.step.result.exists");
+        let name = self.names.own(&mut self.read, &format!("{NAME}{n}"), native);
+        self.read.phases.insert(phase.clone());
+        let look = Look { name: name.clone(), path: path.to_owned(), phase, item: OwnItem::of(item) };
+        self.read.looks.get_or_insert_default().push(look);
+        Some(Some((name, end)))
     }
 }
 

@@ -59,8 +59,9 @@ impl Texts<'_, '_, '_> {
         }
         if name == looks::FUNCTION
             && self.names.find(name) == Meaning::Nothing
-            && let Some((written, end)) = self.look(item, text, end)
+            && let Some(written) = self.look(item, text, end)
         {
+            let (written, end) = written.ok_or(Refused)?;
             return Ok(Some((start..end, written)));
         }
         let behind = self.behind_result(name, text, end);

@@ -438,6 +438,11 @@ fn who_prepares_a_phase_is_passed_over_with_it() {
         assert_eq!((found["m"], found["ready"], found["z"]), (m, ready, ready), "{a}");
         assert_eq!((found["after_it"], report.exit_code), (Completed, exit), "{a}");
     }
+    // What it does not come after passes it over as little as it would anybody.
+    let mut world = steps(json!({
+        "r": {"goto": "t"}, "ready": {"prepares": "z"}, "z": {"after": ["r", "ready"]}, "t": {"after": ["z"]},
+    }));
+    check(&world.run(), &[("r", Completed), ("ready", Completed), ("z", Skipped), ("t", Completed)]);
     let refused = |phases: Value, expect: &str| {
         let problems = problems(phases);
         assert!(problems.iter().any(|problem| problem.contains(expect)), "{expect}: {problems:?}");

@@ -12,7 +12,7 @@ pub(crate) fn refuse(path: &Path, what: &str, is_own: impl FnOnce(File) -> bool)
     let failed = |error: &io::Error| CliError::io(&format!("write {shown}"), error);
     let found = match path.metadata() {
         Ok(found) => found,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return in_a_folder(path),
         Err(error) => return Err(failed(&error)),
     };
     if !found.is_dir() && !found.is_file() {
@@ -27,4 +27,15 @@ pub(crate) fn refuse(path: &Path, what: &str, is_own: impl FnOnce(File) -> bool)
     let article = if what.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" };
     Err(CliError::usage(format!("{shown} is there already and is not {article} {what} of refrain"))
         .hint("name another file, or move this one away"))
+}
+
+/// Refuses a file whose folder there is not: nobody is to find out when everything is done.
+fn in_a_folder(path: &Path) -> Result<(), CliError> {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() && !folder.is_dir() => {
+            let message = format!("there is no folder {} to write {} to", folder.display(), path.display());
+            Err(CliError::usage(message).hint("make it, or name another file"))
+        }
+        _ => Ok(()),
+    }
 }

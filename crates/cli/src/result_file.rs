@@ -37,10 +37,13 @@ impl ResultFile {
             .map_err(|error| CliError::io(&format!("write {}", path.display()), &error))
     }
 
-    /// Writes a result, and prints it where JSON is wanted.
+    /// Writes a result, and prints it where JSON is wanted, also where it could not be written.
     pub(crate) fn tell(&self, result: &impl Serialize, output: &mut Output) -> Result<(), CliError> {
-        self.write(result)?;
-        if output.wants_json() { output.json(result) } else { Ok(()) }
+        let written = self.write(result);
+        if output.wants_json() {
+            output.json(result)?;
+        }
+        written
     }
 }
 

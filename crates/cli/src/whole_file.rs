@@ -1,11 +1,14 @@
 //! Files that are there with all of their contents, or as they were.
 
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::Path;
 
-/// Puts a text in the place of a file: written beside it, and then renamed.
+/// Puts a text in the place of a file: written beside it, and then renamed. A pipe or a device is written to and stays what it is.
 pub(crate) fn replace(path: &Path, text: &str) -> io::Result<()> {
+    if fs::metadata(path).is_ok_and(|found| !found.is_file() && !found.is_dir()) {
+        return OpenOptions::new().write(true).open(path)?.write_all(text.as_bytes());
+    }
     let name = path.file_name().ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
     let mut beside = name.to_owned();
     beside.push(format!(".{}.new", std::process::id()));

@@ -99,6 +99,9 @@ pub struct PhaseSpec {
     /// Phases that come before. One that was skipped is settled like one that made something; one that failed blocks.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub after: Vec<PhaseName>,
+    /// The later phase that this one makes something ready for: routes pass both of them over, or neither.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prepares: Option<PhaseName>,
     /// The loop that the phase is in; it exists once per turn.
     #[serde(default, rename = "in", skip_serializing_if = "Option::is_none")]
     pub within: Option<PhaseName>,

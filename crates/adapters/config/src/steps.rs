@@ -6,8 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use indexmap::IndexMap;
+use refrain_core::check::Broken;
 use refrain_core::check::code::Code;
-use refrain_core::check::{Broken, fits};
 use refrain_core::ports::tool_catalogue::ToolCatalogue;
 use refrain_schemas::choice::{ChoicesOnRecord, ModelChoice};
 use refrain_schemas::name::PhaseName;
@@ -17,7 +17,7 @@ use refrain_schemas::steps::{Auto, StepEntry, StepsMap, Wishes};
 use serde_json::Value;
 
 use crate::Given;
-use crate::node::{Entry, Kind, Node};
+use crate::node::{Kind, Node};
 use crate::source::Source;
 use budget::Budget;
 use handlers::Handler;
@@ -54,11 +54,13 @@ mod names;
 mod nested;
 mod offers;
 mod other;
+mod outputs;
 mod personalities;
 mod produced;
 mod products;
 mod queue;
 mod reading;
+mod ready;
 mod rewriting;
 mod serving;
 mod step;
@@ -192,27 +194,6 @@ pub(crate) fn lower<'s>(
     Lowered { pipeline, broken, map, problems: reading.problems, wanted, texts: texts_of }
 }
 
-/// Returns a section with a map of names, which may be written as a list: `- NAME: VALUE`, or `- { name: NAME, value: … }`.
-fn by_names(section: &Item<'_>) -> OwnItem {
-    let mut own = OwnItem::of(section);
-    let named = |node: &Node| -> Option<Entry> {
-        let Kind::Map(entries) = &node.kind else { return None };
-        let Some(name) = node.get("name") else {
-            return entries.first().filter(|_| entries.len() == 1).cloned();
-        };
-        let Kind::Text(key) = &name.value.kind else { return None };
-        let rest = entries.iter().filter(|entry| entry.key != "name").cloned().collect();
-        let value = Node { span: node.span, kind: Kind::Map(rest) };
-        Some(Entry { key: key.clone(), key_span: name.value.span, value })
-    };
-    if let Kind::List(items) = &section.node.kind
-        && let Some(entries) = items.iter().map(named).collect::<Option<Vec<Entry>>>()
-    {
-        own.node.kind = Kind::Map(entries);
-    }
-    own
-}
-
 /// Returns what a pipeline does, as it is written.
 fn outline(tree: &Node) -> Value {
     let written = |key: &str| Some((key.to_owned(), reading::json(&tree.get(key)?.value)));
@@ -333,6 +314,7 @@ impl<'s> Lowering<'s, '_> {
         self.handle(None);
         self.ways_left_open();
         self.wait_for_products();
+        self.wait_alike();
         self.written_twice();
         self.named_like_turns();
         self.known_servers();
@@ -352,55 +334,5 @@ impl<'s> Lowering<'s, '_> {
     fn place(&mut self, lowered: String, item: &Item<'_>) {
         let path = self.called_from.clone().unwrap_or_else(|| item.path.clone());
         self.places.insert(lowered, path);
-    }
-
-    /// Reads `outputs:`, which see every step.
-    fn outputs(&mut self, fields: &Fields<'_>) {
-        let Some(section) = fields.get("outputs").map(|section| by_names(&section)) else { return };
-        let Some(outputs) = self.reading.fields(&section.item()) else { return };
-        for (name, item) in outputs.iter() {
-            let Some(item) = self.declared_output(name, item) else { continue };
-            let mut texts = self.texts(None, Read::default());
-            let value = texts.value(&item);
-            let names = texts.read.names;
-            self.pipeline.names.extend(names);
-            self.place(format!("outputs.{name}"), &item);
-            self.pipeline.outputs.insert(name.to_owned(), value);
-        }
-    }
-
-    /// Returns the value of an output, which may be written with its type.
-    fn declared_output<'n>(&mut self, name: &str, item: Item<'n>) -> Option<Item<'n>> {
-        let Kind::Map(entries) = &item.node.kind else { return Some(item) };
-        let has = |key: &str| entries.iter().any(|entry| entry.key == key);
-        let is_declared = (has("value") || has("type"))
-            && entries.iter().all(|entry| ["type", "value", "description"].contains(&entry.key.as_str()));
-        if !is_declared {
-            return Some(item);
-        }
-        let fields = self.reading.fields(&item)?;
-        let Some(value) = fields.get("value") else {
-            let hint = Some("add `value: \"{{ … }}\"`".to_owned());
-            let message = format!("the output `{name}` says no value");
-            self.reading.at_key(Code::MissingField, &item, message, hint);
-            return None;
-        };
-        if let Some(item) = fields.get("type")
-            && let Some(kind) = inputs::kind(&mut self.reading, &item)
-        {
-            let literal = reading::json(value.node);
-            if !texts::has_template(&literal) && !fits(&literal, kind) {
-                let message =
-                    format!("the output `{name}` is {}, and not of its type", value.node.describe());
-                self.reading.at(Code::WrongType, &value, message, None);
-            }
-            if self.names.base.is_none() {
-                self.place(format!("output_types.{name}"), &item);
-                self.pipeline.output_types.insert(name.to_owned(), kind);
-            } else {
-                self.types_of_other.insert(name.to_owned(), kind);
-            }
-        }
-        Some(value)
     }
 }

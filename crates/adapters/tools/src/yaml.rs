@@ -70,9 +70,18 @@ fn is_empty(value: &Value) -> bool {
 fn scalar(value: &Value) -> String {
     match value {
         Value::String(plain) => text(plain),
-        // An empty map or list, a number, true, false and null are the same in JSON.
+        Value::Number(number) => power(number.to_string()),
+        // An empty map or list, true, false and null are the same in JSON.
         other => other.to_string(),
     }
+}
+
+/// Older readers of YAML take a power of ten for a number only where there is a point before it, and its sign.
+fn power(number: String) -> String {
+    let Some((digits, power)) = number.split_once('e') else { return number };
+    let point = if digits.contains('.') { "" } else { ".0" };
+    let sign = if power.starts_with(['-', '+']) { "" } else { "+" };
+    format!("{digits}{point}e{sign}{power}")
 }
 
 /// A text stands without quotes where nobody takes it for anything else; quoted, it is that of JSON.
@@ -83,7 +92,23 @@ fn text(text: &str) -> String {
         && !text.ends_with(' ')
         && text.chars().all(is_letter)
         && !WORDS.contains(&text.to_lowercase().as_str());
-    if is_plain { text.to_owned() } else { Value::from(text).to_string() }
+    if is_plain { text.to_owned() } else { quoted(text) }
+}
+
+/// Returns a text as JSON has it, but for what no reader of YAML takes as it is, or which ends a line there.
+fn quoted(text: &str) -> String {
+    let is_special = |c: &char| {
+        matches!(c, '\u{7f}'..='\u{9f}' | '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}')
+    };
+    let mut out = String::new();
+    for c in Value::from(text).to_string().chars() {
+        if is_special(&c) {
+            let _ = write!(out, "\\u{:04x}", u32::from(c));
+        } else {
+            out.push(c);
+        }
+    }
+    out
 }
 
 #[cfg(test)]
@@ -104,5 +129,8 @@ mod tests {
             (written(&json!([])), written(&json!("007"))),
             ("[]\n".to_owned(), "\"007\"\n".to_owned())
         );
+        let odd = json!("a\u{7f}\u{85}\u{90}\u{2028}\u{feff}\té");
+        assert_eq!(written(&odd), "\"a\\u007f\\u0085\\u0090\\u2028\\ufeff\\té\"\n");
+        assert_eq!(written(&json!([1e-7, 1.5e300, 0.25])), "- 1.0e-7\n- 1.5e+300\n- 0.25\n");
     }
 }

@@ -127,16 +127,17 @@ pub(crate) fn run(args: &RunArgs, globals: &Globals, output: &mut Output) -> Res
     opened.warn_again(&idle, output)?;
     (report.leftovers, (report.open_errors, report.idle_edits)) =
         runtime::on_this_thread(async { Ok((opened.leftovers().await, opened.remarks().await)) })?;
-    match opened.steps().filter(|_| file.is_wanted(output)) {
+    let written = match opened.steps().filter(|_| file.is_wanted(output)) {
         Some(map) => {
             let times = (started, wiring::now());
-            file.tell(&steps_document::of_run(&opened, map, &report, times)?, output)?;
+            file.tell(&steps_document::of_run(&opened, map, &report, times)?, output)
         }
-        None => file.write(&report)?,
-    }
+        None => file.write(&report),
+    };
     if opened.steps().is_none() || !output.wants_json() {
         show(&opened, &report, &again, output)?;
     }
+    written?;
     show_misses(&opened, &report, output)?;
     Ok(code(&report))
 }

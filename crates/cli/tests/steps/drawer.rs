@@ -385,7 +385,16 @@ fn outputs_may_be_a_list() {
     );
     let place = staged("x.yaml", &text);
     assert_eq!(done(place.path())["outputs"], json!({ "p": "5", "q": 5 }));
-    refused(&text.replace("- p:", "- p: 1\n  r:"), &["`outputs` is a list, and a mapping is expected"]);
+    refused(&text.replace("- p:", "- p: 1\n  r:"), &["an output of a list has one key, or a `name`"]);
+    for (entry, told) in [
+        ("- p: 1", "`p` is there twice"),
+        ("- { name: r, type: integer }", "the output `r` says no value"),
+        ("- { name: r }", "the output `r` says no value"),
+        ("- { name: r, value: 1, colour: red }", "an output has no key `colour`"),
+        ("- r", "a mapping is expected"),
+    ] {
+        refused(&format!("{text}{entry}\n"), &[told]);
+    }
 }
 
 #[test]

@@ -36,6 +36,28 @@ fn a_handler_is_for_failures_that_fit_one_of_its_lists() {
     }
 }
 
+/// Names of a text of its own are not what failed, and a step that is for failures of several has no `error`.
+#[test]
+fn error_is_what_failed_and_nothing_else() {
+    let text = "echo {% for error in ['p', 'q'] %}{{ error }}{% endfor %}{{ dict(error=1) }}";
+    let failed =
+        done(&boom("[{ handler_task_id: mend }]", &format!("- {{ id: mend, action: \"{text}\" }}\n")), 1);
+    assert_eq!(failed["steps"]["mend"]["value"]["result"], "pq{'error': 1}");
+    // A tool that gives no codes has none here.
+    let handled = "- { id: a, tool: filesystem, action: read, parameters: { path: no }, on_error: [{ handler_task_id: mend }] }\n\
+                   - { id: mend, action: \"echo {{ error.code }} {{ error.message }}\" }\n";
+    let failed = done(&format!("name: x\nsteps:\n{handled}"), 1);
+    assert!(failed["steps"]["mend"]["value"]["result"].as_str().unwrap().starts_with("None "), "{failed:#}");
+    for header in ["global_error_handlers: [{ handler_task_id: mend }]\n", ""] {
+        let text = format!("name: x\n{header}steps:\n{handled}");
+        let text =
+            if header.is_empty() { text.replace("id: mend }]", "id: mend, enabled: false }]") } else { text };
+        let refused = done(&text, 2);
+        let message = refused["problems"][0]["message"].as_str().unwrap();
+        assert_eq!(message, "`error` is what failed where a handler is for one step", "{header}");
+    }
+}
+
 /// What fits a handler twice is done once.
 #[test]
 fn what_is_done_about_a_failure_reads_it_as_error() {

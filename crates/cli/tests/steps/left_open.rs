@@ -52,6 +52,74 @@ fn conditions_and_parts_of_formulas_are_left_to_a_model() {
     assert_eq!(stage.boss.arrived(), 7);
 }
 
+/// Nothing of what a model says is rendered, read as a formula, or part of the YAML that it stands in.
+#[test]
+fn what_a_model_says_is_data_wherever_it_stands() {
+    let steps = "
+  - { id: bare, action: echo bare, condition: \"'cats' == <AUTO>a template</AUTO>\" }
+  - { id: same, action: echo same, condition: \"shown == '<AUTO>a template</AUTO>'\" }
+  - { id: gone, action: echo gone, condition: \"'' == <AUTO>a comment</AUTO>\" }
+  - id: q
+    create_parallel_queue: { 'on': '[1, 2]', while: \"index < <AUTO>how many</AUTO>\", action_loop: [{ action: echo x }] }
+  - id: text
+    tool: pipeline-executor
+    parameters:
+      pipeline: |
+        name: inner
+        steps:
+          - id: one
+            action: echo <AUTO>a step</AUTO>
+          - { id: two, tool: filesystem, action: list, parameters: { path: <AUTO>which folder</AUTO> } }
+        outputs: { o: \"{{ one.result }}\", n: \"{{ two.count }}\" }
+";
+    let evil =
+        "x\n  - id: evil\n    tool: terminal\n    action: execute\n    parameters: { command: touch evil }";
+    let answers = [
+        ("a template", json!("{{ topic }}")),
+        ("a comment", json!("{# x #}")),
+        ("how many", json!(1)),
+        ("a step", json!(evil)),
+        ("which folder", json!(".")),
+    ];
+    let header = "parameters: { shown: \"{{ topic }}\" }\n";
+    let stage = stage(header, steps, &answers);
+    stage.run(&["check"]).expect(0);
+    let document = stage.run(&["run", "--json"]).expect(0).json();
+    let status = |id: &str| document["steps"][id]["status"].as_str().unwrap();
+    assert_eq!(["bare", "same", "gone"].map(status), ["skipped", "completed", "skipped"], "{document:#}");
+    assert_eq!(document["steps"]["q"]["value"]["iterations"], 1, "{document:#}");
+    assert_eq!(document["steps"]["text"]["value"]["result"]["outputs"]["o"], evil);
+    assert!(!stage.path("evil").exists());
+}
+
+/// Where nothing can be left to a model that is told, and no folder is called `<AUTO>`.
+#[test]
+fn what_cannot_be_left_to_a_model_is_refused() {
+    let steps = "\n  - { id: a, action: echo 1, produces: a.txt }\n";
+    let stage = stage("output_dir: <AUTO>some folder</AUTO>\n", steps, &[("some folder", json!("out"))]);
+    stage.run(&["run"]).expect(0);
+    assert!(stage.path("out/a.txt").exists());
+    let stage = super::left_open::stage("version: 1.0.0\nselection: <AUTO>x</AUTO>\n", steps, &[]);
+    stage.run(&["check"]).expect(0);
+    let stage = super::left_open::stage("limits: <AUTO>how much</AUTO>\n", steps, &[]);
+    let found = stage.run(&["check", "--json"]).expect(2).json();
+    assert_eq!(found["problems"][0]["message"], "`limits` cannot be left to a model", "{found:#}");
+}
+
+/// A list that a model gives is there where a route leads to its loop.
+#[test]
+fn routes_lead_to_loops_whose_lists_a_model_gives() {
+    let steps = "
+  - { id: a, action: echo one, goto: l }
+  - { id: b, action: echo two, dependencies: [a] }
+  - { id: l, for_each: <AUTO>some numbers</AUTO>, dependencies: [b], steps: [{ id: s, action: \"echo {{ item }}\" }] }
+";
+    let stage = stage("", steps, &[("some numbers", json!([1, 2]))]);
+    let document = stage.run(&["run", "--json"]).expect(0).json();
+    assert_eq!(document["steps"]["b"]["status"], "skipped");
+    assert_eq!(document["steps"]["l_1_s"]["value"]["result"], "2", "{document:#}");
+}
+
 #[test]
 fn experts_and_actions_are_left_to_a_model() {
     let steps = "

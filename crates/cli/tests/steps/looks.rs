@@ -61,9 +61,75 @@ fn a_file_that_comes_or_goes_is_noticed() {
     assert_eq!(done["steps"]["if-there"]["status"], "skipped");
 }
 
+/// What a step reads is there before anybody looks, and so is what it is for where it handles a failure.
+#[test]
+fn who_looks_waits_for_what_the_step_waits_for() {
+    let place = staged(
+        "x.yaml",
+        r#"
+name: x
+steps:
+  - { id: a, tool: terminal, action: execute, parameters: { command: "sleep 0.4; echo a > a.txt; echo ok" } }
+  - { id: b, action: "echo {{ a.stdout | trim }} {{ file_exists('a.txt') }}" }
+  - id: boom
+    tool: terminal
+    action: execute
+    parameters: { command: "sleep 0.4; echo b > b.txt; exit 3" }
+    on_failure: continue
+    on_error: [{ handler_task_id: mend }]
+  - { id: mend, action: "echo {{ file_exists('b.txt') }}" }
+"#,
+    );
+    let done = run(place.path(), &RUN, 1);
+    assert_eq!((said(&done, "b"), said(&done, "mend")), (json!("ok True"), json!("True")));
+}
+
+/// A route to a step passes over what stands between, and not who looks for it.
+#[test]
+fn routes_lead_to_steps_that_look() {
+    let check = |first: &str, middle: &str, code: i32| {
+        let text = format!(
+            "name: x\nsteps:\n- {{ id: a, {first} }}\n- {{ id: b, action: echo b, dependencies: [a] }}\n\
+             - {{ id: c, action: \"echo {{{{ file_exists('x.yaml') }}}}\", dependencies: [b] }}\n\
+             - {{ id: d, action: \"echo {{{{ file_exists('x.yaml') }}}}\", dependencies: [c] }}\n"
+        );
+        let done = run(staged("x.yaml", &text).path(), &RUN, code);
+        assert_eq!(done["steps"]["b"]["status"], middle, "{first}: {done:#}");
+        assert_eq!((said(&done, "c"), said(&done, "d")), (json!("True"), json!("True")), "{first}");
+    };
+    let fails = "tool: terminal, action: execute, parameters: { command: exit 3 }";
+    check("action: echo a", "completed", 0);
+    check("action: echo a, goto: c", "skipped", 0);
+    check("action: echo a, goto: \"{{ 'c' if a.result == 'a' else 'b' }}\"", "skipped", 0);
+    check("action: echo a, condition: 1 > 2, on_false: c", "skipped", 0);
+    check(&format!("{fails}, on_failure: c"), "skipped", 1);
+    // Who is passed over has nobody look.
+    let text = "name: x\nsteps:\n- { id: a, action: echo a, goto: c }\n\
+                - { id: b, action: \"echo {{ file_exists('x.yaml') }}\", dependencies: [a] }\n\
+                - { id: c, action: echo c, dependencies: [b] }\n";
+    let done = run(staged("x.yaml", text).path(), &RUN, 0);
+    assert_eq!((&done["steps"]["b"]["status"], &done["run"]["calls"]), (&json!("skipped"), &json!(2)));
+}
+
+/// What is not asked is not looked at.
+#[test]
+fn a_path_of_what_is_not_there_matters_where_it_is_asked_about() {
+    let of = |test: &str| {
+        format!(
+            "name: x\nsteps:\n- {{ id: a, action: echo a, condition: 1 > 2 }}\n\
+             - {{ id: b, action: \"echo {{{{ 'yes' if {test} file_exists(a.result) else 'no' }}}}\" }}\n"
+        )
+    };
+    let done = run(staged("x.yaml", &of("a is defined and")).path(), &RUN, 0);
+    assert_eq!(said(&done, "b"), "no");
+    let failed = run(staged("x.yaml", &of("")).path(), &RUN, 1);
+    assert_eq!(failed["steps"]["b"]["status"], "failed");
+}
+
 #[test]
 fn nobody_looks_outside_of_the_project_or_where_there_is_no_step() {
-    let outside = "name: x\nsteps:\n- { id: a, action: \"echo {{ file_exists('../x') }}\" }\n";
+    let outside =
+        "name: x\ninputs: { up: ../x }\nsteps:\n- { id: a, action: \"echo {{ file_exists(up) }}\" }\n";
     let place = staged("x.yaml", outside);
     let failed = run(place.path(), &RUN, 1);
     assert_ne!(failed["steps"]["a"]["status"], "completed", "{failed:#}");
@@ -72,6 +138,7 @@ fn nobody_looks_outside_of_the_project_or_where_there_is_no_step() {
             "name: x\nsteps:\n- { id: a, action: echo x }\noutputs: { o: \"{{ file_exists('x') }}\" }\n",
             "E0802",
         ),
+        ("name: x\nsteps:\n- { id: a, action: \"echo {{ file_exists('../x') }}\" }\n", "E0823"),
         ("name: x\nsteps:\n- { id: a, action: \"echo {{ file_exists(nowhere) }}\" }\n", "E0813"),
         ("name: x\nsteps:\n- { id: a, action: \"echo {{ file_exists(a.result) }}\" }\n", "E0814"),
         ("name: x\nsteps:\n- { id: a, action: \"echo {{ file_exists() }}\" }\n", "E0802"),

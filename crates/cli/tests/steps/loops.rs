@@ -188,6 +188,32 @@ fn steps_of_turns_go_by_their_names_in_results() {
     assert!(String::from_utf8_lossy(&refused.stderr).contains("is not a result of refrain"));
 }
 
+/// Where a result cannot be written nothing is done.
+#[test]
+fn a_result_goes_to_a_folder_that_there_is() {
+    let place = staged("nested.yaml", NESTED);
+    let refused = refrain(place.path(), &["-f", "nested.yaml", "run", "-o", "nowhere/result.json"]);
+    assert_eq!(refused.status.code(), Some(2));
+    let told = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(told.contains("there is no folder") && !told.contains("run started"), "{told}");
+}
+
+/// A pipe is written to, and stays one.
+#[cfg(unix)]
+#[test]
+fn a_result_may_go_to_a_pipe() {
+    use std::os::unix::fs::FileTypeExt as _;
+    let place = staged("nested.yaml", NESTED);
+    let pipe = place.path().join("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let from = pipe.clone();
+    let reader = std::thread::spawn(move || fs::read(from).unwrap());
+    run(place.path(), &["-f", "nested.yaml", "run", "-o", "pipe"], 0);
+    assert!(fs::metadata(&pipe).unwrap().file_type().is_fifo(), "a file took its place");
+    let read: Value = serde_json::from_slice(&reader.join().unwrap()).unwrap();
+    assert_eq!(read["success"], true);
+}
+
 #[test]
 fn what_a_loop_has_no_use_for_is_refused() {
     let code = |fields: &str| {

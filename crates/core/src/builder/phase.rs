@@ -328,6 +328,12 @@ impl PhaseBuilder {
         self
     }
 
+    /// Makes something ready for a later phase: routes pass both of them over, or neither.
+    pub fn prepares(mut self, phase: &str) -> Self {
+        self.spec.prepares = self.mistakes.name(phase);
+        self
+    }
+
     /// Runs the phase where another one failed.
     pub fn handles(mut self, handles: HandlesSpec) -> Self {
         self.spec.handles.push(handles);

@@ -67,6 +67,7 @@ impl Checker<'_> {
             timeout: spec.timeout.map(|Span(time)| time).filter(|time| *time > Duration::ZERO),
             passed_by: Vec::new(),
             needs_made: spec.needs_made,
+            prepares: spec.prepares.clone(),
             handles: (0..)
                 .zip(&spec.handles)
                 .map(|(n, entry): (usize, _)| self.handled(entry, &format!("{path}.handles[{n}]")))

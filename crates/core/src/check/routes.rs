@@ -2,10 +2,10 @@
 //!
 //! A route from S to T is an edge from S to T. Where it is taken after a success, or because a condition is false, what
 //! comes after S and before T is passed over; after a failure everything that comes after S and is neither T nor behind
-//! it. What comes neither after S is left alone, wherever it stands in the file; and who is for failures of a phase comes after
-//! it for them, so that a failure does not reach it by that.
+//! it. What makes something ready for a phase is passed over where that is. What comes neither after S is left alone, wherever
+//! it stands in the file; and who is for failures of a phase comes after it for them, so that a failure does not reach it by that.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use refrain_schemas::name::PhaseName;
@@ -37,6 +37,7 @@ impl Checker<'_> {
         let mut passed = vec![Vec::new(); specs.len()];
         let places: HashMap<&PhaseName, usize> =
             specs.iter().enumerate().map(|(n, (name, _))| (*name, n)).collect();
+        let ready = self.made_ready(specs, &places, links);
         let mut routes: Vec<Route> = Vec::new();
         for (from, (name, spec)) in specs.iter().enumerate() {
             for (on, to, path) in self.written_routes(name, spec) {
@@ -53,18 +54,7 @@ impl Checker<'_> {
             return passed;
         }
         let mut graph = Graph::of(&places, links, &|_, _| true);
-        routes.retain(|route| {
-            let is_back = route.from == route.to || graph.reach(route.to, true)[route.from];
-            if is_back {
-                let (from, to) = (specs[route.from].0, specs[route.to].0);
-                let message = format!("`{from}` goes on with `{to}`, which it comes after itself");
-                self.problems.add(Code::Route, &route.path, message);
-            } else if graph.add(route.from, route.to) {
-                links[route.to].after.push(Edge { phase: specs[route.from].0.clone(), read: false });
-                links[route.to].named.push((specs[route.from].0.clone(), route.path.clone()));
-            }
-            !is_back
-        });
+        routes.retain(|route| self.leads_on(route, specs, links, &ready, &mut graph));
         // What is disabled leads nowhere: nothing would wait for the end that passes it over.
         let is_enabled: Vec<bool> = specs.iter().map(|(name, _)| self.is_enabled(name)).collect();
         let graph = Graph::of(&places, links, &|from, to| is_enabled[from] && is_enabled[to]);
@@ -91,7 +81,63 @@ impl Checker<'_> {
                 (0..specs.len()).filter(|n| behind[*n]).for_each(|n| passed[n].push(route.clone()));
             }
         }
+        for (later, n) in ready.pairs().filter(|(later, _)| !passed[*later].is_empty()).collect::<Vec<_>>() {
+            // What it does not come after is not over when its turn comes.
+            let before = graph.reach(n, false);
+            let is_over = |route: &&Arc<PassedBy>| places.get(&route.source).is_some_and(|at| before[*at]);
+            passed[n] = passed[later].iter().filter(is_over).cloned().collect();
+        }
         passed
+    }
+
+    /// Adds the edges of a route, which leads to what makes something ready for its phase as well; tells whether it leads on.
+    fn leads_on(
+        &mut self,
+        route: &Route,
+        specs: &[(&PhaseName, &PhaseSpec)],
+        links: &mut [Links],
+        ready: &Ready,
+        graph: &mut Graph,
+    ) -> bool {
+        let heads: Vec<usize> = ready.of(route.to).chain([route.to]).collect();
+        let leads_back = |to: &usize| *to == route.from || graph.reach(*to, true)[route.from];
+        if heads.iter().any(leads_back) {
+            let (from, to) = (specs[route.from].0, specs[route.to].0);
+            let message = format!("`{from}` goes on with `{to}`, which it comes after itself");
+            self.problems.add(Code::Route, &route.path, message);
+            return false;
+        }
+        for to in heads.into_iter().filter(|to| graph.add(route.from, *to)) {
+            links[to].after.push(Edge { phase: specs[route.from].0.clone(), read: false });
+            links[to].named.push((specs[route.from].0.clone(), route.path.clone()));
+        }
+        true
+    }
+
+    /// Returns which phases make something ready for which; each comes right before that, in the same turn.
+    fn made_ready(
+        &mut self,
+        specs: &[(&PhaseName, &PhaseSpec)],
+        places: &HashMap<&PhaseName, usize>,
+        links: &[Links],
+    ) -> Ready {
+        let mut ready = Ready::default();
+        for (n, (name, spec)) in specs.iter().enumerate() {
+            let Some(later) = &spec.prepares else { continue };
+            let path = format!("phases.{name}.prepares");
+            if !self.other_phase(name, later, &path) {
+                continue;
+            }
+            let Some(&at) = places.get(later) else { continue };
+            let is_behind = links[at].edges().any(|edge| edge.phase == **name);
+            if !is_behind || specs[at].1.within != spec.within || specs[at].1.prepares.is_some() {
+                let message = format!("`{later}` does not come right after `{name}`");
+                self.problems.add(Code::Route, path, message);
+                continue;
+            }
+            ready.0.entry(at).or_default().push(n);
+        }
+        ready
     }
 
     /// A route leads to a phase of the same turn.
@@ -151,6 +197,21 @@ fn passed_by((source, spec): (&PhaseName, &PhaseSpec), on: RouteOn, to: Heading)
         to,
         only: (spec.per.is_empty() && spec.within.is_none()).then(only),
     })
+}
+
+/// Which phases make something ready for which, by their places.
+#[derive(Default)]
+struct Ready(BTreeMap<usize, Vec<usize>>);
+
+impl Ready {
+    fn of(&self, later: usize) -> impl Iterator<Item = usize> {
+        self.0.get(&later).into_iter().flatten().copied()
+    }
+
+    /// Returns every phase that something is made ready for, with each that does.
+    fn pairs(&self) -> impl Iterator<Item = (usize, usize)> {
+        self.0.iter().flat_map(|(later, before)| before.iter().map(|n| (*later, *n)))
+    }
 }
 
 /// Which phase comes after which.

@@ -53,6 +53,9 @@ fn course(spec: &PhaseSpec) -> Option<Value> {
     if spec.needs_made {
         course["needs_made"] = json!(true);
     }
+    if let Some(prepared) = &spec.prepares {
+        course["prepares"] = json!(prepared);
+    }
     let is_said = |value: &Value| !value.is_null() && value.as_array().is_none_or(|list| !list.is_empty());
     course.as_object().is_some_and(|fields| fields.values().any(is_said)).then_some(course)
 }

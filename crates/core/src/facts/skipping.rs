@@ -115,6 +115,8 @@ pub(super) fn passed(
         let phase = model.phase(before.phase.as_str()).filter(|_| word.freshness == Freshness::Failed);
         phase.map_or(word.end, |phase| settled(phase, before, history, word).0)
     };
+    // What makes something ready for a phase stands on the way to it as that does.
+    let place = phase.course.prepares.as_ref().unwrap_or(&phase.name);
     let leads = |route: &PassedBy, before: &Target| {
         let is_taken = match route.on {
             RouteOn::False => end(before) == End::False,
@@ -128,7 +130,7 @@ pub(super) fn passed(
             Heading::Phase(to) => Some(to.clone()),
             Heading::Named(later) => {
                 let to = history.latest(before)?.goes_to.clone()?;
-                later.is_before(&phase.name, &to).then_some(to)
+                later.is_before(place, &to).then_some(to)
             }
         }
     };

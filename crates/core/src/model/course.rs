@@ -30,6 +30,8 @@ pub struct Course {
     pub timeout: Option<Duration>,
     /// The phases whose ends pass this one over.
     pub passed_by: Vec<Arc<PassedBy>>,
+    /// The later phase that routes pass over together with this one.
+    pub prepares: Option<PhaseName>,
     /// Whether what it needs must have been made: the document of a failure is not enough.
     pub needs_made: bool,
     /// The failures that the phase is for; it runs where one of them happened, if there are any.

@@ -205,8 +205,12 @@ fn factor(value: Value) -> Result<Value, Error> {
     }
 }
 
-/// Says how often a short text is repeated, which is charged here.
+/// Says how often a short text is repeated, which is charged here: less than once is not at all.
 fn count(state: &mut State<'_, '_>, value: Value) -> Result<Value, Error> {
+    let is_negative = value.kind() == ValueKind::Number && value.as_i64().is_some_and(|times| times < 0);
+    if is_negative && value.is_integer() {
+        return Ok(Value::from(0));
+    }
     let times = value.as_usize().map(|times| times as u64).filter(|times| *times <= WIDEST);
     let refuse = || refused(format!("a text is repeated a whole number of times, {WIDEST} at most"));
     let times = times.ok_or_else(refuse)?;

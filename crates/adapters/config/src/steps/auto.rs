@@ -17,6 +17,7 @@ use refrain_schemas::steps::Auto;
 use serde_json::{Value, json};
 
 use super::code::open_quote;
+use super::other;
 use crate::node::{Kind, Node};
 use crate::source::Source;
 use data::{as_data, as_literal, as_node};
@@ -42,8 +43,13 @@ const INERT_OF_STEPS: [&str; 5] = ["id", "name", "description", "metadata", "out
 const AT_RUN_TIME: [&str; 2] = ["goto", "for_each"];
 /// The list of a queue is not, either.
 const OF_A_QUEUE: &str = ".create_parallel_queue.on";
+/// What is said of a queue.
+const IN_A_QUEUE: &str = ".create_parallel_queue.";
 /// What is read as a formula where it has no braces.
 const CONDITIONS: [&str; 5] = ["condition", "if", "while", "until", "while_condition"];
+
+/// The parameter that another pipeline may be written in.
+const PIPELINE: &str = "pipeline";
 
 /// What was found.
 #[derive(Debug, Default)]
@@ -76,6 +82,7 @@ pub(super) fn fill_within(
     if !may_have(tree) {
         return Autos::default();
     }
+    open(tree, source);
     let whole = tree.clone();
     let wanted = Wanted { file: &whole, tools };
     let mut work = Work { source, wanted, answers, has_model, prefix, found: Autos::default() };
@@ -85,6 +92,27 @@ pub(super) fn fill_within(
         }
     }
     work.found
+}
+
+/// Reads pipelines that stand in texts of their own: what a model says is data in them as well, and no part of their YAML.
+fn open(node: &mut Node, source: &Source<'_>) {
+    match &mut node.kind {
+        Kind::List(items) => items.iter_mut().for_each(|item| open(item, source)),
+        Kind::Map(entries) => {
+            for entry in entries {
+                if let Kind::Text(text) = &entry.value.kind
+                    && entry.key == PIPELINE
+                    && text.contains("<AUTO")
+                    && other::is_written_out(text)
+                    && let Ok(tree) = other::read_text(source.file.clone(), text, entry.value.span)
+                {
+                    entry.value = tree;
+                }
+                open(&mut entry.value, source);
+            }
+        }
+        _ => {}
+    }
 }
 
 fn may_have(node: &Node) -> bool {
@@ -135,6 +163,11 @@ impl Place {
         rest.split(['.', '[']).next()
     }
 
+    /// The key that the value stands behind, for people.
+    fn last(&self) -> &str {
+        self.path.rsplit('.').next().unwrap_or(&self.path)
+    }
+
     fn is_inert(&self) -> bool {
         let is_own = self.step.as_ref().is_some_and(|step| self.path.len() > step.len());
         is_own && self.key().is_some_and(|key| INERT_OF_STEPS.contains(&key))
@@ -176,7 +209,9 @@ impl Work<'_> {
 
     fn text(&mut self, node: &mut Node, text: &str, place: &Place) {
         let key = place.key().unwrap_or_default();
-        if AT_RUN_TIME.contains(&key) || place.path.ends_with(OF_A_QUEUE) {
+        // A pipeline that cannot be read is told of where it is carried out.
+        let is_unread = place.last() == PIPELINE && other::is_written_out(text);
+        if AT_RUN_TIME.contains(&key) || place.path.ends_with(OF_A_QUEUE) || is_unread {
             return;
         }
         let Some(pieces) = pieces(text) else {
@@ -186,8 +221,7 @@ impl Work<'_> {
             return self.problem(node, place, message, "write `<AUTO>what is wanted</AUTO>`");
         };
         if !self.has_model {
-            let name = place.path.rsplit('.').next().unwrap_or(&place.path);
-            let message = format!("`{name}` is left to a model, and there is none");
+            let message = format!("`{}` is left to a model, and there is none", place.last());
             self.problem(node, place, &message, Code::StepAuto.hint());
             let schema = self.wanted.at(&place.path, place.step.as_deref()).filter(|_| pieces.len() == 1);
             *node = as_node(&wanted::stand_in(&schema.unwrap_or_default()), node.span);
@@ -196,13 +230,7 @@ impl Work<'_> {
         match pieces.as_slice() {
             [Piece::Tag { task }] => {
                 let Some(schema) = self.wanted.at(&place.path, place.step.as_deref()) else {
-                    if key == "action" {
-                        let message = "no action takes what the step gives, so that none can be chosen";
-                        self.problem(node, place, message, "name the action, or a `tool` with several");
-                        // It takes whatever the step gives.
-                        node.kind = Kind::Text("control_flow".to_owned());
-                    }
-                    return;
+                    return self.refuse(node, key, place);
                 };
                 let value = self.value(place.path.clone(), task, text, schema, place);
                 *node = as_node(&value, node.span);
@@ -211,15 +239,30 @@ impl Work<'_> {
         }
     }
 
+    /// Tells of a value that cannot be left to a model.
+    fn refuse(&mut self, node: &mut Node, key: &str, place: &Place) {
+        if key == "action" {
+            let message = "no action takes what the step gives, so that none can be chosen";
+            self.problem(node, place, message, "name the action, or a `tool` with several");
+            // It takes whatever the step gives.
+            node.kind = Kind::Text("control_flow".to_owned());
+        } else {
+            let message = format!("`{}` cannot be left to a model", place.last());
+            self.problem(node, place, &message, "write the value");
+        }
+    }
+
     /// Fills tags within a text in: each is a text, and within a formula or `{{ … }}` a value that is written out.
     fn parts(&mut self, node: &mut Node, text: &str, pieces: &[Piece<'_>], key: &str, place: &Place) {
         let mut out = String::new();
+        let is_formula = CONDITIONS.contains(&key)
+            || place.path.contains(IN_A_QUEUE) && CONDITIONS.contains(&place.last());
         for (n, piece) in pieces.iter().enumerate() {
             match piece {
                 Piece::Text(text) => out.push_str(text),
                 Piece::Tag { task } => {
                     let path = format!("{}#{n}", place.path);
-                    if let Some(quote) = open_quote(&out, CONDITIONS.contains(&key)) {
+                    if let Some(quote) = open_quote(&out, is_formula) {
                         let schema = json!({ "type": ["number", "string", "boolean"] });
                         let value = self.value(path, task, text, schema, place);
                         out.push_str(&as_literal(&value, quote));

@@ -152,6 +152,25 @@ pub(super) fn arguments(text: &str, at: usize) -> Option<(Vec<&str>, usize)> {
     None
 }
 
+/// Whether a name is one of the text itself: of an argument, whose `=` is behind it, or of a `for` or `set` somewhere.
+pub(super) fn binds(text: &str, name: &str, at: usize) -> bool {
+    let behind = text[at..].trim_start();
+    if behind.starts_with('=') && !behind.starts_with("==") {
+        return true;
+    }
+    let is_bound = |word: Word| {
+        let rest = &text[word.range.end..];
+        let rest = &rest[..rest.find('%').unwrap_or(rest.len())];
+        let names = match &text[word.range] {
+            "for" => rest.split(" in ").next(),
+            "set" => rest.split('=').next(),
+            _ => None,
+        };
+        names.is_some_and(|names| names.split(|c| !is_letter(c)).any(|bound| bound == name))
+    };
+    words(text, false).into_iter().any(is_bound)
+}
+
 fn is_letter(c: char) -> bool {
     c.is_alphanumeric() || c == '_'
 }
@@ -237,6 +256,22 @@ mod tests {
         assert_eq!(arguments("f ()", 1), Some((vec![""], 4)));
         assert_eq!(arguments("f.x()", 1), None);
         assert_eq!(arguments("f(a]", 1), None);
+    }
+
+    #[test]
+    fn names_of_the_text_itself() {
+        for text in [
+            "{{ f(e=1) }}",
+            "{% for e in e.x %}",
+            "{% for a, e in b %}",
+            "{% set e = 1 %}",
+            "{% set e %}x{% endset %}",
+        ] {
+            assert!(binds(text, "e", text.find('e').unwrap() + 1), "{text}");
+        }
+        for text in ["{{ e == 1 }}", "{% for a in e %}", "{% set a = e %}", "for e in x", "{{ e }}"] {
+            assert!(!binds(text, "e", text.find('e').unwrap() + 1), "{text}");
+        }
     }
 
     #[test]

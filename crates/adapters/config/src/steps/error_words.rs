@@ -3,7 +3,7 @@
 use refrain_core::check::code::Code;
 use refrain_core::check::suggest::suggestion;
 
-use super::code::key_behind;
+use super::code::{binds, key_behind};
 use super::loop_words::Written;
 use super::names::Meaning;
 use super::reading::Item;
@@ -21,8 +21,8 @@ impl Texts<'_, '_, '_> {
         text: &str,
         at: usize,
     ) -> Option<Written> {
-        let failed =
-            self.failed.clone().filter(|_| name == "error" && self.names.find(name) == Meaning::Nothing)?;
+        let is_it = name == "error" && self.names.find(name) == Meaning::Nothing;
+        let failed = self.failed.clone().filter(|_| is_it && !binds(text, name, at))?;
         let step = alias(&failed);
         let Some((key, end)) = key_behind(text, at) else { return Some(Some((format!("{step}.error"), at))) };
         let written = match key {

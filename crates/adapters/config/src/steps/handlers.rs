@@ -14,7 +14,7 @@ use super::Lowering;
 use super::body::{Around, Draft};
 use super::made::{By, Made};
 use super::names::Known;
-use super::reading::{Fields, Item, OwnItem, json};
+use super::reading::{Fields, Item, OwnItem, flag_of, json};
 use super::texts::Read;
 use crate::node::{Kind, Node};
 
@@ -104,15 +104,23 @@ impl Lowering<'_, '_> {
 
     /// Notes which steps of a list are for failures of which: what is `error` to their texts hangs on that.
     pub(super) fn note_handlers(&mut self, drafts: &[Draft<'_>], steps: &IndexMap<String, Known>) {
+        let is_off =
+            |handler: &Node| handler.get("enabled").and_then(|entry| flag_of(&entry.value)) == Some(false);
         for draft in drafts {
             let named = |handler: &Node| match &handler.get("handler_task_id")?.value.kind {
-                Kind::Text(id) => steps.get(id.trim()),
+                Kind::Text(id) if !is_off(handler) => steps.get(id.trim()),
                 _ => None,
             };
             for step in written_handlers(&draft.fields).filter_map(named) {
                 let failed = self.failed.entry(step.phase.clone()).or_insert_with(|| Some(draft.id.clone()));
                 failed.take_if(|id| *id != draft.id);
             }
+        }
+        // Those of the file are for every step; the steps that they name stand in its first list.
+        if self.names.frames.is_empty() {
+            let tasks = self.handlers.iter().filter_map(|handler| handler.task.as_ref());
+            let named = tasks.filter_map(|task| steps.get(task.item().text()?.trim()));
+            self.failed.extend(named.map(|step| (step.phase.clone(), None)));
         }
     }
 

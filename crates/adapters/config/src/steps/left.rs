@@ -77,6 +77,7 @@ impl Lowering<'_, '_> {
             start.spec.after.iter().chain(&start.read.phases).chain(&read.phases).cloned().collect();
         let spec = PhaseSpec {
             when: start.spec.when.clone(),
+            prepares: Some(draft.phase.clone()),
             after: after.into_iter().collect(),
             names: read.names,
             input: Some(json!({ "task": task, "seen": seen, "schema": schema })),

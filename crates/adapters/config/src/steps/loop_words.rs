@@ -130,7 +130,8 @@ impl Texts<'_, '_, '_> {
     }
 }
 
-fn quoted(text: &str) -> Option<&str> {
+/// Returns a text that is written out in quotes.
+pub(super) fn quoted(text: &str) -> Option<&str> {
     let quote = text.chars().next().filter(|c| matches!(c, '\'' | '"'))?;
     let inner = text.strip_prefix(quote)?.strip_suffix(quote)?;
     (!inner.contains(['\'', '"', '\\'])).then_some(inner)

@@ -29,7 +29,7 @@ use super::names::{Names, Round, Turn};
 use super::reading::{Fields, Item, json as value_of};
 use super::step::Start;
 use super::texts::{Read, has_template};
-use super::{Lowering, by_names, header};
+use super::{Lowering, header};
 use crate::node::Kind;
 
 const PARAMETERS: [&str; 7] = [
@@ -282,7 +282,7 @@ impl<'s> Lowering<'s, '_> {
         let mut read = Read::default();
         let mut values = Map::new();
         self.types_of_other.clear();
-        let section = fields.get("outputs").map(|section| by_names(&section));
+        let section = fields.get("outputs").map(|section| self.by_names(&section));
         let section = section.as_ref().and_then(|section| self.reading.fields(&section.item()));
         for (name, item) in section.iter().flat_map(Fields::iter) {
             let Some(item) = self.declared_output(name, item) else { continue };

@@ -5,12 +5,13 @@ use std::rc::Rc;
 
 use refrain_core::check::code::Code;
 use refrain_core::template::is_template;
+use refrain_schemas::problem::Problem;
 
 use super::auto::fill_within;
 use super::budget::Spent;
 use super::reading::{Item, leads_out};
 use super::{Lowering, Whole, blocks, include, is_steps};
-use crate::node::{Kind, Node};
+use crate::node::{Kind, Node, Span};
 use crate::source::Source;
 use crate::yaml;
 
@@ -61,7 +62,7 @@ impl<'s> Lowering<'s, '_> {
             return Some(Other { tree, path, source: None });
         }
         let text = self.reading.text(item)?;
-        if text.contains("steps:") && text.trim_end().contains('\n') {
+        if is_written_out(text) {
             return self.written_out(item, text);
         }
         let path = text.trim();
@@ -108,23 +109,30 @@ impl<'s> Lowering<'s, '_> {
         Ok(None)
     }
 
-    /// Reads a pipeline that stands in a text of its own; its places are those of the text.
+    /// Takes a pipeline that stands in a text of its own.
     fn written_out(&mut self, item: &Item<'_>, text: &str) -> Option<Other<'s>> {
         let file = self.calls.last().cloned().unwrap_or_default();
-        let source = Source::new(file, text);
-        let (tree, problems) = yaml::read(&source);
-        let (line, column) = (item.node.span.line.saturating_sub(1), item.node.span.column.saturating_sub(1));
-        for problem in &problems {
-            let message = format!("the pipeline that is written here: {}", problem.message);
-            self.reading.at(Code::StepPipeline, item, message, problem.hint.clone());
+        match read_text(file, text, item.node.span) {
+            Ok(tree) if is_steps(&tree) => {
+                Some(Other { tree: Rc::new(tree), path: item.path.clone(), source: None })
+            }
+            Ok(_) => {
+                self.reading.at(
+                    Code::StepPipeline,
+                    item,
+                    "what is written here is no pipeline of steps",
+                    None,
+                );
+                None
+            }
+            Err(problems) => {
+                for problem in problems {
+                    let message = format!("the pipeline that is written here: {}", problem.message);
+                    self.reading.at(Code::StepPipeline, item, message, problem.hint);
+                }
+                None
+            }
         }
-        let mut tree = tree.filter(|_| problems.is_empty())?;
-        if !is_steps(&tree) {
-            self.reading.at(Code::StepPipeline, item, "what is written here is no pipeline of steps", None);
-            return None;
-        }
-        tree.shift(line, column);
-        Some(Other { tree: Rc::new(tree), path: item.path.clone(), source: None })
     }
 
     fn read_other(&mut self, item: &Item<'_>, path: &str, bytes: &'s [u8]) -> Option<Other<'s>> {
@@ -175,4 +183,17 @@ impl<'s> Lowering<'s, '_> {
         let bytes = bytes.len() + found.bytes;
         is_whole.then_some(Found { tree: Rc::new(tree), source, bytes })
     }
+}
+
+/// Whether a text is a pipeline itself, and no name of one.
+pub(super) fn is_written_out(text: &str) -> bool {
+    text.contains("steps:") && text.trim_end().contains('\n')
+}
+
+/// Reads a pipeline that stands in a text of its own; its places are those of the text.
+pub(super) fn read_text(file: String, text: &str, span: Span) -> Result<Node, Vec<Problem>> {
+    let (tree, problems) = yaml::read(&Source::new(file, text));
+    let mut tree = tree.filter(|_| problems.is_empty()).ok_or(problems)?;
+    tree.shift(span.line.saturating_sub(1), span.column.saturating_sub(1));
+    Ok(tree)
 }

@@ -10,7 +10,7 @@ use super::code::{Word, is_guarded, key_behind, words};
 use super::looks;
 use super::names::{CALLED, Meaning, TAKEN};
 use super::reading::Item;
-use super::texts::{Texts, alias};
+use super::texts::{Texts, alias, is_alias};
 
 /// A text was refused, and that is told.
 struct Refused;
@@ -59,8 +59,9 @@ impl Texts<'_, '_, '_> {
         }
         if name == looks::FUNCTION
             && self.names.find(name) == Meaning::Nothing
-            && let Some((written, end)) = self.look(text, end)
+            && let Some(written) = self.look(item, text, end)
         {
+            let (written, end) = written.ok_or(Refused)?;
             return Ok(Some((start..end, written)));
         }
         let behind = self.behind_result(name, text, end);
@@ -168,7 +169,7 @@ impl Texts<'_, '_, '_> {
             Meaning::Step(_) => self.names.step(name).is_some_and(|step| step.is_loop),
             Meaning::Nothing => {
                 let mut steps = self.names.frames.iter().flat_map(|frame| &frame.steps);
-                steps.any(|(id, step)| step.is_loop && alias(id) == name)
+                steps.any(|(id, step)| step.is_loop && is_alias(id, name))
             }
             _ => false,
         };

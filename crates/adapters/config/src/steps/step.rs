@@ -359,7 +359,7 @@ impl Lowering<'_, '_> {
         }
         spec.within = around.map(|around| around.phase.clone());
         for look in read.looks.take().into_iter().flatten() {
-            self.look_for(look, draft, &spec, &dependencies);
+            self.look_for(look, draft, spec.within.clone(), &dependencies);
         }
         self.way_left_open(draft, around, &spec);
         // Who reads a document comes after it, whatever became of its step.

@@ -13,7 +13,7 @@ use refrain_core::template::{
 use refrain_schemas::name::PhaseName;
 use serde_json::{Map, Value};
 
-use super::code::{is_guarded, key_behind, words};
+use super::code::{Word, is_guarded, key_behind, words};
 use super::looks::Look;
 use super::names::{Meaning, Names};
 use super::reading::{Item, Reading, json};
@@ -213,7 +213,7 @@ impl Texts<'_, '_, '_> {
             }
             Meaning::Nothing => match self.of_alias(root) {
                 Some(phase) => phase,
-                None if is_always_guarded(text, is_bare, root) => return,
+                None if is_always_guarded(text, is_bare, path) => return,
                 None => return self.unknown(item, root, root),
             },
         };
@@ -259,7 +259,7 @@ impl Texts<'_, '_, '_> {
 
     pub(super) fn of_alias(&self, root: &str) -> Option<PhaseName> {
         let steps = self.names.frames.iter().rev().flat_map(|frame| &frame.steps);
-        steps.into_iter().find(|(id, _)| alias(id) == root).map(|(_, step)| step.phase.clone())
+        steps.into_iter().find(|(id, _)| is_alias(id, root)).map(|(_, step)| step.phase.clone())
     }
 
     pub(super) fn unknown(&mut self, item: &Item<'_>, shown: &str, name: &str) {
@@ -324,7 +324,7 @@ impl Texts<'_, '_, '_> {
             key = inner;
             known.extend(beside);
         }
-        if is_always_guarded(text, is_bare, root) {
+        if is_always_guarded(text, is_bare, path) {
             return;
         }
         let hint = suggestion(&key, known.iter().map(String::as_str));
@@ -337,6 +337,12 @@ pub(super) fn alias(id: &str) -> String {
     id.replace('-', "_")
 }
 
+/// Whether a step with this id has that name in templates; there may be many to ask.
+pub(super) fn is_alias(id: &str, name: &str) -> bool {
+    let plain = |byte: u8| if byte == b'-' { b'_' } else { byte };
+    id.len() == name.len() && id.bytes().map(plain).eq(name.bytes())
+}
+
 /// Whether any text of a value is a template.
 pub(super) fn has_template(value: &Value) -> bool {
     match value {
@@ -347,9 +353,22 @@ pub(super) fn has_template(value: &Value) -> bool {
     }
 }
 
-fn is_always_guarded(text: &str, is_bare: bool, root: &str) -> bool {
-    let mut places =
-        words(text, is_bare).into_iter().filter(|word| &text[word.range.clone()] == root).peekable();
+/// Whether everything that reads a path says what to do where it leads to nothing.
+fn is_always_guarded(text: &str, is_bare: bool, path: &str) -> bool {
+    let mut keys = path.split('.');
+    let root = keys.next().unwrap_or_default();
+    let leads_there = |word: &Word| {
+        let mut at = word.range.end;
+        keys.clone().all(|key| match key_behind(text, at) {
+            Some((found, end)) => {
+                at = end;
+                found == key
+            }
+            None => false,
+        })
+    };
+    let is_it = |word: &Word| &text[word.range.clone()] == root && leads_there(word);
+    let mut places = words(text, is_bare).into_iter().filter(is_it).peekable();
     places.peek().is_some() && places.all(|word| is_guarded(text, word.range.end))
 }
 

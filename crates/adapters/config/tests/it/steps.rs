@@ -310,8 +310,12 @@ fn files_are_read_in() {
     {
         refused(&write(bad), &[("E0817", 1)]);
     }
-    let looked = [(content, json!("{{ is_there }}")), ("/phases/a-look-1/input/path", json!("{{ \"b\" }}"))];
+    let looked =
+        [(content, json!("{{ file_exists_1 }}")), ("/phases/a-look-1/input/path", json!("{{ \"b\" }}"))];
     check(&write("{{ file_exists(\"b\") }}"), &looked);
+    let many = |n: usize| (0..n).map(|n| format!("{{{{ file_exists(\"{n}\") }}}}")).collect::<String>();
+    check(&write(&many(100)), &[("/phases/a-look-100/input/path", json!("{{ \"99\" }}"))]);
+    refused(&write(&many(101)), &[("E0802", 1)]);
     for bad in ["<< inc/again.txt >>", "{{ file:inc/gone.txt }}", "{{ file:../x }}", "{{ file:/etc/passwd }}"]
     {
         refused(&write(bad), &[("E0817", 1)]);

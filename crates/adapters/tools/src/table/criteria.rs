@@ -50,7 +50,8 @@ impl Criteria {
             _ => return Err(Fault::reported("criteria are fields with their values, or a formula")),
         };
         if let Some((name, operator)) = spelt_out(fields) {
-            return Self::field(name, operator, fields.get("value").unwrap_or(&Value::Null));
+            let nothing = || Fault::reported(format!("`{name} {operator}` says no value to compare with"));
+            return Self::field(name, operator, fields.get("value").ok_or_else(nothing)?);
         }
         let mut all = Vec::new();
         for (name, wanted) in fields {

@@ -57,6 +57,8 @@ fn rows_are_filtered() {
         let data = made("filter", json!({"data": rows, "criteria": criteria}));
         assert_eq!(data.as_array().unwrap().len(), n, "{criteria}");
     }
+    let nothing = json!({"data": rows, "criteria": {"field": "v", "operator": "gt"}});
+    failed("filter", nothing, "`v gt` says no value to compare with");
 }
 
 #[test]

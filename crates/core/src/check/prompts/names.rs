@@ -9,7 +9,7 @@ use super::super::{Checker, suggest};
 use super::{Found, Reader, place};
 use crate::model::Select;
 use crate::prompt::Sight;
-use crate::template::{TemplateError, filters, known_filter};
+use crate::template::{TemplateError, known_filter, usual_filters};
 
 /// What is wrong with a name, and what to do about it.
 type Wrong = (Code, String, Option<String>);
@@ -51,7 +51,7 @@ impl Checker<'_> {
                 Some(_) => message,
                 None => located(&TemplateError { message, line, column, range: None }),
             };
-            let hint = suggest::nearest(name, filters()).map(|near| format!("did you mean `{near}`?"));
+            let hint = suggest::nearest(name, usual_filters()).map(|near| format!("did you mean `{near}`?"));
             self.problems.add_at(Code::PromptName, &*found.at, message, hint, place);
         }
     }

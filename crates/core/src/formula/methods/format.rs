@@ -93,7 +93,8 @@ fn put(
 /// Returns a value as it stands within a list.
 fn quoted(value: &Value<'_>, work: &mut Work) -> Outcome<String> {
     let listed = print::printed(&Value::list(vec![value.clone()]), work)?;
-    Ok(listed.trim_start_matches('[').strip_suffix(']').unwrap_or(&listed).to_owned())
+    let inner = listed.strip_prefix('[').and_then(|inner| inner.strip_suffix(']'));
+    Ok(inner.unwrap_or(&listed).to_owned())
 }
 
 /// How a value is written: `[[fill]align][sign][#][0][width][,][.places][type]`.

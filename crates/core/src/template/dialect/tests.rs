@@ -112,6 +112,7 @@ fn methods_are_those_of_formulas() {
         "{{ '{}-{:>3}|{:05.1f}'.format(who, n, 2) }} {{ '{1}{0!r}{{}}'.format(who, 'x') }}",
         "me- 41|002.0 x'me'{}",
     );
+    check("{{ '{!r} {!r} {!r}'.format([1], [[], 'a'], obj) }}", "[1] [[], 'a'] {'a': 1, 'b': [True, None]}");
     check("{{ '{a:,} {b:.1%} {c:x}'.format(a=1234567, b=0.5, c=255) }}", "1,234,567 50.0% ff");
     refused("{{ '{}'.format() }}", "there is no value 0 to put in");
     refused("{{ '{0.x}'.format(who) }}", "cannot be put in");

@@ -32,18 +32,28 @@ pub(super) fn as_data(text: &str) -> String {
     out
 }
 
-/// Returns a value as it stands in a formula; within quotes that are open there, as a part of that text.
+/// Returns a value as it stands in a formula; within quotes that are open there, as a part of that text. What means something in
+/// texts is written by its number: around a formula without braces nothing else would keep it from being filled in.
 pub(super) fn as_literal(value: &Value, quote: Option<char>) -> String {
-    let escaped = |text: &str, quote: char| {
-        let text = text.replace('\\', "\\\\").replace(quote, &format!("\\{quote}"));
-        text.replace('\n', "\\n").replace("<AUTO", "< AUTO").replace("$results.", "$ results.")
-    };
     match (value, quote) {
-        (Value::String(text), Some(quote)) => escaped(text, quote),
-        (Value::String(text), None) => format!("'{}'", escaped(text, '\'')),
+        (Value::String(text), Some(_)) => escaped(text),
+        (Value::String(text), None) => format!("'{}'", escaped(text)),
         (Value::Number(number), None) => format!("({number})"),
         (other, _) => other.to_string(),
     }
+}
+
+fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '{' | '}' | '<' | '$' | '\\' | '\'' | '"' | '\0'..=' ' if c != ' ' => {
+                out.push_str(&format!("\\u{:04x}", u32::from(c)));
+            }
+            c => out.push(c),
+        }
+    }
+    out
 }
 
 /// Returns a value as it stands in a file.
@@ -73,6 +83,7 @@ pub(super) fn as_node(value: &Value, span: Span) -> Node {
 
 #[cfg(test)]
 mod tests {
+    use refrain_core::condition::Condition;
     use refrain_core::fill::Pattern;
     use refrain_core::template::{Context, Dialect};
     use serde_json::json;
@@ -100,6 +111,35 @@ mod tests {
             let written = Value::String(as_data(text));
             let filled = Pattern::compile_in(Dialect::Steps, &written, "").unwrap().fill(&context).unwrap();
             assert_eq!(filled, Value::from(text), "{written}");
+        }
+    }
+
+    #[test]
+    fn whatever_is_said_is_a_text_in_a_formula() {
+        let context = Context::of(&json!({"a": "FILLED", "s": 1}));
+        for text in [
+            "{{ a }}",
+            "it's \"so\"",
+            "\\u007b\\",
+            "{% if a %}{# b #}",
+            "$results.a <AUTO>b</AUTO>",
+            "x\n\ty\0",
+        ] {
+            let said = Value::from(text);
+            let context = context.clone().with("said", &said);
+            for formula in [
+                format!("said == {}", as_literal(&said, None)),
+                format!("said == \"{}\"", as_literal(&said, Some('"'))),
+                format!("{{{{ said == {} }}}}", as_literal(&said, None)),
+                format!(
+                    "{{{{ 1 }}}} == 1 and len('{}') == {}",
+                    as_literal(&said, Some('\'')),
+                    text.chars().count()
+                ),
+            ] {
+                let holds = Condition::compile(Dialect::Steps, &formula).unwrap().holds(&context);
+                assert_eq!(holds.map_err(|error| error.to_string()), Ok(true), "{formula}");
+            }
         }
     }
 }

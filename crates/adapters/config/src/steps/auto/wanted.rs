@@ -10,6 +10,8 @@ use crate::node::{Kind, Node};
 const POLICIES: [&str; 4] = ["fail", "continue", "skip", "retry"];
 /// How a model is chosen.
 const STRATEGIES: [&str; 3] = ["cost", "performance", "balanced"];
+/// How pauses between attempts grow.
+const BACKOFFS: [&str; 3] = ["none", "fixed", "exponential"];
 /// A text is more than enough to look at.
 const MOST_DEPTH: usize = 16;
 
@@ -26,8 +28,18 @@ impl Wanted<'_> {
         let rest = path.strip_prefix(step)?.strip_prefix('.')?;
         let (key, inner) = rest.find(['.', '[']).map_or((rest, ""), |at| rest.split_at(at));
         let is_whole = inner.is_empty();
+        let last = rest.rsplit('.').next().unwrap_or(rest);
         Some(match key {
             "parameters" => self.parameter(step, inner),
+            "retry" | "error_handling" if last == "backoff" => json!({ "enum": BACKOFFS }),
+            "retry" | "error_handling" if last.ends_with("_delay") => {
+                json!({ "type": "number", "minimum": 0 })
+            }
+            "retry" | "error_handling" if last == "max_attempts" => {
+                json!({ "type": "integer", "minimum": 1 })
+            }
+            "size_limit" | "iteration_timeout" => json!({ "type": "integer", "minimum": 1 }),
+            "break_on_error" | "add_completion_task" => json!({ "type": "boolean" }),
             "action" if self.find(step)?.get("tool").is_none() => self.bare_actions(step)?,
             "action" => self.actions(step),
             // Nothing is in the way of a step of which nobody has said yet when it runs.
@@ -85,6 +97,7 @@ impl Wanted<'_> {
                 return Some(json!({ "enum": STRATEGIES }));
             }
             "default_model" | "model" => return self.models(),
+            "output_dir" | "system" => return Some(json!({ "type": "string" })),
             _ if path.starts_with("experts[") => return self.models(),
             _ if path.starts_with("experts.") && path.ends_with(".model") => return self.models(),
             _ => {}

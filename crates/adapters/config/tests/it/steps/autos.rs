@@ -49,12 +49,20 @@ fn tools_are_those_that_take_what_the_step_gives() {
 fn what_steps_say_besides() {
     check(
         "steps:\n- { id: a, tool: filesystem, action: <AUTO>what</AUTO>, parameters: { path: p } }\n\
-         - { id: b, action: echo b, dependencies: <AUTO>which</AUTO>, on_failure: <AUTO>what</AUTO>, max_retries: <AUTO>n</AUTO> }\n",
+         - { id: b, action: echo b, dependencies: <AUTO>which</AUTO>, on_failure: <AUTO>what</AUTO>, max_retries: <AUTO>n</AUTO> }\n\
+         - { id: c, action: echo c, produces: c.txt, size_limit: <AUTO>n</AUTO>, retry: { max_attempts: <AUTO>n</AUTO>, backoff: <AUTO>how</AUTO>, max_delay: <AUTO>n</AUTO> } }\n\
+         - { id: d, for_each: [1], break_on_error: <AUTO>so</AUTO>, iteration_timeout: <AUTO>n</AUTO>, steps: [{ id: e, action: echo e }] }\n",
         &[
             ("steps[0].action", json!({"enum": ["read", "write", "list"]})),
-            ("steps[1].dependencies", json!({"type": "array", "items": {"enum": ["a"]}})),
-            ("steps[1].on_failure", json!({"enum": ["fail", "continue", "skip", "retry", "a"]})),
+            ("steps[1].dependencies", json!({"type": "array", "items": {"enum": ["a", "c", "d"]}})),
+            ("steps[1].on_failure", json!({"enum": ["fail", "continue", "skip", "retry", "a", "c", "d"]})),
             ("steps[1].max_retries", json!({"type": "integer", "minimum": 0})),
+            ("steps[2].size_limit", json!({"type": "integer", "minimum": 1})),
+            ("steps[2].retry.max_attempts", json!({"type": "integer", "minimum": 1})),
+            ("steps[2].retry.backoff", json!({"enum": ["none", "fixed", "exponential"]})),
+            ("steps[2].retry.max_delay", json!({"type": "number", "minimum": 0})),
+            ("steps[3].break_on_error", json!({"type": "boolean"})),
+            ("steps[3].iteration_timeout", json!({"type": "integer", "minimum": 1})),
         ],
     );
 }

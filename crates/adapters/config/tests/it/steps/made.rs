@@ -143,7 +143,7 @@ fn what_is_made_for_steps_is_converted() {
         - { id: a, tool: filesystem, action: read, parameters: { path: p }, on_failure: continue,\n    \
             products: [{ name: '{{ who }}.txt', template: '{{ a.content }}', size_limit: 2KiB }], goto: '{{ a.content }}',\n    \
             on_error: [{ error_codes: [3], handler_action: 'echo {{ a.error }}' }, { error_patterns: [x], handler_task_id: alarm }] }\n\
-        - { id: b, tool: own, parameters: { text: '{{ who }}' }, dependencies: [a] }\n\
+        - { id: b, tool: own, parameters: { text: '{{ who }}{{ file_exists(who) }}' }, dependencies: [a] }\n\
         - { id: c, for_each: [1], steps: [{ id: d, action: 'echo {{ item }}', on_error: { handler_action: echo no } }] }\n\
         - { id: e, tool: pipeline-executor, parameters: { pipeline: { name: y, steps: [{ id: f, action: echo x }], outputs: { o: '{{ f }}' } } } }\n\
         - { id: alarm, action: echo alarm }\n\
@@ -154,7 +154,9 @@ fn what_is_made_for_steps_is_converted() {
     let again = parse_with(converted.as_bytes(), "refrain.yaml", &Given::default());
     assert_eq!(again.problems(), [], "{converted}");
     assert_eq!(again.pipeline(), parsed.pipeline(), "{converted}");
-    for part in ["needs_made: true", "handles:", "output_types:", "accepts:", "size_limit: 2048"] {
+    for part in
+        ["needs_made: true", "prepares: b", "handles:", "output_types:", "accepts:", "size_limit: 2048"]
+    {
         assert!(converted.contains(part), "{part} is not in {converted}");
     }
 }

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use indexmap::IndexMap;
 use refrain_core::check::code::Code;
+use refrain_core::check::suggest::nearest;
 use refrain_core::check::{Broken, fits};
 use refrain_core::ports::tool_catalogue::ToolCatalogue;
 use refrain_schemas::choice::{ChoicesOnRecord, ModelChoice};
@@ -283,6 +284,9 @@ struct Lowering<'s, 'g> {
     found: HashMap<String, Found<'s>>,
 }
 
+/// What an output says of itself.
+const OUTPUT_KEYS: [&str; 3] = ["type", "value", "description"];
+
 impl<'s> Lowering<'s, '_> {
     /// Turns everything into its part of the pipeline; returns the id.
     fn file(&mut self, fields: &Fields<'_>) -> String {
@@ -347,12 +351,19 @@ impl<'s> Lowering<'s, '_> {
     fn declared_output<'n>(&mut self, name: &str, item: Item<'n>) -> Option<Item<'n>> {
         let Kind::Map(entries) = &item.node.kind else { return Some(item) };
         let has = |key: &str| entries.iter().any(|entry| entry.key == key);
-        let is_declared = (has("value") || has("type"))
-            && entries.iter().all(|entry| ["type", "value", "description"].contains(&entry.key.as_str()));
-        if !is_declared {
+        // A key that is nearly one of a declaration beside one that is makes one; any other makes a map of data.
+        let is_near = |entry: &Entry| nearest(&entry.key, OUTPUT_KEYS).is_some();
+        let is_exact = |entry: &Entry| OUTPUT_KEYS.contains(&entry.key.as_str());
+        let says_something =
+            has("value") || has("type") || (has("description") && !entries.iter().all(is_exact));
+        if !(says_something && entries.iter().all(is_near)) {
             return Some(item);
         }
         let fields = self.reading.fields(&item)?;
+        if !entries.iter().all(is_exact) {
+            self.reading.known(&fields, "an output", &OUTPUT_KEYS, &[]);
+            return None;
+        }
         let Some(value) = fields.get("value") else {
             let hint = Some("add `value: \"{{ … }}\"`".to_owned());
             let message = format!("the output `{name}` says no value");

@@ -28,6 +28,7 @@ pub mod meaning;
 pub mod merge;
 pub mod model;
 pub mod overlay;
+pub mod past;
 pub mod plan;
 pub mod ports;
 pub mod prepare;

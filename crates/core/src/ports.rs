@@ -8,6 +8,7 @@ pub mod executor;
 pub mod fetch;
 pub mod files;
 pub mod model_catalogue;
+pub mod past;
 pub mod rules;
 pub mod runner;
 pub mod scratch;

@@ -133,7 +133,7 @@ impl Template {
             Form::Plain(_) => BTreeSet::new(),
             Form::Compiled(environment, texts) => {
                 let names = |template: minijinja::Template<'_, '_>| template.undeclared_variables(true);
-                let unsliced = slices::without_slices(&texts.0);
+                let unsliced = slices::without_slices(&texts.1.unguarded(&texts.0));
                 let names = match &unsliced {
                     Some(text) => environment.template_from_str(text).map(names),
                     None => environment.get_template(NAME).map(names),
@@ -172,6 +172,21 @@ impl Template {
     #[must_use]
     pub fn tests(&self) -> Vec<&str> {
         places::tests(self.source()).into_iter().map(|(name, _)| name).collect()
+    }
+
+    /// Says what is wrong with regular expressions of steps files that are written out.
+    #[must_use]
+    pub fn wrong_patterns(&self) -> Vec<String> {
+        let written = places::first_texts(self.source(), &dialect::MATCHING);
+        let wrong = written.into_iter().filter_map(|text| {
+            let text = environment_of(Dialect::Steps)
+                .compile_expression_owned(text.to_owned())
+                .ok()?
+                .eval(())
+                .ok()?;
+            dialect::wrong_pattern(text.as_str()?)
+        });
+        wrong.collect()
     }
 
     fn place(&self, range: Range<usize>) -> (u32, u32, u32) {

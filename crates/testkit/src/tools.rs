@@ -10,10 +10,34 @@ use refrain_core::ports::agent::AgentError;
 use refrain_core::ports::cancel::Cancel;
 use refrain_core::ports::fetch::{Fetch, WebRequest, WebResponse};
 use refrain_core::ports::files::FileError;
+use refrain_core::ports::past::{Past, PastRun};
 use refrain_core::ports::runner::{Finished, Invocation, Runner};
+use refrain_core::ports::store::StoreError;
 use refrain_core::ports::workspace::{Kind, Listed, Workspace};
 use refrain_schemas::artifact::FileStamp;
 use refrain_schemas::digest::Digest;
+use serde_json::Value;
+
+/// Runs in memory, and what they made.
+#[derive(Debug, Default)]
+pub struct MemoryPast {
+    /// The runs, oldest first.
+    pub runs: Mutex<Vec<PastRun>>,
+    /// What they made.
+    pub contents: Mutex<BTreeMap<Digest, Value>>,
+}
+
+#[async_trait]
+impl Past for MemoryPast {
+    async fn runs(&self) -> Result<Vec<PastRun>, StoreError> {
+        Ok(self.runs.lock().unwrap_or_else(PoisonError::into_inner).clone())
+    }
+
+    async fn contents(&self, digest: Digest) -> Result<Value, StoreError> {
+        let contents = self.contents.lock().unwrap_or_else(PoisonError::into_inner);
+        contents.get(&digest).cloned().ok_or(StoreError::Missing { digest })
+    }
+}
 
 /// Files in memory; it refuses every path that is not plainly one of the project.
 #[derive(Debug, Default)]

@@ -77,7 +77,7 @@ impl FsWorkspace {
         let full = self.root.resolve_new(&path)?;
         let reserved = |what: &str| FileError::Reserved { path: path.clone(), what: what.to_owned() };
         if path.is_empty() {
-            return Err(reserved("the project itself"));
+            return Err(FileError::Reserved { path: ".".to_owned(), what: "the project itself".to_owned() });
         }
         if self.kept.iter().any(|kept| *kept == path || kept.starts_with(&format!("{path}/"))) {
             return Err(reserved("the pipeline that is carried out"));

@@ -25,6 +25,7 @@ pub(crate) fn action(
         effect: Effect::Pure,
         version: 1,
         input: object(input, false),
+        of_steps: &[],
         output: document(&result),
         validator: OnceLock::new(),
     }
@@ -43,6 +44,12 @@ impl Action {
 
     pub(crate) const fn or(mut self, aliases: &'static [&'static str]) -> Self {
         self.aliases = aliases;
+        self
+    }
+
+    /// Adds what steps say that is none of the input.
+    pub(crate) const fn of_steps(mut self, names: &'static [(&'static str, &'static str)]) -> Self {
+        self.of_steps = names;
         self
     }
 
@@ -110,6 +117,15 @@ pub(crate) fn positive() -> Value {
 
 pub(crate) fn integer() -> Value {
     json!({ "type": "integer" })
+}
+
+pub(crate) fn at_least_one() -> Value {
+    json!({ "type": "integer", "minimum": 1 })
+}
+
+/// A share of something.
+pub(crate) fn share() -> Value {
+    json!({ "type": "number", "minimum": 0, "maximum": 1 })
 }
 
 pub(crate) fn boolean() -> Value {

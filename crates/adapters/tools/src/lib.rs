@@ -12,6 +12,7 @@ mod envelope;
 mod offers;
 mod params;
 mod registry;
+mod strangers;
 mod table;
 mod tool;
 mod tools;

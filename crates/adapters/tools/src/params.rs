@@ -1,6 +1,9 @@
 //! The input of an action, as its schema has it.
 
+use std::collections::BTreeSet;
+
 use refrain_core::formula::python_text;
+use refrain_core::ports::tool_catalogue::Written;
 use serde_json::{Map, Value};
 
 use crate::tool::Fault;
@@ -22,6 +25,11 @@ impl Params {
     /// Returns all of it.
     pub(crate) fn whole(&self) -> Value {
         Value::Object(self.0.clone())
+    }
+
+    /// Returns it as it is judged before anything is done.
+    pub(crate) fn written(&self) -> Written {
+        Written { literals: self.0.clone(), made: BTreeSet::new() }
     }
 
     pub(crate) fn has(&self, name: &str) -> bool {

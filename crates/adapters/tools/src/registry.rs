@@ -3,10 +3,9 @@
 use std::sync::{Arc, LazyLock};
 
 use refrain_core::ports::tool_catalogue::{
-    ActionView, BareAction, Complaint, ToolCatalogue, ToolKind, ToolView,
+    ActionView, BareAction, Complaint, ToolCatalogue, ToolKind, ToolView, Written,
 };
 use refrain_core::ports::workspace::Workspace;
-use serde_json::{Map, Value};
 
 use crate::tool::{Action, Declared, ToolPorts};
 use crate::tools::{all, bare};
@@ -49,9 +48,9 @@ impl ToolCatalogue for Registry {
         bare::bare(action)
     }
 
-    fn judge(&self, tool: &str, action: &str, literals: &Map<String, Value>) -> Vec<Complaint> {
+    fn judge(&self, tool: &str, action: &str, written: &Written) -> Vec<Complaint> {
         let tool = declared(tool).and_then(|tool| tool.tool.as_ref());
-        tool.map(|tool| tool.judge(action, literals, &*self.workspace)).unwrap_or_default()
+        tool.map(|tool| tool.judge(action, written, &*self.workspace)).unwrap_or_default()
     }
 }
 
@@ -87,8 +86,8 @@ impl ToolCatalogue for Toolbox {
         self.registry.bare(action)
     }
 
-    fn judge(&self, tool: &str, action: &str, literals: &Map<String, Value>) -> Vec<Complaint> {
-        self.registry.judge(tool, action, literals)
+    fn judge(&self, tool: &str, action: &str, written: &Written) -> Vec<Complaint> {
+        self.registry.judge(tool, action, written)
     }
 }
 
@@ -97,8 +96,8 @@ fn position(name: &str) -> Option<usize> {
 }
 
 fn view(action: &'static Action) -> ActionView<'static> {
-    let Action { name, aliases, description, effect, version, input, output, .. } = action;
-    ActionView { name, aliases, description, effect: *effect, version: *version, input, output }
+    let Action { name, aliases, description, effect, version, input, of_steps, output, .. } = action;
+    ActionView { name, aliases, description, effect: *effect, version: *version, input, of_steps, output }
 }
 
 /// Finds a tool.

@@ -9,6 +9,7 @@ pub(crate) mod aggregate;
 pub(crate) mod change;
 pub(crate) mod clean;
 pub(crate) mod criteria;
+pub(crate) mod keys;
 pub(crate) mod merge;
 pub(crate) mod pivot;
 pub(crate) mod profile;

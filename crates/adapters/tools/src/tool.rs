@@ -10,10 +10,11 @@ use refrain_core::ports::cancel::Cancel;
 use refrain_core::ports::clock::Clock;
 use refrain_core::ports::fetch::Fetch;
 use refrain_core::ports::files::FileError;
+use refrain_core::ports::past::Past;
 use refrain_core::ports::runner::{Resources, Runner};
 use refrain_core::ports::scratch::Scratch;
 use refrain_core::ports::store::StoreError;
-use refrain_core::ports::tool_catalogue::{Complaint, ToolKind};
+use refrain_core::ports::tool_catalogue::{Complaint, ToolKind, Written};
 use refrain_core::ports::tools::Tools;
 use refrain_core::ports::workspace::Workspace;
 use refrain_schemas::digest::Digest;
@@ -21,6 +22,7 @@ use refrain_schemas::failure::FailureKind;
 use serde_json::{Map, Value, json};
 
 use crate::params::Params;
+use crate::strangers::stranger;
 
 /// The most complaints about an input that a message quotes.
 const COMPLAINTS: usize = 5;
@@ -36,6 +38,8 @@ pub struct ToolPorts {
     pub fetch: Arc<dyn Fetch>,
     /// What is remembered while a pipeline is carried out.
     pub scratch: Arc<dyn Scratch>,
+    /// The runs on record.
+    pub past: Arc<dyn Past>,
     /// The servers of the pipeline.
     pub servers: Arc<dyn Tools>,
     /// The time.
@@ -51,7 +55,7 @@ pub(crate) trait Tool: Debug + Send + Sync {
     }
 
     /// Says what is wrong with the parts of an input that are written down.
-    fn judge(&self, _action: &str, _literals: &Map<String, Value>, _files: &dyn Workspace) -> Vec<Complaint> {
+    fn judge(&self, _action: &str, _written: &Written, _files: &dyn Workspace) -> Vec<Complaint> {
         Vec::new()
     }
 
@@ -79,6 +83,8 @@ pub(crate) struct Action {
     pub(crate) effect: Effect,
     pub(crate) version: u32,
     pub(crate) input: Value,
+    /// What steps say besides, and what that is for.
+    pub(crate) of_steps: &'static [(&'static str, &'static str)],
     pub(crate) output: Value,
     /// What judges inputs, made when it is needed first.
     pub(crate) validator: OnceLock<Option<Validator>>,
@@ -89,6 +95,9 @@ impl Action {
     pub(crate) fn complaint(&self, input: &Map<String, Value>) -> Option<String> {
         let validator = self.validator.get_or_init(|| jsonschema::validator_for(&self.input).ok());
         let input = Value::Object(input.clone());
+        if let Some(stranger) = stranger(&input, &self.input) {
+            return Some(stranger);
+        }
         let errors = validator.as_ref()?.iter_errors(&input).take(COMPLAINTS);
         let all: Vec<String> = errors
             .map(|error| match error.instance_path().to_string() {

@@ -7,6 +7,7 @@ use refrain_core::ports::tool_catalogue::ToolKind;
 use crate::tool::{Action, Declared, Tool};
 
 pub(crate) mod bare;
+mod checkpoint;
 mod data;
 mod evaluate;
 mod filesystem;
@@ -28,6 +29,7 @@ pub use question::fits as fits_question;
 /// Returns every tool.
 pub(crate) fn all() -> Vec<Declared> {
     let mut tools = vec![
+        checkpoint::declared(),
         data::declared(),
         evaluate::declared(),
         filesystem::declared(),

@@ -47,6 +47,10 @@ pub(crate) struct AnswerArgs {
     by: Option<String>,
 }
 
+/// What is told of a question besides its title.
+const ASKED: [&str; 7] =
+    ["content", "input_type", "choices", "default", "validation_pattern", "questions", "required_questions"];
+
 /// Something that is asked.
 struct Question {
     target: Target,
@@ -122,10 +126,10 @@ fn list(questions: &[Question], output: &mut Output) -> Result<ExitCode, CliErro
     for question in questions {
         let target = question.target.to_string();
         page.wrapped(&[(Tone::Strong, &format!("{target}:"))], question.title());
-        for field in ["content", "choices", "questions"] {
+        for field in ASKED {
             match &question.asked[field] {
                 Value::Null => {}
-                Value::String(text) => page.hang(2, Tone::Plain, &format!("  {text}")),
+                Value::String(text) if field == "content" => page.hang(2, Tone::Plain, &format!("  {text}")),
                 other => page.hang(2, Tone::Plain, &format!("  {field}: {other}")),
             }
         }

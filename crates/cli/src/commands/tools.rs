@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use clap::Args;
-use refrain_core::ports::tool_catalogue::{ActionView, ToolCatalogue, ToolKind, ToolView};
+use refrain_core::ports::tool_catalogue::{ANY_NAME, ActionView, ToolCatalogue, ToolKind, ToolView};
 use refrain_schemas::agent_spec::AgentSpec;
 use refrain_schemas::exit_code::ExitCode;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::args::Globals;
 use crate::output::Output;
@@ -152,7 +152,19 @@ fn write_action(page: &mut Page, action: &ActionView<'_>) {
         (Tone::Faint, effect.as_str()),
         (Tone::Plain, action.description),
     ]);
+    if action.aliases.contains(&ANY_NAME) {
+        page.plain("  any other name of an action means it as well");
+    }
     write_fields(page, "takes", action.input);
+    if !action.of_steps.is_empty() {
+        let fields =
+            action.of_steps.iter().map(|(name, about)| ((*name).to_owned(), json!({ "description": about })));
+        write_fields(
+            page,
+            "takes in steps files",
+            &json!({ "properties": fields.collect::<Map<String, Value>>() }),
+        );
+    }
     match action.output["properties"]["result"].get("properties") {
         Some(_) => write_fields(page, "makes result", &action.output["properties"]["result"]),
         None => page.plain(&format!("  makes result: {}", type_of(&action.output["properties"]["result"]))),
@@ -189,7 +201,8 @@ fn view_json(view: &ToolView<'_>) -> Value {
     let action = |action: &ActionView<'_>| {
         json!({
             "name": action.name, "aliases": action.aliases, "description": action.description,
-            "effect": action.effect.as_str(), "version": action.version, "input": action.input, "output": action.output,
+            "effect": action.effect.as_str(), "version": action.version, "input": action.input,
+            "of_steps": action.of_steps.iter().copied().collect::<BTreeMap<_, _>>(), "output": action.output,
         })
     };
     json!({

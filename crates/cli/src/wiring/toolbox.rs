@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use refrain_core::past::StoredPast;
 use refrain_core::ports::secrets::Secrets;
 use refrain_core::ports::tools::Tools;
 use refrain_files::FsWorkspace;
-use refrain_store::FileScratch;
+use refrain_store::{Durability, FileScratch, FileStore};
 use refrain_tools::{Registry, ToolPorts, Toolbox};
 
 use crate::project::Project;
@@ -27,10 +28,20 @@ pub(super) fn toolbox(
         runner: Arc::new(refrain_command::ProcessRunner::new(&project.dir, &project.state(), secrets)),
         fetch: Arc::new(refrain_remote::WebFetch::new()),
         scratch: scratch.clone(),
+        past: Arc::new(past(project)),
         servers,
         clock: Arc::new(refrain_system::SystemClock::new()),
     };
     (Arc::new(Toolbox::new(ports)), scratch)
+}
+
+/// Returns what knows the runs of the project; what it reads is open no longer than that takes.
+fn past(project: &Project) -> StoredPast {
+    let state = project.state();
+    StoredPast::new(move || {
+        let store = FileStore::open_at(&state, Durability::Process)?;
+        Ok(Arc::new(store))
+    })
 }
 
 fn workspace(project: &Project) -> FsWorkspace {

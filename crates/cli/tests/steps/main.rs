@@ -19,6 +19,7 @@ mod looks;
 mod loops;
 mod measures;
 mod mind;
+mod mistakes;
 mod models;
 mod normal;
 mod own;

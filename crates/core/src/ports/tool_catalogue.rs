@@ -1,5 +1,6 @@
 //! The tools there are: what each does, takes and gives.
 
+use std::collections::BTreeSet;
 use std::fmt::Debug;
 
 use serde_json::{Map, Value};
@@ -19,8 +20,34 @@ pub trait ToolCatalogue: Debug + Send + Sync {
 
     /// Says what of an input that is written down, and not made by templates, an action would refuse, besides what its
     /// schema does: a path that leads out of the project, for instance.
-    fn judge(&self, tool: &str, action: &str, literals: &Map<String, Value>) -> Vec<Complaint>;
+    fn judge(&self, tool: &str, action: &str, written: &Written) -> Vec<Complaint>;
 }
+
+/// An input as far as it is known before anything is carried out.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Written {
+    /// The parameters that are written down.
+    pub literals: Map<String, Value>,
+    /// The names of those that templates make.
+    pub made: BTreeSet<String>,
+}
+
+impl Written {
+    /// Whether there is a parameter of this name, whatever it is; null is none.
+    #[must_use]
+    pub fn has(&self, name: &str) -> bool {
+        self.made.contains(name) || self.get(name).is_some_and(|value| !value.is_null())
+    }
+
+    /// Returns a parameter that is written down.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&Value> {
+        self.literals.get(name)
+    }
+}
+
+/// The other name of an action that goes by any.
+pub const ANY_NAME: &str = "*";
 
 /// What a tool is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,6 +94,8 @@ pub struct ActionView<'a> {
     pub version: u32,
     /// The JSON Schema of its input, which is an object.
     pub input: &'a Value,
+    /// What steps say besides, which is none of its input, and what that is for.
+    pub of_steps: &'a [(&'a str, &'a str)],
     /// The JSON Schema of the document that it makes: `result`, `success`, `error` and what else there is.
     pub output: &'a Value,
 }
@@ -85,7 +114,7 @@ pub struct BareAction {
 /// Something that an action would refuse.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Complaint {
-    /// The parameter.
+    /// The parameter; one that is not there is missing.
     pub parameter: String,
     /// What is wrong.
     pub message: String,
@@ -144,7 +173,9 @@ impl<'a> ToolView<'a> {
     /// Finds an action by its name or by another one that it goes by.
     #[must_use]
     pub fn action(&self, name: &str) -> Option<&'a ActionView<'a>> {
-        self.actions.iter().find(|action| action.name == name || action.aliases.contains(&name))
+        let is_called = |action: &&ActionView<'_>| action.name == name || action.aliases.contains(&name);
+        let goes_by_any = |action: &&ActionView<'_>| action.aliases.contains(&ANY_NAME);
+        self.actions.iter().find(is_called).or_else(|| self.actions.iter().find(goes_by_any))
     }
 
     /// Returns the names by which a model that may use the tool knows its actions: the tool's own where there is one alone.
@@ -185,11 +216,12 @@ impl<'a> ToolView<'a> {
         };
         if let Some(name) = named.filter(|name| *name != "execute") {
             let found = self.action(name).ok_or_else(|| unknown(name))?;
-            let again = input.get("action").and_then(Value::as_str).and_then(|name| self.action(name));
+            let again = input.get("action").and_then(Value::as_str);
+            let is_same = |again: &str| {
+                again == name || again == found.name || found.aliases.iter().any(|alias| *alias == again)
+            };
             // Who says it twice says it, unless the action has a parameter of that name.
-            if again.is_some_and(|again| again.name == found.name)
-                && found.input.pointer("/properties/action").is_none()
-            {
+            if again.is_some_and(is_same) && found.input.pointer("/properties/action").is_none() {
                 input.remove("action");
             }
             return Ok(found);

@@ -14,7 +14,9 @@ use super::{ENVIRONMENT, environment};
 
 mod filters;
 mod json_text;
+mod layout;
 mod markup;
+mod numbers;
 mod print;
 mod texts;
 
@@ -50,6 +52,15 @@ fn steps() -> Environment<'static> {
     filters::add(&mut environment);
     markup::add(&mut environment);
     environment
+}
+
+/// The filters that are given a regular expression first.
+pub(super) const MATCHING: [&str; 4] = ["regex_search", "regex_match", "regex_findall", "regex_replace"];
+
+/// Says what is wrong with a regular expression.
+pub(super) fn wrong_pattern(text: &str) -> Option<String> {
+    let error = texts::pattern(text).err()?;
+    Some(error.detail().unwrap_or_default().to_owned())
 }
 
 fn refused(message: impl Into<String>) -> Error {

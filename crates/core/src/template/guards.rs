@@ -5,6 +5,7 @@
 //! places of mistakes are those of the text without guards. Statements that would let a template build something up
 //! without end are refused.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use super::TemplateError;
@@ -32,6 +33,8 @@ pub(super) const SHORT: usize = 100;
 pub(super) const FEW_TIMES: u64 = 100;
 /// The filter for what a slice is taken of.
 pub(super) const SLICED: &str = "_sliced";
+/// Takes out a plus that stands before a number alone, which the engine does not know.
+const PLUS: &str = "+";
 /// What stands before and behind a value that a slice is taken of.
 const SLICE: [&str; 2] = ["(", "|_sliced)"];
 /// The most slices of slices.
@@ -49,6 +52,8 @@ pub struct Guarded {
     text: String,
     /// Where guards stand in `text`, and how long each is.
     guards: Vec<(usize, usize)>,
+    /// Where signs were taken out of the source.
+    taken_out: Vec<usize>,
 }
 
 impl Guarded {
@@ -94,18 +99,35 @@ impl Guarded {
     fn with(source: &str, marks: &[(usize, &'static str)]) -> Self {
         let mut text = String::with_capacity(source.len() + marks.len() * 10);
         let (mut guards, mut from) = (Vec::with_capacity(marks.len()), 0);
+        let mut taken_out = Vec::new();
         for (at, filter) in marks {
             text.push_str(&source[from..*at]);
+            from = *at;
+            if *filter == PLUS {
+                text.push(' ');
+                taken_out.push(from);
+                from += PLUS.len();
+                continue;
+            }
             let start = text.len();
             if !SLICE.contains(filter) {
                 text.push('|');
             }
             text.push_str(filter);
             guards.push((start, text.len() - start));
-            from = *at;
         }
         text.push_str(&source[from..]);
-        Self { text, guards }
+        Self { text, guards, taken_out }
+    }
+
+    /// Returns the source as the engine can read it, without guards.
+    pub(super) fn unguarded<'s>(&self, source: &'s str) -> Cow<'s, str> {
+        if self.taken_out.is_empty() {
+            return Cow::Borrowed(source);
+        }
+        let mut text = source.to_owned();
+        self.taken_out.iter().for_each(|at| text.replace_range(*at..at + PLUS.len(), " "));
+        Cow::Owned(text)
     }
 
     /// Returns the text to compile.

@@ -23,6 +23,25 @@ pub(super) fn filters(source: &str) -> Vec<(&str, Range<usize>)> {
     found
 }
 
+/// Returns the texts, with their quotes, that filters of some names are given first and that are written out.
+pub(super) fn first_texts<'s>(source: &'s str, names: &[&str]) -> Vec<&'s str> {
+    let words = blocks(source).into_iter().flat_map(|block| words(source, block));
+    let named = words.filter(|word| word.is_filter && names.contains(&&source[word.range.clone()]));
+    let text = |word: Word| {
+        let given = source[word.range.end..].trim_start().strip_prefix('(')?.trim_start();
+        let quote = given.chars().next().filter(|c| matches!(c, '\'' | '"'))?;
+        let mut is_escaped = false;
+        let end = given.char_indices().skip(1).find(|(_, c)| {
+            let is_end = *c == quote && !is_escaped;
+            is_escaped = *c == '\\' && !is_escaped;
+            is_end
+        });
+        let (text, behind) = given.split_at(end?.0 + 1);
+        behind.trim_start().starts_with([',', ')']).then_some(text)
+    };
+    named.filter_map(text).collect()
+}
+
 /// Returns the tests that a template names behind `is`, each where it is named first.
 pub(super) fn tests(source: &str) -> Vec<(&str, Range<usize>)> {
     let mut found: Vec<(&str, Range<usize>)> = Vec::new();
@@ -150,6 +169,12 @@ mod tests {
         let source = "{{ a | upper|json }}{% set b = 'x | y' | upper %} | z {# | c #}";
         let found: Vec<&str> = filters(source).into_iter().map(|(name, _)| name).collect();
         assert_eq!(found, ["upper", "json"]);
+    }
+
+    #[test]
+    fn texts_that_filters_are_given_first_are_found() {
+        let source = "{{ a | f('x\\'y', 1) | g('z') | f ( \"u\" ) ~ f('v') | f('w' ~ a) | f(b) | f }}";
+        assert_eq!(first_texts(source, &["f"]), ["'x\\'y'", "\"u\""]);
     }
 
     #[test]

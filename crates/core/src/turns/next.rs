@@ -262,6 +262,9 @@ impl Around<'_> {
             }
             other => {
                 let what = match other {
+                    Value::String(text) if text.contains(',') => {
+                        "a text with commas; write `| split(',')` behind it"
+                    }
                     Value::Null => "nothing",
                     Value::Bool(_) => "true or false",
                     Value::Number(_) => "a number",

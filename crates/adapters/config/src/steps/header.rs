@@ -12,6 +12,7 @@ use super::Lowering;
 use super::inputs;
 use super::reading::{Fields, Item};
 use crate::decode::decode;
+use crate::node::Kind;
 
 /// Keys that act, or that say something to people.
 const KNOWN: [&str; 35] = [
@@ -98,6 +99,7 @@ impl Lowering<'_, '_> {
         }
         self.sections(fields);
         self.models(fields);
+        self.said_twice(fields);
         for key in ["context", "config"] {
             if let Some(item) = fields.get(key) {
                 self.context(&item);
@@ -171,6 +173,18 @@ impl Lowering<'_, '_> {
         for (item, message) in bad {
             self.broken.sections.insert(item.path.clone());
             self.reading.at(Code::Shape, &item, message, None);
+        }
+    }
+
+    /// Refuses what both `context` and `config` say.
+    fn said_twice(&mut self, fields: &Fields<'_>) {
+        let map = |key: &str| fields.get(key).filter(|item| matches!(item.node.kind, Kind::Map(_)));
+        let Some((context, config)) = map("context").zip(map("config")) else { return };
+        let Some(context) = self.reading.fields(&context) else { return };
+        let Some(config) = self.reading.fields(&config) else { return };
+        for (key, item) in config.iter().filter(|(key, _)| context.get(key).is_some()) {
+            let message = format!("`context.{key}` and `config.{key}` say the same thing");
+            self.reading.at_key(Code::StepTwo, &item, message, Some("keep one of them".to_owned()));
         }
     }
 
@@ -249,6 +263,7 @@ pub(super) fn of_other(lowering: &mut Lowering<'_, '_>, fields: &Fields<'_>) {
         lowering.reading.at_key(Code::StepPipeline, &item, message, hint);
     }
     lowering.models(fields);
+    lowering.said_twice(fields);
     let limits = lowering.pipeline.limits;
     for key in ["context", "config"] {
         let Some(item) = fields.get(key) else { continue };

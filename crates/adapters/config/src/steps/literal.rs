@@ -3,7 +3,7 @@
 use refrain_core::check::code::Code;
 use refrain_core::check::suggest::{listing, nearest};
 use refrain_core::template::is_template;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::reading::{Item, Reading};
 use crate::node::{Kind, Span};
@@ -79,8 +79,16 @@ fn value(reading: &mut Reading<'_>, item: &Item<'_>, schema: &Value) {
             format!("`{}` is {}, and {} is expected", item.name(), item.node.describe(), kinds.join(" or "));
         return reading.at(Code::StepType, item, message, None);
     }
+    if let Some(range) = out_of_range(item, schema) {
+        let message = format!("`{}` is {}, and {range} is expected", item.name(), item.node.describe());
+        return reading.at(Code::StepType, item, message, None);
+    }
     match &item.node.kind {
-        Kind::Map(_) if schema.get("properties").is_some() || schema.get("required").is_some() => {
+        Kind::Map(_)
+            if ["properties", "required", "additionalProperties"]
+                .iter()
+                .any(|key| schema.get(key).is_some()) =>
+        {
             parameters(reading, item, schema, &[], &[]);
         }
         Kind::List(_) => {
@@ -91,8 +99,29 @@ fn value(reading: &mut Reading<'_>, item: &Item<'_>, schema: &Value) {
     }
 }
 
-/// The branch whose type fits says what is wrong.
+/// Says what a number should be that is out of its range.
+fn out_of_range(item: &Item<'_>, schema: &Value) -> Option<String> {
+    let number = super::reading::json(item.node).as_f64()?;
+    let bound = |name: &str| schema.get(name).and_then(Value::as_f64);
+    let (least, most) = (bound("minimum"), bound("maximum"));
+    if let Some(above) = bound("exclusiveMinimum").filter(|above| number <= *above) {
+        return Some(format!("a number above {above}"));
+    }
+    let is_out = least.is_some_and(|least| number < least) || most.is_some_and(|most| number > most);
+    is_out.then(|| match (least, most) {
+        (Some(least), Some(most)) => format!("a number from {least} to {most}"),
+        (Some(least), None) => format!("a number from {least} on"),
+        _ => format!("a number up to {}", most.unwrap_or_default()),
+    })
+}
+
+/// The branch whose type fits says what is wrong; of several objects the one that is called as the item says by `type`.
 fn any_of(reading: &mut Reading<'_>, item: &Item<'_>, branches: &[Value]) {
+    let names: Vec<&Value> =
+        branches.iter().filter_map(|schema| schema.pointer("/properties/type/const")).collect();
+    if names.len() == branches.len() && matches!(item.node.kind, Kind::Map(_)) {
+        return named(reading, item, branches, &names);
+    }
     let fits = |schema: &&Value| {
         let kinds = kinds(schema);
         kinds.is_empty() || kinds.iter().any(|kind| is_a(&item.node.kind, kind))
@@ -111,6 +140,20 @@ fn any_of(reading: &mut Reading<'_>, item: &Item<'_>, branches: &[Value]) {
         }
         [one] => value(reading, item, one),
         _ => {}
+    }
+}
+
+/// Holds an item to the branch that its `type` names.
+fn named(reading: &mut Reading<'_>, item: &Item<'_>, branches: &[Value], names: &[&Value]) {
+    let kind = reading.fields(item).and_then(|fields| fields.get("type"));
+    let Some(kind) = kind else {
+        return missing(reading, (&item.path, item.key_span()), &json!({ "required": ["type"] }), &[]);
+    };
+    let written = super::reading::json(kind.node);
+    match names.iter().position(|name| **name == written) {
+        Some(at) => parameters(reading, item, &branches[at], &[], &[]),
+        None if kind.text().is_some_and(is_template) => {}
+        None => choice(reading, &kind, &names.iter().copied().cloned().collect::<Vec<_>>()),
     }
 }
 

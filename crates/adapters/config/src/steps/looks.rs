@@ -2,6 +2,7 @@
 //! was made from.
 
 use refrain_core::check::code::Code;
+use refrain_core::ports::tool_catalogue;
 use refrain_schemas::agent_spec::ToolAction;
 use refrain_schemas::name::PhaseName;
 use refrain_schemas::on_failure::RecoverSpec;
@@ -106,7 +107,8 @@ impl Lowering<'_, '_> {
     fn is_within(&mut self, item: &Item<'_>, path: &str) {
         let Some(tools) = self.tools else { return };
         let literals = Map::from_iter([("path".to_owned(), Value::from(path))]);
-        for complaint in tools.judge(TOOL.0, TOOL.1, &literals) {
+        let written = tool_catalogue::Written { literals, ..Default::default() };
+        for complaint in tools.judge(TOOL.0, TOOL.1, &written) {
             self.reading.at(Code::StepOutside, item, complaint.message, None);
         }
     }

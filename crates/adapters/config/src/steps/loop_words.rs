@@ -40,14 +40,10 @@ impl Texts<'_, '_, '_> {
                 Some(format!("[{}]", names.join(", ")))
             }
             ("historical_loops", [""]) => self.loops_before(item),
-            ("current_loop_name", [""]) => match self.turns().last() {
-                Some(turn) => Some(format!("'{}'", turn.name)),
-                None => {
-                    let message = format!("`{name}()` is called, and there is no loop around");
-                    self.reading.at(Code::StepName, item, message, None);
-                    None
-                }
-            },
+            ("current_loop_name", [""]) => {
+                let name = self.turns().last().map(|turn| format!("'{}'", turn.name));
+                Some(name.unwrap_or_else(|| "None".to_owned()))
+            }
             ("loop_var", [of, field]) => match quoted(field) {
                 Some(field) => self.loop_named(item, of).map(|of| format!("{of}.{field}")),
                 None => self.unlike(item, name),
@@ -112,7 +108,7 @@ impl Texts<'_, '_, '_> {
             return Some(name.to_owned());
         }
         let hint = suggestion(name, names.iter().map(String::as_str));
-        self.reading.at(Code::StepName, item, format!("there is no loop `{name}` around"), hint);
+        self.at_name(Code::StepName, item, name, format!("there is no loop `{name}` around"), hint);
         None
     }
 
@@ -125,7 +121,7 @@ impl Texts<'_, '_, '_> {
             _ => "current_loop_name()",
         };
         let message = format!("`{name}` is not called like this");
-        self.reading.at(Code::StepName, item, message, Some(format!("write `{like}`")));
+        self.at_name(Code::StepName, item, name, message, Some(format!("write `{like}`")));
         None
     }
 }

@@ -9,6 +9,7 @@ use indexmap::IndexMap;
 use refrain_core::check::code::Code;
 use refrain_core::check::suggest::suggestion;
 use refrain_core::choice::Extent;
+use refrain_core::ports::tool_catalogue::ToolKind;
 use refrain_schemas::agent_spec::AgentSpec;
 use refrain_schemas::choice::ModelEntry;
 use refrain_schemas::money::Budget;
@@ -184,6 +185,14 @@ impl Lowering<'_, '_> {
         let Some(fields) = self.reading.fields(item) else { return };
         for (written, item) in fields.iter() {
             let models = self.model_names(&item);
+            // No step can use it, so that nobody need be good with it.
+            if self
+                .tools
+                .and_then(|tools| tools.find(written))
+                .is_some_and(|view| view.kind == ToolKind::Absent)
+            {
+                continue;
+            }
             let Some(tool) = self.offered(written, &item) else { continue };
             self.models.of_tools.entry(tool).or_default().extend(models);
         }

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use refrain_core::check::code::Code;
 use refrain_core::check::fits;
+use refrain_core::check::suggest::nearest;
 
 use super::reading::{Fields, Item, OwnItem, json};
 use super::texts::{Read, has_template};
@@ -12,6 +13,8 @@ use crate::node::{Entry, Kind, Node};
 
 /// The keys of an output that is declared in a list.
 const KEYS: [&str; 4] = ["name", "type", "value", "description"];
+/// What an output says of itself.
+const OUTPUT_KEYS: [&str; 3] = ["type", "value", "description"];
 
 impl Lowering<'_, '_> {
     /// Reads `outputs:`, which see every step.
@@ -33,12 +36,19 @@ impl Lowering<'_, '_> {
     pub(super) fn declared_output<'n>(&mut self, name: &str, item: Item<'n>) -> Option<Item<'n>> {
         let Kind::Map(entries) = &item.node.kind else { return Some(item) };
         let has = |key: &str| entries.iter().any(|entry| entry.key == key);
-        let is_declared = (has("value") || has("type"))
-            && entries.iter().all(|entry| ["type", "value", "description"].contains(&entry.key.as_str()));
-        if !is_declared {
+        // A key that is nearly one of a declaration beside one that is makes one; any other makes a map of data.
+        let is_near = |entry: &Entry| nearest(&entry.key, OUTPUT_KEYS).is_some();
+        let is_exact = |entry: &Entry| OUTPUT_KEYS.contains(&entry.key.as_str());
+        let says_something =
+            has("value") || has("type") || (has("description") && !entries.iter().all(is_exact));
+        if !(says_something && entries.iter().all(is_near)) {
             return Some(item);
         }
         let fields = self.reading.fields(&item)?;
+        if !entries.iter().all(is_exact) {
+            self.reading.known(&fields, "an output", &OUTPUT_KEYS, &[]);
+            return None;
+        }
         let Some(value) = fields.get("value") else {
             self.says_no_value(name, &item);
             return None;

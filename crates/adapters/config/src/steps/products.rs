@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use refrain_core::check::code::Code;
+use refrain_core::ports::tool_catalogue::Written;
 use refrain_core::template::is_template;
 use refrain_schemas::agent_spec::ToolAction;
 use refrain_schemas::name::PhaseName;
@@ -299,7 +300,8 @@ impl Lowering<'_, '_> {
             return;
         }
         let literals = Map::from_iter([("path".to_owned(), path.clone()), ("content".to_owned(), json!(""))]);
-        for complaint in tools.judge("filesystem", "write", &literals) {
+        let written = Written { literals, ..Written::default() };
+        for complaint in tools.judge("filesystem", "write", &written) {
             self.reading.at(Code::StepOutside, item, complaint.message, None);
         }
     }

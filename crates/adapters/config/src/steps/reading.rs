@@ -151,6 +151,32 @@ impl<'s> Reading<'s> {
         self.report(code, &item.path, item.key_span(), message, hint);
     }
 
+    /// Reports a problem with a place of a text: of one on several lines, at its line.
+    pub(super) fn within(
+        &mut self,
+        code: Code,
+        item: &Item<'_>,
+        at: Option<usize>,
+        message: impl Into<String>,
+        hint: Option<String>,
+    ) {
+        let span = at.and_then(|at| self.line_within(item, at)).unwrap_or_else(|| item.span());
+        self.report(code, &item.path, span, message, hint);
+    }
+
+    /// Returns the line of the file where a place of a text stands; nothing where the text is not written line by line.
+    fn line_within(&self, item: &Item<'_>, at: usize) -> Option<Span> {
+        let text = item.text().filter(|text| text.contains('\n'))?;
+        let n = text.get(..at)?.matches('\n').count();
+        let shown = text.lines().nth(n)?.trim();
+        let number = item.node.span.line + u32::try_from(n).ok()?;
+        let line = self.sources.last()?.line(number);
+        let before = line.find(shown).filter(|_| !shown.is_empty())?;
+        let column = u32::try_from(line[..before].chars().count() + 1).ok()?;
+        let length = u32::try_from(shown.chars().count()).ok()?;
+        Some(Span { line: number, column, end_line: number, end_column: column + length })
+    }
+
     /// Returns what stands in the file, quotes included.
     pub(super) fn written(&self, span: Span) -> String {
         let from = span.column.saturating_sub(1) as usize;

@@ -104,15 +104,18 @@ impl Texts<'_, '_, '_> {
             if name == "random" {
                 let message = "`random` is not part of templates: the same inputs make the same bytes";
                 let hint = Some("take `first`, or choose in a step that runs a program".to_owned());
-                self.reading.at(Code::StepRefused, item, message, hint);
+                self.at_name(Code::StepRefused, item, name, message.to_owned(), hint);
             } else if !known_filter_in(Dialect::Steps, name) {
                 let hint = suggestion(name, filters_in(Dialect::Steps));
-                self.reading.at(Code::TemplateSyntax, item, format!("there is no filter `{name}`"), hint);
+                self.at_name(Code::TemplateSyntax, item, name, format!("there is no filter `{name}`"), hint);
             }
+        }
+        for message in template.wrong_patterns() {
+            self.reading.at(Code::TemplateSyntax, item, message, None);
         }
         for name in template.tests().into_iter().filter(|name| !known_test(name)) {
             let hint = suggestion(name, TESTS);
-            self.reading.at(Code::TemplateSyntax, item, format!("there is no test `{name}`"), hint);
+            self.at_name(Code::TemplateSyntax, item, name, format!("there is no test `{name}`"), hint);
         }
         // Those in brackets; the others are among the names that the template reads.
         for word in words(text, false) {
@@ -159,7 +162,24 @@ impl Texts<'_, '_, '_> {
     fn syntax(&mut self, code: Code, item: &Item<'_>, error: &TemplateError) {
         let hint = (code == Code::ExpressionSyntax)
             .then(|| "write a condition such as `a.result.size > 5`, or a template".to_owned());
-        self.reading.at(code, item, error.message.clone(), hint);
+        let lines = item.text().unwrap_or_default().split_inclusive('\n');
+        let at = lines.take(error.line.saturating_sub(1) as usize).map(str::len).sum();
+        self.reading.within(code, item, Some(at), error.message.clone(), hint);
+    }
+
+    /// Reports a problem with a name of a template, where that stands.
+    pub(super) fn at_name(
+        &mut self,
+        code: Code,
+        item: &Item<'_>,
+        name: &str,
+        message: String,
+        hint: Option<String>,
+    ) {
+        let text = item.text().unwrap_or_default();
+        let word = words(text, false).into_iter().find(|word| &text[word.range.clone()] == name);
+        let at = word.map(|word| word.range.start).or_else(|| text.find(name));
+        self.reading.within(code, item, at, message, hint);
     }
 
     /// Refuses what is written in the way of the originals, and what only a model can fill in.
@@ -218,7 +238,7 @@ impl Texts<'_, '_, '_> {
             },
         };
         if self.own.as_ref() == Some(&phase) {
-            return self.reading.at(Code::StepSelf, item, format!("step `{root}` reads itself"), None);
+            return self.at_name(Code::StepSelf, item, root, format!("step `{root}` reads itself"), None);
         }
         self.field(item, text, is_bare, root, path);
         self.read.names.insert(root.to_owned(), format!("phases.{phase}.step"));
@@ -253,7 +273,7 @@ impl Texts<'_, '_, '_> {
         let is_method = matches!(name, "get" | "items" | "keys" | "values");
         if !is_method && !self.names.inputs.contains(name) {
             let hint = suggestion(name, self.names.inputs.iter().map(String::as_str));
-            self.reading.at(Code::StepName, item, format!("there is no input `{name}`"), hint);
+            self.at_name(Code::StepName, item, name, format!("there is no input `{name}`"), hint);
         }
     }
 
@@ -303,7 +323,7 @@ impl Texts<'_, '_, '_> {
             refrain_core::check::suggest::listing(inputs.chain(steps))
                 .map(|names| format!("there are {names}"))
         });
-        self.reading.at(Code::StepName, item, format!("`{shown}` is neither a step nor an input"), hint);
+        self.at_name(Code::StepName, item, name, format!("`{shown}` is neither a step nor an input"), hint);
     }
 
     /// Where it is known what a tool gives, a path MUST lead to something of it.
@@ -328,7 +348,13 @@ impl Texts<'_, '_, '_> {
             return;
         }
         let hint = suggestion(&key, known.iter().map(String::as_str));
-        self.reading.at(Code::StepName, item, format!("the result of `{root}` has no field `{key}`"), hint);
+        self.at_name(
+            Code::StepName,
+            item,
+            &key,
+            format!("the result of `{root}` has no field `{key}`"),
+            hint,
+        );
     }
 }
 

@@ -3,14 +3,15 @@
 use indexmap::IndexMap;
 use refrain_core::check::code::Code;
 use refrain_core::check::suggest::suggestion;
-use refrain_core::ports::tool_catalogue::{About, ActionView, ToolCatalogue, ToolKind, ToolView, Unknown};
+use refrain_core::ports::tool_catalogue::{
+    About, ActionView, ToolCatalogue, ToolKind, ToolView, Unknown, Written,
+};
 use refrain_schemas::agent_spec::{AgentSpec, SchemaRef};
 use refrain_schemas::name::AgentName;
 use serde_json::{Map, Value};
 
 use super::literal;
 use super::reading::{Fields, Item, Reading, json};
-use super::serving;
 use super::texts::has_template;
 
 /// Actions that ask a model.
@@ -234,7 +235,8 @@ pub(super) fn check(reading: &mut Reading<'_>, step: &Fields<'_>, act: &ToolAct,
     let found = tools.find(&act.tool).and_then(|view| view.action(&act.action));
     let Some(found) = found else { return };
     let parameters = step.get("parameters");
-    let mut skip: Vec<&str> = act.is_inner.then_some("action").into_iter().collect();
+    let own = found.of_steps.iter().map(|(name, _)| *name);
+    let mut skip: Vec<&str> = act.is_inner.then_some("action").into_iter().chain(own).collect();
     let said: Vec<&str> = act.said.keys().map(String::as_str).collect();
     let before = reading.n_problems();
     if found_kind(tools, act) == Some(ToolKind::Person)
@@ -247,7 +249,6 @@ pub(super) fn check(reading: &mut Reading<'_>, step: &Fields<'_>, act: &ToolAct,
                 skip.push(key);
             }
         }
-        skip.push(SAVED);
         if let Some(item) = fields.get("input_type").filter(|item| item.text() == Some("choice"))
             && fields.get("choices").is_none()
         {
@@ -255,31 +256,40 @@ pub(super) fn check(reading: &mut Reading<'_>, step: &Fields<'_>, act: &ToolAct,
             reading.at(Code::StepMissing, &item, "a choice is asked for, and `choices` is missing", hint);
         }
     }
-    if act.tool == serving::TOOL && act.action == "connect" {
-        skip.push(serving::CONFIG);
-    }
     match &parameters {
         Some(item) => literal::parameters(reading, item, found.input, &skip, &said),
         None => literal::missing(reading, (&step.path, step.span), found.input, &said),
     }
     if reading.n_problems() == before {
-        refused(reading, parameters.as_ref(), act, tools);
+        refused(reading, step, act, tools);
     }
 }
 
 /// Reports what a tool itself has against literal parameters, such as a path that leads out of the project.
-fn refused(reading: &mut Reading<'_>, item: Option<&Item<'_>>, act: &ToolAct, tools: &dyn ToolCatalogue) {
-    let Some(fields) = item.and_then(|item| reading.fields(item)) else { return };
-    let literal = |(_, item): &(&str, Item<'_>)| !has_template(&json(item.node));
-    let literals = fields.iter().filter(literal).map(|(key, item)| (key.to_owned(), json(item.node)));
-    let literals: Map<String, Value> = literals.collect();
-    for complaint in tools.judge(&act.tool, &act.action, &literals) {
-        if let Some(place) = fields.get(&complaint.parameter) {
-            let hint = match complaint.about {
-                About::Path => None,
-                About::Value => Some(format!("`refrain tools {}` says what it takes", act.tool)),
-            };
-            reading.at(Code::StepOutside, &place, complaint.message, hint);
+fn refused(reading: &mut Reading<'_>, step: &Fields<'_>, act: &ToolAct, tools: &dyn ToolCatalogue) {
+    let item = step.get("parameters");
+    let fields = item.as_ref().and_then(|item| reading.fields(item));
+    let said = act.said.iter().map(|(key, value)| (key.clone(), value.clone()));
+    let given = fields.iter().flat_map(Fields::iter).map(|(key, item)| (key.to_owned(), json(item.node)));
+    let mut written = Written::default();
+    for (key, value) in said.chain(given) {
+        if has_template(&value) {
+            written.made.insert(key);
+        } else {
+            written.literals.insert(key, value);
+        }
+    }
+    for complaint in tools.judge(&act.tool, &act.action, &written) {
+        let hint = match complaint.about {
+            About::Path => None,
+            About::Value => Some(format!("`refrain tools {}` says what it takes", act.tool)),
+        };
+        match fields.as_ref().and_then(|fields| fields.get(&complaint.parameter)) {
+            Some(place) => reading.at(Code::StepOutside, &place, complaint.message, hint),
+            None if !written.has(&complaint.parameter) => {
+                reading.report(Code::StepMissing, &step.path, step.span, complaint.message, hint);
+            }
+            None => {}
         }
     }
 }

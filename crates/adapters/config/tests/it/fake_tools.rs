@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use refrain_core::ports::tool_catalogue::{
-    About, ActionView, BareAction, Complaint, ToolCatalogue, ToolKind, ToolView,
+    About, ActionView, BareAction, Complaint, ToolCatalogue, ToolKind, ToolView, Written,
 };
 use serde_json::{Map, Value, json};
 
@@ -37,6 +37,7 @@ fn action(name: &'static str, input: &'static Value) -> ActionView<'static> {
         effect: Default::default(),
         version: 1,
         input,
+        of_steps: if name == "execute" { &[("save_to_file", "")] } else { &[] },
         output: &MADE,
     }
 }
@@ -64,8 +65,8 @@ impl ToolCatalogue for FakeTools {
         Some(BareAction { tool: "echo".to_owned(), action: "echo".to_owned(), parameters })
     }
 
-    fn judge(&self, _: &str, _: &str, literals: &Map<String, Value>) -> Vec<Complaint> {
-        let path = literals.get("path").and_then(Value::as_str).filter(|path| path.starts_with(".."));
+    fn judge(&self, _: &str, _: &str, written: &Written) -> Vec<Complaint> {
+        let path = written.get("path").and_then(Value::as_str).filter(|path| path.starts_with(".."));
         let message = "the path leads out of the project".to_owned();
         let complaint = |_| Complaint { parameter: "path".to_owned(), message, about: About::Path };
         path.map(complaint).into_iter().collect()

@@ -11,19 +11,9 @@ use super::{Table, is_empty, key, numeric};
 use crate::params::{printed, texts};
 use crate::tool::Fault;
 
-/// The operations there are.
-pub(crate) const OPERATIONS: [&str; 10] = [
-    "filter",
-    "aggregate",
-    "rename_fields",
-    "add_field",
-    "deduplicate",
-    "cast",
-    "fill_missing",
-    "calculate",
-    "sort",
-    "select",
-];
+/// The types that cells are cast to.
+pub(crate) const TYPES: [&str; 9] =
+    ["integer", "int", "float", "number", "string", "str", "text", "boolean", "bool"];
 
 /// Carries one operation out.
 pub(crate) fn changed(table: Table, operation: &Value) -> Result<Table, Fault> {
@@ -50,9 +40,10 @@ pub(crate) fn changed(table: Table, operation: &Value) -> Result<Table, Fault> {
         "calculate" => calculated(table, map(spec, "expressions")?),
         "sort" => sorted(table, spec),
         "select" => selected(table, &texts(spec.get("columns").or_else(|| spec.get("fields")))),
-        other => {
-            Err(Fault::reported(format!("`{other}` is no operation; there are {}", OPERATIONS.join(", "))))
-        }
+        other => Err(Fault::reported(format!(
+            "`{other}` is no operation; there are {}",
+            super::keys::names().join(", ")
+        ))),
     }
     .map_err(|fault| match fault {
         Fault::Reported { message, result } => {

@@ -121,7 +121,8 @@ impl Criteria {
 fn spelt_out(fields: &Map<String, Value>) -> Option<(&str, &str)> {
     let said = |name: &str| fields.get(name).and_then(Value::as_str);
     let is_all = fields.keys().all(|key| matches!(key.as_str(), "field" | "operator" | "value"));
-    said("field").zip(said("operator").filter(|operator| is_all && OPERATORS.contains(operator)))
+    let is_one = |operator: &&str| is_all && (fields.len() == 3 || OPERATORS.contains(operator));
+    said("field").zip(said("operator").filter(is_one))
 }
 
 /// Whether two values are the same; a text that is a number is that number beside one.

@@ -3,20 +3,24 @@
 use async_trait::async_trait;
 use refrain_core::formula::Formula;
 use refrain_core::ports::agent::Touched;
+use refrain_core::ports::tool_catalogue::{Complaint, Written};
 use refrain_core::ports::workspace::Workspace;
 use serde_json::{Map, Value, json};
 
-use crate::declare::{Field, action, any, boolean, integer, list, map, one_of, text, texts};
+use crate::declare::{Field, action, any, boolean, integer, list, one_of, text, texts};
 use crate::params::Params;
 use crate::table::Table;
 use crate::table::aggregate::{FUNCTIONS, aggregate};
-use crate::table::change::{OPERATIONS, changed};
+use crate::table::change::changed;
 use crate::table::clean::{Cleaning, MISSING, cleaned};
 use crate::table::criteria::Criteria;
+use crate::table::keys;
 use crate::table::merge::{JOINS, STRATEGIES, merged};
 use crate::table::pivot::{Turn, pivoted};
 use crate::table::profile::{options, profile};
 use crate::tool::{Act, Acted, Action, Declared, Fault, Tool};
+
+mod intent;
 
 /// The most bytes of data.
 const LARGEST: usize = 64 << 20;
@@ -25,24 +29,31 @@ const LARGEST: usize = 64 << 20;
 struct Data;
 
 pub(super) fn declared() -> Declared {
-    let operation = ("operation", map(), "what is done: criteria, group_by, aggregations, transformations");
+    let of = |action: &str, what: &'static str| ("operation", keys::operation(action), what);
     let group = ("group_by", texts(), "the columns that make groups");
-    let wanted = ("aggregations", aggregations(), "what is made of each group");
+    let wanted = ("aggregations", keys::aggregations(), "what is made of each group");
     let actions = vec![
         made("convert", "Writes data in another format", vec![]),
         made(
             "filter",
             "Keeps some rows",
             vec![
-                operation.clone(),
-                ("criteria", json!({"type": ["object", "string"]}), "fields with their values, or a formula"),
+                of("filter", "what is done: criteria"),
+                ("criteria", keys::criteria(), "fields with their values, or a formula"),
             ],
         ),
-        made("aggregate", "Makes one row of many", vec![operation.clone(), group, wanted]),
+        made(
+            "aggregate",
+            "Makes one row of many",
+            vec![of("aggregate", "what is done: group_by, aggregations"), group, wanted],
+        ),
         made(
             "transform",
             "Changes rows step by step",
-            vec![operation, ("operations", operations(), "what is done, in order")],
+            vec![
+                of("transform", "what is done: transformations"),
+                ("operations", keys::operations(), "what is done, in order"),
+            ],
         ),
         made(
             "profile",
@@ -74,7 +85,7 @@ pub(super) fn declared() -> Declared {
                 ("remove_outliers", boolean(), "whether rows go whose numbers lie far outside"),
             ],
         ),
-        made(
+        giving(
             "merge",
             "Makes one table of several",
             vec![
@@ -82,28 +93,40 @@ pub(super) fn declared() -> Declared {
                 ("merge_strategy", one_of(&STRATEGIES), "how (concat)"),
                 ("join_on", texts(), "the columns that are the same"),
                 ("join_type", one_of(&JOINS), "which rows stay that have no partner (inner)"),
+                ("output_format", formats(), "what it becomes"),
+                ("column_order", texts(), COLUMN_ORDER),
             ],
         ),
     ];
     super::tool("data-processing", &["process", "data_processing"], "Works with tables", actions, Data)
 }
 
+const COLUMN_ORDER: &str = "which columns come first in CSV (those of the first row, by name)";
+
+fn formats() -> Value {
+    one_of(&["json", "csv"])
+}
+
+/// Returns an action on data.
 fn made(name: &'static str, description: &'static str, own: Vec<Field>) -> Action {
-    let formats = one_of(&["json", "csv"]);
     let mut input = own;
     input.extend([
         ("data", any(), "rows, a text of JSON or CSV, or the path of a file"),
         ("input_data", any(), "the same as `data`"),
-        ("format", formats.clone(), "what the data is; of `convert`, what it becomes"),
-        ("input_format", formats.clone(), "what the data is"),
-        ("output_format", formats, "what it becomes"),
-        ("column_order", texts(), "which columns come first in CSV (those of the first row, by name)"),
+        ("format", formats(), "what the data is; of `convert`, what it becomes"),
+        ("input_format", formats(), "what the data is"),
+        ("output_format", formats(), "what it becomes"),
+        ("column_order", texts(), COLUMN_ORDER),
         (
             "transform_spec",
             json!({"type": "object", "additionalProperties": {"type": "string"}}),
             "values by name, each a formula over `data` and `parsed_data`",
         ),
     ]);
+    giving(name, description, input)
+}
+
+fn giving(name: &'static str, description: &'static str, input: Vec<Field>) -> Action {
     let result = [
         ("data", any(), "what was made: rows, or a text of CSV"),
         ("processed_data", any(), "the same as `data`"),
@@ -115,22 +138,6 @@ fn made(name: &'static str, description: &'static str, own: Vec<Field>) -> Actio
     action(name, description, &input, &result)
 }
 
-fn aggregations() -> Value {
-    let one = json!({
-        "type": ["object", "string"],
-        "properties": { "column": {"type": "string"}, "field": {"type": "string"}, "function": {"enum": FUNCTIONS} },
-        "additionalProperties": false,
-    });
-    json!({ "type": "object", "additionalProperties": one })
-}
-
-fn operations() -> Value {
-    json!({
-        "type": "array",
-        "items": { "type": "object", "properties": { "type": { "enum": OPERATIONS } }, "required": ["type"] },
-    })
-}
-
 #[async_trait]
 impl Tool for Data {
     fn touches(&self, _: &str, input: &Map<String, Value>) -> Touched {
@@ -139,7 +146,14 @@ impl Tool for Data {
         Touched { reads: path.into_iter().collect(), writes: Vec::new() }
     }
 
+    fn judge(&self, action: &str, written: &Written, _: &dyn Workspace) -> Vec<Complaint> {
+        intent::judged(action, written)
+    }
+
     async fn act(&self, act: Act<'_>) -> Result<Acted, Fault> {
+        if let Some(complaint) = intent::judged(act.action, &act.params.written()).into_iter().next() {
+            return Err(Fault::reported(complaint.message));
+        }
         let given = match given(&act.params) {
             Some(given) => Some(Source::of(given, &act.params, act.action, &*act.ports.workspace).await?),
             None => None,
@@ -245,11 +259,7 @@ fn worked(action: &str, params: &Params, source: Option<Source>) -> Result<Acted
     let part = |name: &str| params.get(name).or_else(|| operation.and_then(|operation| operation.get(name)));
     let table = match action {
         "convert" => table,
-        "filter" => {
-            let criteria =
-                part("criteria").ok_or_else(|| Fault::reported("`criteria` says which rows stay"))?;
-            Criteria::of(criteria)?.filter(table)?
-        }
+        "filter" => Criteria::of(part("criteria").unwrap_or(&Value::Null))?.filter(table)?,
         "aggregate" => {
             let none = Map::new();
             let wanted = part("aggregations").and_then(Value::as_object).unwrap_or(&none);
@@ -257,13 +267,9 @@ fn worked(action: &str, params: &Params, source: Option<Source>) -> Result<Acted
         }
         "transform" => {
             let steps = params.get("operations").or_else(|| part("transformations"));
-            let steps = steps.ok_or_else(|| Fault::reported("`operations` says what is done"))?;
             match steps {
-                Value::Array(steps) => steps.iter().try_fold(table, changed)?,
-                Value::Object(expressions) => {
-                    changed(table, &json!({ "type": "calculate", "expressions": expressions }))?
-                }
-                _ => return Err(Fault::reported("`operations` is a list")),
+                Some(Value::Array(steps)) => steps.iter().try_fold(table, changed)?,
+                expressions => changed(table, &json!({ "type": "calculate", "expressions": expressions }))?,
             }
         }
         "profile" => {

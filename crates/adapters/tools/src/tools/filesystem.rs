@@ -4,7 +4,7 @@ use std::slice::from_ref;
 
 use async_trait::async_trait;
 use refrain_core::ports::agent::Touched;
-use refrain_core::ports::tool_catalogue::{About, Complaint};
+use refrain_core::ports::tool_catalogue::{About, Complaint, Written};
 use refrain_core::ports::workspace::{Kind, Listed, Workspace};
 use serde_json::{Map, Value, json};
 
@@ -106,16 +106,17 @@ impl Tool for Filesystem {
         }
     }
 
-    fn judge(&self, action: &str, literals: &Map<String, Value>, files: &dyn Workspace) -> Vec<Complaint> {
+    fn judge(&self, action: &str, written: &Written, files: &dyn Workspace) -> Vec<Complaint> {
         let changes = |parameter: &str| match action {
             "read" | "list" | "exists" => false,
             "copy" => parameter == "destination",
             _ => true,
         };
         let complaint = |parameter: &'static str| {
-            let path = literals.get(parameter).and_then(Value::as_str)?;
-            let error = files.judge(path, changes(parameter)).err()?;
-            let (parameter, message) = (parameter.to_owned(), error.to_string());
+            let path = written.get(parameter).and_then(Value::as_str)?;
+            let message = no_file(action, path)
+                .or_else(|| Some(files.judge(path, changes(parameter)).err()?.to_string()))?;
+            let parameter = parameter.to_owned();
             Some(Complaint { parameter, message, about: About::Path })
         };
         ["path", "destination"].into_iter().filter_map(complaint).collect()
@@ -124,6 +125,11 @@ impl Tool for Filesystem {
     async fn act(&self, act: Act<'_>) -> Result<Acted, Fault> {
         let files = &*act.ports.workspace;
         let params = &act.params;
+        for path in ["path", "destination"].iter().filter_map(|name| params.text(name)) {
+            if let Some(message) = no_file(act.action, path) {
+                return Err(Fault::reported(message).with(json!({ "path": path })));
+            }
+        }
         if act.action == "list" {
             return listed(files, params.text("path").unwrap_or(".")).await;
         }
@@ -157,6 +163,16 @@ impl Tool for Filesystem {
     }
 }
 
+/// Says why a path cannot be that of what an action works with, as it is written.
+fn no_file(action: &str, path: &str) -> Option<String> {
+    if path == "~" || path.starts_with("~/") {
+        let message = "paths start in the project's folder, and `~` is no folder of it";
+        return Some(format!("{path}: {message}"));
+    }
+    let is_of_file = matches!(action, "read" | "write");
+    (is_of_file && path.ends_with('/')).then(|| format!("{path} is a folder; name a file in it"))
+}
+
 async fn exists(files: &dyn Workspace, path: &str) -> Result<Acted, Fault> {
     files.judge(path, false).map_err(Fault::of_file(path))?;
     let kind = match files.kind(path).await.map_err(Fault::of_file(path))? {
@@ -181,6 +197,9 @@ async fn read(files: &dyn Workspace, path: &str) -> Result<Acted, Fault> {
 }
 
 async fn listed(files: &dyn Workspace, path: &str) -> Result<Acted, Fault> {
+    if files.kind(path).await.map_err(Fault::of_file(path))? == Some(Kind::File) {
+        return Err(Fault::reported(format!("{path} is a file, not a folder")).with(json!({ "path": path })));
+    }
     let found = files.list(path).await.map_err(Fault::of_file(path))?;
     let item = |Listed { name, path, is_folder, size }: &Listed| {
         let kind = if *is_folder { "directory" } else { "file" };

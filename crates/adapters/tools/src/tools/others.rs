@@ -11,6 +11,12 @@ use crate::tool::{Action, Declared};
 
 use super::person::Person;
 
+/// What content that people approve may be.
+const FORMATS: [&str; 8] = ["text", "markdown", "html", "json", "yaml", "csv", "code", "diff"];
+
+/// Where an answer goes besides.
+const SAVED: [(&str, &str); 1] = [("save_to_file", "the file that the answer is written to")];
+
 const AGENT: &str = "declare an agent of this name with `accepts:`, or start a program with `terminal`";
 
 pub(super) fn declared() -> Vec<Declared> {
@@ -32,7 +38,7 @@ pub(super) fn declared() -> Vec<Declared> {
     tools
 }
 
-const ABSENT: [(&str, &[&str]); 12] = [
+const ABSENT: [(&str, &[&str]); 11] = [
     ("web-search", &["web_search"]),
     ("headless-browser", &["headless_browser"]),
     ("pdf-compiler", &["pdf_compiler"]),
@@ -43,7 +49,6 @@ const ABSENT: [(&str, &[&str]); 12] = [
     ("visualization", &[]),
     ("prompt-optimization", &["prompt_optimization"]),
     ("mcp-resource", &["mcp_resource"]),
-    ("checkpoint", &[]),
     ("auto_debugger", &["auto-debugger"]),
 ];
 
@@ -89,17 +94,18 @@ fn people() -> [Declared; 3] {
             ("validation_pattern", text(), "a regular expression that the whole answer fits"),
         ],
         &[("value", any(), "the answer")],
-    );
+    )
+    .of_steps(&SAVED);
     let gate = action(
         "execute",
         "Asks a person for approval",
         &[
             ("title!", text(), "what it is about"),
             ("content", any(), "what is to be approved"),
-            ("format", text(), "what the content is"),
+            ("format", one_of(&FORMATS), "what the content is"),
             ("allow_modifications", boolean(), "whether who approves may put other content in its place"),
             ("require_reason", boolean(), "whether a rejection needs a reason"),
-            ("auto_approve_hash", text(), "the digest of content that is approved without asking"),
+            ("auto_approve_hash", text(), "the BLAKE3 digest (64 hexadecimal digits) of content that is approved without asking, as a template prints it"),
             ("metadata", map(), "what else there is to know"),
         ],
         &[
@@ -109,7 +115,8 @@ fn people() -> [Declared; 3] {
             ("reason", any(), "why"),
             ("by", any(), "who said so"),
         ],
-    );
+    )
+    .of_steps(&SAVED);
     let feedback = action(
         "execute",
         "Asks a person several questions",
@@ -120,7 +127,8 @@ fn people() -> [Declared; 3] {
             ("anonymous", boolean(), "whether nothing is kept of who answered"),
         ],
         &[("answers", map(), "the answers"), ("by", any(), "who gave them")],
-    );
+    )
+    .of_steps(&SAVED);
     [
         person(Person::Value, "user-prompt", &["user_prompt"], "Asks a person for a value", prompt),
         person(Person::Approval, "approval-gate", &["approval_gate"], "Waits for a person to approve", gate),

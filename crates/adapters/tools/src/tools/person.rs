@@ -5,7 +5,7 @@
 
 use async_trait::async_trait;
 use refrain_core::ports::scratch::Change;
-use refrain_core::ports::tool_catalogue::{About, Complaint, whole_match};
+use refrain_core::ports::tool_catalogue::{About, Complaint, Written, whole_match};
 use refrain_core::ports::workspace::Workspace;
 use refrain_schemas::digest::Digest;
 use serde_json::{Map, Value, json};
@@ -101,10 +101,10 @@ impl Person {
 
     /// Content whose digest was approved beforehand needs nobody.
     fn approved_beforehand(self, act: &Act<'_>) -> bool {
-        let known = act.params.text("auto_approve_hash");
+        let known =
+            act.params.text("auto_approve_hash").and_then(|known| known.trim().parse::<Digest>().ok());
         let content = act.params.get("content").map(printed);
-        let is_it =
-            |(known, content): (&str, String)| known == Digest::of_content(content.as_bytes()).to_string();
+        let is_it = |(known, content): (Digest, String)| known == Digest::of_content(content.as_bytes());
         self == Self::Approval && known.zip(content).is_some_and(is_it)
     }
 }
@@ -124,8 +124,8 @@ fn unasked(literals: &Map<String, Value>) -> Option<String> {
 
 #[async_trait]
 impl Tool for Person {
-    fn judge(&self, _: &str, literals: &Map<String, Value>, _: &dyn Workspace) -> Vec<Complaint> {
-        let pattern = literals.get("validation_pattern").and_then(Value::as_str);
+    fn judge(&self, _: &str, written: &Written, _: &dyn Workspace) -> Vec<Complaint> {
+        let pattern = written.get("validation_pattern").and_then(Value::as_str);
         let complaint = |parameter: &str, message| Complaint {
             parameter: parameter.to_owned(),
             message,
@@ -134,10 +134,15 @@ impl Tool for Person {
         if let Some(error) = pattern.and_then(|pattern| whole_match(pattern, "").err()) {
             return vec![complaint("validation_pattern", error)];
         }
-        if let Some(name) = unasked(literals) {
+        let digest = written.get("auto_approve_hash").and_then(Value::as_str);
+        if let Some(error) = digest.and_then(|digest| digest.trim().parse::<Digest>().err()) {
+            return vec![complaint("auto_approve_hash", error.to_string())];
+        }
+        if let Some(name) = unasked(&written.literals) {
             return vec![complaint("required_questions", format!("`{name}` is none of the questions"))];
         }
-        let unfit = literals.get("default").and_then(|default| self.unfit(literals.clone(), default).err());
+        let unfit =
+            written.get("default").and_then(|default| self.unfit(written.literals.clone(), default).err());
         unfit.map(|message| complaint("default", message)).into_iter().collect()
     }
 
@@ -149,6 +154,10 @@ impl Tool for Person {
         let pattern = act.params.text("validation_pattern");
         if let Some(error) = pattern.and_then(|pattern| whole_match(pattern, "").err()) {
             return Err(Fault::reported(format!("`validation_pattern` {error}")));
+        }
+        let digest = act.params.text("auto_approve_hash");
+        if let Some(error) = digest.and_then(|digest| digest.trim().parse::<Digest>().err()) {
+            return Err(Fault::reported(format!("`auto_approve_hash`: {error}")));
         }
         let mut question = Map::from_iter([("tool".to_owned(), json!(self.name()))]);
         if let Value::Object(params) = act.params.whole() {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use refrain_core::ports::runner::{Finished, Invocation, Program, RunLimits};
+use refrain_core::ports::tool_catalogue::ANY_NAME;
 use serde_json::{Value, json};
 
 use crate::declare::{action, boolean, integer, map, number, positive, text};
@@ -54,7 +55,8 @@ pub(super) fn declared() -> [Declared; 2] {
         environment.clone(),
     ];
     let code = [("code!", text(), "the program"), timeout, capture, environment];
-    let terminal = action("execute", "Runs a line of the shell", &line, &result).volatile().or(&["run"]);
+    let terminal =
+        action("execute", "Runs a line of the shell", &line, &result).volatile().or(&["run", ANY_NAME]);
     let python = action("execute", "Runs a program of Python", &code, &result).volatile().or(&["run"]);
     [
         super::tool(

@@ -8,7 +8,7 @@ use refrain_core::ports::scratch::{Change, number};
 use refrain_core::template::{Context, Dialect};
 use serde_json::{Map, Value, json};
 
-use crate::declare::{action, any, boolean, integer, map, number as numeric, positive, text};
+use crate::declare::{action, any, at_least_one, boolean, integer, map, number as numeric, positive, text};
 use crate::tool::{Act, Acted, Declared, Fault, Tool};
 
 /// The most rounds, where nothing is said.
@@ -38,8 +38,8 @@ pub(super) fn declared() -> Declared {
             &[
                 context.clone(),
                 ("condition", text(), "a formula over state, depth, iterations, executions and call_stack"),
-                ("max_iterations", integer(), "the most rounds (1000)"),
-                ("depth_limit", integer(), "the deepest nesting (10)"),
+                ("max_iterations", at_least_one(), "the most rounds (1000)"),
+                ("depth_limit", at_least_one(), "the deepest nesting (10)"),
                 ("time_limit", positive(), "the most seconds since it was asked first"),
             ],
             &checked,

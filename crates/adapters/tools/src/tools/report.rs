@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use async_trait::async_trait;
+use refrain_core::ports::tool_catalogue::ANY_NAME;
 use serde_json::{Map, Value, json};
 
 use crate::declare::{action, any, list, number, text};
@@ -25,7 +26,7 @@ pub(super) fn declared() -> Declared {
     ];
     let report = action("execute", "Writes a report", &input, &[("markdown", text(), "the report")])
         .once()
-        .or(&["generate", "generate_report", "create", "report", "write"]);
+        .or(&["generate", ANY_NAME]);
     super::tool("report-generator", &["report", "report_generator"], "Writes reports", vec![report], Report)
 }
 

@@ -22,7 +22,11 @@ pub(super) fn declared() -> Declared {
             from_ref(&server),
             &[known.clone(), ("connected", boolean(), "true"), ("tools", list(), "the names of its tools")],
         )
-        .volatile(),
+        .volatile()
+        .of_steps(&[(
+            "server_config",
+            "the server, where the pipeline does not declare it: command, args, env",
+        )]),
         action(
             "list_tools",
             "Lists the tools of a server",

@@ -9,7 +9,9 @@ use refrain_core::ports::scratch::number;
 use serde_json::{Map, Value, json};
 
 use super::schema::{coerced, inferred};
-use crate::declare::{action, any, boolean, integer, list, map, number as numeric, one_of, text};
+use crate::declare::{
+    action, any, boolean, integer, list, map, number as numeric, one_of, share as part_of, text,
+};
 use crate::tool::{Act, Acted, Declared, Fault, Tool};
 
 /// The most errors of one validation that are told.
@@ -51,7 +53,7 @@ pub(super) fn declared() -> Declared {
         action(
             "quality_check",
             "Measures how complete, unique and consistent rows are",
-            &[data, ("threshold", numeric(), "the least score that is good enough, from 0 to 1 (0.8)")],
+            &[data, ("threshold", part_of(), "the least score that is good enough, from 0 to 1 (0.8)")],
             &[
                 ("quality_score", numeric(), "the mean of the three"),
                 ("passed", boolean(), "whether that is good enough"),

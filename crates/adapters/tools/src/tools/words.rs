@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use refrain_core::check::is_inside;
 use refrain_core::ports::agent::Touched;
-use refrain_core::ports::tool_catalogue::{About, Complaint};
+use refrain_core::ports::tool_catalogue::{About, Complaint, Written};
 use refrain_core::ports::workspace::Workspace;
 use serde_json::{Map, Value, json};
 
@@ -92,8 +92,8 @@ impl Tool for Product {
         Touched { reads: Vec::new(), writes: path.map(str::to_owned).into_iter().collect() }
     }
 
-    fn judge(&self, _: &str, literals: &Map<String, Value>, files: &dyn Workspace) -> Vec<Complaint> {
-        let path = literals.get("path").and_then(Value::as_str);
+    fn judge(&self, _: &str, written: &Written, files: &dyn Workspace) -> Vec<Complaint> {
+        let path = written.get("path").and_then(Value::as_str);
         let error = path.and_then(|path| files.judge(path, true).err());
         error
             .map(|error| Complaint {

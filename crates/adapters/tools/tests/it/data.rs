@@ -187,7 +187,9 @@ fn nothing_succeeds_with_nothing() {
     failed("filter", json!({"data": [{"a": 1}]}), "`criteria`");
     failed("filter", json!({"data": [1, 2], "criteria": {}}), "row 1 is no object");
     failed("filter", json!({"data": [{"a": 1}], "criteria": {"b": 1}}), "no column `b`");
-    failed("filter", json!({"data": [{"a": 1}], "criteria": {"a": {"~": 1}}}), "no comparison");
+    failed("filter", json!({"data": [{"a": 1}], "criteria": {"a": {"~": 1}}}), "no parameter `criteria.a.~`");
+    let spelt = json!({"field": "a", "operator": "~", "value": 1});
+    failed("filter", json!({"data": [{"a": 1}], "criteria": spelt}), "no comparison");
     failed("filter", json!({"data": [{"a": 1}], "criteria": "__import__('os')"}), "__import__");
     failed(
         "pivot",
@@ -196,4 +198,103 @@ fn nothing_succeeds_with_nothing() {
     );
     failed("merge", json!({"datasets": [[{"a": 1}], [{"b": 1}]], "merge_strategy": "join"}), "`join_on`");
     failed("convert", json!({"data": [], "output_format": "xml"}), "output_format");
+}
+
+#[test]
+fn a_key_that_an_operation_does_not_have_is_an_error_before_anything_is_done() {
+    let rows = json!([{"a": 1}]);
+    for (operation, part) in [
+        (json!({"type": "deduplicate", "colums": ["a"]}), "`operations[0].colums`; did you mean `columns`?"),
+        (
+            json!({"type": "filter", "field": "a", "operatr": ">"}),
+            "`operations[0].operatr`; did you mean `operator`?",
+        ),
+        (
+            json!({"type": "filter", "field": "a", "operator": "~="}),
+            "`operations[0].operator` cannot be `~=`",
+        ),
+        (json!({"type": "add_field", "field": "c", "defualt": 2}), "no parameter `operations[0].defualt`"),
+        (json!({"type": "fill_missing", "column": "a", "value": 0}), "did you mean `columns`?"),
+        (json!({"type": "fill_missing", "strategy": "avarage", "value": 0}), "`operations[0].strategy`"),
+        (json!({"type": "cast", "columns": {"a": "integr"}}), "did you mean `integer`?"),
+        (
+            json!({"type": "aggregate", "aggregations": {"s": {"colum": "a", "function": "sum"}}}),
+            "did you mean `column`?",
+        ),
+        (json!({"type": "aggregate", "aggregations": {"s": "summ"}}), "did you mean `sum`?"),
+        (json!({"type": "flter"}), "`operations[0].type` cannot be `flter`; did you mean `filter`?"),
+        (json!({"columns": ["a"]}), "`operations[0].type` is missing"),
+        (json!({"type": "deduplicate", "columns": ["a"], "fields": ["a"]}), "keep one of them"),
+        (json!({"type": "calculate", "expressions": {"b": "a +"}}), "`operations`: calculate (1): `b`"),
+        (json!({"type": "filter", "condition": "a >"}), "`operations`: filter (1)"),
+    ] {
+        let error = format!("{operation}: {part}");
+        // The data is not even looked at.
+        let document = World::new().act(
+            "data-processing",
+            "transform",
+            json!({"data": "no/such.csv", "operations": [operation]}),
+        );
+        assert!(document["error"].as_str().unwrap().contains(part), "{error}: {document}");
+    }
+    failed("filter", json!({"data": rows, "operation": {"critera": {"a": 1}}}), "did you mean `criteria`?");
+    failed(
+        "filter",
+        json!({"data": rows, "operation": {"criteria": {}, "group_by": ["a"]}}),
+        "`operation.group_by`",
+    );
+    failed(
+        "transform",
+        json!({"data": rows, "operation": {"transformation": {}}}),
+        "did you mean `transformations`?",
+    );
+    failed(
+        "transform",
+        json!({"data": rows, "operation": {"transformations": [{"type": "sort", "bye": "a"}]}}),
+        "did you mean `by`?",
+    );
+    assert_eq!(
+        made("transform", json!({"data": rows, "operation": {"transformations": {"b": "a * 2"}}})),
+        json!([{"a": 1, "b": 2}])
+    );
+}
+
+#[test]
+fn what_is_said_twice_or_not_at_all_is_an_error() {
+    let rows = json!([{"a": 1}]);
+    failed(
+        "convert",
+        json!({"data": rows, "input_data": rows}),
+        "`data` and `input_data` say the same thing",
+    );
+    failed(
+        "convert",
+        json!({"data": rows, "format": "csv", "output_format": "json"}),
+        "`format` and `output_format`",
+    );
+    failed(
+        "filter",
+        json!({"data": rows, "criteria": {}, "format": "csv", "input_format": "json"}),
+        "`format` and `input_format`",
+    );
+    failed(
+        "filter",
+        json!({"data": rows, "criteria": {}, "operation": {"criteria": {}}}),
+        "`criteria` and `operation`",
+    );
+    failed(
+        "transform",
+        json!({"data": rows, "operations": [], "operation": {"transformations": []}}),
+        "`operations` and `operation`",
+    );
+    let sum = json!({"s": {"column": "a", "function": "sum"}});
+    let twice = json!({"data": rows, "aggregations": sum, "operation": {"aggregations": sum}});
+    failed("aggregate", twice, "`aggregations` and `operation.aggregations`");
+    failed("aggregate", json!({"data": rows, "operation": {"group_by": ["a"]}}), "`aggregations` says what");
+    failed("transform", json!({"data": rows}), "`operations` says what is done");
+    // What the data is and what it becomes are two things.
+    let both = json!({"data": "a,b\n1,2\n", "input_format": "csv", "format": "json"});
+    assert_eq!(made("convert", both), json!([{"a": "1", "b": "2"}]));
+    let apart = json!({"data": rows, "aggregations": sum, "operation": {"group_by": ["a"]}});
+    assert_eq!(made("aggregate", apart), json!([{"a": 1, "s": 1}]));
 }

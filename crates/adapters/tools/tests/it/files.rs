@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use refrain_core::ports::agent::{AgentFactory as _, Draft, Touched};
 use refrain_core::ports::runner::Program;
-use refrain_core::ports::tool_catalogue::ToolCatalogue as _;
+use refrain_core::ports::tool_catalogue::{ToolCatalogue as _, Written};
 use refrain_schemas::pipeline::Pipeline;
 use refrain_tools::ToolAgents;
 use serde_json::{Value, json};
@@ -53,12 +53,19 @@ fn what_cannot_be_done_is_reported() {
 fn literals_are_judged_before_anything_runs() {
     let world = World::new();
     let judge = |action: &str, input: Value| {
-        let complaints = world.toolbox.judge("filesystem", action, input.as_object().unwrap());
+        let written = Written { literals: input.as_object().unwrap().clone(), ..Written::default() };
+        let complaints = world.toolbox.judge("filesystem", action, &written);
         complaints.into_iter().map(|it| it.parameter).collect::<Vec<_>>()
     };
     assert_eq!(judge("write", json!({"path": "out/../../x", "content": "../"})), ["path"]);
     assert_eq!(judge("move", json!({"path": "a", "destination": "/x"})), ["destination"]);
     assert!(judge("read", json!({"path": "a"})).is_empty());
+    assert_eq!(judge("write", json!({"path": "out/"})), ["path"]);
+    assert_eq!(judge("copy", json!({"path": "~/a", "destination": "b/"})), ["path"]);
+    // What templates make is judged when it is known.
+    world.failed("filesystem", "write", json!({"path": "out/", "content": ""}), "out/ is a folder");
+    world.failed("filesystem", "move", json!({"path": "a.txt", "destination": "~"}), "`~` is no folder");
+    world.failed("filesystem", "list", json!({"path": "a.txt"}), "a.txt is a file, not a folder");
 }
 
 #[test]

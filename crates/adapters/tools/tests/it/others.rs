@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use refrain_core::ports::cancel::Cancel;
+use refrain_core::ports::past::PastRun;
+use refrain_schemas::digest::Digest;
 use refrain_schemas::failure::FailureKind;
 use refrain_testkit::ask::request;
 use serde_json::{Value, json};
@@ -224,4 +226,40 @@ async fn a_default_that_does_not_fit_answers_nothing() {
         let expect = if fits { Ok(json!({"value": fields["default"]})) } else { Err(FailureKind::Reported) };
         assert_eq!(ask(&world, input).await, expect, "{fields}");
     }
+}
+
+#[test]
+fn runs_on_record_are_looked_at() {
+    let world = World::new();
+    let look = |action: &str, input: Value| world.act("checkpoint", action, input);
+    assert_eq!(look("list", json!({}))["result"], json!({"runs": [], "count": 0}));
+    world.failed("checkpoint", "inspect", json!({}), "no run that ended is on record");
+    let id = "00000000-0000-7000-8000-000000000001";
+    let started_at = "2026-01-02T03:04:05Z".parse().unwrap();
+    let pipeline = Some("a.yaml".to_owned());
+    let run = PastRun { id: id.parse().unwrap(), started_at, pipeline, end: None };
+    world.past.runs.lock().unwrap().push(run);
+    let listed = world.made("checkpoint", "list", json!({"pipeline_name": "a"}));
+    assert_eq!(listed["runs"][0]["id"], json!(id));
+    assert_eq!((&listed["count"], &listed["runs"][0]["status"]), (&json!(1), &json!("unfinished")));
+    world.failed("checkpoint", "list", json!({"pipeline_name": "b"}), "no run of `b` is on record");
+    world.failed("checkpoint", "inspect", json!({"checkpoint_file": id}), "did not end");
+    world.failed("checkpoint", "extract", json!({"checkpoint_file": "x"}), "there is no run `x`");
+}
+
+#[test]
+fn content_that_is_known_needs_nobody() {
+    let world = World::new();
+    let approve = |known: &str| json!({"title": "t", "content": "hi", "auto_approve_hash": known});
+    let known = Digest::of_content(b"hi").to_string();
+    for known in [known.clone(), known.to_uppercase(), format!(" {known}\n")] {
+        let made = world.made("approval-gate", "execute", approve(&known));
+        assert_eq!((&made["approved"], &made["by"]), (&json!(true), &json!("auto_approve_hash")));
+    }
+    world.failed(
+        "approval-gate",
+        "execute",
+        approve("hi"),
+        "`auto_approve_hash`: a digest is 64 hexadecimal digits",
+    );
 }

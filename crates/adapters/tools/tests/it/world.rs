@@ -13,7 +13,7 @@ use refrain_schemas::pipeline::Pipeline;
 use refrain_testkit::ask::request;
 use refrain_testkit::clock::ManualClock;
 use refrain_testkit::remarks::RecordingRemarks;
-use refrain_testkit::tools::{MemoryWorkspace, ScriptedFetch, ScriptedRunner};
+use refrain_testkit::tools::{MemoryPast, MemoryWorkspace, ScriptedFetch, ScriptedRunner};
 use refrain_tools::{ToolAgents, ToolPorts, Toolbox};
 use serde_json::{Value, json};
 
@@ -27,6 +27,7 @@ pub(crate) struct World {
     pub(crate) files: Arc<MemoryWorkspace>,
     pub(crate) runner: Arc<ScriptedRunner>,
     pub(crate) web: Arc<ScriptedFetch>,
+    pub(crate) past: Arc<MemoryPast>,
     pub(crate) toolbox: Arc<Toolbox>,
     pub(crate) clock: Arc<ManualClock>,
 }
@@ -53,16 +54,17 @@ impl World {
         ]));
         let (runner, web) =
             (Arc::new(ScriptedRunner::new(answer)), Arc::new(ScriptedFetch::new(200, "{\"ok\": true}")));
-        let clock = Arc::new(ManualClock::default());
+        let (clock, past) = (Arc::new(ManualClock::default()), Arc::new(MemoryPast::default()));
         let toolbox = Arc::new(Toolbox::new(ToolPorts {
             workspace: files.clone(),
             runner: runner.clone(),
             fetch: web.clone(),
             scratch: Arc::new(MemoryScratch::default()),
+            past: past.clone(),
             servers: Arc::new(NoTools),
             clock: clock.clone(),
         }));
-        Self { files, runner, web, toolbox, clock }
+        Self { files, runner, web, past, toolbox, clock }
     }
 
     pub(crate) fn spec(tool: &str, action: Option<&str>) -> AgentSpec {

@@ -3,15 +3,17 @@
 use minijinja::value::{Kwargs, Rest, Serde, ValueKind};
 use minijinja::{Environment, Error, ErrorKind, State, Value};
 
-use super::json_text::json;
-use super::{refused, text_of, texts};
-use crate::template::work::{charge, charge_bytes};
+use super::json_text::{self, json};
+use super::{layout, numbers, refused, text_of, texts};
+use crate::template::work::{charge, charge_bytes, charge_indented};
 
 /// The names of the filters in this file.
-pub(super) const NAMES: [&str; 31] = [
+pub(super) const NAMES: [&str; 34] = [
     "basename",
     "center",
     "date",
+    "e",
+    "escape",
     "filesizeformat",
     "float",
     "forceescape",
@@ -25,6 +27,7 @@ pub(super) const NAMES: [&str; 31] = [
     "markdown_format",
     "next_in_loop",
     "parse_json",
+    "pprint",
     "prev_in_loop",
     "regex_findall",
     "regex_match",
@@ -46,6 +49,8 @@ pub(super) const NAMES: [&str; 31] = [
 const WIDEST: usize = 10_000;
 /// The deepest that bullets stand in each other.
 const DEEPEST: usize = 32;
+/// What space in front of a value costs where it is laid out.
+const WIDE: usize = 80;
 
 type Context<'s, 't, 'e> = &'s mut State<'t, 'e>;
 
@@ -56,9 +61,15 @@ pub(super) fn add(environment: &mut Environment<'static>) {
     environment.add_filter("slugify", |state: &mut State<'_, '_>, value: Value| {
         text_of(state, &value).map(|text| texts::slug(&text))
     });
-    environment.add_filter("urlencode", |state: &mut State<'_, '_>, value: Value| {
-        text_of(state, &value).map(|text| texts::encoded(&text))
-    });
+    environment.add_filter("urlencode", |state: &mut State<'_, '_>, value: Value| urlencode(state, &value));
+    for name in ["e", "escape"] {
+        environment.add_filter(name, |state: &mut State<'_, '_>, value: Value| {
+            if value.is_safe() {
+                return Ok(value);
+            }
+            escaped(state, &value)
+        });
+    }
     environment.add_filter("wordcount", |state: &mut State<'_, '_>, value: Value| {
         text_of(state, &value).map(|text| text.split_whitespace().count())
     });
@@ -68,11 +79,7 @@ pub(super) fn add(environment: &mut Environment<'static>) {
     environment.add_filter("striptags", |state: &mut State<'_, '_>, value: Value| {
         text_of(state, &value).map(|text| texts::without_tags(&text))
     });
-    environment.add_filter("forceescape", |state: &mut State<'_, '_>, value: Value| {
-        let text = text_of(state, &value)?;
-        charge_bytes(state, text.len().saturating_mul(6))?;
-        Ok::<_, Error>(texts::escaped(&text))
-    });
+    environment.add_filter("forceescape", |state: &mut State<'_, '_>, value: Value| escaped(state, &value));
     environment.add_filter("filesizeformat", |value: Value, binary: Option<bool>| {
         let bytes = f64::try_from(value).map_err(|_| refused("a size is a number of bytes"))?;
         Ok::<_, Error>(texts::size(bytes, binary.unwrap_or(false)))
@@ -84,9 +91,13 @@ pub(super) fn add(environment: &mut Environment<'static>) {
     environment.add_filter("date", date);
     environment.add_filter("split", split);
     environment.add_filter("join", join);
-    environment.add_filter("int", int);
-    environment.add_filter("float", float);
-    environment.add_filter("round", round);
+    environment.add_filter("int", numbers::int);
+    environment.add_filter("float", numbers::float);
+    environment.add_filter("round", numbers::round);
+    environment.add_filter("pprint", |state: &mut State<'_, '_>, value: Value| {
+        charge_indented(state, &value, WIDE)?;
+        layout::laid_out(&value)
+    });
     for name in ["regex_search", "regex_match", "regex_findall"] {
         environment.add_filter(name, move |state: &mut State<'_, '_>, value: Value, pattern: &str| {
             found(state, &value, pattern, name)
@@ -96,11 +107,18 @@ pub(super) fn add(environment: &mut Environment<'static>) {
     for name in ["from_json", "fromjson", "parse_json"] {
         environment.add_filter(name, from_json);
     }
-    for name in ["tojson", "json"] {
-        environment.add_filter(name, |state: &mut State<'_, '_>, value: Value, options: Kwargs| {
-            to_json(state, &value, options.get("indent")?, options)
-        });
-    }
+    environment.add_filter("json", |state: &mut State<'_, '_>, value: Value, options: Kwargs| {
+        to_json(state, &value, options.get("indent")?, options)
+    });
+    environment.add_filter(
+        "tojson",
+        |state: &mut State<'_, '_>, value: Value, indent: Option<usize>, options: Kwargs| {
+            let named: Option<usize> = options.get("indent")?;
+            let text = to_json(state, &value, indent.or(named), options)?;
+            charge_bytes(state, text.len().saturating_mul(6))?;
+            Ok::<_, Error>(Value::from_safe_string(json_text::for_html(&text)))
+        },
+    );
     for name in ["to_json", "json_encode"] {
         environment.add_filter(name, |state: &mut State<'_, '_>, value: Value, options: Kwargs| {
             let indent: Option<usize> = options.get("indent")?;
@@ -112,6 +130,34 @@ pub(super) fn add(environment: &mut Environment<'static>) {
             .add_filter(name, move |list: Value, place: i64| item_at(&list, place.saturating_add(step)));
     }
     environment.add_function("now", now);
+}
+
+/// Writes what HTML would take for its own otherwise.
+fn escaped(state: Context<'_, '_, '_>, value: &Value) -> Result<Value, Error> {
+    let text = text_of(state, value)?;
+    charge_bytes(state, text.len().saturating_mul(6))?;
+    Ok(Value::from_safe_string(texts::escaped(&text)))
+}
+
+/// Encodes a text for an address, and a map or a list of pairs as its query.
+fn urlencode(state: Context<'_, '_, '_>, value: &Value) -> Result<String, Error> {
+    let text = text_of(state, value)?;
+    charge_bytes(state, text.len().saturating_mul(3))?;
+    let is_map = value.kind() == ValueKind::Map;
+    if !is_map && !matches!(value.kind(), ValueKind::Seq | ValueKind::Iterable) {
+        return Ok(texts::encoded(&text, false));
+    }
+    let mut pairs = Vec::new();
+    for item in value.try_iter()? {
+        let (name, said) = match (is_map, item.len()) {
+            (true, _) => (item.clone(), value.get_item(&item)?),
+            (false, Some(2)) => (item.get_item_by_index(0)?, item.get_item_by_index(1)?),
+            _ => return Err(refused("a query is made of a map, or of a list of pairs")),
+        };
+        let (name, said) = (text_of(state, &name)?, text_of(state, &said)?);
+        pairs.push(format!("{}={}", texts::encoded(&name, true), texts::encoded(&said, true)));
+    }
+    Ok(pairs.join("&"))
 }
 
 /// Gives an item of a list by its place; nothing where there is none, before the first one included.
@@ -267,70 +313,6 @@ fn join(
     Ok(joined)
 }
 
-/// Returns the whole number that a value says, or what stands in for it.
-fn int(value: Value, default: Option<Value>, options: Kwargs) -> Result<Value, Error> {
-    let default = stand_in(default, &options, Value::from(0))?;
-    let float =
-        |number: f64| (number.is_finite() && number.abs() < 9e18).then(|| Value::from(number.trunc() as i64));
-    Ok(match value.kind() {
-        ValueKind::Undefined => return Err(Error::from(ErrorKind::UndefinedError)),
-        ValueKind::Bool => Value::from(i64::from(value.is_true())),
-        ValueKind::Number if value.is_integer() => value,
-        ValueKind::Number => f64::try_from(value).ok().and_then(float).unwrap_or(default),
-        ValueKind::String => {
-            let text = value.as_str().unwrap_or_default().trim();
-            let whole = text.parse::<i64>().ok().map(Value::from);
-            whole.or_else(|| text.parse::<f64>().ok().and_then(float)).unwrap_or(default)
-        }
-        _ => default,
-    })
-}
-
-/// Returns the number that a value says, or what stands in for it.
-fn float(value: Value, default: Option<Value>, options: Kwargs) -> Result<Value, Error> {
-    let default = stand_in(default, &options, Value::from(0.0))?;
-    Ok(match value.kind() {
-        ValueKind::Undefined => return Err(Error::from(ErrorKind::UndefinedError)),
-        ValueKind::Bool => Value::from(f64::from(u8::from(value.is_true()))),
-        ValueKind::Number => f64::try_from(value).map_or(default, Value::from),
-        ValueKind::String => {
-            let number = value.as_str().unwrap_or_default().trim().parse::<f64>();
-            number.ok().filter(|number| number.is_finite()).map_or(default, Value::from)
-        }
-        _ => default,
-    })
-}
-
-fn stand_in(given: Option<Value>, options: &Kwargs, usual: Value) -> Result<Value, Error> {
-    let named: Option<Value> = options.get("default")?;
-    options.assert_all_used()?;
-    Ok(given.or(named).unwrap_or(usual))
-}
-
-/// Rounds to the nearest number with so many places; of two, to the even one.
-fn round(value: Value, places: Option<i32>, method: Option<&str>) -> Result<Value, Error> {
-    let places = places.unwrap_or(0);
-    let number =
-        f64::try_from(value.clone()).map_err(|_| refused(format!("{} cannot be rounded", value.kind())))?;
-    if !(-300..=300).contains(&places) {
-        return Err(refused("a number is rounded to at most 300 places"));
-    }
-    let scale = 10_f64.powi(places);
-    let rounded = match method.unwrap_or("common") {
-        "ceil" => (number * scale).ceil() / scale,
-        "floor" => (number * scale).floor() / scale,
-        "common" if places >= 0 => {
-            let places = usize::try_from(places).unwrap_or(0);
-            format!("{number:.places$}").parse().unwrap_or(number)
-        }
-        "common" => (number * scale).round_ties_even() / scale,
-        other => {
-            return Err(refused(format!("`{other}` is no way to round; there are common, ceil and floor")));
-        }
-    };
-    Ok(Value::from(rounded))
-}
-
 /// Returns what a pattern finds: the first match, whether it matches from the start, or all matches.
 fn found(state: Context<'_, '_, '_>, value: &Value, pattern: &str, how: &str) -> Result<Value, Error> {
     let text = text_of(state, value)?;
@@ -381,7 +363,7 @@ fn to_json(
         return Err(Error::from(ErrorKind::UndefinedError));
     }
     let width = narrow(indent.unwrap_or(0))?;
-    crate::template::work::charge_indented(state, value, width)?;
+    charge_indented(state, value, width)?;
     charge(state, &[value])?;
     json(value, indent.filter(|width| *width > 0))
 }

@@ -39,3 +39,20 @@ impl Formatter for Spaced {
         writer.write_all(b": ")
     }
 }
+
+/// Returns JSON in which nothing is left that HTML takes for its own, and nothing but ASCII.
+pub(super) fn for_html(json: &str) -> String {
+    let mut text = String::with_capacity(json.len());
+    let mut units = [0; 2];
+    for c in json.chars() {
+        match c {
+            '<' | '>' | '&' | '\'' | '\u{7f}'.. => {
+                for unit in c.encode_utf16(&mut units) {
+                    text.push_str(&format!("\\u{unit:04x}"));
+                }
+            }
+            plain => text.push(plain),
+        }
+    }
+    text
+}

@@ -27,7 +27,8 @@ pub(super) fn print(value: &Value, into: &mut String) -> Result<(), Error> {
     Ok(())
 }
 
-fn nested(value: &Value, into: &mut String) -> Result<(), Error> {
+/// Adds the text of a value, which MUST have been charged; of a text, in quotes.
+pub(super) fn nested(value: &Value, into: &mut String) -> Result<(), Error> {
     match value.kind() {
         ValueKind::String => push_quoted(into, value.as_str().unwrap_or_default()),
         ValueKind::Number if !value.is_integer() => {

@@ -71,7 +71,7 @@ fn filters_are_those_of_steps_files() {
         "{{ '42' | int + 1 }} {{ '1.5' | float }} {{ 2.567 | round(1) }} {{ 'x' | int(7) }}",
         "43 1.5 2.6 7",
     );
-    check("{{ 2.5 | round }} {{ 1234 | round(-2) }} {{ 2.1 | round(0, 'ceil') }}", "2.0 1200.0 3.0");
+    check("{{ 2.5 | round }} {{ 1234 | round(-2) }} {{ 2.1 | round(0, 'ceil') }}", "2.0 1200 3.0");
     check(
         "{{ title | length }} {{ title | truncate(8) }} {{ title | truncate(8, true, '…', 0) }}",
         "19 Hello... Hello, …",
@@ -98,6 +98,90 @@ fn filters_are_those_of_steps_files() {
         "{{ 'a b/ü' | urlencode }} {{ 'one two' | wordcount }}[{{ 'x' | center(3) }}]",
         "a%20b/%C3%BC 2[ x ]",
     );
+}
+
+#[test]
+fn filters_write_what_jinja_writes() {
+    check(r#"{{ '<b>"x" & y/z</b>\'' | e }}"#, "&lt;b&gt;&#34;x&#34; &amp; y/z&lt;/b&gt;&#39;");
+    check(
+        "{{ '<' | escape | e }} {{ '<' | safe | e }} {{ none | e }} {{ '<' | e | forceescape }}",
+        "&lt; < None &amp;lt;",
+    );
+    check(
+        r#"{{ {'<a>': 'é✓\'&👍'} | tojson }}"#,
+        r#"{"\u003ca\u003e": "\u00e9\u2713\u0027\u0026\ud83d\udc4d"}"#,
+    );
+    check("{{ '<é' | json }} {{ '<é' | to_json }}", "\"<é\" \"<é\"");
+    check("{{ [1, {'a': 2}] | tojson(2) }}", "[\n  1,\n  {\n    \"a\": 2\n  }\n]");
+    check("{{ {'a b': 'c&d/', 'x': 1} | urlencode }}", "a+b=c%26d%2F&x=1");
+    check(
+        "{{ [['a', 1], ['b', 'ü']] | urlencode }} {{ 'a/b?c' | urlencode }} {{ 5 | urlencode }}",
+        "a=1&b=%C3%BC a/b%3Fc 5",
+    );
+    refused("{{ xs | urlencode }}", "a list of pairs");
+}
+
+#[test]
+fn numbers_are_made_as_jinja_makes_them() {
+    check(
+        "{{ '99999999999999999999' | int }} {{ '-99999999999999999999' | int + 1 }}",
+        "99999999999999999999 -99999999999999999998",
+    );
+    check(
+        "{{ '1e30' | int }} {{ 1e19 | int }} {{ '1e400' | int(3) }}",
+        "1000000000000000019884624838656 10000000000000000000 3",
+    );
+    refused(&format!("{{{{ '{}' | int }}}}", "9".repeat(40)), "more than 38 digits");
+    refused("{{ '1e50' | int(0) }}", "more than 38 digits");
+    check(
+        "{{ '0x1f' | int(0, 16) }} {{ '0x1f' | int(base=0) }} {{ '0x1f' | int(9) }} {{ 'zz' | int(0, 36) }}",
+        "31 31 9 1295",
+    );
+    check(
+        "{{ ' -1_000 ' | int }} {{ '1__0' | int }} {{ '12.9' | int(0, 16) }} {{ '0b12' | int(7, 0) }}",
+        "-1000 0 12 7",
+    );
+    refused("{{ '1' | int(0, 1) }}", "the base of a number");
+    check("{{ 42 | round(2) }} {{ 42 | round }} {{ 42 | round(0, 'ceil') }}", "42 42 42.0");
+    check(
+        "{{ 1250 | round(-2) }} {{ 1350 | round(-2) }} {{ -1250 | round(-2) }} {{ 7 | round(-99) }}",
+        "1200 1400 -1200 0",
+    );
+    check(
+        "{{ +n }} {{ 2 * +n }} {{ -+n }} {{ (+n) | string }} {{ xs[+1] }} {{ xs[+1:][+0] }} {{ 1 + +n }}",
+        "41 82 -41 41 1 1 42",
+    );
+    refused("{{ +'a' }}", "unexpected");
+}
+
+#[test]
+fn what_is_short_is_laid_out_on_one_line() {
+    check(
+        "{{ xs | pprint }} {{ obj | pprint }} {{ 'a' | pprint }} {{ 3 | pprint }}",
+        "[3, 1, 2] {'a': 1, 'b': [True, None]} 'a' 3",
+    );
+    let [x, y, z] = ["x", "y", "z"].map(|letter| format!("'{}'", letter.repeat(30)));
+    check(&format!("{{{{ [{x}, {y}, {z}] | pprint }}}}"), &format!("[{x},\n {y},\n {z}]"));
+    let far = " ".repeat(9);
+    check(
+        &format!("{{{{ {{'key': [{x}, {y}, {z}], 'o': 2}} | pprint }}}}"),
+        &format!("{{'key': [{x},\n{far}{y},\n{far}{z}],\n 'o': 2}}"),
+    );
+    // The bracket at the end counts.
+    let fits = "x".repeat(76);
+    check(&format!("{{{{ ['{fits}'] | pprint }}}}"), &format!("['{fits}']"));
+}
+
+#[test]
+fn patterns_that_are_none_are_told_before_anything_is_rendered() {
+    let wrong = |text: &str| Template::compile_in(Dialect::Steps, "", text).unwrap().wrong_patterns();
+    assert_eq!(
+        wrong("{{ who | regex_search('a(?=b)') }}"),
+        ["`a(?=b)` is no pattern: patterns do not look ahead or behind"]
+    );
+    assert_eq!(wrong("{{ who | regex_replace(\"(a)\\\\1\", '') }}").len(), 1);
+    assert_eq!(wrong("{{ who | regex_findall('(') | upper }}"), ["`(` is no pattern: unclosed group"]);
+    assert_eq!(wrong("{{ who | regex_match('a') | regex_search(who) | replace('(', '') }}"), [""; 0]);
 }
 
 #[test]

@@ -111,7 +111,16 @@ pub(super) fn pattern(text: &str) -> Result<Regex, Error> {
         return Err(refused(format!("a pattern has at most {PATTERN} bytes")));
     }
     let built = RegexBuilder::new(text).size_limit(COMPILED).dfa_size_limit(COMPILED).build();
-    built.map_err(|error| refused(format!("`{text}` is no pattern: {error}")))
+    built.map_err(|error| {
+        let error = error.to_string();
+        let last = error.lines().last().unwrap_or_default().trim_start_matches("error: ");
+        let why = match last {
+            _ if last.starts_with("look-around") => "patterns do not look ahead or behind",
+            _ if last.starts_with("backreferences") => "patterns do not refer back to what they found",
+            other => other,
+        };
+        refused(format!("`{text}` is no pattern: {why}"))
+    })
 }
 
 /// Brings `\1` and `\g<name>` of a replacement into the spelling of the matcher, in which `$` has a meaning.
@@ -156,14 +165,14 @@ pub(super) fn date(text: &str, format: &str) -> Result<String, Error> {
     strtime::format(format, &zoned).map_err(|error| refused(format!("`{format}`: {error}")))
 }
 
-/// Encodes a text for a place in an address.
-pub(super) fn encoded(text: &str) -> String {
+/// Encodes a text for a place in an address; in its query slashes are written out as well, and a space is `+`.
+pub(super) fn encoded(text: &str, is_in_query: bool) -> String {
     let mut out = String::with_capacity(text.len());
     for byte in text.bytes() {
         match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' | b'/' => {
-                out.push(char::from(byte));
-            }
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => out.push(char::from(byte)),
+            b'/' if !is_in_query => out.push('/'),
+            b' ' if is_in_query => out.push('+'),
             other => out.push_str(&format!("%{other:02X}")),
         }
     }

@@ -5,7 +5,12 @@ use std::ops::Range;
 use super::super::TemplateError;
 use super::super::blocks::refused;
 use super::level::{Level, Place, Side, is_text};
-use super::{FEW_TIMES, SHORT, SLICES};
+use super::{FEW_TIMES, PLUS, SHORT, SLICES};
+
+/// Returns the token behind another; nothing where there is none.
+fn next<'s>(source: &'s str, tokens: &[Range<usize>], n: usize) -> &'s str {
+    tokens.get(n + 1).map_or("", |next| &source[next.clone()])
+}
 
 /// Finds the places for guards among tokens; returns how many operators, brackets and filters there are.
 pub(super) fn scan(
@@ -53,6 +58,9 @@ pub(super) fn scan(
                 if let Some(outer) = levels.last_mut() {
                     outer.extend("", token.end);
                 }
+            }
+            ("+", _) if level.end.is_none() && !is_text(next(source, tokens, n)) => {
+                marks.push((token.start, PLUS));
             }
             // The second word of `not in`.
             ("in", _) if before == "not" && level.left == Side::Seeks && level.end.is_none() => {}

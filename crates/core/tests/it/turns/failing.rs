@@ -130,7 +130,9 @@ fn what_is_no_list_or_too_long_fails_the_loop() {
         assert_ne!(world.status()["each"], Freshness::Fresh);
         error.unwrap().message
     };
-    assert_eq!(run(json!("a,b"), Value::Null), "`for_each` goes over a list, and this is a text");
+    let text = "`for_each` goes over a list, and this is a text";
+    assert_eq!(run(json!("a"), Value::Null), text);
+    assert_eq!(run(json!("a,b"), Value::Null), format!("{text} with commas; write `| split(',')` behind it"));
     assert_eq!(run(json!({"a": 1}), Value::Null), "`for_each` goes over a list, and this is an object");
     assert_eq!(run(json!([1, 2, 3]), json!(2)), "the list has 3 items, and this loop has 2 turns at most");
     let long: Vec<u32> = (0..10_001).collect();

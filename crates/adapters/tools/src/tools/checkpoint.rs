@@ -1,0 +1,197 @@
+//! The runs on record: which there are, what became of their steps, and what these made.
+
+use async_trait::async_trait;
+use refrain_core::ports::agent::Touched;
+use refrain_core::ports::past::{Past, PastRun};
+use refrain_core::ports::store::StoreError;
+use refrain_core::ports::tool_catalogue::{About, Complaint, Written};
+use refrain_core::ports::workspace::Workspace;
+use refrain_schemas::report::{PhaseReport, RunReport};
+use serde_json::{Map, Value, json};
+
+use crate::declare::{action, any, integer, list, map, one_of, text};
+use crate::tool::{Act, Acted, Declared, Fault, Tool};
+
+/// The run that is meant where none is named.
+const LATEST: &str = "latest";
+
+#[derive(Debug)]
+struct Checkpoint;
+
+pub(super) fn declared() -> Declared {
+    let run = ("checkpoint_file", text(), "the id of a run, or `latest`, the last one that ended (latest)");
+    let pipeline = ("pipeline_name", text(), "the pipeline file, or its name without the ending");
+    let about = [
+        ("id", text(), "the run"),
+        ("status", text(), "how it ended; `unfinished` of one that was killed or still runs"),
+        ("started_at", text(), "when it began"),
+        ("ended_at", any(), "when it ended"),
+        ("pipeline", any(), "the pipeline file"),
+    ];
+    let steps = ("steps", list(), "step, status, digest and error of each");
+    let outputs = ("outputs", map(), "the outputs");
+    let actions = vec![
+        action(
+            "list",
+            "Lists the runs on record",
+            &[pipeline.clone()],
+            &[
+                ("runs", list(), "id, status, started_at, ended_at and pipeline of each, oldest first"),
+                ("count", integer(), "how many that are"),
+            ],
+        )
+        .volatile(),
+        action(
+            "inspect",
+            "Says what became of the steps of a run",
+            &[run.clone(), pipeline.clone()],
+            &[about.as_slice(), &[steps, outputs.clone()]].concat(),
+        )
+        .volatile(),
+        action(
+            "extract",
+            "Gives what the steps of a run made, and writes it to a file",
+            &[
+                run,
+                pipeline,
+                ("output_format", one_of(&["json", "yaml", "markdown"]), "how it is written (json)"),
+                ("output_file", text(), "the file that it is written to"),
+            ],
+            &[about.as_slice(), &[("steps", map(), "what each made"), outputs, ("path", any(), "the file")]]
+                .concat(),
+        )
+        .volatile(),
+    ];
+    super::tool("checkpoint", &[], "Looks at the runs on record", actions, Checkpoint)
+}
+
+#[async_trait]
+impl Tool for Checkpoint {
+    fn touches(&self, action: &str, input: &Map<String, Value>) -> Touched {
+        let path = input.get("output_file").and_then(Value::as_str).filter(|_| action == "extract");
+        Touched { reads: Vec::new(), writes: path.map(str::to_owned).into_iter().collect() }
+    }
+
+    fn judge(&self, _: &str, written: &Written, files: &dyn Workspace) -> Vec<Complaint> {
+        let path = written.get("output_file").and_then(Value::as_str);
+        let error = path.and_then(|path| files.judge(path, true).err());
+        let parameter = "output_file".to_owned();
+        error
+            .map(|error| Complaint { parameter, message: error.to_string(), about: About::Path })
+            .into_iter()
+            .collect()
+    }
+
+    async fn act(&self, act: Act<'_>) -> Result<Acted, Fault> {
+        let past = &*act.ports.past;
+        let runs = runs_of(past, act.params.text("pipeline_name")).await?;
+        if act.action == "list" {
+            let runs: Vec<Value> = runs.iter().map(listed).collect();
+            return Ok(Acted::new(json!({ "count": runs.len(), "runs": runs })));
+        }
+        let run = named(&runs, act.params.text("checkpoint_file").unwrap_or(LATEST))?;
+        let Some(report) = run.end.as_ref().map(|end| &end.report) else {
+            return Err(Fault::reported(format!("run {} did not end: what it came to is not known", run.id)));
+        };
+        let mut result = listed(run);
+        result["outputs"] = Value::Object(report.outputs.clone());
+        if act.action == "inspect" {
+            result["steps"] = report.phases.iter().map(inspected).collect();
+            return Ok(Acted::new(result));
+        }
+        result["steps"] = Value::Object(made(past, report).await?);
+        let path = act.params.text("output_file");
+        if let Some(path) = path {
+            let text = laid_out(&result, act.params.text("output_format").unwrap_or("json"))?;
+            act.ports.workspace.write(path, text.as_bytes()).await.map_err(Fault::of_file(path))?;
+        }
+        result["path"] = json!(path);
+        Ok(Acted::new(result))
+    }
+}
+
+/// Returns the runs of a pipeline.
+async fn runs_of(past: &dyn Past, pipeline: Option<&str>) -> Result<Vec<PastRun>, Fault> {
+    let mut runs = past.runs().await?;
+    let Some(name) = pipeline else { return Ok(runs) };
+    let is_so = |file: &str| file == name || file.rsplit_once('.').is_some_and(|(stem, _)| stem == name);
+    runs.retain(|run| run.pipeline.as_deref().is_some_and(is_so));
+    if runs.is_empty() {
+        return Err(Fault::reported(format!("no run of `{name}` is on record here")));
+    }
+    Ok(runs)
+}
+
+fn named<'r>(runs: &'r [PastRun], name: &str) -> Result<&'r PastRun, Fault> {
+    let found = match name {
+        LATEST => runs.iter().rev().find(|run| run.end.is_some()),
+        id => runs.iter().find(|run| run.id.to_string() == id),
+    };
+    found.ok_or_else(|| match name {
+        LATEST => Fault::reported("no run that ended is on record"),
+        id => Fault::reported(format!("there is no run `{id}` on record; `checkpoint.list` gives them")),
+    })
+}
+
+fn listed(run: &PastRun) -> Value {
+    let end = run.end.as_ref();
+    json!({
+        "id": run.id, "status": end.map_or("unfinished", |end| end.report.status.as_str()),
+        "started_at": run.started_at, "ended_at": end.map(|end| end.at), "pipeline": run.pipeline,
+    })
+}
+
+/// The name of a phase, with its scope where it has one.
+fn step(phase: &PhaseReport) -> String {
+    if phase.scope.iter().next().is_none() {
+        return phase.phase.to_string();
+    }
+    format!("{}@{}", phase.phase, phase.scope)
+}
+
+fn inspected(phase: &PhaseReport) -> Value {
+    json!({
+        "step": step(phase), "status": phase.status.as_str(), "digest": phase.document.or(phase.digest),
+        "error": phase.error.as_ref().map(|error| &error.message),
+    })
+}
+
+/// Returns what the steps of a run made.
+async fn made(past: &dyn Past, report: &RunReport) -> Result<Map<String, Value>, Fault> {
+    let mut made = Map::new();
+    for phase in &report.phases {
+        let Some(digest) = phase.document.or(phase.digest) else { continue };
+        let contents = past.contents(digest).await.map_err(|error| match error {
+            StoreError::Missing { .. } => {
+                Fault::reported(format!("what `{}` made in that run is no longer kept", step(phase)))
+            }
+            other => other.into(),
+        })?;
+        made.insert(step(phase), contents);
+    }
+    Ok(made)
+}
+
+fn laid_out(result: &Value, format: &str) -> Result<String, Fault> {
+    let pretty = |value: &Value| {
+        serde_json::to_string_pretty(value).map_err(|error| Fault::reported(error.to_string()))
+    };
+    Ok(match format {
+        "yaml" => crate::yaml::written(result),
+        "markdown" => {
+            let text = |name: &str| result[name].as_str().unwrap_or("-").to_owned();
+            let mut out = format!(
+                "# Run {}\n\n- Status: {}\n- Started: {}\n- Ended: {}\n",
+                text("id"),
+                text("status"),
+                text("started_at"),
+                text("ended_at")
+            );
+            for (name, value) in result["steps"].as_object().into_iter().flatten() {
+                out.push_str(&format!("\n## {name}\n\n```json\n{}\n```\n", pretty(value)?));
+            }
+            out
+        }
+        _ => pretty(result)? + "\n",
+    })
+}

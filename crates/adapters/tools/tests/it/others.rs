@@ -235,7 +235,7 @@ fn runs_on_record_are_looked_at() {
     assert_eq!(look("list", json!({}))["result"], json!({"runs": [], "count": 0}));
     world.failed("checkpoint", "inspect", json!({}), "no run that ended is on record");
     let id = "00000000-0000-7000-8000-000000000001";
-    let started_at = "2026-01-02T03:04:05Z".parse().unwrap();
+    let started_at = serde_json::from_value(json!("2026-01-02T03:04:05Z")).unwrap();
     let pipeline = Some("a.yaml".to_owned());
     let run = PastRun { id: id.parse().unwrap(), started_at, pipeline, end: None };
     world.past.runs.lock().unwrap().push(run);

@@ -12,7 +12,10 @@ pub(crate) fn refuse(path: &Path, what: &str, is_own: impl FnOnce(File) -> bool)
     let failed = |error: &io::Error| CliError::io(&format!("write {shown}"), error);
     let found = match path.metadata() {
         Ok(found) => found,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return in_a_folder(path),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let hint = |folder: &Path| format!("there is no folder {}", folder.display());
+            return missing_folder(path).map_or(Ok(()), |folder| Err(failed(&error).hint(hint(folder))));
+        }
         Err(error) => return Err(failed(&error)),
     };
     if !found.is_dir() && !found.is_file() {
@@ -29,13 +32,7 @@ pub(crate) fn refuse(path: &Path, what: &str, is_own: impl FnOnce(File) -> bool)
         .hint("name another file, or move this one away"))
 }
 
-/// Refuses a file whose folder there is not: nobody is to find out when everything is done.
-fn in_a_folder(path: &Path) -> Result<(), CliError> {
-    match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() && !folder.is_dir() => {
-            let message = format!("there is no folder {} to write {} to", folder.display(), path.display());
-            Err(CliError::usage(message).hint("make it, or name another file"))
-        }
-        _ => Ok(()),
-    }
+/// Returns the folder that a file would be in, if there is none: nobody is to find that out when everything is done.
+fn missing_folder(path: &Path) -> Option<&Path> {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.is_dir())
 }

@@ -193,7 +193,7 @@ fn steps_of_turns_go_by_their_names_in_results() {
 fn a_result_goes_to_a_folder_that_there_is() {
     let place = staged("nested.yaml", NESTED);
     let refused = refrain(place.path(), &["-f", "nested.yaml", "run", "-o", "nowhere/result.json"]);
-    assert_eq!(refused.status.code(), Some(2));
+    assert_eq!(refused.status.code(), Some(9));
     let told = String::from_utf8_lossy(&refused.stderr).into_owned();
     assert!(told.contains("there is no folder") && !told.contains("run started"), "{told}");
 }

@@ -5,7 +5,7 @@
 //! it. What makes something ready for a phase is passed over where that is. What comes neither after S is left alone, wherever
 //! it stands in the file; and who is for failures of a phase comes after it for them, so that a failure does not reach it by that.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use refrain_schemas::name::PhaseName;
@@ -81,11 +81,10 @@ impl Checker<'_> {
                 (0..specs.len()).filter(|n| behind[*n]).for_each(|n| passed[n].push(route.clone()));
             }
         }
-        for (later, n) in ready.pairs().filter(|(later, _)| !passed[*later].is_empty()).collect::<Vec<_>>() {
-            // What it does not come after is not over when its turn comes.
-            let before = graph.reach(n, false);
-            let is_over = |route: &&Arc<PassedBy>| places.get(&route.source).is_some_and(|at| before[*at]);
-            passed[n] = passed[later].iter().filter(is_over).cloned().collect();
+        for (later, n) in ready.pairs() {
+            // A route that begins where this does not come after is not over when its turn comes, and has not reached it.
+            let both: HashSet<*const PassedBy> = passed[later].iter().map(Arc::as_ptr).collect();
+            passed[n].retain(|route| both.contains(&Arc::as_ptr(route)));
         }
         passed
     }

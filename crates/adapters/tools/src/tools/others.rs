@@ -32,7 +32,7 @@ pub(super) fn declared() -> Vec<Declared> {
     tools
 }
 
-const ABSENT: [(&str, &[&str]); 12] = [
+const ABSENT: [(&str, &[&str]); 11] = [
     ("web-search", &["web_search"]),
     ("headless-browser", &["headless_browser"]),
     ("pdf-compiler", &["pdf_compiler"]),
@@ -42,7 +42,6 @@ const ABSENT: [(&str, &[&str]); 12] = [
     ("video-processing", &["video_processing"]),
     ("visualization", &[]),
     ("prompt-optimization", &["prompt_optimization"]),
-    ("mcp-resource", &["mcp_resource"]),
     ("checkpoint", &[]),
     ("auto_debugger", &["auto-debugger"]),
 ];
@@ -77,6 +76,8 @@ fn person(
 }
 
 fn people() -> [Declared; 3] {
+    let schema =
+        ("output_schema", map(), "the JSON Schema of what is answered, or of the content that is approved");
     let prompt = action(
         "execute",
         "Asks a person for a value",
@@ -87,6 +88,7 @@ fn people() -> [Declared; 3] {
             ("default", any(), "the answer of who gives none"),
             ("timeout", positive(), "the seconds after which the default is the answer, or it fails"),
             ("validation_pattern", text(), "a regular expression that the whole answer fits"),
+            schema.clone(),
         ],
         &[("value", any(), "the answer")],
     );
@@ -101,6 +103,7 @@ fn people() -> [Declared; 3] {
             ("require_reason", boolean(), "whether a rejection needs a reason"),
             ("auto_approve_hash", text(), "the digest of content that is approved without asking"),
             ("metadata", map(), "what else there is to know"),
+            schema.clone(),
         ],
         &[
             ("approved", boolean(), "whether it is approved"),
@@ -118,6 +121,7 @@ fn people() -> [Declared; 3] {
             ("questions!", list(), "the questions"),
             ("required_questions", list(), "those of them that must be answered"),
             ("anonymous", boolean(), "whether nothing is kept of who answered"),
+            schema,
         ],
         &[("answers", map(), "the answers"), ("by", any(), "who gave them")],
     );

@@ -216,12 +216,12 @@ pub(crate) fn check_with(
     answers: &BTreeMap<String, Value>,
 ) -> Result<Checked, CliError> {
     project.check_state()?;
-    let (parsed, known_choices) = parsed(project, answers)?;
+    let mut set = given(globals)?;
+    set.extend(globals.set.iter().map(|(name, text)| (name.clone(), Value::String(text.clone()))));
+    let (parsed, known_choices) = parsed(project, answers, &set)?;
     let safety = Safety::of(&project.dir, parsed.pipeline())?;
     let files =
         parsed.pipeline().map_or_else(|| Ok(BTreeMap::new()), |pipeline| contents(project, pipeline))?;
-    let mut set = given(globals)?;
-    set.extend(globals.set.iter().map(|(name, text)| (name.clone(), Value::String(text.clone()))));
     let agents = Agents::new(project, parsed.pipeline(), &safety)?;
     let (model, mut problems) =
         parsed.check(&Surroundings { factories: &agents.factories, files: &files, set: &set });
@@ -279,6 +279,7 @@ const READINGS: usize = 128;
 fn parsed(
     project: &Project,
     answers: &BTreeMap<String, Value>,
+    set: &BTreeMap<String, Value>,
 ) -> Result<(refrain_config::Parsed, ChoicesOnRecord), CliError> {
     let bytes = project.read()?;
     let sources = refrain_files::FsProjectFiles::new(&project.dir).allowing(&project.outside);
@@ -299,6 +300,7 @@ fn parsed(
             choices: Some(&choices),
             choose_anew: project.chooses_anew,
             answers: Some(answers),
+            set: Some(set),
         };
         parsed = refrain_config::parse_with(&bytes, &project.file_name, &given);
         if parsed.wanted().is_empty() {
@@ -327,7 +329,7 @@ fn of_person(secrets: &dyn Secrets, path: &str) -> Option<Vec<u8>> {
 
 /// Reads the pipeline of a project as it is written; `None` where it cannot be made out.
 pub(crate) fn pipeline(project: &Project) -> Result<Option<Pipeline>, CliError> {
-    let pipeline = parsed(project, &BTreeMap::new())?.0.pipeline().cloned();
+    let pipeline = parsed(project, &BTreeMap::new(), &BTreeMap::new())?.0.pipeline().cloned();
     Safety::of(&project.dir, pipeline.as_ref())?;
     Ok(pipeline)
 }

@@ -20,6 +20,7 @@ pub mod suggest;
 
 mod agent_fields;
 mod agents;
+mod claims;
 mod columns;
 mod conditions;
 mod context;
@@ -53,7 +54,7 @@ mod written;
 
 pub use files::{FileUse, NamedFile, is_inside, named_files};
 pub(crate) use given::misfits;
-pub use params::{article, fits, input_problems};
+pub use params::{article, fits, input_problems, input_value};
 pub use problems::problem;
 pub use secret::{masked, masked_at, masked_words};
 pub use variables::{NamedVariable, VariableUse, named_variables};

@@ -32,7 +32,7 @@ pub use asks::{
     AskWork, Context, ContextSource, Output, OutputSchema, OutputShape, PoolMember, RulesAgent, ScopedFile,
     Select, Split, Units,
 };
-pub use course::{Course, Failures, Goto, Handled, Heading, Later, PassedBy, Recover, RouteOn};
+pub use course::{Claim, Course, Failures, Goto, Handled, Heading, Later, PassedBy, Recover, RouteOn};
 pub use rounds::{Asked, InTurn, LoopKind, LoopWork};
 
 /// A project as it is meant.

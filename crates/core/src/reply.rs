@@ -269,21 +269,7 @@ impl<'a> Rules<'a> {
 /// # Errors
 /// Refuses what does not fulfil it.
 pub(crate) fn check_answer(schema: &OutputSchema, answer: &Json, unit: &UnitId) -> Result<(), Failure> {
-    let value = answer.value();
-    let errors: Vec<String> = schema
-        .validator
-        .iter_errors(&value)
-        .take(3)
-        .map(|error| match error.instance_path().to_string() {
-            path if path.is_empty() => error.to_string(),
-            path => format!("at {path}: {error}"),
-        })
-        .collect();
-    if errors.is_empty() {
-        Ok(())
-    } else {
-        Err(invalid(unit, &format!("{}: {}", schema.path, errors.join("; "))))
-    }
+    schema.misfit(answer).map_or(Ok(()), |message| Err(invalid(unit, &message)))
 }
 
 /// The records of a reply, of which there is mostly one.

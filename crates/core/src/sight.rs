@@ -24,8 +24,8 @@ use crate::tree::sequence::Sequence;
 use crate::turns::{self, Bindings};
 
 /// What is seen of a phase, besides its document.
-pub(crate) const OF_A_PHASE: [&str; 8] =
-    ["present", "records", "holes", "success", "failed", "error", "document", "step"];
+pub(crate) const OF_A_PHASE: [&str; 9] =
+    ["present", "records", "holes", "success", "failed", "error", "document", "result", "step"];
 
 /// What some texts of a phase read.
 #[derive(Debug, Clone, Default)]
@@ -36,6 +36,8 @@ pub struct Sight {
     phases: BTreeSet<PhaseName>,
     /// Those whose documents are read.
     documents: BTreeSet<PhaseName>,
+    /// Those whose results are read.
+    results: BTreeSet<PhaseName>,
     /// The params that are read; all where one text reads them as a whole.
     params: BTreeSet<String>,
     all_params: bool,
@@ -73,6 +75,7 @@ impl Sight {
         self.names.extend(other.names.iter().map(|(name, path)| (name.clone(), path.clone())));
         self.phases.extend(other.phases.iter().cloned());
         self.documents.extend(other.documents.iter().cloned());
+        self.results.extend(other.results.iter().cloned());
         self.params.extend(other.params.iter().cloned());
         self.all_params |= other.all_params;
         self.all_phases |= other.all_phases;
@@ -97,8 +100,11 @@ impl Sight {
             ["phases", name, rest @ ..] => {
                 let Ok(phase) = name.parse::<PhaseName>() else { return };
                 // What went wrong stands in the document of the failure.
-                if matches!(rest, [] | ["document" | "error" | "step", ..]) {
+                if matches!(rest, [] | ["document" | "error" | "result" | "step", ..]) {
                     self.documents.insert(phase.clone());
+                }
+                if matches!(rest, [] | ["result", ..]) {
+                    self.results.insert(phase.clone());
                 }
                 self.phases.insert(phase);
             }
@@ -168,6 +174,12 @@ impl Sight {
                 if upstream.end == End::Failed {
                     entry["error"] = document.get("error").cloned().unwrap_or_default();
                 }
+                let stands_in = upstream.end == End::Made && upstream.freshness == Freshness::Failed;
+                if self.results.contains(name)
+                    && let Some(result) = result_of(&document, stands_in)
+                {
+                    entry["result"] = result.clone();
+                }
                 entry["step"] = as_step(&document, upstream.end == End::Made);
                 entry["document"] = document;
             }
@@ -225,6 +237,11 @@ fn as_step(document: &Value, is_made: bool) -> Value {
     fields.entry("success").or_insert(Value::Bool(is_made));
     fields.entry("error").or_insert(Value::Null);
     Value::Object(fields)
+}
+
+/// Returns what a phase made as far as that is its result: the field of its document, or a value that stands in for it.
+fn result_of(document: &Value, stands_in: bool) -> Option<&Value> {
+    document.get("result").or_else(|| stands_in.then_some(document))
 }
 
 fn step<'a>(value: &'a Value, part: &str) -> Option<&'a Value> {

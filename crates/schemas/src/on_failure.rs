@@ -97,6 +97,9 @@ pub struct RecoverSpec {
     /// Whether the phase has failed all the same: what comes after it goes by its policy, and reads the value.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub propagate: bool,
+    /// Of everything with a rank that is for failures of the phase, what has the lowest one that fits acts alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rank: Option<u32>,
 }
 
 /// A phase whose failure another one is for. A failure must fit each of the lists that are given.
@@ -114,6 +117,13 @@ pub struct HandlesSpec {
     /// The codes: the `return_code` or `code` of the failure's document.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub codes: Vec<String>,
+    /// Of everything with a rank that is for failures of the phase, what has the lowest one that fits acts alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rank: Option<u32>,
+    /// Whether it leaves the failure to what comes behind it by rank where it fails itself. A value comes in at once, and does
+    /// not wait for that.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub yields: bool,
 }
 
 #[cfg(test)]

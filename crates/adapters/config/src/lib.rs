@@ -73,6 +73,8 @@ pub struct Given<'a> {
     pub choose_anew: bool,
     /// What a model said of the values that are left to it, by their paths in the file.
     pub answers: Option<&'a BTreeMap<String, Value>>,
+    /// What inputs are set to.
+    pub set: Option<&'a BTreeMap<String, Value>>,
 }
 
 /// A pipeline file after everything was judged.

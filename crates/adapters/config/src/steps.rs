@@ -39,6 +39,7 @@ mod choosing;
 mod code;
 mod control;
 mod error_words;
+mod fixed;
 mod handlers;
 mod header;
 mod include;
@@ -150,6 +151,7 @@ pub(crate) fn lower<'s>(
         record: ChoicesOnRecord::default(),
         names: Names::default(),
         handlers: Vec::new(),
+        own_handlers: HashMap::new(),
         output_dir: None,
         tasks: Vec::new(),
         failed: HashMap::new(),
@@ -251,6 +253,8 @@ struct Lowering<'s, 'g> {
     names: Names,
     /// What is done about failures of every step.
     handlers: Vec<Handler>,
+    /// How many handlers steps have of their own.
+    own_handlers: HashMap<PhaseName, usize>,
     /// The folder that files of steps go to.
     output_dir: Option<String>,
     /// Steps that run where others failed.

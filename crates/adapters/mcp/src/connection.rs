@@ -13,8 +13,9 @@ use rmcp::ServiceExt as _;
 use rmcp::handler::client::ClientHandler;
 use rmcp::model::{
     CallToolRequest, CallToolRequestParams, CallToolResult, CancelledNotificationParam, ClientCapabilities,
-    ClientConfig, ClientRequest, ErrorData, Implementation, ListToolsRequest, PaginatedRequestParams,
-    PingRequest, ProtocolVersion, RequestId, ServerResult, Tool,
+    ClientConfig, ClientRequest, ErrorCode, ErrorData, Implementation, ListResourcesRequest,
+    ListToolsRequest, PaginatedRequestParams, PingRequest, ProtocolVersion, ReadResourceRequest,
+    ReadResourceRequestParams, ReadResourceResult, RequestId, Resource, ServerResult, Tool,
 };
 use rmcp::service::{
     NotificationContext, Peer, PeerRequestOptions, RoleClient, RunningService, ServiceError,
@@ -37,9 +38,9 @@ mod fuzz;
 const FAREWELL: Duration = Duration::from_secs(1);
 /// How long a server that let a request time out may take to show that it lives.
 const PULSE: Duration = Duration::from_secs(2);
-/// The most pages, and the most tools, of a listing.
+/// The most pages, and the most entries, of a listing.
 const PAGES: usize = 100;
-const TOOLS: usize = 2000;
+const LISTED: usize = 2000;
 
 /// What a tool answered, or what the protocol says is wrong with the call.
 pub(crate) type Answer = Result<CallToolResult, ErrorData>;
@@ -156,35 +157,84 @@ impl Connection {
     /// Lists the tools, page by page.
     pub(crate) async fn list(&self) -> Result<Vec<Tool>, Trouble> {
         let seen = self.announced.load(Ordering::Relaxed);
-        let mut tools = Vec::new();
+        let request = |params| {
+            let params = Some(params);
+            ClientRequest::ListToolsRequest(ListToolsRequest { params, ..ListToolsRequest::default() })
+        };
+        let page = |answer| match answer {
+            ServerResult::ListToolsResult(page) => Some((page.tools, page.next_cursor)),
+            _ => None,
+        };
+        let tools = self.pages("tools", request, page, &Cancel::new()).await?;
+        self.seen.store(seen, Ordering::Relaxed);
+        Ok(tools)
+    }
+
+    /// Lists what there is to be read, page by page.
+    pub(crate) async fn resources(&self, cancel: &Cancel) -> Result<Vec<Resource>, Trouble> {
+        let request = |params| {
+            let params = Some(params);
+            ClientRequest::ListResourcesRequest(ListResourcesRequest {
+                params,
+                ..ListResourcesRequest::default()
+            })
+        };
+        let page = |answer| match answer {
+            ServerResult::ListResourcesResult(page) => Some((page.resources, page.next_cursor)),
+            _ => None,
+        };
+        self.pages("resources", request, page, cancel).await
+    }
+
+    async fn pages<T>(
+        &self,
+        what: &str,
+        request: impl Fn(PaginatedRequestParams) -> ClientRequest,
+        page: impl Fn(ServerResult) -> Option<(Vec<T>, Option<String>)>,
+        cancel: &Cancel,
+    ) -> Result<Vec<T>, Trouble> {
+        let mut listed = Vec::new();
         let mut cursor = None;
         for _ in 0..PAGES {
-            let request = ListToolsRequest {
-                params: Some(PaginatedRequestParams::default().with_cursor(cursor.take())),
-                ..ListToolsRequest::default()
-            };
-            match self.ask(ClientRequest::ListToolsRequest(request), &Cancel::new()).await? {
-                Ok(ServerResult::ListToolsResult(page)) => {
-                    tools.extend(page.tools);
-                    cursor = page.next_cursor;
+            let params = PaginatedRequestParams::default().with_cursor(cursor.take());
+            match self.ask(request(params), cancel).await?.map(&page) {
+                Ok(Some((more, next))) => {
+                    listed.extend(more);
+                    cursor = next;
                 }
                 // A server that has none need not know the question.
-                Err(error) if is_about_the_call(&error) && tools.is_empty() => break,
+                Err(error) if is_about_the_call(&error) && listed.is_empty() => break,
                 Err(error) => return Err(of_service(&ServiceError::McpError(error))),
-                Ok(_) => return Err(of_service(&ServiceError::UnexpectedResponse)),
+                Ok(None) => return Err(of_service(&ServiceError::UnexpectedResponse)),
             }
-            if tools.len() > TOOLS {
-                return Err(Trouble::permanent(format!("it lists more than {TOOLS} tools")));
+            if listed.len() > LISTED {
+                return Err(Trouble::permanent(format!("it lists more than {LISTED} {what}")));
             }
             if cursor.is_none() {
                 break;
             }
         }
         if cursor.is_some() {
-            return Err(Trouble::permanent(format!("its list of tools does not end after {PAGES} pages")));
+            return Err(Trouble::permanent(format!("its list of {what} does not end after {PAGES} pages")));
         }
-        self.seen.store(seen, Ordering::Relaxed);
-        Ok(tools)
+        Ok(listed)
+    }
+
+    /// Reads what a server has to be read.
+    pub(crate) async fn read(
+        &self,
+        uri: String,
+        cancel: &Cancel,
+    ) -> Result<Result<ReadResourceResult, ErrorData>, Trouble> {
+        let request = ReadResourceRequest::new(ReadResourceRequestParams::new(uri));
+        match self.ask(ClientRequest::ReadResourceRequest(request), cancel).await? {
+            Ok(ServerResult::ReadResourceResult(result)) => Ok(Ok(result)),
+            Ok(_) => Err(of_service(&ServiceError::UnexpectedResponse)),
+            Err(error) if is_about_the_call(&error) || error.code == ErrorCode::RESOURCE_NOT_FOUND => {
+                Ok(Err(error))
+            }
+            Err(error) => Err(of_service(&ServiceError::McpError(error))),
+        }
     }
 
     /// Uses a tool.

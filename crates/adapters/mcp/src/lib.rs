@@ -23,6 +23,7 @@ mod memory;
 mod outcome;
 mod pipe;
 mod process;
+mod resources;
 mod server;
 mod servers;
 mod trouble;

@@ -20,6 +20,7 @@ use crate::environment::scrub;
 use crate::listing::listing;
 use crate::memory::{Basis, Memory};
 use crate::outcome;
+use crate::resources;
 use crate::trouble::Trouble;
 
 /// How long a start or a use of a tool may take where the spec does not say.
@@ -106,16 +107,36 @@ impl Server {
         arguments: Map<String, Value>,
         cancel: &Cancel,
     ) -> Result<ToolResult, AgentError> {
+        let connection = self.connected_until(cancel).await?;
+        let params = CallToolRequestParams::new(tool).with_arguments(arguments);
+        let answer =
+            connection.call(params, cancel).await.map_err(|trouble| self.error(self.told(trouble)))?;
+        Ok(outcome::result(answer, &connection.scrub))
+    }
+
+    /// Lists what there is to be read, or reads one of these.
+    pub(crate) async fn resources(
+        &self,
+        uri: Option<String>,
+        cancel: &Cancel,
+    ) -> Result<ToolResult, AgentError> {
+        let connection = self.connected_until(cancel).await?;
+        let told = |trouble| self.error(self.told(trouble));
+        Ok(match uri {
+            None => resources::listed(connection.resources(cancel).await.map_err(told)?, &connection.scrub),
+            Some(uri) => {
+                resources::read(connection.read(uri, cancel).await.map_err(told)?, &connection.scrub)
+            }
+        })
+    }
+
+    async fn connected_until(&self, cancel: &Cancel) -> Result<Arc<Connection>, AgentError> {
         let connection = tokio::select! {
             biased;
             () = cancel.fired() => Err(Trouble::cancelled()),
             connection = self.connected() => connection,
         };
-        let connection = connection.map_err(|trouble| self.error(trouble))?;
-        let params = CallToolRequestParams::new(tool).with_arguments(arguments);
-        let answer =
-            connection.call(params, cancel).await.map_err(|trouble| self.error(self.told(trouble)))?;
-        Ok(outcome::result(answer, &connection.scrub))
+        connection.map_err(|trouble| self.error(trouble))
     }
 
     /// Ends the connection and forgets what was listed.

@@ -12,7 +12,7 @@ use indexmap::IndexMap;
 use refrain_core::ports::agent::{AgentError, Remarks};
 use refrain_core::ports::cancel::Cancel;
 use refrain_core::ports::secrets::Secrets;
-use refrain_core::ports::tools::{ToolList, ToolResult, ToolUse, Tools};
+use refrain_core::ports::tools::{ResourceUse, ToolList, ToolResult, ToolUse, Tools};
 use refrain_schemas::endpoint::ServerSpec;
 use refrain_schemas::failure::FailureKind;
 
@@ -77,6 +77,10 @@ impl Tools for McpServers {
 
     async fn call(&self, use_: ToolUse, cancel: &Cancel) -> Result<ToolResult, AgentError> {
         self.server(&use_.server)?.call(use_.tool, use_.arguments, cancel).await
+    }
+
+    async fn resources(&self, asked: ResourceUse, cancel: &Cancel) -> Result<ToolResult, AgentError> {
+        self.server(&asked.server)?.resources(asked.uri, cancel).await
     }
 
     async fn close(&self) {

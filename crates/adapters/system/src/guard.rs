@@ -12,7 +12,7 @@ use refrain_core::ports::agent::{
 };
 use refrain_core::ports::cancel::Cancel;
 use refrain_core::ports::rules::RecordRules;
-use refrain_core::ports::tools::{Tool, ToolList, ToolResult, ToolUse, Tools};
+use refrain_core::ports::tools::{ResourceUse, Tool, ToolList, ToolResult, ToolUse, Tools};
 use refrain_core::redactor::Redactor;
 use refrain_schemas::agent_spec::AgentSpec;
 use refrain_schemas::exchange::{Exchange, Served};
@@ -141,11 +141,11 @@ impl Tools for GuardedTools {
     }
 
     async fn call(&self, use_: ToolUse, cancel: &Cancel) -> Result<ToolResult, AgentError> {
-        let result = self.tools.call(use_, cancel).await;
-        let ToolResult { value, mut text, is_error } =
-            result.map_err(|error| clean_error(&self.redactor, error))?;
-        self.redactor.hide(&mut text);
-        Ok(ToolResult { value: self.redactor.value(value), text, is_error })
+        clean_result(&self.redactor, self.tools.call(use_, cancel).await)
+    }
+
+    async fn resources(&self, asked: ResourceUse, cancel: &Cancel) -> Result<ToolResult, AgentError> {
+        clean_result(&self.redactor, self.tools.resources(asked, cancel).await)
     }
 
     async fn close(&self) {
@@ -162,6 +162,15 @@ fn clean_reply(redactor: &Redactor, reply: Reply) -> Reply {
     let Reply { units, usage, trace } = reply;
     let units = units.into_iter().map(|unit| clean_unit(redactor, unit)).collect();
     Reply { units, usage, trace: clean_trace(redactor, trace) }
+}
+
+fn clean_result(
+    redactor: &Redactor,
+    result: Result<ToolResult, AgentError>,
+) -> Result<ToolResult, AgentError> {
+    let ToolResult { value, mut text, is_error } = result.map_err(|error| clean_error(redactor, error))?;
+    redactor.hide(&mut text);
+    Ok(ToolResult { value: redactor.value(value), text, is_error })
 }
 
 fn clean_error(redactor: &Redactor, error: AgentError) -> AgentError {

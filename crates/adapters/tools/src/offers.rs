@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use refrain_core::ports::agent::{AgentError, Remarks};
 use refrain_core::ports::cancel::Cancel;
 use refrain_core::ports::tool_catalogue::{ToolCatalogue as _, ToolKind};
-use refrain_core::ports::tools::{Tool, ToolList, ToolResult, ToolUse, Tools};
+use refrain_core::ports::tools::{ResourceUse, Tool, ToolList, ToolResult, ToolUse, Tools};
 use refrain_schemas::agent_spec::REGISTRY;
 use refrain_schemas::digest::Digest;
 use refrain_schemas::failure::FailureKind;
@@ -115,6 +115,10 @@ impl Tools for OfferedTools {
         } else {
             self.servers.call(use_, cancel).await
         }
+    }
+
+    async fn resources(&self, asked: ResourceUse, cancel: &Cancel) -> Result<ToolResult, AgentError> {
+        self.servers.resources(asked, cancel).await
     }
 
     async fn close(&self) {

@@ -37,6 +37,7 @@ pub(crate) fn all() -> Vec<Declared> {
         recursion::declared(),
         report::declared(),
         servers::declared(),
+        servers::resources(),
         validation::declared(),
         web::declared(),
     ];

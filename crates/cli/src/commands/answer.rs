@@ -172,13 +172,24 @@ fn answer(args: &AnswerArgs, question: &Question) -> Result<Value, CliError> {
 /// Who approves may put other content in its place, where that is allowed.
 fn approval(args: &AnswerArgs, question: &Question, by: &Value) -> Result<Value, CliError> {
     let mut answer = json!({ "approved": args.approve, "reason": args.reason, "by": by });
-    let Some(text) = &args.value else { return Ok(answer) };
+    let Some(text) = &args.value else {
+        // What is approved as it is may be none of what is wanted.
+        let is_held = args.approve && question.asked["output_schema"].is_object();
+        return if is_held {
+            held(&question.asked["content"], question).map(|()| answer)
+        } else {
+            Ok(answer)
+        };
+    };
     if question.asked["allow_modifications"] != Value::Bool(true) {
         return Err(CliError::usage("it is approved as it is, or rejected").hint("leave the value out"));
     }
     let is_text = question.asked["content"].is_string();
     let read = || serde_json::from_str(text).ok();
     answer["content"] = Some(text).filter(|_| !is_text).and_then(|_| read()).unwrap_or_else(|| json!(text));
+    if args.approve {
+        held(&answer["content"], question)?;
+    }
     Ok(answer)
 }
 

@@ -246,3 +246,74 @@ fn a_server_may_be_declared_where_it_is_connected_to() {
         assert!(told.len() == 1 && told[0].starts_with(expect), "{to}: {told:?}");
     }
 }
+
+/// What a server has to be read is listed and read; nothing is subscribed to.
+#[test]
+fn what_a_server_has_to_be_read_is_read() {
+    let fake = refrain_testkit::bin::fake_mcp();
+    let text = format!(
+        "name: x\nservers: {{ s: {{ command: ['{}', --resources] }} }}\nsteps:\n\
+         - {{ id: all, tool: mcp-resource, action: list, parameters: {{ server_name: s }} }}\n\
+         - {{ id: note, tool: mcp-resource, action: read, parameters: {{ server_name: s, uri: '{{{{ all.resources[0].uri }}}}' }} }}\n\
+         outputs: {{ names: \"{{{{ all.resources | map(attribute='name') | list }}}}\", text: '{{{{ note.text }}}}' }}\n",
+        fake.display()
+    );
+    let place = staged("x.yaml", &text);
+    let done = run(place.path(), &["-f", "x.yaml", "run"], 0);
+    assert_eq!(done["outputs"], json!({"names": ["a", "B"], "text": "hello"}), "{done:#}");
+    fs::write(place.path().join("x.yaml"), text.replace("'{{ all.resources[0].uri }}'", "'note://c'"))
+        .unwrap();
+    let failed = run(place.path(), &["-f", "x.yaml", "run"], 1);
+    let told = failed["steps"]["note"]["error"].as_str().unwrap();
+    assert!(told.contains("`note://c` cannot be read: no resource"), "{told}");
+    for (from, to, expect) in [
+        ("action: list", "action: subscribe", "E0802"),
+        ("action: list", "action: lst", "E0805"),
+        (
+            "parameters: { server_name: s }",
+            "parameters: { server_name: t }",
+            "E0105 there is no MCP server `t`",
+        ),
+        ("server_name: s, uri", "server_name: s, url", "E08"),
+    ] {
+        assert!(text.contains(from), "{from}");
+        let told = wrong(text.replace(from, to).strip_prefix("name: x\n").unwrap(), &[]);
+        assert!(told.iter().any(|told| told.starts_with(expect)), "{to}: {told:?}");
+    }
+}
+
+/// Numbers and times may hang on inputs, which are known before anything runs, and on nothing else.
+#[test]
+fn limits_hang_on_inputs_alone() {
+    let text = "name: x\ninputs: { n: { type: integer, default: 2 }, wait: 30s, free: { type: integer } }\nsteps:\n\
+                - id: l\n  while: 'true'\n  max_iterations: '{{ n }}'\n  iteration_timeout: '{{ inputs.wait }}'\n  \
+                steps: [{ id: s, action: echo x, timeout: '{{ n * 10 }}', max_retries: \"{{ inputs['n'] }}\" }]\n";
+    let place = staged("x.yaml", text);
+    let set = |words: &[&str], code: i32| {
+        run(place.path(), &[&["-f", "x.yaml", "run", "--set", "free=1"], words].concat(), code)
+    };
+    assert_eq!(set(&[], 0)["steps"]["l"]["value"]["iterations"], 2);
+    assert_eq!(set(&["--set", "n=3"], 0)["steps"]["l"]["value"]["iterations"], 3);
+    assert_eq!(set(&["--set", "n=0"], 2)["problems"][0]["path"], "steps[0].max_iterations");
+    assert_eq!(set(&["--set", "wait=soon"], 2)["problems"][0]["code"], "E0108");
+    // What is not set yet is not known yet.
+    let open = text.replace("'{{ n }}'", "'{{ free }}'");
+    fs::write(place.path().join("x.yaml"), &open).unwrap();
+    run(place.path(), &["-f", "x.yaml", "check"], 0);
+    assert_eq!(set(&["--set", "free=4"], 0)["steps"]["l"]["value"]["iterations"], 4);
+    for (from, to) in [
+        ("'{{ n * 10 }}'", "'{{ iteration }}'"),
+        ("'{{ n * 10 }}'", "'{{ l.iterations }}'"),
+        ("'{{ n * 10 }}'", "'{{ now() }}'"),
+        ("'{{ n * 10 }}'", "'{{ inputs.m }}'"),
+        ("'{{ n }}'", "'{{ m }}'"),
+    ] {
+        let told = wrong(text.replace(from, to).strip_prefix("name: x\n").unwrap(), &["--set", "free=1"]);
+        assert!(told.len() == 1 && told[0].contains("known before anything runs"), "{to}: {told:?}");
+    }
+    // Inputs of another pipeline are made in the run.
+    let other = "steps: [{ id: p, tool: pipeline-executor, parameters: { inputs: { n: 1 }, \
+                 pipeline: { name: y, inputs: [n], steps: [{ id: a, action: echo a, timeout: '{{ n }}' }] } } }]\n";
+    let told = wrong(other, &[]);
+    assert!(told.len() == 1 && told[0].contains("known before anything runs"), "{told:?}");
+}

@@ -65,8 +65,8 @@ fn what_is_done_about_a_failure_reads_it_as_error() {
     let place = staged(
         "x.yaml",
         &boom(
-            "[{ error_codes: [3], error_patterns: [code], handler_action: \"write {{ error.code }} to out/code.txt\" }, \
-                 { handler_task_id: mend }]",
+            "{ error_codes: [3], error_patterns: [code], handler_action: \"write {{ error.code }} to out/code.txt\", \
+                 handler_task_id: mend }",
             &format!("- {{ id: mend, action: \"{text}\" }}\n"),
         ),
     );
@@ -96,7 +96,7 @@ fn what_is_done_about_a_failure_reads_it_as_error() {
 fn the_action_of_a_handler_is_done_as_it_says() {
     // There is no folder of that name, but a file.
     let fails = "handler_action: write x to x.yaml/o.txt";
-    let of = |more: &str| boom(&format!("[{{ {fails}{more} }}, {{ fallback_value: 1 }}]"), "");
+    let of = |more: &str| boom(&format!("{{ {fails}{more}, fallback_value: 1 }}"), "");
     let handler = |document: &Value| -> Value {
         let phases = document["run"]["phases"].as_array().unwrap();
         phases.iter().find(|phase| phase["phase"] == "boom-handler-1").unwrap().clone()
@@ -117,4 +117,106 @@ fn the_action_of_a_handler_is_done_as_it_says() {
     ] {
         assert_eq!(done(&boom(handler, ""), 2)["problems"][0]["code"], code, "{handler}");
     }
+}
+
+/// The files that handlers write, whose texts are their names.
+fn left(handlers: &str, more: &str, code: i32) -> (Vec<&'static str>, Value) {
+    let place = staged("x.yaml", &boom(handlers, more));
+    let document = run(place.path(), &["-f", "x.yaml", "run"], code);
+    let names = ["a", "b", "c"];
+    (
+        names.into_iter().filter(|name| place.path().join(format!("out/{name}.txt")).exists()).collect(),
+        document,
+    )
+}
+
+/// Of several handlers the first by priority that is for a failure takes care of it, and no other one does anything.
+#[test]
+fn the_first_handler_that_fits_acts_alone() {
+    let write = |name: &str| format!("handler_action: write {name} to out/{name}.txt");
+    let (a, b, c) = (write("a"), write("b"), write("c"));
+    for (handlers, code, expect, value) in [
+        (format!("[{{ {a} }}, {{ {b}, priority: 5 }}, {{ fallback_value: 1 }}]"), 1, vec!["b"], Value::Null),
+        (format!("[{{ error_codes: [4], {a} }}, {{ {b} }}, {{ {c} }}]"), 1, vec!["b"], Value::Null),
+        (format!("[{{ fallback_value: 1 }}, {{ fallback_value: 2, {a} }}]"), 0, vec![], json!(1)),
+        (
+            format!("[{{ error_patterns: [no], fallback_value: 1 }}, {{ fallback_value: 2, {a} }}]"),
+            0,
+            vec!["a"],
+            json!(2),
+        ),
+    ] {
+        let (left, document) = left(&handlers, "", code);
+        assert_eq!(
+            (left, &document["steps"]["boom"]["recovered"] == true),
+            (expect, value != Value::Null),
+            "{handlers}"
+        );
+        if value != Value::Null {
+            assert_eq!(document["steps"]["boom"]["value"], value, "{handlers}");
+        }
+    }
+}
+
+/// Those of the file come behind a step's own, and the first of them that fits is the only one as well.
+#[test]
+fn of_the_handlers_of_the_file_the_first_one_acts_where_no_own_one_does() {
+    let global = "global_error_handlers:\n- { error_codes: [3], handler_action: write b to out/b.txt }\n- { handler_task_id: mend }\n\
+                  - { error_codes: [5], handler_task_id: late }\n";
+    let mend = format!(
+        "- {{ id: mend, action: write c to out/c.txt }}\n- {{ id: late, action: echo late }}\n{global}"
+    );
+    let (names, document) = left("{ error_codes: [4], handler_action: write a to out/a.txt }", &mend, 1);
+    assert_eq!((names, &document["steps"]["mend"]["status"]), (vec!["b"], &json!("skipped")));
+    assert_eq!(left("{ error_codes: [3], handler_action: write a to out/a.txt }", &mend, 1).0, ["a"]);
+    let other = mend.replace("error_codes: [3]", "error_codes: [4]");
+    let (names, document) = left("{ error_codes: [4], handler_action: write a to out/a.txt }", &other, 1);
+    assert_eq!((names, &document["steps"]["late"]["status"]), (vec!["c"], &json!("skipped")));
+}
+
+/// Where the action of a handler fails, and it says so, the next handler that fits takes care of the failure.
+#[test]
+fn a_handler_that_fails_leaves_the_failure_to_the_next_one() {
+    // There is no folder of that name, but a file.
+    let fails = "handler_action: write x to x.yaml/o.txt, continue_on_handler_failure: true";
+    let works = "handler_action: write a to out/a.txt, continue_on_handler_failure: true";
+    let rest = "{ error_codes: [4], handler_action: write b to out/b.txt }, { handler_action: write c to out/c.txt }";
+    assert_eq!(left(&format!("[{{ {fails} }}, {rest}]"), "", 1).0, ["c"]);
+    assert_eq!(left(&format!("[{{ {works} }}, {rest}]"), "", 1).0, ["a"]);
+    let (_, document) = left(
+        &format!("[{{ {fails} }}, {{ {fails} }}, {{ handler_task_id: mend }}]"),
+        "- { id: mend, action: echo mended }\n",
+        1,
+    );
+    assert_eq!(document["steps"]["mend"]["value"]["result"], "mended", "{document:#}");
+    let given_up = fails.replace("true", "false");
+    assert_eq!(left(&format!("[{{ {given_up} }}, {rest}]"), "", 1).0, [""; 0]);
+    // A value does not wait.
+    let (names, document) = left(&format!("[{{ {works} }}, {{ fallback_value: 1 }}]"), "", 0);
+    assert_eq!((names, &document["steps"]["boom"]["value"]), (vec!["a"], &json!(1)));
+}
+
+/// A value that stands in for what a step would have made is its result, as what the step makes is.
+#[test]
+fn a_value_that_stands_in_is_read_as_the_result() {
+    let read = "outputs: { whole: '{{ boom.result }}', long: \"{{ steps['boom'].result }}\", \
+                sum: '{{ boom.result | default(7) }}!', inner: '{{ boom.result.ok | default(7) }}' }\n\
+                - { id: then, action: 'echo {{ boom.result }}', condition: boom.result != 5 }\n";
+    let read: Vec<&str> = read.splitn(2, "- {").collect();
+    let more = format!("- {{{}{}", read[1], read[0]);
+    for (value, expect) in [
+        ("1", json!({"whole": 1, "long": 1, "sum": "1!", "inner": 7})),
+        ("{ ok: 2 }", json!({"whole": {"ok": 2}, "long": {"ok": 2}, "sum": "{'ok': 2}!", "inner": 2})),
+        (
+            "{ result: { ok: 3 } }",
+            json!({"whole": {"ok": 3}, "long": {"ok": 3}, "sum": "{'ok': 3}!", "inner": 3}),
+        ),
+    ] {
+        let document = done(&boom(&format!("{{ fallback_value: {value} }}"), &more), 0);
+        assert_eq!(document["outputs"], expect, "{value}: {document:#}");
+        assert_eq!(document["steps"]["then"]["status"], "completed");
+    }
+    // What the step makes itself is its result all the same.
+    let text = boom("{ fallback_value: 1 }", "outputs: { said: '{{ boom.result.stdout }}' }\n");
+    assert_eq!(done(&text.replace("; exit 3", ""), 0)["outputs"]["said"], "half\n");
 }

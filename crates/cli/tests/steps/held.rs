@@ -45,12 +45,127 @@ fn a_result_that_does_not_fit_is_a_failure_like_any_other() {
     assert_eq!(failed["steps"]["b"]["value"]["result"], "invalid");
 }
 
+/// Who answers is told at once what does not fit, and what nobody answered is held to the schema as well.
 #[test]
-fn answers_of_people_have_rules_of_their_own() {
-    let text = "name: x\nsteps: [{ id: q, tool: user-prompt, parameters: { prompt: How? }, output_schema: { type: string } }]\n";
-    let place = staged("x.yaml", text);
-    let refused = run(place.path(), &["-f", "x.yaml", "run"], 2);
-    assert_eq!(refused["problems"][0]["code"], "E0803");
+fn what_people_answer_is_held_to_its_schema() {
+    let asks = |question: &str, schema: &str| {
+        let step = format!("{{ id: q, {question}, output_schema: {schema} }}");
+        staged("x.yaml", &format!("name: x\nsteps:\n- {step}\noutputs: {{ said: '{{{{ q.result }}}}' }}\n"))
+    };
+    let go = |place: &tempfile::TempDir, words: &[&str], code: i32| {
+        run(place.path(), &[&["-f", "x.yaml"], words].concat(), code)
+    };
+    let refused = |place: &tempfile::TempDir, words: &[&str], told: &str| {
+        let output = crate::own::refrain(place.path(), &[&["-f", "x.yaml", "answer", "q"], words].concat());
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!output.status.success() && stderr.contains(told), "{words:?}: {stderr}");
+    };
+    let place =
+        asks("tool: user-prompt, parameters: { prompt: How?, input_type: number }", "{ type: integer }");
+    go(&place, &["run"], 6);
+    refused(&place, &["2.5"], "does not fit: 2.5 is not of type");
+    go(&place, &["answer", "q", "3"], 0);
+    assert_eq!(go(&place, &["run"], 0)["outputs"]["said"], json!({"value": 3}));
+
+    let several = "tool: feedback-collection, parameters: { title: T, questions: [a] }";
+    let place = asks(
+        several,
+        "{ $ref: '#/$defs/s', $defs: { s: { required: [a], properties: { a: { type: string } } } } }",
+    );
+    go(&place, &["run"], 6);
+    refused(&place, &["{\"a\": 1}"], "does not fit at /a");
+    go(&place, &["answer", "q", "{\"a\": \"x\"}"], 0);
+    go(&place, &["run"], 0);
+
+    let gate = "tool: approval-gate, parameters: { title: T, content: short, allow_modifications: true }";
+    let place = asks(gate, "{ type: string, minLength: 6 }");
+    go(&place, &["run"], 6);
+    refused(&place, &["--approve"], "does not fit");
+    refused(&place, &["--approve", "tiny"], "does not fit");
+    go(&place, &["answer", "q", "--approve", "long enough"], 0);
+    assert_eq!(go(&place, &["run"], 0)["outputs"]["said"]["content"], "long enough");
+
+    let late = "tool: user-prompt, parameters: { prompt: How?, timeout: 0.01, default: x }";
+    let place = asks(late, "{ type: integer }");
+    go(&place, &["run"], 2);
+    let place = asks(&late.replace("default: x", "default: '{{ 1 + 1 }}'"), "{ type: string }");
+    go(&place, &["run"], 6);
+    std::thread::sleep(std::time::Duration::from_millis(20));
+    let failed = go(&place, &["run"], 1);
+    let told = failed["steps"]["q"]["error"].as_str().unwrap();
+    assert!(told.contains("the default does not fit"), "{told}");
+    let place = asks("tool: user-prompt, parameters: { prompt: How? }", "{ type: whole }");
+    assert_eq!(go(&place, &["run"], 2)["problems"][0]["path"], "steps[0].output_schema");
+}
+
+/// Of another pipeline its outputs are, by the names that they have here.
+#[test]
+fn what_another_pipeline_gives_is_held_to_the_schema_of_its_step() {
+    let check = |schema: &str, outputs: &str, mapping: &str, code: i32| {
+        let (place, _) = other(outputs, mapping);
+        let text = fs::read_to_string(place.path().join("x.yaml")).unwrap();
+        let text = text.replace(" } }\noutputs", &format!(" }}, output_schema: {schema} }}\noutputs"));
+        assert!(text.contains("output_schema"), "{text}");
+        fs::write(place.path().join("x.yaml"), text).unwrap();
+        run(place.path(), &["-f", "x.yaml", "run"], code)
+    };
+    let schema =
+        "{ required: [n], properties: { n: { $ref: '#/$defs/n' } }, $defs: { n: { type: integer } } }";
+    check(schema, "n: '{{ a.result | int }}'", "", 0);
+    let failed = check(schema, "n: '{{ c.result }}'", "", 1);
+    let told = failed["steps"]["call"]["error"].as_str().unwrap();
+    assert!(told.contains("/n"), "{told}");
+    check(schema, "m: '{{ a.result | int }}'", "", 1);
+    check(schema, "m: '{{ a.result | int }}'", ", output_mapping: { m: n }", 0);
+    check(schema, "m: { type: string, value: '{{ a.result | int }}' }", ", output_mapping: { m: n }", 1);
+    let refused = check("{ type: whole }", "n: 1", "", 2);
+    assert_eq!(refused["problems"][0]["path"], "steps[0].output_schema");
+}
+
+/// A loop is held to it when its turns are over.
+#[test]
+fn what_a_loop_comes_to_is_held_to_its_schema() {
+    let text = |more: &str| {
+        format!(
+            "name: x\nsteps:\n- id: each\n  for_each: [1, 2]\n  steps: [{{ id: s, action: 'echo {{{{ item }}}}' }}]\n  {more}\n\
+             - {{ id: then, action: 'echo {{{{ each.iterations | default(each.error_type) }}}}', dependencies: [each] }}\n"
+        )
+    };
+    let of =
+        |more: &str, code: i32| run(staged("x.yaml", &text(more)).path(), &["-f", "x.yaml", "run"], code);
+    let fits = "output_schema: { properties: { iterations: { type: integer, maximum: 2 }, results: { minItems: 2 } } }";
+    assert_eq!(of(fits, 0)["steps"]["then"]["value"]["result"], "2");
+    let failed = of(&fits.replace("maximum: 2", "maximum: 1"), 1);
+    let told = failed["steps"]["each"]["error"].as_str().unwrap();
+    assert!(told.contains("/iterations"), "{failed:#}");
+    assert_eq!(failed["steps"]["then"]["status"], "skipped");
+    let goes_on = fits.replace("maximum: 2", "maximum: 1") + "\n  on_failure: continue";
+    assert_eq!(of(&goes_on, 1)["steps"]["then"]["value"]["result"], "invalid");
+    let stands_in = fits.replace("maximum: 2", "maximum: 1")
+        + "\n  on_error: { error_types: [invalid], fallback_value: { iterations: 9 } }";
+    assert_eq!(of(&stands_in, 0)["steps"]["then"]["value"]["result"], "9");
+    // Another schema is noticed although no turn is.
+    let place = staged("x.yaml", &text(fits));
+    run(place.path(), &["-f", "x.yaml", "run"], 0);
+    fs::write(place.path().join("x.yaml"), text(&fits.replace("maximum: 2", "maximum: 1"))).unwrap();
+    let again = run(place.path(), &["-f", "x.yaml", "run"], 1);
+    assert_eq!((&again["run"]["calls"], &again["steps"]["each"]["status"]), (&json!(0), &json!("failed")));
+    for (kind, steps) in [
+        ("while: \"{{ iteration < 2 }}\"", "steps: [{ id: s, action: echo x }]"),
+        (
+            "create_parallel_queue: { \"on\": [1, 2], action_loop: [{ action: echo x }] }",
+            "action: create_parallel_queue",
+        ),
+        ("action_loop: [{ action: echo x }]\n  max_iterations: 2\n  until: 'false'", "output_description: x"),
+    ] {
+        let text = |n: u8| {
+            format!(
+                "name: x\nsteps:\n- id: l\n  {kind}\n  {steps}\n  output_schema: {{ properties: {{ iterations: {{ maximum: {n} }} }} }}\n"
+            )
+        };
+        run(staged("x.yaml", &text(2)).path(), &["-f", "x.yaml", "run"], 0);
+        run(staged("x.yaml", &text(1)).path(), &["-f", "x.yaml", "run"], 1);
+    }
 }
 
 #[test]

@@ -35,10 +35,16 @@ fn handlers_run_where_something_failed_that_they_are_for() {
     let place = staged("x.yaml", ALARM);
     let failed = run(place.path(), &["-f", "x.yaml", "run"], 1);
     let states = ["boom", "never", "late", "alarm"].map(|id| state(&failed, id));
-    assert_eq!(states, ["completed", "skipped", "skipped", "completed"]);
-    assert_eq!(failed["steps"]["alarm"]["value"]["result"], "3");
+    assert_eq!(states, ["completed", "skipped", "skipped", "skipped"]);
     assert_eq!(fs::read_to_string(place.path().join("out/log.txt")).unwrap(), "oh\n");
     assert!(!place.path().join("out/no.txt").exists());
+    // Where none of its own is for it, that of the file is.
+    let other = staged("x.yaml", &ALARM.replace("error_codes: [3]", "error_codes: [5]"));
+    let failed = run(other.path(), &["-f", "x.yaml", "run"], 1);
+    let states = ["boom", "never", "late", "alarm"].map(|id| state(&failed, id));
+    assert_eq!(states, ["completed", "skipped", "skipped", "completed"]);
+    assert_eq!(failed["steps"]["alarm"]["value"]["result"], "3");
+    assert!(!other.path().join("out").exists());
     fs::write(place.path().join("x.yaml"), ALARM.replace("exit 3", "exit 0")).unwrap();
     let done = run(place.path(), &["-f", "x.yaml", "run"], 0);
     let states = ["boom", "never", "late", "alarm"].map(|id| state(&done, id));

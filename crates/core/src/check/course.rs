@@ -72,6 +72,7 @@ impl Checker<'_> {
                 .zip(&spec.handles)
                 .map(|(n, entry): (usize, _)| self.handled(entry, &format!("{path}.handles[{n}]")))
                 .collect(),
+            claims: Vec::new(),
         }
     }
 
@@ -85,12 +86,16 @@ impl Checker<'_> {
             self.problems.add(Code::Recover, format!("{path}.value"), "a number cannot be held exactly");
             return None;
         };
-        Some(Recover { failures, value, propagate: spec.propagate })
+        Some(Recover { failures, value, propagate: spec.propagate, rank: spec.rank })
     }
 
     fn handled(&mut self, spec: &HandlesSpec, path: &str) -> Handled {
         let failures = self.failures(&spec.kinds, &spec.patterns, &spec.codes, path);
-        Handled { phase: spec.phase.clone(), failures }
+        if spec.yields && spec.rank.is_none() {
+            let message = "without a `rank` nothing comes behind it that failures could be left to";
+            self.problems.add(Code::Recover, format!("{path}.yields"), message);
+        }
+        Handled { phase: spec.phase.clone(), failures, rank: spec.rank, yields: spec.yields }
     }
 
     fn failures(&mut self, kinds: &[String], written: &[String], codes: &[String], path: &str) -> Failures {

@@ -124,6 +124,17 @@ fn plain(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
+/// Returns the value that a param has, as far as there is one: what it is set to, else its default.
+#[must_use]
+pub fn input_value(spec: &ParamSpec, set: Option<&Value>) -> Option<Value> {
+    let kind = spec.kind.or_else(|| spec.default.as_ref().and_then(type_of));
+    match (set, kind) {
+        (Some(Value::String(text)), Some(kind)) => read(text, kind),
+        (Some(value), _) => Some(value.clone()),
+        (None, _) => spec.default.clone(),
+    }
+}
+
 /// Says what is wrong with a value for a param.
 #[must_use]
 pub fn input_problems(spec: &ParamSpec, value: &Value) -> Vec<String> {

@@ -8,6 +8,7 @@ use refrain_schemas::on_failure::{OnFailure, Policy};
 use refrain_schemas::phase_spec::PhaseSpec;
 
 use super::Checker;
+use super::claims;
 use super::code::Code;
 use super::links::Links;
 use super::pool::Pool;
@@ -43,6 +44,7 @@ impl Checker<'_> {
         let mut links: Vec<Links> =
             specs.iter().zip(&pools).map(|((name, spec), pool)| self.links(name, spec, pool.role)).collect();
         let names: Vec<&PhaseName> = specs.iter().map(|(name, _)| *name).collect();
+        self.yields(&specs, &mut links);
         self.nests(&specs, &mut links);
         let mut passed = self.routes(&specs, &mut links);
         let mut order = self.order(&names, &links);
@@ -59,6 +61,7 @@ impl Checker<'_> {
             }
             phases.extend(checked);
         }
+        claims::claims(&mut phases);
         self.locks(&mut phases);
         phases
     }

@@ -7,7 +7,7 @@ use refrain_schemas::duration::Span;
 use refrain_schemas::loop_spec::LoopSpec;
 use refrain_schemas::name::PhaseName;
 use refrain_schemas::on_failure::{OnFailure, Policy};
-use refrain_schemas::phase_spec::PhaseSpec;
+use refrain_schemas::phase_spec::{OutputSpec, PhaseSpec};
 use serde_json::{Map, Value};
 
 use super::Checker;
@@ -60,6 +60,8 @@ impl Checker<'_> {
         let body = self.loop_body(name, &path);
         self.let_names(name, spec);
         let Texts { kind, result, sight } = self.loop_texts(name, spec, turns, &path)?;
+        let schema = spec.output.as_ref().and_then(|output| output.schema.as_ref());
+        let schema = schema.and_then(|schema| self.schema(schema, &format!("phases.{name}.output.schema")));
         let id = short(name, spec.within.as_ref());
         let most = if turns.for_each.is_some() { MOST } else { WHILE_TURNS };
         Some(Work::Loop(Box::new(LoopWork {
@@ -71,6 +73,7 @@ impl Checker<'_> {
             item: turns.item.clone(),
             kind,
             result,
+            schema,
             sight: Arc::new(sight),
             break_on_error: breaks(turns),
             turn_timeout: turns.turn_timeout.map(|Span(time)| time).filter(|time| *time > Duration::ZERO),
@@ -91,7 +94,7 @@ impl Checker<'_> {
             ("accept", spec.accept.is_some()),
             ("merge", spec.merge.is_some()),
             ("on_unit_failure", spec.on_unit_failure.is_some()),
-            ("output", spec.output.is_some()),
+            ("output", spec.output.as_ref().is_some_and(says_more_than_schema)),
             ("system", spec.system.is_some()),
             ("prompt", spec.prompt.is_some()),
             ("barrier", spec.barrier),
@@ -348,6 +351,11 @@ fn short(name: &PhaseName, within: Option<&PhaseName>) -> String {
 }
 
 /// Returns the parts of a loop that its results hang on.
+/// What a loop makes is a document, which may be held to a schema.
+fn says_more_than_schema(output: &OutputSpec) -> bool {
+    *output != OutputSpec { schema: output.schema.clone(), ..OutputSpec::default() }
+}
+
 pub(super) fn written(turns: &LoopSpec) -> Vec<(String, Value)> {
     let text = |text: &Option<String>| text.clone().map(Value::String);
     let with = (!turns.with.is_empty()).then(|| Value::Object(turns.with.clone()));

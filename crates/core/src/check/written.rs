@@ -33,6 +33,7 @@ pub(super) fn written(spec: &PhaseSpec, work: &Work) -> Option<IndexMap<String, 
         Work::Ask(ask) => ask_parts(spec, ask, &mut parts),
         Work::Loop(work) => {
             parts.extend(spec.turns.iter().flat_map(rounds::written));
+            parts.extend(work.schema.as_ref().map(|of| ("output".to_owned(), schema(Some(of)))));
             let named = work.sight.names().filter_map(|name| Some((name, spec.names.get(name)?)));
             parts.extend(named.map(|(name, path)| (format!("let.{name}"), json!(path))));
         }

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use refrain_schemas::freshness::Freshness;
+use refrain_schemas::name::PhaseName;
 use refrain_schemas::on_failure::Policy;
 use refrain_schemas::scope::Target;
 use serde_json::Value;
@@ -12,7 +13,7 @@ use crate::end::{End, Skip, Word};
 use crate::engine::{EngineError, Ports};
 use crate::history::History;
 use crate::judge::UpstreamNow;
-use crate::model::{Handled, Heading, Model, PassedBy, Phase, RouteOn};
+use crate::model::{Failures, Handled, Heading, Model, PassedBy, Phase, RouteOn};
 use crate::sight::{self, Seen};
 use crate::upstream::{EdgeKind, scopes_read};
 
@@ -54,7 +55,7 @@ pub(super) async fn skipped(
     if let Some(before) = upstream.iter().find(is_skipped) {
         return Ok(Some(Skip { reason: format!("{} is skipped", before.target), end: End::Passed }));
     }
-    if !phase.course.handles.is_empty() && !has_something_to_handle(ports, phase, upstream).await? {
+    if !phase.course.handles.is_empty() && !has_something_to_handle(model, ports, phase, upstream).await? {
         let reason = "nothing failed that it is for".to_owned();
         return Ok(Some(Skip { reason, end: End::False }));
     }
@@ -78,25 +79,39 @@ pub(super) async fn skipped(
     Ok((!holds).then(|| Skip { reason: format!("`when: {}` is false", when.text), end: End::False }))
 }
 
-/// Whether something failed that a phase is for.
+/// Whether something failed that a phase is for, and nothing else that comes before it.
 async fn has_something_to_handle(
+    model: &Model,
     ports: &Ports,
     phase: &Phase,
     upstream: &[UpstreamNow],
 ) -> Result<bool, EngineError> {
+    let has_failed = |name: &PhaseName| {
+        let is_failed = |before: &UpstreamNow| matches!(before.end, End::Failed | End::Blocked);
+        let is_it = |before: &&UpstreamNow| before.target.phase == *name;
+        upstream.iter().filter(is_it).any(|it| it.freshness == Freshness::Failed || is_failed(it))
+    };
     for before in upstream {
         let Some(error) = &before.failure else { continue };
-        let own = phase.course.handles.iter().filter(|handled| handled.phase == before.target.phase);
-        for Handled { failures, .. } in own {
-            let document = match &before.artifact {
-                Some((NO_REVISION, artifact)) if !failures.codes.is_empty() => {
-                    sight::load(&*ports.store, artifact).await?
-                }
-                _ => Value::Null,
-            };
-            if failures.include(error.kind(), &error.message, &document) {
-                return Ok(true);
+        let of = |handled: &&Handled| handled.phase == before.target.phase;
+        let own: Vec<&Handled> = phase.course.handles.iter().filter(of).collect();
+        let Some(course) = model.phase(before.target.phase.as_str()).map(|failed| &failed.course) else {
+            continue;
+        };
+        let all =
+            own.iter().map(|own| &own.failures).chain(course.claims.iter().map(|claim| &claim.failures));
+        let document = match &before.artifact {
+            Some((NO_REVISION, artifact)) if all.into_iter().any(|failures| !failures.codes.is_empty()) => {
+                sight::load(&*ports.store, artifact).await?
             }
+            _ => Value::Null,
+        };
+        let includes = |failures: &Failures| failures.include(error.kind(), &error.message, &document);
+        let first = course.claimed(includes, has_failed);
+        let is_for =
+            |own: &&Handled| own.rank.is_none_or(|rank| Some(rank) == first) && includes(&own.failures);
+        if own.iter().any(is_for) {
+            return Ok(true);
         }
     }
     Ok(false)

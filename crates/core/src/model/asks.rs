@@ -192,6 +192,9 @@ pub enum OutputShape {
     Document,
 }
 
+/// How many of the ways in which something does not fulfil a schema are told.
+const TOLD: usize = 3;
+
 /// A compiled JSON Schema.
 #[derive(Debug, Clone)]
 pub struct OutputSchema {
@@ -201,4 +204,19 @@ pub struct OutputSchema {
     pub json: Json,
     /// Its compiled form.
     pub validator: Arc<Validator>,
+}
+
+impl OutputSchema {
+    /// Says how something does not fulfil it, if it does not.
+    #[must_use]
+    pub fn misfit(&self, made: &Json) -> Option<String> {
+        let value = made.value();
+        let errors = self.validator.iter_errors(&value).take(TOLD);
+        let told = errors.map(|error| match error.instance_path().to_string() {
+            path if path.is_empty() => error.to_string(),
+            path => format!("at {path}: {error}"),
+        });
+        let told: Vec<String> = told.collect();
+        (!told.is_empty()).then(|| format!("{}: {}", self.path, told.join("; ")))
+    }
 }

@@ -36,6 +36,8 @@ pub struct Course {
     pub needs_made: bool,
     /// The failures that the phase is for; it runs where one of them happened, if there are any.
     pub handles: Vec<Handled>,
+    /// What is for failures of the phase, by rank, as far as it has one.
+    pub claims: Vec<Claim>,
 }
 
 impl Course {
@@ -43,6 +45,18 @@ impl Course {
     #[must_use]
     pub fn goes_on(&self) -> bool {
         self.goes_on || self.policy == Policy::Continue
+    }
+
+    /// Returns the rank that alone is for a failure of the phase, if any is. A phase that yields and has failed leaves it to the next.
+    #[must_use]
+    pub fn claimed(
+        &self,
+        includes: impl Fn(&Failures) -> bool,
+        has_failed: impl Fn(&PhaseName) -> bool,
+    ) -> Option<u32> {
+        let stands = |claim: &&Claim| !claim.yields.as_ref().is_some_and(&has_failed);
+        let fits = |claim: &&Claim| includes(&claim.failures) && stands(claim);
+        self.claims.iter().find(fits).map(|claim| claim.rank)
     }
 
     /// Whether the phase is for failures of another one.
@@ -87,6 +101,8 @@ pub struct Recover {
     pub value: Json,
     /// Whether the phase has failed all the same.
     pub propagate: bool,
+    /// Its place among what is for failures of the phase.
+    pub rank: Option<u32>,
 }
 
 /// Where a route leads.
@@ -159,6 +175,21 @@ pub struct Handled {
     pub phase: PhaseName,
     /// Which of them.
     pub failures: Failures,
+    /// Its place among what is for failures of the phase.
+    pub rank: Option<u32>,
+    /// Whether what comes behind it by rank is for them where it fails itself.
+    pub yields: bool,
+}
+
+/// What is for failures of a phase, and comes before others that are.
+#[derive(Debug, Clone)]
+pub struct Claim {
+    /// Its place among them; the lowest comes first.
+    pub rank: u32,
+    /// The failures.
+    pub failures: Failures,
+    /// The phase that leaves them to what comes behind it where it fails.
+    pub yields: Option<PhaseName>,
 }
 
 /// Which failures something is for.

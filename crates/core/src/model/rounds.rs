@@ -9,6 +9,8 @@ use crate::condition::Condition;
 use crate::fill::Pattern;
 use crate::sight::Sight;
 
+use super::OutputSchema;
+
 /// Goes round: what is in a loop exists once per turn.
 #[derive(Debug, Clone)]
 pub struct LoopWork {
@@ -28,6 +30,8 @@ pub struct LoopWork {
     pub item: Option<String>,
     /// What its document is made from, where that is written.
     pub result: Option<Arc<Pattern>>,
+    /// What the document must fulfil.
+    pub schema: Option<OutputSchema>,
     /// What its texts read.
     pub sight: Arc<Sight>,
     /// Whether no further turn starts after one that failed.

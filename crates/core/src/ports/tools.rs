@@ -29,6 +29,12 @@ pub trait Tools: Debug + Send + Sync + 'static {
     /// Uses a tool. What it says of itself, and that there is no such tool, is a result; an error is about the server.
     async fn call(&self, use_: ToolUse, cancel: &Cancel) -> Result<ToolResult, AgentError>;
 
+    /// Lists what a server has to be read, or reads one of these: as the `value`, a list of what there is or of what it holds.
+    /// That there is no such thing is a result.
+    async fn resources(&self, asked: ResourceUse, _cancel: &Cancel) -> Result<ToolResult, AgentError> {
+        Err(unknown(&asked.server))
+    }
+
     /// Lets go of every server, and of what was listed; the next use starts anew.
     async fn close(&self);
 }
@@ -74,6 +80,15 @@ pub struct ToolUse {
     pub tool: String,
     /// Its arguments.
     pub arguments: Map<String, Value>,
+}
+
+/// A look at what a server has to be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ResourceUse {
+    /// The server.
+    pub server: String,
+    /// What is read; nothing where all that there is is listed.
+    pub uri: Option<String>,
 }
 
 /// What a tool said.

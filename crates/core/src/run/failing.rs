@@ -13,7 +13,7 @@ use serde_json::json;
 use crate::artifact;
 use crate::end::End;
 use crate::judge::Now;
-use crate::model::{Course, Recover};
+use crate::model::{Course, Failures, Recover};
 use crate::survey::Standing;
 
 use super::input::TargetNo;
@@ -138,11 +138,18 @@ fn document(kind: &str, message: &str) -> Json {
     Json::of(&value).unwrap_or_else(|_| Json::null())
 }
 
-/// Returns the first value that stands in for such a failure.
+/// Returns the first value that stands in for such a failure. One that comes behind a phase which leaves failures to others does
+/// not wait for that.
 fn stand_in<'a>(course: &'a Course, kind: &str, message: &str, document: &Json) -> Option<&'a Recover> {
     if course.recover.is_empty() {
         return None;
     }
     let document = document.value();
-    course.recover.iter().find(|recover| recover.failures.include(kind, message, &document))
+    let includes = |failures: &Failures| failures.include(kind, message, &document);
+    let first = course.claimed(includes, |_| true);
+    let fits = |recover: &&Recover| {
+        let is_its_turn = recover.rank.is_none_or(|rank| Some(rank) == first);
+        is_its_turn && includes(&recover.failures)
+    };
+    course.recover.iter().find(fits)
 }

@@ -390,6 +390,9 @@ impl RunState {
         if let Some(error) = failure {
             return self.fail_reported(no, &standing.now, error, document);
         }
+        if let Some(error) = self.misfit(no, &document) {
+            return self.fail_with_document(no, Some(&standing.now), error, None);
+        }
         let target = self.targets[no].target.clone();
         let prior = self.history.prior(&target);
         let record = prior.as_ref().map(|prior| &prior.record);
@@ -412,6 +415,14 @@ impl RunState {
         let took_ms = self.took_ms(no, Some(&standing.now));
         let record = RevisionRecord { took_ms, ..self.next_record(no, artifact, lineage) };
         self.publish_revision(no, record, &standing);
+    }
+
+    /// Says what a loop fails for whose document does not fulfil its schema.
+    fn misfit(&self, no: TargetNo, document: &Json) -> Option<PhaseError> {
+        let schema = self.phase(no).rounds()?.schema.as_ref()?;
+        let message = schema.misfit(document)?;
+        let code = FailureKind::Invalid.as_str().to_owned();
+        Some(PhaseError { code, message, hint: None, units: Vec::new(), missing: Vec::new() })
     }
 
     /// Says what a target of a turn fails for whose time is up.

@@ -166,6 +166,77 @@ fn a_failure_leaves_those_alone_that_are_for_it() {
     check(&world.run(), &[&rest[..], &[("alarm", Completed)]].concat());
 }
 
+/// Of what has a rank the first that fits acts alone; what has none acts as ever.
+#[test]
+fn the_lowest_rank_that_fits_acts_alone() {
+    let of = |rank: u32, more: Value| {
+        let mut entry = json!({"phase": "a", "rank": rank});
+        entry.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        json!([entry])
+    };
+    let phases = |kind: &str, recover: Value| {
+        json!({
+            "a": {"input": {"raise": "boom"}, "recover": recover},
+            "first": {"handles": of(1, json!({"kinds": [kind]}))}, "second": {"handles": of(2, json!({}))},
+            "beside": {"handles": of(2, json!({}))}, "third": {"handles": of(3, json!({}))},
+            "free": {"handles": [{"phase": "a"}]},
+        })
+    };
+    let late = json!([{"rank": 3, "value": 1}]);
+    for recover in [json!([]), late.clone()] {
+        let rest = [("a", Failed), ("free", Completed), ("third", Skipped)];
+        let mut world = steps(phases("timed_out", recover.clone()));
+        let acting = [("first", Skipped), ("second", Completed), ("beside", Completed)];
+        check(&world.run(), &[&rest[..], &acting].concat());
+        let mut world = steps(phases("permanent", recover));
+        let acting = [("first", Completed), ("second", Skipped), ("beside", Skipped)];
+        check(&world.run(), &[&rest[..], &acting].concat());
+    }
+    let mut world = steps(phases("timed_out", json!([{"rank": 1, "value": 1}])));
+    let skipped = ["first", "second", "beside", "third"].map(|name| (name, Skipped));
+    check(&world.run(), &[&skipped[..], &[("a", Completed), ("free", Completed)]].concat());
+    // What is switched off is for nothing, and a value waits for nobody.
+    let mut off = phases("permanent", late);
+    for name in ["first", "second", "beside"] {
+        off[name]["enabled"] = json!(false);
+    }
+    let mut world = steps(off.clone());
+    check(&world.run(), &[("a", Completed), ("free", Completed), ("third", Completed)]);
+    off["first"] = json!({"handles": of(1, json!({"yields": true}))});
+    let mut world = steps(off);
+    check(&world.run(), &[("a", Completed), ("free", Completed), ("third", Skipped), ("first", Completed)]);
+}
+
+/// A phase that yields and fails leaves the failure to the next one, which waits for it.
+#[test]
+fn a_phase_that_yields_leaves_failures_to_the_next_one() {
+    let phases = |input: Value, yields: bool| {
+        let of = |rank: u32, yields: bool| json!([{"phase": "a", "rank": rank, "yields": yields}]);
+        json!({
+            "third": {"handles": of(3, false)}, "second": {"handles": of(2, true), "input": input},
+            "first": {"handles": of(1, yields), "input": input}, "a": {"input": {"raise": "boom"}},
+        })
+    };
+    let ends = |input: Value, yields: bool, expect: [PhaseStatus; 3]| {
+        let mut world = steps(phases(input, yields));
+        let expect = [("first", expect[0]), ("second", expect[1]), ("third", expect[2]), ("a", Failed)];
+        check(&world.run(), &expect);
+        let again = |status| if status == Completed { PhaseStatus::Fresh } else { status };
+        check(&world.run(), &expect.map(|(name, status)| (name, again(status))));
+    };
+    ends(json!({"raise": "no"}), true, [Failed, Failed, Completed]);
+    ends(json!({"raise": "no"}), false, [Failed, Skipped, Skipped]);
+    let mut world = steps(phases(json!({"say": 1}), true));
+    check(&world.run(), &[("first", Completed), ("second", Skipped), ("third", Skipped), ("a", Failed)]);
+    let alone = problems(json!({"a": {}, "b": {"handles": [{"phase": "a", "yields": true}]}}));
+    assert!(alone.iter().any(|problem| problem.contains("without a `rank`")), "{alone:?}");
+    let problems = problems(json!({
+        "a": {}, "b": {"handles": [{"phase": "a", "rank": 1, "yields": true}], "after": ["c"]},
+        "c": {"handles": [{"phase": "a", "rank": 2}]},
+    }));
+    assert!(problems.iter().any(|problem| problem.contains("wait for each other")), "{problems:?}");
+}
+
 /// Returns a world whose first answer names nothing to go on with.
 fn misled(is_volatile: bool) -> World {
     let mut world = steps(json!({
@@ -266,6 +337,7 @@ fn a_long_line_with_one_handler_is_planned_to_its_end() {
 struct Step {
     after: BTreeSet<usize>,
     handles: BTreeSet<usize>,
+    rank: Option<u32>,
     fails: bool,
     holds: bool,
     on_failure: u8,
@@ -314,11 +386,19 @@ fn model(steps: &[Step]) -> Vec<&'static str> {
             }
         });
         let goes_on = |b: &usize| steps[*b].on_failure == 1 || (steps[*b].on == 2 && steps[*b].to.is_some());
+        let is_first = |b: &usize| {
+            let others = steps.iter().filter(|other| other.handles.contains(b));
+            others.filter_map(|other| other.rank).all(|rank| step.rank.is_none_or(|own| own <= rank))
+        };
         let blocked = |b: &usize| ends[*b] == "blocked" || (ends[*b] == "failed" && !goes_on(b));
         ends.push(match () {
             () if before[n].iter().any(dropped) => "dropped",
             () if passed => "passed",
-            () if !step.handles.is_empty() && step.handles.iter().all(|b| ends[*b] != "failed") => "false",
+            () if !step.handles.is_empty()
+                && !step.handles.iter().any(|b| ends[*b] == "failed" && is_first(b)) =>
+            {
+                "false"
+            }
             () if !step.holds => "false",
             () if before[n].iter().any(blocked) => "blocked",
             () if step.fails => "failed",
@@ -336,7 +416,8 @@ fn written(steps: &[Step], order: &[usize]) -> Value {
         let step = &steps[*n];
         let mut phase = json!({"after": step.after.iter().map(|n| name(*n)).collect::<Vec<_>>()});
         if !step.handles.is_empty() {
-            phase["handles"] = step.handles.iter().map(|n| json!({"phase": name(*n)})).collect();
+            phase["handles"] =
+                step.handles.iter().map(|n| json!({"phase": name(*n), "rank": step.rank})).collect();
         }
         phase["input"] = if step.fails { json!({"raise": "boom"}) } else { json!({"say": n}) };
         phase["when"] = json!(if step.holds { "params.n == 3" } else { "params.n == 4" });
@@ -359,8 +440,10 @@ fn made_up() -> impl Strategy<Value = (Vec<Step>, Vec<usize>)> {
         let after = proptest::collection::btree_set(0..n.max(1), 0..3);
         let to = proptest::option::weighted(0.35, n + 1..9_usize.max(n + 2));
         let handles = proptest::option::weighted(0.3, proptest::collection::btree_set(0..n.max(1), 1..3));
+        let rank = proptest::option::of(0..3_u32);
+        let handles = (handles, rank);
         (after, handles, any::<bool>(), proptest::bool::weighted(0.75), 0..3_u8, to, 0..=GOTO).prop_map(
-            move |(after, handles, fails, holds, on_failure, to, on)| {
+            move |(after, (handles, rank), fails, holds, on_failure, to, on)| {
                 let after: BTreeSet<usize> = after.into_iter().filter(|b| *b < n).collect();
                 // What comes after something as well is blocked where that is.
                 let handles =
@@ -369,6 +452,7 @@ fn made_up() -> impl Strategy<Value = (Vec<Step>, Vec<usize>)> {
                 Step {
                     after,
                     handles,
+                    rank,
                     fails: fails && n.is_multiple_of(2),
                     holds,
                     on_failure,

@@ -34,6 +34,7 @@ How it goes wrong:
   --endless         its list does not end
   --tools FILE      has a tool more for each line of the file
   --protocol-error  says by -32602 that there is no such tool
+  --resources       has two things to be read, `note://a` and `note://b`
   --garbage         prints lines that are no messages between its answers
   --never-begin     does not answer the first request
   --die-at-start    says why on stderr and ends
@@ -75,6 +76,10 @@ impl Server {
             "tools/list" => Ok(self.page(message["params"]["cursor"].as_str())),
             _ if self.has("--deaf") => return None,
             "tools/call" => self.call(&message["params"]),
+            "resources/list" if self.has("--resources") => {
+                Ok(self.shelf(message["params"]["cursor"].as_str()))
+            }
+            "resources/read" if self.has("--resources") => read(&message["params"]),
             "ping" => Ok(json!({})),
             _ => Err(json!({"code": -32601, "message": format!("no method {method}")})),
         };
@@ -121,6 +126,16 @@ impl Server {
         let page: Vec<&Value> = tools.iter().skip(from).take(size).collect();
         let more = next < tools.len() || self.has("--endless");
         if more { json!({"tools": page, "nextCursor": next.to_string()}) } else { json!({"tools": page}) }
+    }
+
+    /// One on each page.
+    fn shelf(&self, cursor: Option<&str>) -> Value {
+        let note = json!({"uri": "note://a", "name": "a", "description": "a note", "mimeType": "text/plain", "size": 5});
+        let picture = json!({"uri": "note://b", "name": "b", "title": "B"});
+        match cursor {
+            None => json!({"resources": [note], "nextCursor": "1"}),
+            Some(_) => json!({"resources": [picture]}),
+        }
     }
 
     fn call(&self, params: &Value) -> Result<Value, Value> {
@@ -170,6 +185,18 @@ impl Server {
             }
             _ => json!({"content": [text(&format!("Tool {name} not found"))], "isError": true}),
         })
+    }
+}
+
+fn read(params: &Value) -> Result<Value, Value> {
+    let uri = params["uri"].as_str().unwrap_or_default();
+    let token = std::env::var("FAKE_TOKEN").unwrap_or_default();
+    match uri {
+        "note://a" => {
+            Ok(json!({"contents": [{"uri": uri, "mimeType": "text/plain", "text": format!("hello{token}")}]}))
+        }
+        "note://b" => Ok(json!({"contents": [{"uri": uri, "mimeType": "image/png", "blob": "AAAA"}]})),
+        _ => Err(json!({"code": -32002, "message": format!("no resource {uri}")})),
     }
 }
 

@@ -50,16 +50,30 @@ pub(super) struct Answer {
 impl Answer {
     /// Returns the schema of a document that has the result, and other things beside it.
     pub(super) fn among_others(&self) -> Option<SchemaRef> {
-        let whole = enveloped(&Json::of(&self.schema).ok()?, "result").value();
-        let Value::Object(mut fields) = whole else { return None };
-        fields.remove("additionalProperties");
-        Some(SchemaRef::Inline(fields))
+        around(&self.schema, "result").map(SchemaRef::Inline)
+    }
+
+    /// Returns the schema of a document in whose result this stands under a name, among others.
+    pub(super) fn within(&self, field: &str) -> Option<Map<String, Value>> {
+        around(&Value::Object(around(&self.schema, field)?), "result")
+    }
+
+    /// Returns the schema as it is written.
+    pub(super) const fn value(&self) -> &Value {
+        &self.schema
     }
 
     /// Returns the schema of the result itself.
     pub(super) fn itself(&self) -> Option<SchemaRef> {
         self.schema.as_object().cloned().map(SchemaRef::Inline)
     }
+}
+
+/// Returns the schema of a map that has what a schema is of under a name, and other things beside it.
+fn around(schema: &Value, field: &str) -> Option<Map<String, Value>> {
+    let Value::Object(mut fields) = enveloped(&Json::of(schema).ok()?, field).value() else { return None };
+    fields.remove("additionalProperties");
+    Some(fields)
 }
 
 /// Returns the schema of the document of a step that asks a model, as far as texts that read it need it.

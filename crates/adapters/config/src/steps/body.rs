@@ -13,7 +13,7 @@ use super::budget::Spent;
 use super::loops::name_of_loop;
 use super::names::{Frame, Known, Round, Turn};
 use super::reading::{Fields, Item, OwnItem};
-use super::texts::widen;
+use super::texts::stands_in;
 use super::tools::{self, Act, ToolAct};
 use crate::node::Kind;
 
@@ -110,14 +110,17 @@ impl Lowering<'_, '_> {
             let loop_name = draft.fields.get("loop_name").filter(|_| is_loop);
             let loop_name = loop_name.and_then(|item| name_of_loop(item.text()?).map(str::to_owned));
             let is_each = draft.fields.get("for_each").is_some();
-            let known = Known { phase: draft.phase.clone(), gives, loop_name, is_each, is_loop };
+            let phase = draft.phase.clone();
+            let known = Known { phase, gives, loop_name, is_each, is_loop, has_stand_in: false };
             steps.insert(draft.id.clone(), known);
             kept.push(draft);
         }
         for draft in &kept {
             let stand_ins = self.stand_ins(&draft.fields, &steps);
-            if let Some(gives) = steps.get_mut(&draft.id).and_then(|step| step.gives.as_mut()) {
-                stand_ins.iter().for_each(|value| widen(gives, value));
+            let Some(step) = steps.get_mut(&draft.id) else { continue };
+            step.has_stand_in = !stand_ins.is_empty();
+            if let Some(gives) = &mut step.gives {
+                stand_ins.iter().for_each(|value| stands_in(gives, value));
             }
         }
         if kept.is_empty() && !items.is_empty() {

@@ -36,7 +36,7 @@ impl Lowering<'_, '_> {
             None => self.defaults.policy.map(OnFailure::Policy),
         };
         spec.timeout = match draft.fields.get("timeout") {
-            Some(item) => self.reading.time(&item),
+            Some(item) => self.time(&item),
             None => self.defaults.timeout,
         };
         spec.retry = Some(self.retry(draft));
@@ -109,7 +109,7 @@ impl Lowering<'_, '_> {
             initial: Some(Span(FIRST_PAUSE)),
             max: Some(Span(LONGEST_PAUSE)),
         });
-        let attempts = draft.fields.get("max_retries").and_then(|item| self.reading.whole(&item));
+        let attempts = draft.fields.get("max_retries").and_then(|item| self.whole(&item));
         if let Some(attempts) = attempts {
             retry.attempts = Some(attempts.max(1));
         }

@@ -142,16 +142,26 @@ impl Lowering<'_, '_> {
         }
         handlers.sort_by_key(|handler| handler.priority);
         let n_own = handlers.len();
+        self.own_handlers.insert(draft.phase.clone(), n_own);
         handlers.extend(self.handlers.iter().cloned());
-        for (n, handler) in handlers.into_iter().enumerate() {
+        let is_only = handlers.len() == 1;
+        for (n, handler) in (1..).zip(handlers) {
+            let rank = (!is_only).then(|| u32::try_from(n).unwrap_or(u32::MAX));
             if handler.action.is_some() {
-                self.handler_action(draft, around, n + 1, &handler);
+                self.handler_action(draft, around, (n, rank), &handler);
             }
-            if let Some(task) = handler.task.as_ref().filter(|_| n < n_own) {
-                self.handler_task(draft, &task.item(), handler.handles(&draft.phase));
+            if let Some(task) = handler.task.as_ref().filter(|_| n <= n_own) {
+                self.handler_task(draft, &task.item(), handler.handles(&draft.phase, rank));
             }
-            spec.recover.extend(handler.stand_ins());
+            spec.recover.extend(handler.stand_ins(rank));
         }
+    }
+
+    /// Returns the place of a handler of the file among those of a step, where there are others.
+    pub(super) fn rank_behind_own(&self, phase: &PhaseName, n: usize) -> Option<u32> {
+        let n_own = self.own_handlers.get(phase).copied().unwrap_or_default();
+        let is_only = n_own + self.handlers.len() == 1;
+        (!is_only).then(|| u32::try_from(n_own + n).unwrap_or(u32::MAX))
     }
 
     /// Reads a handler; none where it is switched off.
@@ -243,7 +253,7 @@ impl Lowering<'_, '_> {
             self.reading.at_key(Code::StepTwo, &item, message, hint);
         }
         How {
-            timeout: fields.get("timeout").and_then(|item| self.reading.time(&item)),
+            timeout: fields.get("timeout").and_then(|item| self.time(&item)),
             retries: fields.get("max_handler_retries").and_then(|item| self.reading.whole(&item)),
             is_optional: fields
                 .get("continue_on_handler_failure")
@@ -276,7 +286,13 @@ impl Lowering<'_, '_> {
     }
 
     /// A handler that does something is a step of its own, which runs where this one failed.
-    fn handler_action(&mut self, draft: &Draft<'_>, around: Option<&Around>, n: usize, handler: &Handler) {
+    fn handler_action(
+        &mut self,
+        draft: &Draft<'_>,
+        around: Option<&Around>,
+        (n, rank): (usize, Option<u32>),
+        handler: &Handler,
+    ) {
         let Some(item) = handler.action.as_ref().map(OwnItem::item) else { return };
         let Some(text) = self.reading.text(&item) else { return };
         let Some(tools) = self.tools else { return };
@@ -297,8 +313,10 @@ impl Lowering<'_, '_> {
         let tool = ToolAction { name: found.tool, action: Some(found.action) };
         // It comes after the step whatever became of that.
         let after = read.phases.into_iter().filter(|phase| *phase != draft.phase).collect();
+        let mut handles = handler.handles(&draft.phase, rank);
+        handles.iter_mut().for_each(|handles| handles.yields = rank.is_some() && handler.how.is_optional);
         let spec = PhaseSpec {
-            handles: handler.handles(&draft.phase),
+            handles,
             after,
             names: read.names,
             input: Some(input),
@@ -363,15 +381,21 @@ fn written_handlers<'n>(fields: &Fields<'n>) -> impl Iterator<Item = &'n Node> {
 }
 
 impl Handler {
-    /// Returns the failures of a phase that it is for.
-    pub(super) fn handles(&self, phase: &PhaseName) -> Vec<HandlesSpec> {
-        let of =
-            |Fits { kinds, patterns, codes }| HandlesSpec { phase: phase.clone(), kinds, patterns, codes };
+    /// Returns the failures of a phase that it is for, if it is its turn.
+    pub(super) fn handles(&self, phase: &PhaseName, rank: Option<u32>) -> Vec<HandlesSpec> {
+        let of = |Fits { kinds, patterns, codes }| HandlesSpec {
+            phase: phase.clone(),
+            kinds,
+            patterns,
+            codes,
+            rank,
+            yields: false,
+        };
         self.failures.iter().cloned().map(of).collect()
     }
 
     /// Returns what stands in for a phase that failed, if something does.
-    fn stand_ins(self) -> Vec<RecoverSpec> {
+    fn stand_ins(self, rank: Option<u32>) -> Vec<RecoverSpec> {
         let Some(value) = self.value else { return Vec::new() };
         let propagate = self.propagate;
         let of = |Fits { kinds, patterns, codes }| RecoverSpec {
@@ -380,6 +404,7 @@ impl Handler {
             codes,
             value: Some(value.clone()),
             propagate,
+            rank,
         };
         self.failures.into_iter().map(of).collect()
     }

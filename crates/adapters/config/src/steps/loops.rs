@@ -33,6 +33,13 @@ pub(super) const SETTINGS: [&str; 8] = [
     "iteration_timeout",
     "steps",
 ];
+/// Settings that the loop of the pipeline has by other names.
+const PLACES: [(&str, &str); 4] = [
+    ("max_iterations", "max"),
+    ("max_parallel", "max_parallel"),
+    ("iteration_timeout", "turn_timeout"),
+    ("break_on_error", "break_on_error"),
+];
 const SINGLE: [&str; 3] = ["tool", "action", "parameters"];
 const QUEUE: [&str; 2] = ["action", "create_parallel_queue"];
 const ACTIONS: [&str; 7] = [
@@ -76,7 +83,14 @@ impl Lowering<'_, '_> {
             Round::Each | Round::While | Round::Once => (&OWN, &SETTINGS),
         };
         let single: &[&str] = if has("steps") { &[] } else { &SINGLE };
-        let known: Vec<&str> = COMMON.iter().chain(keys).chain(settings).chain(single).copied().collect();
+        let known: Vec<&str> = COMMON
+            .iter()
+            .chain(keys)
+            .chain(settings)
+            .chain(single)
+            .chain(&["output_schema"])
+            .copied()
+            .collect();
         self.reading.known(&draft.fields, "a loop", &known, &REFUSED);
         let mut start = self.start(draft, around, first);
         let tries = self.tries_of_turns(draft, &mut start);
@@ -97,6 +111,7 @@ impl Lowering<'_, '_> {
         if round == Round::Actions {
             tell_why_it_ended(&draft.phase, &self.names, &mut start);
         }
+        self.held_result(draft, None, &mut start);
         if let Some(item) = CONSTRUCTS.iter().find_map(|key| draft.fields.get(key)) {
             self.place(format!("phases.{}.loop", draft.phase), &item);
         }
@@ -194,14 +209,19 @@ impl Lowering<'_, '_> {
     ) -> (LoopSpec, bool) {
         let fields = queue.unwrap_or(&draft.fields);
         let mut turns = LoopSpec {
-            max: fields.get("max_iterations").and_then(|item| self.reading.whole(&item)),
-            max_parallel: fields.get("max_parallel").and_then(|item| self.reading.whole(&item)),
+            max: fields.get("max_iterations").and_then(|item| self.whole(&item)),
+            max_parallel: fields.get("max_parallel").and_then(|item| self.whole(&item)),
             item: turn.item.clone(),
             name: (turn.name != draft.id).then(|| turn.name.clone()),
             break_on_error: fields.get("break_on_error").and_then(|item| self.reading.flag(&item)),
-            turn_timeout: fields.get("iteration_timeout").and_then(|item| self.reading.time(&item)),
+            turn_timeout: fields.get("iteration_timeout").and_then(|item| self.time(&item)),
             ..LoopSpec::default()
         };
+        for (key, native) in PLACES {
+            if let Some(item) = fields.get(key) {
+                self.place(format!("phases.{}.loop.{native}", draft.phase), &item);
+            }
+        }
         let mut is_static = true;
         match turn.round {
             Round::Each | Round::Queue => {
@@ -391,7 +411,17 @@ fn inner_steps(draft: &Draft<'_>, round: Round) -> IndexMap<String, Known> {
             None => format!("action{}", n + 1),
         };
         let phase: PhaseName = format!("{}_{id}", draft.phase).parse().ok()?;
-        Some((id, Known { phase, gives: None, loop_name: None, is_each: false, is_loop: false }))
+        Some((
+            id,
+            Known {
+                phase,
+                gives: None,
+                loop_name: None,
+                is_each: false,
+                is_loop: false,
+                has_stand_in: false,
+            },
+        ))
     };
     items.iter().enumerate().filter_map(known).collect()
 }

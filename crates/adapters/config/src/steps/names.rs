@@ -142,6 +142,8 @@ pub(super) struct Known {
     /// Whether it goes over a list, so that there is what each of its turns made.
     pub(super) is_each: bool,
     pub(super) is_loop: bool,
+    /// Whether a value may stand in for what it makes.
+    pub(super) has_stand_in: bool,
 }
 
 /// A list of steps, with the turn that they are in.

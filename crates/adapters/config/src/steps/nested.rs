@@ -19,6 +19,7 @@ use refrain_schemas::pipeline::{ParamSpec, ParamType};
 use refrain_schemas::steps::{StepEntry, StepKind};
 use serde_json::{Map, Value, json};
 
+use super::answers::Answer;
 use super::body::{Around, Draft};
 use super::control::is_zero;
 use super::header::Defaults;
@@ -82,6 +83,7 @@ impl<'s> Lowering<'s, '_> {
         let Kind::Map(entries) = &other.tree.kind else { return self.unread(draft) };
         let inner = Fields { entries, span: other.tree.span, path: other.path.clone() };
         self.how(&fields, draft, &mut start);
+        let held = draft.fields.get("output_schema").and_then(|item| self.schema(&item));
         let declared = self.inside(&other, &item, |lowering| lowering.declared(&inner));
         let with = self.with(draft, &fields, &item, &declared, &mut start);
         let Some(outputs) = self.made_name(&format!("{}-outputs", draft.phase), &item) else {
@@ -113,7 +115,7 @@ impl<'s> Lowering<'s, '_> {
             lowering.other_steps(draft, &inner);
             let made = lowering.other_outputs(draft, &inner);
             lowering.end_other(kept);
-            lowering.add_outputs(draft, outputs, made, mapping.as_ref(), &item);
+            lowering.add_outputs(draft, outputs, made, (mapping.as_ref(), held.as_ref()), &item);
         });
         self.products(draft, around);
     }
@@ -128,7 +130,7 @@ impl<'s> Lowering<'s, '_> {
     fn how(&mut self, fields: &Fields<'_>, draft: &Draft<'_>, start: &mut Start) {
         let spec = &mut start.spec;
         let timeout = fields.get("timeout").filter(|item| !is_zero(item));
-        let timeout = timeout.and_then(|item| self.reading.time(&item));
+        let timeout = timeout.and_then(|item| self.time(&item));
         if let Some(item) = fields.get("wait_for_completion")
             && self.reading.flag(&item) == Some(false)
         {
@@ -301,13 +303,17 @@ impl<'s> Lowering<'s, '_> {
         draft: &Draft<'_>,
         phase: PhaseName,
         (values, read): (Map<String, Value>, Read),
-        mapping: Option<&Item<'_>>,
+        (mapping, held): (Option<&Item<'_>>, Option<&Answer>),
         item: &Item<'_>,
     ) {
         let types = std::mem::take(&mut self.types_of_other);
         let names = self.names_here(&values, mapping);
-        let output = types_schema(&types, &names)
-            .map(|schema| OutputSpec { schema: Some(schema), ..OutputSpec::default() });
+        let schema = both(types_schema(&types, &names), held.and_then(|held| held.within("outputs")));
+        if let Some(held) = held {
+            self.places.insert(format!("phases.{phase}.output.schema"), held.path.clone());
+        }
+        let output = schema
+            .map(|schema| OutputSpec { schema: Some(SchemaRef::Inline(schema)), ..OutputSpec::default() });
         let named = |(here, output): &(String, String)| Some((here.clone(), values.get(output)?.clone()));
         let values: Map<String, Value> = names.iter().filter_map(named).collect();
         let tool = ToolAction { name: "control_flow".to_owned(), action: Some("execute".to_owned()) };
@@ -350,7 +356,10 @@ impl<'s> Lowering<'s, '_> {
 }
 
 /// Returns the schema of what another pipeline gives, by the names that it has here; `None` where no output has a type.
-fn types_schema(types: &BTreeMap<String, ParamType>, names: &[(String, String)]) -> Option<SchemaRef> {
+fn types_schema(
+    types: &BTreeMap<String, ParamType>,
+    names: &[(String, String)],
+) -> Option<Map<String, Value>> {
     let typed = |(here, output): &(String, String)| {
         let kind = inputs::json_type(*types.get(output)?)?;
         Some((here.clone(), json!({ "type": kind })))
@@ -361,8 +370,19 @@ fn types_schema(types: &BTreeMap<String, ParamType>, names: &[(String, String)])
     }
     let of = |inner: Value| json!({ "properties": inner });
     match of(json!({ "result": of(json!({ "outputs": of(Value::Object(typed)) })) })) {
-        Value::Object(schema) => Some(SchemaRef::Inline(schema)),
+        Value::Object(schema) => Some(schema),
         _ => None,
+    }
+}
+
+/// Returns a schema that says what two of them do. What the second one refers to stays where it is.
+fn both(types: Option<Map<String, Value>>, held: Option<Map<String, Value>>) -> Option<Map<String, Value>> {
+    match (types, held) {
+        (Some(types), Some(mut held)) => {
+            held.insert("allOf".to_owned(), json!([types]));
+            Some(held)
+        }
+        (types, held) => types.or(held),
     }
 }
 

@@ -65,6 +65,9 @@ impl Texts<'_, '_, '_> {
             return Ok(Some((start..end, written)));
         }
         let behind = self.behind_result(name, text, end);
+        if let Some((result, end)) = self.result(item, name, name, (text, is_bare), end) {
+            return Ok(Some((start..end, result)));
+        }
         if let Some((guarded, end)) = self.guarded(name, text, behind, is_bare) {
             return Ok(Some((start..end, guarded)));
         }
@@ -125,6 +128,9 @@ impl Texts<'_, '_, '_> {
             self.reading.at(Code::StepName, item, format!("there is no step `{id}`"), hint);
             return Err(Refused);
         }
+        if let Some(result) = self.result(item, id, &alias(id), (text, is_bare), end) {
+            return Ok(result);
+        }
         let end = self.behind_result(id, text, end);
         let guarded = self.guarded(&alias(id), text, end, is_bare);
         Ok(guarded.unwrap_or_else(|| (alias(id), end)))
@@ -139,8 +145,42 @@ impl Texts<'_, '_, '_> {
         (is_taken && !is_call && is_input()).then(|| self.names.other(name))
     }
 
+    /// Writes `STEP.result` as a name of its own where a value may stand in for what the step makes: that is its result as well.
+    fn result(
+        &mut self,
+        item: &Item<'_>,
+        id: &str,
+        shown: &str,
+        (text, is_bare): (&str, bool),
+        at: usize,
+    ) -> Option<(String, usize)> {
+        let Some(("result", end)) = key_behind(text, at) else { return None };
+        let is_step = id != shown || matches!(self.names.find(id), Meaning::Step(_));
+        let step = self.names.step(id).filter(|step| is_step && step.has_stand_in && !step.is_loop)?;
+        let phase = step.phase.clone();
+        if self.own.as_ref() == Some(&phase) {
+            return None;
+        }
+        let mut path = format!("{id}.result");
+        let mut behind = end;
+        while let Some((key, end)) = key_behind(text, behind) {
+            path = format!("{path}.{key}");
+            behind = end;
+        }
+        self.field(item, text, is_bare, id, &path);
+        let known = self.read.results.iter().find(|(_, of)| **of == phase).map(|(name, _)| name.clone());
+        let name = known.unwrap_or_else(|| {
+            let native = format!("phases.{phase}.result");
+            self.names.own(&mut self.read, &format!("{}_result", alias(id)), native)
+        });
+        self.read.results.insert(name.clone(), phase.clone());
+        self.read.phases.insert(phase);
+        let is_guarded = !(is_bare && !is_template(text)) && is_guarded(text, end);
+        Some(if is_guarded { with_defaults(&name, text, end) } else { None }.unwrap_or((name, end)))
+    }
+
     /// Writes `a.b | default(x)` so that the default stands for a step that was skipped as well, which has no fields.
-    fn guarded(&self, name: &str, text: &str, mut at: usize, is_bare: bool) -> Option<(String, usize)> {
+    fn guarded(&self, name: &str, text: &str, at: usize, is_bare: bool) -> Option<(String, usize)> {
         // Few names are guarded, and looking for an alias goes through all steps.
         if (is_bare && !is_template(text)) || !is_guarded(text, at) {
             return None;
@@ -148,18 +188,7 @@ impl Texts<'_, '_, '_> {
         if !matches!(self.names.find(name), Meaning::Step(_)) && self.of_alias(name).is_none() {
             return None;
         }
-        let (mut out, mut before) = (name.to_owned(), None);
-        while let Some((key, end)) = key_behind(text, at) {
-            if key.contains(['\'', '\\']) {
-                return None;
-            }
-            if let Some(key) = before.replace(key) {
-                out = format!("({out} | default({{}}))['{key}']");
-            }
-            at = end;
-        }
-        let last = before?;
-        Some((format!("({out} | default({{}}))['{last}']"), at))
+        with_defaults(name, text, at)
     }
 
     /// Returns where the name of a step ends: what a loop came to is its result, by that name or without it.
@@ -184,4 +213,20 @@ impl Texts<'_, '_, '_> {
         let is_other = self.names.find(name) != Meaning::Nothing || self.of_alias(name).is_some();
         if is_other { None } else { self.names.of_turn(name) }
     }
+}
+
+/// Writes a name with the keys behind it so that none of them has to be there; nothing where there are no keys.
+fn with_defaults(name: &str, text: &str, mut at: usize) -> Option<(String, usize)> {
+    let (mut out, mut before) = (name.to_owned(), None);
+    while let Some((key, end)) = key_behind(text, at) {
+        if key.contains(['\'', '\\']) {
+            return None;
+        }
+        if let Some(key) = before.replace(key) {
+            out = format!("({out} | default({{}}))['{key}']");
+        }
+        at = end;
+    }
+    let last = before?;
+    Some((format!("({out} | default({{}}))['{last}']"), at))
 }

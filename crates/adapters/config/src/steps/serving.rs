@@ -13,14 +13,21 @@ use crate::node::Kind;
 
 /// The tool that uses servers.
 pub(super) const TOOL: &str = "mcp-server";
+/// The tool that reads what they have.
+pub(super) const RESOURCES: &str = "mcp-resource";
 /// The parameter that says how a server is started; what the tool itself is given is its name.
 pub(super) const CONFIG: &str = "server_config";
 const KEYS: [&str; 6] = ["command", "args", "env", "cwd", "url", "timeout"];
 
+/// Whether an action of the originals waits for news of a server.
+pub(super) fn is_subscription(tool: &str, action: &str) -> bool {
+    tool == RESOURCES && matches!(action, "subscribe" | "unsubscribe")
+}
+
 impl Lowering<'_, '_> {
     /// Takes over what a step says of a server, and notes the name of one that is written out.
     pub(super) fn serve(&mut self, draft: &Draft<'_>, act: &ToolAct) {
-        if act.tool != TOOL {
+        if act.tool != TOOL && act.tool != RESOURCES {
             return;
         }
         let parameters = draft.fields.get("parameters");
@@ -30,7 +37,7 @@ impl Lowering<'_, '_> {
             return;
         };
         let Some(name) = server.text().map(str::to_owned) else { return };
-        if let Some(item) = fields.get(CONFIG).filter(|_| act.action == "connect") {
+        if let Some(item) = fields.get(CONFIG).filter(|_| act.tool == TOOL && act.action == "connect") {
             self.declare_server(&name, &item);
         }
         self.served.push((name, OwnItem::of(&server)));

@@ -4,7 +4,7 @@ use indexmap::IndexSet;
 use refrain_core::check::code::Code;
 use refrain_core::ports::tool_catalogue::ToolKind;
 use refrain_core::template::is_template;
-use refrain_schemas::agent_spec::{AgentSpec, ToolAction, ToolRef};
+use refrain_schemas::agent_spec::{AgentSpec, SchemaRef, ToolAction, ToolRef};
 use refrain_schemas::name::PhaseName;
 use refrain_schemas::phase_spec::{AgentRef, OutputSpec, PhaseSpec};
 use refrain_schemas::steps::{StepEntry, StepKind};
@@ -70,6 +70,9 @@ pub(super) const REFUSED: [(&str, &str); 7] = [
 fn keys_of_loops() -> Vec<&'static str> {
     SETTINGS.into_iter().chain(["while_condition"]).collect()
 }
+
+/// The parameter of questions that says what answers are like.
+const HELD: &str = "output_schema";
 
 /// What a step reads and when it runs, before it is known what it does.
 pub(super) struct Start {
@@ -165,7 +168,8 @@ impl Lowering<'_, '_> {
                 continue;
             }
             // What a tool or an agent makes can be held to a schema as well.
-            let is_held = matches!(draft.kind, DraftKind::Tool(_) | DraftKind::Agent(..));
+            let is_held =
+                matches!(draft.kind, DraftKind::Tool(_) | DraftKind::Agent(..) | DraftKind::Pipeline);
             if key == "output_schema" && is_held {
                 continue;
             }
@@ -174,18 +178,24 @@ impl Lowering<'_, '_> {
         }
     }
 
-    /// Holds what a step makes to its `output_schema`: the result of a tool, all that an agent answers.
-    fn held_result(&mut self, draft: &Draft<'_>, act: Option<&ToolAct>, start: &mut Start) {
+    /// Holds what a step makes to its `output_schema`: the result of a tool, all that an agent answers or a loop comes to, what a
+    /// person answers.
+    pub(super) fn held_result(&mut self, draft: &Draft<'_>, act: Option<&ToolAct>, start: &mut Start) {
         let Some(item) = draft.fields.get("output_schema") else { return };
-        let kind = act.and_then(|act| tools::found_kind(self.tools?, act));
-        if kind == Some(ToolKind::Person) {
-            let message = "answers of people are held to what the question says";
-            let hint = Some("use `validation_pattern`, `choices` and the like".to_owned());
-            return self.reading.at_key(Code::StepTwo, &item, message, hint);
-        }
         let Some(answer) = self.schema(&item) else { return };
         self.places.insert(format!("phases.{}.output.schema", draft.phase), answer.path.clone());
-        let schema = if act.is_some() { answer.among_others() } else { answer.itself() };
+        let kind = act.and_then(|act| tools::found_kind(self.tools?, act));
+        let schema = match act {
+            Some(act) if kind == Some(ToolKind::Person) => {
+                // Who answers is told at once.
+                if let Some(Value::Object(input)) = &mut start.spec.input {
+                    input.insert(HELD.to_owned(), answer.value().clone());
+                }
+                answer.within(tools::answered(&act.tool)).map(SchemaRef::Inline)
+            }
+            Some(_) => answer.among_others(),
+            None => answer.itself(),
+        };
         start.spec.output = Some(OutputSpec { schema, ..OutputSpec::default() });
     }
 

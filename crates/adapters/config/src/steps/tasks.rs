@@ -54,8 +54,8 @@ impl Lowering<'_, '_> {
         }
         // What each of them is for comes before it from then on, and is behind no other one.
         let mut order = Order::of(self.pipeline.phases.iter().skip(self.begin.phases));
-        let all: HashSet<PhaseName> = named.iter().map(|(phase, _)| phase.clone()).collect();
-        for (phase, handler) in named {
+        let all: HashSet<PhaseName> = named.iter().map(|(phase, ..)| phase.clone()).collect();
+        for (phase, n, handler) in named {
             let behind = order.behind(&phase);
             let is_for = |entry: &&StepEntry| {
                 entry.within.as_ref() == within
@@ -65,7 +65,7 @@ impl Lowering<'_, '_> {
             };
             let tasks = self.entries.iter().skip(self.begin.entries).filter(is_for).map(|entry| Task {
                 phase: phase.clone(),
-                handles: handler.handles(&entry.phase),
+                handles: handler.handles(&entry.phase, self.rank_behind_own(&entry.phase, n)),
                 failed: entry.phase.clone(),
                 id: entry.id.clone(),
             });
@@ -88,17 +88,20 @@ impl Lowering<'_, '_> {
         spec.handles.extend(tasks.into_iter().flat_map(|task| task.handles));
     }
 
-    /// Returns the steps that the handlers of the file name.
-    fn named_tasks(&mut self) -> Vec<(PhaseName, Handler)> {
-        let handlers: Vec<Handler> =
-            self.handlers.iter().filter(|handler| handler.task.is_some()).cloned().collect();
+    /// Returns the steps that the handlers of the file name, with the places of these handlers.
+    fn named_tasks(&mut self) -> Vec<(PhaseName, usize, Handler)> {
+        let handlers: Vec<(usize, Handler)> = (1..)
+            .zip(&self.handlers)
+            .filter(|(_, h)| h.task.is_some())
+            .map(|(n, h)| (n, h.clone()))
+            .collect();
         let mut named = Vec::new();
-        for handler in handlers {
+        for (n, handler) in handlers {
             let Some(item) = handler.task.as_ref().map(OwnItem::item) else { continue };
             let Some(name) = self.reading.text(&item) else { continue };
             let steps = self.names.frames.first().map(|frame| &frame.steps);
             match steps.and_then(|steps| steps.get(name.trim())) {
-                Some(step) => named.push((step.phase.clone(), handler.clone())),
+                Some(step) => named.push((step.phase.clone(), n, handler.clone())),
                 None => {
                     let known = steps.into_iter().flat_map(|steps| steps.keys().map(String::as_str));
                     let hint = suggestion(name, known);

@@ -1,6 +1,6 @@
 //! Texts of a step: their names are found out, and written as the phase sees them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use indexmap::IndexMap;
 use refrain_core::check::code::Code;
@@ -49,6 +49,8 @@ pub(super) struct Read {
     pub(super) phases: BTreeSet<PhaseName>,
     /// The files that are looked for before; nothing where nobody does.
     pub(super) looks: Option<Vec<Look>>,
+    /// The names that results of steps have for which a value may stand in.
+    pub(super) results: BTreeMap<String, PhaseName>,
 }
 
 /// Reads the texts of one step.
@@ -213,7 +215,8 @@ impl Texts<'_, '_, '_> {
 
     fn name(&mut self, item: &Item<'_>, text: &str, is_bare: bool, path: &str) {
         let root = path.split('.').next().unwrap_or(path);
-        if self.read.looks.iter().flatten().any(|look| look.name == root) {
+        let is_look = self.read.looks.iter().flatten().any(|look| look.name == root);
+        if is_look || self.read.results.contains_key(root) {
             return;
         }
         let phase = match self.names.find(root) {
@@ -327,7 +330,7 @@ impl Texts<'_, '_, '_> {
     }
 
     /// Where it is known what a tool gives, a path MUST lead to something of it.
-    fn field(&mut self, item: &Item<'_>, text: &str, is_bare: bool, root: &str, path: &str) {
+    pub(super) fn field(&mut self, item: &Item<'_>, text: &str, is_bare: bool, root: &str, path: &str) {
         let gives = self.names.step(root).and_then(|step| step.gives.as_ref());
         let Some(gives) = gives else { return };
         let keys: Vec<&str> = path.split('.').skip(1).collect();
@@ -407,8 +410,16 @@ fn may_have_fields(schema: &Value) -> bool {
     }
 }
 
+/// Lets the schema of what a step makes be of a value as well that stands in for it, and for its result.
+pub(super) fn stands_in(schema: &mut Value, value: &Value) {
+    if let Some(result) = schema.pointer_mut("/properties/result").filter(|_| value.get("result").is_none()) {
+        widen(result, value);
+    }
+    widen(schema, value);
+}
+
 /// Lets a schema be of a value as well, which stands in for what it is of.
-pub(super) fn widen(schema: &mut Value, value: &Value) {
+fn widen(schema: &mut Value, value: &Value) {
     let Some(schema) = schema.as_object_mut() else { return };
     match (value, schema.get_mut("properties").and_then(Value::as_object_mut)) {
         (Value::Object(fields), Some(properties)) => {

@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 
 use super::literal;
 use super::reading::{Fields, Item, Reading, json};
+use super::serving;
 use super::texts::has_template;
 
 /// Actions that ask a model.
@@ -207,6 +208,10 @@ fn of_tool(
             let known = || view.actions.iter().map(|action| action.name);
             let (code, place, hint) = match &error {
                 Unknown::Tool { .. } | Unknown::Absent { .. } => (Code::StepTool, tool, None),
+                Unknown::Action { action, .. } if serving::is_subscription(view.name, action) => {
+                    let hint = "use `read`: a step reads once, and in every run anew";
+                    (Code::StepRefused, &place, Some(hint.to_owned()))
+                }
                 Unknown::Action { action, .. } => (Code::StepAction, &place, suggestion(action, known())),
                 Unknown::Unsaid { .. } => {
                     (Code::StepAction, &place, Some("name one: `action: …`".to_owned()))
@@ -296,6 +301,15 @@ fn refused(reading: &mut Reading<'_>, step: &Fields<'_>, act: &ToolAct, tools: &
 
 pub(super) fn found_kind(tools: &dyn ToolCatalogue, act: &ToolAct) -> Option<ToolKind> {
     tools.find(&act.tool).map(|view| view.kind)
+}
+
+/// Returns what a question calls its answer in its result.
+pub(super) fn answered(tool: &str) -> &'static str {
+    match tool {
+        "user-prompt" => "value",
+        "approval-gate" => "content",
+        _ => "answers",
+    }
 }
 
 /// What a step does as far as it can be told without knowing the tools.

@@ -6,5 +6,6 @@ mod agents;
 mod http;
 mod listings;
 mod processes;
+mod resources;
 mod stdio;
 mod world;

@@ -38,7 +38,7 @@ pub(super) fn declared() -> Vec<Declared> {
     tools
 }
 
-const ABSENT: [(&str, &[&str]); 11] = [
+const ABSENT: [(&str, &[&str]); 10] = [
     ("web-search", &["web_search"]),
     ("headless-browser", &["headless_browser"]),
     ("pdf-compiler", &["pdf_compiler"]),
@@ -48,7 +48,6 @@ const ABSENT: [(&str, &[&str]); 11] = [
     ("video-processing", &["video_processing"]),
     ("visualization", &[]),
     ("prompt-optimization", &["prompt_optimization"]),
-    ("mcp-resource", &["mcp_resource"]),
     ("auto_debugger", &["auto-debugger"]),
 ];
 
@@ -82,6 +81,8 @@ fn person(
 }
 
 fn people() -> [Declared; 3] {
+    let schema =
+        ("output_schema", map(), "the JSON Schema of what is answered, or of the content that is approved");
     let prompt = action(
         "execute",
         "Asks a person for a value",
@@ -92,6 +93,7 @@ fn people() -> [Declared; 3] {
             ("default", any(), "the answer of who gives none"),
             ("timeout", positive(), "the seconds after which the default is the answer, or it fails"),
             ("validation_pattern", text(), "a regular expression that the whole answer fits"),
+            schema.clone(),
         ],
         &[("value", any(), "the answer")],
     )
@@ -107,6 +109,7 @@ fn people() -> [Declared; 3] {
             ("require_reason", boolean(), "whether a rejection needs a reason"),
             ("auto_approve_hash", text(), "the BLAKE3 digest (64 hexadecimal digits) of content that is approved without asking, as a template prints it"),
             ("metadata", map(), "what else there is to know"),
+            schema.clone(),
         ],
         &[
             ("approved", boolean(), "whether it is approved"),
@@ -125,6 +128,7 @@ fn people() -> [Declared; 3] {
             ("questions!", list(), "the questions"),
             ("required_questions", list(), "those of them that must be answered"),
             ("anonymous", boolean(), "whether nothing is kept of who answered"),
+            schema,
         ],
         &[("answers", map(), "the answers"), ("by", any(), "who gave them")],
     )

@@ -30,12 +30,28 @@ pub fn fits(question: &Value, answer: &Value) -> Result<(), String> {
     if !missing.is_empty() {
         return Err(format!("leaves out {}", missing.join(", ")));
     }
+    held(&question["output_schema"], answer)?;
     let Some(pattern) = question["validation_pattern"].as_str() else { return Ok(()) };
     let text = answer.as_str().map_or_else(|| answer.to_string(), str::to_owned);
     match whole_match(pattern, &text) {
         Ok(true) => Ok(()),
         Ok(false) => Err(format!("does not fit the pattern `{pattern}`")),
         Err(why) => Err(format!("cannot be judged: {why}")),
+    }
+}
+
+/// Holds an answer to its JSON Schema, if there is one.
+fn held(schema: &Value, answer: &Value) -> Result<(), String> {
+    if !schema.is_object() {
+        return Ok(());
+    }
+    let validator = jsonschema::validator_for(schema).map_err(|why| format!("cannot be judged: {why}"))?;
+    match validator.iter_errors(answer).next() {
+        None => Ok(()),
+        Some(error) => Err(match error.instance_path().to_string() {
+            path if path.is_empty() => format!("does not fit: {error}"),
+            path => format!("does not fit at {path}: {error}"),
+        }),
     }
 }
 
@@ -57,10 +73,22 @@ mod tests {
             (json!({"choices": "{{ some }}"}), json!(2), Ok(())),
             (json!({"validation_pattern": "[a-z]+"}), json!("A"), Err("does not fit the pattern `[a-z]+`")),
             (json!({"required_questions": ["a"]}), json!({"b": 1}), Err("leaves out a")),
+            (json!({"output_schema": {"type": "integer"}}), json!(1), Ok(())),
+            (
+                json!({"output_schema": {"type": "integer"}}),
+                json!("x"),
+                Err("does not fit: \"x\" is not of type \"integer\""),
+            ),
+            (
+                json!({"output_schema": {"properties": {"a": {"type": "integer"}}}}),
+                json!({"a": "x"}),
+                Err("does not fit at /a: \"x\" is not of type \"integer\""),
+            ),
             (json!({"tool": "feedback-collection"}), json!("x"), Err("is not a JSON object of answers")),
         ] {
             assert_eq!(fits(&question, &answer), expect.map_err(str::to_owned), "{question} {answer}");
         }
         assert!(fits(&json!({"validation_pattern": "("}), &json!("x")).is_err());
+        assert!(fits(&json!({"output_schema": {"type": "whole"}}), &json!("x")).is_err());
     }
 }

@@ -3,7 +3,7 @@
 use std::slice::from_ref;
 
 use async_trait::async_trait;
-use refrain_core::ports::tools::ToolUse;
+use refrain_core::ports::tools::{ResourceUse, ToolUse};
 use serde_json::{Map, Value, json};
 
 use crate::declare::{action, any, boolean, list, map, text};
@@ -55,6 +55,62 @@ pub(super) fn declared() -> Declared {
         .volatile(),
     ];
     super::tool("mcp-server", &["mcp_server"], "Uses tools of MCP servers", actions, Servers)
+}
+
+/// What servers have to be read.
+#[derive(Debug)]
+struct Resources;
+
+pub(super) fn resources() -> Declared {
+    let server = ("server_name!", text(), "one of the `servers:` of the pipeline");
+    let known = ("server_name", text(), "the server");
+    let actions = vec![
+        action(
+            "list",
+            "Lists what a server has to be read",
+            from_ref(&server),
+            &[known.clone(), ("resources", list(), "uri, name, description, mime_type and size of each")],
+        )
+        .volatile(),
+        action(
+            "read",
+            "Reads something that a server has",
+            &[server, ("uri!", text(), "where it is")],
+            &[
+                known,
+                ("uri", text(), "where it is"),
+                ("contents", list(), "uri, mime_type, and text or blob (Base64) of each piece"),
+                ("text", text(), "its texts"),
+            ],
+        )
+        .volatile(),
+    ];
+    super::tool(
+        "mcp-resource",
+        &["mcp_resource"],
+        "Reads what MCP servers have to be read",
+        actions,
+        Resources,
+    )
+}
+
+#[async_trait]
+impl Tool for Resources {
+    async fn act(&self, act: Act<'_>) -> Result<Acted, Fault> {
+        let server = act.params.needed("server_name")?;
+        let uri = if act.action == "read" { Some(act.params.needed("uri")?.to_owned()) } else { None };
+        let asked = ResourceUse { server: server.to_owned(), uri: uri.clone() };
+        let said = act.ports.servers.resources(asked, act.cancel).await.map_err(Fault::Raised)?;
+        let Some(uri) = uri else {
+            return Ok(Acted::new(json!({ "server_name": server, "resources": said.value })));
+        };
+        if said.is_error {
+            let text: String = said.text.chars().take(1000).collect();
+            return Err(Fault::reported(format!("`{uri}` cannot be read: {text}")));
+        }
+        let result = json!({ "server_name": server, "uri": uri, "contents": said.value, "text": said.text });
+        Ok(Acted::new(result))
+    }
 }
 
 #[async_trait]

@@ -271,10 +271,35 @@ fn truncate_words(
 fn date(state: Context<'_, '_, '_>, value: Value, format: Option<&str>) -> Result<String, Error> {
     let format = format.unwrap_or("%Y-%m-%d");
     narrow(format.len())?;
-    if format.bytes().filter(u8::is_ascii_digit).count() > 0 {
+    if has_widths(format) {
         return Err(refused("a format of a date has no widths"));
     }
     texts::date(&text_of(state, &value)?, format)
+}
+
+/// Whether a format says how wide something is to be, which may be any number.
+fn has_widths(format: &str) -> bool {
+    let letters = format.replace("%%", "");
+    let mut parts = letters.split('%').skip(1);
+    parts.any(|part| {
+        part.trim_start_matches(['-', '_', '^', '#', '.', ':']).starts_with(|c: char| c.is_ascii_digit())
+    })
+}
+
+/// Writes a text that is a point in time as a moment of the originals does: by a format, or as it is.
+pub(super) fn moment(
+    state: Context<'_, '_, '_>,
+    value: &Value,
+    name: &str,
+    arguments: &[Value],
+) -> Result<Value, Error> {
+    let format = match (name, arguments) {
+        ("strftime", [format]) => format.as_str(),
+        ("isoformat", []) => None,
+        _ => return Err(refused("it is `strftime(FORMAT)`, or `isoformat()`")),
+    };
+    let written = date(state, value.clone(), format)?;
+    Ok(if name == "isoformat" { value.clone() } else { Value::from(written) })
 }
 
 fn split(state: Context<'_, '_, '_>, value: Value, separator: Option<&str>) -> Result<Value, Error> {

@@ -3,6 +3,7 @@
 use minijinja::value::{Serde, ValueKind};
 use minijinja::{Error, ErrorKind, Output, State, Value, escape_formatter};
 
+use super::filters::moment;
 use super::refused;
 use crate::formula::{call_method, float_text, format_text, push_quoted};
 use crate::template::work::{charge, charge_bytes};
@@ -87,6 +88,9 @@ pub(super) fn method(
     let json = |value: &Value| serde_json::to_value(value).map_err(|error| refused(error.to_string()));
     if let (Some(text), "format") = (value.as_str(), name) {
         return formatted(state, text, arguments);
+    }
+    if value.as_str().is_some() && matches!(name, "strftime" | "isoformat") {
+        return moment(state, value, name, arguments);
     }
     let given: Vec<_> = arguments.iter().map(json).collect::<Result<_, _>>()?;
     match call_method(&json(value)?, name, &given) {

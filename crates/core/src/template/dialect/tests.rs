@@ -78,6 +78,13 @@ fn filters_are_those_of_steps_files() {
     );
     check("{{ '2024-01-02' | date('%d.%m.%Y') }} {{ now() | date }}", "02.01.2024 2024-01-02");
     check(
+        "{{ now().strftime('%Y%m%d 00:00 100%%') }} {{ now().isoformat()[:10] }} {{ '2024-01-02'.strftime('%j') }}",
+        "20240102 00:00 100% 2024-01-02 002",
+    );
+    refused("{{ 'x'.strftime('%Y') }}", "`x` is no date");
+    refused("{{ now().strftime() }}", "`strftime(FORMAT)`");
+    refused("{{ now().strftime('%-9999d') }}", "no widths");
+    check(
         "{{ 'one two three' | wordwrap(8) }}|{{ 'abcdefgh ij' | wordwrap(5) }}",
         "one two\nthree|abcde\nfgh\nij",
     );

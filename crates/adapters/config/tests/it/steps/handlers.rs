@@ -15,8 +15,11 @@ fn errors_have_handlers() {
              - {{ id: b, {read}, on_error: continue }}\n"
         ),
         &[
-            ("/phases/a/recover", json!([{"kinds": ["timed_out"], "value": 1}, {"value": {"ok": true}}])),
-            ("/phases/a-handler-2/handles", json!([{"phase": "a"}])),
+            (
+                "/phases/a/recover",
+                json!([{"kinds": ["timed_out"], "value": 1, "rank": 1}, {"value": {"ok": true}, "rank": 2}]),
+            ),
+            ("/phases/a-handler-2/handles", json!([{"phase": "a", "rank": 2}])),
             ("/phases/b/on_failure", json!("continue")),
         ],
     );
@@ -66,9 +69,12 @@ fn handlers_of_the_file_are_for_every_step() {
     let (pipeline, problems) = lowered(text);
     assert_eq!(problems, []);
     let phases = &pipeline["phases"];
-    assert_eq!(phases["a"]["recover"], json!([{"value": 1}, {"kinds": ["reported"], "value": 2}]));
-    assert_eq!(phases["mend"]["handles"], json!([{"phase": "a"}, {"phase": "b"}]));
-    assert_eq!(phases["a-handler-2"]["handles"], json!([{"phase": "a"}]));
+    assert_eq!(
+        phases["a"]["recover"],
+        json!([{"value": 1, "rank": 1}, {"kinds": ["reported"], "value": 2, "rank": 3}])
+    );
+    assert_eq!(phases["mend"]["handles"], json!([{"phase": "a", "rank": 4}, {"phase": "b", "rank": 3}]));
+    assert_eq!(phases["a-handler-2"]["handles"], json!([{"phase": "a", "rank": 2}]));
     assert_eq!(phases["after-handler-1"]["input"], json!({"text": "oh"}));
     let (_, problems) = lowered(
         "name: x\nglobal_error_handlers: [{ handler_task_id: gone }]\nsteps: [{ id: a, action: echo a }]\n",

@@ -61,7 +61,9 @@ fn fields_of_values_that_stand_in_are_known() {
         refused(&uses(stands_in, "nosuch"), &[("E0813", 2)]);
     }
     refused(&uses("on_error: { fallback_value: { result: { ok: 1 } } }", "result.ok"), &[]);
-    refused(&uses("on_error: { fallback_value: { ok: 1 } }", "result.ok"), &[("E0813", 2)]);
+    refused(&uses("on_error: { fallback_value: { ok: 1 } }", "result.ok"), &[]);
+    refused(&uses("on_error: { fallback_value: { ok: 1 } }", "result.nosuch"), &[("E0813", 2)]);
+    refused(&uses("on_error: { fallback_value: { ok: 1, result: {} } }", "result.ok"), &[("E0813", 2)]);
     refused(&uses("on_error: { fallback_value: none }", "ok"), &[]);
     // A step to go on with is no value.
     refused(&uses("error_handling: { fallback: b }", "ok"), &[("E0813", 2)]);

@@ -179,3 +179,16 @@ impl Grade {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_score_has_the_word_of_the_bound_that_it_reaches() {
+        let words = [100, 90, 89, 75, 74, 60, 59, 40, 39, 25, 24, 0].map(|score| Grade::of(score).as_str());
+        let expect = ["excellent", "excellent", "good", "good", "fair", "fair", "poor", "poor", "bad", "bad"];
+        assert_eq!(words[..10], expect);
+        assert_eq!(words[10..], ["unusable", "unusable"]);
+    }
+}

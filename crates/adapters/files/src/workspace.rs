@@ -375,4 +375,42 @@ mod tests {
         assert!(matches!(ran(files.read(".env")), Err(FileError::Reserved { .. })));
         assert!(inside.path().join("sub/.git").is_dir() && inside.path().join("pipeline.yaml").is_file());
     }
+
+    /// A folder is what is in it: what is not changed by itself is not changed with its folder either.
+    #[test]
+    fn folders_are_changed_with_what_is_in_them() {
+        let (inside, _outside, files) = world();
+        let files = files.keeping("run/it.yaml");
+        for folder in ["deep/a/.git", "run", "plain/b", "links"] {
+            fs::create_dir_all(inside.path().join(folder)).unwrap();
+        }
+        for file in ["deep/a/.git/config", "deep/a/kept.txt", "run/it.yaml", "plain/b/c.txt"] {
+            fs::write(inside.path().join(file), "x").unwrap();
+        }
+        let is_reserved = |refused: Result<(), FileError>| matches!(refused, Err(FileError::Reserved { .. }));
+        for folder in ["deep", "deep/a", "run"] {
+            assert!(is_reserved(ran(files.remove(folder))), "remove {folder}");
+            assert!(is_reserved(ran(files.rename(folder, "elsewhere"))), "move {folder}");
+            assert!(is_reserved(ran(files.rename("plain", folder))) == (folder == "run"), "move to {folder}");
+        }
+        assert!(
+            inside.path().join("deep/a/.git/config").is_file() && inside.path().join("run/it.yaml").is_file()
+        );
+        ran(files.write("run/other.yaml", b"x")).unwrap();
+        ran(files.copy("deep", "copy")).unwrap();
+        assert!(
+            inside.path().join("copy/a/kept.txt").is_file() && !inside.path().join("copy/a/.git").exists()
+        );
+        for (from, to) in [("deep", "deep/a/in"), ("deep", "deep"), ("", "all")] {
+            let refused = ran(files.copy(from, to)).unwrap_err().to_string();
+            assert!(refused.contains("into itself"), "{from} to {to}: {refused}");
+        }
+        ran(files.copy("deep", "deeper")).unwrap();
+        #[cfg(unix)]
+        {
+            std::os::unix::fs::symlink("../a.txt", inside.path().join("links/to_a")).unwrap();
+            let refused = ran(files.copy("links", "linked")).unwrap_err().to_string();
+            assert!(refused.contains("links are not copied"), "{refused}");
+        }
+    }
 }

@@ -164,6 +164,20 @@ mod tests {
         check(json!(2.0), json!("integer"), json!(2));
         check(json!("True"), json!("boolean"), json!(true));
         check(json!("maybe"), json!("boolean"), json!("maybe"));
+        for (text, flag) in [("yes", true), ("1", true), ("No", false), ("0", false), (" FALSE ", false)] {
+            check(json!(text), json!("boolean"), json!(flag));
+        }
+        check(json!(1), json!("boolean"), json!(1));
+        check(json!(" 5 "), json!("integer"), json!(5));
+        check(json!("1.5"), json!("number"), json!(1.5));
+        check(json!("five"), json!("number"), json!("five"));
+        check(json!("true"), json!("number"), json!("true"));
+        check(json!(2.5), json!("integer"), json!(2.5));
+        check(json!(2.0), json!("number"), json!(2.0));
+        check(json!("{\"x\": 1}"), json!("object"), json!({"x": 1}));
+        check(json!("{\"x\": 1}"), json!("array"), json!("{\"x\": 1}"));
+        check(json!({"x": 1}), json!(["object", "string"]), json!({"x": 1}));
+        check(json!(false), json!(["string", "boolean"]), json!(false));
         check(json!("[1]"), json!("array"), json!([1]));
         check(json!("[1]"), json!(["string", "array"]), json!("[1]"));
         check(json!(null), json!("string"), json!(null));

@@ -164,6 +164,26 @@ fn what_was_chosen_is_chosen_for_what_is_asked() {
     assert_eq!(noted(place, &[]), (String::new(), json!("sim/good"), 0));
 }
 
+/// Who stands in is a part of what is asked for: another one is asked from then on.
+#[test]
+fn another_stand_in_is_not_the_one_that_was_kept() {
+    let provider = provider();
+    let step = "requires_model: { capabilities: [], fallback_strategy: cheapest }";
+    let text = |how: &str| format!("{MODELS}{how}steps:\n- {{ id: a, prompt: hi }}\n");
+    let place = project(&provider, &text("selection: { strategy: performance, fallback: 'sim:cheap' }\n"));
+    let place = place.path();
+    let stands_in = |code| go(place, &[], code)["steps"]["a"]["choice"]["fallback"].clone();
+    assert_eq!(stands_in(0), json!(["sim/cheap"]));
+    edit(place, "fallback: 'sim:cheap'", "fallback: 'sim:quick'");
+    assert_eq!(stands_in(0), json!(["sim/quick"]));
+    edit(place, "prompt: hi", &format!("prompt: hi, {step}"));
+    assert_eq!(stands_in(0), json!(["sim/cheap"]));
+    edit(place, "fallback_strategy: cheapest", "fallback_strategy: best_available");
+    assert_eq!(stands_in(0), json!(["sim/quick"]));
+    edit(place, "fallback_strategy: best_available", "fallback_strategy: fail");
+    assert_eq!(stands_in(0), Value::Null);
+}
+
 /// Who stands in for a model that was chosen does so in each run.
 #[test]
 fn what_stands_in_for_what_was_chosen_stays() {

@@ -2,7 +2,6 @@
 //! providers wrote down. The orchestrator is one provider, the model of the steps another.
 
 use std::fs;
-use std::path::Path;
 
 use refrain_testkit::provider::{Fault, FaultMix};
 use serde_json::{Value, json};
@@ -10,6 +9,7 @@ use serde_json::{Value, json};
 use stage::{ALIGNMENT, ARCHITECTURE, INTENTION, STORY, aligned};
 pub(crate) use stage::{Stage, VALUE};
 
+mod explained;
 mod results;
 mod stage;
 
@@ -360,37 +360,4 @@ fn an_orchestrator_that_is_not_there_is_told_at_its_place() {
         (&"orchestrator".into(), &3.into()),
         "{found:#}"
     );
-}
-
-#[test]
-fn explaining_needs_no_model() {
-    let steps = "
-  - { id: save, tool: filesystem, action: write, parameters: { path: out/a.txt, content: \"of {{ topic }}\" } }
-  - { id: back, tool: filesystem, action: read, condition: \"{{ topic != 'x' }}\", on_false: end, parameters: { path: \"{{ save.path }}\" } }
-  - { id: side, tool: echo, parameters: { text: \"{{ back.content | upper }}\" } }
-  - { id: end, tool: echo, on_failure: continue, parameters: { text: \"{{ save.result.size }}\" } }
-outputs: { said: \"{{ end.result }}\" }
-";
-    let stage = Stage::new("config: { enable_intelligence: false }\n", steps, &[]);
-    let told = stage.run(&["explain", "pipeline", "--json"]).expect(0).json();
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../schemas/explain.schema.json");
-    let schema: Value = serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap();
-    assert!(jsonschema::is_valid(&schema, &told), "{told:#}");
-    assert_eq!(told["levels"], json!([["save"], ["back"], ["side", "end"]]));
-    let flow = |source: &str, target: &str, variable: &str, kind: &str, how: Value| json!({"source": source, "target": target, "variable": variable, "type": kind, "transformation": how});
-    let expect = [
-        flow("inputs", "save", "topic", "string", "in a text".into()),
-        flow("save", "back", "path", "string", Value::Null),
-        flow("inputs", "back", "topic", "string", "condition".into()),
-        flow("back", "side", "content", "string", "back.content | upper".into()),
-        flow("save", "end", "result.size", "integer", Value::Null),
-        flow("end", "outputs.said", "result", "string", Value::Null),
-    ];
-    assert_eq!(told["data_flow"], json!(expect), "{:#}", told["data_flow"]);
-    let complexity = json!({"score": 0.35, "steps": 4, "levels": 3, "branches": 3, "nesting": 0});
-    assert_eq!(told["complexity"], complexity);
-    assert_eq!(told["files"], json!([{"path": "out/a.txt", "step": "save"}]));
-    assert_eq!(told["now"]["changes"], true);
-    assert_eq!(told["steps"][1]["routes"], json!([{"on": "false", "to": "end"}]));
-    assert_eq!(stage.boss.arrived() + stage.worker.arrived(), 0);
 }

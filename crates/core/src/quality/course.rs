@@ -100,3 +100,15 @@ fn full(step: &Step<'_>, calls: &[CallView], tally: &mut Tally) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nearly_as_long_as_it_may_is_four_fifths_of_it() {
+        let seconds = Duration::from_secs;
+        assert!(is_near(seconds(8), seconds(10)) && is_near(seconds(11), seconds(10)));
+        assert!(!is_near(Duration::from_millis(7_999), seconds(10)));
+    }
+}

@@ -1,6 +1,7 @@
 //! What asking leaves behind: files that were read and written, what is done once for each, what is done anew.
 
-use refrain_core::engine::RunRequest;
+mod left;
+
 use refrain_core::ports::agent::Effect;
 use refrain_schemas::freshness::{CauseKind, Freshness};
 use refrain_schemas::report::{PhaseStatus, RunStatus};
@@ -8,7 +9,6 @@ use refrain_testkit::world::{Ending, World};
 use serde_json::{Value, json};
 
 use crate::ahead::plan;
-use crate::pieces::lines;
 use crate::steps::{check, document, steps};
 
 use PhaseStatus::{Completed, Failed, Fresh};
@@ -71,7 +71,8 @@ fn a_file_that_is_gone_or_altered_is_written_again() {
 
 #[test]
 fn a_file_that_is_read_is_part_of_what_is_asked() {
-    let mut world = world(json!({"a": {"input": {"say": 1, "reads": ["in.txt"]}}}));
+    let mut world = world(json!({"a": {"input": {"say": 1, "reads": ["first.txt", "in.txt"]}}}));
+    world.set("first.txt", json!("first"));
     world.set("in.txt", json!("one"));
     world.run();
     assert_eq!(world.run().calls, 0);
@@ -83,48 +84,6 @@ fn a_file_that_is_read_is_part_of_what_is_asked() {
     check(&report, &[("a", Completed)]);
     assert_eq!(report.calls, 0, "what was said of it is on record");
     assert_eq!(world.bought_twice(), [""; 0]);
-}
-
-/// A file that is as a later step left it was changed by nobody; as anybody else left it, or an earlier step since, it was.
-#[test]
-fn what_later_steps_leave_of_a_file_is_no_change() {
-    let mut last = writing("x.txt", json!(2));
-    last["after"] = json!(["r"]);
-    let reading = json!({"after": ["a"], "input": {"say": 1, "reads": ["x.txt"]}});
-    let mut world = world(json!({"a": writing("x.txt", json!(1)), "r": reading, "z": last}));
-    assert_eq!(world.run().calls, 3);
-    assert_eq!((world.run().calls, world.unfresh()), (0, Vec::<String>::new()));
-    world.set("x.txt", json!(9));
-    world.run();
-    assert_eq!((world.file("x.txt"), world.run().calls), (Some(json!(2)), 0));
-    world.redefine(|file| file["phases"]["a"]["input"]["say"] = json!(5));
-    check(&world.run(), &[("a", Completed), ("r", Completed), ("z", Completed)]);
-    assert_eq!((world.file("x.txt"), world.run().calls), (Some(json!(2)), 0));
-}
-
-#[test]
-fn what_later_turns_leave_of_a_file_is_no_change() {
-    let mut put = writing("x.txt", json!("{{ loop.each.iteration }}"));
-    put["in"] = json!("each");
-    let mut world = world(json!({"each": {"loop": {"while": "loop.each.iteration < 3"}}, "s": put}));
-    assert_eq!(world.run().calls, 3);
-    assert_eq!((world.run().calls, world.unfresh()), (0, Vec::<String>::new()));
-}
-
-/// Who reads a file as a source leaves nothing of it: what somebody else made of it since is a change to all others.
-#[test]
-fn a_source_that_is_read_later_is_not_left_by_its_reader() {
-    let mut world = world(json!({"a": {"input": {"say": 1, "reads": ["lines.csv"]}}}));
-    world.redefine(|file| {
-        let agent = json!({"builtin": "read", "params": {"files": "lines.csv"}});
-        file["phases"]["ingest"] = json!({"after": ["a"], "agent": agent, "output": {"key": "id"}});
-    });
-    world.set("lines.csv", lines(2));
-    check(&world.run(), &[("a", Completed), ("ingest", Completed)]);
-    world.set("lines.csv", lines(3));
-    let request = refrain_testkit::world::request(&["ingest"]);
-    world.run_with(&RunRequest { only: true, ..request });
-    check(&world.run(), &[("a", Completed), ("ingest", Fresh)]);
 }
 
 #[test]
@@ -262,6 +221,32 @@ fn an_input_that_its_agent_does_not_accept_is_refused() {
     world.accepts("put", refrain_schemas::json::Json::of(&schema).unwrap());
     let problems = world.checked().map(|_| ()).unwrap_err();
     assert!(problems.iter().any(|problem| problem.contains("does not accept it")), "{problems:?}");
+}
+
+/// What an agent takes is no part of what it is asked: another word on that looks at the input again, and buys nothing.
+#[test]
+fn what_an_agent_accepts_now_is_what_its_input_is_held_to() {
+    let mut world = world(json!({
+        "a": {"input": {"say": "x"}},
+        "b": {"agent": {"command": ["do"], "accepts": {"type": "object"}},
+            "input": {"say": "{{ phases.a.document.result }}"}},
+    }));
+    let accepting = |world: &mut World, kind: &str| {
+        world.redefine(|file| {
+            file["phases"]["b"]["agent"]["accepts"] = json!({"properties": {"say": {"type": kind}}});
+        });
+    };
+    check(&world.run(), &[("a", Completed), ("b", Completed)]);
+    accepting(&mut world, "integer");
+    assert_ne!(world.status()["b"], Freshness::Fresh);
+    let report = world.run();
+    check(&report, &[("a", Fresh), ("b", Failed)]);
+    let told = &report.phases[1].error.as_ref().unwrap().message;
+    assert!(told.contains("does not accept it: `say`"), "{told}");
+    accepting(&mut world, "string");
+    let report = world.run();
+    check(&report, &[("a", Fresh), ("b", Completed)]);
+    assert_eq!(report.calls, 0, "its reply is on record");
 }
 
 #[test]

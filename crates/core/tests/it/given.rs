@@ -111,6 +111,18 @@ fn outputs_of_a_run_are_made_when_it_is_over() {
     assert_eq!(report.outputs["list"], json!([1, 2]));
 }
 
+/// What a phase made before is nothing that it came to in a run that passes it over.
+#[test]
+fn an_output_sees_nothing_of_a_phase_that_is_skipped_now() {
+    let mut world = steps(json!({"a": {"when": "params.n > 2"}}));
+    world.redefine(|file| file["outputs"] = json!({"said": "{{ phases.a.document.result }}"}));
+    assert_eq!(world.run().outputs["said"], "a");
+    world.set_param("n", json!(1));
+    let report = world.run();
+    check(&report, &[("a", Skipped)]);
+    assert_eq!((report.outputs["said"].clone(), report.exit_code), (json!(null), 0));
+}
+
 #[test]
 fn a_plan_counts_steps_and_stores_nothing() {
     let mut world = steps(json!({

@@ -3,6 +3,7 @@
 mod early;
 mod failing;
 mod nests;
+mod planned;
 mod rows;
 
 use std::collections::BTreeMap;

@@ -16,6 +16,7 @@ mod keys;
 mod made;
 mod models;
 mod others;
+mod tries;
 
 /// A pipeline that others carry out.
 const CHILD: &str = "name: child\n\

@@ -187,6 +187,9 @@ fn calculated(mut table: Table, expressions: &Map<String, Value>) -> Result<Tabl
 
 fn sorted(mut table: Table, spec: &Map<String, Value>) -> Result<Table, Fault> {
     let by = texts(spec.get("by").or_else(|| spec.get("columns")).or_else(|| spec.get("field")));
+    if by.is_empty() {
+        return Err(Fault::reported("`by` is missing"));
+    }
     by.iter().try_for_each(|column| table.needs(column))?;
     let falls =
         spec.get("descending").or_else(|| spec.get("reverse")).and_then(Value::as_bool).unwrap_or(false);
@@ -203,6 +206,9 @@ fn sorted(mut table: Table, spec: &Map<String, Value>) -> Result<Table, Fault> {
 }
 
 fn selected(table: Table, columns: &[String]) -> Result<Table, Fault> {
+    if columns.is_empty() {
+        return Err(Fault::reported("`columns` is missing"));
+    }
     columns.iter().try_for_each(|column| table.needs(column))?;
     let pick = |mut row: super::Row| {
         columns.iter().filter_map(|name| Some((name.clone(), row.remove(name)?))).collect()

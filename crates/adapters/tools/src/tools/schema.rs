@@ -124,6 +124,50 @@ mod tests {
     }
 
     #[test]
+    fn texts_of_a_known_form_are_told_apart() {
+        for (text, format) in [
+            ("2024-01-02", Some("date")),
+            ("2024-01-02T03:04", Some("date-time")),
+            ("2024-01-02 03:04:05", Some("date-time")),
+            ("2024-01-02 morning", None),
+            ("2024-1-002", None),
+            ("https://x.invalid/a", Some("uri")),
+            ("http://x.invalid/a b", None),
+            ("ann@x.invalid", Some("email")),
+            ("ann@home", None),
+            ("@x.invalid", None),
+            ("ann@bob@x.invalid", None),
+            ("ann @x.invalid", None),
+            ("", None),
+        ] {
+            assert_eq!(inferred(&json!(text), 0).get("format"), format.map(Value::from).as_ref(), "{text}");
+        }
+        assert_eq!(inferred(&json!([]), 0), json!({"type": "array"}));
+        let several = json!({"type": "array", "items": {"anyOf": [{"type": "integer"}, {"type": "string"}]}});
+        assert_eq!(inferred(&json!([1, "a", 2]), 0), several);
+    }
+
+    #[test]
+    fn what_says_the_same_in_another_type_becomes_that_type() {
+        for (value, wanted, expect) in [
+            (json!(" 5 "), "integer", json!(5)),
+            (json!("5.0"), "integer", json!("5.0")),
+            (json!(2.0), "integer", json!(2)),
+            (json!(2.5), "integer", json!(2.5)),
+            (json!("inf"), "number", json!("inf")),
+            (json!("Yes"), "boolean", json!(true)),
+            (json!("0"), "boolean", json!(false)),
+            (json!("maybe"), "boolean", json!("maybe")),
+            (json!(1), "boolean", json!(1)),
+            (json!(null), "string", json!("")),
+            (json!(null), "integer", json!(null)),
+            (json!(5), "string", json!("5")),
+        ] {
+            assert_eq!(coerced(&value, &json!({"type": wanted}), 0), expect, "{value} as {wanted}");
+        }
+    }
+
+    #[test]
     fn values_are_coerced() {
         let schema = json!({"properties": {"n": {"type": "integer"}, "xs": {"items": {"type": "number"}}, "s": {"type": "string"}}});
         let value = json!({"n": "5", "xs": ["1.5", "x"], "s": true, "other": "7"});

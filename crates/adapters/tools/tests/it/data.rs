@@ -1,5 +1,7 @@
 //! Tables.
 
+mod words;
+
 use serde_json::{Value, json};
 
 use crate::world::{ROWS, World};

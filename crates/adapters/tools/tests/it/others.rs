@@ -63,6 +63,60 @@ fn values_are_remembered() {
 }
 
 #[test]
+fn what_is_remembered_for_a_while_is_forgotten_then() {
+    let world = World::new();
+    let n = std::cell::Cell::new(0);
+    let memory = |action: &str, input: Value| {
+        n.set(n.get() + 1);
+        world.act_for(&format!("u{}", n.get()), "mcp-memory", Some(action), input)["result"].clone()
+    };
+    memory("store", json!({"key": "brief", "value": 1, "ttl": 2.5}));
+    memory("store", json!({"key": "long", "value": 2}));
+    world.clock.advance(Duration::from_millis(2_499));
+    assert_eq!(memory("retrieve", json!({"key": "brief"}))["value"], json!(1));
+    assert_eq!(memory("list", json!({}))["keys"], json!(["brief", "long"]));
+    world.clock.advance(Duration::from_millis(1));
+    let gone = memory("retrieve", json!({"key": "brief"}));
+    assert_eq!(
+        (&gone["found"], &gone["value"], &gone["stored_at"]),
+        (&json!(false), &Value::Null, &Value::Null)
+    );
+    assert_eq!(memory("list", json!({}))["keys"], json!(["long"]));
+    assert_eq!(memory("clear", json!({}))["cleared"], json!(1));
+}
+
+#[test]
+fn rounds_end_by_depth_and_by_time() {
+    let world = World::new();
+    let n = std::cell::Cell::new(0);
+    let act = |action: &str, more: Value| {
+        n.set(n.get() + 1);
+        let mut input = json!({"context_id": "c"});
+        input.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        world.act_for(&format!("u{}", n.get()), "recursion-control", Some(action), input)["result"].clone()
+    };
+    let why = |limits: Value| act("check_condition", limits)["reason"].clone();
+    let deep = |depth: u32| drop(act("update_state", json!({"state_key": "depth", "state_value": depth})));
+    deep(3);
+    assert_eq!(act("check_condition", json!({}))["depth"], json!(3));
+    assert_eq!(
+        (why(json!({"depth_limit": 3})), why(json!({"depth_limit": 2}))),
+        (json!(null), json!("depth_limit"))
+    );
+    deep(10);
+    assert_eq!(why(json!({})), json!(null), "ten deep, where nothing is said");
+    deep(11);
+    assert_eq!(why(json!({})), json!("depth_limit"));
+    act("reset", json!({}));
+    assert_eq!(why(json!({"time_limit": 5})), json!(null), "it is asked for the first time");
+    world.clock.advance(Duration::from_millis(4_999));
+    assert_eq!(why(json!({"time_limit": 5})), json!(null));
+    world.clock.advance(Duration::from_millis(1));
+    assert_eq!(why(json!({"time_limit": 5})), json!("time_limit"));
+    assert_eq!(why(json!({"time_limit": 5, "condition": "iterations == 4"})), json!("condition"));
+}
+
+#[test]
 fn rounds_are_counted_and_end() {
     let world = World::new();
     let n = std::cell::Cell::new(0);
@@ -175,6 +229,49 @@ fn the_web_is_asked() {
         asked.headers,
         [("x-n".to_owned(), "5".to_owned()), ("content-type".to_owned(), "application/json".to_owned())]
     );
+}
+
+#[test]
+fn the_web_is_asked_in_the_words_that_are_given() {
+    let world = World::new();
+    let asked = |action: &str, mut input: Value| {
+        input["url"] = json!("https://x.invalid/a");
+        world.made("web-request", action, input);
+        let asked = world.web.asked();
+        let last = &asked[asked.len() - 1];
+        (last.method.clone(), last.body.clone(), last.headers.clone(), last.timeout.as_secs())
+    };
+    let header = |name: &str, value: &str| vec![(name.to_owned(), value.to_owned())];
+    assert_eq!(asked("request", json!({})), ("GET".to_owned(), None, Vec::new(), 30));
+    assert_eq!(asked("request", json!({"method": "put", "timeout": 5})).0, "PUT");
+    assert_eq!(asked("get", json!({"timeout": 5})), ("GET".to_owned(), None, Vec::new(), 5));
+    let text = asked("patch", json!({"body": "a text"}));
+    assert_eq!(
+        text,
+        ("PATCH".to_owned(), Some("a text".to_owned()), Vec::new(), 30),
+        "a text says nothing of its type"
+    );
+    let own = asked("post", json!({"body": [1], "headers": {"Content-Type": "text/x"}}));
+    assert_eq!((own.1.as_deref(), own.2), (Some("[1]"), header("Content-Type", "text/x")));
+}
+
+#[test]
+fn what_the_web_refuses_is_a_failure_with_what_it_said() {
+    let get = |status: u16, part: Option<&str>| {
+        let world = World::answering(status, "no such page");
+        let input = json!({"url": "https://x.invalid/a"});
+        let result = match part {
+            Some(part) => world.failed("web-request", "get", input, part),
+            None => world.made("web-request", "get", input),
+        };
+        assert_eq!(
+            (&result["status"], &result["body"], &result["json"]),
+            (&json!(status), &json!("no such page"), &Value::Null)
+        );
+    };
+    get(399, None);
+    get(400, Some("answered with status 400"));
+    get(503, Some("answered with status 503"));
 }
 
 /// Asks a person; returns the result, or how it failed.

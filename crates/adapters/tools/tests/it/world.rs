@@ -32,6 +32,17 @@ pub(crate) struct World {
     pub(crate) clock: Arc<ManualClock>,
 }
 
+fn finished(code: i32, stdout: &str, timed_out: bool) -> Finished {
+    Finished {
+        code: (!timed_out).then_some(code),
+        stdout: stdout.to_owned(),
+        stderr: "warn\n".to_owned(),
+        is_cut: false,
+        timed_out,
+        resources: Resources { wall_seconds: 0.25, cpu_seconds: Some(0.1), peak_bytes: Some(4096) },
+    }
+}
+
 impl World {
     pub(crate) fn new() -> Self {
         Self::ending(0, "out\n", false)
@@ -39,21 +50,21 @@ impl World {
 
     /// Returns a world whose programs end like this.
     pub(crate) fn ending(code: i32, stdout: &str, timed_out: bool) -> Self {
-        let answer = Finished {
-            code: (!timed_out).then_some(code),
-            stdout: stdout.to_owned(),
-            stderr: "warn\n".to_owned(),
-            is_cut: false,
-            timed_out,
-            resources: Resources { wall_seconds: 0.25, cpu_seconds: Some(0.1), peak_bytes: Some(4096) },
-        };
+        Self::of(finished(code, stdout, timed_out), ScriptedFetch::new(200, "{\"ok\": true}"))
+    }
+
+    /// Returns a world whose web answers like this.
+    pub(crate) fn answering(status: u16, body: &str) -> Self {
+        Self::of(finished(0, "", false), ScriptedFetch::new(status, body))
+    }
+
+    fn of(answer: Finished, web: ScriptedFetch) -> Self {
         let files = Arc::new(MemoryWorkspace::with(&[
             ("in/t.csv", ROWS),
             ("a.txt", "héllo"),
             ("d.json", "{\"x\": [1]}"),
         ]));
-        let (runner, web) =
-            (Arc::new(ScriptedRunner::new(answer)), Arc::new(ScriptedFetch::new(200, "{\"ok\": true}")));
+        let (runner, web) = (Arc::new(ScriptedRunner::new(answer)), Arc::new(web));
         let (clock, past) = (Arc::new(ManualClock::default()), Arc::new(MemoryPast::default()));
         let toolbox = Arc::new(Toolbox::new(ToolPorts {
             workspace: files.clone(),

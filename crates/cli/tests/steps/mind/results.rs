@@ -92,6 +92,40 @@ fn a_run_that_failed_is_looked_at_too() {
     assert_eq!(rules(&quality(&stage, &["--no-model"], 0)), ["a failed", "b empty", "c unrendered"]);
 }
 
+/// Each finding weighs what its severity says: an error 15, a warning 5, a note 1.
+#[test]
+fn rules_are_about_files_attempts_and_ends() {
+    let steps = "
+  - { id: hollow, tool: filesystem, action: write, parameters: { path: out/hollow.txt, content: '' } }
+  - { id: other, tool: filesystem, action: write, parameters: { path: out/other.txt, content: mine } }
+  - { id: stood_in, tool: terminal, action: execute, parameters: { command: exit 3 }, on_error: { fallback_value: { ok: true } } }
+  - { id: late, tool: terminal, action: execute, parameters: { command: 'test -e flag || { touch flag; exit 1; }' }, on_failure: retry }
+  - { id: never, tool: terminal, action: execute, parameters: { command: exit 3 }, on_failure: retry, max_retries: 4 }
+  - { id: behind, action: echo x, dependencies: [never] }
+";
+    let stage = Stage::new("config: { enable_intelligence: false }\n", steps, &[]);
+    stage.run(&["run"]).expect(1);
+    fs::write(stage.path("out/other.txt"), "yours").unwrap();
+    let report = quality(&stage, &["--no-model"], 0);
+    let told = |found: &Value| {
+        let word = |key: &str| found[key].as_str().unwrap().to_owned();
+        format!("{} {} {}", word("severity"), word("step"), word("rule"))
+    };
+    let mut told: Vec<String> = report["findings"].as_array().unwrap().iter().map(told).collect();
+    told.sort();
+    let expect = [
+        "error never failed",
+        "info late retries",
+        "info other file_altered",
+        "info stood_in recovered",
+        "warning behind blocked",
+        "warning hollow file_empty",
+        "warning never retries",
+    ];
+    assert_eq!(told, expect, "{report:#}");
+    assert_eq!((&report["score"], &report["grade"]), (&67.into(), &"fair".into()));
+}
+
 #[test]
 fn looking_at_results_heeds_the_ceiling_of_the_command_line() {
     let said = json!({"findings": []}).to_string();

@@ -217,6 +217,16 @@ fn a_result_that_comes_out_otherwise_is_another_one() {
     assert_eq!((said(), said()), (2, 1));
 }
 
+/// Another list that comes out the same opens no turn, and is what the loop is made from now.
+#[test]
+fn a_loop_that_comes_out_the_same_is_made_of_what_there_is_now() {
+    let mut world = steps(each(json!("{{ ['a', 'b'] }}")));
+    assert_eq!(world.run().calls, 3);
+    world.redefine(|file| file["phases"]["each"]["loop"]["for_each"] = json!("{{ ['a', 'b'] | list }}"));
+    assert_ne!(world.status()["each"], Freshness::Fresh);
+    assert_eq!((world.run().calls, world.unfresh()), (0, Vec::<String>::new()));
+}
+
 /// Of a loop that begins something it is told before that, once, and of all loops around it.
 #[test]
 fn loops_begin_before_what_is_in_them() {

@@ -1,8 +1,10 @@
 //! Turns that fail, and loops that fail with them or by themselves.
 
+use refrain_core::engine::RunRequest;
 use refrain_schemas::freshness::Freshness;
-use refrain_schemas::report::PhaseStatus::{Blocked, Completed, Failed, Skipped};
+use refrain_schemas::report::PhaseStatus::{Blocked, Completed, Failed, Fresh, Skipped};
 use refrain_schemas::report::RunStatus;
+use refrain_testkit::world::request;
 use serde_json::{Value, json};
 
 use super::{check, ends};
@@ -96,6 +98,33 @@ fn a_value_stands_in_for_a_loop() {
     let report = world.run();
     assert_eq!((ends(&report)["each"], ends(&report)["b"]), (Completed, Completed));
     assert_eq!(document(&mut world, "b")["result"], 0);
+}
+
+/// A loop that says how long it may take fails of time only where its time is up.
+#[test]
+fn what_fails_in_time_has_not_failed_of_time() {
+    let mut world = steps(json!({
+        "each": {"loop": {"for_each": [1]}, "timeout": "90s", "recover": [{"kinds": ["timed_out"], "value": 1}]},
+        "a": {"in": "each", "input": {"raise": "boom"}},
+    }));
+    let report = world.run();
+    assert_eq!((ends(&report)["each"], report.exit_code), (Failed, 1));
+    assert!(document(&mut world, "each")["error"].as_str().unwrap().contains("boom"));
+}
+
+/// Where nobody may be asked, what fails of something else has failed.
+#[test]
+fn what_fails_offline_of_something_else_has_failed() {
+    let mut world = steps(json!({
+        "list": {},
+        "each": {"loop": {"for_each": [1]}, "after": ["list"], "on_failure": "continue"},
+        "a": {"in": "each", "input": {"say": "{{ phases.list.document.nothing }}"}},
+        "b": {"input": {"say": "{{ phases.each.document.status }}"}},
+    }));
+    let report = world.run();
+    assert_eq!((ends(&report)["each"], ends(&report)["b"]), (Failed, Completed));
+    let report = world.run_with(&RunRequest { offline: true, ..request(&[]) });
+    assert_eq!((ends(&report)["each"], ends(&report)["b"], report.exit_code), (Failed, Fresh, 1));
 }
 
 #[test]

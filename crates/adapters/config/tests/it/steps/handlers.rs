@@ -39,6 +39,55 @@ fn errors_have_handlers() {
     refused(&wrong("handler_task_id: a"), &[("E0812", 1)]);
 }
 
+/// What stands in is for what fits any of its lists; by priority first, and then in order, those of the file behind.
+#[test]
+fn what_stands_in_says_for_which_failures() {
+    let of = |header: &str, handlers: &str| {
+        let (pipeline, problems) = lowered(&format!(
+            "name: x\n{header}steps:\n- {{ id: a, action: echo x, on_error: {handlers} }}\n"
+        ));
+        assert_eq!(problems, [], "{handlers}");
+        pipeline["phases"]["a"]["recover"].clone()
+    };
+    let kinds = "timeout, timed_out, ConnectionError, transient, reported, permanent, input, invalid, refused, truncated";
+    let expect = [
+        "timed_out",
+        "timed_out",
+        "transient",
+        "transient",
+        "reported",
+        "permanent",
+        "input",
+        "invalid",
+        "refused",
+        "truncated",
+    ];
+    assert_eq!(
+        of("", &format!("{{ error_types: [{kinds}], fallback_value: 1 }}")),
+        json!([{"kinds": expect, "value": 1}])
+    );
+    let some = "error_codes: [3, x], error_patterns: boom, error_types: ValueError";
+    assert_eq!(
+        of("", &format!("{{ {some}, fallback_result: null, propagate_error: true }}")),
+        json!([
+            {"kinds": ["reported"], "patterns": ["\\bValueError\\b"], "value": null, "propagate": true},
+            {"patterns": ["(?i)boom"], "value": null, "propagate": true},
+            {"codes": ["3", "x"], "value": null, "propagate": true},
+        ])
+    );
+    assert_eq!(of("", "{ error_codes: 7, fallback_value: 1 }"), json!([{"codes": ["7"], "value": 1}]));
+    for all in ["'*'", "Exception"] {
+        let handler = format!("{{ error_types: [{all}], error_codes: [3], fallback_value: 1 }}");
+        assert_eq!(of("", &handler), json!([{"value": 1}]), "{all}");
+    }
+    let ordered = "[{ fallback_value: 1 }, { fallback_value: 2, priority: 5 }, { fallback_value: 3, priority: 100 }, \
+                   { fallback_value: 4, enabled: false }, { fallback_value: 5, priority: 101 }]";
+    let of_file =
+        "global_error_handlers: [{ fallback_value: 8, priority: 9 }, { fallback_value: 9, priority: 2 }]\n";
+    let values: Vec<_> = [2, 1, 3, 5, 9, 8].map(|value| json!({"value": value})).into();
+    assert_eq!(of(of_file, ordered), json!(values));
+}
+
 #[test]
 fn a_step_that_handlers_name_runs_where_they_are_for_something() {
     let read = "tool: filesystem, action: read, parameters: { path: p }";

@@ -52,6 +52,140 @@ fn requirements_bind_whoever_is_named() {
     check("default_model: p:one\n", ", model: auto", Ok("p/two"));
 }
 
+/// Each word of `requires_model` leaves out who does not fulfil it, and so do the limits of a `selection`.
+#[test]
+fn what_is_asked_of_a_model_leaves_others_out() {
+    let models = "name: x\nmodels:\n\
+        \x20 p/small: { size: 7b, quality: 0.3, speed: 100, latency_ms: 100, expertise: [law], cost: { input: 1, output: 1 } }\n\
+        \x20 p/large: { size: 70, quality: 0.9, speed: 10, latency_ms: 2000, expertise: [code], cost: { input: 9, output: 9 } }\n";
+    let asked = |selection: &str, requires: &str| {
+        let step = format!(
+            "- {{ id: a, action: generate, {requires}parameters: {{ prompt: hi, max_tokens: 100 }} }}\n"
+        );
+        let (pipeline, problems) = lowered(&format!("{models}selection: {selection}\nsteps:\n{step}"));
+        let code = problems.into_iter().map(|(code, _)| code).collect::<Vec<_>>().join(" ");
+        if code.is_empty() {
+            pipeline["phases"]["a"]["agent"]["model"].as_str().unwrap().to_owned()
+        } else {
+            code
+        }
+    };
+    let of = |strategy: &str, wish: &str| asked(strategy, &format!("requires_model: {{ {wish} }}, "));
+    // Of these the cheap one would be asked.
+    for (wish, model) in [
+        ("min_size: 7", "p/small"),
+        ("min_size: 8b", "p/large"),
+        ("min_size: 8", "p/large"),
+        ("min_size: '7001m'", "p/large"),
+        ("min_size: 71b", "E0827"),
+        ("expertise: low", "p/small"),
+        ("expertise: medium", "p/large"),
+        ("expertise: very-high", "p/large"),
+        ("expertise: low, min_accuracy_score: 0.5", "p/large"),
+        ("expertise: high, min_accuracy_score: 0.2", "p/large"),
+        ("expertise: [code]", "p/large"),
+        ("expertise: [code, law]", "E0827"),
+        ("min_accuracy_score: 0.3", "p/small"),
+        ("excluded: ['p:small']", "p/large"),
+        ("preferred: ['p:large']", "p/large"),
+    ] {
+        assert_eq!(of("cost", wish), model, "{wish}");
+    }
+    // And of these the good one.
+    for (wish, model) in [
+        ("max_size: 70b", "p/large"),
+        ("max_size: 69b", "p/small"),
+        ("max_size: '900m'", "E0827"),
+        ("max_latency_ms: 2000", "p/large"),
+        ("max_latency_ms: 1999", "p/small"),
+        ("min_tokens_per_second: 10", "p/large"),
+        ("min_tokens_per_second: 10.5", "p/small"),
+        ("cost_limit: 0.0005", "p/small"),
+        ("cost_limit: 0.00005", "E0827"),
+    ] {
+        assert_eq!(of("performance", wish), model, "{wish}");
+    }
+    let limited = |limit: &str| asked(&format!("{{ strategy: performance, {limit} }}"), "");
+    assert_eq!(limited("max_latency_ms: 2000"), "p/large");
+    assert_eq!(limited("max_latency_ms: 500"), "p/small");
+    assert_eq!(limited("cost_limit: 0.0005"), "p/small");
+    // What the step says goes before what the file says.
+    assert_eq!(
+        asked("{ strategy: performance, max_latency_ms: 500 }", "selection: { max_latency_ms: 5000 }, "),
+        "p/large"
+    );
+    assert_eq!(
+        asked("{ strategy: performance, max_latency_ms: 5000 }", "requires_model: { max_latency_ms: 500 }, "),
+        "p/small"
+    );
+}
+
+const PERSONALITIES: &str = "name: x\ndefault_model: p:m\n\
+    experts: { e: { model: 'p:e', temperature: 0.1, max_tokens: 11, system_prompt: Of the expert. } }\n\
+    personalities:\n\
+    \x20 base: { system_prompt: Base., parameters: { temperature: 0.2, max_tokens: 22 } }\n\
+    \x20 other: { system_prompt: Other., parameters: { temperature: 0.3 } }\n\
+    \x20 both: { system_prompt: Both., format: bare, extends: [base, other, base] }\n\
+    \x20 own: { system_prompt: Own., extends: base, parameters: { temperature: 0.4 } }\n";
+
+/// The nearest word counts, of each setting by itself: that of the parameters, of the personality, of what it builds on in
+/// order, of the expert.
+#[test]
+fn what_a_model_is_told_to_be_is_said_by_the_nearest() {
+    let told = |header: &str, step: &str| {
+        let (pipeline, problems) =
+            lowered(&format!("{PERSONALITIES}{header}steps:\n- {{ id: a, prompt: hi{step} }}\n"));
+        assert_eq!(problems, [], "{step}");
+        let phase = &pipeline["phases"]["a"];
+        json!([phase["input"]["system"], phase["agent"]["temperature"], phase["agent"]["max_tokens"]])
+    };
+    for (step, expect) in [
+        ("", json!([null, null, null])),
+        (", expert: e", json!(["Of the expert.", 0.1, 11])),
+        (", expert: e, personality: base", json!(["Base.", 0.2, 22])),
+        (", expert: e, personality: other", json!(["Other.", 0.3, 11])),
+        (", personality: both", json!(["Base.\n\nOther.\n\nBoth.\nFormat: bare", 0.2, 22])),
+        (", personality: own", json!(["Base.\n\nOwn.", 0.4, 22])),
+        (
+            ", expert: e, personality: own, parameters: { temperature: 1, max_tokens: 33, system: Said. }",
+            json!(["Said.", 1.0, 33]),
+        ),
+        (", expert: e, parameters: { system_prompt: Said. }", json!(["Said.", 0.1, 11])),
+        (", personality: 'Be brief, and kind.'", json!(["Be brief, and kind.", null, null])),
+    ] {
+        assert_eq!(told("", step), expect, "{step}");
+    }
+    let standard = "  standard: As always.\n";
+    assert_eq!(told(standard, ""), json!(["As always.", null, null]));
+    assert_eq!(told(standard, ", personality: other"), json!(["Other.", 0.3, null]));
+    let mistaken = |step: &str| {
+        let (_, problems) = lowered(&format!("{PERSONALITIES}steps:\n- {{ id: a, prompt: hi{step} }}\n"));
+        problems.into_iter().map(|(code, _)| code).collect::<Vec<_>>()
+    };
+    assert_eq!(mistaken(", personality: nobody"), ["E0820"]);
+    assert_eq!(mistaken(", expert: nobody"), ["E0820"]);
+    assert_eq!(mistaken(", parameters: { temperature: 3 }"), ["E0104"]);
+}
+
+/// Several models that are good with a tool are chosen from like any others.
+#[test]
+fn of_those_that_are_good_with_a_tool_one_is_chosen() {
+    let asked = |selection: &str, more: &str| {
+        let text = format!(
+            "{HEADER}experts: [{{ echo: ['p:one', 'p:two'] }}]\ndefault_model: p:default\n{selection}steps:\n\
+             - {{ id: a, prompt: hi, tools: [echo]{more} }}\n"
+        );
+        let text = text.replace("experts: { e: { model: 'p:expert' } }\n", "");
+        let (pipeline, problems) = lowered(&text);
+        assert_eq!(problems, [], "{selection}{more}");
+        pipeline["phases"]["a"]["agent"]["model"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(asked("selection: cost\n", ""), "p/one");
+    assert_eq!(asked("selection: performance\n", ""), "p/two");
+    assert_eq!(asked("", ", requires_model: { min_accuracy_score: 0.5 }"), "p/two");
+    assert_eq!(asked("", ", model: 'p:own'"), "p/own");
+}
+
 #[test]
 fn what_ships_is_chosen_from_where_the_file_names_no_models() {
     let (pipeline, problems) = lowered("name: x\nselection: performance\nsteps:\n- { id: a, prompt: hi }\n");

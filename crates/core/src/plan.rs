@@ -208,7 +208,7 @@ impl Ahead {
             return Ok(());
         }
         let raises = forced || self.is_volatile(&standing) || survey::is_misled(&self.history, &standing);
-        let may_keep = !raises && self.may_keep(&standing);
+        let may_keep = !raises && self.may_keep(&standing, pending);
         if may_keep && standing.now.skipped.is_none() && self.is_settled(&standing, pending) {
             let counts = self.history.latest(&target).map(|record| record.counts).unwrap_or_default();
             plan.units = Some(counts.total);
@@ -303,10 +303,16 @@ impl Ahead {
         before.collect()
     }
 
-    /// Whether a target is kept unless something before it turns out different.
-    fn may_keep(&self, standing: &Standing) -> bool {
+    /// Whether a target is kept unless something before it turns out different. What is made anew may turn out as it was when
+    /// the target read it.
+    fn may_keep(&self, standing: &Standing, pending: &BTreeMap<Target, Outlook>) -> bool {
         let own_failures = self.history.latest(&standing.target).map_or(0, |record| record.own_failures);
-        let in_vain = |cause: &Cause| matches!(cause.kind, CauseKind::UpstreamStale | CauseKind::Holes);
+        let is_pending = |subject: &str| pending.keys().any(|target| target.to_string() == subject);
+        let in_vain = |cause: &Cause| match cause.kind {
+            CauseKind::UpstreamStale | CauseKind::Holes => true,
+            CauseKind::Upstream => is_pending(&cause.subject),
+            _ => false,
+        };
         match standing.verdict.freshness {
             Freshness::Stale => own_failures == 0 && standing.verdict.causes.iter().all(in_vain),
             // It is judged again once it is known not to be skipped.

@@ -268,3 +268,25 @@ fn edits_of_records_that_come_of_an_input_are_laid_over_them() {
     }
     assert_eq!(world.bought_twice(), [""; 0]);
 }
+
+/// What is made anew may turn out as it was when others read it.
+#[test]
+fn what_may_turn_out_as_it_was_is_run_perhaps() {
+    let phases = |n: u32| {
+        pipeline(json!({
+            "t": {"agent": {"builtin": "mark", "params": {"n": n}}, "units": {"of": "ingest"}},
+            "u": {"agent": {"builtin": "note"}, "units": {"of": "t"}},
+        }))
+    };
+    let mut world = written(json!({}));
+    world.redefine(|file| *file = phases(1));
+    world.run();
+    world.edit("lines.csv", |lines| lines[0]["text"] = json!("other"));
+    world.run_with(&refrain_testkit::world::request(&["t"]));
+    world.set("lines.csv", lines(6));
+    world.redefine(|file| *file = phases(2));
+    let expect = [("ingest", PlannedAction::Run), ("t", PlannedAction::Run), ("u", PlannedAction::Perhaps)];
+    let found = planned(&mut world);
+    assert_eq!(found.iter().map(|(phase, action)| (phase.as_str(), *action)).collect::<Vec<_>>(), expect);
+    check(&world.run(), &[("ingest", Completed), ("t", Completed), ("u", Fresh)]);
+}

@@ -2,7 +2,7 @@
 
 use indexmap::IndexSet;
 use refrain_core::check::code::Code;
-use refrain_core::ports::tool_catalogue::ToolKind;
+use refrain_core::ports::tool_catalogue::{ToolKind, Written};
 use refrain_core::template::is_template;
 use refrain_schemas::agent_spec::{AgentSpec, SchemaRef, ToolAction, ToolRef};
 use refrain_schemas::name::PhaseName;
@@ -16,7 +16,7 @@ use super::left::is_left;
 use super::loops::SETTINGS;
 use super::reading::{Fields, Item};
 use super::serving;
-use super::texts::Read;
+use super::texts::{Read, has_template};
 use super::tools::{self, ToolAct};
 use crate::node::{Kind, Node};
 
@@ -178,6 +178,16 @@ impl Lowering<'_, '_> {
         }
     }
 
+    /// Holds the default of a question to what is said of its answers, where it is written out.
+    fn held_default(&mut self, act: &ToolAct, item: &Item<'_>, schema: &Value, default: Option<Value>) {
+        let (Some(tools), Some(default)) = (self.tools, default) else { return };
+        let literals = Map::from_iter([(HELD.to_owned(), schema.clone()), ("default".to_owned(), default)]);
+        let written = Written { literals, ..Written::default() };
+        for complaint in tools.judge(&act.tool, &act.action, &written) {
+            self.reading.at(Code::StepOutside, item, complaint.message, None);
+        }
+    }
+
     /// Holds what a step makes to its `output_schema`: the result of a tool, all that an agent answers or a loop comes to, what a
     /// person answers.
     pub(super) fn held_result(&mut self, draft: &Draft<'_>, act: Option<&ToolAct>, start: &mut Start) {
@@ -190,6 +200,8 @@ impl Lowering<'_, '_> {
                 // Who answers is told at once.
                 if let Some(Value::Object(input)) = &mut start.spec.input {
                     input.insert(HELD.to_owned(), answer.value().clone());
+                    let default = input.get("default").filter(|default| !has_template(default)).cloned();
+                    self.held_default(act, &item, answer.value(), default);
                 }
                 answer.within(tools::answered(&act.tool)).map(SchemaRef::Inline)
             }

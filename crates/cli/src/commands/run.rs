@@ -189,7 +189,7 @@ fn show(opened: &Opened, report: &RunReport, again: &str, output: &mut Output) -
     let mut page = output.page();
     match opened.steps() {
         Some(map) => {
-            render::run::write(&mut page, Noun::Steps, &steps_words::told(map, report), &holes, again)
+            render::run::write(&mut page, Noun::Steps, &steps_words::told(map, report), &holes, again);
         }
         None => render::run::write(&mut page, Noun::Phases, report, &holes, again),
     }

@@ -217,9 +217,8 @@ impl<'a> ToolView<'a> {
         if let Some(name) = named.filter(|name| *name != "execute") {
             let found = self.action(name).ok_or_else(|| unknown(name))?;
             let again = input.get("action").and_then(Value::as_str);
-            let is_same = |again: &str| {
-                again == name || again == found.name || found.aliases.iter().any(|alias| *alias == again)
-            };
+            let is_same =
+                |again: &str| again == name || again == found.name || found.aliases.contains(&again);
             // Who says it twice says it, unless the action has a parameter of that name.
             if again.is_some_and(is_same) && found.input.pointer("/properties/action").is_none() {
                 input.remove("action");

@@ -175,7 +175,7 @@ impl Texts<'_, '_, '_> {
         });
         self.read.results.insert(name.clone(), phase.clone());
         self.read.phases.insert(phase);
-        let is_guarded = !(is_bare && !is_template(text)) && is_guarded(text, end);
+        let is_guarded = (!is_bare || is_template(text)) && is_guarded(text, end);
         Some(if is_guarded { with_defaults(&name, text, end) } else { None }.unwrap_or((name, end)))
     }
 

@@ -1,5 +1,7 @@
 //! The runs on record: which there are, what became of their steps, and what these made.
 
+use std::slice::from_ref;
+
 use async_trait::async_trait;
 use refrain_core::ports::agent::Touched;
 use refrain_core::ports::past::{Past, PastRun};
@@ -34,7 +36,7 @@ pub(super) fn declared() -> Declared {
         action(
             "list",
             "Lists the runs on record",
-            &[pipeline.clone()],
+            from_ref(&pipeline),
             &[
                 ("runs", list(), "id, status, started_at, ended_at and pipeline of each, oldest first"),
                 ("count", integer(), "how many that are"),

@@ -43,7 +43,7 @@ fn a_loop_whose_list_is_none_is_planned_to_fail() {
 fn a_loop_whose_result_cannot_be_made_is_planned_to_fail() {
     let mut world = over(json!([1, 2]));
     world.redefine(|file| {
-        file["phases"]["each"]["loop"]["result"] = json!({"x": "{{ loop.each.results[9].a.result }}"})
+        file["phases"]["each"]["loop"]["result"] = json!({"x": "{{ loop.each.results[9].a.result }}"});
     });
     for _ in 0..2 {
         assert_eq!(ends(&world.run())["each"], Failed);

@@ -84,7 +84,8 @@ fn what_stands_in_says_for_which_failures() {
                    { fallback_value: 4, enabled: false }, { fallback_value: 5, priority: 101 }]";
     let of_file =
         "global_error_handlers: [{ fallback_value: 8, priority: 9 }, { fallback_value: 9, priority: 2 }]\n";
-    let values: Vec<_> = [2, 1, 3, 5, 9, 8].map(|value| json!({"value": value})).into();
+    let values = [2, 1, 3, 5, 9, 8].into_iter().enumerate();
+    let values: Vec<_> = values.map(|(n, value)| json!({"rank": n + 1, "value": value})).collect();
     assert_eq!(of(of_file, ordered), json!(values));
 }
 

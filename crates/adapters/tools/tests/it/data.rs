@@ -183,7 +183,7 @@ fn formulas_over_all_of_the_data_are_refused_rather_than_written_down() {
 #[test]
 fn nothing_succeeds_with_nothing() {
     failed("filter", json!({"criteria": {}}), "`data` is missing");
-    failed("filter", json!({"data": "not json"}), "neither JSON nor CSV");
+    failed("filter", json!({"data": "not json", "criteria": {}}), "neither JSON nor CSV");
     failed("filter", json!({"data": "no/such.csv", "criteria": {}}), "no file");
     failed("filter", json!({"data": "../t.csv", "criteria": {}}), "leads out of the project");
     failed("filter", json!({"data": [{"a": 1}]}), "`criteria`");

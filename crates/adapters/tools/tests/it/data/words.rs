@@ -225,9 +225,9 @@ fn rows_are_put_in_order_and_columns_picked() {
         (json!({"type": "select", "columns": ["z"]}), "no column `z`"),
         (json!({"type": "deduplicate", "columns": ["z"]}), "no column `z`"),
         (json!({"type": "rename_fields", "mapping": {"n": "w"}}), "two columns would have one name"),
-        (json!({"type": "rename_fields", "mapping": {"n": 1}}), "is no text"),
+        (json!({"type": "rename_fields", "mapping": {"n": 1}}), "do not fit"),
         (json!({"type": "cast", "columns": {"w": "integer"}}), "row 1: \"b\" is no integer"),
-        (json!({"type": "cast", "columns": {"n": "colour"}}), "`colour` is no type"),
+        (json!({"type": "cast", "columns": {"n": "colour"}}), "cannot be `colour`"),
         (json!({"type": "filter"}), "says which rows stay"),
     ] {
         failed("transform", json!({"data": rows, "operations": [operation]}), part);

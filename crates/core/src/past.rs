@@ -1,5 +1,6 @@
 //! The runs on record, as a store has them.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -59,12 +60,21 @@ impl Past for StoredPast {
         Ok(runs)
     }
 
-    async fn contents(&self, digest: Digest) -> Result<Value, StoreError> {
+    async fn contents(&self, digests: &[Digest]) -> Result<Vec<Option<Value>>, StoreError> {
         let store = (self.open)()?;
-        let kind = store.history().await?.iter().flat_map(made).find(|made| made.digest == digest);
-        let is_document = kind.is_none_or(|made| made.kind == ArtifactKind::Document);
-        let sequence = Sequence::open_whole(&*store, digest).await?;
-        Ok(whole(&sequence, !is_document).value())
+        let history = store.history().await?;
+        let kinds: HashMap<Digest, ArtifactKind> =
+            history.iter().flat_map(made).map(|made| (made.digest, made.kind)).collect();
+        let mut contents = Vec::with_capacity(digests.len());
+        for digest in digests {
+            let is_document = kinds.get(digest).is_none_or(|kind| *kind == ArtifactKind::Document);
+            contents.push(match Sequence::open_whole(&*store, *digest).await {
+                Ok(sequence) => Some(whole(&sequence, !is_document).value()),
+                Err(StoreError::Missing { .. }) => None,
+                Err(error) => return Err(error),
+            });
+        }
+        Ok(contents)
     }
 }
 

@@ -33,9 +33,9 @@ impl Past for MemoryPast {
         Ok(self.runs.lock().unwrap_or_else(PoisonError::into_inner).clone())
     }
 
-    async fn contents(&self, digest: Digest) -> Result<Value, StoreError> {
+    async fn contents(&self, digests: &[Digest]) -> Result<Vec<Option<Value>>, StoreError> {
         let contents = self.contents.lock().unwrap_or_else(PoisonError::into_inner);
-        contents.get(&digest).cloned().ok_or(StoreError::Missing { digest })
+        Ok(digests.iter().map(|digest| contents.get(digest).cloned()).collect())
     }
 }
 

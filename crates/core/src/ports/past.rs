@@ -17,8 +17,8 @@ pub trait Past: Debug + Send + Sync + 'static {
     /// Returns the runs, oldest first.
     async fn runs(&self) -> Result<Vec<PastRun>, StoreError>;
 
-    /// Returns what something that a run made holds, as one value.
-    async fn contents(&self, digest: Digest) -> Result<Value, StoreError>;
+    /// Returns what each of some things that runs made holds, as one value; nothing for those that are no longer kept.
+    async fn contents(&self, digests: &[Digest]) -> Result<Vec<Option<Value>>, StoreError>;
 }
 
 /// A run on record.

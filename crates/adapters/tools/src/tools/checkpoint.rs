@@ -5,10 +5,11 @@ use std::slice::from_ref;
 use async_trait::async_trait;
 use refrain_core::ports::agent::Touched;
 use refrain_core::ports::past::{Past, PastRun};
-use refrain_core::ports::store::StoreError;
 use refrain_core::ports::tool_catalogue::{About, Complaint, Written};
 use refrain_core::ports::workspace::Workspace;
+use refrain_schemas::digest::Digest;
 use refrain_schemas::report::{PhaseReport, RunReport};
+use refrain_schemas::scope::Target;
 use serde_json::{Map, Value, json};
 
 use crate::declare::{action, any, integer, list, map, one_of, text};
@@ -143,12 +144,9 @@ fn listed(run: &PastRun) -> Value {
     })
 }
 
-/// The name of a phase, with its scope where it has one.
+/// Returns the name of a phase, with its scope where it has one.
 fn step(phase: &PhaseReport) -> String {
-    if phase.scope.iter().next().is_none() {
-        return phase.phase.to_string();
-    }
-    format!("{}@{}", phase.phase, phase.scope)
+    Target { phase: phase.phase.clone(), scope: phase.scope.clone() }.to_string()
 }
 
 fn inspected(phase: &PhaseReport) -> Value {
@@ -160,18 +158,15 @@ fn inspected(phase: &PhaseReport) -> Value {
 
 /// Returns what the steps of a run made.
 async fn made(past: &dyn Past, report: &RunReport) -> Result<Map<String, Value>, Fault> {
-    let mut made = Map::new();
-    for phase in &report.phases {
-        let Some(digest) = phase.document.or(phase.digest) else { continue };
-        let contents = past.contents(digest).await.map_err(|error| match error {
-            StoreError::Missing { .. } => {
-                Fault::reported(format!("what `{}` made in that run is no longer kept", step(phase)))
-            }
-            other => other.into(),
-        })?;
-        made.insert(step(phase), contents);
-    }
-    Ok(made)
+    let digest = |phase: &PhaseReport| Some((step(phase), phase.document.or(phase.digest)?));
+    let (steps, digests): (Vec<String>, Vec<Digest>) = report.phases.iter().filter_map(digest).unzip();
+    let contents = past.contents(&digests).await?;
+    let known = steps.into_iter().zip(contents).map(|(step, contents)| {
+        let gone = || Fault::reported(format!("what `{step}` made in that run is no longer kept"));
+        let contents = contents.ok_or_else(gone)?;
+        Ok((step, contents))
+    });
+    known.collect()
 }
 
 fn laid_out(result: &Value, format: &str) -> Result<String, Fault> {

@@ -350,12 +350,12 @@ fn short(name: &PhaseName, within: Option<&PhaseName>) -> String {
     short.filter(|short| !short.is_empty()).unwrap_or(name.as_str()).to_owned()
 }
 
-/// Returns the parts of a loop that its results hang on.
 /// What a loop makes is a document, which may be held to a schema.
 fn says_more_than_schema(output: &OutputSpec) -> bool {
     *output != OutputSpec { schema: output.schema.clone(), ..OutputSpec::default() }
 }
 
+/// Returns the parts of a loop that its results hang on.
 pub(super) fn written(turns: &LoopSpec) -> Vec<(String, Value)> {
     let text = |text: &Option<String>| text.clone().map(Value::String);
     let with = (!turns.with.is_empty()).then(|| Value::Object(turns.with.clone()));

@@ -17,6 +17,7 @@ mod packs;
 mod spent;
 mod turns;
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
@@ -307,10 +308,12 @@ impl Ahead {
     /// the target read it.
     fn may_keep(&self, standing: &Standing, pending: &BTreeMap<Target, Outlook>) -> bool {
         let own_failures = self.history.latest(&standing.target).map_or(0, |record| record.own_failures);
-        let is_pending = |subject: &str| pending.keys().any(|target| target.to_string() == subject);
+        let names = OnceCell::new();
+        let pending =
+            || names.get_or_init(|| pending.keys().map(ToString::to_string).collect::<HashSet<_>>());
         let in_vain = |cause: &Cause| match cause.kind {
             CauseKind::UpstreamStale | CauseKind::Holes => true,
-            CauseKind::Upstream => is_pending(&cause.subject),
+            CauseKind::Upstream => pending().contains(&cause.subject),
             _ => false,
         };
         match standing.verdict.freshness {

@@ -96,7 +96,7 @@ pub(super) fn add(environment: &mut Environment<'static>) {
     environment.add_filter("round", numbers::round);
     environment.add_filter("pprint", |state: &mut State<'_, '_>, value: Value| {
         charge_indented(state, &value, WIDE)?;
-        layout::laid_out(&value)
+        layout::laid_out(state, &value)
     });
     for name in ["regex_search", "regex_match", "regex_findall"] {
         environment.add_filter(name, move |state: &mut State<'_, '_>, value: Value, pattern: &str| {

@@ -1,23 +1,29 @@
 //! Values laid out for people, as Python's `pprint` does: on one line where they are short.
 
 use minijinja::value::ValueKind;
-use minijinja::{Error, Value};
+use minijinja::{Error, State, Value};
 
 use super::print;
+use crate::template::work::charge;
 
 /// How wide a line is.
 const WIDTH: usize = 80;
 
 /// Returns a value, which MUST have been charged, as Python writes it; lists and maps that are wider than a line have
 /// one for each of their entries.
-pub(super) fn laid_out(value: &Value) -> Result<String, Error> {
+pub(super) fn laid_out(state: &mut State<'_, '_>, value: &Value) -> Result<String, Error> {
     let mut text = String::new();
-    lay(value, 0, 0, &mut text)?;
+    lay(state, value, (0, 0), &mut text)?;
     Ok(text)
 }
 
 /// Adds a value that stands so far in, with so many signs behind it on its last line.
-fn lay(value: &Value, indent: usize, behind: usize, into: &mut String) -> Result<(), Error> {
+fn lay(
+    state: &mut State<'_, '_>,
+    value: &Value,
+    (indent, behind): (usize, usize),
+    into: &mut String,
+) -> Result<(), Error> {
     let mut line = String::new();
     print::nested(value, &mut line)?;
     let is_map = value.kind() == ValueKind::Map;
@@ -26,6 +32,8 @@ fn lay(value: &Value, indent: usize, behind: usize, into: &mut String) -> Result
         into.push_str(&line);
         return Ok(());
     }
+    // Its entries are looked at once more, each by itself.
+    charge(state, &[value])?;
     let entries: Vec<Value> = value.try_iter()?.collect();
     into.push(if is_map { '{' } else { '[' });
     for (n, entry) in entries.iter().enumerate() {
@@ -40,9 +48,9 @@ fn lay(value: &Value, indent: usize, behind: usize, into: &mut String) -> Result
             print::nested(entry, &mut key)?;
             key.push_str(": ");
             into.push_str(&key);
-            lay(&value.get_item(entry)?, indent + 1 + key.chars().count(), behind, into)?;
+            lay(state, &value.get_item(entry)?, (indent + 1 + key.chars().count(), behind), into)?;
         } else {
-            lay(entry, indent + 1, behind, into)?;
+            lay(state, entry, (indent + 1, behind), into)?;
         }
     }
     into.push(if is_map { '}' } else { ']' });

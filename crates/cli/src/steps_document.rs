@@ -16,8 +16,9 @@ use refrain_schemas::usage::Usage;
 use serde_json::Value;
 
 use crate::report::CliError;
+use crate::runtime;
+use crate::turn_name::Names;
 use crate::wiring::Opened;
-use crate::{runtime, steps_words};
 
 /// Returns the document of a file that was refused.
 pub(crate) fn refused(map: &StepsMap, problems: &[Problem]) -> StepsReport {
@@ -118,6 +119,7 @@ struct Made {
 
 struct Making<'a> {
     map: &'a StepsMap,
+    names: Names<'a>,
     report: &'a RunReport,
     /// The reports of phases and scopes, and what they made.
     phases: BTreeMap<Target, (&'a PhaseReport, Made)>,
@@ -139,7 +141,7 @@ impl<'a> Making<'a> {
             model: agent.and_then(|agent| agents.get(&agent)?.spec.model.clone()),
         });
         let phases = targets.into_iter().zip(report.phases.iter().zip(made)).collect();
-        Ok(Self { map, report, phases, steps: IndexMap::new(), error_behind: None })
+        Ok(Self { map, names: Names::of(map), report, phases, steps: IndexMap::new(), error_behind: None })
     }
 
     /// Adds a step, and what became of it in the turns of its loop.
@@ -147,7 +149,7 @@ impl<'a> Making<'a> {
         let target = Target { phase: entry.phase.clone(), scope: scope.clone() };
         let is_shown = !matches!(entry.kind, StepKind::Each(false) | StepKind::Hidden);
         let step = self.phases.get(&target).filter(|_| is_shown);
-        if let Some(step) = step.map(|(phase, made)| step_of(self.map, entry, phase, made)) {
+        if let Some(step) = step.map(|(phase, made)| step_of(&self.names, entry, phase, made)) {
             let choice = self.map.choices.iter().find(|choice| choice.step == entry.phase.as_str()).cloned();
             self.steps.insert(name.to_owned(), StepReport { choice, ..step });
         }
@@ -167,7 +169,7 @@ impl<'a> Making<'a> {
         let is_told = || self.steps.iter().any(|(id, step)| id.starts_with(&start) && step.error.is_some());
         let is_recovered = phase.status == PhaseStatus::Completed && phase.error.is_some();
         if is_recovered || (phase.status == PhaseStatus::Failed && !is_told()) {
-            let step = step_of(self.map, entry, phase, made);
+            let step = step_of(&self.names, entry, phase, made);
             self.steps.insert(name.to_owned(), step);
         }
     }
@@ -263,7 +265,7 @@ impl<'a> Making<'a> {
     }
 }
 
-fn step_of(map: &StepsMap, entry: &StepEntry, phase: &PhaseReport, made: &Made) -> StepReport {
+fn step_of(names: &Names<'_>, entry: &StepEntry, phase: &PhaseReport, made: &Made) -> StepReport {
     let kind = phase.error.as_ref().and_then(failure_kind);
     let (status, success) = match phase.status {
         PhaseStatus::Fresh | PhaseStatus::Completed => ("completed", true),
@@ -275,7 +277,7 @@ fn step_of(map: &StepsMap, entry: &StepEntry, phase: &PhaseReport, made: &Made) 
     let is_made = matches!(status, "completed" | "failed");
     // What tools, agents and people said they said in words of their own.
     let is_ours = kind.is_none();
-    let words = |error| if is_ours { steps_words::words(map, &said(error)) } else { said(error) };
+    let words = |error| if is_ours { names.words(&said(error)) } else { said(error) };
     let message = phase.error.as_ref().map(|error| escape(&words(error)).into_owned());
     let is_skipped = status == "skipped";
     let model = made.model.clone().filter(|_| success).or_else(|| entry.model.clone());

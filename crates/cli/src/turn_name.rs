@@ -1,62 +1,87 @@
 //! Steps of turns by the names that results have for them: `LOOP_0_STEP` is `LOOP_STEP@0`.
 
+use std::collections::HashMap;
+
 use refrain_core::engine::Selection;
 use refrain_schemas::name::PhaseName;
 use refrain_schemas::scope::{Scope, Target};
-use refrain_schemas::steps::StepsMap;
+use refrain_schemas::steps::{StepEntry, StepsMap};
 
-/// Returns what the result of a run calls a step in a turn.
-pub(crate) fn of(map: &StepsMap, target: &Target) -> Option<String> {
-    let mut entry = map.entries.iter().find(|entry| entry.phase == target.phase)?;
-    let mut name = entry.id.clone();
-    while let Some(around) = &entry.within {
-        entry = map.entries.iter().find(|outer| outer.phase == *around)?;
-        name = match target.scope.get(around.as_str()) {
-            Some(turn) => format!("{}_{turn}_{name}", entry.id),
-            None => name,
-        };
-    }
-    Some(name)
+use crate::wiring::in_words_of_steps;
+
+/// The steps of a file by their phases: what a result calls each of them in each turn.
+#[derive(Debug)]
+pub(crate) struct Names<'m> {
+    map: &'m StepsMap,
+    entries: HashMap<&'m PhaseName, &'m StepEntry>,
 }
 
-/// Returns a text with the steps of turns that it names called as results call them.
-pub(crate) fn in_text(map: &StepsMap, text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(at) = rest.find('@') {
-        let start = rest[..at]
-            .rfind(|c: char| !is_of_name(c))
-            .map_or(0, |before| before + rest[before..].chars().next().map_or(1, char::len_utf8));
-        let is_of_turn = |c: char| c.is_ascii_digit() || c == ',';
-        let end = rest[at + 1..].find(|c| !is_of_turn(c)).map_or(rest.len(), |len| at + 1 + len);
-        let end = at + 1 + rest[at + 1..end].trim_end_matches(',').len();
-        let turns: Vec<&str> = rest[at + 1..end].split(',').collect();
-        out.push_str(&rest[..start]);
-        match turn(map, &rest[start..at], &turns) {
-            Some(name) => out.push_str(&name),
-            None => out.push_str(&rest[start..end]),
-        }
-        rest = &rest[end..];
+impl<'m> Names<'m> {
+    /// Returns the names of a file's steps.
+    pub(crate) fn of(map: &'m StepsMap) -> Self {
+        Self { map, entries: map.entries.iter().map(|entry| (&entry.phase, entry)).collect() }
     }
-    out + rest
+
+    /// Returns the step that a phase is.
+    pub(crate) fn entry(&self, phase: &PhaseName) -> Option<&'m StepEntry> {
+        self.entries.get(phase).copied()
+    }
+
+    /// Returns what the result of a run calls a step in a turn.
+    pub(crate) fn name(&self, target: &Target) -> Option<String> {
+        let mut entry = self.entry(&target.phase)?;
+        let mut name = entry.id.clone();
+        while let Some(around) = &entry.within {
+            entry = self.entry(around)?;
+            name = match target.scope.get(around.as_str()) {
+                Some(turn) => format!("{}_{turn}_{name}", entry.id),
+                None => name,
+            };
+        }
+        Some(name)
+    }
+
+    /// Returns a message of the engine in words of the file and of the result.
+    pub(crate) fn words(&self, text: &str) -> String {
+        self.in_text(&in_words_of_steps(self.map, text))
+    }
+
+    /// Returns a text with the steps of turns that it names called as results call them.
+    fn in_text(&self, text: &str) -> String {
+        let mut out = String::with_capacity(text.len());
+        let mut rest = text;
+        while let Some(at) = rest.find('@') {
+            let start = rest[..at].trim_end_matches(is_of_name).len();
+            let turns = rest[at + 1..].trim_start_matches(|c: char| c.is_ascii_digit() || c == ',');
+            let end = rest[..rest.len() - turns.len()].trim_end_matches(',').len();
+            out.push_str(&rest[..start]);
+            match self.turn(&rest[start..at], &rest[at + 1..end]) {
+                Some(name) => out.push_str(&name),
+                None => out.push_str(&rest[start..end]),
+            }
+            rest = &rest[end..];
+        }
+        out + rest
+    }
+
+    /// Returns the name of a step in turns that are written one behind the other, from the outer loop to the inner one.
+    fn turn(&self, phase: &str, turns: &str) -> Option<String> {
+        let phase: PhaseName = phase.parse().ok()?;
+        let mut around = Vec::new();
+        let mut entry = self.entry(&phase)?;
+        while let Some(outer) = &entry.within {
+            around.push(outer.as_str().parse().ok()?);
+            entry = self.entry(outer)?;
+        }
+        let turns: Vec<String> = turns.split(',').map(str::to_owned).collect();
+        let is_whole = around.len() == turns.len();
+        let scope = Scope::new(around.into_iter().rev().zip(turns));
+        is_whole.then(|| self.name(&Target { phase, scope })).flatten()
+    }
 }
 
 const fn is_of_name(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '-' | '_')
-}
-
-fn turn(map: &StepsMap, phase: &str, turns: &[&str]) -> Option<String> {
-    let phase: PhaseName = phase.parse().ok()?;
-    let mut around = Vec::new();
-    let mut entry = map.entries.iter().find(|entry| entry.phase == phase)?;
-    while let Some(outer) = &entry.within {
-        around.push(outer.as_str().parse().ok()?);
-        entry = map.entries.iter().find(|entry| entry.phase == *outer)?;
-    }
-    let values = turns.iter().map(|turn| (*turn).to_owned());
-    let is_whole = around.len() == turns.len();
-    let scope = Scope::new(around.into_iter().rev().zip(values));
-    is_whole.then(|| of(map, &Target { phase, scope })).flatten()
 }
 
 /// Returns what an address means, whose phase is that of a step or its name in a result.
@@ -90,7 +115,7 @@ fn in_turn(
 
 #[cfg(test)]
 mod tests {
-    use refrain_schemas::steps::{StepEntry, StepKind};
+    use refrain_schemas::steps::StepKind;
 
     use super::*;
 
@@ -130,6 +155,6 @@ mod tests {
             "é@1 1 of 2: shelf_book@2: shelf_book_save_it@2,10, and `shelf@`, a_1_b@1, shelf_book@1,2 @";
         let expect =
             "é@1 1 of 2: shelf_2_book: shelf_2_book_10_save_it, and `shelf@`, a_1_b@1, shelf_book@1,2 @";
-        assert_eq!(in_text(&map, text), expect);
+        assert_eq!(Names::of(&map).in_text(text), expect);
     }
 }

@@ -10,8 +10,9 @@ use crate::args::Globals;
 use crate::output::Output;
 use crate::render::page::Tone;
 use crate::report::CliError;
+use crate::turn_name::Names;
 use crate::wiring::Opened;
-use crate::{runtime, suggest, turn_name, wiring};
+use crate::{runtime, suggest, wiring};
 
 /// Answer what a step asks a person
 ///
@@ -72,9 +73,10 @@ pub(crate) fn run(args: &AnswerArgs, globals: &Globals, output: &mut Output) -> 
     let opened = wiring::open(globals)?;
     let questions = questions(&opened)?;
     let Some(step) = &args.step else { return list(&questions, output) };
+    let names = opened.steps().map(Names::of);
     let is_it = |question: &&Question| {
-        question.target.to_string() == *step
-            || opened.steps().and_then(|map| turn_name::of(map, &question.target)).as_ref() == Some(step)
+        let name = names.as_ref().and_then(|names| names.name(&question.target));
+        question.target.to_string() == *step || name.as_ref() == Some(step)
     };
     let Some(question) = questions.iter().find(is_it) else {
         let known: Vec<String> = questions.iter().map(|question| question.target.to_string()).collect();

@@ -2,12 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use refrain_schemas::exit_code::ExitCode;
-use refrain_schemas::failure::{FailureKind, PhaseError, UnitFailure};
-use refrain_schemas::freshness::CauseKind;
+use refrain_schemas::failure::{PhaseError, UnitFailure};
 use refrain_schemas::report::{KeptFile, PhaseReport, PhaseStatus, RunReport, RunStatus};
 
 use crate::args::people::signed;
+use crate::render::next::{next, program};
 use crate::render::numbers::{count, counted, money, some, usage};
 use crate::render::page::{Page, Tone, cut};
 use crate::render::table::{Align, Table, cell, toned};
@@ -276,94 +275,6 @@ fn left(report: &RunReport) -> Option<String> {
         parts.push(format!("{} behind", counted(n_unbegun, "phase")));
     }
     (!parts.is_empty()).then(|| parts.join(", "))
-}
-
-/// Returns what a person would do next.
-fn next(report: &RunReport, holes: &[Holes], again: &str) -> Option<String> {
-    let first = |status: PhaseStatus| report.phases.iter().find(|phase| phase.status == status);
-    let named = |phase: &PhaseReport| words::target(&phase.phase, &phase.scope);
-    if report.exit_code == ExitCode::Drift.number() {
-        let online = again.replace(" --offline", "");
-        return Some(format!("run without `--offline` (`{online}`) to ask for what is not on record"));
-    }
-    match report.status {
-        RunStatus::Completed => {
-            let made = report.phases.iter().rev().find(|phase| phase.status == PhaseStatus::Completed)?;
-            Some(format!("`{} show {}` shows what was made", program(again), named(made)))
-        }
-        RunStatus::Partial if first(PhaseStatus::Failed).is_none() => {
-            Some(after_partial(&named(first(PhaseStatus::Partial)?), holes, again))
-        }
-        RunStatus::Failed | RunStatus::Partial => {
-            let failed = first(PhaseStatus::Failed)?;
-            if let Some(with_needs) = without_only(again).filter(|_| reads_stale(failed)) {
-                return Some(format!("`{with_needs}` brings what {} reads up to date first", named(failed)));
-            }
-            let units = failed.error.iter().flat_map(|error| &error.units);
-            Some(if passes(units) {
-                format!("run again (`{again}`): every reply that came back is kept")
-            } else {
-                format!("mend {}, then `{again}`: every reply that came back is kept", named(failed))
-            })
-        }
-        RunStatus::Blocked => Some(match without_only(again) {
-            Some(with_needs) => format!("`{with_needs}` makes what is missing first"),
-            None => format!("see to what is missing, then `{again}`"),
-        }),
-        RunStatus::Waiting => {
-            Some(format!("`{} answer` lists what is asked; then `{again}`", program(again)))
-        }
-        RunStatus::Stopped if report.calls == 0 => Some(match dearest(report) {
-            Some(most) => format!(
-                "the ceiling is below what one call may cost ({most}): raise it, then `{again}`, or plan anew"
-            ),
-            None => format!("nothing was asked: raise the budget, then `{again}`, or plan anew"),
-        }),
-        RunStatus::Stopped => Some(format!("`{again}` goes on where this run stopped, with a new budget")),
-        RunStatus::Cancelled => Some(format!("`{again}` goes on where this run stopped")),
-    }
-}
-
-/// Returns the command that does not leave out what phases need; nothing where none is left out.
-fn without_only(again: &str) -> Option<String> {
-    let words: Vec<&str> = again.split(' ').filter(|word| *word != "--only").collect();
-    (again.split(' ').count() > words.len()).then(|| words.join(" "))
-}
-
-/// Whether a phase read something that was not up to date.
-fn reads_stale(phase: &PhaseReport) -> bool {
-    phase.causes.iter().any(|cause| cause.kind == CauseKind::UpstreamStale)
-}
-
-/// Returns what the call may take for which the money did not do, in the words of the phase that was to make it.
-fn dearest(report: &RunReport) -> Option<&str> {
-    let mut messages = report.phases.iter().filter_map(|phase| Some(phase.error.as_ref()?.message.as_str()));
-    let rest = messages.find_map(|message| Some(message.split_once("the next call may take ")?.1))?;
-    Some(rest.split([',', ';']).next().unwrap_or(rest).trim_end_matches('.'))
-}
-
-/// Returns how this program was called on this file, without the command.
-fn program(again: &str) -> &str {
-    again.split(" run").next().unwrap_or(again)
-}
-
-fn after_partial(target: &str, holes: &[Holes], again: &str) -> String {
-    let mut units = holes.iter().flat_map(|holes| &holes.units).peekable();
-    if units.peek().is_none() {
-        let program = program(again);
-        return format!("`{program} why {target}` names the units; `{again}` asks only them again");
-    }
-    if passes(units) {
-        format!("run again (`{again}`): only the units that failed are asked")
-    } else {
-        format!("mend what they failed for, then `{again}`: only the units that failed are asked")
-    }
-}
-
-/// Whether all failures may be gone the next time, though nothing is changed. No failures are no such thing.
-fn passes<'a>(units: impl Iterator<Item = &'a UnitFailure>) -> bool {
-    let mut kinds = units.map(|unit| unit.failure.kind).peekable();
-    kinds.peek().is_some() && kinds.all(FailureKind::may_pass)
 }
 
 #[cfg(test)]

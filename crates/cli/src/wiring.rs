@@ -261,9 +261,9 @@ pub(crate) fn converted(
     project: &Project,
     globals: &Globals,
 ) -> Result<String, CliError> {
-    let leaves_values = checked.steps.as_ref().is_some_and(|map| !map.autos.is_empty());
-    // What inputs are set to is no part of what is written; what a model is asked for may hang on them.
-    if leaves_values || !checked.forgives_inputs() {
+    // What inputs are set to is no part of what is written, but in limits, and in what a model is asked for.
+    let needs_inputs = checked.steps.as_ref().is_some_and(|map| map.lacks_limits || !map.autos.is_empty());
+    if needs_inputs || !checked.forgives_inputs() {
         checked.sound(project, globals)?;
     }
     let text = checked.pipeline.as_ref().and_then(refrain_config::written);

@@ -35,6 +35,8 @@ pub struct StepsMap {
     pub choices: Vec<ModelChoice>,
     /// The same, as they are kept for the next time.
     pub record: ChoicesOnRecord,
+    /// Whether a limit hangs on an input that is not set.
+    pub lacks_limits: bool,
 }
 
 /// What a model is to say of a pipeline.

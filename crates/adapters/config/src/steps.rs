@@ -157,6 +157,7 @@ pub(crate) fn lower<'s>(
         failed: HashMap::new(),
         left_behind: IndexMap::new(),
         like_turns: Vec::new(),
+        lacks_limits: false,
         written: Vec::new(),
         served: Vec::new(),
         files,
@@ -190,9 +191,11 @@ pub(crate) fn lower<'s>(
         wanted,
         texts_of,
         autos,
+        lacks_limits,
         ..
     } = lowering;
-    let map = StepsMap { id, entries, places, orchestrator, wishes, autos, outline, choices, record };
+    let map =
+        StepsMap { id, entries, places, orchestrator, wishes, autos, outline, choices, record, lacks_limits };
     Lowered { pipeline, broken, map, problems: reading.problems, wanted, texts: texts_of }
 }
 
@@ -263,6 +266,8 @@ struct Lowering<'s, 'g> {
     left_behind: IndexMap<String, (String, Vec<OwnItem>)>,
     /// Steps that go by names such as those in turns have, with the loop that they are in.
     like_turns: Vec<(Option<PhaseName>, String, OwnItem)>,
+    /// Whether a limit hangs on an input that is not set.
+    lacks_limits: bool,
     /// What is done about a failure of one step, with the id of that; none where it is done about several.
     failed: HashMap<PhaseName, Option<String>>,
     /// Steps, and the phases that write files of theirs.

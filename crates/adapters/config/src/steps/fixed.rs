@@ -48,7 +48,10 @@ impl Lowering<'_, '_> {
         let (values, is_open) = self.inputs_now(&variables);
         match pattern.fill(&Context::of(&Value::Object(values))) {
             Ok(value) => own.node.kind = kind(value),
-            Err(_) if is_open => return None,
+            Err(_) if is_open => {
+                self.lacks_limits = true;
+                return None;
+            }
             Err(error) => {
                 self.reading.at(Code::TemplateSyntax, item, error.error.message, None);
                 return None;

@@ -125,3 +125,18 @@ fn the_native_form_of_the_rest_does_the_same() {
         assert_eq!((&files(&native.path().join("out")), written.len()), (&written, n_files), "{text}");
     }
 }
+
+const LIMITED: &str = "name: x\ninputs: { n: { type: integer, required: true } }\nsteps:\n\
+    - { id: a, while: 'true', max_iterations: '{{ n }}', steps: [{ id: s, action: 'echo {{ iteration }}' }] }\n";
+
+/// A limit is a number in a native file: the one that it has for what is set, and none that it would have.
+#[test]
+fn a_limit_that_hangs_on_an_input_is_written_with_what_is_set() {
+    let place = staged("x.yaml", LIMITED);
+    let converted = |words: &[&str]| refrain(place.path(), &[&["-f", "x.yaml", "convert"], words].concat());
+    assert_eq!(converted(&[]).status.code(), Some(2));
+    let written = converted(&["--set", "n=3"]);
+    assert!(written.status.success(), "{}", String::from_utf8_lossy(&written.stderr));
+    let text = String::from_utf8(written.stdout).unwrap();
+    assert!(text.contains("      max: 3\n"), "{text}");
+}

@@ -354,6 +354,20 @@ fn variables_are_the_answer_itself() {
     assert_eq!(go(answering(&json!([1, 2]), list).path(), &[], 0)["outputs"], json!({"sum": 3}));
 }
 
+/// What a file says of the form of an answer is held to, in native files as well.
+#[test]
+fn the_format_of_a_variable_is_held_to() {
+    let steps = "steps:\n- { id: a, prompt: When?, max_retries: 1, vars: { day: { format: date } } }\noutputs: { day: '{{ day }}' }\n";
+    let place = answering(&json!({"day": "2026-02-28"}), steps);
+    assert_eq!(go(place.path(), &[], 0)["outputs"]["day"], "2026-02-28");
+    for bad in ["2026-02-30", "soon"] {
+        let place = answering(&json!({"day": bad}), steps);
+        let failed = go(place.path(), &[], 1);
+        let error = failed["steps"]["a"]["error"].as_str().unwrap();
+        assert!(error.contains("day") && error.contains("date"), "{error}");
+    }
+}
+
 #[test]
 fn what_is_produced_may_be_named_by_its_kind() {
     let place = answering(&json!({"A": [1]}), "\

@@ -195,7 +195,9 @@ fn compiled(name: &str, it: &str, value: &Value) -> Result<OutputSchema, (Code, 
     if let Some(reference) = remote_reference(value) {
         return Err((Code::SchemaRemote, format!("{it} refers to `{reference}`, which is not in it")));
     }
-    let validator = jsonschema::validator_for(value).map_err(|e| (Code::SchemaInvalid, invalid(it, &e)))?;
+    // Formats that nobody holds answers to would be promises.
+    let options = jsonschema::options().should_validate_formats(true);
+    let validator = options.build(value).map_err(|e| (Code::SchemaInvalid, invalid(it, &e)))?;
     Ok(OutputSchema { path: name.to_owned(), json, validator: Arc::new(validator) })
 }
 

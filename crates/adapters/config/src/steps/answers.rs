@@ -163,7 +163,9 @@ impl Lowering<'_, '_> {
     /// Reads `vars:`, all of which have to be answered.
     fn variables(&mut self, section: &Item<'_>) -> Option<Answer> {
         let mut properties = Map::new();
-        for (name, item) in self.named_variables(section) {
+        let named = self.named_variables(section);
+        let is_empty = named.is_empty();
+        for (name, item) in named {
             let is_word = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
             if !is_word || name.is_empty() || name.starts_with(|c: char| c.is_ascii_digit()) {
                 let hint = Some("use letters, digits and `_`".to_owned());
@@ -176,7 +178,7 @@ impl Lowering<'_, '_> {
             }
         }
         if properties.is_empty() {
-            if section.items().is_empty() {
+            if is_empty && section.items().is_empty() {
                 let hint = Some("write `- NAME: what it is`, or leave `vars` out".to_owned());
                 self.reading.at_key(Code::StepType, section, "no variable is named", hint);
             }

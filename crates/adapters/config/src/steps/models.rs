@@ -224,7 +224,12 @@ impl Lowering<'_, '_> {
             self.reading.at_key(Code::StepParameter, &item, format!("there is no parameter `{key}`"), hint);
         }
         let expert = self.expert(fields);
-        let persona = self.persona_of(fields);
+        let persona = match self.persona_of(fields) {
+            None if fields.get("personality").is_none() && expert.system.is_none() => {
+                self.standard(&draft.item)
+            }
+            persona => persona,
+        };
         let own = Settings::read(&mut self.reading, &parameters);
         let of_persona = persona.as_ref().map(|persona| persona.settings).unwrap_or_default();
         let settings = own.over(of_persona).over(expert.settings);

@@ -211,6 +211,25 @@ impl Names {
         self.frames.iter().rev().find_map(|frame| frame.variables.get(name))
     }
 
+    /// Says of a name that two things have, an input or a step and a value that another step answers with, that it does,
+    /// and what to write; `own` is the step that it is read by.
+    pub(super) fn twofold(
+        &self,
+        name: &str,
+        path: &str,
+        own: Option<&PhaseName>,
+    ) -> Option<(String, String)> {
+        let phase = self.variable(name)?.as_ref().filter(|phase| Some(*phase) != own)?;
+        let answered = self.id_of(phase)?;
+        let (other, way) = match self.find(name) {
+            Meaning::Path(native) if native == self.input(name) => ("an input", format!("inputs.{name}")),
+            Meaning::Step(_) if path == name => ("a step", format!("{name}.result")),
+            _ => return None,
+        };
+        let message = format!("`{name}` is {other}, and what step `{answered}` answers with");
+        Some((message, format!("write `{way}` or `{answered}.{name}`")))
+    }
+
     /// Returns the step that became a phase.
     pub(super) fn of_phase(&self, phase: &PhaseName) -> Option<&Known> {
         self.frames.iter().flat_map(|frame| frame.steps.values()).find(|step| step.phase == *phase)

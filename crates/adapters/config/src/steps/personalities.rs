@@ -51,6 +51,8 @@ impl Persona {
 #[derive(Debug, Default)]
 pub(super) struct Personalities {
     own: IndexMap<String, Personality>,
+    /// Those of which it was told that they have no ground.
+    circles: HashSet<String>,
 }
 
 /// What came of looking for a personality.
@@ -74,40 +76,40 @@ impl Lowering<'_, '_> {
         }
     }
 
-    /// Returns as whom the model of a step answers, where anything is said of that: a name, a text, or one written out.
+    /// Returns as whom the model of a step answers, where the step says so: a name, a text, or one written out.
     pub(super) fn persona_of(&mut self, fields: &Fields<'_>) -> Option<Persona> {
-        let Some(item) = fields.get("personality") else {
-            let is_own = self.models.personalities.own.contains_key(STANDARD);
-            let found = match (is_own, self.given.files) {
-                (true, _) => Found::Here(Box::default()),
-                (false, Some(_)) => self.in_folders(&FOLDERS[..1], STANDARD),
-                // Nobody looks for files.
-                (false, None) => Found::Nowhere,
-            };
-            let first = fields.entries.first()?;
-            let item = Item { node: &first.value, key: Some(first.key_span), path: fields.path.clone() };
-            return matches!(found, Found::Here(_))
-                .then(|| self.persona(STANDARD, &item, &mut Vec::new()))
-                .flatten();
-        };
+        let item = fields.get("personality")?;
         if let Kind::Map(_) = item.node.kind {
             let own = read(&mut self.reading, &item);
             return self.built(own, &item, &mut Vec::new());
         }
         let text = self.reading.text(&item)?;
         let is_name = !text.trim().contains(char::is_whitespace);
+        if text.trim() == STANDARD {
+            return self.standard(&item);
+        }
         if is_name || self.models.personalities.own.contains_key(text) {
             return self.persona(text.trim(), &item, &mut Vec::new());
         }
         Some(Persona { texts: vec![text.to_owned()], settings: Settings::default() })
     }
 
+    /// Returns the personality that holds where nothing else is said, which need not be there.
+    pub(super) fn standard(&mut self, item: &Item<'_>) -> Option<Persona> {
+        let is_own = self.models.personalities.own.contains_key(STANDARD);
+        let found = match (is_own, self.given.files) {
+            (true, _) => Found::Here(Box::default()),
+            (false, Some(_)) => self.in_folders(&FOLDERS[..1], STANDARD),
+            // Nobody looks for files.
+            (false, None) => Found::Nowhere,
+        };
+        matches!(found, Found::Here(_)).then(|| self.persona(STANDARD, item, &mut Vec::new())).flatten()
+    }
+
     /// Returns the personality of a name, with what it builds on; says so where there is none.
     fn persona(&mut self, name: &str, item: &Item<'_>, within: &mut Vec<String>) -> Option<Persona> {
         if within.iter().any(|known| known == name) || within.len() >= DEEPEST {
-            let way: Vec<&str> = within.iter().map(String::as_str).chain([name]).collect();
-            let message = format!("personality `{name}` builds on itself: {}", way.join(" → "));
-            self.reading.at(Code::StepExpert, item, message, Some("take one of them out".to_owned()));
+            self.no_ground(name, item, within);
             return None;
         }
         let own = match self.models.personalities.own.get(name) {
@@ -136,6 +138,21 @@ impl Lowering<'_, '_> {
                 None
             }
         }
+    }
+
+    /// Tells, once, of personalities that build on each other without an end.
+    fn no_ground(&mut self, name: &str, item: &Item<'_>, within: &[String]) {
+        let way: Vec<&str> = within.iter().map(String::as_str).chain([name]).collect();
+        let circles = &mut self.models.personalities.circles;
+        let is_told = way.iter().any(|name| circles.contains(*name));
+        circles.extend(way.iter().map(|name| (*name).to_owned()));
+        if is_told {
+            return;
+        }
+        let is_circle = within.iter().any(|known| known == name);
+        let what = if is_circle { "itself" } else { "too many others, one after the other" };
+        let message = format!("personality `{name}` builds on {what}: {}", way.join(" → "));
+        self.reading.at(Code::StepExpert, item, message, Some("take one of them out".to_owned()));
     }
 
     /// What a personality builds on comes first, and what it says itself goes before that.

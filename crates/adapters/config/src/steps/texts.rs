@@ -219,6 +219,9 @@ impl Texts<'_, '_, '_> {
         if is_look || self.read.results.contains_key(root) {
             return;
         }
+        if let Some((message, hint)) = self.names.twofold(root, path, self.own.as_ref()) {
+            return self.at_name(Code::StepName, item, root, message, Some(hint));
+        }
         let phase = match self.names.find(root) {
             Meaning::Path(native) => {
                 self.input(item, path);

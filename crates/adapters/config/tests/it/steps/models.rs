@@ -259,3 +259,62 @@ fn a_schema_of_any_shape_stands_under_result() {
     assert_eq!(output["$ref"], "#/$defs/a");
     assert_eq!(output["$defs"]["a"]["items"], json!({"$ref": "#"}));
 }
+
+/// Who is told to be somebody by name is not told to be somebody else as well.
+#[test]
+fn what_is_nearest_says_who_the_model_is() {
+    let header = "default_model: p:m\npersonalities: { standard: Std., kind: Kind. }\nexperts: { s: { system_prompt: Exp. }, q: { temperature: 1 } }\n";
+    let system = |header: &str, step: &str| {
+        let (pipeline, problems) =
+            lowered(&format!("name: x\n{header}steps:\n- {{ id: a, prompt: hi{step} }}\n"));
+        assert_eq!(problems, [], "{header}{step}");
+        pipeline["phases"]["a"]["input"]["system"].clone()
+    };
+    let cases = [
+        ("", json!("Std.")),
+        (", expert: s", json!("Exp.")),
+        (", expert: q", json!("Std.")),
+        (", expert: s, personality: kind", json!("Kind.")),
+        (", expert: s, personality: standard", json!("Std.")),
+        (", expert: s, personality: standard, parameters: { system: Own. }", json!("Own.")),
+    ];
+    for (step, expect) in cases {
+        assert_eq!(system(header, step), expect, "{step}");
+    }
+    assert_eq!(system("default_model: p:m\n", ", personality: standard"), Value::Null);
+}
+
+#[test]
+fn personalities_without_a_ground_are_told_of_once() {
+    let kinds =
+        "{ a: { extends: b }, b: { extends: c }, c: { extends: a }, d: { extends: d }, e: { extends: c } }";
+    let (_, problems) =
+        lowered(&format!("name: x\npersonalities: {kinds}\nsteps: [{{ id: a, action: echo hi }}]\n"));
+    assert_eq!(problems, [("E0820".to_owned(), 2), ("E0820".to_owned(), 2)]);
+}
+
+/// `NAME` alone would be one of two things, and nobody sees which.
+#[test]
+fn a_name_of_two_things_is_told_of() {
+    let codes = |text: &str| {
+        let (_, problems) = lowered(&format!(
+            "name: x\ndefault_model: p:m\ninputs: {{ who: ann }}\nsteps:\n- {{ id: a, prompt: 'Name {{{{ who }}}}', vars: [who, b] }}\n\
+             - {{ id: b, action: 'echo {text}', dependencies: [a] }}\n- {{ id: c, action: 'echo {text}', dependencies: [b] }}\n"
+        ));
+        problems.into_iter().map(|(code, line)| format!("{code} {line}")).collect::<Vec<_>>()
+    };
+    assert_eq!(codes("{{ who }}"), ["E0813 6", "E0813 7"]);
+    assert_eq!(codes("{{ inputs.who }} {{ a.who }} {{ a.b }}"), [""; 0]);
+    let (_, problems) = lowered(
+        "name: x\ndefault_model: p:m\nsteps:\n- { id: a, prompt: hi, vars: [b] }\n- { id: b, action: 'echo b' }\n\
+         - { id: c, action: 'echo {{ b.result }}' }\n- { id: d, action: 'echo {{ b }}' }\n",
+    );
+    assert_eq!(problems, [("E0813".to_owned(), 7)]);
+}
+
+#[test]
+fn a_variable_with_a_bad_name_is_one_mistake() {
+    let (_, problems) =
+        lowered("name: x\ndefault_model: p:m\nsteps:\n- { id: a, prompt: hi, vars: { a-b: x } }\n");
+    assert_eq!(problems, [("E0106".to_owned(), 4)]);
+}

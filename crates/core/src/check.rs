@@ -54,7 +54,7 @@ mod written;
 
 pub use files::{FileUse, NamedFile, is_inside, named_files};
 pub(crate) use given::misfits;
-pub use params::{article, fits, input_problems, input_value};
+pub use params::{article, fits, input_problems, input_schema, input_value, json_type};
 pub use problems::problem;
 pub use secret::{masked, masked_at, masked_words};
 pub use variables::{NamedVariable, VariableUse, named_variables};

@@ -39,6 +39,9 @@ pub struct LoopSpec {
     /// Of `once`: what the turn is given; its strings are templates.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub with: Map<String, Value>,
+    /// Of `once`: a JSON Schema of what the turn is given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub takes: Option<Map<String, Value>>,
     /// The document of the loop; its strings are templates.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub result: Option<Value>,

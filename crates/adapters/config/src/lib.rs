@@ -292,7 +292,7 @@ impl Parsed {
             map.autos.splice(..0, left.autos);
             self.steps = Some(map);
         } else if self.wanted.is_empty() {
-            self.steps = Some(StepsMap { id: id_of(&tree), ..StepsMap::default() });
+            self.steps = Some(StepsMap { id: steps::id_of(&tree), ..StepsMap::default() });
         }
         self.tree = Some(tree);
     }
@@ -379,22 +379,13 @@ fn sort(problems: &mut [Problem], own: &str) {
 pub fn steps_id(bytes: &[u8], file_name: &str) -> Option<String> {
     let parsed = parse(bytes, file_name);
     let tree = parsed.tree.as_ref().filter(|tree| steps::is_steps(tree))?;
-    let id = id_of(tree);
+    let id = steps::id_of(tree);
     let plain = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '-' | '_') { c } else { '_' };
     let folder: String = id.chars().take(LONGEST_ID).map(plain).collect();
     // Two ids that come to the same letters are two pipelines all the same.
     let is_whole = folder == id;
     let digest = || Digest::of_content(id.as_bytes()).to_string().chars().take(8).collect::<String>();
     Some(if is_whole { folder } else { format!("{folder}-{}", digest()) })
-}
-
-/// Returns what a steps file is called, right or wrong.
-fn id_of(tree: &Node) -> String {
-    let text = |key: &str| match &tree.get(key)?.value.kind {
-        Kind::Text(text) => Some(text.clone()),
-        _ => None,
-    };
-    text("id").or_else(|| text("name")).unwrap_or_else(|| "pipeline".to_owned())
 }
 
 /// Returns where in a steps file something of the pipeline stands.

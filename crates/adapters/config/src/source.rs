@@ -77,16 +77,21 @@ pub(crate) fn point(file: &str, line: u32, column: u32) -> Place {
     Place { file: file.to_owned(), line: line.max(1), column: column.max(1), length: 1 }
 }
 
+/// Makes the place behind a text that a file begins with.
+pub(crate) fn behind(file: &str, text: &str) -> Place {
+    let line = text.matches('\n').count() + 1;
+    let column = text.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+    let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+    point(file, number(line), number(column))
+}
+
 fn not_utf8(bytes: &[u8], at: usize, file: &str) -> Problem {
     let before = String::from_utf8_lossy(&bytes[..at]);
-    let line = before.matches('\n').count() + 1;
-    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
     let utf16 = bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]);
     let message = if utf16 {
         "the file is UTF-16, not UTF-8".to_owned()
     } else {
         format!("the byte 0x{:02x} is not UTF-8", bytes[at])
     };
-    let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-    placed(Code::NotUtf8, message, point(file, number(line), number(column)))
+    placed(Code::NotUtf8, message, behind(file, &before))
 }

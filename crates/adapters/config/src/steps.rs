@@ -110,7 +110,17 @@ const OF_STEPS: [&str; 14] = [
 /// Whether a file is one of steps.
 pub(crate) fn is_steps(tree: &Node) -> bool {
     let has = |key: &str| tree.get(key).is_some();
-    !has("refrain") && (has("steps") || !has("phases") && OF_STEPS.iter().any(|key| has(key)))
+    let is_meant = || OF_STEPS.iter().any(|key| has(key)) || blocks::reads_lines(tree);
+    !has("refrain") && (has("steps") || !has("phases") && is_meant())
+}
+
+/// Returns what a steps file is called, right or wrong.
+pub(crate) fn id_of(tree: &Node) -> String {
+    let text = |key: &str| match &tree.get(key)?.value.kind {
+        Kind::Text(text) => Some(text.clone()),
+        _ => None,
+    };
+    text("id").or_else(|| text("name")).unwrap_or_else(|| "pipeline".to_owned())
 }
 
 /// Returns where something of the pipeline stands in the file.

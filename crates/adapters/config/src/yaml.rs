@@ -9,7 +9,7 @@ use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Span as RawSpan};
 
 use crate::node::{Entry, Kind, Node, Span};
 use crate::scalar;
-use crate::source::{Source, placed, point};
+use crate::source::{Source, behind, placed, point};
 use crate::syntax;
 
 /// The deepest nesting.
@@ -19,6 +19,11 @@ const ALIASED: usize = 20_000;
 
 /// Reads a file; there is no tree where its syntax is broken.
 pub(crate) fn read(source: &Source<'_>) -> (Option<Node>, Vec<Problem>) {
+    if let Some(at) = source.text.find('\0') {
+        let place = behind(&source.file, &source.text[..at]);
+        // The parser would take it for the end of the file.
+        return (None, vec![placed(Code::Syntax, "a NUL byte stands here", place)]);
+    }
     let mut builder = Builder::new(source);
     let tree = builder.run();
     (tree, builder.problems)

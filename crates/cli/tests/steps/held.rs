@@ -229,3 +229,27 @@ fn a_way_with_spaces_around_it_is_that_way_in_other_pipelines_too() {
     let refused = run(place.path(), &["-f", "x.yaml", "run"], 2);
     assert!(refused.to_string().contains("`to` is both a step and an input"), "{refused:#}");
 }
+
+/// Values that texts give are held to what the other pipeline declares, like those that are written out.
+#[test]
+fn a_pipeline_is_given_what_it_takes() {
+    let text = |given: &str| {
+        format!(
+            "name: x\ninputs: {{ v: {{ type: string, default: many }}, k: 3 }}\nsteps:\n- id: c\n  tool: pipeline-executor\n  parameters:\n    inputs: {{ n: {given} }}\n    \
+             pipeline: {{ name: y, inputs: {{ n: {{ type: integer, validation: {{ max: 4 }} }}, m: {{ type: string, default: null }} }}, \
+             steps: [{{ id: s, action: 'echo {{{{ n * 2 }}}}' }}], outputs: {{ o: '{{{{ s.result }}}}' }} }}\n"
+        )
+    };
+    for (given, why) in [
+        ("'{{ v }}'", "`n`: \"many\" is not of type \"integer\""),
+        ("'{{ k + 2 }}'", "greater than the maximum"),
+    ] {
+        let place = staged("x.yaml", &text(given));
+        let failed = run(place.path(), &["-f", "x.yaml", "run"], 1);
+        let error = failed["steps"]["c"]["error"].as_str().unwrap();
+        assert!(error.contains(why), "{error}");
+    }
+    let place = staged("x.yaml", &text("'{{ k + 1 }}'"));
+    let done = run(place.path(), &["-f", "x.yaml", "run"], 0);
+    assert_eq!(done["steps"]["c"]["value"]["result"]["outputs"]["o"], "8", "{done:#}");
+}

@@ -142,6 +142,11 @@ fn nobody_looks_outside_of_the_project_or_where_there_is_no_step() {
         ("name: x\nsteps:\n- { id: a, action: \"echo {{ file_exists(nowhere) }}\" }\n", "E0813"),
         ("name: x\nsteps:\n- { id: a, action: \"echo {{ file_exists(a.result) }}\" }\n", "E0814"),
         ("name: x\nsteps:\n- { id: a, action: \"echo {{ file_exists() }}\" }\n", "E0802"),
+        ("name: x\nsteps:\n- { id: a, action: \"echo {% set p = 'x' %}{{ file_exists(p) }}\" }\n", "E0802"),
+        (
+            "name: x\ninputs: { p: x }\nsteps:\n- { id: a, action: \"echo {% for p in ['a'] %}{{ p | file_exists }}{% endfor %}\" }\n",
+            "E0802",
+        ),
         (
             "name: x\nsteps:\n- { id: a, action: \"echo {{ file_exists('a') }}{{ file_exists('a', 'b') }}\" }\n",
             "E0802",
@@ -176,4 +181,28 @@ outputs: { n: "{{ up_to.result.iterations }}", m: "{{ up_to.iterations }}" }
     let done = run(place.path(), &RUN, 0);
     assert_eq!(done["outputs"], json!({"n": 3, "m": 3}));
     assert_eq!((said(&done, "b"), said(&done, "c")), (json!("3 3 -"), json!("more")));
+}
+
+/// The same as a filter, in texts and in formulas.
+#[test]
+fn a_path_may_be_filtered_by_whether_it_is_there() {
+    let text = "name: x\ninputs: { where: { type: string, default: out/a.txt }, n: { type: object, default: { p: x.yaml } } }\nsteps:\n\
+         - { id: make, tool: filesystem, action: write, parameters: { path: out/a.txt, content: a } }\n\
+         - { id: say, action: \"echo {{ 'x.yaml' | file_exists }} {{ 1 if where|file_exists else 2 }} {{ n['p'] | file_exists }} {{ ('out/' ~ 'b') | file_exists }}\", dependencies: [make] }\n\
+         - { id: not, action: echo no, condition: \"not 'x.yaml' | file_exists\" }\n";
+    let place = staged("x.yaml", text);
+    let done = run(place.path(), &RUN, 0);
+    assert_eq!(said(&done, "say"), "True 1 True False");
+    assert_eq!(done["steps"]["not"]["status"], "skipped");
+}
+
+/// A name that a text gives to something of its own is no step.
+#[test]
+fn names_of_the_text_itself_are_its_own() {
+    let text = "name: x\nsteps:\n\
+         - { id: b, tool: terminal, action: execute, parameters: { command: exit 3 }, max_retries: 1, on_error: { fallback_value: 5 } }\n\
+         - { id: a, action: \"echo {{ b.result }} {% set b = {'result': 9} %}{{ b.result }}{% for b in [{'result': 7}] %}{{ b.result }}{% endfor %}\", dependencies: [b] }\n";
+    let place = staged("x.yaml", text);
+    let done = run(place.path(), &RUN, 0);
+    assert_eq!(said(&done, "a"), "5 97");
 }

@@ -2,7 +2,7 @@
 
 use refrain_schemas::json::Json;
 use refrain_schemas::pipeline::{ParamSpec, ParamType};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::Checker;
 use super::code::Code;
@@ -148,6 +148,38 @@ pub fn input_problems(spec: &ParamSpec, value: &Value) -> Vec<String> {
     let validator = spec.schema.as_ref().and_then(|schema| jsonschema::validator_for(schema).ok());
     let told = validator.as_ref().map(|validator| validator.iter_errors(value).take(LISTED));
     told.into_iter().flatten().map(|error| error.to_string()).collect()
+}
+
+/// Returns the JSON Schema of the values of a param; nothing where all are.
+#[must_use]
+pub fn input_schema(spec: &ParamSpec) -> Option<Value> {
+    let kind = spec.kind.or_else(|| spec.default.as_ref().and_then(type_of)).and_then(json_type);
+    let may_be_null = spec.default == Some(Value::Null);
+    let mut schema = Map::new();
+    if let Some(kind) = kind {
+        schema.insert("type".to_owned(), if may_be_null { json!([kind, "null"]) } else { json!(kind) });
+    }
+    if !spec.choices.is_empty() {
+        schema.insert("enum".to_owned(), json!(spec.choices));
+    }
+    if let Some(rules) = spec.schema.as_ref().filter(|_| !may_be_null) {
+        schema.insert("allOf".to_owned(), json!([rules]));
+    }
+    (!schema.is_empty()).then_some(Value::Object(schema))
+}
+
+/// Returns what JSON Schema calls a type; nothing where it is any.
+#[must_use]
+pub const fn json_type(kind: ParamType) -> Option<&'static str> {
+    match kind {
+        ParamType::String => Some("string"),
+        ParamType::Number => Some("number"),
+        ParamType::Integer => Some("integer"),
+        ParamType::Boolean => Some("boolean"),
+        ParamType::List => Some("array"),
+        ParamType::Object => Some("object"),
+        ParamType::Any => None,
+    }
 }
 
 /// Returns what a value of a type is called.

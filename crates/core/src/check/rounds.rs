@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use refrain_schemas::agent_spec::SchemaRef;
 use refrain_schemas::duration::Span;
 use refrain_schemas::loop_spec::LoopSpec;
 use refrain_schemas::name::PhaseName;
@@ -123,10 +124,11 @@ impl Checker<'_> {
             ("max_parallel", turns.max_parallel.is_some_and(|n| n > 1) && turns.for_each.is_none()),
             ("item", turns.item.is_some() && turns.for_each.is_none()),
             ("with", !turns.with.is_empty() && !turns.once),
+            ("takes", turns.takes.is_some() && !turns.once),
             ("break_on_error", turns.break_on_error.is_some() && turns.once),
         ];
         for (field, _) in unfit.into_iter().filter(|(_, given)| *given) {
-            let needed = if field == "with" { "`once`" } else { "`for_each`" };
+            let needed = if matches!(field, "with" | "takes") { "`once`" } else { "`for_each`" };
             let is_of_both = matches!(field, "max" | "break_on_error");
             let needed = if is_of_both { "`for_each`, `while` or `until`" } else { needed };
             let message = format!("`{field}` needs {needed}");
@@ -194,7 +196,10 @@ impl Checker<'_> {
             LoopKind::Each { list, asked }
         } else if turns.once {
             let with = Value::Object(turns.with.clone());
-            LoopKind::Once(self.loop_pattern((name, spec), &with, (path, "with"), &[], &mut sight)?)
+            let with = self.loop_pattern((name, spec), &with, (path, "with"), &[], &mut sight)?;
+            let takes = turns.takes.clone().map(SchemaRef::Inline);
+            let takes = takes.and_then(|takes| self.schema(&takes, &format!("{path}.takes")));
+            LoopKind::Once { with, takes }
         } else {
             LoopKind::While(self.loop_conditions((name, spec), turns, path, &WHILE, &mut sight))
         };
@@ -359,13 +364,14 @@ fn says_more_than_schema(output: &OutputSpec) -> bool {
 pub(super) fn written(turns: &LoopSpec) -> Vec<(String, Value)> {
     let text = |text: &Option<String>| text.clone().map(Value::String);
     let with = (!turns.with.is_empty()).then(|| Value::Object(turns.with.clone()));
-    let parts: [(&str, Option<Value>); 8] = [
+    let parts: [(&str, Option<Value>); 9] = [
         ("for_each", turns.for_each.clone()),
         ("while", text(&turns.while_)),
         ("until", text(&turns.until)),
         ("once", turns.once.then_some(Value::Bool(true))),
         ("max", turns.max.map(Value::from)),
         ("with", with),
+        ("takes", turns.takes.clone().map(Value::Object)),
         ("result", turns.result.clone()),
         (
             "break_on_error",

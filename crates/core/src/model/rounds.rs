@@ -84,6 +84,11 @@ pub enum LoopKind {
     },
     /// One after the other.
     While(Asked),
-    /// One, which is given this.
-    Once(Arc<Pattern>),
+    /// One, which is given something.
+    Once {
+        /// What it is given.
+        with: Arc<Pattern>,
+        /// What that is held to.
+        takes: Option<OutputSchema>,
+    },
 }

@@ -66,7 +66,7 @@ fn written(around: &Around<'_>, ending: &Ending, results: Vec<Value>) -> Value {
     let left_out: &[&str] = match &around.work.kind {
         LoopKind::Each { .. } => &["last"],
         LoopKind::While(_) => &["results"],
-        LoopKind::Once(_) => {
+        LoopKind::Once { .. } => {
             document["result"] = document["last"].take();
             &["results", "last", "iterations", "completed"]
         }

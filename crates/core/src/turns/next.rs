@@ -11,7 +11,7 @@ use crate::engine::EngineError;
 use crate::execution::Execution;
 use crate::fill::Pattern;
 use crate::judge::UpstreamNow;
-use crate::model::{Asked, LoopKind, LoopWork, Model, Phase};
+use crate::model::{Asked, LoopKind, LoopWork, Model, OutputSchema, Phase};
 use crate::ports::store::Store;
 use crate::sight::Seen;
 use crate::template::Context;
@@ -152,11 +152,14 @@ impl Rounds {
                 }
                 Ok(self.ready(phase, work).unwrap_or(Next::Over(LoopEnd::Completed)))
             }
-            LoopKind::Once(with) => {
+            LoopKind::Once { with, takes } => {
                 if self.n > 0 {
                     return Ok(Next::Over(LoopEnd::Completed));
                 }
                 let with = around.fill(with, &around.context(None, &[]).await?)?;
+                if let Some(takes) = takes {
+                    held(takes, &with)?;
+                }
                 Ok(self.turn(around, Told::With(Arc::new(with))))
             }
             LoopKind::While(asked) => {
@@ -236,6 +239,15 @@ impl Rounds {
         self.n += 1;
         Next::Turn(round)
     }
+}
+
+/// Holds what a turn is given to what it takes.
+fn held(takes: &OutputSchema, with: &Value) -> Result<(), TurnsError> {
+    let Some(error) = takes.validator.iter_errors(with).next() else { return Ok(()) };
+    let path = error.instance_path().to_string();
+    let path = path.trim_start_matches('/').replace('/', ".");
+    let what = if path.is_empty() { String::new() } else { format!("`{path}`: ") };
+    Err(TurnsError::Data(format!("what it is given does not fit: {what}{error}")))
 }
 
 /// A text that is a list as JSON, such as the answer of a program, is that list.

@@ -3,6 +3,7 @@
 //! Without either it answers with a text. What it answers stands under `result`.
 
 use refrain_core::check::code::Code;
+use refrain_core::check::json_type;
 use refrain_core::prompt::enveloped;
 use refrain_schemas::agent_spec::SchemaRef;
 use refrain_schemas::json::Json;
@@ -246,7 +247,7 @@ fn declared(reading: &mut Reading<'_>, item: &Item<'_>, schema: &mut Map<String,
     let known: Vec<&str> = VARIABLE.into_iter().chain(RULES).collect();
     reading.known(&fields, "a variable", &known, &[]);
     if let Some(kind) = fields.get("type").and_then(|item| inputs::kind(reading, &item)) {
-        match inputs::json_type(kind) {
+        match json_type(kind) {
             Some(kind) => drop(schema.insert("type".to_owned(), json!(kind))),
             None => drop(schema.remove("type")),
         }
@@ -291,7 +292,7 @@ fn items_of(reading: &mut Reading<'_>, item: &Item<'_>) -> Value {
     if matches!(item.node.kind, Kind::Map(_)) {
         return value_of(item.node);
     }
-    let kind = inputs::kind(reading, item).and_then(inputs::json_type);
+    let kind = inputs::kind(reading, item).and_then(json_type);
     kind.map_or_else(|| json!({}), |kind| json!({ "type": kind }))
 }
 

@@ -10,13 +10,18 @@ use refrain_core::check::problem;
 use refrain_schemas::problem::Problem;
 
 use super::include::{Included, LARGEST_IN_ALL, Work, whole};
-use super::is_steps;
+use super::{id_of, is_steps};
 use crate::node::{Entry, Kind, Node, Span};
 use crate::source::Source;
 use crate::yaml;
 
 /// The keys whose value or whose items may be named by a file.
 const STRUCTURED: [&str; 4] = ["steps", "inputs", "outputs", "parameters"];
+
+/// What ends the keys that lines became, so that nothing that somebody wrote is taken for one.
+const AS_KEY: char = '\u{E000}';
+/// The same, where the key stands in an item of a list.
+const AS_ITEM: char = '\u{E001}';
 
 /// What reading a file costs, however short it is.
 const LEAST: usize = 1 << 12;
@@ -43,8 +48,8 @@ pub(crate) fn read(source: &Source<'_>, files: &BTreeMap<String, Option<Vec<u8>>
         Cow::Owned(text) => yaml::read(&Source::new(source.file.clone(), &text)),
         Cow::Borrowed(_) => (tree, problems),
     };
-    if let Some(tree) = tree.as_mut().filter(|tree| problems.is_empty() && is_steps(tree)) {
-        blocks.node(tree, false);
+    if let Some(tree) = tree.as_mut().filter(|_| problems.is_empty()) {
+        blocks.root(tree);
     }
     let Included { wanted, problems: found, .. } = blocks.work.found;
     problems.extend(found);
@@ -58,6 +63,29 @@ struct Blocks<'s, 'f> {
 }
 
 impl Blocks<'_, '_> {
+    /// Puts what files have where the pipeline names them.
+    fn root(&mut self, tree: &mut Node) {
+        if let Kind::Text(text) = &tree.kind
+            && let Some(path) = whole(text.trim())
+        {
+            let value = Node { span: tree.span, kind: Kind::Null };
+            let entry = Entry { key: key_of(path, AS_KEY), key_span: tree.span, value };
+            tree.kind = Kind::Map(vec![entry]);
+        }
+        if !is_steps(tree) {
+            return;
+        }
+        let (span, named) = (first_named(tree), id_of(tree));
+        self.node(tree, false);
+        let Some(span) = span.filter(|_| self.work.found.wanted.is_empty()) else { return };
+        if !is_steps(tree) {
+            self.fail(span, "the files that are read in have no `steps`".to_owned());
+        } else if id_of(tree) != named {
+            // It is where the state of the pipeline is, which does not hang on other files.
+            self.fail(span, "what a pipeline is called stands in its own file: `id`, or `name`".to_owned());
+        }
+    }
+
     /// Returns the text with each line that only names a file as a key without a value, in a list where the file begins
     /// with one. A file that is not there is left out; `around` is where that is told, if not at its line.
     fn lines<'t>(&mut self, text: &'t str, around: Option<Span>) -> Cow<'t, str> {
@@ -73,8 +101,12 @@ impl Blocks<'_, '_> {
             };
             let indent = &line[..line.len() - line.trim_start().len()];
             match self.work.bytes(path, &self.within).map(begins_a_list) {
-                Ok(true) => out.push_str(&format!("{indent}- \"<< {path} >>\":\n")),
-                Ok(false) => out.push_str(&format!("{indent}\"<< {path} >>\":\n")),
+                Ok(true) => out.push_str(&format!("{indent}- \"{}\":\n", key_of(path, AS_ITEM))),
+                Ok(false) => out.push_str(&format!("{indent}\"{}\":\n", key_of(path, AS_KEY))),
+                // What a file has that is not known yet may be steps.
+                Err(None) if indent.is_empty() => {
+                    out.push_str(&format!("\"{}\":\n", key_of(path, AS_KEY)));
+                }
                 Err(message) => {
                     out.push_str(&format!("{indent}#\n"));
                     let span = around.unwrap_or_else(|| span_of(n, line));
@@ -87,6 +119,11 @@ impl Blocks<'_, '_> {
 
     /// Puts what files have where they are named; `is_structured` where a text cannot be meant.
     fn node(&mut self, node: &mut Node, is_structured: bool) {
+        if let Kind::Text(text) = &mut node.kind
+            && text.contains([AS_KEY, AS_ITEM])
+        {
+            *text = as_written(text);
+        }
         match &mut node.kind {
             Kind::Text(text) if is_structured => {
                 let Some(path) = whole(text.trim()).map(str::to_owned) else { return };
@@ -127,6 +164,10 @@ impl Blocks<'_, '_> {
         for mut entry in entries {
             let Some(path) = named(&entry) else {
                 let is_structured = STRUCTURED.contains(&entry.key.as_str());
+                if !is_structured && let Some(path) = only_named(&entry.value) {
+                    // A text that stands below its key.
+                    entry.value.kind = Kind::Text(format!("<< {path} >>"));
+                }
                 self.node(&mut entry.value, is_structured);
                 out.push(entry);
                 continue;
@@ -145,6 +186,7 @@ impl Blocks<'_, '_> {
                 }
                 Some(list @ Kind::List(_)) if n_entries == 1 => return list,
                 Some(_) => self.fail(entry.key_span, format!("`{path}` has no keys, which are wanted here")),
+                None if self.work.found.wanted.contains(&path) => out.push(entry),
                 None => {}
             }
         }
@@ -186,10 +228,56 @@ impl Blocks<'_, '_> {
     }
 }
 
+/// Whether lines of other files stand among the keys of a pipeline.
+pub(crate) fn reads_lines(tree: &Node) -> bool {
+    first_named(tree).is_some()
+}
+
+fn first_named(tree: &Node) -> Option<Span> {
+    let Kind::Map(entries) = &tree.kind else { return None };
+    entries.iter().find(|entry| named(entry).is_some()).map(|entry| entry.key_span)
+}
+
+/// Returns what stands for a line that names a file.
+fn key_of(path: &str, mark: char) -> String {
+    format!("<< {path} >>{mark}")
+}
+
 /// Returns the file that an entry stands for.
 fn named(entry: &Entry) -> Option<String> {
     let is_bare = matches!(entry.value.kind, Kind::Null);
-    whole(&entry.key).filter(|_| is_bare).map(str::to_owned)
+    let line = entry.key.strip_suffix([AS_KEY, AS_ITEM]).filter(|_| is_bare)?;
+    whole(line).map(str::to_owned)
+}
+
+/// Returns the file that is all of a value.
+fn only_named(node: &Node) -> Option<String> {
+    match &node.kind {
+        Kind::Map(entries) if entries.len() == 1 => named(&entries[0]),
+        _ => None,
+    }
+}
+
+/// Returns a text with its lines as they were before they became keys.
+fn as_written(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find([AS_KEY, AS_ITEM]) {
+        let mark = rest[at..].chars().next().unwrap_or(AS_KEY);
+        let before = if mark == AS_ITEM { "- \"<< " } else { "\"<< " };
+        let end = at + mark.len_utf8();
+        let start = rest[..at].rfind(before).filter(|_| rest[end..].starts_with("\":"));
+        let Some(start) = start else {
+            out.push_str(&rest[..end]);
+            rest = &rest[end..];
+            continue;
+        };
+        out.push_str(&rest[..start]);
+        out.push_str(&rest[start + before.len() - "<< ".len()..at]);
+        rest = &rest[end + "\":".len()..];
+    }
+    out.push_str(rest);
+    out
 }
 
 fn span_of(line: usize, text: &str) -> Span {

@@ -1,5 +1,6 @@
 //! Finds the pieces of a text that are code: what stands in `{{ … }}` and `{% … %}`, or all of a bare formula.
 
+use std::collections::HashMap;
 use std::ops::Range;
 
 /// A name that begins something: not an attribute, not in quotes.
@@ -155,20 +156,68 @@ pub(super) fn arguments(text: &str, at: usize) -> Option<(Vec<&str>, usize)> {
 /// Whether a name is one of the text itself: of an argument, whose `=` is behind it, or of a `for` or `set` somewhere.
 pub(super) fn binds(text: &str, name: &str, at: usize) -> bool {
     let behind = text[at..].trim_start();
-    if behind.starts_with('=') && !behind.starts_with("==") {
-        return true;
+    (behind.starts_with('=') && !behind.starts_with("==")) || bound(text, false).contains_key(name)
+}
+
+/// Returns the names that a text has of its own, those of its `for` and `set`, each with where it begins to be one.
+pub(super) fn bound(text: &str, is_bare: bool) -> HashMap<&str, usize> {
+    let mut bound = HashMap::new();
+    if !text.contains("for") && !text.contains("set") {
+        return bound;
     }
-    let is_bound = |word: Word| {
+    for word in words(text, is_bare) {
         let rest = &text[word.range.end..];
-        let rest = &rest[..rest.find('%').unwrap_or(rest.len())];
-        let names = match &text[word.range] {
-            "for" => rest.split(" in ").next(),
-            "set" => rest.split('=').next(),
-            _ => None,
+        let tag = &rest[..rest.find('%').unwrap_or(rest.len())];
+        let names = match &text[word.range.clone()] {
+            "for" => tag.split(" in ").next(),
+            "set" => tag.split('=').next(),
+            _ => continue,
         };
-        names.is_some_and(|names| names.split(|c| !is_letter(c)).any(|bound| bound == name))
-    };
-    words(text, false).into_iter().any(is_bound)
+        // What is gone over, or set, is not yet one of its own.
+        let is_tag = text[..word.range.start].trim_end_matches(['-', '+', ' ']).ends_with("{%");
+        let from = if is_tag { word.range.end + tag.len() } else { 0 };
+        for name in names.into_iter().flat_map(|names| names.split(|c| !is_letter(c))) {
+            bound.entry(name).or_insert(from);
+        }
+    }
+    bound
+}
+
+/// Returns where the operand begins that stands before a place: a text, or a name with what is behind it.
+pub(super) fn operand(text: &str, at: usize) -> usize {
+    let before = text[..at].trim_end();
+    if let Some(quote) = before.chars().next_back().filter(|c| matches!(c, '\'' | '"')) {
+        return before[..before.len() - 1].rfind(quote).unwrap_or(at);
+    }
+    let mut start = before.len();
+    while let Some(c) = text[..start].chars().next_back() {
+        start = match c {
+            ')' | ']' => match opening(&text[..start]) {
+                Some(open) => open,
+                None => return at,
+            },
+            '.' => start - 1,
+            _ if is_letter(c) => start - c.len_utf8(),
+            _ => break,
+        };
+    }
+    start
+}
+
+/// Returns where the bracket is opened which a text ends with.
+fn opening(text: &str) -> Option<usize> {
+    let mut depth = 0_usize;
+    for (at, c) in text.char_indices().rev() {
+        match c {
+            ')' | ']' => depth += 1,
+            '(' | '[' => depth -= 1,
+            _ => {}
+        }
+        if depth == 0 {
+            return Some(at);
+        }
+    }
+    None
 }
 
 fn is_letter(c: char) -> bool {
@@ -199,17 +248,22 @@ pub(super) fn is_guarded(text: &str, mut at: usize) -> bool {
     }
     let rest = text[at..].trim_start();
     let filter = rest.strip_prefix('|').map(str::trim_start);
-    let is_default = filter.is_some_and(|rest| {
-        let name = &rest[..rest.find(|c| !is_letter(c)).unwrap_or(rest.len())];
-        matches!(name, "default" | "d")
-    });
-    let mut words = rest.split_whitespace().map(|word| word.trim_end_matches(|c| !is_letter(c)));
-    let is_test = words.next() == Some("is")
-        && matches!(
-            (words.next(), words.next()),
-            (Some("defined" | "undefined"), _) | (Some("not"), Some("defined"))
-        );
+    let is_default = filter.is_some_and(|rest| matches!(first_word(rest).0, "default" | "d"));
+    let is_test = match first_word(rest) {
+        ("is", rest) => match first_word(rest) {
+            ("defined" | "undefined", _) => true,
+            ("not", rest) => first_word(rest).0 == "defined",
+            _ => false,
+        },
+        _ => false,
+    };
     is_default || is_test
+}
+
+/// Returns the word that a text begins with, and what stands behind it.
+fn first_word(text: &str) -> (&str, &str) {
+    let text = text.trim_start();
+    text.split_at(text.find(|c| !is_letter(c)).unwrap_or(text.len()))
 }
 
 #[cfg(test)]
@@ -271,6 +325,29 @@ mod tests {
         }
         for text in ["{{ e == 1 }}", "{% for a in e %}", "{% set a = e %}", "for e in x", "{{ e }}"] {
             assert!(!binds(text, "e", text.find('e').unwrap() + 1), "{text}");
+        }
+    }
+
+    #[test]
+    fn names_are_bound_behind_what_binds_them() {
+        let text = "{%- for e in e.x %}{{ e }}{% set a = e %}{{ a }}";
+        let found = bound(text, false);
+        assert_eq!((found["e"], found["a"]), (text.find("%}").unwrap(), text.rfind("%}").unwrap()));
+        assert_eq!(bound("any(e for e in x)", true)["e"], 0);
+        assert!(bound("{{ a }} for e in x", false).is_empty());
+    }
+
+    #[test]
+    fn operands() {
+        for (text, expect) in [
+            ("1 + 'a b' ", "'a b'"),
+            ("x ~ a.b[0]['c'].d", "a.b[0]['c'].d"),
+            ("not f(a, (b))", "f(a, (b))"),
+            ("(a ~ 'x')", "(a ~ 'x')"),
+            ("x)", ""),
+            ("", ""),
+        ] {
+            assert_eq!(text[operand(text, text.len())..].trim(), expect, "{text}");
         }
     }
 

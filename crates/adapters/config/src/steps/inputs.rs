@@ -2,6 +2,7 @@
 
 use refrain_core::check::article;
 use refrain_core::check::code::Code;
+use refrain_core::check::json_type;
 use refrain_schemas::pipeline::{ParamSpec, ParamType};
 use serde_json::{Map, Value, json};
 
@@ -145,18 +146,6 @@ fn may_be_null(spec: &mut ParamSpec, rules: &mut Map<String, Value>) {
     }
     spec.kind = Some(ParamType::Any);
     spec.default = Some(Value::Null);
-}
-
-pub(super) const fn json_type(kind: ParamType) -> Option<&'static str> {
-    match kind {
-        ParamType::String => Some("string"),
-        ParamType::Number => Some("number"),
-        ParamType::Integer => Some("integer"),
-        ParamType::Boolean => Some("boolean"),
-        ParamType::List => Some("array"),
-        ParamType::Object => Some("object"),
-        ParamType::Any => None,
-    }
 }
 
 /// Reads the name of a type.

@@ -1,6 +1,8 @@
 //! `file_exists(PATH)` in the texts of a step: somebody looks for the file before the step is done, so that it is among what the step
 //! was made from.
 
+use std::borrow::Cow;
+
 use refrain_core::check::code::Code;
 use refrain_core::ports::tool_catalogue;
 use refrain_schemas::agent_spec::ToolAction;
@@ -11,7 +13,7 @@ use serde_json::{Map, Value, json};
 
 use super::Lowering;
 use super::body::Draft;
-use super::code::arguments;
+use super::code::{arguments, bound, operand, words};
 use super::loop_words::{Written, quoted};
 use super::made::{By, Made};
 use super::reading::{Item, OwnItem};
@@ -38,6 +40,31 @@ pub(super) struct Look {
     item: OwnItem,
 }
 
+/// Writes `PATH | file_exists` as a call.
+pub(super) fn called(text: &str, is_bare: bool) -> Cow<'_, str> {
+    if !text.contains(FUNCTION) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len());
+    let mut done = 0;
+    for word in words(text, is_bare) {
+        let pipe = text[..word.range.start].trim_end().strip_suffix('|').map(str::len);
+        let Some(pipe) = pipe.filter(|_| &text[word.range.clone()] == FUNCTION) else { continue };
+        let start = operand(text, pipe);
+        if start >= pipe || start < done {
+            continue;
+        }
+        out.push_str(&text[done..start]);
+        out.push_str(&format!("{FUNCTION}({})", text[start..pipe].trim()));
+        done = word.range.end;
+    }
+    if done == 0 {
+        return Cow::Borrowed(text);
+    }
+    out.push_str(&text[done..]);
+    Cow::Owned(out)
+}
+
 impl Texts<'_, '_, '_> {
     /// Has the file looked for that a call names which ends in the text; returns what to write instead of it, and where it ends.
     pub(super) fn look(&mut self, item: &Item<'_>, text: &str, at: usize) -> Option<Written> {
@@ -45,6 +72,16 @@ impl Texts<'_, '_, '_> {
         let (found, end) = arguments(text, at)?;
         let path = *found.first().filter(|path| found.len() == 1 && !path.is_empty())?;
         let looks = self.read.looks.as_ref()?;
+        let bound = bound(text, true);
+        if let Some(word) =
+            words(path, true).iter().find(|word| bound.contains_key(&path[word.range.clone()]))
+        {
+            let name = &path[word.range.clone()];
+            let message = format!("a file is looked for before the step, where there is no `{name}` yet");
+            let hint = Some("make its path of steps and inputs, or look in a step of its own: `tool: filesystem`, `action: exists`".to_owned());
+            self.reading.at(Code::StepRefused, item, message, hint);
+            return Some(None);
+        }
         if let Some(known) = looks.iter().find(|look| look.path == path) {
             return Some(Some((known.name.clone(), end)));
         }

@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 
 use indexmap::IndexMap;
 use refrain_core::check::code::Code;
-use refrain_core::check::input_problems;
 use refrain_core::check::suggest::suggestion;
+use refrain_core::check::{input_problems, input_schema, json_type};
 use refrain_core::template::is_template;
 use refrain_schemas::agent_spec::{SchemaRef, ToolAction};
 use refrain_schemas::loop_spec::LoopSpec;
@@ -92,7 +92,7 @@ impl<'s> Lowering<'s, '_> {
         let name = self.names.own(&mut start.read, "outputs_of_it", format!("phases.{outputs}.step"));
         let result = json!({ "result": format!("{{{{ {name}.result }}}}"), "success": true, "error": null });
         let turns = start.spec.turns.get_or_insert_default();
-        (turns.with, turns.result) = (with, Some(result));
+        (turns.with, turns.takes, turns.result) = (with, takes(&declared), Some(result));
         self.place(format!("phases.{}.loop", draft.phase), &item);
         let entry = StepEntry {
             id: draft.id.clone(),
@@ -355,13 +355,20 @@ impl<'s> Lowering<'s, '_> {
     }
 }
 
+/// Returns the schema of what another pipeline is given; `None` where it says nothing of that.
+fn takes(declared: &IndexMap<String, ParamSpec>) -> Option<Map<String, Value>> {
+    let properties: Map<String, Value> =
+        declared.iter().filter_map(|(name, spec)| Some((name.clone(), input_schema(spec)?))).collect();
+    (!properties.is_empty()).then(|| Map::from_iter([("properties".to_owned(), Value::Object(properties))]))
+}
+
 /// Returns the schema of what another pipeline gives, by the names that it has here; `None` where no output has a type.
 fn types_schema(
     types: &BTreeMap<String, ParamType>,
     names: &[(String, String)],
 ) -> Option<Map<String, Value>> {
     let typed = |(here, output): &(String, String)| {
-        let kind = inputs::json_type(*types.get(output)?)?;
+        let kind = json_type(*types.get(output)?)?;
         Some((here.clone(), json!({ "type": kind })))
     };
     let typed: Map<String, Value> = names.iter().filter_map(typed).collect();

@@ -6,7 +6,7 @@ use refrain_core::check::code::Code;
 use refrain_core::check::suggest::suggestion;
 use refrain_core::template::is_template;
 
-use super::code::{Word, is_guarded, key_behind, words};
+use super::code::{Word, bound, is_guarded, key_behind, words};
 use super::looks;
 use super::names::{CALLED, Meaning, TAKEN};
 use super::reading::Item;
@@ -18,10 +18,14 @@ struct Refused;
 impl Texts<'_, '_, '_> {
     /// Writes `steps.NAME` as the name, and leaves out the `$` of names of loops.
     pub(super) fn rewritten(&mut self, item: &Item<'_>, text: &str, is_bare: bool) -> Option<String> {
+        let text = looks::called(text, is_bare);
+        let text = text.as_ref();
         let mut out = String::with_capacity(text.len());
         let mut done = 0;
+        let bound = bound(text, is_bare);
         for word in words(text, is_bare) {
-            if word.range.start < done {
+            let is_own = bound.get(&text[word.range.clone()]).is_some_and(|from| *from <= word.range.start);
+            if word.range.start < done || (is_own && !word.has_dollar) {
                 continue;
             }
             let Some((range, written)) = self.replaced(item, text, &word, is_bare).ok()? else { continue };

@@ -34,6 +34,47 @@ fn what_stands_in_a_text_stays_a_text() {
     assert_eq!(pipeline["phases"]["a"]["input"]["text"], "one\nINCLUDED\n");
 }
 
+/// What a line means hangs on where it stands, and not on what stands elsewhere.
+#[test]
+fn a_text_is_the_same_beside_lines_that_are_steps() {
+    let text = |more: &str, content: &str| {
+        let text = format!(
+            "name: x\nsteps:\n  - id: a\n    action: echo\n    parameters:\n      text: {content}\n{more}"
+        );
+        let (pipeline, problems) = lowered(&text);
+        assert_eq!(problems, [], "{text}");
+        pipeline["phases"]["a"]["input"]["text"].as_str().unwrap().to_owned()
+    };
+    let cases = [
+        ("|\n        one\n        << inc/part.txt >>\n        two", "one\nINCLUDED\ntwo\n"),
+        ("|\n        one -\n        {{ file:inc/part.txt }}", "one -\nINCLUDED\n"),
+        (">-\n        one -\n        << inc/part.txt >>\n        two", "one - INCLUDED two"),
+        ("|\n        << inc/items.txt >>\n        - c", "- a\n- b\n- c\n"),
+        ("\n        << inc/part.txt >>", "INCLUDED"),
+    ];
+    for (content, expect) in cases {
+        for more in ["", "  << inc/steps.yaml >>\n"] {
+            assert_eq!(text(more, content), expect, "{content}{more}");
+        }
+    }
+}
+
+/// Lines may be all that says that there are steps; what the pipeline is called they do not say.
+#[test]
+fn all_of_a_pipeline_but_its_name_may_be_read_in() {
+    check("name: x\n<< inc/all.yaml >>\n", &["b"]);
+    let codes = |text: &str| lowered(text).1.into_iter().map(|(code, _)| code).collect::<Vec<_>>();
+    assert_eq!(codes("<< inc/all.yaml >>\n"), ["E0103"]);
+    assert_eq!(codes("name: x\n<< inc/header.yaml >>\n"), ["E0103"]);
+    assert_eq!(codes("name: x\n<< inc/id.yaml >>\n<< inc/all.yaml >>\n"), ["E0817"]);
+    assert_eq!(codes("id: y\nname: x\n<< inc/all.yaml >>\n"), [""; 0]);
+    assert_eq!(codes("<< inc/named.yaml >>\nsteps: << inc/steps.yaml >>\n"), ["E0817"]);
+    let id = |text: &str| refrain_config::steps_id(text.as_bytes(), "x.yaml");
+    assert_eq!(id("name: x\n<< inc/all.yaml >>\n").as_deref(), Some("x"));
+    assert_eq!(id("<< inc/all.yaml >>\n").as_deref(), Some("pipeline"));
+    assert_eq!(id("name: x\nphases: {}\n"), None);
+}
+
 #[test]
 fn what_is_wrong_is_told_where_the_file_is_named() {
     let refused = |text: &str, expect: &[(&str, u32)]| {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use refrain_config::{Given, parse_with};
 
+use super::lowered;
 use crate::fake_tools::FakeTools;
 
 type Files = BTreeMap<String, Option<Vec<u8>>>;
@@ -144,4 +145,11 @@ fn files_that_are_read_in_are_below_the_project() {
             assert_eq!(told(&[read], &files), [format!("E0817 `{path}` leads out of the project")]);
         }
     }
+}
+
+/// Nothing of a file is left out without a word.
+#[test]
+fn nothing_ends_a_file_before_its_end() {
+    let text = "name: x\nsteps:\n- { id: a, action: echo a }\n# \0\n- { id: b, tool: nope }\n";
+    assert_eq!(lowered(text).1, [("E0003".to_owned(), 4)]);
 }

@@ -219,4 +219,12 @@ fn a_value_that_stands_in_is_read_as_the_result() {
     // What the step makes itself is its result all the same.
     let text = boom("{ fallback_value: 1 }", "outputs: { said: '{{ boom.result.stdout }}' }\n");
     assert_eq!(done(&text.replace("; exit 3", ""), 0)["outputs"]["said"], "half\n");
+    // So is that it is a success.
+    let read = "- { id: then, action: 'echo {{ boom.success }}', condition: boom.success }\noutputs: { both: '{{ boom.success and boom.result }}' }\n";
+    let text = boom("{ fallback_value: 1 }", read);
+    for (text, both) in [(text.replace("; exit 3", ""), json!(true)), (text, json!(1))] {
+        let document = done(&text, 0);
+        assert_eq!(document["steps"]["then"]["value"]["result"], "True", "{document:#}");
+        assert_eq!(document["outputs"]["both"] == both, both == 1, "{document:#}");
+    }
 }

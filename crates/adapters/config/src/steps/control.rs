@@ -8,7 +8,7 @@ use refrain_core::template::is_template;
 use refrain_schemas::agent_spec::{Backoff, RetrySpec};
 use refrain_schemas::duration::Span;
 use refrain_schemas::name::PhaseName;
-use refrain_schemas::on_failure::{OnFailure, Policy};
+use refrain_schemas::on_failure::{OnFailure, Policy, RecoverSpec};
 use refrain_schemas::phase_spec::PhaseSpec;
 
 use super::Lowering;
@@ -187,8 +187,9 @@ impl Lowering<'_, '_> {
                 self.reading.at(Code::StepTwo, item, "there are two ways to go on after a failure", hint);
             }
             None => {
-                let value = Some(super::reading::json(item.node));
-                spec.recover.push(refrain_schemas::on_failure::RecoverSpec { value, ..Default::default() });
+                let value = self.fixed_value(item);
+                let stands_in = |value| RecoverSpec { value: Some(value), ..RecoverSpec::default() };
+                spec.recover.extend(value.map(stands_in));
             }
         }
     }

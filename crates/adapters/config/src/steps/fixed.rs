@@ -1,9 +1,10 @@
-//! Numbers and lengths of time that are templates: they read inputs and nothing else, and are known before anything runs.
+//! Numbers, lengths of time and values that are templates: they read inputs and nothing else, and are known before anything runs.
 
 use std::collections::BTreeSet;
 
 use refrain_core::check::code::Code;
 use refrain_core::check::input_value;
+use refrain_core::check::suggest::suggestion;
 use refrain_core::fill::Pattern;
 use refrain_core::template::{Context, Dialect, is_template};
 use refrain_schemas::duration::Span as Duration;
@@ -11,7 +12,8 @@ use serde_json::{Map, Value};
 
 use super::Lowering;
 use super::names::Meaning;
-use super::reading::{Item, OwnItem};
+use super::reading::{Item, OwnItem, json};
+use super::texts::has_template;
 use crate::node::Kind;
 
 impl Lowering<'_, '_> {
@@ -30,8 +32,19 @@ impl Lowering<'_, '_> {
     /// Returns an item with what its template comes to in its place.
     fn filled(&mut self, item: &Item<'_>) -> Option<OwnItem> {
         let mut own = OwnItem::of(item);
-        let Some(text) = item.text().filter(|text| is_template(text)) else { return Some(own) };
-        let pattern = match Pattern::compile_in(Dialect::Steps, &Value::from(text), "") {
+        if item.text().is_some_and(is_template) {
+            own.node.kind = kind(self.fixed_value(item)?);
+        }
+        Some(own)
+    }
+
+    /// Returns a value with what its templates come to; nothing where that hangs on an input that is not set yet.
+    pub(super) fn fixed_value(&mut self, item: &Item<'_>) -> Option<Value> {
+        let written = json(item.node);
+        if !has_template(&written) {
+            return Some(written);
+        }
+        let pattern = match Pattern::compile_in(Dialect::Steps, &written, "") {
             Ok(pattern) => pattern,
             Err(error) => {
                 self.reading.at(Code::TemplateSyntax, item, error.error.message, None);
@@ -40,24 +53,36 @@ impl Lowering<'_, '_> {
         };
         let variables = pattern.variables();
         if let Some(other) = variables.iter().find(|path| !self.is_input(path)) {
-            let message = format!("`{}` is known before anything runs, and `{other}` is not", item.name());
-            let hint = Some("write the value, or read inputs alone: `{{ inputs.NAME }}`".to_owned());
-            self.reading.at(Code::StepName, item, message, hint);
+            self.unknown_yet(item, other);
             return None;
         }
         let (values, is_open) = self.inputs_now(&variables);
         match pattern.fill(&Context::of(&Value::Object(values))) {
-            Ok(value) => own.node.kind = kind(value),
+            Ok(value) => Some(value),
             Err(_) if is_open => {
                 self.lacks_limits = true;
-                return None;
+                None
             }
             Err(error) => {
                 self.reading.at(Code::TemplateSyntax, item, error.error.message, None);
-                return None;
+                None
             }
         }
-        Some(own)
+    }
+
+    fn unknown_yet(&mut self, item: &Item<'_>, path: &str) {
+        let input = path.split_once('.').filter(|(root, _)| matches!(*root, "inputs" | "parameters"));
+        let (message, hint) = match input {
+            Some((_, name)) => {
+                let hint = suggestion(name, self.names.inputs.iter().map(String::as_str));
+                (format!("there is no input `{name}`"), hint)
+            }
+            None => {
+                let hint = "write the value, or read inputs alone: `{{ inputs.NAME }}`".to_owned();
+                (format!("`{}` is known before anything runs, and `{path}` is not", item.name()), Some(hint))
+            }
+        };
+        self.reading.at(Code::StepName, item, message, hint);
     }
 
     /// Whether a path leads to inputs of the file itself; those of another pipeline are made in the run.
@@ -105,6 +130,10 @@ fn kind(value: Value) -> Kind {
         Value::Bool(flag) => Kind::Bool(flag),
         Value::Number(number) => match (number.as_i64(), number.as_f64()) {
             (Some(number), _) => Kind::Integer(number),
+            #[expect(clippy::cast_possible_truncation, reason = "it is whole and small")]
+            (None, Some(number)) if number.fract() == 0.0 && number.abs() < 1e9 => {
+                Kind::Integer(number as i64)
+            }
             (None, Some(number)) => Kind::Float(number),
             (None, None) => Kind::Null,
         },

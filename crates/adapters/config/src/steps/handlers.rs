@@ -201,12 +201,13 @@ impl Lowering<'_, '_> {
         }
         let priority = fields.get("priority").and_then(|item| reading.number(&item));
         let propagate = propagate.and_then(|item| reading.flag(&item)).unwrap_or_default();
+        let value = value.and_then(|item| self.fixed_value(&item));
         let how = self.how_it_is_done(&fields, action.is_some());
         let own = |item: Option<Item<'_>>| item.as_ref().map(OwnItem::of);
         Some(Handler {
             priority: priority.unwrap_or(PRIORITY),
             failures: self.failures(&fields),
-            value: value.map(|item| json(item.node)),
+            value,
             propagate,
             action: own(action),
             task: own(task),

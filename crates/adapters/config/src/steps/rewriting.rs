@@ -149,7 +149,8 @@ impl Texts<'_, '_, '_> {
         (is_taken && !is_call && is_input()).then(|| self.names.other(name))
     }
 
-    /// Writes `STEP.result` as a name of its own where a value may stand in for what the step makes: that is its result as well.
+    /// Writes `STEP.result` and `STEP.success` as names of their own where a value may stand in for what the step makes: that is
+    /// its result as well, and may not say whether it is a success.
     fn result(
         &mut self,
         item: &Item<'_>,
@@ -158,25 +159,27 @@ impl Texts<'_, '_, '_> {
         (text, is_bare): (&str, bool),
         at: usize,
     ) -> Option<(String, usize)> {
-        let Some(("result", end)) = key_behind(text, at) else { return None };
+        let (key, end) = key_behind(text, at).filter(|(key, _)| matches!(*key, "result" | "success"))?;
         let is_step = id != shown || matches!(self.names.find(id), Meaning::Step(_));
         let step = self.names.step(id).filter(|step| is_step && step.has_stand_in && !step.is_loop)?;
         let phase = step.phase.clone();
         if self.own.as_ref() == Some(&phase) {
             return None;
         }
-        let mut path = format!("{id}.result");
+        let mut path = format!("{id}.{key}");
         let mut behind = end;
         while let Some((key, end)) = key_behind(text, behind) {
             path = format!("{path}.{key}");
             behind = end;
         }
-        self.field(item, text, is_bare, id, &path);
-        let known = self.read.results.iter().find(|(_, of)| **of == phase).map(|(name, _)| name.clone());
-        let name = known.unwrap_or_else(|| {
-            let native = format!("phases.{phase}.result");
-            self.names.own(&mut self.read, &format!("{}_result", alias(id)), native)
-        });
+        if key == "result" {
+            self.field(item, text, is_bare, id, &path);
+        }
+        let native = format!("phases.{phase}.{key}");
+        let mut known = self.read.names.iter().filter(|(name, _)| self.read.results.contains_key(*name));
+        let known = known.find(|(_, of)| **of == native).map(|(name, _)| name.clone());
+        let name =
+            known.unwrap_or_else(|| self.names.own(&mut self.read, &format!("{}_{key}", alias(id)), native));
         self.read.results.insert(name.clone(), phase.clone());
         self.read.phases.insert(phase);
         let is_guarded = (!is_bare || is_template(text)) && is_guarded(text, end);

@@ -37,6 +37,23 @@ fn errors_have_handlers() {
     refused(&wrong("handler_action: echo x, propagate_error: false"), &[("E0803", 1)]);
     refused(&wrong("handler_task_id: ghost"), &[("E0811", 1)]);
     refused(&wrong("handler_task_id: a"), &[("E0812", 1)]);
+    refused(&wrong("fallback_value: '{{ error.message }}'"), &[("E0813", 1)]);
+    refused(&wrong("fallback_value: { v: '{{ inputs.nope }}' }"), &[("E0813", 1)]);
+    refused(&wrong("fallback_value: '{{ s | nope }}'"), &[("E0501", 1)]);
+}
+
+/// A value that stands in is known before anything runs; it is no text that looks like a template.
+#[test]
+fn what_stands_in_is_filled_in() {
+    let read = "tool: filesystem, action: read, parameters: { path: p }";
+    let value = "{ a: '{{ s }}!', b: ['{{ n + 1 }}', '{{ \"{{\" }}'], c: 1.5 }";
+    let filled = json!([{"value": {"a": "hi!", "b": [2, "{{"], "c": 1.5}}]);
+    for how in [
+        format!("on_error: {{ fallback_value: {value} }}"),
+        format!("error_handling: {{ fallback: {value} }}"),
+    ] {
+        check(&format!("- {{ id: a, {read}, {how} }}\n"), &[("/phases/a/recover", filled.clone())]);
+    }
 }
 
 /// What stands in is for what fits any of its lists; by priority first, and then in order, those of the file behind.

@@ -32,6 +32,7 @@ mod key_map;
 mod ladder;
 mod looping;
 mod outputs;
+mod patience;
 mod perform;
 pub mod pool;
 mod purse;

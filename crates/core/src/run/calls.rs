@@ -135,6 +135,7 @@ impl RunState {
             Admission::Full => false,
             Admission::At(time) => {
                 self.wake = Some(self.wake.map_or(time, |wake| wake.min(time)));
+                self.give_up_waiting(no, time);
                 false
             }
         }

@@ -9,6 +9,7 @@ use futures::future::{BoxFuture, FutureExt as _};
 use futures::stream::{FuturesUnordered, StreamExt as _};
 use refrain_schemas::event::{EventKind, RunEnded};
 use refrain_schemas::exit_code::ExitCode;
+use refrain_schemas::failure::{FailureKind, PhaseError};
 use refrain_schemas::history::{HistoryEntry, RunEnd, RunStart};
 use refrain_schemas::name::RunId;
 use refrain_schemas::report::{PhaseReport, PhaseStatus, RunReport, RunStatus, UnitCounts};
@@ -319,7 +320,9 @@ fn exit_code(state: &RunState, phases: &[&PhaseReport], status: RunStatus) -> Ex
         _ => ExitCode::Ok,
     };
     let mut code = phases.iter().map(of_phase).fold(status.exit_code(), ExitCode::stronger);
-    if state.credentials.is_some() {
+    let lacks = |error: &PhaseError| error.code == FailureKind::Credentials.as_str();
+    let is_refused = phases.iter().any(|phase| phase.error.as_ref().is_some_and(lacks));
+    if state.credentials.is_some() || is_refused {
         code = code.stronger(ExitCode::Credentials);
     }
     if state.offline_missed {

@@ -50,6 +50,14 @@ impl Gates {
         all
     }
 
+    /// Returns how long a chain is closed.
+    pub(super) fn opens(&mut self, chain: &[usize], now: Duration) -> Duration {
+        match self.admits(chain, now) {
+            Admission::At(opens) => opens.saturating_sub(now),
+            Admission::Now | Admission::Full => Duration::ZERO,
+        }
+    }
+
     /// Lets a call leave that was admitted.
     pub(super) fn enter(&mut self, chain: &[usize], tokens: u64, now: Duration) -> Vec<Pass> {
         chain.iter().map(|no| self.gates[*no].enter(tokens, now)).collect()

@@ -26,9 +26,6 @@ use super::retry::jitter;
 use super::returns::Landing;
 use super::state::{PoolNo, RunState, Seat, Stop};
 
-/// How often a provider may have no room for a pack until it has failed.
-const MOST_LIMITED: u32 = 50;
-
 /// An ask that a call brought no good reply to.
 #[derive(Debug)]
 pub(super) struct Miss {
@@ -70,6 +67,7 @@ impl RunState {
                     (reported && pack.attempt < policy.attempts).then_some(Step::Retry)
                 }
                 FailureKind::Reported => (reported && pack.attempt < policy.attempts).then_some(Step::Retry),
+                FailureKind::RateLimited => self.may_wait(landing.no, pack).then_some(Step::Limited),
                 kind => next_step(pack, policy, kind, n_invalid),
             };
             match step.filter(|_| self.open_key(miss.ask).is_some()) {
@@ -127,7 +125,8 @@ impl RunState {
             _ => policy.pause(pack.attempt),
         };
         let pause = error.retry_after.unwrap_or(usual);
-        if error.kind == FailureKind::RateLimited && pack.limited < MOST_LIMITED {
+        let has_time = self.is_out_of_time(pack.target).is_none();
+        if error.kind == FailureKind::RateLimited && has_time && self.may_wait(landing.no, pack) {
             return self.wait_for_room(landing, asks, error.retry_after, failure);
         }
         if asks.len() > 1 && error.kind != FailureKind::RateLimited && error.blame == Blame::Units {
@@ -139,8 +138,7 @@ impl RunState {
             FailureKind::Invalid => true,
             kind => kind.may_pass(),
         };
-        let has_time = self.is_out_of_time(pack.target).is_none();
-        if is_worth_it && has_time && pack.attempt < policy.attempts {
+        if is_worth_it && has_time && self.tried(landing.no, pack) < policy.attempts {
             let next = Pack { asks, attempt: pack.attempt + 1, rung: Rung::Retry, ..pack.clone() };
             return self.rest(landing, next, pause, failure);
         }
@@ -161,7 +159,7 @@ impl RunState {
     /// Fails asks for what lies with their agent; where that will not pass, all that wait for it in this target as well.
     fn fail_agent(&mut self, landing: &Landing, open: Vec<(AskRef, Digest)>, failure: &Failure) {
         let (target, member) = (landing.pack.target, landing.pack.member);
-        let is_final = failure.kind == FailureKind::Permanent;
+        let is_final = matches!(failure.kind, FailureKind::Permanent | FailureKind::Credentials);
         let principal = self.principal(target);
         // What another one is, nobody has tried.
         let identity = self.identity(target, member);
@@ -189,7 +187,7 @@ impl RunState {
         self.targets[no].job()?.standing.definition.agents.get(member).map(|agent| agent.identity)
     }
 
-    fn refuse_all(&mut self, target: TargetNo, asks: Asks, failure: &Failure) {
+    pub(super) fn refuse_all(&mut self, target: TargetNo, asks: Asks, failure: &Failure) {
         let phase = self.targets[target].phase;
         for ask in asks {
             // What somebody else has taken over is theirs, and may be on its way.
@@ -242,6 +240,9 @@ impl RunState {
             Some(pause) => pause,
             None => seat.retry.pause(limited),
         };
+        if self.patience(landing.no, landing.pack.target).is_some_and(|patience| pause > patience) {
+            return self.refuse_all(landing.pack.target, next.asks, &failure);
+        }
         self.rest(landing, next, pause, failure);
     }
 
@@ -252,7 +253,9 @@ impl RunState {
         }
         let call = landing.call;
         let pause = longer(pause, jitter(self.run_id, call));
-        let (attempt, pause_seconds) = (pack.attempt + pack.limited, pause.as_secs_f64());
+        // What people are told is when it goes on, whoever keeps it waiting.
+        let closed = self.gates.opens(&self.pools[landing.no].chain, self.time);
+        let (attempt, pause_seconds) = (pack.attempt + pack.limited, pause.max(closed).as_secs_f64());
         let agent = self.pools[landing.no].agent.clone();
         self.tell(pack.target, EventKind::CallRetried { call, agent, attempt, pause_seconds, failure });
         if pause.is_zero() {
@@ -309,7 +312,6 @@ fn next_step(pack: &Pack, policy: RetryPolicy, kind: FailureKind, n_invalid: usi
         FailureKind::Invalid => (pack.rung == Rung::Split && is_several).then_some(Step::Split),
         // An answer about fewer units is shorter.
         FailureKind::Truncated => (pack.asks.len() > 1).then_some(Step::Split),
-        FailureKind::RateLimited => (pack.limited < MOST_LIMITED).then_some(Step::Limited),
         kind => (kind.may_pass() && has_attempts).then_some(Step::Retry),
     }
 }

@@ -184,6 +184,12 @@ impl Pool {
             || groups.any(|(group, asks)| self.is_full(asks, max) || !may_grow(*group))
     }
 
+    /// Returns the targets for which something waits.
+    #[must_use]
+    pub fn waiting(&self) -> BTreeSet<TargetNo> {
+        self.waiting.keys().copied().chain(self.again.iter().map(|pack| pack.target)).collect()
+    }
+
     /// Takes out everything that waits for a target, in no particular order.
     pub fn take_waiting(&mut self, target: TargetNo) -> Vec<AskRef> {
         let fresh = self.take_fresh(target);

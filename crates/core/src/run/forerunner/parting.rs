@@ -22,6 +22,10 @@ impl RunState {
 
     /// Takes a failure that ends a run; of a forerunner it does so when its target's turn has come.
     pub(in super::super) fn ends_run_for(&mut self, no: TargetNo, failure: &Failure) -> bool {
+        // What a failure means of a phase with an input of its own, that says.
+        if failure.kind == FailureKind::Credentials && self.phase(no).given().is_some() {
+            return false;
+        }
         let ends = matches!(failure.kind, FailureKind::Credentials | FailureKind::Budget);
         if !self.is_early(no) || !ends {
             return self.ends_run(failure);

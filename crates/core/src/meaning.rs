@@ -60,8 +60,7 @@ pub fn of_values(map: &StepsMap, around: &Pipeline) -> Option<Wanting> {
             &[("prompt", about_value(auto))],
             Some(&schema),
         )?;
-        let attempts = Some(RetrySpec { attempts: Some(ATTEMPTS), ..RetrySpec::default() });
-        making.change(&name, |spec| spec.retry = attempts);
+        making.change(&name, |spec| spec.retry = Some(tried(ATTEMPTS)));
     }
     making.finish()
 }
@@ -185,12 +184,16 @@ impl Making {
             output: file.map(SchemaRef::File),
             max_tokens: Some(TOKENS),
             timeout: Some(Span(PATIENCE)),
-            retry: Some(RetrySpec { attempts: Some(1), ..RetrySpec::default() }),
+            retry: Some(tried(1)),
             ..AgentSpec::default()
         };
         self.wanting.pipeline.agents.insert(agent.clone(), spec);
-        let phase =
-            PhaseSpec { agent: Some(AgentRef::Name(agent)), input: Some(json!({})), ..PhaseSpec::default() };
+        let phase = PhaseSpec {
+            agent: Some(AgentRef::Name(agent)),
+            input: Some(json!({})),
+            retry: Some(tried(1)),
+            ..PhaseSpec::default()
+        };
         self.wanting.pipeline.phases.insert(name.clone(), phase);
         self.wanting.answers.insert(name.clone(), answers.to_owned());
         for (field, text) in shown {
@@ -251,6 +254,11 @@ impl Making {
     fn finish(self) -> Option<Wanting> {
         (!self.wanting.pipeline.phases.is_empty()).then_some(self.wanting)
     }
+}
+
+/// Says how often the model is asked. To a phase that says it itself, a provider without room is a failure like others.
+fn tried(attempts: u32) -> RetrySpec {
+    RetrySpec { attempts: Some(attempts), ..RetrySpec::default() }
 }
 
 /// Says what value is wanted. Nothing else of the file is in it, so that it is not asked again for a change elsewhere.

@@ -176,6 +176,9 @@ pub struct StepReport {
     pub tool: Option<String>,
     /// The model that answered; where none did, the one that is asked first.
     pub model: Option<String>,
+    /// The model that is asked first, where another one answered in its place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instead_of: Option<String>,
     /// Who is asked for it: what stands before the `/` of the model.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub provider: Option<String>,

@@ -223,6 +223,7 @@ fn only_a_declared_stand_in_is_asked_and_the_result_names_it() {
     fs::write(place.path().join("x.yaml"), text("selection: { fallback: 'spare:second' }\n")).unwrap();
     let done = go(place.path(), &[], 0);
     assert_eq!(done["steps"]["a"]["model"], "spare/second");
+    assert_eq!(done["steps"]["a"]["instead_of"], "sim/first");
     assert_eq!(done["steps"]["a"]["value"], json!({"result": "só"}));
     assert_eq!((broken.arrived(), good.arrived()), (2, 1));
     assert_eq!(go(place.path(), &[], 0)["steps"]["a"]["model"], "spare/second");

@@ -24,6 +24,7 @@ mod models;
 mod normal;
 mod own;
 mod queues;
+mod refusals;
 
 use std::collections::BTreeSet;
 use std::fs;

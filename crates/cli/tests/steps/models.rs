@@ -3,6 +3,8 @@
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use refrain_testkit::provider::{Entry, Fault, FaultMix, Provider, Settings};
 use serde_json::{Value, json};
@@ -294,13 +296,19 @@ fn the_native_form_asks_the_same() {
 
 /// A model that answers with this, whatever it is asked, in the wire form of chat completions.
 pub(crate) fn scripted(reply: &str) -> String {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}/v1", listener.local_addr().unwrap());
     let choice =
         json!({"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": reply}});
     let body = json!({"id": "x", "object": "chat.completion", "model": "m", "choices": [choice],
         "usage": {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}});
-    let body = body.to_string();
+    served("200 OK", body.to_string()).0
+}
+
+/// Serves the same answer again and again; returns where, and how often somebody came.
+pub(crate) fn served(head: &'static str, body: String) -> (String, Arc<AtomicUsize>) {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/v1", listener.local_addr().unwrap());
+    let arrived = Arc::new(AtomicUsize::new(0));
+    let n = arrived.clone();
     std::thread::spawn(move || {
         for stream in listener.incoming() {
             let mut stream = stream.unwrap();
@@ -316,11 +324,12 @@ pub(crate) fn scripted(reply: &str) -> String {
             }
             let mut asked = vec![0; length];
             reader.read_exact(&mut asked).unwrap();
-            let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close";
+            n.fetch_add(1, Ordering::SeqCst);
+            let head = format!("HTTP/1.1 {head}\r\ncontent-type: application/json\r\nconnection: close");
             write!(stream, "{head}\r\ncontent-length: {}\r\n\r\n{body}", body.len()).unwrap();
         }
     });
-    url
+    (url, arrived)
 }
 
 /// Returns a project whose model always answers with this.

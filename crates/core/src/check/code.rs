@@ -239,4 +239,5 @@ codes! {
     ProductTwice "W0829" Value "two steps leave one file behind" "give one of the two another name";
     Misaligned "E0830" Value "the orchestrator is sure that the pipeline does not do what it is for" "mend the steps, or run with `--allow-misaligned`";
     Doubtful "W0831" Value "the orchestrator doubts that the pipeline does what it is for" "mend the steps, or write `intention:` yourself";
+    PaidStandIn "W0832" Value "a model that costs money stands in for a free one" "name it under `fallback:`, or write `fallback_strategy: fail`";
 }

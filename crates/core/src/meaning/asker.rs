@@ -1,10 +1,10 @@
 //! Values that a model is asked for in the middle of a run: by phases of the pipeline itself.
 
-use refrain_schemas::agent_spec::{AgentSpec, RetrySpec, SchemaRef};
+use refrain_schemas::agent_spec::{AgentSpec, SchemaRef};
 use refrain_schemas::duration::Span;
 use serde_json::{Map, Value, json};
 
-use super::{ATTEMPTS, PATIENCE, TOKENS, prompts};
+use super::{ATTEMPTS, PATIENCE, TOKENS, prompts, tried};
 
 /// What it is asked, of the input of its phase. A change of this asks anew.
 const ASKED: &str = "What is wanted: {{ unit.task }}\n\nIts JSON Schema: {{ unit.schema | json }}\n\n\
@@ -20,7 +20,7 @@ pub fn asker(model: &str, schema: &Value) -> AgentSpec {
         output: answer_with(schema).map(SchemaRef::Inline),
         max_tokens: Some(TOKENS),
         timeout: Some(Span(PATIENCE)),
-        retry: Some(RetrySpec { attempts: Some(ATTEMPTS), ..RetrySpec::default() }),
+        retry: Some(tried(ATTEMPTS)),
         ..AgentSpec::default()
     }
 }

@@ -26,7 +26,9 @@ fn patience(wanting: &Wanting) -> Vec<(Option<Duration>, Option<u32>)> {
 fn a_model_is_given_half_a_minute_and_one_try() {
     let wanting = of_pipeline(&map(Vec::new()), &around()).unwrap();
     assert_eq!(patience(&wanting), [(Some(Duration::from_secs(30)), Some(1)); 3]);
-    assert!(wanting.pipeline.phases.values().all(|phase| phase.retry.is_none() && phase.timeout.is_none()));
+    let tries = wanting.pipeline.phases.values().map(|phase| phase.retry.and_then(|retry| retry.attempts));
+    assert_eq!(tries.collect::<Vec<_>>(), [Some(1); 3], "a provider that has no room is one try as well");
+    assert!(wanting.pipeline.phases.values().all(|phase| phase.timeout.is_none()));
     let wanting = of_results(&map(Vec::new()), &around(), &[]).unwrap();
     assert_eq!(patience(&wanting), [(Some(Duration::from_secs(30)), Some(1))]);
 }

@@ -320,8 +320,10 @@ fn exit_code(state: &RunState, phases: &[&PhaseReport], status: RunStatus) -> Ex
         _ => ExitCode::Ok,
     };
     let mut code = phases.iter().map(of_phase).fold(status.exit_code(), ExitCode::stronger);
-    let lacks = |error: &PhaseError| error.code == FailureKind::Credentials.as_str();
-    let is_refused = phases.iter().any(|phase| phase.error.as_ref().is_some_and(lacks));
+    let lacks = |error: &PhaseError| error.kind() == FailureKind::Credentials.as_str();
+    // One for which something stands in has not failed.
+    let mut failed = phases.iter().filter(|phase| phase.status == PhaseStatus::Failed);
+    let is_refused = failed.any(|phase| phase.error.as_ref().is_some_and(lacks));
     if state.credentials.is_some() || is_refused {
         code = code.stronger(ExitCode::Credentials);
     }

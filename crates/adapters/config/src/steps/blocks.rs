@@ -18,7 +18,7 @@ use crate::yaml;
 /// The keys whose value or whose items may be named by a file.
 const STRUCTURED: [&str; 4] = ["steps", "inputs", "outputs", "parameters"];
 
-/// What ends the keys that lines became, so that nothing that somebody wrote is taken for one.
+/// What stands around the number of a line that became a key, so that nothing that somebody wrote is taken for one.
 const AS_KEY: char = '\u{E000}';
 /// The same, where the key stands in an item of a list.
 const AS_ITEM: char = '\u{E001}';
@@ -40,14 +40,14 @@ pub(crate) fn read(source: &Source<'_>, files: &BTreeMap<String, Option<Vec<u8>>
     if !source.text.contains("<<") && !source.text.contains("{{") {
         return Whole { tree, problems, wanted: Vec::new() };
     }
-    let mut blocks = Blocks { work: Work::new(source, files), within: Vec::new() };
-    // What can be read as it is stays as it is.
-    let lines =
-        if problems.is_empty() { Cow::Borrowed(source.text) } else { blocks.lines(source.text, None) };
-    let (mut tree, mut problems) = match lines {
-        Cow::Owned(text) => yaml::read(&Source::new(source.file.clone(), &text)),
-        Cow::Borrowed(_) => (tree, problems),
+    let mut blocks = Blocks { work: Work::new(source, files), within: Vec::new(), lines: Vec::new() };
+    let rewritten = match blocks.lines(source.text, None) {
+        Cow::Owned(text) => Some(yaml::read(&Source::new(source.file.clone(), &text))),
+        Cow::Borrowed(_) => None,
     };
+    // Within quotes a line is no key, and what can be read as it is stays as it is then.
+    let is_better = |read: &(_, Vec<Problem>)| read.1.is_empty() || !problems.is_empty();
+    let (mut tree, mut problems) = rewritten.filter(is_better).unwrap_or((tree, problems));
     if let Some(tree) = tree.as_mut().filter(|_| problems.is_empty()) {
         blocks.root(tree);
     }
@@ -60,17 +60,19 @@ struct Blocks<'s, 'f> {
     work: Work<'s, 'f>,
     /// The files that are being read in.
     within: Vec<String>,
+    /// The lines that became keys, as they are written, by their numbers.
+    lines: Vec<String>,
 }
 
 impl Blocks<'_, '_> {
     /// Puts what files have where the pipeline names them.
     fn root(&mut self, tree: &mut Node) {
         if let Kind::Text(text) = &tree.kind
-            && let Some(path) = whole(text.trim())
+            && whole(text.trim()).is_some()
         {
             let value = Node { span: tree.span, kind: Kind::Null };
-            let entry = Entry { key: key_of(path, AS_KEY), key_span: tree.span, value };
-            tree.kind = Kind::Map(vec![entry]);
+            let key = self.key_of(&text.clone(), AS_KEY);
+            tree.kind = Kind::Map(vec![Entry { key, key_span: tree.span, value }]);
         }
         if !is_steps(tree) {
             return;
@@ -100,12 +102,15 @@ impl Blocks<'_, '_> {
                 continue;
             };
             let indent = &line[..line.len() - line.trim_start().len()];
-            match self.work.bytes(path, &self.within).map(begins_a_list) {
-                Ok(true) => out.push_str(&format!("{indent}- \"{}\":\n", key_of(path, AS_ITEM))),
-                Ok(false) => out.push_str(&format!("{indent}\"{}\":\n", key_of(path, AS_KEY))),
+            match self.work.bytes(path, &self.within).map(first_line) {
+                Ok(None) => out.push_str(&format!("{indent}#\n")),
+                Ok(Some(first)) if begins_a_list(first) => {
+                    out.push_str(&format!("{indent}- \"{}\":\n", self.key_of(line, AS_ITEM)));
+                }
+                Ok(Some(_)) => out.push_str(&format!("{indent}\"{}\":\n", self.key_of(line, AS_KEY))),
                 // What a file has that is not known yet may be steps.
                 Err(None) if indent.is_empty() => {
-                    out.push_str(&format!("\"{}\":\n", key_of(path, AS_KEY)));
+                    out.push_str(&format!("\"{}\":\n", self.key_of(line, AS_KEY)));
                 }
                 Err(message) => {
                     out.push_str(&format!("{indent}#\n"));
@@ -122,7 +127,7 @@ impl Blocks<'_, '_> {
         if let Kind::Text(text) = &mut node.kind
             && text.contains([AS_KEY, AS_ITEM])
         {
-            *text = as_written(text);
+            *text = self.as_written(text);
         }
         match &mut node.kind {
             Kind::Text(text) if is_structured => {
@@ -143,11 +148,56 @@ impl Blocks<'_, '_> {
         }
     }
 
+    /// Returns what stands for a line that names a file.
+    fn key_of(&mut self, line: &str, mark: char) -> String {
+        self.lines.push(line.trim().to_owned());
+        format!("{mark}{}{mark}", self.lines.len() - 1)
+    }
+
+    /// Returns the line that a key stands for.
+    fn line_of(&self, key: &str) -> Option<&str> {
+        let number = key.trim_matches([AS_KEY, AS_ITEM]).parse::<usize>().ok()?;
+        self.lines.get(number).map(String::as_str)
+    }
+
+    /// Returns the file that an entry stands for.
+    fn named(&self, entry: &Entry) -> Option<String> {
+        let line = self.line_of(&entry.key).filter(|_| is_line(entry))?;
+        whole(line).map(str::to_owned)
+    }
+
+    /// Returns a text with its lines as they were before they became keys.
+    fn as_written(&self, text: &str) -> String {
+        let mut out = String::with_capacity(text.len());
+        let mut rest = text;
+        while let Some(at) = rest.find([AS_KEY, AS_ITEM]) {
+            let (before, key) = rest.split_at(at);
+            let end = key[AS_KEY.len_utf8()..].find([AS_KEY, AS_ITEM]).map(|n| n + 2 * AS_KEY.len_utf8());
+            let line =
+                end.and_then(|end| Some((self.line_of(&key[..end])?, key[end..].strip_prefix("\":")?)));
+            let opened = if key.starts_with(AS_ITEM) { "- \"" } else { "\"" };
+            match line.zip(before.strip_suffix(opened)) {
+                Some(((line, behind), before)) => {
+                    out.push_str(before);
+                    out.push_str(line);
+                    rest = behind;
+                }
+                None => {
+                    let (known, behind) = rest.split_at(at + AS_KEY.len_utf8());
+                    out.push_str(known);
+                    rest = behind;
+                }
+            }
+        }
+        out.push_str(rest);
+        out
+    }
+
     /// A list in the place of an item is the items of that list.
     fn item(&mut self, mut item: Node, is_structured: bool) -> Vec<Node> {
         let is_named = match &item.kind {
             Kind::Text(text) => is_structured && whole(text.trim()).is_some(),
-            Kind::Map(entries) => entries.len() == 1 && named(&entries[0]).is_some(),
+            Kind::Map(entries) => entries.len() == 1 && is_line(&entries[0]),
             _ => false,
         };
         self.node(&mut item, is_structured);
@@ -162,11 +212,15 @@ impl Blocks<'_, '_> {
         let mut known: HashSet<String> = entries.iter().map(|entry| entry.key.clone()).collect();
         let mut out = Vec::with_capacity(n_entries);
         for mut entry in entries {
-            let Some(path) = named(&entry) else {
+            let Some(path) = self.named(&entry) else {
                 let is_structured = STRUCTURED.contains(&entry.key.as_str());
-                if !is_structured && let Some(path) = only_named(&entry.value) {
+                if let Kind::Map(inner) = &entry.value.kind
+                    && !is_structured
+                    && let [line] = inner.as_slice()
+                    && let Some(written) = self.line_of(&line.key).filter(|_| is_line(line))
+                {
                     // A text that stands below its key.
-                    entry.value.kind = Kind::Text(format!("<< {path} >>"));
+                    entry.value.kind = Kind::Text(written.to_owned());
                 }
                 self.node(&mut entry.value, is_structured);
                 out.push(entry);
@@ -235,49 +289,12 @@ pub(crate) fn reads_lines(tree: &Node) -> bool {
 
 fn first_named(tree: &Node) -> Option<Span> {
     let Kind::Map(entries) = &tree.kind else { return None };
-    entries.iter().find(|entry| named(entry).is_some()).map(|entry| entry.key_span)
+    entries.iter().find(|entry| is_line(entry)).map(|entry| entry.key_span)
 }
 
-/// Returns what stands for a line that names a file.
-fn key_of(path: &str, mark: char) -> String {
-    format!("<< {path} >>{mark}")
-}
-
-/// Returns the file that an entry stands for.
-fn named(entry: &Entry) -> Option<String> {
-    let is_bare = matches!(entry.value.kind, Kind::Null);
-    let line = entry.key.strip_suffix([AS_KEY, AS_ITEM]).filter(|_| is_bare)?;
-    whole(line).map(str::to_owned)
-}
-
-/// Returns the file that is all of a value.
-fn only_named(node: &Node) -> Option<String> {
-    match &node.kind {
-        Kind::Map(entries) if entries.len() == 1 => named(&entries[0]),
-        _ => None,
-    }
-}
-
-/// Returns a text with its lines as they were before they became keys.
-fn as_written(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(at) = rest.find([AS_KEY, AS_ITEM]) {
-        let mark = rest[at..].chars().next().unwrap_or(AS_KEY);
-        let before = if mark == AS_ITEM { "- \"<< " } else { "\"<< " };
-        let end = at + mark.len_utf8();
-        let start = rest[..at].rfind(before).filter(|_| rest[end..].starts_with("\":"));
-        let Some(start) = start else {
-            out.push_str(&rest[..end]);
-            rest = &rest[end..];
-            continue;
-        };
-        out.push_str(&rest[..start]);
-        out.push_str(&rest[start + before.len() - "<< ".len()..at]);
-        rest = &rest[end + "\":".len()..];
-    }
-    out.push_str(rest);
-    out
+/// Whether an entry is a line that names a file.
+fn is_line(entry: &Entry) -> bool {
+    matches!(entry.value.kind, Kind::Null) && entry.key.starts_with([AS_KEY, AS_ITEM])
 }
 
 fn span_of(line: usize, text: &str) -> Span {
@@ -287,10 +304,12 @@ fn span_of(line: usize, text: &str) -> Span {
     Span { line, column: number(start), end_line: line, end_column: end }
 }
 
-fn begins_a_list(text: &str) -> bool {
-    let lines = text
-        .lines()
-        .map(str::trim)
-        .filter(|line| !line.is_empty() && !line.starts_with('#') && *line != "---");
-    lines.take(1).any(|line| line == "-" || line.starts_with("- ") || line.starts_with('['))
+/// Returns the first line of a text of YAML that says something.
+fn first_line(text: &str) -> Option<&str> {
+    let is_empty = |line: &&str| line.is_empty() || line.starts_with('#') || *line == "---";
+    text.lines().map(str::trim).find(|line| !is_empty(line))
+}
+
+fn begins_a_list(line: &str) -> bool {
+    line == "-" || line.starts_with("- ") || line.starts_with('[')
 }

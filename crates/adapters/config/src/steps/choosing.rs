@@ -166,6 +166,9 @@ impl Lowering<'_, '_> {
             }
         };
         let model = models.first()?.clone();
+        if requires.stand_in.is_some() {
+            self.no_silent_cost(case, &models, candidates);
+        }
         let before = record.and_then(|record| record.models.first().cloned());
         self.chosen.push(ModelChoice {
             step: case.phase.to_owned(),
@@ -197,6 +200,21 @@ impl Lowering<'_, '_> {
             own,
         ]);
         Digest::of_content(asked.to_string().as_bytes())
+    }
+
+    /// Nobody goes from what is free to what is paid without a word.
+    fn no_silent_cost(&mut self, case: &Case<'_, '_>, models: &[String], candidates: &[Candidate]) {
+        let is_free = |name: &String| {
+            let price =
+                candidates.iter().find(|candidate| candidate.name == *name).and_then(|found| found.price);
+            price.is_some_and(|price| price.input == 0.0 && price.output == 0.0)
+        };
+        let Some((first, others)) = models.split_first().filter(|(first, _)| is_free(first)) else { return };
+        if let Some(paid) = others.iter().find(|name| !is_free(name)) {
+            let message =
+                format!("`{paid}`, which stands in for `{first}`, may cost money, and that is free");
+            self.reading.at(Code::PaidStandIn, case.item, message, None);
+        }
     }
 
     fn no_fit(&mut self, case: &Case<'_, '_>, ranking: &Ranking) {

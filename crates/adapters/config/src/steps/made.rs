@@ -52,6 +52,11 @@ impl Lowering<'_, '_> {
     /// Adds what is made for a step.
     pub(super) fn make(&mut self, Made { phase, by, dependencies, spec }: Made, item: &Item<'_>) {
         self.place(format!("phases.{phase}"), item);
+        // How often a model is asked the phase says itself: then a provider without room is a failure like others.
+        let retry = spec.retry.or(match &by {
+            By::Tool(_) => None,
+            By::Model(agent) => agent.retry,
+        });
         let (tool, action, agent) = match by {
             By::Tool(tool) => {
                 let (name, action) = (tool.name.clone(), tool.action.clone());
@@ -71,6 +76,6 @@ impl Lowering<'_, '_> {
             dependencies,
         });
         let agent = Some(AgentRef::Inline(agent));
-        self.pipeline.phases.insert(phase, PhaseSpec { agent, ..spec });
+        self.pipeline.phases.insert(phase, PhaseSpec { agent, retry, ..spec });
     }
 }

@@ -318,3 +318,17 @@ fn a_variable_with_a_bad_name_is_one_mistake() {
         lowered("name: x\ndefault_model: p:m\nsteps:\n- { id: a, prompt: hi, vars: { a-b: x } }\n");
     assert_eq!(problems, [("E0106".to_owned(), 4)]);
 }
+
+#[test]
+fn what_costs_money_stands_in_for_nothing_free_without_a_word() {
+    let codes = |how: &str, price: u32| {
+        let (_, problems) = lowered(&format!(
+            "name: x\nmodels: {{ p/free: {{ quality: 0.5, cost: {{ input: 0, output: 0 }} }}, p/paid: {{ quality: 0.9, cost: {{ input: {price}, output: 5 }} }} }}\n\
+             selection: {{ strategy: cost{how} }}\nsteps:\n- {{ id: a, prompt: hi{} }}\n",
+            if how.is_empty() { ", requires_model: { fallback_strategy: best_available }" } else { "" }
+        ));
+        problems.into_iter().map(|(code, _)| code).collect::<Vec<_>>()
+    };
+    assert_eq!(codes("", 5), ["W0832"]);
+    assert_eq!(codes(", fallback: 'p:paid'", 5), [""; 0]);
+}

@@ -156,29 +156,55 @@ pub(super) fn arguments(text: &str, at: usize) -> Option<(Vec<&str>, usize)> {
 /// Whether a name is one of the text itself: of an argument, whose `=` is behind it, or of a `for` or `set` somewhere.
 pub(super) fn binds(text: &str, name: &str, at: usize) -> bool {
     let behind = text[at..].trim_start();
-    (behind.starts_with('=') && !behind.starts_with("==")) || bound(text, false).contains_key(name)
+    (behind.starts_with('=') && !behind.starts_with("==")) || bound(text, false).0.contains_key(name)
 }
 
-/// Returns the names that a text has of its own, those of its `for` and `set`, each with where it begins to be one.
-pub(super) fn bound(text: &str, is_bare: bool) -> HashMap<&str, usize> {
-    let mut bound = HashMap::new();
+/// The names that a text has of its own, each with where it is one.
+#[derive(Debug, Default)]
+pub(super) struct Bound<'t>(HashMap<&'t str, Vec<Range<usize>>>);
+
+impl Bound<'_> {
+    /// Whether a name is one of the text's own at a place.
+    pub(super) fn is_own(&self, name: &str, at: usize) -> bool {
+        self.0.get(name).is_some_and(|ranges| ranges.iter().any(|range| range.contains(&at)))
+    }
+}
+
+/// Returns the names of the `for` and `set` of a text. What is gone over, or set, is not yet one of its own.
+pub(super) fn bound(text: &str, is_bare: bool) -> Bound<'_> {
+    let mut bound = Bound::default();
     if !text.contains("for") && !text.contains("set") {
         return bound;
     }
+    // The names of the loops that are open, and in front those of no loop.
+    let mut open: Vec<Vec<(&str, usize)>> = vec![Vec::new()];
     for word in words(text, is_bare) {
-        let rest = &text[word.range.end..];
-        let tag = &rest[..rest.find('%').unwrap_or(rest.len())];
-        let names = match &text[word.range.clone()] {
-            "for" => tag.split(" in ").next(),
-            "set" => tag.split('=').next(),
+        let Range { start, end } = word.range;
+        let tag = &text[end..end + text[end..].find('%').unwrap_or(text.len() - end)];
+        let is_tag = text[..start].trim_end_matches(['-', '+', ' ', '\n']).ends_with("{%");
+        let names = match &text[start..end] {
+            "for" if is_tag || is_bare => tag.split(" in ").next(),
+            "set" if is_tag => tag.split('=').next(),
+            "endfor" if is_tag && open.len() > 1 => {
+                for (name, from) in open.pop().into_iter().flatten() {
+                    bound.0.entry(name).or_default().push(from..start);
+                }
+                continue;
+            }
             _ => continue,
         };
-        // What is gone over, or set, is not yet one of its own.
-        let is_tag = text[..word.range.start].trim_end_matches(['-', '+', ' ']).ends_with("{%");
-        let from = if is_tag { word.range.end + tag.len() } else { 0 };
-        for name in names.into_iter().flat_map(|names| names.split(|c| !is_letter(c))) {
-            bound.entry(name).or_insert(from);
+        let names = names.into_iter().flat_map(|names| names.split(|c| !is_letter(c)));
+        let names = names.filter(|name| !name.is_empty()).map(|name| (name, end + tag.len()));
+        if !is_tag {
+            names.for_each(|(name, _)| bound.0.entry(name).or_default().push(0..text.len()));
+        } else if text[start..end].starts_with('f') {
+            open.push(names.collect());
+        } else if let Some(inner) = open.last_mut() {
+            inner.extend(names);
         }
+    }
+    for (name, from) in open.into_iter().flatten() {
+        bound.0.entry(name).or_default().push(from..text.len());
     }
     bound
 }
@@ -330,11 +356,19 @@ mod tests {
 
     #[test]
     fn names_are_bound_behind_what_binds_them() {
-        let text = "{%- for e in e.x %}{{ e }}{% set a = e %}{{ a }}";
+        let text =
+            "{{ e }}{%- for e in e.x %}{{ e }}{% set a = a %}{{ a }}{% endfor %}{{ e }} {{ a }} {{ set }}";
         let found = bound(text, false);
-        assert_eq!((found["e"], found["a"]), (text.find("%}").unwrap(), text.rfind("%}").unwrap()));
-        assert_eq!(bound("any(e for e in x)", true)["e"], 0);
-        assert!(bound("{{ a }} for e in x", false).is_empty());
+        let at = |what: &str| text.find(what).unwrap();
+        assert!(found.is_own("e", at("e }}{% set")) && found.is_own("a", at("a }}{% endfor")));
+        assert!(
+            !found.is_own("e", at("e }}{%-"))
+                && !found.is_own("e", at("e.x"))
+                && !found.is_own("e", at("e }} {{ a"))
+        );
+        assert!(!found.is_own("a", at("a %}{{ a")) && !found.is_own("a", at("a }} {{ set")));
+        assert!(bound("any(e for e in x)", true).is_own("e", 4));
+        assert!(!bound("{{ a }} for e in x", false).is_own("e", 12));
     }
 
     #[test]

@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 
 use super::Lowering;
 use super::body::Draft;
-use super::code::{arguments, bound, operand, words};
+use super::code::{Word, arguments, bound, operand, words};
 use super::loop_words::{Written, quoted};
 use super::made::{By, Made};
 use super::reading::{Item, OwnItem};
@@ -73,10 +73,9 @@ impl Texts<'_, '_, '_> {
         let path = *found.first().filter(|path| found.len() == 1 && !path.is_empty())?;
         let looks = self.read.looks.as_ref()?;
         let bound = bound(text, true);
-        if let Some(word) =
-            words(path, true).iter().find(|word| bound.contains_key(&path[word.range.clone()]))
-        {
-            let name = &path[word.range.clone()];
+        let is_own = |word: &Word| bound.is_own(&path[word.range.clone()], at);
+        if let Some(word) = words(path, true).into_iter().find(is_own) {
+            let name = &path[word.range];
             let message = format!("a file is looked for before the step, where there is no `{name}` yet");
             let hint = Some("make its path of steps and inputs, or look in a step of its own: `tool: filesystem`, `action: exists`".to_owned());
             self.reading.at(Code::StepRefused, item, message, hint);

@@ -24,7 +24,7 @@ impl Texts<'_, '_, '_> {
         let mut done = 0;
         let bound = bound(text, is_bare);
         for word in words(text, is_bare) {
-            let is_own = bound.get(&text[word.range.clone()]).is_some_and(|from| *from <= word.range.start);
+            let is_own = bound.is_own(&text[word.range.clone()], word.range.start);
             if word.range.start < done || (is_own && !word.has_dollar) {
                 continue;
             }

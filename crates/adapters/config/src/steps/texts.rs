@@ -1,6 +1,7 @@
 //! Texts of a step: their names are found out, and written as the phase sees them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::cell::OnceCell;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use indexmap::IndexMap;
 use refrain_core::check::code::Code;
@@ -208,12 +209,20 @@ impl Texts<'_, '_, '_> {
     }
 
     fn all(&mut self, item: &Item<'_>, text: &str, is_bare: bool, variables: &BTreeSet<String>) {
+        let places = OnceCell::new();
         for path in variables {
-            self.name(item, text, is_bare, path);
+            self.name(item, (text, is_bare), path, || places.get_or_init(|| places_of(text, is_bare)));
         }
     }
 
-    fn name(&mut self, item: &Item<'_>, text: &str, is_bare: bool, path: &str) {
+    /// Finds out what a name means; `places` has where the names of the text stand.
+    fn name<'p>(
+        &mut self,
+        item: &Item<'_>,
+        (text, is_bare): (&str, bool),
+        path: &str,
+        places: impl FnOnce() -> &'p Places<'p>,
+    ) {
         let root = path.split('.').next().unwrap_or(path);
         let is_look = self.read.looks.iter().flatten().any(|look| look.name == root);
         if is_look || self.read.results.contains_key(root) {
@@ -239,7 +248,7 @@ impl Texts<'_, '_, '_> {
             }
             Meaning::Nothing => match self.of_alias(root) {
                 Some(phase) => phase,
-                None if is_always_guarded(text, is_bare, path) => return,
+                None if is_always_guarded(text, places(), path) => return,
                 None => return self.unknown(item, root, root),
             },
         };
@@ -350,7 +359,7 @@ impl Texts<'_, '_, '_> {
             key = inner;
             known.extend(beside);
         }
-        if is_always_guarded(text, is_bare, path) {
+        if is_always_guarded(text, &places_of(text, is_bare), path) {
             return;
         }
         let hint = suggestion(&key, known.iter().map(String::as_str));
@@ -386,7 +395,7 @@ pub(super) fn has_template(value: &Value) -> bool {
 }
 
 /// Whether everything that reads a path says what to do where it leads to nothing.
-fn is_always_guarded(text: &str, is_bare: bool, path: &str) -> bool {
+fn is_always_guarded(text: &str, places: &Places<'_>, path: &str) -> bool {
     let mut keys = path.split('.');
     let root = keys.next().unwrap_or_default();
     let leads_there = |word: &Word| {
@@ -399,9 +408,19 @@ fn is_always_guarded(text: &str, is_bare: bool, path: &str) -> bool {
             None => false,
         })
     };
-    let is_it = |word: &Word| &text[word.range.clone()] == root && leads_there(word);
-    let mut places = words(text, is_bare).into_iter().filter(is_it).peekable();
+    let mut places = places.get(root).into_iter().flatten().filter(|word| leads_there(word)).peekable();
     places.peek().is_some() && places.all(|word| is_guarded(text, word.range.end))
+}
+
+/// Where each name of a text stands.
+type Places<'t> = HashMap<&'t str, Vec<Word>>;
+
+fn places_of(text: &str, is_bare: bool) -> Places<'_> {
+    let mut places = Places::new();
+    for word in words(text, is_bare) {
+        places.entry(&text[word.range.clone()]).or_default().push(word);
+    }
+    places
 }
 
 /// Whether what a schema is of may have fields, so that these stand beside the result.

@@ -296,7 +296,7 @@ fn step_of(names: &Names<'_>, entry: &StepEntry, phase: &PhaseReport, made: &Mad
         model,
         choice: None,
         retries: phase.retries + phase.earlier_retries,
-        timed_out: kind == Some(FailureKind::TimedOut),
+        timed_out: phase.error.as_ref().is_some_and(is_of_time),
         recovered: success && phase.error.is_some(),
         reason: message.filter(|_| is_skipped),
         dependencies: entry.dependencies.clone(),
@@ -320,10 +320,15 @@ fn said(error: &PhaseError) -> String {
 /// What no unit failed for, such as a text that reads what is not there, has the code of the step's error.
 fn type_of(error: &PhaseError) -> String {
     match failure_kind(error) {
-        Some(FailureKind::TimedOut) => "TimeoutError".to_owned(),
+        _ if is_of_time(error) => "TimeoutError".to_owned(),
         Some(kind) => kind.as_str().to_owned(),
         None => error.code.clone(),
     }
+}
+
+/// Whether a call took too long, or all turns of a loop together did.
+fn is_of_time(error: &PhaseError) -> bool {
+    failure_kind(error) == Some(FailureKind::TimedOut) || error.code == FailureKind::TimedOut.as_str()
 }
 
 /// Returns the ids of the steps, those together that hang on none of each other: by the longest way to each.

@@ -52,6 +52,7 @@ mod units;
 mod variables;
 mod written;
 
+pub use course::pattern;
 pub use files::{FileUse, NamedFile, is_inside, named_files};
 pub(crate) use given::misfits;
 pub use params::{article, fits, input_problems, input_schema, input_value, json_type};

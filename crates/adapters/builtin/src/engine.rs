@@ -185,7 +185,7 @@ mod tests {
         check("x{% set a = 'a' * 2 %}{{ a }}", Ok(json!("xaa")));
         check("x{% set a = 'a' * 99999999 %}", Err("a whole number of times"));
         check("x{% set a = unit.list * unit.text %}", Err("multiplies numbers"));
-        check("x\n{% macro a() %}", Err("`macro` is not part of templates at line 2, column 4"));
+        check("x\n{% macro a() %}", Err("repeat with `{% for %}` at line 2, column 4"));
         check("{{ (1, 2) | join('x' | indent(99999999)) }}", Err("a width is at most"));
         check(
             "{% for i in range(9999) %}{% for j in range(9999) %}{{ i }}{% endfor %}{% endfor %}",

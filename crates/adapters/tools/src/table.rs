@@ -1,5 +1,7 @@
 //! Rows with named columns, and how they are read and written.
 
+use indexmap::{IndexMap, IndexSet};
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use crate::params::printed;
@@ -109,6 +111,15 @@ impl Table {
         }
         Ok(())
     }
+}
+
+/// Returns the columns of rows in the order in which a text of JSON names them first.
+pub(crate) fn columns_of_json(text: &str) -> Vec<String> {
+    type Names<'t> = IndexMap<String, &'t RawValue>;
+    let rows = serde_json::from_str::<Vec<Names<'_>>>(text);
+    let rows = rows.or_else(|_| serde_json::from_str(text).map(|row| vec![row])).unwrap_or_default();
+    let columns: IndexSet<String> = rows.into_iter().flat_map(IndexMap::into_keys).collect();
+    columns.into_iter().collect()
 }
 
 fn cell(value: &Value) -> String {

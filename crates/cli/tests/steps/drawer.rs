@@ -269,6 +269,30 @@ fn columns_are_written_in_the_order_of_the_file() {
     );
 }
 
+/// What is read from a text keeps the order of the text.
+#[test]
+fn columns_are_written_in_the_order_of_a_text() {
+    let step = |id: &str, action: &str, parameters: &str| {
+        format!("- {{ id: {id}, tool: data-processing, action: {action}, parameters: {{ {parameters} }} }}\n")
+    };
+    let text = [
+        step("text", "convert", r#"data: '[{"name": "ann", "age": 3}, {"zip": 1, "age": 4}]', format: csv"#),
+        step("file", "filter", "data: rows.json, criteria: 'age > 3', output_format: csv"),
+        step("both", "merge", r#"datasets: ['[{"b": 1, "a": 2}]', '{"c": 3, "a": 4}'], output_format: csv"#),
+    ];
+    let place = staged("x.yaml", &format!("name: x\nsteps:\n{}", text.concat()));
+    std::fs::write(
+        place.path().join("rows.json"),
+        r#"[{"name": "ann", "age": 3}, {"name": "bob", "age": 4}]"#,
+    )
+    .unwrap();
+    let done = done(place.path());
+    let of = |id: &str| done["steps"][id]["value"]["result"]["data"].clone();
+    assert_eq!(of("text"), "name,age,zip\r\nann,3,\r\n,4,1\r\n");
+    assert_eq!(of("file"), "name,age\r\nbob,4\r\n");
+    assert_eq!(of("both"), "b,a,c\r\n1,2,\r\n,4,3\r\n");
+}
+
 #[test]
 fn another_pipeline_may_stand_in_a_text() {
     let text = "name: x\nsteps:\n- id: c\n  tool: pipeline-executor\n  action: execute\n  parameters:\n    inputs: { n: 4 }\n    pipeline: |\n      \

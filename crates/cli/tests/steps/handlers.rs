@@ -119,6 +119,46 @@ fn the_action_of_a_handler_is_done_as_it_says() {
     }
 }
 
+/// A pattern that does not parse is told where it stands.
+#[test]
+fn a_wrong_pattern_is_told_at_its_place() {
+    for header in [false, true] {
+        let handlers = "[{ error_patterns: [fine, 'half ('], fallback_value: 1 }]";
+        let text = if header {
+            format!(
+                "name: x\nglobal_error_handlers: {handlers}\nsteps: [{{ id: a, action: echo a }}, {{ id: b, action: echo b }}]\n"
+            )
+        } else {
+            boom(handlers, "")
+        };
+        let refused = done(&text, 2);
+        let problems = refused["problems"].as_array().unwrap();
+        assert_eq!(problems.len(), 1, "{refused:#}");
+        let at = text.lines().position(|line| line.contains("half (")).unwrap();
+        let column = text.lines().nth(at).unwrap().find("'half").unwrap();
+        let place = (&problems[0]["place"]["line"], &problems[0]["place"]["column"]);
+        assert_eq!(place, (&json!(at + 1), &json!(column + 1)), "{refused:#}");
+        assert!(
+            problems[0]["message"].as_str().unwrap().starts_with("the pattern does not parse"),
+            "{refused:#}"
+        );
+    }
+}
+
+/// A step whose time was up is of one kind, to those that read it as well.
+#[test]
+fn what_took_too_long_is_told_by_one_name() {
+    let text = "name: x\nsteps:\n- { id: slow, tool: python-executor, action: execute, parameters: { code: 'import time; time.sleep(9)' }, \
+                timeout: 1, max_retries: 1, on_failure: continue }\n- { id: told, action: 'echo {{ slow.error_type }}', dependencies: [slow] }\n";
+    let failed = done(text, 1);
+    let slow = &failed["steps"]["slow"];
+    assert_eq!(
+        [&slow["error_type"], &slow["value"]["error_type"], &failed["steps"]["told"]["value"]["result"]],
+        [&json!("TimeoutError"); 3],
+        "{failed:#}"
+    );
+}
+
 /// The files that handlers write, whose texts are their names.
 fn left(handlers: &str, more: &str, code: i32) -> (Vec<&'static str>, Value) {
     let place = staged("x.yaml", &boom(handlers, more));

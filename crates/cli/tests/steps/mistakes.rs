@@ -78,12 +78,34 @@ fn what_says_the_same_twice_is_refused() {
         "`data` and `input_data` say the same thing",
     );
     refused(
-        &convert("{ data: [{ a: 1 }], format: json, output_format: csv }"),
-        "`format` and `output_format` say the same thing",
+        &convert("{ data: '[]', format: json, input_format: json, output_format: csv }"),
+        "`input_format` and `output_format` leave nothing for `format` to say",
     );
     let header = "name: x\ncontext: { timeout: 5, max_retries: 1 }\nconfig: { timeout: 9, error_mode: fail }\nsteps: [{ id: a, action: echo a }]\n";
     refused(header, "`context.timeout` and `config.timeout` say the same thing (keep one of them)");
     assert_eq!(told(&header.replace("timeout: 9, ", ""), 0), "");
+}
+
+/// What cannot be kept, is not known or is not there says so, and what to do instead.
+#[test]
+fn refusals_say_what_is_so() {
+    let input = |more: &str| {
+        format!("name: x\ninputs: {{ n: {{ {more} }} }}\nsteps: [{{ id: a, action: 'echo {{{{ n }}}}' }}]\n")
+    };
+    for kind in ["number", "integer"] {
+        let large = input(&format!("type: {kind}, default: 123456789012345678901234567890"));
+        refused(&large, "cannot be kept: the integer");
+        refused(&large, "is beyond 2^53 and would be rounded; write it as a string");
+    }
+    refused(&input("type: integer, default: x"), "is not a whole number");
+    let turns = "name: x\nsteps:\n- { id: lp, while: 'true', max_iterations: 2, steps: [{ id: r, action: echo x }] }\n";
+    let read = |text: &str| format!("{turns}- {{ id: a, action: 'echo {{{{ {text} }}}}' }}\n");
+    refused(&read("lp_1_r.result"), "`lp` keeps what its last turn made");
+    refused(&read("lp_1_r.result"), "read `lp.last.r`");
+    assert_eq!(told(&read("lp.last.r.result"), 0), "");
+    let text = "name: x\nsteps: [{ id: a, action: 'echo {% macro f() %}x{% endmacro %}' }]\n";
+    refused(text, "`macro` is not part of templates; name values with `{% set x = … %}`, and repeat");
+    refused(&text.replace("macro f()", "include \"x\""), "one template reads no other");
 }
 
 #[test]

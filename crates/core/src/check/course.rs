@@ -9,7 +9,7 @@ use refrain_schemas::json::Json;
 use refrain_schemas::name::{AgentName, PhaseName};
 use refrain_schemas::on_failure::{HandlesSpec, OnFailure, Policy, RecoverSpec};
 use refrain_schemas::phase_spec::PhaseSpec;
-use regex::RegexBuilder;
+use regex::{Regex, RegexBuilder};
 
 use super::agents::{ATTEMPTS, retry_policy};
 use super::code::Code;
@@ -107,24 +107,30 @@ impl Checker<'_> {
             }
         }
         let mut patterns = Vec::new();
-        for (n, pattern) in written.iter().enumerate() {
-            match RegexBuilder::new(pattern).size_limit(LARGEST).build() {
-                Ok(regex) if pattern.len() <= LONGEST => patterns.push(regex),
-                Ok(_) => {
-                    let message = format!("the pattern is longer than {LONGEST} bytes");
-                    self.problems.add(Code::Recover, format!("{path}.patterns[{n}]"), message);
-                }
-                Err(error) => {
-                    let error = error.to_string();
-                    let last =
-                        error.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
-                    let message = format!("the pattern does not parse: {last}");
-                    self.problems.add(Code::Recover, format!("{path}.patterns[{n}]"), message);
-                }
+        for (n, text) in written.iter().enumerate() {
+            match pattern(text) {
+                Ok(regex) => patterns.push(regex),
+                Err(message) => self.problems.add(Code::Recover, format!("{path}.patterns[{n}]"), message),
             }
         }
         Failures { kinds: kinds.to_vec(), patterns, codes: codes.to_vec() }
     }
+}
+
+/// Reads a pattern that messages of failures are held to.
+///
+/// # Errors
+/// Fails with what is wrong with it.
+pub fn pattern(text: &str) -> Result<Regex, String> {
+    let regex = RegexBuilder::new(text).size_limit(LARGEST).build().map_err(|error| {
+        let error = error.to_string();
+        let last = error.lines().last().unwrap_or_default();
+        format!("the pattern does not parse: {}", last.trim_start_matches("error: "))
+    })?;
+    if text.len() > LONGEST {
+        return Err(format!("the pattern is longer than {LONGEST} bytes"));
+    }
+    Ok(regex)
 }
 
 /// Returns how calls of a phase are tried again, where it says so itself. Attempts that it does not count are those of its

@@ -64,14 +64,14 @@ impl Checker<'_> {
     fn declared_values(&mut self, spec: &ParamSpec, kind: ParamType, path: &str) {
         for (n, choice) in spec.choices.iter().enumerate() {
             if !fits(choice, kind) {
-                let message = format!("the choice {choice} is not {}", article(kind));
+                let message = format!("the choice {}", misfit(&choice.to_string(), choice, kind));
                 self.problems.add(Code::ParamDefault, format!("{path}.choices[{n}]"), message);
             }
         }
         let Some(default) = &spec.default else { return };
         let path = format!("{path}.default");
         if !fits(default, kind) {
-            let message = format!("the default {default} is not {}", article(kind));
+            let message = format!("the default {}", misfit(&default.to_string(), default, kind));
             self.problems.add(Code::ParamDefault, path, message);
         } else if !spec.choices.is_empty() && !spec.choices.contains(default) {
             let message = format!("the default {default} is not among the choices");
@@ -104,7 +104,11 @@ impl Checker<'_> {
             other => fits(other, kind).then(|| other.clone()),
         };
         let Some(read) = read else {
-            let message = format!("`--set {name}={}` is not {}", plain(value), article(kind));
+            let written = value.as_str().and_then(|text| serde_json::from_str(text.trim()).ok());
+            let message = match written.and_then(|written| inexact(&written, kind)) {
+                Some(why) => format!("`--set {name}={}` cannot be kept: {why}", plain(value)),
+                None => format!("`--set {name}={}` is not {}", plain(value), article(kind)),
+            };
             self.problems.add(Code::SetType, path, message);
             return None;
         };
@@ -140,7 +144,7 @@ pub fn input_value(spec: &ParamSpec, set: Option<&Value>) -> Option<Value> {
 pub fn input_problems(spec: &ParamSpec, value: &Value) -> Vec<String> {
     let kind = spec.kind.or_else(|| spec.default.as_ref().and_then(type_of));
     if let Some(kind) = kind.filter(|kind| !fits(value, *kind)) {
-        return vec![format!("{} is not {}", plain(value), article(kind))];
+        return vec![misfit(&plain(value), value, kind)];
     }
     if !spec.choices.is_empty() && !spec.choices.contains(value) {
         return vec![format!("{} is not among the choices", plain(value))];
@@ -208,10 +212,29 @@ fn type_of(value: &Value) -> Option<ParamType> {
     })
 }
 
+/// Says of a value that does not fit why that is.
+fn misfit(shown: &str, value: &Value, kind: ParamType) -> String {
+    match inexact(value, kind) {
+        Some(why) => format!("{shown} cannot be kept: {why}"),
+        None => format!("{shown} is not {}", article(kind)),
+    }
+}
+
+/// Says why canonical JSON cannot hold a value that has a type otherwise.
+fn inexact(value: &Value, kind: ParamType) -> Option<String> {
+    let is_whole = kind == ParamType::Integer && value.is_number();
+    let error = Json::of(value).err().filter(|_| is_whole || is_shaped(value, kind))?;
+    Some(error.to_string())
+}
+
 /// Whether a value has a type; one that canonical JSON cannot hold has none.
 #[must_use]
 pub fn fits(value: &Value, kind: ParamType) -> bool {
-    let shape = match kind {
+    is_shaped(value, kind) && Json::of(value).is_ok()
+}
+
+fn is_shaped(value: &Value, kind: ParamType) -> bool {
+    match kind {
         ParamType::String => value.is_string(),
         ParamType::Number => value.is_number(),
         ParamType::Integer => value.is_i64() || value.is_u64(),
@@ -219,8 +242,7 @@ pub fn fits(value: &Value, kind: ParamType) -> bool {
         ParamType::List => value.is_array(),
         ParamType::Object => value.is_object(),
         ParamType::Any => true,
-    };
-    shape && Json::of(value).is_ok()
+    }
 }
 
 /// Reads the text of `--set` as a type.

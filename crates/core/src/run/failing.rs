@@ -131,9 +131,10 @@ impl RunState {
     }
 }
 
-/// Returns the document of a failure that nobody reported.
+/// Returns the document of a failure that nobody reported. One of time has the name that it has in results of steps as well.
 fn document(kind: &str, message: &str) -> Json {
-    let timed_out = kind == "timed_out";
+    let timed_out = kind == FailureKind::TimedOut.as_str();
+    let kind = if timed_out { "TimeoutError" } else { kind };
     let value = json!({ "success": false, "error": message, "error_type": kind, "timed_out": timed_out });
     Json::of(&value).unwrap_or_else(|_| Json::null())
 }

@@ -166,6 +166,13 @@ fn statement(source: &str, tokens: &[Range<usize>]) -> Result<usize, TemplateErr
             Ok(tokens.iter().position(|token| text(token) == "in").map_or(1, |at| at + 1))
         }
         name if STATEMENTS.contains(&name) => Ok(1),
+        name @ ("macro" | "call" | "block" | "filter") => {
+            let instead = "name values with `{% set x = … %}`, and repeat with `{% for %}`";
+            refuse(word, format!("`{name}` is not part of templates; {instead}"))
+        }
+        name @ ("include" | "import" | "from" | "extends") => {
+            refuse(word, format!("`{name}` is not part of templates; one template reads no other"))
+        }
         name => refuse(word, format!("`{name}` is not part of templates")),
     }
 }

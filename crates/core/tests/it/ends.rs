@@ -105,7 +105,7 @@ fn a_phase_has_its_own_time_and_its_own_attempts() {
     let took = world.elapsed() - before;
     assert!((4..6).contains(&took.as_secs()), "{took:?}");
     let found = document(&mut world, "a");
-    assert_eq!((&found["timed_out"], &found["error_type"]), (&json!(true), &json!("timed_out")));
+    assert_eq!((&found["timed_out"], &found["error_type"]), (&json!(true), &json!("TimeoutError")));
 }
 
 #[test]

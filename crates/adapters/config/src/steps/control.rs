@@ -8,8 +8,9 @@ use refrain_core::template::is_template;
 use refrain_schemas::agent_spec::{Backoff, RetrySpec};
 use refrain_schemas::duration::Span;
 use refrain_schemas::name::PhaseName;
-use refrain_schemas::on_failure::{OnFailure, Policy, RecoverSpec};
+use refrain_schemas::on_failure::{OnFailure, Policy};
 use refrain_schemas::phase_spec::PhaseSpec;
+use serde_json::Value;
 
 use super::Lowering;
 use super::body::{Around, Draft, DraftKind};
@@ -31,21 +32,23 @@ impl Lowering<'_, '_> {
         if spec.goto.is_none() {
             spec.goto = self.route(draft, "goto").map(|phase| phase.to_string());
         }
+        // What has steps of its own is not tried again; they are.
+        let is_tried = !matches!(draft.kind, DraftKind::Loop | DraftKind::Pipeline);
+        let usual = self.defaults.policy.filter(|policy| is_tried || *policy != Policy::Retry);
         spec.on_failure = match draft.fields.get("on_failure") {
             Some(item) => self.on_failure(draft, &item),
-            None => self.defaults.policy.map(OnFailure::Policy),
+            None => usual.map(OnFailure::Policy),
         };
         spec.timeout = match draft.fields.get("timeout") {
             Some(item) => self.time(&item),
             None => self.defaults.timeout,
         };
         spec.retry = Some(self.retry(draft));
-        self.error_handling(draft, spec);
-        self.step_handlers(draft, around, spec);
+        let fallback = self.error_handling(draft, spec);
+        self.step_handlers(draft, around, fallback, spec);
         // Who writes down how it is tried again means every failure.
         let says_how = |key: &str| draft.fields.get(key).is_some_and(|item| !item.node.is_scalar());
         let handling = draft.fields.get("error_handling").filter(|item| item.node.get("retry").is_some());
-        let is_tried = !matches!(draft.kind, DraftKind::Loop | DraftKind::Pipeline);
         if spec.on_failure.is_none() && is_tried && (says_how("retry") || handling.is_some()) {
             spec.on_failure = Some(OnFailure::Policy(Policy::Retry));
         }
@@ -103,11 +106,9 @@ impl Lowering<'_, '_> {
 
     /// `max_retries` counts attempts in all: 0 and 1 are one.
     fn retry(&mut self, draft: &Draft<'_>) -> RetrySpec {
-        let mut retry = self.defaults.retry.unwrap_or(RetrySpec {
-            attempts: Some(self.defaults.attempts.unwrap_or(ATTEMPTS)),
-            backoff: Some(Backoff::Exponential),
-            initial: Some(Span(FIRST_PAUSE)),
-            max: Some(Span(LONGEST_PAUSE)),
+        let mut retry = self.defaults.retry.unwrap_or_else(|| {
+            let usual = usual_retry();
+            RetrySpec { attempts: self.defaults.attempts.or(usual.attempts), ..usual }
         });
         let attempts = draft.fields.get("max_retries").and_then(|item| self.whole(&item));
         if let Some(attempts) = attempts {
@@ -161,37 +162,42 @@ impl Lowering<'_, '_> {
         }
     }
 
-    /// `error_handling: { retry, fallback }`.
-    fn error_handling(&mut self, draft: &Draft<'_>, spec: &mut PhaseSpec) {
-        let Some(item) = draft.fields.get("error_handling") else { return };
-        let Some(fields) = self.reading.fields(&item) else { return };
+    /// `error_handling: { retry, fallback }`; returns the value that stands in for what the step makes.
+    fn error_handling(&mut self, draft: &Draft<'_>, spec: &mut PhaseSpec) -> Option<Value> {
+        let item = draft.fields.get("error_handling")?;
+        let fields = self.reading.fields(&item)?;
         self.reading.known(&fields, "`error_handling`", &["retry", "fallback"], &[]);
         if let Some(item) = fields.get("retry") {
             let mut retry = spec.retry.unwrap_or_default();
             self.retry_fields(&item, &mut retry, None);
             spec.retry = Some(retry);
         }
-        if let Some(item) = fields.get("fallback") {
-            self.fallback(draft, &item, spec);
-        }
+        fields.get("fallback").and_then(|item| self.fallback(draft, &item, spec))
     }
 
     /// A text that is a step beside this one is where to go on; anything else is a value.
-    fn fallback(&mut self, draft: &Draft<'_>, item: &Item<'_>, spec: &mut PhaseSpec) {
-        let step =
-            item.text().filter(|text| self.names.beside().is_some_and(|f| f.steps.contains_key(*text)));
-        match step {
-            Some(_) if spec.on_failure.is_none() => spec.on_failure = self.on_failure(draft, item),
-            Some(_) => {
-                let hint = Some("keep one of `fallback` and `on_failure`".to_owned());
-                self.reading.at(Code::StepTwo, item, "there are two ways to go on after a failure", hint);
-            }
-            None => {
-                let value = self.fixed_value(item);
-                let stands_in = |value| RecoverSpec { value: Some(value), ..RecoverSpec::default() };
-                spec.recover.extend(value.map(stands_in));
-            }
+    fn fallback(&mut self, draft: &Draft<'_>, item: &Item<'_>, spec: &mut PhaseSpec) -> Option<Value> {
+        let is_beside = |text: &str| self.names.beside().is_some_and(|f| f.steps.contains_key(text));
+        if !item.text().is_some_and(is_beside) {
+            return self.fixed_value(item);
         }
+        if spec.on_failure.is_none() {
+            spec.on_failure = self.on_failure(draft, item);
+        } else {
+            let hint = Some("keep one of `fallback` and `on_failure`".to_owned());
+            self.reading.at(Code::StepTwo, item, "there are two ways to go on after a failure", hint);
+        }
+        None
+    }
+}
+
+/// Returns how a step is tried that does not say it.
+pub(super) const fn usual_retry() -> RetrySpec {
+    RetrySpec {
+        attempts: Some(ATTEMPTS),
+        backoff: Some(Backoff::Exponential),
+        initial: Some(Span(FIRST_PAUSE)),
+        max: Some(Span(LONGEST_PAUSE)),
     }
 }
 

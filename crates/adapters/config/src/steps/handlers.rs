@@ -2,6 +2,7 @@
 
 use indexmap::IndexMap;
 use refrain_core::check::code::Code;
+use refrain_core::check::pattern;
 use refrain_core::check::suggest::suggestion;
 use refrain_schemas::agent_spec::{RetrySpec, ToolAction};
 use refrain_schemas::duration::Span;
@@ -124,8 +125,15 @@ impl Lowering<'_, '_> {
         }
     }
 
-    /// Reads `on_error` and `error_handlers` of a step; those of the whole file come behind them.
-    pub(super) fn step_handlers(&mut self, draft: &Draft<'_>, around: Option<&Around>, spec: &mut PhaseSpec) {
+    /// Reads `on_error` and `error_handlers` of a step; the value of its `error_handling` comes behind them, and those of the whole
+    /// file come last.
+    pub(super) fn step_handlers(
+        &mut self,
+        draft: &Draft<'_>,
+        around: Option<&Around>,
+        fallback: Option<Value>,
+        spec: &mut PhaseSpec,
+    ) {
         let mut handlers: Vec<Handler> = Vec::new();
         for key in ["on_error", "error_handlers"] {
             let Some(item) = draft.fields.get(key) else { continue };
@@ -141,6 +149,7 @@ impl Lowering<'_, '_> {
             }
         }
         handlers.sort_by_key(|handler| handler.priority);
+        handlers.extend(fallback.map(Handler::standing_in));
         let n_own = handlers.len();
         self.own_handlers.insert(draft.phase.clone(), n_own);
         handlers.extend(self.handlers.iter().cloned());
@@ -196,7 +205,7 @@ impl Lowering<'_, '_> {
         if let Some(item) = fields.get("retry_with_handler")
             && reading.flag(&item) == Some(true)
         {
-            let hint = Some("write `on_failure: retry` and `max_retries:` on the step".to_owned());
+            let hint = Some("write `on_failure: retry` and `max_retries:` on the step, which is tried before its handler acts".to_owned());
             reading.at(Code::StepRefused, &item, "a step is not tried again behind its handler", hint);
         }
         let priority = fields.get("priority").and_then(|item| reading.number(&item));
@@ -233,8 +242,7 @@ impl Lowering<'_, '_> {
             }
         }
         let codes = fields.get("error_codes").map(|item| codes(&item)).unwrap_or_default();
-        let patterns: Vec<String> =
-            patterns.into_iter().map(|(pattern, _)| format!("(?i){pattern}")).collect();
+        let patterns = self.patterns(patterns);
         let reported = if said.is_empty() { Vec::new() } else { vec!["reported".to_owned()] };
         let all = [
             Fits { kinds, ..Fits::default() },
@@ -244,6 +252,19 @@ impl Lowering<'_, '_> {
         ];
         let failures: Vec<Fits> = all.into_iter().filter(Fits::says_something).collect();
         if failures.is_empty() { vec![Fits::default()] } else { failures }
+    }
+
+    /// Returns patterns as they do not heed the case; one that is wrong is told where it stands, and is left out.
+    fn patterns(&mut self, written: Vec<(String, Item<'_>)>) -> Vec<String> {
+        let mut patterns = Vec::new();
+        for (text, item) in written {
+            let text = format!("(?i){text}");
+            match pattern(&text) {
+                Ok(_) => patterns.push(text),
+                Err(message) => self.reading.at(Code::Recover, &item, message, None),
+            }
+        }
+        patterns
     }
 
     /// Reads how often the action of a handler is tried, how long it may take, and whether it may fail.
@@ -332,11 +353,11 @@ impl How {
     /// Returns what a phase goes by that is done like this.
     fn spec(self) -> PhaseSpec {
         let value = self.is_optional.then(|| serde_json::json!({ "success": false }));
-        let retries = self.retries.filter(|retries| *retries > 0);
+        let attempts = self.retries.map(|retries| retries.saturating_add(1));
         PhaseSpec {
             timeout: self.timeout,
-            retry: retries.map(|n| RetrySpec { attempts: Some(n.saturating_add(1)), ..RetrySpec::default() }),
-            on_failure: retries.map(|_| OnFailure::Policy(Policy::Retry)),
+            retry: attempts.map(|n| RetrySpec { attempts: Some(n), ..RetrySpec::default() }),
+            on_failure: attempts.filter(|n| *n > 1).map(|_| OnFailure::Policy(Policy::Retry)),
             recover: value
                 .map(|value| RecoverSpec { value: Some(value), ..RecoverSpec::default() })
                 .into_iter()
@@ -382,6 +403,19 @@ fn written_handlers<'n>(fields: &Fields<'n>) -> impl Iterator<Item = &'n Node> {
 }
 
 impl Handler {
+    /// Returns one with which a value stands in, whatever failed.
+    fn standing_in(value: Value) -> Self {
+        Self {
+            priority: PRIORITY,
+            failures: vec![Fits::default()],
+            value: Some(value),
+            propagate: false,
+            action: None,
+            task: None,
+            how: How::default(),
+        }
+    }
+
     /// Returns the failures of a phase that it is for, if it is its turn.
     pub(super) fn handles(&self, phase: &PhaseName, rank: Option<u32>) -> Vec<HandlesSpec> {
         let of = |Fits { kinds, patterns, codes }| HandlesSpec {

@@ -286,8 +286,21 @@ impl Names {
 
     /// Returns the loop over a list, the turn and the step that a name such as `LOOP_0_STEP` means.
     pub(super) fn of_turn<'a>(&'a self, name: &'a str) -> Option<(&'a str, usize, &'a str)> {
+        self.turn_of(name, |step| step.is_each)
+    }
+
+    /// Returns the loop and the step that such a name means where the loop keeps what its last turn made, and no other.
+    pub(super) fn of_last_turn<'a>(&'a self, name: &'a str) -> Option<(&'a str, &'a str)> {
+        self.turn_of(name, |step| step.is_loop && !step.is_each).map(|(id, _, step)| (id, step))
+    }
+
+    fn turn_of<'a>(
+        &'a self,
+        name: &'a str,
+        is_one: impl Fn(&Known) -> bool,
+    ) -> Option<(&'a str, usize, &'a str)> {
         self.frames.iter().rev().flat_map(|frame| &frame.steps).find_map(|(id, step)| {
-            let rest = name.strip_prefix(id.as_str()).filter(|_| step.is_each)?.strip_prefix('_')?;
+            let rest = name.strip_prefix(id.as_str()).filter(|_| is_one(step))?.strip_prefix('_')?;
             let (turn, step) = rest.split_once('_')?;
             Some((id.as_str(), turn.parse().ok()?, step))
         })

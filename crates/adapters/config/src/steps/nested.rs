@@ -10,7 +10,7 @@ use refrain_core::check::code::Code;
 use refrain_core::check::suggest::suggestion;
 use refrain_core::check::{input_problems, input_schema, json_type};
 use refrain_core::template::is_template;
-use refrain_schemas::agent_spec::{SchemaRef, ToolAction};
+use refrain_schemas::agent_spec::{Backoff, RetrySpec, SchemaRef, ToolAction};
 use refrain_schemas::loop_spec::LoopSpec;
 use refrain_schemas::name::PhaseName;
 use refrain_schemas::on_failure::{OnFailure, Policy};
@@ -33,17 +33,18 @@ use super::texts::{Read, has_template};
 use super::{Lowering, header};
 use crate::node::Kind;
 
-const PARAMETERS: [&str; 7] = [
+const PARAMETERS: [&str; 9] = [
     "pipeline",
     "inputs",
     "inherit_context",
     "timeout",
     "output_mapping",
     "error_handling",
+    "retry_count",
+    "retry_delay",
     "wait_for_completion",
 ];
-const REFUSED: [(&str, &str); 2] = [("retry_count", TRIED), ("retry_delay", TRIED)];
-const TRIED: &str = "say it of the steps of the other pipeline: those are tried again, and not all of it";
+const TRIED: &str = "write `parameters: { error_handling: retry, retry_count: N }`: its steps are tried again, and not all of it";
 
 /// What holds for the pipeline that is being read, and not for one that it carries out.
 struct Kept {
@@ -72,7 +73,7 @@ impl<'s> Lowering<'s, '_> {
             self.reading.report(Code::StepMissing, &draft.fields.path, draft.fields.span, message, hint);
             return self.unread(draft);
         };
-        self.reading.known(&fields, "`pipeline-executor`", &PARAMETERS, &REFUSED);
+        self.reading.known(&fields, "`pipeline-executor`", &PARAMETERS, &[]);
         let Some(item) = fields.get("pipeline") else {
             let hint = Some("add `pipeline: FILE`".to_owned());
             let message = "the parameter `pipeline` is missing";
@@ -83,6 +84,7 @@ impl<'s> Lowering<'s, '_> {
         let Kind::Map(entries) = &other.tree.kind else { return self.unread(draft) };
         let inner = Fields { entries, span: other.tree.span, path: other.path.clone() };
         self.how(&fields, draft, &mut start);
+        let tries = self.tries_of_steps(&fields, &mut start);
         let held = draft.fields.get("output_schema").and_then(|item| self.schema(&item));
         let declared = self.inside(&other, &item, |lowering| lowering.declared(&inner));
         let with = self.with(draft, &fields, &item, &declared, &mut start);
@@ -112,6 +114,7 @@ impl<'s> Lowering<'s, '_> {
         let mapping = fields.get("output_mapping");
         self.inside(&other, &item, |lowering| {
             let kept = lowering.begin_other(draft, &inner, &declared);
+            lowering.try_again(tries);
             lowering.other_steps(draft, &inner);
             let made = lowering.other_outputs(draft, &inner);
             lowering.end_other(kept);
@@ -141,11 +144,13 @@ impl<'s> Lowering<'s, '_> {
         spec.turns = Some(LoopSpec { once: true, turn_timeout, ..LoopSpec::default() });
         spec.retry = None;
         if let Some(item) = fields.get("error_handling") {
-            let policy = self.reading.word(&item, &["fail", "continue"]).map(|word| match word {
-                "continue" => Policy::Continue,
-                _ => Policy::Fail,
-            });
-            if draft.fields.get("on_failure").is_some() {
+            let policy =
+                self.reading.word(&item, &["fail", "continue", "retry"]).and_then(|word| match word {
+                    "continue" => Some(Policy::Continue),
+                    "retry" => None,
+                    _ => Some(Policy::Fail),
+                });
+            if policy.is_some() && draft.fields.get("on_failure").is_some() {
                 let hint = Some("keep one of `error_handling` and `on_failure`".to_owned());
                 self.reading.at(Code::StepTwo, &item, "there are two ways to go on after a failure", hint);
             }
@@ -159,6 +164,41 @@ impl<'s> Lowering<'s, '_> {
                 draft.id
             );
             self.reading.at_key(Code::StepRefused, &item, message, Some(TRIED.to_owned()));
+        }
+    }
+
+    /// Reads how often the steps of the other pipeline are tried, where it says that failures are tried again.
+    fn tries_of_steps(&mut self, fields: &Fields<'_>, start: &mut Start) -> Option<RetrySpec> {
+        let is_policy = start.spec.on_failure.take_if(|on| *on == OnFailure::Policy(Policy::Retry)).is_some();
+        let is_handled = fields.get("error_handling").is_some_and(|item| item.text() == Some("retry"));
+        let is_tried = is_policy || is_handled;
+        let how = ["retry_count", "retry_delay"].into_iter().filter_map(|key| fields.get(key));
+        for item in how.filter(|_| !is_tried) {
+            let message = format!("`{}` is for `error_handling: retry`", item.name());
+            let hint = Some("add `error_handling: retry`, or leave it out".to_owned());
+            self.reading.at_key(Code::StepTwo, &item, message, hint);
+        }
+        let mut tries = super::control::usual_retry();
+        if let Some(count) = fields.get("retry_count").and_then(|item| self.reading.whole(&item)) {
+            tries.attempts = Some(count.saturating_add(1));
+        }
+        match fields.get("retry_delay") {
+            Some(item) if is_zero(&item) => tries.backoff = Some(Backoff::None),
+            Some(item) => {
+                let pause = self.reading.time(&item);
+                (tries.backoff, tries.initial, tries.max) = (Some(Backoff::Fixed), pause, pause);
+            }
+            None => {}
+        }
+        is_tried.then_some(tries)
+    }
+
+    /// Has the steps of the other pipeline tried again that do not say themselves how often, also after failures that their
+    /// tools report.
+    fn try_again(&mut self, tries: Option<RetrySpec>) {
+        if tries.is_some() {
+            self.defaults.retry = tries;
+            self.defaults.policy.get_or_insert(Policy::Retry);
         }
     }
 

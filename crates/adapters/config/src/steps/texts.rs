@@ -326,6 +326,12 @@ impl Texts<'_, '_, '_> {
                 "add a step `{ id: look, tool: filesystem, action: exists, … }` and read `look.exists`";
             return self.reading.at(Code::StepRefused, item, message, Some(hint.to_owned()));
         }
+        if let Some((id, step)) = self.names.of_last_turn(name) {
+            let hint = Some(format!("read `{id}.last.{step}`, which is what its last turn made"));
+            let message =
+                format!("`{id}` keeps what its last turn made, and `{name}` is a turn by its number");
+            return self.at_name(Code::StepName, item, name, message, hint);
+        }
         let dashed = |id: &&str| id.strip_prefix(name).is_some_and(|rest| rest.starts_with('-'));
         let dashed = self.names.all().into_iter().find(dashed);
         let dashed = dashed.map(|id| format!("a step whose id has a `-` is `steps['{id}']`"));

@@ -9,7 +9,6 @@ use serde_json::{Map, Value, json};
 
 use crate::declare::{Field, action, any, boolean, integer, list, one_of, text, texts};
 use crate::params::Params;
-use crate::table::Table;
 use crate::table::aggregate::{FUNCTIONS, aggregate};
 use crate::table::change::changed;
 use crate::table::clean::{Cleaning, MISSING, cleaned};
@@ -18,6 +17,7 @@ use crate::table::keys;
 use crate::table::merge::{JOINS, STRATEGIES, merged};
 use crate::table::pivot::{Turn, pivoted};
 use crate::table::profile::{options, profile};
+use crate::table::{Table, columns_of_json};
 use crate::tool::{Act, Acted, Action, Declared, Fault, Tool};
 
 mod intent;
@@ -113,7 +113,7 @@ fn made(name: &'static str, description: &'static str, own: Vec<Field>) -> Actio
     input.extend([
         ("data", any(), "rows, a text of JSON or CSV, or the path of a file"),
         ("input_data", any(), "the same as `data`"),
-        ("format", formats(), "what the data is; of `convert`, what it becomes"),
+        ("format", formats(), "what the data is; of `convert` without `output_format`, what it becomes"),
         ("input_format", formats(), "what the data is"),
         ("output_format", formats(), "what it becomes"),
         ("column_order", texts(), COLUMN_ORDER),
@@ -192,8 +192,9 @@ impl Source {
         let Value::String(text) = given else {
             return Ok(Self { text: None, value: given.clone(), table: None, is_csv: false });
         };
+        let is_read = action != "convert" || params.has("output_format");
         let said = params.text("input_format");
-        let said = said.or_else(|| params.text("format").filter(|_| action != "convert"));
+        let said = said.or_else(|| params.text("format").filter(|_| is_read));
         if !may_be_path(text) {
             return Self::read(text.clone(), said);
         }
@@ -226,8 +227,14 @@ impl Source {
         }
     }
 
+    /// Returns it as rows; the columns of a text stand in its order.
     fn table(&self) -> Result<Table, Fault> {
-        self.table.clone().map_or_else(|| Table::of(&self.value), Ok)
+        if let Some(table) = &self.table {
+            return Ok(table.clone());
+        }
+        let table = Table::of(&self.value)?;
+        let columns = self.text.as_deref().map(columns_of_json).unwrap_or_default();
+        Ok(Table::made(columns, table.rows))
     }
 }
 

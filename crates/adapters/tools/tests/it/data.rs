@@ -271,8 +271,8 @@ fn what_is_said_twice_or_not_at_all_is_an_error() {
     );
     failed(
         "convert",
-        json!({"data": rows, "format": "csv", "output_format": "json"}),
-        "`format` and `output_format`",
+        json!({"data": rows, "format": "csv", "input_format": "csv", "output_format": "json"}),
+        "`input_format` and `output_format` leave nothing for `format` to say",
     );
     failed(
         "filter",
@@ -295,8 +295,18 @@ fn what_is_said_twice_or_not_at_all_is_an_error() {
     failed("aggregate", json!({"data": rows, "operation": {"group_by": ["a"]}}), "`aggregations` says what");
     failed("transform", json!({"data": rows}), "`operations` says what is done");
     // What the data is and what it becomes are two things.
-    let both = json!({"data": "a,b\n1,2\n", "input_format": "csv", "format": "json"});
-    assert_eq!(made("convert", both), json!([{"a": "1", "b": "2"}]));
+    for (read, becomes) in
+        [("input_format", "format"), ("format", "output_format"), ("input_format", "output_format")]
+    {
+        // One column alone does not look like CSV.
+        let both = json!({"data": "a\n1\n", read: "csv", becomes: "json"});
+        assert_eq!(made("convert", both), json!([{"a": "1"}]), "{read}");
+    }
+    failed(
+        "convert",
+        json!({"data": "a\n1\n", "format": "json", "output_format": "csv"}),
+        "neither JSON nor CSV",
+    );
     let apart = json!({"data": rows, "aggregations": sum, "operation": {"group_by": ["a"]}});
     assert_eq!(made("aggregate", apart), json!([{"a": 1, "s": 1}]));
 }

@@ -1,6 +1,6 @@
 //! The filters of the steps dialect that Refrain's own templates have not, or have otherwise.
 
-use minijinja::value::{Kwargs, Rest, Serde, ValueKind};
+use minijinja::value::{Kwargs, Rest, ValueKind};
 use minijinja::{Environment, Error, ErrorKind, State, Value};
 
 use super::json_text::{self, json};
@@ -372,9 +372,8 @@ fn from_json(state: Context<'_, '_, '_>, value: Value) -> Result<Value, Error> {
     let text = text_of(state, &value)?;
     // A value may take much more than the text that says it.
     charge_bytes(state, text.len().saturating_mul(16))?;
-    let value: serde_json::Value =
-        serde_json::from_str(&text).map_err(|error| refused(format!("the text is no JSON: {error}")))?;
-    Ok(Value::from(Serde(value)))
+    // Read by the engine itself, maps keep the order of the text.
+    serde_json::from_str(&text).map_err(|error| refused(format!("the text is no JSON: {error}")))
 }
 
 fn to_json(

@@ -10,7 +10,6 @@ use super::refused;
 
 /// Returns the JSON of a value, which MUST have been charged; with an indent, on several lines.
 pub(super) fn json(value: &Value, indent: Option<usize>) -> Result<String, Error> {
-    let value = serde_json::to_value(value).map_err(|error| refused(error.to_string()))?;
     let mut text = Vec::new();
     let written = match indent {
         Some(width) => {

@@ -61,6 +61,12 @@ fn filters_are_those_of_steps_files() {
     check("{{ obj | tojson }}", "{\"a\": 1, \"b\": [true, null]}");
     check("{{ obj | to_json }}", "{\n  \"a\": 1,\n  \"b\": [\n    true,\n    null\n  ]\n}");
     check("{{ '{\"k\": [1,2]}' | from_json }}", "{'k': [1, 2]}");
+    check(
+        "{{ '{\"k\": {\"z\": 2.0, \"a\": null}, \"b\": 1}' | from_json }}",
+        "{'k': {'z': 2.0, 'a': None}, 'b': 1}",
+    );
+    check("{{ '{\"z\": 2.0, \"a\": []}' | from_json | to_json(indent=0) }}", "{\"z\": 2.0, \"a\": []}");
+    check("{{ {'z': 1, 'a': {'y': 2, 'b': 3}} }}", "{'z': 1, 'a': {'y': 2, 'b': 3}}");
     check("{{ '/a/b/c.txt' | basename }}", "c.txt");
     check("{{ 'abc-123' | regex_search('[0-9]+') }}|{{ 'abc' | regex_search('[0-9]+') }}", "123|None");
     check("{{ 'abc-123' | regex_replace('[0-9]', '#') }}", "abc-###");

@@ -72,7 +72,7 @@ fn only_expressions_of_templates_have_guards() {
         Ok("{# a ~ b #}{% raw %}{{ a ~ b }}{% endraw %}{{ {'a': {}}° ~ b° }}"),
     );
     check_template("{% if a == '%}' %}x ~ y{% endif %}", Ok("{% if a° == '%}'° %}x ~ y{% endif %}"));
-    check_template("x\n {% macro f(x) %}", Err((2, 5, "`macro` is not part of templates")));
+    check_template("x\n {% macro f(x) %}", Err((2, 5, "`macro` is not part of templates; name values with")));
     check_template("{% set x %}y{% endset %}", Err((1, 4, "`set` without `=`")));
     for captured in [
         "{% set a|default('=') %}{{ a }}{{ a }}{% endset %}",

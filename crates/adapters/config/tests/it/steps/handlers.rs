@@ -56,6 +56,25 @@ fn what_stands_in_is_filled_in() {
     }
 }
 
+/// What is said of the action of a handler holds for it, and the value of `error_handling` comes behind the handlers of a step.
+#[test]
+fn handlers_are_done_as_they_say_and_in_order() {
+    let read = "tool: filesystem, action: read, parameters: { path: p }";
+    check(
+        &format!(
+            "- {{ id: a, {read}, on_error: {{ handler_action: echo x, max_handler_retries: 0 }} }}\n\
+             - {{ id: b, {read}, on_error: {{ handler_action: echo x, max_handler_retries: 1 }} }}\n\
+             - {{ id: c, {read}, error_handling: {{ fallback: 2 }}, on_error: {{ error_codes: [3], fallback_value: 1, priority: 200 }} }}\n"
+        ),
+        &[
+            ("/phases/a-handler-1/retry", json!({"attempts": 1})),
+            ("/phases/b-handler-1/retry", json!({"attempts": 2})),
+            ("/phases/b-handler-1/on_failure", json!("retry")),
+            ("/phases/c/recover", json!([{"codes": ["3"], "value": 1, "rank": 1}, {"value": 2, "rank": 2}])),
+        ],
+    );
+}
+
 /// What stands in is for what fits any of its lists; by priority first, and then in order, those of the file behind.
 #[test]
 fn what_stands_in_says_for_which_failures() {

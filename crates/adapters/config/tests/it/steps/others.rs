@@ -46,6 +46,48 @@ fn another_pipeline_is_a_loop_with_one_turn() {
     );
 }
 
+/// The steps of the other pipeline are what is tried again; those that say it themselves are tried as they say.
+#[test]
+fn failures_in_other_pipelines_are_tried_again() {
+    let steps = "[{ id: in, action: echo hi }, { id: own, action: echo hi, max_retries: 1, on_failure: fail }, \
+                 { id: each, for_each: [1], steps: [{ id: t, action: echo hi }] }]";
+    let call = |parameters: &str, more: &str| {
+        format!(
+            "- {{ id: sub, tool: pipeline-executor, parameters: {{ pipeline: {{ name: y, context: {{ max_retries: 2 }}, steps: {steps} }}, {parameters} }}{more} }}\n"
+        )
+    };
+    let fixed = json!({"attempts": 5, "backoff": "fixed", "initial": "2s", "max": "2s"});
+    check(
+        &call("error_handling: retry, retry_count: 4, retry_delay: 2", ", on_failure: continue"),
+        &[
+            ("/phases/sub/on_failure", json!("continue")),
+            ("/phases/sub_in/retry", fixed.clone()),
+            ("/phases/sub_in/on_failure", json!("retry")),
+            ("/phases/sub_own/retry/attempts", json!(1)),
+            ("/phases/sub_own/on_failure", json!("fail")),
+            ("/phases/sub_each_t/retry", fixed),
+        ],
+    );
+    let usual = json!({"attempts": 3, "backoff": "exponential", "initial": "100ms", "max": "2s"});
+    for (parameters, more) in [("error_handling: retry", ""), ("inputs: {}", ", on_failure: retry")] {
+        let text = call(parameters, more);
+        check(
+            &text,
+            &[("/phases/sub_in/retry", usual.clone()), ("/phases/sub_in/on_failure", json!("retry"))],
+        );
+        // What has steps of its own fails when they do.
+        let (pipeline, _) = lowered(&format!("name: x\nsteps:\n{text}"));
+        for phase in ["sub", "sub_each"] {
+            assert_eq!(pipeline["phases"][phase].get("on_failure"), None, "{phase}: {parameters}{more}");
+        }
+    }
+    check(
+        &call("error_handling: retry, retry_count: 0, retry_delay: 0", ""),
+        &[("/phases/sub_in/retry/attempts", json!(1)), ("/phases/sub_in/retry/backoff", json!("none"))],
+    );
+    check(&call("inputs: {}", ""), &[("/phases/sub_in/retry/attempts", json!(2))]);
+}
+
 #[test]
 fn pipelines_that_cannot_be_carried_out() {
     let call = |parameters: &str| {
@@ -61,10 +103,11 @@ fn pipelines_that_cannot_be_carried_out() {
     refused(&child("inputs: { who: [x] }"), &[("E0825", 1)]);
     refused(&child("inputs: { who: x, n: 6 }"), &[("E0825", 1)]);
     refused(&child("inputs: { who: x }, output_mapping: { a: nosuch }"), &[("E0825", 1)]);
-    for key in ["wait_for_completion: false", "retry_count: 1", "retry_delay: 1"] {
-        refused(&child(&format!("inputs: {{ who: x }}, {key}")), &[("E0802", 1)]);
+    refused(&child("inputs: { who: x }, wait_for_completion: false"), &[("E0802", 1)]);
+    for key in ["retry_count: 1", "retry_delay: 1", "error_handling: fail, retry_count: 1"] {
+        refused(&child(&format!("inputs: {{ who: x }}, {key}")), &[("E0803", 1)]);
     }
-    refused(&child("inputs: { who: x }, error_handling: retry"), &[("E0105", 1)]);
+    refused(&child("inputs: { who: x }, error_handling: again"), &[("E0105", 1)]);
     refused(&child("inputs: { who: x } }, max_retries: 2, metadata: {"), &[("E0802", 1)]);
     refused(&child("inputs: { who: '{{ nobody }}' }"), &[("E0813", 1)]);
     refused(&call("pipeline: { name: x, agents: {}, steps: [{ id: a, action: echo x }] }"), &[("E0825", 1)]);

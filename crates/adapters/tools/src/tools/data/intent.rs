@@ -28,11 +28,10 @@ const SAME_OF_OPERATIONS: [(&str, &str); 12] = [
 
 /// Says what of an input cannot be meant, as far as it is known.
 pub(super) fn judged(action: &str, written: &Written) -> Vec<Complaint> {
-    let format = if action == "convert" { "output_format" } else { "input_format" };
-    let pairs = SAME.into_iter().chain([("format", format)]);
-    let doubled = pairs.filter(|(one, other)| written.has(one) && written.has(other));
+    let doubled = SAME.into_iter().filter(|(one, other)| written.has(one) && written.has(other));
     let mut complaints: Vec<Complaint> =
         doubled.map(|(one, other)| complaint(other, keep_one(one, other))).collect();
+    complaints.extend(too_many_formats(action, written));
     complaints.extend(in_operation(written));
     if action != "merge" && !written.has("data") && !written.has("input_data") {
         complaints.push(complaint("data", "`data` is missing".to_owned()));
@@ -56,6 +55,18 @@ fn complaint(parameter: &str, message: String) -> Complaint {
 
 fn keep_one(one: &str, other: &str) -> String {
     format!("`{one}` and `{other}` say the same thing; keep one of them")
+}
+
+/// Of `convert`, `format` is what the other of the two does not say; of others it is what is read.
+fn too_many_formats(action: &str, written: &Written) -> Option<Complaint> {
+    if !(written.has("format") && written.has("input_format")) {
+        return None;
+    }
+    if action != "convert" {
+        return Some(complaint("input_format", keep_one("format", "input_format")));
+    }
+    let message = "`input_format` and `output_format` leave nothing for `format` to say; leave it out";
+    written.has("output_format").then(|| complaint("format", message.to_owned()))
 }
 
 /// What is said of groups stands in the `operation` or beside it.

@@ -24,6 +24,7 @@ mod models;
 mod normal;
 mod own;
 mod queues;
+mod refused;
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -22,9 +22,11 @@ mod mind;
 mod mistakes;
 mod models;
 mod normal;
+mod outcomes;
 mod own;
 mod queues;
 mod refused;
+mod words;
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use clap::builder::{PathBufValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use refrain_core::model::Model;
 use refrain_schemas::event::Level;
@@ -216,6 +217,14 @@ pub(crate) enum Command {
     Schema(commands::schema::SchemaArgs),
     Convert(commands::convert::ConvertArgs),
     Completions(commands::completions::CompletionsArgs),
+}
+
+/// Takes the name of a file that a result goes to. Elsewhere `-` is standard output, where results are printed anyway.
+pub(crate) fn file() -> impl TypedValueParser<Value = PathBuf> {
+    PathBufValueParser::new().try_map(|path| match path.as_os_str() == "-" {
+        true => Err("`-` is no file; `--json` prints the result to standard output".to_owned()),
+        false => Ok(path),
+    })
 }
 
 /// Parses `name=value`; the value may hold further `=`.

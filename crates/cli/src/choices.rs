@@ -25,7 +25,7 @@ pub(crate) fn read(project: &Project) -> Result<ChoicesOnRecord, CliError> {
     let bytes = match std::fs::read(&path) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(ChoicesOnRecord::default()),
-        Err(error) => return Err(CliError::io(&format!("read {shown}"), &error)),
+        Err(error) => return Err(CliError::state(&format!("read {shown}"), &error)),
     };
     serde_json::from_slice(&bytes).map_err(|error| {
         CliError::usage(format!("{shown} cannot be read: {error}"))
@@ -45,7 +45,7 @@ pub(crate) fn write(
         return Ok(());
     }
     let path = file(project);
-    let failed = |error: std::io::Error| CliError::io(&format!("write {}", path.display()), &error);
+    let failed = |error: std::io::Error| CliError::state(&format!("write {}", path.display()), &error);
     let text = serde_json::to_string_pretty(&record).unwrap_or_default();
     std::fs::create_dir_all(project.state()).map_err(failed)?;
     let turn = File::create(path.with_extension("lock")).map_err(failed)?;

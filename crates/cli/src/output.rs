@@ -5,6 +5,7 @@
 //! cursor, change colours or reorder a line.
 
 use std::io::{self, BufWriter, IsTerminal as _, Stdout, Write};
+use std::sync::Arc;
 
 use refrain_core::escape::{escape_json, screen};
 use rustix::event::{PollFd, PollFlags, Timespec};
@@ -13,7 +14,7 @@ use serde::Serialize;
 use crate::args::{ColorChoice, Globals};
 use crate::render::page::{Page, Theme};
 use crate::report::CliError;
-use crate::{environment, redaction};
+use crate::{environment, redaction, shell};
 
 /// Where a command shows things.
 #[derive(Debug)]
@@ -29,6 +30,8 @@ pub(crate) struct Output {
     pub(crate) errors_on_terminal: bool,
     json: bool,
     quiet: bool,
+    /// How the program is called on the file of this command, where that takes more than its name.
+    program: Option<Arc<str>>,
 }
 
 impl Output {
@@ -47,6 +50,7 @@ impl Output {
             errors_on_terminal,
             json: globals.json,
             quiet: globals.quiet,
+            program: shell::program(globals).map(Arc::from),
         }
     }
 
@@ -56,8 +60,13 @@ impl Output {
     }
 
     /// Returns an empty page for standard output.
-    pub(crate) const fn page(&self) -> Page {
-        Page::new(self.theme)
+    pub(crate) fn page(&self) -> Page {
+        Page::new(self.theme).calling(self.program.as_ref())
+    }
+
+    /// Returns an empty page for standard error.
+    pub(crate) fn error_page(&self) -> Page {
+        Page::new(self.error_theme).calling(self.program.as_ref())
     }
 
     /// Prints a page as the result.
@@ -114,7 +123,8 @@ impl Output {
     /// Says something beside the result on standard error, unless `--quiet`.
     pub(crate) fn note(&self, text: &str) {
         if !self.quiet {
-            complain(&format!("{text}\n"));
+            let own = self.program.as_ref().map(|program| shell::in_commands(text, program));
+            complain(&format!("{}\n", own.as_deref().unwrap_or(text)));
         }
     }
 }

@@ -57,6 +57,11 @@ impl Project {
         crate::wiring::steps_id(&std::fs::read(self.file()).ok()?, &self.file_name)
     }
 
+    /// Returns what results call the pipeline where its file is one of steps, whatever is wrong with it besides.
+    pub(crate) fn steps_name(&self) -> Option<String> {
+        crate::wiring::steps_name(&std::fs::read(self.file()).ok()?, &self.file_name)
+    }
+
     /// Whether the pipeline file is the one that is found in its folder without being named.
     pub(crate) fn is_usual(&self) -> bool {
         usual(&self.dir) == Some(self.file_name.as_str())

@@ -17,6 +17,7 @@ pub(crate) mod import;
 pub(crate) mod ledger;
 pub(crate) mod nearest;
 mod next;
+pub(crate) mod noun;
 pub(crate) mod numbers;
 pub(crate) mod plan;
 pub(crate) mod quality;

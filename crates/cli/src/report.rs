@@ -1,6 +1,7 @@
 //! How commands fail: one kind of error with hints, and the exit code that goes with it.
 
 use std::io;
+use std::path::Path;
 use std::process::ExitCode;
 
 use refrain_core::engine::EngineError;
@@ -13,8 +14,9 @@ use refrain_schemas::failure::FailureKind;
 use refrain_schemas::problem::Problem;
 
 use crate::output::{self, Output};
+use crate::project;
 use crate::render::numbers::counted;
-use crate::render::page::{Page, Theme, Tone};
+use crate::render::page::{Page, Tone};
 use crate::render::words::named_briefly;
 use crate::suggest::did_you_mean;
 use crate::wiring::LogFileError;
@@ -113,6 +115,19 @@ impl CliError {
         Self::new(Kind::Store, format!("failed to {action}: {error}"))
     }
 
+    /// Returns an error of the system at a file of the state.
+    pub(crate) fn state(action: &str, error: &io::Error) -> Self {
+        Self::io(action, error).hint_if(what_helps(error))
+    }
+
+    /// Returns the error of a state that is not as it was written.
+    fn damaged(message: String, folder: &Path) -> Self {
+        let folder = folder.display();
+        Self::new(Kind::Store, message)
+            .hint("`refrain doctor` says what else is wrong")
+            .hint(format!("restore `{folder}/` from a copy, or move it away and run again"))
+    }
+
     /// Returns an error of writing to standard output; a reader that has left is none.
     pub(crate) fn output(error: &io::Error) -> Self {
         if error.kind() == io::ErrorKind::BrokenPipe {
@@ -155,6 +170,13 @@ impl CliError {
         self
     }
 
+    /// Returns the same error in other words.
+    #[must_use]
+    pub(crate) fn said_as(self, words: impl Fn(&str) -> String) -> Self {
+        let hints = self.hints.iter().map(|hint| words(hint)).collect();
+        Self { message: words(&self.message), hints, ..self }
+    }
+
     /// Returns the exit code.
     pub(crate) const fn code(&self) -> Code {
         self.kind.code()
@@ -176,9 +198,8 @@ impl CliError {
         &self.hints
     }
 
-    /// Returns the error as it is shown.
-    fn page(&self, theme: Theme) -> Page {
-        let mut page = Page::new(theme);
+    /// Writes the error as it is shown.
+    fn write(&self, page: &mut Page) {
         if let Some(body) = &self.body {
             page.rendered(body);
         }
@@ -186,7 +207,6 @@ impl CliError {
         for hint in &self.hints {
             page.wrapped(&[(Tone::Plain, " "), (Tone::Strong, "hint:")], hint);
         }
-        page
     }
 }
 
@@ -197,7 +217,9 @@ pub(crate) fn finish(result: Result<Code, CliError>, output: &mut Output) -> Exi
         // What was shown before the failure belongs before its message.
         let _already_failed = output.flush();
         if error.kind != Kind::NobodyReads {
-            output::complain(error.page(output.error_theme).as_str());
+            let mut page = output.error_page();
+            error.write(&mut page);
+            output::complain(page.as_str());
         }
         error.code()
     });
@@ -210,6 +232,7 @@ impl From<EngineError> for CliError {
         match error {
             EngineError::Store(error) => error.into(),
             EngineError::File(error) => error.into(),
+            EngineError::CutShort { why, .. } => Self::from(*why),
             EngineError::UnknownPhase { phase, known } => {
                 Self::usage(message).hint_if(did_you_mean(&phase, known.iter().map(String::as_str)))
             }
@@ -269,9 +292,12 @@ impl From<StoreError> for CliError {
             StoreError::Held { .. } => Self::new(Kind::Held, escape(&message).into_owned())
                 .hint("`refrain status --watch` follows that run; reading commands work meanwhile"),
             StoreError::Newer { .. } => Self::new(Kind::Store, message),
-            StoreError::Damaged { .. } | StoreError::Missing { .. } => Self::new(Kind::Store, message)
-                .hint("`refrain doctor` says what else is wrong")
-                .hint("restore `.refrain/` from a copy, or move it away and run again"),
+            StoreError::Damaged { what, .. } => {
+                let folder = Path::new(&what).parent().unwrap_or_else(|| Path::new(project::STATE));
+                Self::damaged(message, folder)
+            }
+            StoreError::Missing { .. } => Self::damaged(message, Path::new(project::STATE)),
+            StoreError::Io { source, .. } => Self::new(Kind::Store, message).hint_if(what_helps(&source)),
             _ => Self::new(Kind::Store, message),
         }
     }
@@ -300,6 +326,21 @@ impl From<LogFileError> for CliError {
     }
 }
 
+/// Returns what to do about a disk that does not take what is to be kept.
+fn what_helps(error: &io::Error) -> Option<String> {
+    let hint = match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
+            "make room and run again: what is on record stays, and is not done twice"
+        }
+        io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied => {
+            "a run keeps its state in the project folder, which has to be readable and writable; `refrain check`, \
+             `refrain plan` and `refrain status` only read"
+        }
+        _ => return None,
+    };
+    Some(hint.to_owned())
+}
+
 /// Returns what has changed on one line, the old digest before the new one.
 fn drift_line(drift: &Drift) -> String {
     let digest = |digest: &Option<Digest>| digest.as_ref().map_or_else(|| "none".to_owned(), Digest::short);
@@ -317,11 +358,14 @@ fn line_of(problem: &Problem) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::render::page::Theme;
 
     fn check(error: impl Into<CliError>, code: Code, text: &str) {
         let error = error.into();
         assert_eq!(error.code(), code);
-        assert_eq!(error.page(Theme { color: false, width: 80 }).as_str(), text);
+        let mut page = Page::new(Theme { color: false, width: 80 });
+        error.write(&mut page);
+        assert_eq!(page.as_str(), text);
     }
 
     #[test]

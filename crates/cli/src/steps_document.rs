@@ -27,23 +27,34 @@ pub(crate) fn refused(map: &StepsMap, problems: &[Problem]) -> StepsReport {
         error: first.map(|problem| problem.message.clone()),
         error_type: Some("invalid".to_owned()),
         problems: problems.to_vec(),
-        ..empty(map, "failed", ExitCode::Usage.number())
+        ..empty(&map.id, "failed", ExitCode::Usage.number())
     }
 }
 
 /// Returns the document of a run that did not begin, such as one of a project that another process holds.
-pub(crate) fn not_begun(map: &StepsMap, error: &CliError) -> StepsReport {
+pub(crate) fn not_begun(id: &str, error: &CliError) -> StepsReport {
     StepsReport {
-        error: Some(escape(error.message()).into_owned()),
+        error: Some(told(error)),
         error_type: Some("run".to_owned()),
-        ..empty(map, "failed", error.code().number())
+        ..empty(id, "failed", error.code().number())
     }
 }
 
-fn empty(map: &StepsMap, status: &str, exit_code: u8) -> StepsReport {
+/// Returns the document of a run that could not go on, such as for want of room on the disk, with what it had done.
+pub(crate) fn cut_short(document: StepsReport, error: &CliError) -> StepsReport {
+    StepsReport { error: Some(told(error)), error_type: Some("run".to_owned()), ..document }
+}
+
+/// Returns what happened, and what to do about it.
+fn told(error: &CliError) -> String {
+    let hints = error.hints().iter().map(|hint| format!(" ({hint})")).collect::<String>();
+    escape(&format!("{}{hints}", error.message())).into_owned()
+}
+
+fn empty(id: &str, status: &str, exit_code: u8) -> StepsReport {
     StepsReport {
         schema_version: 1,
-        pipeline_id: map.id.clone(),
+        pipeline_id: id.to_owned(),
         execution_id: None,
         status: status.to_owned(),
         success: false,
@@ -106,7 +117,7 @@ pub(crate) fn of_run(
         error_type: failed.filter(|_| !is_done).and_then(|step| step.error_type.clone()),
         steps,
         run: Some(report.clone()),
-        ..empty(map, status, report.exit_code)
+        ..empty(&map.id, status, report.exit_code)
     })
 }
 

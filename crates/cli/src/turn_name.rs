@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use refrain_core::engine::Selection;
 use refrain_schemas::name::PhaseName;
 use refrain_schemas::scope::{Scope, Target};
-use refrain_schemas::steps::{StepEntry, StepsMap};
+use refrain_schemas::steps::{StepEntry, StepKind, StepsMap};
 
 use crate::wiring::in_words_of_steps;
 
@@ -30,7 +30,7 @@ impl<'m> Names<'m> {
     /// Returns what the result of a run calls a step in a turn.
     pub(crate) fn name(&self, target: &Target) -> Option<String> {
         let mut entry = self.entry(&target.phase)?;
-        let mut name = entry.id.clone();
+        let mut name = self.own_name(entry);
         while let Some(around) = &entry.within {
             entry = self.entry(around)?;
             name = match target.scope.get(around.as_str()) {
@@ -39,6 +39,28 @@ impl<'m> Names<'m> {
             };
         }
         Some(name)
+    }
+
+    /// Returns the name of a step in a result for that of its target; anything else as it is.
+    pub(crate) fn called(&self, text: &str) -> String {
+        let entry = text.parse().ok().and_then(|phase| self.entry(&phase));
+        entry.map_or_else(|| self.in_text(text), |entry| entry.id.clone())
+    }
+
+    /// Whether a target is what was made for a step, such as a file of its.
+    pub(crate) fn is_made_for_a_step(&self, target: &str) -> bool {
+        let phase = target.split('@').next().unwrap_or(target);
+        let entry = phase.parse().ok().and_then(|phase| self.entry(&phase));
+        entry.is_some_and(|entry| entry.kind == StepKind::Hidden)
+    }
+
+    /// Returns the name of a phase in the list that it stands in: what is made for a step is called after that.
+    fn own_name(&self, entry: &StepEntry) -> String {
+        let phase = entry.phase.as_str();
+        let dashes = phase.match_indices('-').filter(|_| entry.kind == StepKind::Hidden);
+        let step = |at: usize| Some((self.entry(&phase[..at].parse().ok()?)?, &phase[at..]));
+        let found = dashes.rev().find_map(|(at, _)| step(at));
+        found.map_or_else(|| entry.id.clone(), |(step, rest)| format!("{}{rest}", step.id))
     }
 
     /// Returns a message of the engine in words of the file and of the result.
@@ -115,8 +137,6 @@ fn in_turn(
 
 #[cfg(test)]
 mod tests {
-    use refrain_schemas::steps::StepKind;
-
     use super::*;
 
     fn entry(id: &str, phase: &str, within: Option<&str>) -> StepEntry {

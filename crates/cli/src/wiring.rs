@@ -23,7 +23,7 @@ use refrain_schemas::problem::{Place, Problem, Severity};
 use refrain_schemas::steps::StepsMap;
 use refrain_schemas::time::Timestamp;
 // For the other files of this crate, which name no adapter themselves.
-pub(crate) use refrain_config::{in_words_of_steps, steps_id};
+pub(crate) use refrain_config::{in_words_of_steps, key_of_steps, steps_id, steps_name};
 pub(crate) use refrain_remote::model::{endpoint, price};
 pub(crate) use refrain_remote::{
     KeyFound, KnownModels, KnownPrice, Probe, Reached, SchemaWay, ServiceProbe, prices_age, prices_date,
@@ -44,6 +44,7 @@ mod opened;
 mod probes;
 mod safety;
 pub(crate) mod scripts;
+mod stand_ins;
 mod subject;
 mod toolbox;
 
@@ -52,6 +53,7 @@ pub(crate) use bench::Workbench;
 pub(crate) use opened::Opened;
 pub(crate) use probes::{Asked, Findings, NamedTool};
 use safety::Safety;
+pub(crate) use stand_ins::with_stand_ins;
 pub(crate) use subject::subject;
 pub(crate) use toolbox::registry;
 
@@ -120,14 +122,18 @@ impl Checked {
     /// Turns the lack of inputs into warnings, where nothing else is wrong with a steps file: it is right, and cannot run
     /// before they are set. Returns whether that is so.
     pub(crate) fn forgives_inputs(&mut self) -> bool {
-        let lacks = |problem: &Problem| problem.code == Code::ParamMissing.as_str();
-        let is_so = self.steps.is_some() && self.n_errors() > 0 && self.errors().all(lacks);
+        let is_so = self.lacks_inputs_alone();
         if is_so {
-            for problem in self.problems.iter_mut().filter(|problem| lacks(problem)) {
+            for problem in self.problems.iter_mut().filter(|problem| is_lack(problem)) {
                 problem.severity = Severity::Warning;
             }
         }
         is_so
+    }
+
+    /// Whether nothing is wrong with a steps file but that inputs have no values.
+    fn lacks_inputs_alone(&self) -> bool {
+        self.steps.is_some() && self.n_errors() > 0 && self.errors().all(is_lack)
     }
 
     /// Returns how many problems keep the project from running.
@@ -152,12 +158,21 @@ impl Checked {
     }
 }
 
+/// Whether a problem is that an input has no value.
+fn is_lack(problem: &Problem) -> bool {
+    problem.code == Code::ParamMissing.as_str()
+}
+
 /// Reads and checks a project. Values that are left to a model are those on record, as far as there are any.
 pub(crate) fn check(project: &Project, globals: &Globals) -> Result<Checked, CliError> {
-    let checked = check_with(project, globals, &BTreeMap::new())?;
+    check_recalling(project, &set_to(globals)?)
+}
+
+fn check_recalling(project: &Project, set: &BTreeMap<String, Value>) -> Result<Checked, CliError> {
+    let checked = check_set(project, set, &BTreeMap::new())?;
     let Some(asking) = about_values(project, &checked)? else { return Ok(checked) };
     let known = values_of(&asking.on_record()?);
-    if known.is_empty() { Ok(checked) } else { check_with(project, globals, &known) }
+    if known.is_empty() { Ok(checked) } else { check_set(project, set, &known) }
 }
 
 /// Returns the values that answers hold, by their places in the file.
@@ -215,16 +230,22 @@ pub(crate) fn check_with(
     globals: &Globals,
     answers: &BTreeMap<String, Value>,
 ) -> Result<Checked, CliError> {
+    check_set(project, &set_to(globals)?, answers)
+}
+
+fn check_set(
+    project: &Project,
+    set: &BTreeMap<String, Value>,
+    answers: &BTreeMap<String, Value>,
+) -> Result<Checked, CliError> {
     project.check_state()?;
-    let mut set = given(globals)?;
-    set.extend(globals.set.iter().map(|(name, text)| (name.clone(), Value::String(text.clone()))));
-    let (parsed, known_choices) = parsed(project, answers, &set)?;
+    let (parsed, known_choices) = parsed(project, answers, set)?;
     let safety = Safety::of(&project.dir, parsed.pipeline())?;
     let files =
         parsed.pipeline().map_or_else(|| Ok(BTreeMap::new()), |pipeline| contents(project, pipeline))?;
     let agents = Agents::new(project, parsed.pipeline(), &safety)?;
     let (model, mut problems) =
-        parsed.check(&Surroundings { factories: &agents.factories, files: &files, set: &set });
+        parsed.check(&Surroundings { factories: &agents.factories, files: &files, set });
     problems.extend(safety.problems());
     let wrong = wrong_with_model(project, &agents, &parsed)?;
     let model = model.filter(|_| wrong.is_empty());
@@ -243,6 +264,13 @@ pub(crate) fn check_with(
         sources,
         marks,
     })
+}
+
+/// Returns what inputs are set to: by `--context`, and by `--set`, which goes before it.
+fn set_to(globals: &Globals) -> Result<BTreeMap<String, Value>, CliError> {
+    let mut set = given(globals)?;
+    set.extend(globals.set.iter().map(|(name, text)| (name.clone(), Value::String(text.clone()))));
+    Ok(set)
 }
 
 /// Returns the values of `--context`.

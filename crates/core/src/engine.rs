@@ -146,7 +146,8 @@ impl Engine {
     /// Runs a plan to its end.
     ///
     /// # Errors
-    /// Fails only where there can be no report: the project is held, the request names what is not there, the store fails.
+    /// Fails only where there can be no whole report: the project is held, the request names what is not there, the store fails.
+    /// Where it fails on the way, the error has what was done until then.
     pub async fn run(&self, request: &RunRequest, control: &Control) -> Result<RunReport, EngineError> {
         crate::run::run(self, request, None, control).await
     }

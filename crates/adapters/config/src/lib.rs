@@ -377,15 +377,20 @@ fn sort(problems: &mut [Problem], own: &str) {
 /// Returns the id of a pipeline where its file is one of steps, in letters that a folder may have.
 #[must_use]
 pub fn steps_id(bytes: &[u8], file_name: &str) -> Option<String> {
-    let parsed = parse(bytes, file_name);
-    let tree = parsed.tree.as_ref().filter(|tree| steps::is_steps(tree))?;
-    let id = steps::id_of(tree);
+    let id = steps_name(bytes, file_name)?;
     let plain = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '-' | '_') { c } else { '_' };
     let folder: String = id.chars().take(LONGEST_ID).map(plain).collect();
     // Two ids that come to the same letters are two pipelines all the same.
     let is_whole = folder == id;
     let digest = || Digest::of_content(id.as_bytes()).to_string().chars().take(8).collect::<String>();
     Some(if is_whole { folder } else { format!("{folder}-{}", digest()) })
+}
+
+/// Returns what a steps file is called, as its results say; `None` for any other file.
+#[must_use]
+pub fn steps_name(bytes: &[u8], file_name: &str) -> Option<String> {
+    let parsed = parse(bytes, file_name);
+    parsed.tree.as_ref().filter(|tree| steps::is_steps(tree)).map(steps::id_of)
 }
 
 /// Returns where in a steps file something of the pipeline stands.
@@ -404,6 +409,12 @@ pub fn written(pipeline: &Pipeline) -> Option<String> {
 #[must_use]
 pub fn in_words_of_steps(map: &StepsMap, text: &str) -> String {
     steps::in_words_of_steps(map, text)
+}
+
+/// Returns what steps files call a key of native ones.
+#[must_use]
+pub fn key_of_steps(native: &str) -> &str {
+    steps::key_of_steps(native)
 }
 
 /// Makes a problem about a pipeline file as a whole, such as that it is not there.

@@ -23,6 +23,7 @@ use budget::Budget;
 use handlers::Handler;
 use header::Defaults;
 use left::Way;
+use left_behind::LeftFile;
 use models::Models;
 use names::Names;
 use other::Found;
@@ -45,6 +46,7 @@ mod header;
 mod include;
 mod inputs;
 mod left;
+mod left_behind;
 mod literal;
 mod looks;
 mod loop_words;
@@ -74,7 +76,7 @@ mod words;
 pub(crate) use auto::fill as fill_autos;
 pub(crate) use blocks::{Whole, read};
 pub(crate) use include::include;
-pub(crate) use words::in_words_of_steps;
+pub(crate) use words::{in_words_of_steps, key_of_steps};
 
 /// A steps file after it was turned into a pipeline.
 #[derive(Debug)]
@@ -272,8 +274,8 @@ struct Lowering<'s, 'g> {
     output_dir: Option<String>,
     /// Steps that run where others failed.
     tasks: Vec<Task>,
-    /// The files that steps leave behind, with the id of the first one of each and the places of the others.
-    left_behind: IndexMap<String, (String, Vec<OwnItem>)>,
+    /// The files that steps leave behind, by their names.
+    left_behind: IndexMap<String, Vec<LeftFile>>,
     /// Steps that go by names such as those in turns have, with the loop that they are in.
     like_turns: Vec<(Option<PhaseName>, String, OwnItem)>,
     /// Whether a limit hangs on an input that is not set.

@@ -16,6 +16,7 @@ use refrain_schemas::name::CallId;
 use refrain_schemas::status::Holder;
 
 use crate::calls::calls;
+use crate::error::{placed, placed_opening};
 use crate::folder::{Folder, state_folder};
 use crate::key_index::SegmentSizes;
 use crate::logs::read_history;
@@ -83,7 +84,7 @@ impl FileStore {
         sizes: SegmentSizes,
     ) -> Result<Self, StoreError> {
         let folder = Folder::new(storage, path.clone(), durability == Durability::Power, sizes);
-        let session = Session::open(folder)?;
+        let session = Session::open(folder).map_err(|error| placed(error, &path))?;
         Ok(Self { session: Arc::new(Mutex::new(session)), durability, path })
     }
 
@@ -95,7 +96,8 @@ impl FileStore {
 
     /// Does something short at once.
     fn now<T>(&self, work: impl FnOnce(&mut Session) -> Result<T, StoreError>) -> Result<T, StoreError> {
-        work(&mut self.session.lock().unwrap_or_else(PoisonError::into_inner))
+        let done = work(&mut self.session.lock().unwrap_or_else(PoisonError::into_inner));
+        done.map_err(|error| placed(error, &self.path))
     }
 
     /// Does something that may take long where it does not hold up the caller's thread.
@@ -105,10 +107,11 @@ impl FileStore {
     ) -> Result<T, StoreError> {
         let session = self.session.clone();
         let task = move || work(&mut session.lock().unwrap_or_else(PoisonError::into_inner));
-        tokio::task::spawn_blocking(task).await.unwrap_or_else(|error| {
+        let done = tokio::task::spawn_blocking(task).await.unwrap_or_else(|error| {
             let action = "finish an operation of the store".to_owned();
             Err(StoreError::Io { action, source: std::io::Error::other(error) })
-        })
+        });
+        done.map_err(|error| placed(error, &self.path))
     }
 }
 
@@ -116,7 +119,8 @@ impl FileStore {
 impl Store for FileStore {
     async fn begin_writing(&self, holder: &Holder) -> Result<Opening, StoreError> {
         let holder = holder.clone();
-        self.aside(move |session| session.begin_writing(&holder)).await
+        let opening = self.aside(move |session| session.begin_writing(&holder)).await?;
+        Ok(placed_opening(opening, &self.path))
     }
 
     async fn end_writing(&self) -> Result<(), StoreError> {

@@ -4,7 +4,7 @@ use refrain_core::ports::store::StoreError;
 use refrain_schemas::history::HistoryEntry;
 
 use crate::checkpoint::{Checkpoint, Mark, resume};
-use crate::error::{damaged, failed_to};
+use crate::error::{cut_off, damaged, failed_to};
 use crate::exchange_log::ExchangeLog;
 use crate::folder::Folder;
 use crate::frame::FrameBuilder;
@@ -151,7 +151,7 @@ impl Logs {
         ]
         .iter()
         .filter(|(_, scanned)| scanned.torn > 0)
-        .map(|(log, scanned)| cut_off(log.name(), *scanned))
+        .map(|(log, scanned)| cut_off(log.name(), scanned.torn, scanned.end.end))
         .collect();
         self.history.start_writing(history)?;
         self.pages.start_writing(pages)?;
@@ -188,11 +188,6 @@ fn replace<L>(old: &mut L, new: L, log: impl Fn(&L) -> &RecordLog) {
 
 fn verify(log: &RecordLog, mark: Option<&Mark>) -> Result<Scanned, StoreError> {
     log.scan(resume(mark, log)?, &mut |_| Ok(()))
-}
-
-fn cut_off(name: &str, scanned: Scanned) -> String {
-    let (torn, end) = (scanned.torn, scanned.end.end);
-    format!("an unfinished commit of {torn} bytes was cut off .refrain/{name} at byte {end}")
 }
 
 /// Appends entries to the history.

@@ -7,6 +7,7 @@ use refrain_schemas::money::Budget;
 use crate::address::PhaseAddress;
 use crate::args::ScopeArgs;
 use crate::report::CliError;
+use crate::turn_name;
 use crate::wiring::Opened;
 
 /// What is to be brought up to date, and what that may cost.
@@ -43,7 +44,7 @@ impl WorkArgs {
     pub(crate) fn request(&self, opened: &Opened) -> Result<RunRequest, CliError> {
         self.scopes.check(opened.engine.model())?;
         Ok(RunRequest {
-            targets: self.phases.iter().map(|phase| phase.0.clone()).collect(),
+            targets: self.phases.iter().map(|phase| turn_name::meant(&phase.0, opened.steps())).collect(),
             scopes: self.scopes.scopes.clone(),
             only: self.only,
             force: self.force,

@@ -49,6 +49,12 @@ pub(crate) fn run(args: &ExplainArgs, globals: &Globals, output: &mut Output) ->
     let What::Pipeline(args) = &args.what;
     let project = Project::find(globals)?;
     let checked = wiring::check(&project, globals)?;
+    // A model that is asked about the pipeline is asked about the one that runs.
+    let asks = !args.no_model && checked.steps.as_ref().is_some_and(|map| map.orchestrator.is_some());
+    let (checked, unset) = match asks {
+        true => (checked, Vec::new()),
+        false => wiring::with_stand_ins(&project, globals, checked)?,
+    };
     let Minded { checked, meaning, .. } = if args.no_model {
         mind::recall(&project, checked)?
     } else {
@@ -64,9 +70,14 @@ pub(crate) fn run(args: &ExplainArgs, globals: &Globals, output: &mut Output) ->
     told.meaning = meaning;
     // What cannot be planned, for want of a source for instance, can be explained all the same.
     let request = RunRequest::of_everything(opened.holder());
-    match runtime::on_this_thread(async { Ok(opened.engine.plan(&request).await) })? {
-        Ok(plan) => told.now = Some(planned(&plan)),
-        Err(error) => output.note(&format!("what a run would do now is not known: {error}")),
+    if unset.is_empty() {
+        match runtime::on_this_thread(async { Ok(opened.engine.plan(&request).await) })? {
+            Ok(plan) => told.now = Some(planned(&plan)),
+            Err(error) => output.note(&format!("what a run would do now is not known: {error}")),
+        }
+    } else {
+        let unset = unset.join(", ");
+        output.note(&format!("what a run would do now hangs on what is not set: {unset}"));
     }
     if output.wants_json() {
         output.json(&told)?;

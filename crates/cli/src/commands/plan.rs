@@ -7,13 +7,14 @@ use refrain_core::engine::RunRequest;
 use refrain_schemas::exit_code::ExitCode;
 use refrain_schemas::plan::PlanReport;
 
-use crate::args::Globals;
 use crate::args::work::WorkArgs;
+use crate::args::{self, Globals};
 use crate::output::Output;
 use crate::project::Project;
+use crate::render::noun::Noun;
 use crate::render::outlay::Allowed;
 use crate::report::CliError;
-use crate::{choices, mind, plan_file, render, runtime, wiring};
+use crate::{choices, mind, plan_file, render, runtime, steps_words, wiring};
 
 /// Show what a run would do and what it would cost
 ///
@@ -37,7 +38,7 @@ pub(crate) struct PlanArgs {
     #[command(flatten)]
     pub(crate) work: WorkArgs,
     /// Write the plan to a file
-    #[arg(short = 'o', long = "output", value_name = "FILE")]
+    #[arg(short = 'o', long = "output", value_name = "FILE", value_parser = args::file())]
     pub(crate) output: Option<PathBuf>,
     /// Exit with 10 if a run would do anything
     #[arg(long)]
@@ -112,7 +113,13 @@ fn show(
         report.in_doubt = if live.is_some() { 0 } else { report.in_doubt };
         let allowed = Allowed::of(opened.engine.model(), &request.budget);
         let mut page = output.page();
-        render::plan::write(&mut page, &report, &allowed);
+        match opened.steps() {
+            Some(map) => {
+                let shown = steps_words::plan(map, &report);
+                render::plan::write(&mut page, Noun::Steps, &report, &shown, &allowed);
+            }
+            None => render::plan::write(&mut page, Noun::Phases, &report, &report, &allowed),
+        }
         choices::show(&mut page, &report.choices);
         output.show(&page)?;
     }

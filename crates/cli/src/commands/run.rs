@@ -3,23 +3,25 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use refrain_core::engine::{Control, RunRequest};
+use refrain_core::engine::{Control, EngineError, RunRequest};
 use refrain_schemas::exit_code::{ExitCode, PRECEDENCE};
 use refrain_schemas::failure::{FailureKind, UnitFailure};
 use refrain_schemas::name::UnitId;
 use refrain_schemas::plan_file::{PlanFile, PlannedRequest};
 use refrain_schemas::report::{PhaseReport, PhaseStatus, RunReport};
 use refrain_schemas::scope::Target;
+use refrain_schemas::time::Timestamp;
 
-use crate::args::Globals;
 use crate::args::work::WorkArgs;
+use crate::args::{self, Globals};
 use crate::interrupt::Watch;
 use crate::mind::{self, MindArgs, Minded, Terms};
 use crate::output::{Output, complain};
 use crate::project::Project;
+use crate::render::noun::Noun;
 use crate::render::numbers::counted;
 use crate::render::page::Page;
-use crate::render::run::{Holes, Noun};
+use crate::render::run::Holes;
 use crate::report::CliError;
 use crate::result_file::ResultFile;
 use crate::wiring::{Checked, Opened};
@@ -67,6 +69,7 @@ pub(crate) struct RunArgs {
         short = 'o',
         long = "output",
         value_name = "FILE",
+        value_parser = args::file(),
         conflicts_with = "dry_run",
         hide_short_help = true
     )]
@@ -84,14 +87,45 @@ pub(crate) struct RunArgs {
 pub(crate) fn run(args: &RunArgs, globals: &Globals, output: &mut Output) -> Result<ExitCode, CliError> {
     let project = Project::find(globals)?;
     let project = Project { chooses_anew: args.choose, ..project };
-    let checked = wiring::check(&project, globals)?;
-    let file = ResultFile::new(args.output.as_ref(), globals)?;
-    let Minded { checked, spent, .. } = about(args, &project, checked, &file, globals, output)?;
+    let mut file = ResultFile::new(args.output.as_ref(), globals)?;
+    let ended = carry_out(args, &project, &mut file, globals, output);
+    if let Err(error) = &ended
+        && !args.dry_run
+        && !file.is_told()
+        && let Err(untold) = tell_of_failure(&project, error, &mut file, output)
+    {
+        output.note(&format!("warning: {}", untold.message()));
+    }
+    ended
+}
+
+/// There is a document for every outcome of a steps file; of other files that did not run there is none, and none of an
+/// earlier run that would pass for it.
+fn tell_of_failure(
+    project: &Project,
+    error: &CliError,
+    file: &mut ResultFile,
+    output: &mut Output,
+) -> Result<(), CliError> {
+    match project.steps_name() {
+        Some(id) => file.tell(&steps_document::not_begun(&id, error), output),
+        None => file.remove(),
+    }
+}
+
+fn carry_out(
+    args: &RunArgs,
+    project: &Project,
+    file: &mut ResultFile,
+    globals: &Globals,
+    output: &mut Output,
+) -> Result<ExitCode, CliError> {
+    let checked = wiring::check(project, globals)?;
+    let Minded { checked, spent, .. } = about(args, project, checked, globals, output)?;
     if let (None, Some(map), true) = (&checked.model, &checked.steps, file.is_wanted(output)) {
-        // There is a document for every outcome of a steps file.
         file.tell(&steps_document::refused(map, &checked.problems), output)?;
     }
-    let mut opened = wiring::opened(project, checked, globals)?;
+    let mut opened = wiring::opened(project.clone(), checked, globals)?;
     let idle = opened.warn(output)?;
     choices::note(opened.choices(), output);
     if args.dry_run {
@@ -111,16 +145,20 @@ pub(crate) fn run(args: &RunArgs, globals: &Globals, output: &mut Output) -> Res
             None => opened.engine.run(&request, &control).await,
         };
         opened.engine.ports().tools.close().await;
-        Ok(report?)
-    });
+        Ok(report)
+    })?;
     let mut report = match report {
         Ok(report) => report,
-        Err(error) => {
-            opened.discard_empty_logs();
-            if let Some(map) = opened.steps().filter(|_| file.is_wanted(output)) {
-                file.tell(&steps_document::not_begun(map, &error), output)?;
+        Err(EngineError::CutShort { report, why }) => {
+            let error = CliError::from(*why);
+            if let Err(untold) = tell_of_part(&opened, &report, started, &error, file, output) {
+                output.note(&format!("warning: {}", untold.message()));
             }
             return Err(error);
+        }
+        Err(error) => {
+            opened.discard_empty_logs();
+            return Err(error.into());
         }
     };
     opened.conclude(&report);
@@ -142,27 +180,39 @@ pub(crate) fn run(args: &RunArgs, globals: &Globals, output: &mut Output) -> Res
     Ok(code(&report))
 }
 
+/// Tells what a run had done that could not go on.
+fn tell_of_part(
+    opened: &Opened,
+    report: &RunReport,
+    started: Timestamp,
+    error: &CliError,
+    file: &mut ResultFile,
+    output: &mut Output,
+) -> Result<(), CliError> {
+    match opened.steps().filter(|_| file.is_wanted(output)) {
+        Some(map) => {
+            let document = steps_document::of_run(opened, map, report, (started, wiring::now()))?;
+            file.tell(&steps_document::cut_short(document, error), output)
+        }
+        None => file.tell(report, output),
+    }
+}
+
 /// Asks a model what it is to be asked before a run; a run that is only shown asks nobody.
 fn about(
     args: &RunArgs,
     project: &Project,
     checked: Checked,
-    file: &ResultFile,
     globals: &Globals,
-    output: &mut Output,
+    output: &Output,
 ) -> Result<Minded, CliError> {
     if args.dry_run {
         let minded = mind::recall(project, checked)?;
         mind::say_what_is_open(&minded, output);
         return Ok(minded);
     }
-    let map = checked.steps.clone();
     let terms = Terms { args: args.mind, offline: args.offline, budget: args.work.budget.budget() };
-    let minded = mind::ask(project, checked, &terms, globals, output);
-    if let (Err(error), Some(map), true) = (&minded, &map, file.is_wanted(output)) {
-        file.tell(&steps_document::not_begun(map, error), output)?;
-    }
-    minded
+    mind::ask(project, checked, &terms, globals, output)
 }
 
 /// Makes out what is asked for: by the arguments, or by a plan that was written down.
@@ -221,7 +271,7 @@ fn holes(opened: &Opened, report: &RunReport) -> Result<Vec<Holes>, CliError> {
 
 /// Shows on standard error what the first requests that `--offline` missed are nearest to, and how many more there are.
 fn show_misses(opened: &Opened, report: &RunReport, output: &Output) -> Result<(), CliError> {
-    let mut page = Page::new(output.error_theme);
+    let mut page = output.error_page();
     for phase in &report.phases {
         let target = Target { phase: phase.phase.clone(), scope: phase.scope.clone() };
         let missed = missed(phase);

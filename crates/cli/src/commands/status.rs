@@ -9,13 +9,14 @@ use refrain_schemas::history::HistoryEntry;
 use refrain_schemas::ledger::AskResult;
 use refrain_schemas::scope::Target;
 use refrain_schemas::status::StatusReport;
+use refrain_schemas::steps::StepsMap;
 
 use crate::address::PhaseAddress;
 use crate::args::{Globals, ScopeArgs};
 use crate::output::Output;
-use crate::render::{self, page::Page};
+use crate::render::{self, noun::Noun, page::Page};
 use crate::report::CliError;
-use crate::{runtime, wiring};
+use crate::{runtime, steps_words, turn_name, wiring};
 
 /// How often `--watch` looks.
 const PAUSE: Duration = Duration::from_millis(500);
@@ -48,7 +49,8 @@ pub(crate) fn run(args: &StatusArgs, globals: &Globals, output: &mut Output) -> 
     args.scopes.check(opened.engine.model())?;
     let mut targets: Vec<Target> = Vec::new();
     for phase in &args.phases {
-        targets.extend(opened.engine.select(&phase.0)?);
+        let meant = turn_name::meant(&phase.0, opened.steps());
+        targets.extend(opened.engine.select(&meant).map_err(|error| opened.in_own_words(error.into()))?);
     }
     runtime::on_this_thread(async {
         let mut screen = Screen::default();
@@ -64,7 +66,7 @@ pub(crate) fn run(args: &StatusArgs, globals: &Globals, output: &mut Output) -> 
             if !args.watch {
                 (report.open_errors, report.idle_edits) = opened.remarks().await;
             }
-            screen.show(&report, kept, args.watch, output)?;
+            screen.show(&report, kept, opened.steps(), args.watch, output)?;
             if !args.watch {
                 return Ok(ExitCode::Ok);
             }
@@ -116,6 +118,7 @@ impl Screen {
         &mut self,
         report: &StatusReport,
         kept_by_killed: Option<u64>,
+        steps: Option<&StepsMap>,
         watch: bool,
         output: &mut Output,
     ) -> Result<(), CliError> {
@@ -128,7 +131,10 @@ impl Screen {
             return output.flush();
         }
         let mut page = output.page();
-        render::status::write(&mut page, report);
+        match steps {
+            Some(map) => render::status::write(&mut page, Noun::Steps, &steps_words::status(map, report)),
+            None => render::status::write(&mut page, Noun::Phases, report),
+        }
         if let Some(kept) = kept_by_killed {
             render::status::write_killed(&mut page, kept);
         }

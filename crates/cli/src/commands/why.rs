@@ -9,8 +9,9 @@ use refrain_schemas::why::WhyReport;
 use crate::address::UnitAddress;
 use crate::args::Globals;
 use crate::output::Output;
+use crate::render::noun::Noun;
 use crate::report::CliError;
-use crate::{render, runtime, turn_name, wiring};
+use crate::{render, runtime, steps_words, turn_name, wiring};
 
 /// Explain why a phase, or one unit of it, would run
 ///
@@ -46,16 +47,26 @@ fn last_error(opened: &wiring::Opened, report: &WhyReport) -> Result<Option<Phas
 /// Explains.
 pub(crate) fn run(args: &WhyArgs, globals: &Globals, output: &mut Output) -> Result<ExitCode, CliError> {
     let opened = wiring::open(globals)?;
+    explain(args, &opened, output).map_err(|error| opened.in_own_words(error))?;
+    Ok(ExitCode::Ok)
+}
+
+fn explain(args: &WhyArgs, opened: &wiring::Opened, output: &mut Output) -> Result<(), CliError> {
     let target = opened.engine.target(&turn_name::meant(&args.address.selection, opened.steps()))?;
     let unit = args.address.unit.as_deref();
     let report = runtime::on_this_thread(async { Ok(opened.engine.why(&target, unit, args.limit).await?) })?;
     if output.wants_json() {
-        output.json(&report)?;
-    } else {
-        let mut page = output.page();
-        let error = last_error(&opened, &report)?;
-        render::why::write(&mut page, &report, error.as_ref(), unit.is_some());
-        output.show(&page)?;
+        return output.json(&report);
     }
-    Ok(ExitCode::Ok)
+    let mut page = output.page();
+    let error = last_error(opened, &report)?;
+    let one = unit.is_some();
+    match opened.steps() {
+        Some(map) => {
+            let (told, error) = steps_words::why(map, &report, error.as_ref());
+            render::why::write(&mut page, Noun::Steps, &told, error.as_ref(), one);
+        }
+        None => render::why::write(&mut page, Noun::Phases, &report, error.as_ref(), one),
+    }
+    output.show(&page)
 }

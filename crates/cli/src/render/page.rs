@@ -1,8 +1,11 @@
 //! A page of text for people. Every text is cleaned on its way in, so nothing on a page can steer a terminal.
 
+use std::sync::Arc;
+
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
 use crate::render::table::Table;
+use crate::shell;
 use refrain_core::escape::escape;
 
 /// How pages look.
@@ -57,12 +60,21 @@ pub(crate) type Piece<'a> = (Tone, &'a str);
 pub(crate) struct Page {
     theme: Theme,
     text: String,
+    /// How this program is called on the file that the page is about, where that takes more than its name.
+    program: Option<Arc<str>>,
 }
 
 impl Page {
     /// Returns an empty page.
     pub(crate) const fn new(theme: Theme) -> Self {
-        Self { theme, text: String::new() }
+        Self { theme, text: String::new(), program: None }
+    }
+
+    /// Has the commands that texts name be about the same file as this one.
+    #[must_use]
+    pub(crate) fn calling(mut self, program: Option<&Arc<str>>) -> Self {
+        self.program = program.cloned();
+        self
     }
 
     /// Returns how the page looks.
@@ -136,6 +148,10 @@ impl Page {
     /// indented, so that none passes for a line of the page.
     pub(crate) fn hang(&mut self, indent: usize, tone: Tone, text: &str) {
         let width = self.theme.width.saturating_sub(indent).max(20);
+        let text = match &self.program {
+            Some(program) => shell::in_commands(text, program),
+            None => text.to_owned(),
+        };
         let lines = text.trim_end().split('\n').flat_map(|line| wrap(&escape(line.trim_end()), width));
         for (n, line) in lines.enumerate() {
             if n > 0 {

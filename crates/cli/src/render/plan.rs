@@ -2,23 +2,24 @@
 
 use refrain_schemas::plan::{PhasePlan, PlanReport, PlannedAction, PlannedEdge};
 
+use crate::render::noun::Noun;
 use crate::render::numbers::{count, counted, money_range, range, token_range};
 use crate::render::outlay::{self, Allowed};
 use crate::render::page::{Page, Tone};
 use crate::render::table::{Align, Cell, Table, cell, toned};
 use crate::render::words;
 
-/// Writes a plan, and whether what is allowed will do.
-pub(crate) fn write(page: &mut Page, report: &PlanReport, allowed: &Allowed) {
-    page.table(&table(report));
+/// Writes a plan as it is shown in words of the file, and whether what is allowed will do.
+pub(crate) fn write(page: &mut Page, noun: Noun, report: &PlanReport, shown: &PlanReport, allowed: &Allowed) {
+    page.table(&table(noun, shown));
     page.gap();
-    summary(page, report);
+    summary(page, noun, shown);
     if report.changes {
         outlay::write(page, report, allowed);
     }
-    edges(page, report);
+    edges(page, shown);
     doubts(page, report);
-    failing(page, report);
+    failing(page, noun, shown);
 }
 
 /// Says which phases follow others unit by unit, and which wait for all of them.
@@ -46,19 +47,24 @@ const fn is_to_do(phase: &PhasePlan) -> bool {
 }
 
 /// Says which units no call can help.
-fn failing(page: &mut Page, report: &PlanReport) {
+fn failing(page: &mut Page, noun: Noun, report: &PlanReport) {
     for phase in report.phases.iter().filter(|phase| phase.failing > 0) {
         let target = words::target(&phase.phase, &phase.scope);
         let why = phase.failure.as_ref().map_or_else(String::new, |failure| format!(": {failure}"));
         let verb = if phase.failing == 1 { "is" } else { "are" };
-        let text = format!("{} of {target} {verb} sure to fail{why}", counted(phase.failing, "unit"));
+        let text = match noun {
+            Noun::Phases => {
+                format!("{} of {target} {verb} sure to fail{why}", counted(phase.failing, "unit"))
+            }
+            Noun::Steps => format!("{target} is sure to fail{why}"),
+        };
         page.wrapped(&[(Tone::Warn, "warning:")], &text);
     }
 }
 
-fn table(report: &PlanReport) -> Table {
+fn table(noun: Noun, report: &PlanReport) -> Table {
     let mut table = Table::new(&[
-        ("PHASE", Align::Left),
+        (noun.heading(), Align::Left),
         ("PLAN", Align::Left),
         ("NOW", Align::Left),
         ("UNITS", Align::Right),
@@ -76,9 +82,12 @@ fn table(report: &PlanReport) -> Table {
             cell(words::target(&phase.phase, &phase.scope)),
             action(phase.action),
             toned(words::freshness_tone(phase.freshness), phase.freshness.as_str()),
-            cell(
-                phase.units.map_or_else(|| "?".to_owned(), |n| if n == 0 { String::new() } else { count(n) }),
-            ),
+            cell(match (noun, phase.units) {
+                // A step is one thing.
+                (Noun::Steps, _) | (_, Some(0)) => String::new(),
+                (Noun::Phases, Some(n)) => count(n),
+                (Noun::Phases, None) => "?".to_owned(),
+            }),
             counted(range(&phase.run)),
             counted(range(&phase.reuse)),
             counted(range(&phase.calls)),
@@ -116,15 +125,16 @@ fn why(phase: &PhasePlan) -> String {
     format!("{} missing", missing.join(", "))
 }
 
-fn summary(page: &mut Page, report: &PlanReport) {
+fn summary(page: &mut Page, noun: Noun, report: &PlanReport) {
     let n = report.phases.iter().filter(|phase| is_to_do(phase)).count() as u64;
     if report.changes && report.calls.max == Some(0) && report.run.max == Some(0) && n > 0 {
-        let text = format!("no calls, {} to bring up to date", counted(n, "phase"));
+        let text = format!("no calls, {} to bring up to date", counted(n, noun.one()));
         page.wrapped(&[(Tone::Strong, "a run would change something:")], &text);
     } else if report.changes {
         let text = format!(
-            "{} units to ask, {} to reuse, {} calls{}",
+            "{} {} to ask, {} to reuse, {} calls{}",
             range(&report.run),
+            noun.units(),
             range(&report.reuse),
             range(&report.calls),
             retries(report)
@@ -172,7 +182,7 @@ mod tests {
     fn allowing(report: Value, allowed: &Allowed) -> String {
         let report: PlanReport = serde_json::from_value(report).unwrap();
         let mut page = Page::new(Theme { color: false, width: 80 });
-        write(&mut page, &report, allowed);
+        write(&mut page, Noun::Phases, &report, &report, allowed);
         page.as_str().to_owned()
     }
 

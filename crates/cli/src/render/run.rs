@@ -7,6 +7,7 @@ use refrain_schemas::report::{KeptFile, PhaseReport, PhaseStatus, RunReport, Run
 
 use crate::args::people::signed;
 use crate::render::next::{next, program};
+use crate::render::noun::Noun;
 use crate::render::numbers::{count, counted, money, some, usage};
 use crate::render::page::{Page, Tone, cut};
 use crate::render::table::{Align, Table, cell, toned};
@@ -25,22 +26,6 @@ pub(crate) struct Holes {
     pub(crate) target: String,
     /// The first of them.
     pub(crate) units: Vec<UnitFailure>,
-}
-
-/// What a run is of.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Noun {
-    Phases,
-    Steps,
-}
-
-impl Noun {
-    const fn heading(self) -> &'static str {
-        match self {
-            Self::Phases => "PHASE",
-            Self::Steps => "STEP",
-        }
-    }
 }
 
 /// Writes the end of a run. `again` is the command that goes on with it.

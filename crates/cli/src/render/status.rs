@@ -6,6 +6,7 @@ use refrain_schemas::progress::{PhaseProgress, RunProgress};
 use refrain_schemas::status::{PhaseState, StatusReport};
 
 use crate::args::people::signed;
+use crate::render::noun::Noun;
 use crate::render::numbers::{count, counted, money, percent, seconds, some, time, usage};
 use crate::render::page::{Page, Tone};
 use crate::render::table::{Align, Cell, Table, cell, toned};
@@ -13,19 +14,19 @@ use crate::render::words;
 use crate::shell::quoted;
 
 /// Writes a status.
-pub(crate) fn write(page: &mut Page, report: &StatusReport) {
+pub(crate) fn write(page: &mut Page, noun: Noun, report: &StatusReport) {
     if let Some(holder) = &report.holder {
         let since = time(holder.since);
         let text = format!("process {} on {} since {since}: {}", holder.pid, holder.host, holder.command);
         page.wrapped(&[(Tone::Warn, "held by")], &text);
     }
     if let Some(run) = &report.run {
-        progress(page, run);
+        progress(page, noun, run);
         page.gap();
     }
     // While a run is under way, a call without outcome is simply on its way.
     let is_idle = report.holder.is_none();
-    page.table(&table(&report.phases, is_idle));
+    page.table(&table(noun, &report.phases, is_idle));
     errors(page, &report.phases);
     // What was settled since the last run is no longer to be looked at; that run will tell.
     let told = report.phases.iter().filter(|phase| !has_cause(phase, CauseKind::Edits));
@@ -89,9 +90,9 @@ fn has_cause(phase: &PhaseState, kind: CauseKind) -> bool {
     phase.causes.iter().any(|cause| cause.kind == kind)
 }
 
-fn table(phases: &[PhaseState], doubts: bool) -> Table {
+fn table(noun: Noun, phases: &[PhaseState], doubts: bool) -> Table {
     let mut table = Table::new(&[
-        ("PHASE", Align::Left),
+        (noun.heading(), Align::Left),
         ("STATE", Align::Left),
         ("REV", Align::Right),
         ("RECORDS", Align::Right),
@@ -109,7 +110,10 @@ fn table(phases: &[PhaseState], doubts: bool) -> Table {
             state(phase),
             cell(phase.revision.map(|revision| revision.to_string()).unwrap_or_default()),
             cell(phase.records.map(count).unwrap_or_default()),
-            toned(Tone::Bad, some(phase.units.map_or(0, |units| units.failed))),
+            toned(
+                Tone::Bad,
+                some(phase.units.filter(|_| noun == Noun::Phases).map_or(0, |units| units.failed)),
+            ),
             toned(Tone::Warn, some(phase.conflicts)),
             cell(some(phase.edits.map_or(0, |edits| edits.standing))),
             cell(phase.usage.cost_usd.map(money).unwrap_or_default()),
@@ -120,7 +124,7 @@ fn table(phases: &[PhaseState], doubts: bool) -> Table {
     table.without_empty_columns()
 }
 
-fn progress(page: &mut Page, run: &RunProgress) {
+fn progress(page: &mut Page, noun: Noun, run: &RunProgress) {
     let status = run.status.map_or("running", |status| status.as_str());
     let mut parts = vec![
         percent(run.percent),
@@ -132,17 +136,20 @@ fn progress(page: &mut Page, run: &RunProgress) {
     page.wrapped(&[(Tone::Strong, status)], &parts.join(", "));
     for phase in run.phases.iter().filter(|phase| phase.started && phase.status.is_none()) {
         let target = words::target(&phase.phase, &phase.scope);
-        page.wrapped(&[(Tone::Plain, " "), (Tone::Strong, &target)], &phase_progress(phase));
+        page.wrapped(&[(Tone::Plain, " "), (Tone::Strong, &target)], &phase_progress(noun, phase));
     }
 }
 
-fn phase_progress(phase: &PhaseProgress) -> String {
+fn phase_progress(noun: Noun, phase: &PhaseProgress) -> String {
     let units = phase.units;
     let done = units.ran + units.reused + units.failed;
     if !phase.locked {
         return "finding out what there is to do".to_owned();
     }
-    let mut parts = vec![format!("{} of {}", count(done), counted(units.total, "unit"))];
+    let mut parts = match noun {
+        Noun::Phases => vec![format!("{} of {}", count(done), counted(units.total, "unit"))],
+        Noun::Steps => vec!["under way".to_owned()],
+    };
     parts.extend(phase.percent.map(percent));
     parts.extend(phase.rate.map(|rate| format!("{rate:.1}/s")));
     parts.extend(phase.eta_seconds.map(|eta| format!("{} left", seconds(eta))));
@@ -158,7 +165,7 @@ mod tests {
     fn rendered(report: Value) -> String {
         let report: StatusReport = serde_json::from_value(report).unwrap();
         let mut page = Page::new(Theme { color: false, width: 80 });
-        write(&mut page, &report);
+        write(&mut page, Noun::Phases, &report);
         page.as_str().to_owned()
     }
 

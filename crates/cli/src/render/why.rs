@@ -6,6 +6,7 @@ use refrain_schemas::json::Json;
 use refrain_schemas::why::{PartChange, UnitChange, UnitWhy, WhyReport};
 
 use crate::render::diff::{self, Words};
+use crate::render::noun::Noun;
 use crate::render::numbers::counted;
 use crate::render::page::{Page, Tone, cut};
 use crate::render::words;
@@ -14,7 +15,7 @@ use crate::render::words;
 const VALUE_WIDTH: usize = 400;
 
 /// Writes the reasons. `one` says that one unit was asked about.
-pub(crate) fn write(page: &mut Page, report: &WhyReport, error: Option<&PhaseError>, one: bool) {
+pub(crate) fn write(page: &mut Page, noun: Noun, report: &WhyReport, error: Option<&PhaseError>, one: bool) {
     let target = words::target(&report.phase, &report.scope);
     let freshness = (words::freshness_tone(report.freshness), report.freshness.as_str());
     page.line(&[(Tone::Strong, &target), (Tone::Plain, " is "), freshness]);
@@ -27,9 +28,9 @@ pub(crate) fn write(page: &mut Page, report: &WhyReport, error: Option<&PhaseErr
             page.line(&[(Tone::Plain, "    "), (Tone::Faint, &marks)]);
         }
     }
-    if !one {
+    if let Some(heading) = heading(noun, report).filter(|_| !one) {
         page.gap();
-        page.plain(&heading(report));
+        page.plain(&heading);
     }
     for unit in &report.units {
         page.gap();
@@ -62,15 +63,20 @@ pub(crate) fn write_nearest(page: &mut Page, report: &WhyReport) {
     }
 }
 
-fn heading(report: &WhyReport) -> String {
+/// Says how many units differ. A step has one, which stands below where it does.
+fn heading(noun: Noun, report: &WhyReport) -> Option<String> {
+    if noun == Noun::Steps {
+        let is_open = report.n_units.is_none();
+        return is_open.then(|| "what it is asked hangs on what is not there yet".to_owned());
+    }
     let open = |part: &PartChange| part.old.is_none() && part.new.is_none() && !unknown(part).is_empty();
     let may = report.units.iter().any(|unit| unit.parts.iter().any(open));
-    match report.n_units {
+    Some(match report.n_units {
         Some(n) if may => format!("up to {} may differ:", counted(n, "unit")),
         Some(0) => "no unit differs".to_owned(),
         Some(n) => format!("{} differ{}:", counted(n, "unit"), if n == 1 { "s" } else { "" }),
         None => "which units differ hangs on replies that are not there yet".to_owned(),
-    }
+    })
 }
 
 fn write_unit(page: &mut Page, unit: &UnitWhy, one: bool) {
@@ -180,7 +186,7 @@ mod tests {
 
     fn rendered(report: &WhyReport, one: bool) -> String {
         let mut page = Page::new(Theme { color: false, width: 80 });
-        write(&mut page, report, None, one);
+        write(&mut page, Noun::Phases, report, None, one);
         page.as_str().to_owned()
     }
 

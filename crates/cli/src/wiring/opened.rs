@@ -29,6 +29,7 @@ use crate::args::{Globals, ProgressChoice};
 use crate::output::Output;
 use crate::project::Project;
 use crate::report::CliError;
+use crate::turn_name::Names;
 use crate::{choices, holder, runtime};
 
 /// Where tools that ask people look for answers.
@@ -63,6 +64,17 @@ impl Opened {
     /// Returns what became of the steps, where the file is one of steps.
     pub(crate) const fn steps(&self) -> Option<&StepsMap> {
         self.checked.steps.as_ref()
+    }
+
+    /// Returns an error in words of the file: of a steps file, with the names that results have for its steps.
+    pub(crate) fn in_own_words(&self, error: CliError) -> CliError {
+        match self.steps() {
+            Some(map) => {
+                let names = Names::of(map);
+                error.said_as(|text| names.words(text))
+            }
+            None => error,
+        }
     }
 
     /// Returns what people are warned of about the pipeline.

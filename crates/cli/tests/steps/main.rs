@@ -22,9 +22,12 @@ mod mind;
 mod mistakes;
 mod models;
 mod normal;
+mod outcomes;
 mod own;
 mod queues;
 mod refusals;
+mod refused;
+mod words;
 
 use std::collections::BTreeSet;
 use std::fs;

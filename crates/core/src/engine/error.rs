@@ -3,6 +3,7 @@
 use refrain_schemas::failure::FailureKind;
 use refrain_schemas::name::CallId;
 use refrain_schemas::problem::Problem;
+use refrain_schemas::report::RunReport;
 
 use crate::plan::drift::Drift;
 use crate::ports::files::FileError;
@@ -18,6 +19,14 @@ pub enum EngineError {
     /// A file failed.
     #[error(transparent)]
     File(#[from] FileError),
+    /// A run that was under way could not go on.
+    #[error("{why}")]
+    CutShort {
+        /// What it had come to: what is not on record counts as not done.
+        report: Box<RunReport>,
+        /// What it could not go on for.
+        why: Box<Self>,
+    },
     /// There is no such phase.
     #[error("there is no phase `{phase}`; there are {}", .known.join(", "))]
     UnknownPhase {

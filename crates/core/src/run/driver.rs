@@ -113,21 +113,24 @@ async fn run_held(
         cancel: Cancel::new(),
         replaceable,
     });
-    let turned = turn_until_over(&mut state, &performer, &mut recorder, &remarks, control).await;
+    let mut lost = Vec::new();
+    let turned = turn_until_over(&mut state, &performer, &mut recorder, &remarks, control, &mut lost).await;
     engine.has_looked(state.looks());
     performer.executor.close().await;
     tell_remarks(&mut recorder, &remarks).await;
     let fatal = turned.err().or(state.fatal.take());
     let report = report(&state, run_id, in_doubt);
     let report = outputs::with_outputs(&state, ports, report, fatal.is_some()).await;
+    let fatal = match fatal {
+        None => end(&performer, &state, &report).await.err(),
+        fatal => fatal,
+    };
     if let Some(error) = fatal {
         recorder.record(None, EventKind::RunFailed(ended(&report))).await;
         let _lost = recorder.finish().await;
-        return Err(error);
+        let report = Box::new(cut_short(report, &lost));
+        return Err(EngineError::CutShort { report, why: Box::new(error) });
     }
-    let mut last = performer.look_again(&state).await;
-    last.push(HistoryEntry::RunEnded(RunEnd { at: ports.clock.now(), report: report.clone() }));
-    ports.store.commit(Batch { history: last, ..Batch::default() }).await?;
     recorder.record(None, end_event(&report)).await;
     let _lost = recorder.finish().await;
     Ok(report)
@@ -178,12 +181,21 @@ async fn begin(
     Ok(started)
 }
 
+/// Makes the end durable.
+async fn end(performer: &Performer, state: &RunState, report: &RunReport) -> Result<(), EngineError> {
+    let ports = &performer.ports;
+    let mut last = performer.look_again(state).await;
+    last.push(HistoryEntry::RunEnded(RunEnd { at: ports.clock.now(), report: report.clone() }));
+    Ok(ports.store.commit(Batch { history: last, ..Batch::default() }).await?)
+}
+
 async fn turn_until_over(
     state: &mut RunState,
     performer: &Arc<Performer>,
     recorder: &mut Recorder,
     remarks: &RemarkBox,
     control: &Control,
+    lost: &mut Vec<Target>,
 ) -> Result<(), EngineError> {
     let mut tasks: FuturesUnordered<BoxFuture<'static, Option<Input>>> = FuturesUnordered::new();
     let mut drain = pin!(control.drain.fired().fuse());
@@ -196,7 +208,9 @@ async fn turn_until_over(
         state.schedule();
         let turn = state.take_turn();
         if !turn.batch.is_empty() {
+            lost.extend(turn.batch.history.iter().filter_map(target_of));
             store.commit(turn.batch).await?;
+            lost.clear();
         }
         for (target, kind) in turn.told {
             recorder.record(target.as_deref(), kind).await;
@@ -230,6 +244,27 @@ async fn tell_remarks(recorder: &mut Recorder, remarks: &RemarkBox) {
     for (target, kind) in remarks.take() {
         recorder.record(Some(&target), kind).await;
     }
+}
+
+/// Returns the target whose end an entry puts on record.
+fn target_of(entry: &HistoryEntry) -> Option<Target> {
+    match entry {
+        HistoryEntry::Revision(record) => Some(record.target.clone()),
+        HistoryEntry::Attempt(record) => Some(record.target.clone()),
+        _ => None,
+    }
+}
+
+/// Returns what a run had come to that could not go on: what was to be put on record last is as if it had not ended.
+fn cut_short(mut report: RunReport, lost: &[Target]) -> RunReport {
+    let lost: HashSet<&Target> = lost.iter().collect();
+    for phase in &mut report.phases {
+        let target = Target { phase: phase.phase.clone(), scope: phase.scope.clone() };
+        if lost.contains(&target) {
+            (phase.status, phase.error) = (PhaseStatus::Cancelled, None);
+        }
+    }
+    RunReport { status: RunStatus::Failed, exit_code: ExitCode::Store.number(), ..report }
 }
 
 fn report(state: &RunState, run_id: RunId, in_doubt: u64) -> RunReport {

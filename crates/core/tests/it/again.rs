@@ -1,13 +1,14 @@
 //! Running again: ceilings, force, generations, offline, persons who stop runs, and kills.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures::FutureExt as _;
-use refrain_core::engine::{Control, RunRequest};
+use refrain_core::engine::{Control, EngineError, RunRequest};
 use refrain_core::ports::store::CallFilter;
 use refrain_schemas::failure::FailureKind;
-use refrain_schemas::freshness::CauseKind;
-use refrain_schemas::report::{PhaseStatus, RunStatus};
+use refrain_schemas::freshness::{CauseKind, Freshness};
+use refrain_schemas::report::{PhaseReport, PhaseStatus, RunReport, RunStatus};
+use refrain_schemas::scope::Target;
 use refrain_testkit::world::{Act, Ending, World, reply_to, request};
 use serde_json::{Value, json};
 
@@ -78,10 +79,24 @@ fn a_store_that_fails_ends_the_run_and_no_reply_is_lost() {
             break;
         }
         world.fail_commit(None);
+        match ended.unwrap_err() {
+            EngineError::CutShort { report, .. } => tells_what_is_on_record(&mut world, &report, commit),
+            error => assert!(commit == 1 && matches!(error, EngineError::Store(_)), "{commit}: {error}"),
+        }
         assert_eq!(world.run().status, RunStatus::Completed, "commit {commit} failed");
         assert_eq!(world.digests(), whole.digests());
         assert_eq!(world.bought_twice(), [""; 0]);
     }
+}
+
+/// What a run that could not go on says was done is there.
+fn tells_what_is_on_record(world: &mut World, report: &RunReport, commit: u64) {
+    assert_eq!((report.status, report.exit_code), (RunStatus::Failed, 9), "commit {commit} failed");
+    let done = report.phases.iter().filter(|phase| phase.status == PhaseStatus::Completed);
+    let target = |phase: &PhaseReport| Target { phase: phase.phase.clone(), scope: phase.scope.clone() };
+    let done: BTreeSet<String> = done.map(|phase| target(phase).to_string()).collect();
+    let fresh = world.status().into_iter().filter(|(_, word)| *word == Freshness::Fresh);
+    assert_eq!(done, fresh.map(|(target, _)| target).collect(), "commit {commit} failed");
 }
 
 #[test]
@@ -300,7 +315,7 @@ fn a_held_project_is_refused_at_once() {
     let held = store.begin_writing(&request(&[]).holder).now_or_never().unwrap();
     assert!(held.is_ok());
     let refused = world.try_run(&request(&[]), &Control::default());
-    assert!(matches!(refused, Err(refrain_core::engine::EngineError::Store(_))));
+    assert!(matches!(refused, Err(EngineError::Store(_))));
     drop((engine, store));
     assert_eq!(world.run().status, RunStatus::Completed);
 }

@@ -283,7 +283,7 @@ impl Story {
                 return Some(*report);
             }
             Ended::Killed => self.result.crashes += 1,
-            Ended::Failed(EngineError::Store(StoreError::Io { .. })) if run < ROUGH => {
+            Ended::Failed(error) if run < ROUGH && is_of_disk(&error) => {
                 self.result.store_failures += 1;
             }
             Ended::Failed(error) => self.find(FindingKind::Failed, error.to_string()),
@@ -330,4 +330,12 @@ impl Story {
 /// Whether a phase that ended so has what it is to have.
 const fn is_settled(status: PhaseStatus) -> bool {
     matches!(status, PhaseStatus::Completed | PhaseStatus::Fresh | PhaseStatus::Skipped)
+}
+
+/// Whether a run failed for the disk, at its beginning or on its way.
+fn is_of_disk(error: &EngineError) -> bool {
+    match error {
+        EngineError::CutShort { why, .. } => is_of_disk(why),
+        error => matches!(error, EngineError::Store(StoreError::Io { .. })),
+    }
 }

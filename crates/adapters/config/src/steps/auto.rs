@@ -45,6 +45,8 @@ const AT_RUN_TIME: [&str; 2] = ["goto", "for_each"];
 const OF_A_QUEUE: &str = ".create_parallel_queue.on";
 /// What is said of a queue.
 const IN_A_QUEUE: &str = ".create_parallel_queue.";
+/// The action that takes whatever a step gives, where it cannot be said which one is meant.
+const ANY_ACTION: &str = "control_flow";
 /// What is read as a formula where it has no braces.
 const CONDITIONS: [&str; 5] = ["condition", "if", "while", "until", "while_condition"];
 
@@ -224,7 +226,10 @@ impl Work<'_> {
             let message = format!("`{}` is left to a model, and there is none", place.last());
             self.problem(node, place, &message, Code::StepAuto.hint());
             let schema = self.wanted.at(&place.path, place.step.as_deref()).filter(|_| pieces.len() == 1);
-            *node = as_node(&wanted::stand_in(&schema.unwrap_or_default()), node.span);
+            *node = match schema {
+                None if key == "action" => as_node(&json!(ANY_ACTION), node.span),
+                schema => as_node(&wanted::stand_in(&schema.unwrap_or_default()), node.span),
+            };
             return;
         }
         match pieces.as_slice() {
@@ -244,8 +249,7 @@ impl Work<'_> {
         if key == "action" {
             let message = "no action takes what the step gives, so that none can be chosen";
             self.problem(node, place, message, "name the action, or a `tool` with several");
-            // It takes whatever the step gives.
-            node.kind = Kind::Text("control_flow".to_owned());
+            node.kind = Kind::Text(ANY_ACTION.to_owned());
         } else {
             let message = format!("`{}` cannot be left to a model", place.last());
             self.problem(node, place, &message, "write the value");

@@ -7,14 +7,14 @@ use refrain_core::ports::tool_catalogue::Written;
 use refrain_core::template::is_template;
 use refrain_schemas::agent_spec::ToolAction;
 use refrain_schemas::name::PhaseName;
-use refrain_schemas::on_failure::OnFailure;
 use refrain_schemas::phase_spec::PhaseSpec;
 use serde_json::{Map, Value, json};
 
 use super::Lowering;
 use super::body::{Around, Draft};
+use super::left_behind::has_route;
 use super::made::{By, Made};
-use super::reading::{Fields, Item, OwnItem, leads_out};
+use super::reading::{Fields, Item, leads_out};
 use super::texts::{Read, alias};
 use crate::node::Kind;
 
@@ -219,12 +219,8 @@ impl Lowering<'_, '_> {
             path = Value::from(format!("{folder}/{text}"));
         }
         self.leads_out(&product.path, &path);
-        if let Some(text) = path.as_str().filter(|text| !is_template(text) && self.calls.len() == 1) {
-            let plain = text.trim_start_matches("./").to_owned();
-            match self.left_behind.get_mut(&plain) {
-                Some((_, others)) => others.push(OwnItem::of(&product.path)),
-                None => drop(self.left_behind.insert(plain, (draft.id.clone(), Vec::new()))),
-            }
+        if let Some(text) = path.as_str() {
+            self.leaves(draft, text, true, &product.path);
         }
         let (tool, said) = if is_value { ("product", "value") } else { ("filesystem", "content") };
         let mut input = Map::from_iter([("path".to_owned(), path), (said.to_owned(), content)]);
@@ -266,10 +262,6 @@ impl Lowering<'_, '_> {
     /// Has what comes after a step wait for its files, whatever becomes of them. Where the step has a route, what the route
     /// passes over would take the files with it: there they are written beside.
     pub(super) fn wait_for_products(&mut self) {
-        let has_route = |spec: &PhaseSpec| {
-            let is_failure = matches!(spec.on_failure, Some(OnFailure::Go(_)));
-            is_failure || spec.on_false.is_some() || spec.on_success.is_some() || spec.goto.is_some()
-        };
         let mut files: HashMap<PhaseName, Vec<PhaseName>> = HashMap::new();
         for (step, product) in std::mem::take(&mut self.written) {
             if self.pipeline.phases.get(&step).is_some_and(|spec| !has_route(spec)) {
@@ -280,16 +272,6 @@ impl Lowering<'_, '_> {
             let wanted = spec.after.iter().filter_map(|step| files.get(step)).flatten();
             let wanted: Vec<PhaseName> = wanted.filter(|product| *product != name).cloned().collect();
             spec.wants.extend(wanted);
-        }
-    }
-
-    /// Warns of files that more than one step leaves behind: which of them is there in the end hangs on who comes last.
-    pub(super) fn written_twice(&mut self) {
-        for (path, (id, others)) in std::mem::take(&mut self.left_behind) {
-            for item in &others {
-                let message = format!("`{path}` is a product of step `{id}` as well");
-                self.reading.at(Code::ProductTwice, &item.item(), message, None);
-            }
         }
     }
 

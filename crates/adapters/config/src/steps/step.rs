@@ -336,10 +336,21 @@ impl Lowering<'_, '_> {
             input.insert(name.clone(), value);
         }
         start.read = texts.read;
+        self.writes(draft, act, &input);
         start.spec.input = Some(Value::Object(input));
         let action = ToolAction { name: act.tool.clone(), action: Some(act.action.clone()) };
         let spec = AgentSpec { tool: Some(ToolRef::Action(action)), ..AgentSpec::default() };
         start.spec.agent = Some(AgentRef::Inline(Box::new(spec)));
+    }
+
+    /// Notes the file that a step is there to write.
+    fn writes(&mut self, draft: &Draft<'_>, act: &ToolAct, input: &Map<String, Value>) {
+        let is_write = (act.tool.as_str(), act.action.as_str()) == ("filesystem", "write");
+        let path = input.get("path").and_then(Value::as_str).filter(|_| is_write);
+        let place = draft.fields.get("parameters").or_else(|| draft.fields.get("action"));
+        if let (Some(path), Some(place)) = (path, place) {
+            self.leaves(draft, path, false, &place);
+        }
     }
 
     /// Reads the parameters of a step, which become the input of its phase.

@@ -189,12 +189,14 @@ impl Lowering<'_, '_> {
     fn modalities(&mut self, fields: &Fields<'_>) -> Vec<String> {
         let Some(item) = fields.get("modalities") else { return Vec::new() };
         let names = self.reading.names(&item);
-        for (name, item) in names.iter().filter(|(name, _)| !MODALITIES.contains(&name.as_str())) {
+        let (known, unknown): (Vec<_>, Vec<_>) =
+            names.into_iter().partition(|(name, _)| MODALITIES.contains(&name.as_str()));
+        for (name, item) in &unknown {
             let meant = nearest(name, MODALITIES).map(|word| format!("did you mean `{word}`? "));
             let hint = format!("{}use one of {}", meant.unwrap_or_default(), listed(&MODALITIES));
             self.reading.at(Code::NotAChoice, item, format!("`{name}` is no modality"), Some(hint));
         }
-        names.into_iter().map(|(name, _)| name).collect()
+        known.into_iter().map(|(name, _)| name).collect()
     }
 
     /// Reads a number that is not below nothing.
@@ -251,7 +253,7 @@ impl Lowering<'_, '_> {
             };
             self.models.own.insert(name, entry);
         }
-        if self.models.own.is_empty() {
+        if fields.entries.is_empty() {
             self.reading.at_key(Code::NotAChoice, section, "no model is named", None);
         }
     }

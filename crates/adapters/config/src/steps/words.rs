@@ -25,6 +25,11 @@ const KEYS: [(&str, &str); 8] = [
     ("recover", "on_error"),
 ];
 
+/// Returns what steps files call a key of native ones.
+pub(crate) fn key_of_steps(native: &str) -> &str {
+    KEYS.iter().find(|(known, _)| *known == native).map_or(native, |(_, own)| *own)
+}
+
 /// Returns a message in the words of the file.
 pub(crate) fn in_words_of_steps(map: &StepsMap, text: &str) -> String {
     let mut out = String::with_capacity(text.len());

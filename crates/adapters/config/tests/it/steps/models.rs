@@ -167,6 +167,21 @@ fn what_a_model_is_told_to_be_is_said_by_the_nearest() {
     assert_eq!(mistaken(", parameters: { temperature: 3 }"), ["E0104"]);
 }
 
+/// Of a server all tools may be used, or those that are named; all where both is said.
+#[test]
+fn a_model_may_use_tools_of_servers() {
+    let of = |tools: &str| {
+        let header = "name: x\nservers: { s: { command: [run] }, t: { command: [run] } }\nsteps:\n";
+        let (pipeline, problems) =
+            lowered(&format!("{header}- {{ id: a, prompt: hi, model: 'p:m', tools: [{tools}] }}\n"));
+        assert_eq!(problems, [], "{tools}");
+        pipeline["phases"]["a"]["agent"]["tools"]["from"].clone()
+    };
+    assert_eq!(of("s/one, s/two"), json!({"s": ["one", "two"]}));
+    assert_eq!(of("s/one, s, t/one"), json!({"s": [], "t": ["one"]}));
+    assert_eq!(of("echo, t"), json!({"refrain": ["echo"], "t": []}));
+}
+
 /// Several models that are good with a tool are chosen from like any others.
 #[test]
 fn of_those_that_are_good_with_a_tool_one_is_chosen() {

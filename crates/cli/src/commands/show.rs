@@ -81,7 +81,7 @@ pub(crate) fn run(args: &ShowArgs, globals: &Globals, output: &mut Output) -> Re
     let opened = wiring::open(globals)?;
     match (&args.address, args.call) {
         (Some(address), _) => {
-            show_artifact(args, address, &opened, output).map_err(|error| opened.in_own_words(error))?
+            show_artifact(args, address, &opened, output).map_err(|error| opened.in_own_words(error))?;
         }
         (None, Some(call)) => show_call(call, &opened, output)?,
         (None, None) => return Err(CliError::usage("name a phase or a call")),

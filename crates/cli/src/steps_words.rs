@@ -99,7 +99,10 @@ fn causes(names: &Names<'_>, causes: &[Cause]) -> Vec<Cause> {
     let says_all = causes.iter().all(is_made);
     let called = |cause: &Cause| {
         let subject = match cause.kind {
-            CauseKind::Definition => key_of_steps(&cause.subject).to_owned(),
+            CauseKind::Definition => match cause.subject.split_once('.') {
+                Some((key, rest)) => format!("{}.{rest}", key_of_steps(key)),
+                None => key_of_steps(&cause.subject).to_owned(),
+            },
             _ => names.called(&cause.subject),
         };
         Cause { subject, ..cause.clone() }

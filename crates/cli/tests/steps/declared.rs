@@ -144,6 +144,7 @@ fn what_changed_of_a_loop_is_told_by_its_turns() {
     };
     assert!(why("[\"a\"]").contains("l_1_s is no longer part of it"), "{}", why("[\"a\"]"));
     let more = why("[\"a\", \"b\", \"c\"]");
+    assert!(more.contains("`inputs.all` is written differently"), "{more}");
     assert!(!more.contains("scopes"), "{more}");
     let text = "name: x\nsteps:\n- { id: p, tool: terminal, parameters: { command: date +%N } }\n- id: l\n  \
                 for_each: [a, b]\n  steps:\n  - { id: s, action: 'echo {{ item }} {{ p.stdout }}' }\n";

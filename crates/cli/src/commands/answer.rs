@@ -6,6 +6,7 @@ use refrain_schemas::freshness::Freshness;
 use refrain_schemas::scope::Target;
 use serde_json::{Value, json};
 
+use crate::again::program;
 use crate::args::Globals;
 use crate::output::Output;
 use crate::render::page::Tone;
@@ -92,7 +93,7 @@ pub(crate) fn run(args: &AnswerArgs, globals: &Globals, output: &mut Output) -> 
     }
     let mut page = output.page();
     page.line(&[(Tone::Good, "answered"), (Tone::Plain, " "), (Tone::Strong, step)]);
-    page.plain("`refrain run` goes on");
+    page.plain(&format!("`{} run` goes on", program(globals)));
     output.show(&page)?;
     Ok(ExitCode::Ok)
 }

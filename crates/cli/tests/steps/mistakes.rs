@@ -269,3 +269,80 @@ fn runs_on_record_are_looked_at_by_later_ones() {
     let refused = run(place.path(), &["-f", "past.yaml", "check"], 2);
     assert_eq!(refused["problems"][0]["code"], "E0823", "{refused}");
 }
+
+/// What told of a run is not told again by the next one, with all of the one before in it.
+#[test]
+fn what_is_told_of_runs_does_not_grow_with_them() {
+    let tells = |id: &str, file: &str| {
+        format!(
+            "- {{ id: {id}, tool: checkpoint, action: extract, parameters: {{ {file} }}, dependencies: [a], on_failure: continue }}\n"
+        )
+    };
+    let (c, d) = (tells("c", "output_file: out.yaml, output_format: yaml"), tells("d", ""));
+    let place = staged("x.yaml", &format!("name: x\nsteps:\n- {{ id: a, action: echo hi }}\n{c}{d}"));
+    // There is no run to tell of yet.
+    run(place.path(), &["-f", "x.yaml", "run"], 1);
+    run(place.path(), &["-f", "x.yaml", "run"], 0);
+    let told =
+        run(place.path(), &["-f", "x.yaml", "run"], 0)["steps"]["c"]["value"]["result"]["steps"].clone();
+    assert_eq!(told.as_object().unwrap().keys().collect::<Vec<_>>(), ["a"]);
+    let size = || fs::metadata(place.path().join("out.yaml")).unwrap().len();
+    let before = size();
+    run(place.path(), &["-f", "x.yaml", "run"], 0);
+    assert_eq!(size(), before);
+}
+
+/// A path that is none, or that of a folder, is the same mistake whatever writes the file.
+#[test]
+fn files_that_are_written_have_names() {
+    let extract = |path: &str| {
+        format!("{{ id: w, tool: checkpoint, action: extract, parameters: {{ output_file: {path} }} }}")
+    };
+    let write = |path: &str| {
+        format!("{{ id: w, tool: filesystem, action: write, parameters: {{ path: {path}, content: a }} }}")
+    };
+    let saves = |path: &str| {
+        format!("{{ id: w, tool: user-prompt, parameters: {{ prompt: q, save_to_file: {path} }} }}")
+    };
+    let product = |path: &str| format!("{{ id: w, action: echo a, products: [{{ result: {path} }}] }}");
+    let all: [&dyn Fn(&str) -> String; 4] = [&extract, &write, &saves, &product];
+    for (path, told) in [
+        ("'~/e.md'", "`~` is no folder of it"),
+        ("'~'", "`~` is no folder of it"),
+        ("d/", "d/ is a folder"),
+        ("d/.", "d/. is a folder"),
+    ] {
+        for step in all.iter().map(|step| step(path)) {
+            let place = staged("x.yaml", &format!("name: x\nsteps:\n- {step}\n"));
+            let refused = run(place.path(), &["-f", "x.yaml", "check"], 2);
+            assert!(refused["problems"][0]["message"].as_str().unwrap().contains(told), "{step}: {refused}");
+            // What a template makes of it is no other mistake.
+            let later = step.replace(path, &format!("\"{{{{ s }}}}{}\"", path.trim_matches('\'')));
+            let text =
+                format!("name: x\ninputs: {{ s: '' }}\nsteps:\n- {{ id: z, action: echo z }}\n- {later}\n");
+            if step.contains("user-prompt") {
+                continue;
+            }
+            let place = staged("x.yaml", &text);
+            let failed = run(place.path(), &["-f", "x.yaml", "run"], 1).to_string();
+            assert!(failed.contains(told) || failed.contains("no run that ended"), "{later}: {failed}");
+            assert!(!place.path().join("~").exists() && !place.path().join("d").exists(), "{later}");
+        }
+    }
+    // A folder is copied to what ends with `/`, and a file into one that is there.
+    let copy = |from: &str, to: &str| {
+        format!(
+            "name: x\nsteps:\n- {{ id: c, tool: filesystem, action: copy, parameters: {{ path: {from}, destination: {to} }} }}\n"
+        )
+    };
+    let place = staged("x.yaml", &copy("a.txt", "zz/"));
+    fs::write(place.path().join("a.txt"), "a").unwrap();
+    let failed = run(place.path(), &["-f", "x.yaml", "run"], 1);
+    assert!(failed["steps"]["c"]["error"].as_str().unwrap().contains("there is no folder zz/"), "{failed}");
+    fs::create_dir(place.path().join("zz")).unwrap();
+    run(place.path(), &["-f", "x.yaml", "run"], 0);
+    assert!(place.path().join("zz/a.txt").exists());
+    fs::write(place.path().join("x.yaml"), copy("zz", "new/")).unwrap();
+    run(place.path(), &["-f", "x.yaml", "run"], 0);
+    assert!(place.path().join("new/a.txt").exists());
+}

@@ -346,3 +346,13 @@ fn files_that_are_written_have_names() {
     run(place.path(), &["-f", "x.yaml", "run"], 0);
     assert!(place.path().join("new/a.txt").exists());
 }
+
+/// A wrong key of an output that is declared in a list is told once.
+#[test]
+fn a_wrong_key_of_an_output_is_told_once() {
+    let text = "name: x\nsteps:\n- { id: a, action: echo a }\noutputs:\n- { name: o, typ: string, value: '{{ a }}' }\n";
+    let place = staged("x.yaml", text);
+    let refused = run(place.path(), &["-f", "x.yaml", "check"], 2);
+    let [problem] = refused["problems"].as_array().unwrap().as_slice() else { panic!("{refused}") };
+    assert_eq!(problem["code"], "E0801");
+}

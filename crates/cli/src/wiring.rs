@@ -43,6 +43,7 @@ mod bench;
 mod opened;
 mod probes;
 mod safety;
+pub(crate) mod said;
 pub(crate) mod scripts;
 mod subject;
 mod toolbox;
@@ -154,10 +155,10 @@ impl Checked {
 
 /// Reads and checks a project. Values that are left to a model are those on record, as far as there are any.
 pub(crate) fn check(project: &Project, globals: &Globals) -> Result<Checked, CliError> {
-    let checked = check_with(project, globals, &BTreeMap::new())?;
-    let Some(asking) = about_values(project, &checked)? else { return Ok(checked) };
+    let open = check_with(project, globals, &BTreeMap::new())?;
+    let Some(asking) = about_values(project, &open)? else { return Ok(open) };
     let known = values_of(&asking.on_record()?);
-    if known.is_empty() { Ok(checked) } else { check_with(project, globals, &known) }
+    Ok(said::check_with_values(project, globals, open, known)?.0)
 }
 
 /// Returns the values that answers hold, by their places in the file.

@@ -7,10 +7,11 @@ use serde::Serialize as _;
 use serde_json::ser::{Formatter, PrettyFormatter, Serializer};
 
 use super::refused;
+use crate::template::defined::json_of;
 
 /// Returns the JSON of a value, which MUST have been charged; with an indent, on several lines.
 pub(super) fn json(value: &Value, indent: Option<usize>) -> Result<String, Error> {
-    let value = serde_json::to_value(value).map_err(|error| refused(error.to_string()))?;
+    let value = json_of(value)?;
     let mut text = Vec::new();
     let written = match indent {
         Some(width) => {

@@ -27,6 +27,7 @@ use models::Models;
 use names::Names;
 use other::Found;
 use reading::{Fields, Item, OwnItem, Reading};
+use rivals::Writer;
 use tasks::Task;
 use texts::{Read, Texts};
 
@@ -63,6 +64,7 @@ mod queue;
 mod reading;
 mod ready;
 mod rewriting;
+mod rivals;
 mod serving;
 mod step;
 mod tasks;
@@ -272,8 +274,8 @@ struct Lowering<'s, 'g> {
     output_dir: Option<String>,
     /// Steps that run where others failed.
     tasks: Vec<Task>,
-    /// The files that steps leave behind, with the id of the first one of each and the places of the others.
-    left_behind: IndexMap<String, (String, Vec<OwnItem>)>,
+    /// The files that steps leave behind, each with these.
+    left_behind: IndexMap<String, Vec<Writer>>,
     /// Steps that go by names such as those in turns have, with the loop that they are in.
     like_turns: Vec<(Option<PhaseName>, String, OwnItem)>,
     /// Whether a limit hangs on an input that is not set.

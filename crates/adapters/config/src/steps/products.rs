@@ -15,6 +15,7 @@ use super::Lowering;
 use super::body::{Around, Draft};
 use super::made::{By, Made};
 use super::reading::{Fields, Item, OwnItem, leads_out};
+use super::rivals::Writer;
 use super::texts::{Read, alias};
 use crate::node::Kind;
 
@@ -221,10 +222,9 @@ impl Lowering<'_, '_> {
         self.leads_out(&product.path, &path);
         if let Some(text) = path.as_str().filter(|text| !is_template(text) && self.calls.len() == 1) {
             let plain = text.trim_start_matches("./").to_owned();
-            match self.left_behind.get_mut(&plain) {
-                Some((_, others)) => others.push(OwnItem::of(&product.path)),
-                None => drop(self.left_behind.insert(plain, (draft.id.clone(), Vec::new()))),
-            }
+            let writer =
+                Writer { id: draft.id.clone(), phase: phase.clone(), item: OwnItem::of(&product.path) };
+            self.left_behind.entry(plain).or_default().push(writer);
         }
         let (tool, said) = if is_value { ("product", "value") } else { ("filesystem", "content") };
         let mut input = Map::from_iter([("path".to_owned(), path), (said.to_owned(), content)]);
@@ -280,16 +280,6 @@ impl Lowering<'_, '_> {
             let wanted = spec.after.iter().filter_map(|step| files.get(step)).flatten();
             let wanted: Vec<PhaseName> = wanted.filter(|product| *product != name).cloned().collect();
             spec.wants.extend(wanted);
-        }
-    }
-
-    /// Warns of files that more than one step leaves behind: which of them is there in the end hangs on who comes last.
-    pub(super) fn written_twice(&mut self) {
-        for (path, (id, others)) in std::mem::take(&mut self.left_behind) {
-            for item in &others {
-                let message = format!("`{path}` is a product of step `{id}` as well");
-                self.reading.at(Code::ProductTwice, &item.item(), message, None);
-            }
         }
     }
 

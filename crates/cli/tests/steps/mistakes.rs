@@ -356,3 +356,49 @@ fn a_wrong_key_of_an_output_is_told_once() {
     let [problem] = refused["problems"].as_array().unwrap().as_slice() else { panic!("{refused}") };
     assert_eq!(problem["code"], "E0801");
 }
+
+/// What is told of a file that is too much is short, and true.
+#[test]
+fn mistakes_of_a_great_size_are_told_briefly() {
+    for (text, code, told) in [
+        (
+            format!("name: x\ninputs: {{ x: {}1{} }}\nsteps: []\n", "[".repeat(500), "]".repeat(500)),
+            "E0008",
+            "nest more than",
+        ),
+        (
+            format!("name: x\nsteps:\n- {{ id: {}, action: echo a }}\n", "a".repeat(5_000)),
+            "E0106",
+            "a…` cannot be the id",
+        ),
+    ] {
+        let place = staged("x.yaml", &text);
+        let output = refrain(place.path(), &["-f", "x.yaml", "check", "--json"]);
+        let refused: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let problem = &refused["problems"][0];
+        let message = problem["message"].as_str().unwrap();
+        assert_eq!(problem["code"], code, "{message:.200}");
+        assert!(message.contains(told) && message.len() < 200, "{message:.300}");
+    }
+}
+
+/// A pipeline that another one carries out is told of by what its own step said.
+#[test]
+fn what_a_step_of_another_pipeline_said_is_told() {
+    let outer =
+        "name: x\nsteps:\n- { id: c, tool: pipeline-executor, parameters: { pipeline: child.yaml } }\n";
+    let place = staged("x.yaml", outer);
+    let child = |step: &str| {
+        fs::write(place.path().join("child.yaml"), format!("name: y\nsteps:\n- {step}\n")).unwrap();
+    };
+    child("{ id: g, tool: user-prompt, parameters: { prompt: How many? } }");
+    let waiting = run(place.path(), &["-f", "x.yaml", "run"], 6);
+    let told = "step `g`: a person has not answered yet: How many?";
+    assert_eq!((&waiting["steps"]["c"]["error"], &waiting["error"]), (&json!(told), &json!(told)));
+    child(
+        "{ id: l, for_each: [1], steps: [{ id: t, tool: terminal, action: execute, parameters: { command: exit 3 } }] }",
+    );
+    let failed = run(place.path(), &["-f", "x.yaml", "run"], 1);
+    let told = failed["steps"]["c"]["error"].as_str().unwrap();
+    assert!(told.starts_with("step `t`: ") && told.contains('3'), "{told}");
+}

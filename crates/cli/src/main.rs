@@ -4,6 +4,7 @@
 //! [`commands`] for what each command does, and at [`wiring`] for how the engine gets its adapters.
 
 mod address;
+mod again;
 mod args;
 mod choices;
 mod commands;

@@ -19,8 +19,12 @@ use crate::holder;
 use crate::output::Output;
 use crate::project::Project;
 use crate::report::CliError;
+use crate::wiring::said::Unusable;
 use crate::wiring::{self, Checked, LogOf, Told};
 
+/// How often it is asked for values that can stand where they are wanted.
+const ATTEMPTS: usize = 3;
+const AGAIN: &str = "write the value, or run again to ask again";
 const INTENTION: &str = "intention";
 const ARCHITECTURE: &str = "architecture";
 const ALIGNMENT: &str = "alignment";
@@ -173,19 +177,45 @@ fn values(
     spent: &mut Spent,
 ) -> Result<Checked, CliError> {
     let Some(asking) = wiring::about_values(project, &checked)? else { return Ok(checked) };
-    let open = asking.open(&asking.on_record()?);
-    say_who_is_asked(&checked, &open, output);
-    let asked =
-        asking.ask(&request(terms, Spent::default(), &checked), &log_of(project, globals, &checked))?;
-    spent.add(&asked);
-    let known = asking.on_record()?;
-    if let Some(path) = asking.open(&known).first() {
-        let why =
-            asked.failure.unwrap_or_else(|| format!("the run ended as {}", asked.report.status.as_str()));
-        let message = format!("the orchestrator did not say what `{path}` is: {why}");
-        return Err(CliError::failed(message).hint("write the value, or run again to ask again"));
+    let mut checked = checked;
+    let mut unusable = Vec::new();
+    for _ in 0..ATTEMPTS {
+        let known = asking.on_record()?;
+        let open = asking.open(&known);
+        let left = open_values(&checked);
+        if left.is_empty() {
+            return Ok(checked);
+        }
+        say_who_is_asked(&checked, &left, output);
+        let request = request(terms, *spent, &checked);
+        let request = if open.is_empty() { asking.anew(&left, request) } else { request };
+        let asked = asking.ask(&request, &log_of(project, globals, &checked))?;
+        spent.add(&asked);
+        let known = asking.on_record()?;
+        if let Some(path) = asking.open(&known).first() {
+            let why =
+                asked.failure.unwrap_or_else(|| format!("the run ended as {}", asked.report.status.as_str()));
+            let message = format!("the orchestrator did not say what `{path}` is: {why}");
+            return Err(CliError::failed(message).hint(AGAIN));
+        }
+        let set = wiring::set_to(globals)?;
+        let without = wiring::check_set(project, &set, &BTreeMap::new())?;
+        let known = wiring::values_of(&known);
+        (checked, unusable) = wiring::said::check_with_values(project, &set, without, known)?;
     }
-    wiring::check_with(project, globals, &wiring::values_of(&known))
+    match unusable.first() {
+        None => Ok(checked),
+        Some(Unusable { path, value, why }) => {
+            let message = format!("the orchestrator said that `{path}` is {value}, which cannot be: {why}");
+            Err(CliError::failed(message).hint(AGAIN))
+        }
+    }
+}
+
+/// Returns the places of values that nobody has said yet, or of which what was said cannot be.
+fn open_values(checked: &Checked) -> Vec<String> {
+    let autos = checked.steps.iter().flat_map(|map| &map.autos);
+    autos.filter(|auto| auto.answer.is_none()).map(|auto| auto.path.clone()).collect()
 }
 
 /// Asks what the pipeline means. What the model does not answer stays open, with one warning.

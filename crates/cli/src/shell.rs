@@ -4,7 +4,7 @@ use crate::args::Globals;
 
 /// Returns a word as a shell takes it.
 pub(crate) fn quoted(word: &str) -> String {
-    let is_plain = |c: char| c.is_alphanumeric() || "@/_-.,:+=".contains(c);
+    let is_plain = |c: char| c.is_alphanumeric() || "@/_-.,:+=…".contains(c);
     if !word.is_empty() && word.chars().all(is_plain) {
         return word.to_owned();
     }

@@ -160,7 +160,10 @@ impl<'a> Making<'a> {
         let target = Target { phase: entry.phase.clone(), scope: scope.clone() };
         let is_shown = !matches!(entry.kind, StepKind::Each(false) | StepKind::Hidden);
         let step = self.phases.get(&target).filter(|_| is_shown);
-        if let Some(step) = step.map(|(phase, made)| step_of(&self.names, entry, phase, made)) {
+        if let Some(mut step) = step.map(|(phase, made)| step_of(&self.names, entry, phase, made)) {
+            if step.error.is_some() && entry.kind == StepKind::Queue {
+                step.error = self.said_within(entry, scope).or(step.error);
+            }
             let choice = self.map.choices.iter().find(|choice| choice.step == entry.phase.as_str()).cloned();
             self.steps.insert(name.to_owned(), StepReport { choice, ..step });
         }
@@ -170,6 +173,25 @@ impl<'a> Making<'a> {
         if entry.kind == StepKind::Each(false) {
             self.failed_alone(entry, &target, name);
         }
+    }
+
+    /// Returns what a step said that is listed nowhere, the one of a pipeline or a loop whose turns are not shown.
+    fn said_within(&self, entry: &StepEntry, scope: &Scope) -> Option<String> {
+        let inner = self.map.entries.iter().filter(|inner| inner.within.as_ref() == Some(&entry.phase));
+        inner.into_iter().find_map(|inner| {
+            let is_within = |target: &Target| {
+                scope.iter().all(|(name, value)| target.scope.get(name.as_str()) == Some(value))
+            };
+            let mut found =
+                self.phases.iter().filter(|(target, _)| target.phase == inner.phase && is_within(target));
+            found.find_map(|(target, (phase, _))| {
+                let error = phase.error.as_ref()?;
+                let deeper = self.said_within(inner, &target.scope);
+                let own =
+                    || failure_kind(error).map(|_| format!("step `{}`: {}", inner.id, escape(&said(error))));
+                deeper.or_else(own)
+            })
+        })
     }
 
     /// A loop that is not listed is so where it failed by itself, such as over a list that is none, and where a value stands in

@@ -43,6 +43,7 @@ mod bench;
 mod opened;
 mod probes;
 mod safety;
+pub(crate) mod said;
 pub(crate) mod scripts;
 mod stand_ins;
 mod subject;
@@ -169,10 +170,10 @@ pub(crate) fn check(project: &Project, globals: &Globals) -> Result<Checked, Cli
 }
 
 fn check_recalling(project: &Project, set: &BTreeMap<String, Value>) -> Result<Checked, CliError> {
-    let checked = check_set(project, set, &BTreeMap::new())?;
-    let Some(asking) = about_values(project, &checked)? else { return Ok(checked) };
+    let open = check_set(project, set, &BTreeMap::new())?;
+    let Some(asking) = about_values(project, &open)? else { return Ok(open) };
     let known = values_of(&asking.on_record()?);
-    if known.is_empty() { Ok(checked) } else { check_set(project, set, &known) }
+    Ok(said::check_with_values(project, set, open, known)?.0)
 }
 
 /// Returns the values that answers hold, by their places in the file.
@@ -225,15 +226,7 @@ fn marks(parsed: &refrain_config::Parsed) -> BTreeMap<String, Place> {
 }
 
 /// Reads and checks a project with what a model said of the values that are left to it.
-pub(crate) fn check_with(
-    project: &Project,
-    globals: &Globals,
-    answers: &BTreeMap<String, Value>,
-) -> Result<Checked, CliError> {
-    check_set(project, &set_to(globals)?, answers)
-}
-
-fn check_set(
+pub(crate) fn check_set(
     project: &Project,
     set: &BTreeMap<String, Value>,
     answers: &BTreeMap<String, Value>,
@@ -267,7 +260,7 @@ fn check_set(
 }
 
 /// Returns what inputs are set to: by `--context`, and by `--set`, which goes before it.
-fn set_to(globals: &Globals) -> Result<BTreeMap<String, Value>, CliError> {
+pub(crate) fn set_to(globals: &Globals) -> Result<BTreeMap<String, Value>, CliError> {
     let mut set = given(globals)?;
     set.extend(globals.set.iter().map(|(name, text)| (name.clone(), Value::String(text.clone()))));
     Ok(set)

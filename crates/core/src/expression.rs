@@ -11,8 +11,9 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use minijinja::value::ValueKind;
-use minijinja::{Expression as Compiled, Value};
+use minijinja::{ErrorKind, Expression as Compiled, Value};
 
+use crate::template::defined::json_of;
 use crate::template::{
     Context, Dialect, Guarded, TemplateError, environment_of, expression_without_slices, own,
 };
@@ -78,7 +79,12 @@ impl Expression {
     /// Fails where something is undefined, where values of different types are compared, or where it takes too long.
     pub fn eval(&self, context: &Context) -> Result<serde_json::Value, TemplateError> {
         let value = self.node.eval(&context.value(), false)?;
-        serde_json::to_value(value).map_err(|e| TemplateError::plain(e.to_string()))
+        json_of(&value).map_err(|error| match error.kind() {
+            ErrorKind::UndefinedError => {
+                TemplateError::plain(format!("something in `{}` is undefined", short(&self.text)))
+            }
+            _ => TemplateError::plain(error.to_string()),
+        })
     }
 
     /// Evaluates the expression as a condition: it, and every part of an `and`, `or` and `not` in it, MUST be true or

@@ -20,6 +20,7 @@ const OUTPUT: usize = 32 << 20;
 
 mod blocks;
 mod context;
+pub(crate) mod defined;
 mod depth;
 mod dialect;
 mod entries;

@@ -65,6 +65,7 @@ mod queue;
 mod reading;
 mod ready;
 mod rewriting;
+mod rivals;
 mod serving;
 mod step;
 mod tasks;

@@ -5,10 +5,15 @@ use refrain_schemas::problem::{Place, Problem};
 
 use crate::node::Span;
 use crate::source::{Source, placed};
+use crate::yaml::DEPTH;
 
 /// Makes a problem of a parser's complaint; `open` is where the innermost collection started.
 pub(crate) fn problem(source: &Source<'_>, said: &str, at: Place, open: Option<Span>) -> Problem {
     let at = at_tab(source, at);
+    // It looks ahead, and stops before anybody counts.
+    if said.contains("recursion limit") {
+        return placed(Code::TooLarge, format!("values nest more than {DEPTH} deep"), at);
+    }
     let line = source.line(at.line);
     let bracket = open.and_then(|span| {
         let c = source.line(span.line).chars().nth(span.column.saturating_sub(1) as usize)?;

@@ -13,7 +13,7 @@ use crate::source::{Source, behind, placed, point};
 use crate::syntax;
 
 /// The deepest nesting.
-const DEPTH: usize = 64;
+pub(crate) const DEPTH: usize = 64;
 /// The most values that aliases may add.
 const ALIASED: usize = 20_000;
 

@@ -6,6 +6,7 @@ use refrain_schemas::freshness::Freshness;
 use refrain_schemas::scope::Target;
 use serde_json::{Value, json};
 
+use crate::again::program;
 use crate::args::Globals;
 use crate::output::Output;
 use crate::render::page::Tone;
@@ -92,7 +93,7 @@ pub(crate) fn run(args: &AnswerArgs, globals: &Globals, output: &mut Output) -> 
     }
     let mut page = output.page();
     page.line(&[(Tone::Good, "answered"), (Tone::Plain, " "), (Tone::Strong, step)]);
-    page.plain("`refrain run` goes on");
+    page.plain(&format!("`{} run` goes on", program(globals)));
     output.show(&page)?;
     Ok(ExitCode::Ok)
 }
@@ -163,12 +164,37 @@ fn answer(args: &AnswerArgs, question: &Question) -> Result<Value, CliError> {
             default => held(default, question).map(|()| json!({ "value": default, "by": by })),
         };
     };
-    let value = match question.text("input_type") {
-        "text" | "" if question.text("tool") == "user-prompt" => json!(text),
-        _ => serde_json::from_str(text).unwrap_or_else(|_| json!(text)),
+    let reads = match question.text("input_type") {
+        "text" => Reads::Text,
+        "" if question.text("tool") == "user-prompt" => Reads::TextFirst,
+        _ => Reads::JsonFirst,
     };
-    held(&value, question)?;
-    Ok(json!({ "value": value, "by": by }))
+    Ok(json!({ "value": reads.read(text, question)?, "by": by }))
+}
+
+/// What an answer is read as: the first that fits.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Reads {
+    Text,
+    TextFirst,
+    JsonFirst,
+}
+
+impl Reads {
+    /// Reads an answer; where nothing fits, what is wrong is said of the first that it may be.
+    fn read(self, text: &str, question: &Question) -> Result<Value, CliError> {
+        let mut readings: Vec<Value> = vec![json!(text)];
+        if self != Self::Text {
+            readings.extend(serde_json::from_str::<Value>(text));
+        }
+        if self == Self::JsonFirst {
+            readings.reverse();
+        }
+        match readings.iter().find(|value| held(value, question).is_ok()) {
+            Some(value) => Ok(value.clone()),
+            None => readings.first().map_or(Ok(()), |value| held(value, question)).map(|()| json!(text)),
+        }
+    }
 }
 
 /// Who approves may put other content in its place, where that is allowed.
@@ -186,12 +212,8 @@ fn approval(args: &AnswerArgs, question: &Question, by: &Value) -> Result<Value,
     if question.asked["allow_modifications"] != Value::Bool(true) {
         return Err(CliError::usage("it is approved as it is, or rejected").hint("leave the value out"));
     }
-    let is_text = question.asked["content"].is_string();
-    let read = || serde_json::from_str(text).ok();
-    answer["content"] = Some(text).filter(|_| !is_text).and_then(|_| read()).unwrap_or_else(|| json!(text));
-    if args.approve {
-        held(&answer["content"], question)?;
-    }
+    let reads = if question.asked["content"].is_string() { Reads::TextFirst } else { Reads::JsonFirst };
+    answer["content"] = reads.read(text, question)?;
     Ok(answer)
 }
 

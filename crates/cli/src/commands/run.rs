@@ -12,6 +12,7 @@ use refrain_schemas::report::{PhaseReport, PhaseStatus, RunReport};
 use refrain_schemas::scope::Target;
 use refrain_schemas::time::Timestamp;
 
+use crate::again::Again;
 use crate::args::work::WorkArgs;
 use crate::args::{self, Globals};
 use crate::interrupt::Watch;
@@ -24,6 +25,7 @@ use crate::render::page::Page;
 use crate::render::run::Holes;
 use crate::report::CliError;
 use crate::result_file::ResultFile;
+use crate::shell::quoted;
 use crate::wiring::{Checked, Opened};
 use crate::{choices, commands, plan_file, render, runtime, steps_document, steps_words, wiring};
 
@@ -231,7 +233,7 @@ fn asked_for(
     Ok((RunRequest { offline: args.offline, ..request }, plan))
 }
 
-fn show(opened: &Opened, report: &RunReport, again: &str, output: &mut Output) -> Result<(), CliError> {
+fn show(opened: &Opened, report: &RunReport, again: &Again, output: &mut Output) -> Result<(), CliError> {
     if output.wants_json() {
         return output.json(report);
     }
@@ -317,11 +319,8 @@ fn code(report: &RunReport) -> ExitCode {
 
 /// Returns the command that goes on with an unfinished run. It has no `--force`: the forced generation is on record
 /// and every run goes on with it; asking for another one would pay twice.
-fn again(args: &RunArgs, plan: Option<&PlanFile>, globals: &Globals) -> String {
-    let mut words = vec!["refrain".to_owned()];
-    words.extend(globals.directory.iter().map(|dir| format!("-C {}", quoted(&dir.to_string_lossy()))));
-    words.extend(globals.file.iter().map(|file| format!("-f {}", quoted(&file.to_string_lossy()))));
-    words.push("run".to_owned());
+fn again(args: &RunArgs, plan: Option<&PlanFile>, globals: &Globals) -> Again {
+    let mut words = vec!["run".to_owned()];
     match (&args.plan, plan) {
         (Some(path), plan) if plan.is_none_or(|plan| !plan.request.force) => {
             words.push(format!("--plan {}", quoted(&path.to_string_lossy())));
@@ -333,7 +332,7 @@ fn again(args: &RunArgs, plan: Option<&PlanFile>, globals: &Globals) -> String {
     words.extend(args.mind.words());
     words.extend(args.work.budget.words());
     words.extend(globals.set.iter().map(|(name, _)| format!("--set {}", quoted(&format!("{name}=…")))));
-    words.join(" ")
+    Again::new(globals, words)
 }
 
 fn what_was_named(work: &WorkArgs) -> Vec<String> {
@@ -349,19 +348,10 @@ fn what_was_planned(request: &PlannedRequest) -> Vec<String> {
     phases.chain(request.scopes.iter().map(scope)).chain(only).collect()
 }
 
-/// Quotes a word for a shell where it needs it.
-fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_alphanumeric() || "-_./@=,+:…".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', r"'\''"))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::again::program;
     use crate::args::{Cli, Command};
     use clap::Parser as _;
     use serde_json::json;
@@ -369,7 +359,7 @@ mod tests {
     fn resumed(words: &[&str]) -> String {
         let cli = Cli::parse_from(["refrain", "run"].iter().chain(words));
         let Command::Run(args) = cli.command else { panic!("not a run") };
-        again(&args, None, &cli.globals)
+        again(&args, None, &cli.globals).to_string()
     }
 
     #[test]
@@ -383,7 +373,10 @@ mod tests {
                 "calls": {"min": 1, "max": 1}, "in_doubt": 0, "phases": []}
         });
         let plan: PlanFile = serde_json::from_value(plan).unwrap();
-        assert_eq!(again(&args, Some(&plan), &cli.globals), "refrain run qa@ja --scope tone=formal --only");
+        assert_eq!(
+            again(&args, Some(&plan), &cli.globals).to_string(),
+            "refrain run qa@ja --scope tone=formal --only"
+        );
     }
 
     #[test]
@@ -396,6 +389,8 @@ mod tests {
             resumed(&words),
             "refrain -C 'my game' run tone@ja,formal --scope language=ja --only --max-calls 5"
         );
+        let run = Cli::parse_from(["refrain", "-C", "my runs", "run"]);
+        assert_eq!(program(&run.globals), "refrain -C 'my runs'");
         assert_eq!(resumed(&["--set", "token=secret"]), "refrain run --set token=…");
         let words = ["--plan", "my plan.json", "--max-cost", "$2.50", "--max-calls", "9"];
         assert_eq!(resumed(&words), "refrain run --plan 'my plan.json' --max-calls 9 --max-cost 2.5");

@@ -5,28 +5,29 @@ use refrain_schemas::failure::{FailureKind, UnitFailure};
 use refrain_schemas::freshness::CauseKind;
 use refrain_schemas::report::{PhaseReport, PhaseStatus, RunReport, RunStatus};
 
+use crate::again::Again;
 use crate::render::run::Holes;
 use crate::render::words;
 
 /// Returns what a person would do next.
-pub(super) fn next(report: &RunReport, holes: &[Holes], again: &str) -> Option<String> {
+pub(super) fn next(report: &RunReport, holes: &[Holes], again: &Again) -> Option<String> {
     let first = |status: PhaseStatus| report.phases.iter().find(|phase| phase.status == status);
     let named = |phase: &PhaseReport| words::target(&phase.phase, &phase.scope);
     if report.exit_code == ExitCode::Drift.number() {
-        let online = again.replace(" --offline", "");
+        let online = again.without("--offline").unwrap_or_else(|| again.clone());
         return Some(format!("run without `--offline` (`{online}`) to ask for what is not on record"));
     }
     match report.status {
         RunStatus::Completed => {
             let made = report.phases.iter().rev().find(|phase| phase.status == PhaseStatus::Completed)?;
-            Some(format!("`{} show {}` shows what was made", program(again), named(made)))
+            Some(format!("`{} show {}` shows what was made", again.program(), named(made)))
         }
         RunStatus::Partial if first(PhaseStatus::Failed).is_none() => {
             Some(after_partial(&named(first(PhaseStatus::Partial)?), holes, again))
         }
         RunStatus::Failed | RunStatus::Partial => {
             let failed = first(PhaseStatus::Failed)?;
-            if let Some(with_needs) = without_only(again).filter(|_| reads_stale(failed)) {
+            if let Some(with_needs) = again.without("--only").filter(|_| reads_stale(failed)) {
                 return Some(format!("`{with_needs}` brings what {} reads up to date first", named(failed)));
             }
             let units = failed.error.iter().flat_map(|error| &error.units);
@@ -36,12 +37,12 @@ pub(super) fn next(report: &RunReport, holes: &[Holes], again: &str) -> Option<S
                 format!("mend {}, then `{again}`: every reply that came back is kept", named(failed))
             })
         }
-        RunStatus::Blocked => Some(match without_only(again) {
+        RunStatus::Blocked => Some(match again.without("--only") {
             Some(with_needs) => format!("`{with_needs}` makes what is missing first"),
             None => format!("see to what is missing, then `{again}`"),
         }),
         RunStatus::Waiting => {
-            Some(format!("`{} answer` lists what is asked; then `{again}`", program(again)))
+            Some(format!("`{} answer` lists what is asked; then `{again}`", again.program()))
         }
         RunStatus::Stopped if report.calls == 0 => Some(match dearest(report) {
             Some(most) => format!(
@@ -52,12 +53,6 @@ pub(super) fn next(report: &RunReport, holes: &[Holes], again: &str) -> Option<S
         RunStatus::Stopped => Some(format!("`{again}` goes on where this run stopped, with a new budget")),
         RunStatus::Cancelled => Some(format!("`{again}` goes on where this run stopped")),
     }
-}
-
-/// Returns the command that does not leave out what phases need; nothing where none is left out.
-fn without_only(again: &str) -> Option<String> {
-    let words: Vec<&str> = again.split(' ').filter(|word| *word != "--only").collect();
-    (again.split(' ').count() > words.len()).then(|| words.join(" "))
 }
 
 /// Whether a phase read something that was not up to date.
@@ -72,15 +67,10 @@ fn dearest(report: &RunReport) -> Option<&str> {
     Some(rest.split([',', ';']).next().unwrap_or(rest).trim_end_matches('.'))
 }
 
-/// Returns how this program was called on this file, without the command.
-pub(super) fn program(again: &str) -> &str {
-    again.split(" run").next().unwrap_or(again)
-}
-
-fn after_partial(target: &str, holes: &[Holes], again: &str) -> String {
+fn after_partial(target: &str, holes: &[Holes], again: &Again) -> String {
     let mut units = holes.iter().flat_map(|holes| &holes.units).peekable();
     if units.peek().is_none() {
-        let program = program(again);
+        let program = again.program();
         return format!("`{program} why {target}` names the units; `{again}` asks only them again");
     }
     if passes(units) {

@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use refrain_schemas::failure::{PhaseError, UnitFailure};
 use refrain_schemas::report::{KeptFile, PhaseReport, PhaseStatus, RunReport, RunStatus};
 
+use crate::again::Again;
 use crate::args::people::signed;
-use crate::render::next::{next, program};
+use crate::render::next::next;
 use crate::render::noun::Noun;
 use crate::render::numbers::{count, counted, money, some, usage};
 use crate::render::page::{Page, Tone, cut};
@@ -29,7 +30,7 @@ pub(crate) struct Holes {
 }
 
 /// Writes the end of a run. `again` is the command that goes on with it.
-pub(crate) fn write(page: &mut Page, noun: Noun, report: &RunReport, holes: &[Holes], again: &str) {
+pub(crate) fn write(page: &mut Page, noun: Noun, report: &RunReport, holes: &[Holes], again: &Again) {
     page.table(&table(noun, report));
     for Holes { target, units } in holes {
         page.gap();
@@ -100,7 +101,7 @@ fn why(phase: &PhaseReport) -> String {
 }
 
 /// Writes every failure once; phases that only wait for a failed one are counted.
-fn errors(page: &mut Page, report: &RunReport, again: &str) {
+fn errors(page: &mut Page, report: &RunReport, again: &Again) {
     let mut roots: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     let mut waiting: BTreeMap<String, Vec<String>> = BTreeMap::new();
     let stops = stops(report);
@@ -143,9 +144,9 @@ fn errors(page: &mut Page, report: &RunReport, again: &str) {
 }
 
 /// Returns an error whose hint names commands as they are to be written for this file.
-fn with_program(error: &PhaseError, again: &str) -> PhaseError {
+fn with_program(error: &PhaseError, again: &Again) -> PhaseError {
     let rest = error.hint.as_deref().and_then(|hint| hint.strip_prefix("refrain "));
-    let hint = rest.map(|rest| format!("{} {rest}", program(again)));
+    let hint = rest.map(|rest| format!("{} {rest}", again.program()));
     PhaseError { hint: hint.or_else(|| error.hint.clone()), ..error.clone() }
 }
 
@@ -276,7 +277,7 @@ mod tests {
         let partial = report.status == RunStatus::Partial;
         let holes: Vec<Holes> =
             partial.then(|| Holes { target: "qa".to_owned(), units }).into_iter().collect();
-        write(&mut page, Noun::Phases, &report, &holes, "refrain run");
+        write(&mut page, Noun::Phases, &report, &holes, &Again::plain(&["run"]));
         page.as_str().to_owned()
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use indexmap::IndexMap;
 use refrain_core::check::{Surroundings, check};
-use refrain_core::engine::{Control, Engine, RunRequest};
+use refrain_core::engine::{Control, Engine, RunRequest, Selection};
 use refrain_core::meaning::Wanting;
 use refrain_schemas::freshness::Freshness;
 use refrain_schemas::name::PhaseName;
@@ -77,6 +77,13 @@ impl Asking {
     /// Returns what would have to be asked.
     pub(crate) fn open(&self, known: &BTreeMap<String, Value>) -> Vec<String> {
         self.answers.values().filter(|what| !known.contains_key(*what)).cloned().collect()
+    }
+
+    /// Returns what asks for some answers anew, although they are on record.
+    pub(crate) fn anew(&self, what: &[String], request: RunRequest) -> RunRequest {
+        let phases = self.answers.iter().filter(|(_, answer)| what.contains(answer));
+        let targets = phases.map(|(phase, _)| Selection { phase: phase.clone(), values: Vec::new() });
+        RunRequest { targets: targets.collect(), force: true, ..request }
     }
 
     /// Asks what is not on record.

@@ -391,6 +391,56 @@ fn two_steps_that_leave_one_file_behind_are_warned_of() {
     assert_eq!(read(&place, "out/a.txt"), "2");
 }
 
+/// Which of the files of one name is there in the end does not hang on who is done first.
+#[test]
+fn of_files_of_one_name_the_later_one_is_there() {
+    let step = |id: &str, wait: &str, more: &str| {
+        let command = format!("sleep {wait}; printf {id}");
+        format!(
+            "- {{ id: {id}, tool: terminal, action: execute, parameters: {{ command: '{command}' }}, products: {{ stdout: f.txt }}{more} }}\n"
+        )
+    };
+    let steps = |all: &[String]| format!("name: x\nsteps:\n{}", all.concat());
+    let alone = [step("a", "0.4", ""), step("b", "0.2", ""), step("c", "0", "")];
+    let place = staged("x.yaml", &steps(&alone));
+    done(place.path());
+    assert_eq!(read(&place, "f.txt"), "c");
+    // What comes after another step writes after it, wherever it stands.
+    let turned = [step("a", "0", ", dependencies: [c]"), step("b", "0.4", ""), step("c", "0", "")];
+    for (all, expect) in [(&turned[..], "b"), (&[turned[0].clone(), turned[2].clone()], "a")] {
+        let place = staged("x.yaml", &steps(all));
+        done(place.path());
+        assert_eq!(read(&place, "f.txt"), expect);
+    }
+    // One that goes another way leaves its file beside what comes after it.
+    let routed = [step("a", "0", ", dependencies: [c]"), step("c", "0", ", on_success: a")];
+    let place = staged("x.yaml", &steps(&routed));
+    done(place.path());
+    assert_eq!(read(&place, "f.txt"), "a");
+    // A loop is over before what stands behind it writes, and the other way round.
+    let round = |wait: &str| {
+        format!(
+            "- {{ id: l, for_each: [1], steps: [ {} ] }}\n",
+            step("s", wait, "").trim_start_matches("- ").trim()
+        )
+    };
+    for (all, expect) in
+        [([round("0.3"), step("b", "0", "")], "b"), ([step("b", "0.3", ""), round("0")], "s")]
+    {
+        let place = staged("x.yaml", &steps(&all));
+        done(place.path());
+        assert_eq!(read(&place, "f.txt"), expect);
+    }
+    // One that is made anew does not stay in the way of the later one.
+    let place = staged(
+        "x.yaml",
+        &steps(&alone).replace("steps:", "inputs: { w: a }\nsteps:").replace("printf a", "printf {{ w }}"),
+    );
+    done(place.path());
+    run(place.path(), &["-f", "x.yaml", "run", "--set", "w=new"], 0);
+    assert_eq!(read(&place, "f.txt"), "c");
+}
+
 #[test]
 fn yaml_is_written_as_yaml() {
     let text = "name: x\nsteps:\n- { id: a, tool: validation, action: validate, products: { data: out/a.yaml }, \

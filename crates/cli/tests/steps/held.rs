@@ -98,6 +98,57 @@ fn what_people_answer_is_held_to_its_schema() {
     assert_eq!(go(&place, &["run"], 2)["problems"][0]["path"], "steps[0].output_schema");
 }
 
+/// What is no text is taken as what it is in JSON, where a text does not fit.
+#[test]
+fn every_question_can_be_answered() {
+    for (question, answer, expect) in [
+        ("output_schema: { type: integer }", "5", json!(5)),
+        ("output_schema: { type: [integer, string] }", "5", json!("5")),
+        ("output_schema: { type: integer }, default: 7", "6", json!(6)),
+        ("choices: [1, two]", "1", json!(1)),
+        ("input_type: choice, choices: ['1', two]", "1", json!("1")),
+        ("output_schema: { type: object }", "{\"a\": 1}", json!({"a": 1})),
+    ] {
+        let step = format!("{{ id: q, tool: user-prompt, parameters: {{ prompt: How?, {question} }} }}");
+        let text = format!("name: x\nsteps:\n- {step}\noutputs: {{ said: '{{{{ q.value }}}}' }}\n");
+        let place = staged("x.yaml", &text);
+        run(place.path(), &["-f", "x.yaml", "run"], 6);
+        run(place.path(), &["-f", "x.yaml", "answer", "q", answer], 0);
+        let done = run(place.path(), &["-f", "x.yaml", "run"], 0);
+        assert_eq!(done["outputs"]["said"], expect, "{question}");
+    }
+}
+
+/// What nobody can answer is an error before it is asked.
+#[test]
+fn a_question_that_nobody_can_answer_is_refused() {
+    let integer = "output_schema: { type: integer }";
+    for (tool, question, held, path, told) in [
+        ("user-prompt", "input_type: text", integer, ".output_schema", "the answer is a text"),
+        ("user-prompt", "choices: [a]", integer, ".output_schema", "the choice \"a\" does not fit"),
+        ("user-prompt", integer, integer, ".output_schema", "an `output_schema` as well"),
+        ("user-prompt", "output_schema: { type: whole }", "", ".parameters.output_schema", "no JSON Schema"),
+        ("user-prompt", "input_type: text, choices: [1]", "", ".parameters.choices", "is not a text"),
+        ("user-prompt", "input_type: text, default: 5", "", ".parameters.default", "is not a text"),
+        ("feedback-collection", "questions: [a]", integer, ".output_schema", "the answer is an object"),
+        ("approval-gate", "content: a", integer, ".output_schema", "may not be changed"),
+    ] {
+        let title = if tool == "user-prompt" { "prompt" } else { "title" };
+        let held = if held.is_empty() { String::new() } else { format!(", {held}") };
+        let step = format!("{{ id: q, tool: {tool}, parameters: {{ {title}: How?, {question} }}{held} }}");
+        let place = staged("x.yaml", &format!("name: x\nsteps:\n- {step}\n"));
+        let problems = run(place.path(), &["-f", "x.yaml", "run"], 2)["problems"].clone();
+        let [problem] = problems.as_array().unwrap().as_slice() else { panic!("{step}: {problems}") };
+        assert_eq!(problem["path"], format!("steps[0]{path}"), "{step}");
+        assert!(problem["message"].as_str().unwrap().contains(told), "{step}: {problem}");
+    }
+    let late = "name: x\ninputs: { xs: { type: array, default: [1] } }\nsteps:\n- { id: q, tool: user-prompt, \
+        parameters: { prompt: How?, input_type: text, choices: '{{ xs }}' } }\n";
+    let place = staged("x.yaml", late);
+    let failed = run(place.path(), &["-f", "x.yaml", "run"], 1);
+    assert!(failed["steps"]["q"]["error"].as_str().unwrap().contains("nobody can answer this"), "{failed}");
+}
+
 /// Of another pipeline its outputs are, by the names that they have here.
 #[test]
 fn what_another_pipeline_gives_is_held_to_the_schema_of_its_step() {

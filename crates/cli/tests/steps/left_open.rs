@@ -152,3 +152,70 @@ fn values_of_other_pipelines_are_left_to_the_same_model() {
         assert_eq!(stage.boss.arrived(), 1);
     }
 }
+
+/// An action that is left open takes what the step gives; where that is nothing, it says a text.
+#[test]
+fn an_action_and_items_of_a_list_are_left_to_a_model() {
+    let steps = "
+  - { id: a, action: <AUTO>say hello</AUTO> }
+  - { id: l, for_each: [x, <AUTO>a word</AUTO>], steps: [{ id: s, action: \"echo {{ item }}!\" }] }
+";
+    let answers = [("say hello", json!("echo hello {{ topic }}")), ("a word", json!("{{ y }}"))];
+    let stage = stage("", steps, &answers);
+    stage.run(&["check"]).expect(0);
+    let document = stage.run(&["run", "--json"]).expect(0).json();
+    assert_eq!(document["steps"]["a"]["value"]["result"], "hello {{ topic }}", "{document:#}");
+    assert_eq!(document["steps"]["l_0_s"]["value"]["result"], "x!");
+    assert_eq!(document["steps"]["l_1_s"]["value"]["result"], "{{ y }}!");
+}
+
+#[test]
+fn tags_that_are_none_are_refused() {
+    for (value, told) in [
+        ("<AUTO>a <AUTO>b</AUTO></AUTO>", "an `<AUTO>` stands in another one"),
+        ("<AUTO model='x'>b</AUTO>", "`<AUTO>` has no attribute `model`"),
+        ("<auto>b</auto>", "`<auto>` is no tag that leaves something to a model"),
+        ("say <Auto>b</Auto>", "`<Auto>` is no tag"),
+        ("<AUTO>b", "`<AUTO>` is not closed"),
+    ] {
+        let steps = format!("\n  - {{ id: a, action: \"echo {value}\" }}\n");
+        let found = stage("", &steps, &[]).run(&["check", "--json"]).expect(2).json();
+        let [problem] = found["problems"].as_array().unwrap().as_slice() else { panic!("{found:#}") };
+        assert_eq!(problem["code"], "E0818", "{found:#}");
+        assert!(problem["message"].as_str().unwrap().contains(told), "{value}: {problem}");
+    }
+    let list = "\n  - { id: l, for_each: <auto>b</auto>, steps: [{ id: s, action: echo s }] }\n";
+    let found = stage("", list, &[]).run(&["check", "--json"]).expect(2).json();
+    assert_eq!(found["problems"][0]["code"], "E0818", "{found:#}");
+    // One that is written out is a text.
+    let written = "\n  - { id: a, action: \"echo {{ '<' }}auto>b</auto>\" }\n";
+    let document = stage("", written, &[]).run(&["run", "--json"]).expect(0).json();
+    assert_eq!(document["steps"]["a"]["value"]["result"], "<auto>b</auto>", "{document:#}");
+}
+
+/// What a model says is held to its place: what makes no sound condition is asked for again, and told as what the model said.
+#[test]
+fn a_condition_that_is_none_is_asked_for_again() {
+    let steps = "
+  - { id: a, action: echo <AUTO>a word</AUTO> }
+  - { id: b, action: echo b, condition: <AUTO>whether it purrs</AUTO> }
+";
+    let stage = stage("", steps, &[("a word", json!("hi")), ("whether it purrs", json!("word"))]);
+    let ended = stage.run(&["run"]).expect(1);
+    let told =
+        "the orchestrator said that `steps[1].condition` is \"word\", which cannot be: `word` is neither";
+    assert!(ended.stderr.contains(told), "{}", ended.stderr);
+    assert_eq!(stage.boss.arrived(), 4, "the other value is on record");
+    // It is open as if nothing had been said.
+    let check = stage.run(&["check"]).expect(0);
+    assert!(check.stderr.contains("steps[1].condition"), "{}", check.stderr);
+    stage.says(&[("whether it purrs", &said(json!("topic == 'cats'")))]);
+    let document = stage.run(&["run", "--json"]).expect(0).json();
+    assert_eq!(document["steps"]["b"]["status"], "completed", "{document:#}");
+    assert_eq!(stage.boss.arrived(), 5);
+    // What is wrong with the file itself is none of the model's.
+    stage.write("\n  - { id: a, action: \"echo <AUTO>a word</AUTO> {{ nope }}\" }\n");
+    stage.says(&[("a word", &said(json!("hi")))]);
+    let ended = stage.run(&["run"]).expect(2);
+    assert!(ended.stderr.contains("`nope` is neither"), "{}", ended.stderr);
+}

@@ -206,3 +206,15 @@ fn names_of_the_text_itself_are_its_own() {
     let done = run(place.path(), &RUN, 0);
     assert_eq!(said(&done, "a"), "5 97");
 }
+
+/// What a path goes through before somebody looks is part of it.
+#[test]
+fn paths_may_be_filtered_before() {
+    let text = "name: x\ninputs: { nm: NOTE.TXT }\nsteps:\n\
+        - { id: say, action: \"echo {{ nm | lower | file_exists }} {{ nm | file_exists }} {{ 'a.txt' | replace('a', 'note') | file_exists }}\" }\n\
+        - { id: go, action: echo there, condition: \"{{ nm | lower | file_exists }}\" }\n";
+    let place = staged("x.yaml", text);
+    fs::write(place.path().join("note.txt"), "there").unwrap();
+    let done = run(place.path(), &RUN, 0);
+    assert_eq!((said(&done, "say"), said(&done, "go")), (json!("True False True"), json!("there")));
+}

@@ -283,3 +283,21 @@ outputs:
         assert_eq!(document["outputs"], expect, "{round}");
     }
 }
+
+/// The name of a loop over a list is behind a `$` alone, and where it is in turns, behind none.
+#[test]
+fn names_behind_a_dollar() {
+    let text = |said: &str| {
+        format!(
+            "name: x\nsteps:\n- id: w\n  while: iteration < 1\n  steps:\n  - id: l\n    for_each: [1]\n    loop_name: inner\n    \
+             steps: [{{ id: s, tool: filesystem, action: write, parameters: {{ path: o.txt, content: '{said}' }} }}]\n"
+        )
+    };
+    let place = staged("x.yaml", &text("{{ $loop_name }} {{ $index }} {{ position }}"));
+    run(place.path(), &["-f", "x.yaml", "run"], 0);
+    assert_eq!(std::fs::read_to_string(place.path().join("o.txt")).unwrap(), "inner 0 1");
+    let place = staged("x.yaml", &text("{{ $position }}"));
+    let refused = run(place.path(), &["-f", "x.yaml", "check"], 2);
+    let [problem] = refused["problems"].as_array().unwrap().as_slice() else { panic!("{refused}") };
+    assert_eq!((&problem["code"], &problem["hint"]), (&"E0813".into(), &"write `position`".into()));
+}

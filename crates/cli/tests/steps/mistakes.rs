@@ -291,3 +291,136 @@ fn runs_on_record_are_looked_at_by_later_ones() {
     let refused = run(place.path(), &["-f", "past.yaml", "check"], 2);
     assert_eq!(refused["problems"][0]["code"], "E0823", "{refused}");
 }
+
+/// What told of a run is not told again by the next one, with all of the one before in it.
+#[test]
+fn what_is_told_of_runs_does_not_grow_with_them() {
+    let tells = |id: &str, file: &str| {
+        format!(
+            "- {{ id: {id}, tool: checkpoint, action: extract, parameters: {{ {file} }}, dependencies: [a], on_failure: continue }}\n"
+        )
+    };
+    let (c, d) = (tells("c", "output_file: out.yaml, output_format: yaml"), tells("d", ""));
+    let place = staged("x.yaml", &format!("name: x\nsteps:\n- {{ id: a, action: echo hi }}\n{c}{d}"));
+    // There is no run to tell of yet.
+    run(place.path(), &["-f", "x.yaml", "run"], 1);
+    run(place.path(), &["-f", "x.yaml", "run"], 0);
+    let told =
+        run(place.path(), &["-f", "x.yaml", "run"], 0)["steps"]["c"]["value"]["result"]["steps"].clone();
+    assert_eq!(told.as_object().unwrap().keys().collect::<Vec<_>>(), ["a"]);
+    let size = || fs::metadata(place.path().join("out.yaml")).unwrap().len();
+    let before = size();
+    run(place.path(), &["-f", "x.yaml", "run"], 0);
+    assert_eq!(size(), before);
+}
+
+/// A path that is none, or that of a folder, is the same mistake whatever writes the file.
+#[test]
+fn files_that_are_written_have_names() {
+    let extract = |path: &str| {
+        format!("{{ id: w, tool: checkpoint, action: extract, parameters: {{ output_file: {path} }} }}")
+    };
+    let write = |path: &str| {
+        format!("{{ id: w, tool: filesystem, action: write, parameters: {{ path: {path}, content: a }} }}")
+    };
+    let saves = |path: &str| {
+        format!("{{ id: w, tool: user-prompt, parameters: {{ prompt: q, save_to_file: {path} }} }}")
+    };
+    let product = |path: &str| format!("{{ id: w, action: echo a, products: [{{ result: {path} }}] }}");
+    let all: [&dyn Fn(&str) -> String; 4] = [&extract, &write, &saves, &product];
+    for (path, told) in [
+        ("'~/e.md'", "`~` is no folder of it"),
+        ("'~'", "`~` is no folder of it"),
+        ("d/", "d/ is a folder"),
+        ("d/.", "d/. is a folder"),
+    ] {
+        for step in all.iter().map(|step| step(path)) {
+            let place = staged("x.yaml", &format!("name: x\nsteps:\n- {step}\n"));
+            let refused = run(place.path(), &["-f", "x.yaml", "check"], 2);
+            assert!(refused["problems"][0]["message"].as_str().unwrap().contains(told), "{step}: {refused}");
+            // What a template makes of it is no other mistake.
+            let later = step.replace(path, &format!("\"{{{{ s }}}}{}\"", path.trim_matches('\'')));
+            let text =
+                format!("name: x\ninputs: {{ s: '' }}\nsteps:\n- {{ id: z, action: echo z }}\n- {later}\n");
+            if step.contains("user-prompt") {
+                continue;
+            }
+            let place = staged("x.yaml", &text);
+            let failed = run(place.path(), &["-f", "x.yaml", "run"], 1).to_string();
+            assert!(failed.contains(told) || failed.contains("no run that ended"), "{later}: {failed}");
+            assert!(!place.path().join("~").exists() && !place.path().join("d").exists(), "{later}");
+        }
+    }
+    // A folder is copied to what ends with `/`, and a file into one that is there.
+    let copy = |from: &str, to: &str| {
+        format!(
+            "name: x\nsteps:\n- {{ id: c, tool: filesystem, action: copy, parameters: {{ path: {from}, destination: {to} }} }}\n"
+        )
+    };
+    let place = staged("x.yaml", &copy("a.txt", "zz/"));
+    fs::write(place.path().join("a.txt"), "a").unwrap();
+    let failed = run(place.path(), &["-f", "x.yaml", "run"], 1);
+    assert!(failed["steps"]["c"]["error"].as_str().unwrap().contains("there is no folder zz/"), "{failed}");
+    fs::create_dir(place.path().join("zz")).unwrap();
+    run(place.path(), &["-f", "x.yaml", "run"], 0);
+    assert!(place.path().join("zz/a.txt").exists());
+    fs::write(place.path().join("x.yaml"), copy("zz", "new/")).unwrap();
+    run(place.path(), &["-f", "x.yaml", "run"], 0);
+    assert!(place.path().join("new/a.txt").exists());
+}
+
+/// A wrong key of an output that is declared in a list is told once.
+#[test]
+fn a_wrong_key_of_an_output_is_told_once() {
+    let text = "name: x\nsteps:\n- { id: a, action: echo a }\noutputs:\n- { name: o, typ: string, value: '{{ a }}' }\n";
+    let place = staged("x.yaml", text);
+    let refused = run(place.path(), &["-f", "x.yaml", "check"], 2);
+    let [problem] = refused["problems"].as_array().unwrap().as_slice() else { panic!("{refused}") };
+    assert_eq!(problem["code"], "E0801");
+}
+
+/// What is told of a file that is too much is short, and true.
+#[test]
+fn mistakes_of_a_great_size_are_told_briefly() {
+    for (text, code, told) in [
+        (
+            format!("name: x\ninputs: {{ x: {}1{} }}\nsteps: []\n", "[".repeat(500), "]".repeat(500)),
+            "E0008",
+            "nest more than",
+        ),
+        (
+            format!("name: x\nsteps:\n- {{ id: {}, action: echo a }}\n", "a".repeat(5_000)),
+            "E0106",
+            "a…` cannot be the id",
+        ),
+    ] {
+        let place = staged("x.yaml", &text);
+        let output = refrain(place.path(), &["-f", "x.yaml", "check", "--json"]);
+        let refused: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let problem = &refused["problems"][0];
+        let message = problem["message"].as_str().unwrap();
+        assert_eq!(problem["code"], code, "{message:.200}");
+        assert!(message.contains(told) && message.len() < 200, "{message:.300}");
+    }
+}
+
+/// A pipeline that another one carries out is told of by what its own step said.
+#[test]
+fn what_a_step_of_another_pipeline_said_is_told() {
+    let outer =
+        "name: x\nsteps:\n- { id: c, tool: pipeline-executor, parameters: { pipeline: child.yaml } }\n";
+    let place = staged("x.yaml", outer);
+    let child = |step: &str| {
+        fs::write(place.path().join("child.yaml"), format!("name: y\nsteps:\n- {step}\n")).unwrap();
+    };
+    child("{ id: g, tool: user-prompt, parameters: { prompt: How many? } }");
+    let waiting = run(place.path(), &["-f", "x.yaml", "run"], 6);
+    let told = "step `g`: a person has not answered yet: How many?";
+    assert_eq!((&waiting["steps"]["c"]["error"], &waiting["error"]), (&json!(told), &json!(told)));
+    child(
+        "{ id: l, for_each: [1], steps: [{ id: t, tool: terminal, action: execute, parameters: { command: exit 3 } }] }",
+    );
+    let failed = run(place.path(), &["-f", "x.yaml", "run"], 1);
+    let told = failed["steps"]["c"]["error"].as_str().unwrap();
+    assert!(told.starts_with("step `t`: ") && told.contains('3'), "{told}");
+}

@@ -124,6 +124,10 @@ fn a_person_answers_between_two_runs() {
     );
     assert_eq!(gate(&["answer"], 0)[0]["question"]["title"], "Send it?");
     gate(&["answer", "g", "--approve", "--by", "Mika"], 0);
+    // How it goes on is told as this file is run.
+    let said = refrain(place.path(), &["-f", "gate.yaml", "answer", "g", "--approve"]);
+    assert!(String::from_utf8_lossy(&said.stdout).contains("`refrain -f gate.yaml run` goes on"), "{said:?}");
+    gate(&["answer", "g", "--approve", "--by", "Mika"], 0);
     let done = gate(&["run"], 0);
     assert_eq!(
         (state(&done, "s"), &done["steps"]["g"]["value"]["result"]["by"]),

@@ -49,6 +49,20 @@ pub trait Workspace: Debug + Send + Sync + 'static {
     async fn stamp(&self, path: &str) -> Result<Option<FileStamp>, FileError>;
 }
 
+/// Says why a path, as it is written, cannot lie in the project, where that is not seen by following it.
+#[must_use]
+pub fn no_path(path: &str) -> Option<String> {
+    let message = "paths start in the project's folder, and `~` is no folder of it";
+    (path == "~" || path.starts_with("~/")).then(|| format!("{path}: {message}"))
+}
+
+/// Says why a path, as it is written, cannot be that of a file.
+#[must_use]
+pub fn no_file(path: &str) -> Option<String> {
+    let is_folder = !path.is_empty() && matches!(path.rsplit('/').next(), Some("" | "." | ".."));
+    no_path(path).or_else(|| is_folder.then(|| format!("{path} is a folder; name a file in it")))
+}
+
 /// What lies at a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {

@@ -21,7 +21,7 @@ use super::other;
 use crate::node::{Kind, Node};
 use crate::source::Source;
 use data::{as_data, as_literal, as_node};
-use tags::{Piece, pieces};
+use tags::{Flaw, Piece, pieces};
 use wanted::Wanted;
 
 /// Keys that say something to people alone, at the top of a file.
@@ -119,7 +119,7 @@ fn open(node: &mut Node, source: &Source<'_>) {
 
 fn may_have(node: &Node) -> bool {
     match &node.kind {
-        Kind::Text(text) => text.contains("<AUTO"),
+        Kind::Text(text) => tags::may_have(text),
         Kind::List(items) => items.iter().any(may_have),
         Kind::Map(entries) => entries.iter().any(|entry| may_have(&entry.value)),
         _ => false,
@@ -128,7 +128,7 @@ fn may_have(node: &Node) -> bool {
 
 /// Returns what is wanted, where a text is one tag and nothing else.
 pub(super) fn only_task(text: &str) -> Option<String> {
-    match pieces(text)?.as_slice() {
+    match pieces(text).ok()?.as_slice() {
         [Piece::Tag { task }] => Some(task.clone()),
         _ => None,
     }
@@ -191,7 +191,7 @@ impl Work<'_> {
             return;
         }
         match &mut node.kind {
-            Kind::Text(text) if text.contains("<AUTO") => {
+            Kind::Text(text) if tags::may_have(text) => {
                 let text = text.clone();
                 self.text(node, &text, place);
             }
@@ -213,14 +213,18 @@ impl Work<'_> {
         let key = place.key().unwrap_or_default();
         // A pipeline that cannot be read is told of where it is carried out.
         let is_unread = place.last() == PIPELINE && other::is_written_out(text);
-        if AT_RUN_TIME.contains(&key) || place.path.ends_with(OF_A_QUEUE) || is_unread {
+        if is_unread {
             return;
         }
-        let Some(pieces) = pieces(text) else {
-            let is_open = !text.contains("</AUTO>") && !text.contains("/>");
-            let message =
-                if is_open { "`<AUTO>` is not closed" } else { "`<AUTO>` does not say what is wanted" };
-            return self.problem(node, place, message, "write `<AUTO>what is wanted</AUTO>`");
+        let is_whole = place.path.ends_with(&format!(".{key}"));
+        let is_asked_later = is_whole && AT_RUN_TIME.contains(&key) || place.path.ends_with(OF_A_QUEUE);
+        let pieces = match pieces(text) {
+            Err(flaw @ Flaw::Small(_)) if key != "goto" => {
+                return self.problem(node, place, &flaw.message(), flaw.hint());
+            }
+            _ if is_asked_later => return,
+            Err(flaw) => return self.problem(node, place, &flaw.message(), flaw.hint()),
+            Ok(pieces) => pieces,
         };
         if !self.has_model {
             let message = format!("`{}` is left to a model, and there is none", place.last());

@@ -12,7 +12,7 @@ use super::answers::{self, Answer};
 use super::budget::Spent;
 use super::loops::name_of_loop;
 use super::names::{Frame, Known, Round, Turn};
-use super::reading::{Fields, Item, OwnItem};
+use super::reading::{Fields, Item, OwnItem, short};
 use super::texts::stands_in;
 use super::tools::{self, Act, ToolAct};
 use crate::node::Kind;
@@ -147,7 +147,12 @@ impl Lowering<'_, '_> {
         let name = around.map_or_else(|| id.clone(), |around| format!("{}_{id}", around.phase));
         let Ok(phase) = name.parse::<PhaseName>() else {
             let place = fields.get("id").unwrap_or_else(|| item.clone());
-            self.reading.at(Code::BadName, &place, format!("`{name}` cannot be the name of a step"), None);
+            self.reading.at(
+                Code::BadName,
+                &place,
+                format!("`{}` cannot be the name of a step", short(&name)),
+                None,
+            );
             return None;
         };
         let is_first = around.is_none_or(|around| around.turn.round == Round::Once);
@@ -226,7 +231,12 @@ impl Lowering<'_, '_> {
         }
         if id.parse::<PhaseName>().is_err() {
             let hint = fields.get("id").is_none().then(|| "add `id:`".to_owned());
-            self.reading.at(Code::BadName, &place, format!("`{id}` cannot be the id of a step"), hint);
+            self.reading.at(
+                Code::BadName,
+                &place,
+                format!("`{}` cannot be the id of a step", short(id)),
+                hint,
+            );
             return None;
         }
         Some(id.to_owned())

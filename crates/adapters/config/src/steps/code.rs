@@ -209,8 +209,24 @@ pub(super) fn bound(text: &str, is_bare: bool) -> Bound<'_> {
     bound
 }
 
-/// Returns where the operand begins that stands before a place: a text, or a name with what is behind it.
+/// Returns where the operand begins that stands before a place: a text, or a name with what is behind it, and with the filters
+/// that it goes through.
 pub(super) fn operand(text: &str, at: usize) -> usize {
+    let mut start = last_operand(text, at);
+    while start < at
+        && let Some(before) = text[..start].trim_end().strip_suffix('|')
+    {
+        let value = last_operand(text, before.len());
+        // There is nothing that could be filtered.
+        if value >= before.trim_end().len() {
+            return at;
+        }
+        start = value;
+    }
+    start
+}
+
+fn last_operand(text: &str, at: usize) -> usize {
     let before = text[..at].trim_end();
     if let Some(quote) = before.chars().next_back().filter(|c| matches!(c, '\'' | '"')) {
         return before[..before.len() - 1].rfind(quote).unwrap_or(at);
@@ -378,7 +394,10 @@ mod tests {
             ("x ~ a.b[0]['c'].d", "a.b[0]['c'].d"),
             ("not f(a, (b))", "f(a, (b))"),
             ("(a ~ 'x')", "(a ~ 'x')"),
+            ("1 ~ a.b | lower", "a.b | lower"),
+            ("x ~ 'a b' | replace('|', ')') | trim ", "'a b' | replace('|', ')') | trim"),
             ("x)", ""),
+            ("| lower", ""),
             ("", ""),
         ] {
             assert_eq!(text[operand(text, text.len())..].trim(), expect, "{text}");

@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 
 use super::Lowering;
 use super::inputs;
-use super::reading::{Fields, Item};
+use super::reading::{Fields, Item, short};
 use crate::decode::decode;
 use crate::node::Kind;
 
@@ -141,7 +141,7 @@ impl Lowering<'_, '_> {
     fn id(&mut self, item: &Item<'_>) -> Option<String> {
         let id = self.reading.text(item)?;
         if id.parse::<refrain_schemas::name::PhaseName>().is_err() {
-            self.reading.at(Code::BadName, item, format!("`{id}` cannot be an id"), None);
+            self.reading.at(Code::BadName, item, format!("`{}` cannot be an id", short(id)), None);
         }
         Some(id.to_owned())
     }

@@ -11,29 +11,45 @@ use refrain_schemas::phase_spec::PhaseSpec;
 use super::Lowering;
 use super::body::Draft;
 use super::reading::{Item, OwnItem};
+use super::rivals::Order;
 
 /// A file that a step leaves behind.
 pub(super) struct LeftFile {
     step: String,
     phase: PhaseName,
+    /// The phase that writes it.
+    writer: PhaseName,
     /// Whether it is one of the step's products, and not what its tool writes.
     is_product: bool,
     place: OwnItem,
 }
 
 impl Lowering<'_, '_> {
-    /// Notes a file of a step of this very pipeline, where its name is written out.
-    pub(super) fn leaves(&mut self, draft: &Draft<'_>, path: &str, is_product: bool, item: &Item<'_>) {
+    /// Notes a file of a step of this very pipeline, where its name is written out; of a product it is written by a phase of
+    /// its own.
+    pub(super) fn leaves(
+        &mut self,
+        draft: &Draft<'_>,
+        path: &str,
+        product: Option<&PhaseName>,
+        item: &Item<'_>,
+    ) {
         if is_template(path) || self.calls.len() != 1 {
             return;
         }
         let plain = path.trim_start_matches("./").to_owned();
-        let (step, phase, place) = (draft.id.clone(), draft.phase.clone(), OwnItem::of(item));
-        self.left_behind.entry(plain).or_default().push(LeftFile { step, phase, is_product, place });
+        let file = LeftFile {
+            step: draft.id.clone(),
+            phase: draft.phase.clone(),
+            writer: product.unwrap_or(&draft.phase).clone(),
+            is_product: product.is_some(),
+            place: OwnItem::of(item),
+        };
+        self.left_behind.entry(plain).or_default().push(file);
     }
 
-    /// Warns of files that more than one step leaves behind: which of them is there in the end hangs on who comes last. Two
-    /// steps of which a run may do one alone are no such case.
+    /// Warns of files that more than one step leaves behind, and has them written in an order. Two steps of which a run may do
+    /// one alone are not warned of, nor is one that writes what a step before it did.
     pub(super) fn written_twice(&mut self) {
         let mut left = std::mem::take(&mut self.left_behind);
         left.retain(|_, files| files.len() > 1);
@@ -41,14 +57,23 @@ impl Lowering<'_, '_> {
             return;
         }
         let optional = self.optional();
+        let order = Order::of(&self.pipeline.phases);
         for (path, files) in left {
             let Some((first, others)) = files.split_first() else { continue };
-            let is_one =
-                |other: &&LeftFile| !(optional.contains(&first.phase) && optional.contains(&other.phase));
-            for other in others.iter().filter(is_one) {
+            let is_rival = |other: &&LeftFile| {
+                let may_be_alone = optional.contains(&first.phase) && optional.contains(&other.phase);
+                let goes_on = !other.is_product && order.is_behind(&other.writer, &first.writer);
+                !may_be_alone && !goes_on
+            };
+            for other in others.iter().filter(is_rival) {
                 let how = if first.is_product { "is a product of" } else { "is written by" };
                 let message = format!("`{path}` {how} step `{}` as well", first.step);
                 self.reading.at(Code::ProductTwice, &other.place.item(), message, None);
+            }
+            for (later, earlier) in order.pairs(files.into_iter().map(|file| file.writer)) {
+                if let Some(spec) = self.pipeline.phases.get_mut(&later) {
+                    spec.wants.push(earlier);
+                }
             }
         }
     }

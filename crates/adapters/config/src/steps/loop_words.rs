@@ -30,6 +30,10 @@ impl Texts<'_, '_, '_> {
         if name == REASON && is_nearest(Round::Actions) {
             return Some(Some(("None".to_owned(), at)));
         }
+        let has_dollar = text[..at - name.len()].ends_with('$');
+        if has_dollar && let Some(written) = self.behind_dollar(item, name) {
+            return Some(written.map(|written| (written, at)));
+        }
         if !WORDS.contains(&name) {
             return None;
         }
@@ -54,6 +58,24 @@ impl Texts<'_, '_, '_> {
             _ => self.unlike(item, name),
         };
         Some(written.map(|written| (written, end)))
+    }
+
+    /// Returns what is written for a name that means something else behind a `$` than without it.
+    fn behind_dollar(&mut self, item: &Item<'_>, name: &str) -> Option<Option<String>> {
+        match name {
+            "position" => {
+                let message = "`$position` is not part of the language".to_owned();
+                self.at_name(Code::StepName, item, name, message, Some("write `position`".to_owned()));
+                Some(None)
+            }
+            // The turns of a list have it by no other name.
+            "loop_name" => {
+                let turns = self.turns();
+                let turn = turns.last().filter(|turn| turn.round == Round::Each)?;
+                Some(Some(format!("'{}'", turn.name)))
+            }
+            _ => None,
+        }
     }
 
     /// Returns the loop around, the nearest, its own conditions being within it.

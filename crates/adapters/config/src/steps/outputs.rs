@@ -100,7 +100,11 @@ impl Lowering<'_, '_> {
         let fields = self.reading.fields(item)?;
         if let Some(name) = fields.get("name") {
             let key = self.reading.text(&name)?.to_owned();
+            let before = self.reading.n_problems();
             self.reading.known(&fields, "an output", &KEYS, &[]);
+            if self.reading.n_problems() > before {
+                return None;
+            }
             if fields.get("value").is_none() {
                 self.says_no_value(&key, item);
                 return None;

@@ -220,7 +220,7 @@ impl Lowering<'_, '_> {
         }
         self.leads_out(&product.path, &path);
         if let Some(text) = path.as_str() {
-            self.leaves(draft, text, true, &product.path);
+            self.leaves(draft, text, Some(&phase), &product.path);
         }
         let (tool, said) = if is_value { ("product", "value") } else { ("filesystem", "content") };
         let mut input = Map::from_iter([("path".to_owned(), path), (said.to_owned(), content)]);

@@ -10,6 +10,9 @@ use serde_json::{Map, Number, Value};
 use crate::node::{Entry, Kind, Node, Span};
 use crate::source::Source;
 
+/// The longest name that is quoted whole.
+const NAME: usize = 64;
+
 /// A value with the key that it stands under.
 #[derive(Debug, Clone)]
 pub(super) struct Item<'n> {
@@ -328,6 +331,14 @@ impl<'s> Reading<'s> {
             };
             self.at_key(Code::StepUnknown, &item, format!("{what} has no key `{key}`"), Some(hint));
         }
+    }
+}
+
+/// Returns what is quoted in a message, cut where it is longer than any name.
+pub(super) fn short(text: &str) -> String {
+    match text.char_indices().nth(NAME) {
+        Some((at, _)) => format!("{}…", &text[..at]),
+        None => text.to_owned(),
     }
 }
 

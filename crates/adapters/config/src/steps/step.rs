@@ -178,13 +178,23 @@ impl Lowering<'_, '_> {
         }
     }
 
-    /// Holds the default of a question to what is said of its answers, where it is written out.
-    fn held_default(&mut self, act: &ToolAct, item: &Item<'_>, schema: &Value, default: Option<Value>) {
-        let (Some(tools), Some(default)) = (self.tools, default) else { return };
-        let literals = Map::from_iter([(HELD.to_owned(), schema.clone()), ("default".to_owned(), default)]);
-        let written = Written { literals, ..Written::default() };
+    /// Holds a question to what the step says of its answers, which its parameters do not.
+    fn held_question(&mut self, act: &ToolAct, item: &Item<'_>, input: &Map<String, Value>) {
+        let Some(tools) = self.tools else { return };
+        let mut written = Written::default();
+        for (name, value) in input.iter().filter(|(name, _)| *name != HELD) {
+            if has_template(value) {
+                written.made.insert(name.clone());
+            } else {
+                written.literals.insert(name.clone(), value.clone());
+            }
+        }
+        let by_itself = tools.judge(&act.tool, &act.action, &written);
+        written.literals.extend(input.get(HELD).map(|schema| (HELD.to_owned(), schema.clone())));
         for complaint in tools.judge(&act.tool, &act.action, &written) {
-            self.reading.at(Code::StepOutside, item, complaint.message, None);
+            if !by_itself.contains(&complaint) {
+                self.reading.at(Code::StepOutside, item, complaint.message, None);
+            }
         }
     }
 
@@ -199,9 +209,13 @@ impl Lowering<'_, '_> {
             Some(act) if kind == Some(ToolKind::Person) => {
                 // Who answers is told at once.
                 if let Some(Value::Object(input)) = &mut start.spec.input {
-                    input.insert(HELD.to_owned(), answer.value().clone());
-                    let default = input.get("default").filter(|default| !has_template(default)).cloned();
-                    self.held_default(act, &item, answer.value(), default);
+                    if input.insert(HELD.to_owned(), answer.value().clone()).is_some() {
+                        let message = "the parameters of the step have an `output_schema` as well";
+                        let hint = Some("keep one of the two".to_owned());
+                        self.reading.at_key(Code::StepTwo, &item, message, hint);
+                    } else {
+                        self.held_question(act, &item, input);
+                    }
                 }
                 answer.within(tools::answered(&act.tool)).map(SchemaRef::Inline)
             }
@@ -349,7 +363,7 @@ impl Lowering<'_, '_> {
         let path = input.get("path").and_then(Value::as_str).filter(|_| is_write);
         let place = draft.fields.get("parameters").or_else(|| draft.fields.get("action"));
         if let (Some(path), Some(place)) = (path, place) {
-            self.leaves(draft, path, false, &place);
+            self.leaves(draft, path, None, &place);
         }
     }
 

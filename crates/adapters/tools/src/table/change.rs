@@ -64,7 +64,9 @@ fn filtered(table: Table, spec: &Map<String, Value>) -> Result<Table, Fault> {
             (_, Some(criteria), _) => Criteria::of(criteria)?,
             (_, _, Some(field)) => {
                 let operator = spec.get("operator").and_then(Value::as_str).unwrap_or("==");
-                Criteria::field(field, operator, spec.get("value").unwrap_or(&Value::Null))?
+                let nothing =
+                    || Fault::reported(format!("`{field} {operator}` says no value to compare with"));
+                Criteria::field(field, operator, spec.get("value").ok_or_else(nothing)?)?
             }
             _ => return Err(Fault::reported("`condition`, `criteria` or `field` says which rows stay")),
         };

@@ -5,16 +5,23 @@ use std::slice::from_ref;
 use async_trait::async_trait;
 use refrain_core::ports::agent::Touched;
 use refrain_core::ports::past::{Past, PastRun};
-use refrain_core::ports::tool_catalogue::{About, Complaint, Written};
-use refrain_core::ports::workspace::Workspace;
+use refrain_core::ports::tool_catalogue::{Complaint, Written};
+use refrain_core::ports::workspace::{Workspace, no_file};
 use refrain_schemas::digest::Digest;
 use refrain_schemas::report::{PhaseReport, RunReport};
 use refrain_schemas::scope::Target;
 use serde_json::{Map, Value, json};
 
+use super::words::no_target;
 use crate::declare::{action, any, integer, list, map, one_of, text};
 use crate::tool::{Act, Acted, Declared, Fault, Tool};
 
+/// The most bytes that are given of what a run made.
+const LARGEST: usize = 64 << 20;
+/// So much of it is read at once.
+const AT_ONCE: usize = 16;
+/// What is told of a run besides its steps.
+const ABOUT: [&str; 5] = ["id", "status", "started_at", "ended_at", "pipeline"];
 /// The run that is meant where none is named.
 const LATEST: &str = "latest";
 
@@ -60,8 +67,15 @@ pub(super) fn declared() -> Declared {
                 ("output_format", one_of(&["json", "yaml", "markdown"]), "how it is written (json)"),
                 ("output_file", text(), "the file that it is written to"),
             ],
-            &[about.as_slice(), &[("steps", map(), "what each made"), outputs, ("path", any(), "the file")]]
-                .concat(),
+            &[
+                about.as_slice(),
+                &[
+                    ("steps", map(), "what each made, but for what told of a run"),
+                    outputs,
+                    ("path", any(), "the file"),
+                ],
+            ]
+            .concat(),
         )
         .volatile(),
     ];
@@ -77,12 +91,7 @@ impl Tool for Checkpoint {
 
     fn judge(&self, _: &str, written: &Written, files: &dyn Workspace) -> Vec<Complaint> {
         let path = written.get("output_file").and_then(Value::as_str);
-        let error = path.and_then(|path| files.judge(path, true).err());
-        let parameter = "output_file".to_owned();
-        error
-            .map(|error| Complaint { parameter, message: error.to_string(), about: About::Path })
-            .into_iter()
-            .collect()
+        path.and_then(|path| no_target("output_file", path, files)).into_iter().collect()
     }
 
     async fn act(&self, act: Act<'_>) -> Result<Acted, Fault> {
@@ -102,8 +111,11 @@ impl Tool for Checkpoint {
             result["steps"] = report.phases.iter().map(inspected).collect();
             return Ok(Acted::new(result));
         }
-        result["steps"] = Value::Object(made(past, report).await?);
         let path = act.params.text("output_file");
+        if let Some(message) = path.and_then(no_file) {
+            return Err(Fault::reported(message).with(json!({ "path": path })));
+        }
+        result["steps"] = Value::Object(made(past, report, &runs).await?);
         if let Some(path) = path {
             let text = laid_out(&result, act.params.text("output_format").unwrap_or("json"))?;
             act.ports.workspace.write(path, text.as_bytes()).await.map_err(Fault::of_file(path))?;
@@ -156,17 +168,39 @@ fn inspected(phase: &PhaseReport) -> Value {
     })
 }
 
-/// Returns what the steps of a run made.
-async fn made(past: &dyn Past, report: &RunReport) -> Result<Map<String, Value>, Fault> {
+/// Returns what the steps of a run made. What told of a run is left out: all of this would be in it, and in that what it told
+/// of the run before.
+async fn made(past: &dyn Past, report: &RunReport, runs: &[PastRun]) -> Result<Map<String, Value>, Fault> {
     let digest = |phase: &PhaseReport| Some((step(phase), phase.document.or(phase.digest)?));
-    let (steps, digests): (Vec<String>, Vec<Digest>) = report.phases.iter().filter_map(digest).unzip();
-    let contents = past.contents(&digests).await?;
-    let known = steps.into_iter().zip(contents).map(|(step, contents)| {
-        let gone = || Fault::reported(format!("what `{step}` made in that run is no longer kept"));
-        let contents = contents.ok_or_else(gone)?;
-        Ok((step, contents))
-    });
-    known.collect()
+    let known: Vec<(String, Digest)> = report.phases.iter().filter_map(digest).collect();
+    let mut made = Map::new();
+    let mut size = Value::Object(report.outputs.clone()).to_string().len();
+    for some in known.chunks(AT_ONCE) {
+        let digests: Vec<Digest> = some.iter().map(|(_, digest)| *digest).collect();
+        for ((step, _), contents) in some.iter().zip(past.contents(&digests).await?) {
+            let gone = || Fault::reported(format!("what `{step}` made in that run is no longer kept"));
+            let contents = contents.ok_or_else(gone)?;
+            if tells_of_a_run(&contents, runs) {
+                continue;
+            }
+            size += contents.to_string().len();
+            if size > LARGEST {
+                return Err(Fault::reported(format!("the run made more than {} MiB", LARGEST >> 20)));
+            }
+            made.insert(step.clone(), contents);
+        }
+    }
+    Ok(made)
+}
+
+/// Whether a document is what this tool told of a run.
+fn tells_of_a_run(document: &Value, runs: &[PastRun]) -> bool {
+    let Some(result) = document.get("result").and_then(Value::as_object) else { return false };
+    let tells = |key: &str| ABOUT.contains(&key) || matches!(key, "steps" | "outputs" | "path");
+    let is_run = |id: &str| runs.iter().any(|run| run.id.to_string() == id);
+    result.contains_key("steps")
+        && result.keys().all(|key| tells(key))
+        && result.get("id").and_then(Value::as_str).is_some_and(is_run)
 }
 
 fn laid_out(result: &Value, format: &str) -> Result<String, Fault> {

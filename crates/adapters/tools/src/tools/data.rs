@@ -20,6 +20,7 @@ use crate::table::profile::{options, profile};
 use crate::table::{Table, columns_of_json};
 use crate::tool::{Act, Acted, Action, Declared, Fault, Tool};
 
+mod idle;
 mod intent;
 
 /// The most bytes of data.
@@ -147,7 +148,8 @@ impl Tool for Data {
     }
 
     fn judge(&self, action: &str, written: &Written, _: &dyn Workspace) -> Vec<Complaint> {
-        intent::judged(action, written)
+        // Rows that are written out bring the order of their columns along, whatever becomes of them.
+        intent::judged(action, written).into_iter().chain(idle::order_of_nothing(action, written)).collect()
     }
 
     async fn act(&self, act: Act<'_>) -> Result<Acted, Fault> {

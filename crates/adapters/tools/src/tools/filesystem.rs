@@ -5,7 +5,7 @@ use std::slice::from_ref;
 use async_trait::async_trait;
 use refrain_core::ports::agent::Touched;
 use refrain_core::ports::tool_catalogue::{About, Complaint, Written};
-use refrain_core::ports::workspace::{Kind, Listed, Workspace};
+use refrain_core::ports::workspace::{Kind, Listed, Workspace, no_file, no_path};
 use serde_json::{Map, Value, json};
 
 use crate::declare::{action, boolean, integer, list, one_of, text};
@@ -114,7 +114,7 @@ impl Tool for Filesystem {
         };
         let complaint = |parameter: &'static str| {
             let path = written.get(parameter).and_then(Value::as_str)?;
-            let message = no_file(action, path)
+            let message = unfit(action, path)
                 .or_else(|| Some(files.judge(path, changes(parameter)).err()?.to_string()))?;
             let parameter = parameter.to_owned();
             Some(Complaint { parameter, message, about: About::Path })
@@ -126,7 +126,7 @@ impl Tool for Filesystem {
         let files = &*act.ports.workspace;
         let params = &act.params;
         for path in ["path", "destination"].iter().filter_map(|name| params.text(name)) {
-            if let Some(message) = no_file(act.action, path) {
+            if let Some(message) = unfit(act.action, path) {
                 return Err(Fault::reported(message).with(json!({ "path": path })));
             }
         }
@@ -145,11 +145,13 @@ impl Tool for Filesystem {
             }
             "copy" => {
                 let to = params.needed("destination")?;
+                goes(files, path, to).await?;
                 files.copy(path, to).await.map_err(failed)?;
                 json!({ "path": path, "destination": to })
             }
             "move" => {
                 let to = params.needed("destination")?;
+                goes(files, path, to).await?;
                 files.rename(path, to).await.map_err(failed)?;
                 json!({ "path": path, "destination": to })
             }
@@ -164,13 +166,19 @@ impl Tool for Filesystem {
 }
 
 /// Says why a path cannot be that of what an action works with, as it is written.
-fn no_file(action: &str, path: &str) -> Option<String> {
-    if path == "~" || path.starts_with("~/") {
-        let message = "paths start in the project's folder, and `~` is no folder of it";
-        return Some(format!("{path}: {message}"));
+fn unfit(action: &str, path: &str) -> Option<String> {
+    if matches!(action, "read" | "write") { no_file(path) } else { no_path(path) }
+}
+
+/// A file goes into a folder that is there, and becomes none by a `/` behind its new name.
+async fn goes(files: &dyn Workspace, from: &str, to: &str) -> Result<(), Fault> {
+    if !to.ends_with('/') || files.kind(from).await.map_err(Fault::of_file(from))? != Some(Kind::File) {
+        return Ok(());
     }
-    let is_of_file = matches!(action, "read" | "write");
-    (is_of_file && path.ends_with('/')).then(|| format!("{path} is a folder; name a file in it"))
+    match files.kind(to).await.map_err(Fault::of_file(to))? {
+        Some(Kind::Folder) => Ok(()),
+        _ => Err(Fault::reported(format!("there is no folder {to}; name the file that it becomes"))),
+    }
 }
 
 async fn exists(files: &dyn Workspace, path: &str) -> Result<Acted, Fault> {

@@ -10,7 +10,7 @@ use refrain_core::ports::workspace::Workspace;
 use refrain_schemas::digest::Digest;
 use serde_json::{Map, Value, json};
 
-use super::question::fits;
+use super::question::{fits, unanswerable, unfit_default};
 use crate::params::printed;
 use crate::tool::{Act, Acted, Fault, Tool};
 
@@ -84,19 +84,29 @@ impl Person {
         }
         Ok(Some(match act.params.get("default") {
             Some(value) => {
-                match self.unfit(act.params.whole().as_object().cloned().unwrap_or_default(), value) {
+                let question = self.question(act.params.whole().as_object().cloned().unwrap_or_default());
+                match fits(&question, value) {
                     Ok(()) => self.answered(act, &json!({ "value": value, "by": "timeout" })),
-                    Err(why) => Err(Fault::reported(why)),
+                    Err(why) => Err(Fault::reported(format!("the default {why}"))),
                 }
             }
             None => Err(Fault::reported(format!("nobody answered within {patience} s"))),
         }))
     }
 
-    /// Says why a default does not fit its question, where it does not.
-    fn unfit(self, mut question: Map<String, Value>, default: &Value) -> Result<(), String> {
-        question.insert("tool".to_owned(), json!(self.name()));
-        fits(&Value::Object(question), default).map_err(|why| format!("the default {why}"))
+    /// Returns what is asked, with who asks it.
+    fn question(self, mut params: Map<String, Value>) -> Value {
+        params.insert("tool".to_owned(), json!(self.name()));
+        Value::Object(params)
+    }
+
+    /// Returns what is wrong with content that nobody may change and nobody can approve.
+    fn unfit_content(self, written: &Written) -> Option<String> {
+        let is_fixed = !written.made.contains("allow_modifications")
+            && written.get("allow_modifications") != Some(&Value::Bool(true));
+        let content = written.get("content").filter(|_| self == Self::Approval && is_fixed)?;
+        let why = fits(&self.question(written.literals.clone()), content).err()?;
+        Some(format!("the content {why}, and may not be changed"))
     }
 
     /// Content whose digest was approved beforehand needs nobody.
@@ -141,9 +151,11 @@ impl Tool for Person {
         if let Some(name) = unasked(&written.literals) {
             return vec![complaint("required_questions", format!("`{name}` is none of the questions"))];
         }
-        let unfit =
-            written.get("default").and_then(|default| self.unfit(written.literals.clone(), default).err());
-        unfit.map(|message| complaint("default", message)).into_iter().collect()
+        let question = self.question(written.literals.clone());
+        let content = || Some(("content", self.unfit_content(written)?));
+        let default = || Some(("default", unfit_default(&question)?));
+        let found = unanswerable(&question).or_else(content).or_else(default);
+        found.map(|(parameter, message)| complaint(parameter, message)).into_iter().collect()
     }
 
     async fn act(&self, act: Act<'_>) -> Result<Acted, Fault> {
@@ -159,11 +171,11 @@ impl Tool for Person {
         if let Some(error) = digest.and_then(|digest| digest.trim().parse::<Digest>().err()) {
             return Err(Fault::reported(format!("`auto_approve_hash`: {error}")));
         }
-        let mut question = Map::from_iter([("tool".to_owned(), json!(self.name()))]);
-        if let Value::Object(params) = act.params.whole() {
-            question.extend(params);
+        let mut question = self.question(act.params.whole().as_object().cloned().unwrap_or_default());
+        if let Some((_, message)) = unanswerable(&question) {
+            return Err(Fault::reported(format!("nobody can answer this: {message}")));
         }
-        let asked = Digest::of_content(Value::Object(question.clone()).to_string().as_bytes()).to_string();
+        let asked = Digest::of_content(question.to_string().as_bytes()).to_string();
         let answers = act.ports.scratch.look(ANSWERS).await?;
         if let Some(answer) = answers.get(&asked) {
             return self.answered(&act, answer);
@@ -171,9 +183,9 @@ impl Tool for Person {
         if let Some(answered) = self.too_late(&act, &asked).await? {
             return answered;
         }
-        question.insert("asked".to_owned(), json!(asked));
+        question["asked"] = json!(asked);
         let title = act.params.text("title").or_else(|| act.params.text("prompt")).unwrap_or_default();
         let message = format!("a person has not answered yet: {title}");
-        Err(Fault::Waiting { message, question: Value::Object(question) })
+        Err(Fault::Waiting { message, question })
     }
 }

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use refrain_core::check::is_inside;
 use refrain_core::ports::agent::Touched;
 use refrain_core::ports::tool_catalogue::{About, Complaint, Written};
-use refrain_core::ports::workspace::Workspace;
+use refrain_core::ports::workspace::{Workspace, no_file};
 use serde_json::{Map, Value, json};
 
 use crate::declare::{action, any, integer, text};
@@ -94,21 +94,16 @@ impl Tool for Product {
 
     fn judge(&self, _: &str, written: &Written, files: &dyn Workspace) -> Vec<Complaint> {
         let path = written.get("path").and_then(Value::as_str);
-        let error = path.and_then(|path| files.judge(path, true).err());
-        error
-            .map(|error| Complaint {
-                parameter: "path".to_owned(),
-                message: error.to_string(),
-                about: About::Path,
-            })
-            .into_iter()
-            .collect()
+        path.and_then(|path| no_target("path", path, files)).into_iter().collect()
     }
 
     async fn act(&self, act: Act<'_>) -> Result<Acted, Fault> {
         let path = act.params.needed("path")?;
         if let Some(folder) = act.params.text("within").filter(|folder| !is_within(path, folder)) {
             return Err(Fault::reported(format!("{path} is not in {folder}")).with(json!({ "path": path })));
+        }
+        if let Some(message) = no_file(path) {
+            return Err(Fault::reported(message).with(json!({ "path": path })));
         }
         let named = path.rsplit_once('.').map_or("", |(_, ending)| ending);
         let format = act.params.text("format").unwrap_or(named);
@@ -124,6 +119,12 @@ impl Tool for Product {
         act.ports.workspace.write(path, text.as_bytes()).await.map_err(Fault::of_file(path))?;
         Ok(Acted::new(json!({ "path": path, "bytes": text.len() })))
     }
+}
+
+/// Says why a file that is to be written cannot lie at a path.
+pub(super) fn no_target(parameter: &str, path: &str, files: &dyn Workspace) -> Option<Complaint> {
+    let message = no_file(path).or_else(|| Some(files.judge(path, true).err()?.to_string()))?;
+    Some(Complaint { parameter: parameter.to_owned(), message, about: About::Path })
 }
 
 /// Whether a path leads into a folder, as it is written.

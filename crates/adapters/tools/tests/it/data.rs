@@ -310,3 +310,78 @@ fn what_is_said_twice_or_not_at_all_is_an_error() {
     let apart = json!({"data": rows, "aggregations": sum, "operation": {"group_by": ["a"]}});
     assert_eq!(made("aggregate", apart), json!([{"a": 1, "s": 1}]));
 }
+
+/// A key that would do nothing beside another is an error: nobody finds out otherwise.
+#[test]
+fn what_would_do_nothing_is_an_error() {
+    let rows = json!([{"a": 1, "b": 2}]);
+    let done = |operation: Value, part: &str| {
+        failed("transform", json!({"data": rows, "operations": [operation]}), part);
+    };
+    for (operation, part) in [
+        (json!({"type": "sort", "columns": "a", "field": "b"}), "`columns` and `field`"),
+        (json!({"type": "filter", "condition": "a > 0", "operator": "<"}), "`condition` and `operator`"),
+        (json!({"type": "filter", "condition": "a > 0", "value": 3}), "`condition` and `value`"),
+        (json!({"type": "filter", "criteria": {"a": 1}, "operator": "<"}), "`criteria` and `operator`"),
+        (json!({"type": "filter", "criteria": {"a": 1}, "value": 1}), "`criteria` and `value`"),
+        (json!({"type": "filter", "field": "a", "operator": ">"}), "`a >` says no value to compare with"),
+        (
+            json!({"type": "aggregate", "aggregations": {"a": "sum"}, "field": "b"}),
+            "`aggregations` and `field`",
+        ),
+        (
+            json!({"type": "aggregate", "aggregations": {"s": {"column": "a", "field": "b", "function": "sum"}}}),
+            "`s`: `column` and `field`",
+        ),
+        (json!({"type": "fill_missing", "columns": {"a": 5}, "value": 7}), "`value` would do nothing"),
+        (
+            json!({"type": "fill_missing", "fields": {"a": 5}, "fill_value": 7}),
+            "`fill_value` would do nothing",
+        ),
+        (
+            json!({"type": "fill_missing", "columns": ["a"], "strategy": {"a": 1}}),
+            "`columns` would do nothing",
+        ),
+        (json!({"type": "fill_missing", "value": 2, "strategy": {"a": 1}}), "`value` would do nothing"),
+    ] {
+        done(operation, part);
+    }
+    let twice = json!({"s": {"column": "a", "field": "b", "function": "sum"}});
+    failed("aggregate", json!({"data": rows, "aggregations": twice}), "`s`: `column` and `field`");
+    failed(
+        "aggregate",
+        json!({"data": rows, "operation": {"aggregations": twice}}),
+        "`s`: `column` and `field`",
+    );
+    let spec = json!({"z": "1+1"});
+    for (action, more, part) in [
+        ("filter", json!({"criteria": {"a": 1}}), "`criteria` would do nothing"),
+        ("filter", json!({"operation": {"criteria": {"a": 1}}}), "`operation` would do nothing"),
+        ("aggregate", json!({"aggregations": {"a": "sum"}}), "`aggregations` would do nothing"),
+        ("aggregate", json!({"group_by": "a"}), "`group_by` would do nothing"),
+        ("transform", json!({"operations": []}), "`operations` would do nothing"),
+        ("clean", json!({"remove_duplicates": true}), "`remove_duplicates` would do nothing"),
+        ("profile", json!({"profiling_options": ["data_types"]}), "`profiling_options` would do nothing"),
+        ("pivot", json!({"index": "a", "columns": "a", "values": "b"}), "would do nothing"),
+        ("convert", json!({"output_format": "csv"}), "cannot become CSV"),
+        ("convert", json!({"format": "csv"}), "cannot become CSV"),
+        ("filter", json!({"output_format": "csv"}), "cannot become CSV"),
+    ] {
+        let mut input = json!({"data": rows, "transform_spec": spec});
+        input.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        failed(action, input, part);
+    }
+    failed("profile", json!({"data": rows, "output_format": "csv"}), "a profile is no table");
+    for how in [json!({}), json!({"handle_missing": "drop"})] {
+        let mut input = json!({"data": rows, "fill_value": 0});
+        input.as_object_mut().unwrap().extend(how.as_object().unwrap().clone());
+        failed("clean", input, "`fill_value` does nothing without `handle_missing: fill`");
+    }
+    let both = json!([rows, rows]);
+    let concat = json!({"datasets": both, "merge_strategy": "concat", "join_on": "a"});
+    failed("merge", concat, "`join_on` does nothing");
+    failed("merge", json!({"datasets": both, "join_type": "left"}), "`join_type` does nothing");
+    // What is read may be said beside formulas.
+    let read = json!({"data": "a\n1\n", "format": "csv", "transform_spec": {"n": "len(parsed_data)"}});
+    assert_eq!(made("filter", read), json!({"n": 1}));
+}

@@ -344,6 +344,43 @@ fn runs_on_record_are_looked_at() {
     world.failed("checkpoint", "extract", json!({"checkpoint_file": "x"}), "there is no run `x`");
 }
 
+/// What a run made is given as long as somebody can still hold it.
+#[test]
+fn more_than_so_much_is_not_given() {
+    let world = World::new();
+    let (small, large) = (Digest::of_content(b"small"), Digest::of_content(b"large"));
+    let phase = |name: &str, digest: Digest| {
+        json!({
+            "phase": name, "scope": {}, "status": "completed", "revision": 1, "calls": 1, "retries": 0,
+            "units": {"total": 1, "ran": 1, "reused": 0, "failed": 0}, "digest": digest, "usage": {}, "causes": [],
+            "error": null
+        })
+    };
+    let id = "00000000-0000-7000-8000-000000000001";
+    let ended = |phases: Vec<Value>| -> PastRun {
+        let report = json!({
+            "schema_version": 1, "run_id": id, "status": "completed", "exit_code": 0, "calls": 1, "retries": 0,
+            "in_doubt": 0, "units": {"total": 1, "ran": 1, "reused": 0, "failed": 0}, "usage": {},
+            "cost_usd": null, "phases": phases
+        });
+        PastRun {
+            id: id.parse().unwrap(),
+            started_at: serde_json::from_value(json!("2026-01-02T03:04:05Z")).unwrap(),
+            pipeline: None,
+            end: Some(
+                serde_json::from_value(json!({"at": "2026-01-02T03:04:06Z", "report": report})).unwrap(),
+            ),
+        }
+    };
+    let contents = [(small, json!({"result": "s"})), (large, json!({"result": "x".repeat(64 << 20)}))];
+    *world.past.contents.lock().unwrap() = contents.into();
+    world.past.runs.lock().unwrap().push(ended(vec![phase("a", small)]));
+    let made = world.made("checkpoint", "extract", json!({}));
+    assert_eq!(made["steps"], json!({"a": {"result": "s"}}));
+    *world.past.runs.lock().unwrap() = vec![ended(vec![phase("a", small), phase("b", large)])];
+    world.failed("checkpoint", "extract", json!({}), "the run made more than 64 MiB");
+}
+
 #[test]
 fn content_that_is_known_needs_nobody() {
     let world = World::new();

@@ -7,9 +7,12 @@ use serde::Serialize as _;
 use serde_json::ser::{Formatter, PrettyFormatter, Serializer};
 
 use super::refused;
+use crate::template::defined::json_of;
 
 /// Returns the JSON of a value, which MUST have been charged; with an indent, on several lines.
 pub(super) fn json(value: &Value, indent: Option<usize>) -> Result<String, Error> {
+    // Nothing undefined goes on as null; the keys stay in their order.
+    json_of(value)?;
     let mut text = Vec::new();
     let written = match indent {
         Some(width) => {

@@ -54,6 +54,7 @@ pub(super) fn nested(value: &Value, into: &mut String) -> Result<(), Error> {
             }
             into.push('}');
         }
+        ValueKind::Undefined => return Err(Error::from(ErrorKind::UndefinedError)),
         _ => into.push_str(&value.to_string()),
     }
     Ok(())

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use crate::expression::Expression;
 use crate::template::{Context, Dialect, Template, known_filter_in};
 
 fn rendered(text: &str) -> Result<String, String> {
@@ -34,6 +35,35 @@ fn values_print_as_in_python() {
     check("{{ n + 1 }} {{ quote }} {{ 7 / 2 }} {{ 7 // 2 }}", "42 it's 3.5 3");
     check("{{ True }}{{ False }}{{ None }}", "TrueFalseNone");
     check("{{ 'a' ~ xs ~ obj.b }}", "a[3, 1, 2][True, None]");
+}
+
+/// What is not there is no null where a list or a map holds it, either.
+#[test]
+fn what_is_undefined_goes_on_nowhere() {
+    for text in [
+        "x {{ [row] | map(attribute='zz') | list }}",
+        "x {{ {'a': row.zz} }}",
+        "{{ [row] | map(attribute='zz') | to_json }}",
+        "{{ [[row.zz]] | tojson }}",
+        "{{ [row] | map(attribute='zz') | join }}",
+        "{{ ([row] | map(attribute='zz') | list) ~ '' }}",
+    ] {
+        refused(text, "undefined");
+    }
+    check("{{ [row, {}] | map(attribute='name') | select('defined') | list }}", "['x']");
+    check("{{ [row] | map(attribute='zz', default='d') | list }} {{ [row.zz] | length }}", "['d'] 1");
+    check("{{ [none] | to_json }} {{ [none] }}", "[\n  null\n] [None]");
+    let value = |text: &str| {
+        let context = Context::of(&json!({"rows": [{"a": 1}, {"a": null}]}));
+        Expression::compile_in(Dialect::Steps, text)
+            .unwrap()
+            .eval(&context)
+            .map_err(|error| error.to_string())
+    };
+    assert_eq!(value("rows | map(attribute='a') | list"), Ok(json!([1, null])));
+    let told = value("{'deep': rows | map(attribute='zz') | list}").unwrap_err();
+    assert!(told.contains("something in `{'deep'") && told.contains("is undefined"), "{told}");
+    assert_eq!(value("rows | map(attribute='zz') | list | length"), Ok(json!(2)));
 }
 
 /// Those of Jinja2, but for the one that hangs on chance.

@@ -55,6 +55,8 @@ impl Wanted<'_> {
             "timeout" | "max_iterations" | "max_parallel" => json!({ "type": "integer", "minimum": 1 }),
             "max_retries" => json!({ "type": "integer", "minimum": 0 }),
             "model" => self.models()?,
+            // Items of other types may stand beside it.
+            "for_each" => json!({ "type": ["string", "number", "boolean"] }),
             _ => json!({ "type": "string" }),
         })
     }
@@ -158,7 +160,11 @@ impl Wanted<'_> {
     /// Returns the actions without a tool that take what a step gives.
     fn bare_actions(&self, step: &str) -> Option<Value> {
         let given = self.keys(step, "parameters");
-        let asks = given.iter().any(|key| matches!(key.as_str(), "prompt" | "text"));
+        let is_prompted = self.find(step)?.get("prompt").is_some();
+        let asks = is_prompted || given.iter().any(|key| matches!(key.as_str(), "prompt" | "text"));
+        if given.is_empty() && !asks {
+            return Some(prose());
+        }
         let Some(tools) = self.tools else { return Some(json!({ "type": "string" })) };
         let takes = |input: &Value| {
             let required: Vec<&str> =
@@ -247,6 +253,16 @@ impl Wanted<'_> {
         names.dedup();
         (!names.is_empty()).then(|| json!({ "enum": names }))
     }
+}
+
+/// Of a step that gives nothing, the action says all of it in words of its own.
+fn prose() -> Value {
+    json!({
+        "type": "string",
+        "pattern": "^(echo|print|display|show|output) +[^ ]",
+        "description": "`echo` and the text that the step makes",
+        "default": "echo auto",
+    })
 }
 
 fn condition() -> Value {

@@ -11,20 +11,29 @@ use crate::tool::Fault;
 const SAME: [(&str, &str); 3] =
     [("data", "input_data"), ("criteria", "operation"), ("operations", "operation")];
 /// Keys of operations that say one thing.
-const SAME_OF_OPERATIONS: [(&str, &str); 12] = [
+const SAME_OF_OPERATIONS: [(&str, &str); 18] = [
     ("columns", "fields"),
     ("mapping", "fields"),
     ("condition", "criteria"),
     ("condition", "field"),
     ("criteria", "field"),
+    ("condition", "operator"),
+    ("criteria", "operator"),
+    ("condition", "value"),
+    ("criteria", "value"),
     ("value", "fill_value"),
     ("value", "expression"),
     ("aggregations", "operation"),
+    ("aggregations", "field"),
+    ("columns", "field"),
     ("field", "name"),
     ("by", "columns"),
     ("by", "field"),
     ("descending", "reverse"),
 ];
+
+/// Parameters that have something to parse.
+const FORMULAS: [&str; 4] = ["operation", "criteria", "operations", "aggregations"];
 
 /// Says what of an input cannot be meant, as far as it is known.
 pub(super) fn judged(action: &str, written: &Written) -> Vec<Complaint> {
@@ -33,13 +42,15 @@ pub(super) fn judged(action: &str, written: &Written) -> Vec<Complaint> {
         doubled.map(|(one, other)| complaint(other, keep_one(one, other))).collect();
     complaints.extend(too_many_formats(action, written));
     complaints.extend(in_operation(written));
+    complaints.extend(super::idle::judged(action, written));
     if action != "merge" && !written.has("data") && !written.has("input_data") {
         complaints.push(complaint("data", "`data` is missing".to_owned()));
     }
     complaints.extend(nothing_to_do(action, written));
-    let formulas = ["operation", "criteria", "operations"].into_iter().filter_map(|name| {
+    let formulas = FORMULAS.into_iter().filter_map(|name| {
         let error = match (name, written.get(name)?) {
             ("criteria", criteria) => criteria_error(criteria),
+            ("aggregations", wanted) => aggregations_error(wanted),
             ("operation", Value::Object(operation)) => operation_error(operation),
             (_, operations) => operations_error(operations),
         };
@@ -49,7 +60,7 @@ pub(super) fn judged(action: &str, written: &Written) -> Vec<Complaint> {
     complaints
 }
 
-fn complaint(parameter: &str, message: String) -> Complaint {
+pub(super) fn complaint(parameter: &str, message: String) -> Complaint {
     Complaint { parameter: parameter.to_owned(), message, about: About::Value }
 }
 
@@ -100,7 +111,8 @@ fn criteria_error(criteria: &Value) -> Option<String> {
 
 fn operation_error(operation: &Map<String, Value>) -> Option<String> {
     let criteria = operation.get("criteria").and_then(criteria_error);
-    criteria.or_else(|| match operation.get("transformations")? {
+    let wanted = || aggregations_error(operation.get("aggregations")?);
+    criteria.or_else(wanted).or_else(|| match operation.get("transformations")? {
         formulas @ Value::Object(_) => formulas_error(formulas),
         operations => operations_error(operations),
     })
@@ -124,7 +136,16 @@ fn one_error(operation: &Map<String, Value>) -> Option<String> {
         || ["condition", "criteria"].into_iter().find_map(|name| criteria_error(operation.get(name)?));
     let one = || formula_error("expression", operation.get("expression")?);
     let several = || formulas_error(operation.get("expressions")?);
-    doubled.or_else(criteria).or_else(one).or_else(several)
+    let wanted = || aggregations_error(operation.get("aggregations")?);
+    let idle = || super::idle::of_operation(operation);
+    doubled.or_else(idle).or_else(criteria).or_else(wanted).or_else(one).or_else(several)
+}
+
+/// What is made of a group is of one column.
+fn aggregations_error(wanted: &Value) -> Option<String> {
+    let mut each = wanted.as_object()?.iter();
+    let (name, _) = each.find(|(_, one)| one.get("column").is_some() && one.get("field").is_some())?;
+    Some(format!("`{name}`: {}", keep_one("column", "field")))
 }
 
 fn formulas_error(formulas: &Value) -> Option<String> {

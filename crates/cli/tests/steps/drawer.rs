@@ -412,11 +412,6 @@ fn of_files_of_one_name_the_later_one_is_there() {
         done(place.path());
         assert_eq!(read(&place, "f.txt"), expect);
     }
-    // One that goes another way leaves its file beside what comes after it.
-    let routed = [step("a", "0", ", dependencies: [c]"), step("c", "0", ", on_success: a")];
-    let place = staged("x.yaml", &steps(&routed));
-    done(place.path());
-    assert_eq!(read(&place, "f.txt"), "a");
     // A loop is over before what stands behind it writes, and the other way round.
     let round = |wait: &str| {
         format!(

@@ -253,7 +253,6 @@ impl Work<'_> {
         if key == "action" {
             let message = "no action takes what the step gives, so that none can be chosen";
             self.problem(node, place, message, "name the action, or a `tool` with several");
-            node.kind = Kind::Text(ANY_ACTION.to_owned());
         } else {
             let message = format!("`{}` cannot be left to a model", place.last());
             self.problem(node, place, &message, "write the value");
@@ -301,5 +300,9 @@ impl Work<'_> {
         self.found.problems.push(Problem { place: at, hint: Some(hint.to_owned()), ..found });
         // Told once is enough.
         *node = as_node(&wanted::stand_in(&Value::Null), node.span);
+        if place.key() == Some("action") {
+            // It takes whatever the step gives.
+            node.kind = Kind::Text(ANY_ACTION.to_owned());
+        }
     }
 }

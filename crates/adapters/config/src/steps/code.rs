@@ -395,7 +395,7 @@ mod tests {
             ("not f(a, (b))", "f(a, (b))"),
             ("(a ~ 'x')", "(a ~ 'x')"),
             ("1 ~ a.b | lower", "a.b | lower"),
-            ("x ~ 'a b' | replace('|', ')') | trim ", "'a b' | replace('|', ')') | trim"),
+            ("x ~ 'a b' | replace('|', 'c') | trim ", "'a b' | replace('|', 'c') | trim"),
             ("x)", ""),
             ("| lower", ""),
             ("", ""),

@@ -71,7 +71,9 @@ impl Lowering<'_, '_> {
                 self.reading.at(Code::ProductTwice, &other.place.item(), message, None);
             }
             for (later, earlier) in order.pairs(files.into_iter().map(|file| file.writer)) {
-                if let Some(spec) = self.pipeline.phases.get_mut(&later) {
+                let spec =
+                    self.pipeline.phases.get_mut(&later).filter(|_| !order.is_behind(&later, &earlier));
+                if let Some(spec) = spec {
                     spec.wants.push(earlier);
                 }
             }

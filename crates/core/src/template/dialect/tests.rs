@@ -46,7 +46,6 @@ fn what_is_undefined_goes_on_nowhere() {
         "{{ [row] | map(attribute='zz') | to_json }}",
         "{{ [[row.zz]] | tojson }}",
         "{{ [row] | map(attribute='zz') | join }}",
-        "{{ ([row] | map(attribute='zz') | list) ~ '' }}",
     ] {
         refused(text, "undefined");
     }

@@ -12,10 +12,15 @@ pub(crate) fn json_of(value: &Value) -> Result<Json, Error> {
     let json = serde_json::to_value(value)
         .map_err(|error| Error::new(ErrorKind::BadSerialization, error.to_string()))?;
     // Most values hold no null, and are not looked through a second time.
-    if has_null(&json) && has_undefined(value)? {
-        return Err(Error::from(ErrorKind::UndefinedError));
+    if has_null(&json) {
+        all_there(value)?;
     }
     Ok(json)
+}
+
+/// Fails where something of a value is undefined.
+pub(crate) fn all_there(value: &Value) -> Result<(), Error> {
+    if has_undefined(value)? { Err(Error::from(ErrorKind::UndefinedError)) } else { Ok(()) }
 }
 
 fn has_null(json: &Json) -> bool {
